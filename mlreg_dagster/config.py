@@ -1,0 +1,364 @@
+"""configs/*.yaml as typed settings: one class a file, checked as a whole when the code location loads.
+
+The classes hold the defaults. The files in `configs/` spell them out for people; a folder named by
+MLREG_CONFIG_DIR replaces them file by file.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import pandas as pd
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.hours import NotAnHour, as_hour
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+
+_Validated = TypeVar("_Validated", bound=BaseModel)
+
+
+class ConfigError(MlregError):
+    """A configuration value that can't be used; the message names file, key and what is allowed."""
+
+
+def _whole_hour(value: datetime) -> pd.Timestamp:
+    try:
+        return as_hour(value)
+    except NotAnHour as error:
+        raise ValueError(str(error)) from error
+
+
+Hour = Annotated[datetime, AfterValidator(_whole_hour)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Percent = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    def override(self, values: Mapping[str, Any], where: str = "run config") -> Self:
+        """A copy with some values replaced, checked like a file; `where` is named in errors.
+
+        Raises:
+            ConfigError: An unknown key, a wrong type or an impossible value.
+        """
+        return _validated(type(self), _merged(self.model_dump(), values), where)
+
+
+class SimulatedSettings(_Section):
+    """The seeded market: how many events of each kind to plant, per instrument and 30 days."""
+
+    seed: int = 7
+    opens: Hour = as_hour("2026-01-01")
+    hourly_volatility_pct: Annotated[float, Field(gt=0, le=20)] = 0.8
+    crashes: Annotated[float, Field(ge=0, le=10)] = 0.5
+    pumps: Annotated[float, Field(ge=0, le=10)] = 0.5
+    volume_shocks: Annotated[float, Field(ge=0, le=10)] = 0.5
+    gaps: Annotated[float, Field(ge=0, le=10)] = 0.3
+    delistings: Annotated[float, Field(ge=0, le=1)] = 0.01
+
+
+class ArchiveColumns(_Section):
+    """What the archive calls its columns."""
+
+    instrument_id: str = "asset_id"
+    symbol: str = "symbol"
+    time: str = "ts"
+    close: str = "close"
+    volume: str = "volume"
+
+
+class ArchiveSettings(_Section):
+    """Hourly OHLCV bars in Parquet or CSV files."""
+
+    path: str | None = Field(None, description="A file or glob; relative to the folder of the config file.")
+    columns: ArchiveColumns = ArchiveColumns()
+    exclude: tuple[str, ...] = Field((), description="Instruments to leave out, an index for example.")
+    volume_unit: Literal["base", "quote"] = Field(
+        "base", description="base: coins or shares, multiplied by the close; quote: money already."
+    )
+
+
+class CoinGeckoSettings(_Section):
+    """The CoinGecko API."""
+
+    base_url: str = "https://api.coingecko.com/api/v3"
+    api_key_env: str = Field("COINGECKO_API_KEY", description="Environment variable of the key; unset = no key.")
+    api_key_header: Literal["x-cg-demo-api-key", "x-cg-pro-api-key"] = "x-cg-demo-api-key"
+    vs_currency: str = "usd"
+    timeout_s: Annotated[float, Field(gt=0, le=300)] = 20.0
+    attempts: Annotated[int, Field(ge=1, le=20)] = 5
+    max_wait_s: Annotated[float, Field(gt=0, le=600)] = Field(
+        120.0, description="Longest single wait before a retry; a longer Retry-After is an error."
+    )
+    requests_per_minute: Annotated[float, Field(gt=0)] = 25.0
+
+
+class SnapshotChecks(_Section):
+    """Thresholds of the asset checks on market_snapshot."""
+
+    completeness: Share = 0.95
+    completeness_columns: tuple[str, ...] = ("price", "volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct")
+    min_universe_share: Share = Field(0.8, description="Rows of an hour against `universe`.")
+    allow_empty_hours: bool = Field(False, description="true for markets that close (nights, holidays).")
+    max_abs_change_1h_pct: Percent = 50.0
+    max_implausible_share: Share = 0.02
+    max_age_hours: Count = 3
+
+
+class IngestSettings(_Section):
+    """ingest.yaml: where the market comes from."""
+
+    source: Literal["simulated", "archive", "coingecko"] = "simulated"
+    start: Hour = as_hour("2026-01-01")
+    universe: Count = 100
+    chunk_hours: Annotated[int, Field(ge=24)] = Field(744, description="Hours held in memory at once on long ranges.")
+    simulated: SimulatedSettings = SimulatedSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    coingecko: CoinGeckoSettings = CoinGeckoSettings()
+    checks: SnapshotChecks = SnapshotChecks()
+
+
+class FeatureSettings(_Section):
+    """features.yaml: lags and windows, all in hours of clock time."""
+
+    lag_hours: tuple[Annotated[int, Field(ge=1, le=168)], ...] = (1, 6, 24)
+    rolling_hours: tuple[Annotated[int, Field(ge=2, le=168)], ...] = (6, 24)
+    min_window_share: Share = Field(0.5, description="Observed share of a window below which its value is null.")
+
+
+class DatasetSettings(_Section):
+    """datasets.yaml: the dataset of day D ends with D."""
+
+    history_hours: Annotated[int, Field(ge=2)] = 168
+    holdout_hours: Annotated[int, Field(ge=1)] = 24
+    embargo_hours: Annotated[int, Field(ge=0)] = Field(0, description="Between training and holdout; label horizon if labels are used.")
+    min_snapshots_per_instrument: Count = 24
+    min_training_hours: Count = Field(120, description="Hours of the training window that must have rows.")
+    min_holdout_hours: Count = 20
+
+    @property
+    def training_hours(self) -> int:
+        """Length of the training window."""
+        return self.history_hours - self.holdout_hours - self.embargo_hours
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        if self.training_hours < 1:
+            raise ValueError("history_hours must be more than holdout_hours + embargo_hours")
+        if self.min_training_hours > self.training_hours:
+            raise ValueError(f"min_training_hours must be at most the {self.training_hours} h of the training window")
+        if self.min_holdout_hours > self.holdout_hours:
+            raise ValueError(f"min_holdout_hours must be at most holdout_hours ({self.holdout_hours})")
+        return self
+
+
+class ModelSettings(_Section):
+    """model.yaml and its variants: which detector, trained how."""
+
+    detector: Literal["isolation_forest", "local_outlier_factor", "robust_z_score"] = "isolation_forest"
+    params: dict[str, float | int | str | bool] = Field(
+        {"n_estimators": 200, "max_samples": 512}, description="Keyword arguments of the detector."
+    )
+    contamination: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        0.05, description="Share of the training rows above the threshold."
+    )
+    seed: Annotated[int, Field(ge=0)] = 42
+    features: tuple[str, ...] | None = Field(None, description="null = every engineered feature.")
+    clip_quantile: Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        0.0, description="Features are clipped to this and the opposite quantile of the training rows; 0 = no clipping."
+    )
+    max_training_rows: Count | None = Field(None, description="Seeded sample of the training rows; null = all.")
+
+
+class InjectionSettings(_Section):
+    """The anomalies planted into a copy of the holdout."""
+
+    seed: Annotated[int, Field(ge=0)] = 20
+    share: Annotated[float, Field(gt=0, le=0.2)] = Field(0.02, description="Share of holdout rows to plant at.")
+    shock_pct: Annotated[float, Field(gt=0, le=90)] = 15.0
+    volume_factor: Annotated[float, Field(gt=1)] = 10.0
+    frozen_hours: Annotated[int, Field(ge=2, le=24)] = 6
+
+
+class EvaluationSettings(_Section):
+    """evaluation.yaml: thresholds of the gates on evaluated_model."""
+
+    min_anomaly_rate: Share = 0.02
+    max_anomaly_rate: Share = 0.20
+    max_rate_shift: Share = Field(0.25, description="Holdout anomaly rate against the training rate.")
+    min_silhouette: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    min_score_gap: Annotated[float, Field(ge=0)] = 0.05
+    min_average_precision_margin: Annotated[float, Field(ge=-1, le=1)] = Field(
+        0.0, description="Injection average precision minus that of the robust z-score baseline."
+    )
+    silhouette_rows: Annotated[int, Field(ge=10)] = 2000
+    injection: InjectionSettings = InjectionSettings()
+
+    @model_validator(mode="after")
+    def _range_is_a_range(self) -> Self:
+        if self.min_anomaly_rate > self.max_anomaly_rate:
+            raise ValueError("min_anomaly_rate must not exceed max_anomaly_rate")
+        return self
+
+
+class PromotionSettings(_Section):
+    """promotion.yaml: what the registry asks of whoever moves an alias."""
+
+    min_reason_length: Count = 5
+
+
+class OutcomeSettings(_Section):
+    """outcomes.yaml: what became of a prediction."""
+
+    horizon_hours: Count = 24
+    crash_pct: Annotated[float, Field(ge=-100, lt=0)] = -15.0
+    price_tolerance_hours: Annotated[int, Field(ge=0)] = Field(
+        0, description="How much older than exactly +horizon the price may be. Never younger: that would look ahead."
+    )
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 1000
+
+    @model_validator(mode="after")
+    def _tolerance_within_horizon(self) -> Self:
+        if self.price_tolerance_hours >= self.horizon_hours:
+            raise ValueError("price_tolerance_hours must be less than horizon_hours")
+        return self
+
+
+class Settings(_Section):
+    """All files together.
+
+    Attributes:
+        models: File name without `.yaml` to its settings: `model`, `model_lof`, ….
+    """
+
+    ingest: IngestSettings = IngestSettings()
+    features: FeatureSettings = FeatureSettings()
+    datasets: DatasetSettings = DatasetSettings()
+    models: dict[str, ModelSettings] = {"model": ModelSettings()}
+    evaluation: EvaluationSettings = EvaluationSettings()
+    promotion: PromotionSettings = PromotionSettings()
+    outcomes: OutcomeSettings = OutcomeSettings()
+
+    def model(self, name: str) -> ModelSettings:
+        """The settings of one model file.
+
+        Raises:
+            ConfigError: There is no such file.
+        """
+        if name not in self.models:
+            raise ConfigError(f"There is no {name}.yaml among the configs; there are: {', '.join(sorted(self.models))}.")
+        return self.models[name]
+
+    @cached_property
+    def max_lookback_hours(self) -> int:
+        """How far back the features of an hour read the snapshots."""
+        return max((168, *self.features.lag_hours, *self.features.rolling_hours))
+
+
+def load_settings(config_dir: Path | None = None) -> Settings:
+    """Read the configuration.
+
+    Args:
+        config_dir: Its files replace those of the project's `configs/` one by one. None: MLREG_CONFIG_DIR, or
+            the project's files alone.
+
+    Raises:
+        ConfigError: A folder or file that is not there or not known, or a value that is not allowed.
+    """
+    if config_dir is None and os.environ.get("MLREG_CONFIG_DIR"):
+        config_dir = Path(os.environ["MLREG_CONFIG_DIR"])
+    files = _yaml_files(PROJECT_DIR / "configs")
+    if config_dir is not None:
+        if not config_dir.is_dir():
+            raise ConfigError(f"The config folder {config_dir} (MLREG_CONFIG_DIR) does not exist.")
+        files |= _yaml_files(config_dir)
+
+    sections: dict[str, Any] = {}
+    models: dict[str, ModelSettings] = {}
+    classes = {name: field.annotation for name, field in Settings.model_fields.items() if name != "models"}
+    for name, path in files.items():
+        values = _read_yaml(path)
+        if name == "model" or name.startswith("model_"):
+            models[name] = _validated(ModelSettings, values, str(path))
+        elif name in classes:
+            sections[name] = _validated(classes[name], values, str(path))  # type: ignore[arg-type]
+        else:
+            raise ConfigError(
+                f"{path} is not a config file of this project. Known: model.yaml, model_<name>.yaml, "
+                f"{', '.join(f'{known}.yaml' for known in classes)}."
+            )
+    if "ingest" in sections:
+        sections["ingest"] = _with_absolute_archive(sections["ingest"], files["ingest"])
+    return Settings(**sections, **({"models": models} if models else {}))
+
+
+def home_dir() -> Path:
+    """The data home: MLREG_HOME, by default `.mlreg` beside the project."""
+    return Path(os.environ.get("MLREG_HOME") or PROJECT_DIR / ".mlreg").expanduser().absolute()
+
+
+def _yaml_files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold keys and values, not a {type(values).__name__}.")
+    return values
+
+
+def _with_absolute_archive(ingest: IngestSettings, path: Path) -> IngestSettings:
+    """Archive paths are relative to their config file, so that they don't depend on where a run starts."""
+    archive = ingest.archive.path
+    if archive is None:
+        if ingest.source == "archive":
+            raise ConfigError(f"{path}: source is archive, but archive.path is not set. Name a Parquet or CSV file.")
+        return ingest
+    return ingest.override({"archive": {"path": str(path.parent.absolute() / Path(archive).expanduser())}}, str(path))
+
+
+def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in values.items():
+        nested = isinstance(value, Mapping) and isinstance(base.get(key), dict) and key != "params"
+        merged[key] = _merged(base[key], value) if nested else value
+    return merged
+
+
+def _validated(cls: type[_Validated], values: Mapping[str, Any], where: str) -> _Validated:
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            key = ".".join(str(part) for part in item["loc"])
+            if item["type"] == "extra_forbidden":
+                known = _class_at(cls, item["loc"][:-1]).model_fields
+                problems.append(f"{key}: unknown key; allowed are {', '.join(known)}")
+            else:
+                problems.append(f"{key or 'as a whole'}: {item['msg']} (found {item['input']!r})")
+        raise ConfigError(f"{where}: {'; '.join(problems)}.") from error
+
+
+def _class_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    for part in location:
+        inner = cls.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        cls = inner
+    return cls

@@ -1,0 +1,62 @@
+"""Whole hours in UTC: the clock that every table, window and partition shares.
+
+No wall clock here: the current time is always a caller's argument.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pandas as pd
+
+from mlreg_dagster.errors import MlregError
+
+HOUR = pd.Timedelta(hours=1)
+HOUR_KEY_FORMAT = "%Y-%m-%d-%H:%M"  # Dagster's own format of hourly partition keys
+DAY_KEY_FORMAT = "%Y-%m-%d"
+
+
+class NotAnHour(MlregError):
+    """A time that is not a whole hour in UTC."""
+
+
+def as_hour(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
+    """Read a whole hour; a time without a zone is taken as UTC.
+
+    Args:
+        value: A timestamp, or text: ISO 8601 or a Dagster partition key, hourly (`2017-12-20-00:00`) or
+            daily (`2017-12-20`, its first hour).
+
+    Raises:
+        NotAnHour: The text is no time, or the time has minutes or seconds.
+    """
+    try:
+        if isinstance(value, str) and len(value) == len("2017-12-20-00:00") and value[10] == "-":
+            value = datetime.strptime(value, HOUR_KEY_FORMAT)  # noqa: DTZ007
+        stamp = pd.Timestamp(value)
+    except ValueError as error:
+        raise NotAnHour(f"{value!r} is not a time. Write it as 2017-12-20T00:00 or 2017-12-20-00:00.") from error
+    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    if stamp is pd.NaT or stamp != stamp.floor("h"):
+        raise NotAnHour(f"{value} is not a whole hour (UTC). Snapshots, windows and moves of an alias use whole hours.")
+    return stamp
+
+
+def hour_key(hour: pd.Timestamp) -> str:
+    """The hourly partition key of `hour`."""
+    return hour.strftime(HOUR_KEY_FORMAT)
+
+
+def day_key(day: pd.Timestamp) -> str:
+    """The daily partition key of `day`."""
+    return day.strftime(DAY_KEY_FORMAT)
+
+
+def hour_range(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """All hours from `first` to `last`, both included; empty where `last` is before `first`."""
+    return pd.date_range(first, last, freq="h", unit="us")
+
+
+def chunked(hours: pd.DatetimeIndex, size: int) -> Iterator[pd.DatetimeIndex]:
+    """Cut `hours` into consecutive pieces of at most `size`, so that memory stays bounded on long ranges."""
+    for start in range(0, len(hours), size):
+        yield hours[start : start + size]

@@ -1,0 +1,1 @@
+"""The market, hour by hour: where snapshots come from, what they must look like, what is derived from them."""

@@ -1,0 +1,1 @@
+"""Where things are kept: tables (DuckDB), frozen files (fsspec), the registry (SQLAlchemy)."""

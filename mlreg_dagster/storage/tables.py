@@ -1,0 +1,100 @@
+"""What a table is: one pandera schema from which the DDL, the validation and the shown columns follow.
+
+The tables themselves stand in the room that writes them (`<room>/schema.py`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.engines.pandas_engine import DateTime
+
+from mlreg_dagster.errors import MlregError
+
+UTC = DateTime(unit="us", tz="UTC")  # type: ignore[call-arg]
+
+_SQL_TYPES = {"float64": "DOUBLE", "int64": "BIGINT", "bool": "BOOLEAN"}
+_SHOWN_FAILURES = 5
+_IN_WORDS = {
+    "column_in_dataframe": "a column is missing",
+    "column_in_schema": "an unknown column",
+    "multiple_fields_uniqueness": "the key is there more than once",
+    "not_nullable": "must not be null",
+}
+
+
+class InvalidRows(MlregError):
+    """Rows that break a table's schema; none of them was stored."""
+
+
+def column(
+    dtype: Any, description: str, *checks: pa.Check, nullable: bool = False
+) -> pa.Column:
+    """A column of a table; `dtype` is `float`, `int`, `bool`, `str` or `UTC`."""
+    return pa.Column(dtype, list(checks), nullable=nullable, description=description)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A warehouse table.
+
+    Attributes:
+        name: Its name in the warehouse.
+        description: What one row is.
+        columns: Name to pandera column, in the order of the table.
+        key: The columns that make a row unique; the first is the partition column.
+    """
+
+    name: str
+    description: str
+    columns: dict[str, pa.Column]
+    key: tuple[str, ...]
+
+    @property
+    def partition_column(self) -> str:
+        """The column by which partitions are replaced."""
+        return self.key[0]
+
+    @property
+    def schema(self) -> pa.DataFrameSchema:
+        """The pandera schema: exactly these columns, in this order, unique by key."""
+        return pa.DataFrameSchema(self.columns, strict=True, ordered=True, unique=list(self.key), name=self.name)
+
+    def sql_type(self, name: str) -> str:
+        """DuckDB's type of a column."""
+        dtype = self.columns[name].dtype
+        return "TIMESTAMPTZ" if dtype == UTC else _SQL_TYPES.get(str(dtype), "VARCHAR")
+
+    def ddl(self) -> str:
+        """The CREATE TABLE statement."""
+        lines = [
+            f'"{name}" {self.sql_type(name)}' + ("" if spec.nullable else " NOT NULL")
+            for name, spec in self.columns.items()
+        ]
+        return f'CREATE TABLE IF NOT EXISTS "{self.name}" ({", ".join(lines)})'
+
+    def validate(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` if every row fits the schema.
+
+        Raises:
+            InvalidRows: A column is missing, unknown or of another type, or a value is not allowed.
+        """
+        try:
+            return self.schema.validate(frame, lazy=True)
+        except (pa.errors.SchemaErrors, pa.errors.SchemaError) as error:
+            raise InvalidRows(f"{self.name}: {_explain(error)} Nothing was stored.") from error
+
+
+def _explain(error: pa.errors.SchemaErrors | pa.errors.SchemaError) -> str:
+    """The first few failures in words: column, rule, value, row."""
+    failures = error.failure_cases
+    if not isinstance(failures, pd.DataFrame) or "check" not in failures:
+        return f"{error}."
+    shown = []
+    for failure in failures.head(_SHOWN_FAILURES).to_dict("records"):
+        row = "" if pd.isna(failure["index"]) else f" in row {failure['index']}"
+        rule = _IN_WORDS.get(failure["check"], failure["check"])
+        shown.append(f"{failure['column'] or 'table'}: {rule} (found {failure['failure_case']}{row})")
+    more = len(failures) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "") + "."

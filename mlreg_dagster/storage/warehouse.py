@@ -1,0 +1,181 @@
+"""The tables, in one DuckDB file: the one place that opens it.
+
+DuckDB allows one writing process at a time. Every connection is therefore short and taken under an
+inter-process lock with a bounded wait, whose holder can be named. Foreign processes (a person's `duckdb`
+shell) do not know that lock; DuckDB's own lock is waited for within the same bound.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage.tables import Table
+
+_FOREIGN_LOCK_POLL_S = 0.1
+
+
+class WarehouseBusy(MlregError):
+    """Another process held the warehouse for longer than the allowed wait."""
+
+
+class TableChanged(MlregError):
+    """The stored table has other columns than the configuration now asks for."""
+
+
+class Warehouse:
+    """Tables keyed by partition, with idempotent writes.
+
+    Args:
+        path: The DuckDB file; it and its folder are made when first needed.
+        lock_timeout_s: How long, in seconds, to wait for another process before `WarehouseBusy`.
+    """
+
+    def __init__(self, path: str | Path, lock_timeout_s: float = 60.0) -> None:
+        self.path = Path(path)
+        self.lock_timeout_s = lock_timeout_s
+        self._holder_path = self.path.with_suffix(".lock.json")
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file for a short time, in UTC, alone among all processes that come through here.
+
+        Raises:
+            WarehouseBusy: Another process kept the file for longer than `lock_timeout_s`; it is named.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self.lock_timeout_s
+        lock = FileLock(self.path.with_suffix(".lock"), timeout=self.lock_timeout_s)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise WarehouseBusy(self._busy_message(self._holder())) from None
+        try:
+            self._holder_path.write_text(json.dumps(_this_process()))
+            connection = self._open(deadline)
+            try:
+                connection.execute("SET TimeZone = 'UTC'")
+                yield connection
+            finally:
+                connection.close()
+        finally:
+            lock.release()
+
+    def write(self, table: Table, frame: pd.DataFrame, partitions: Sequence[object]) -> int:
+        """Replace the partitions of a table by the rows of `frame`, in one transaction.
+
+        Args:
+            table: Where to write; it is made if it does not exist.
+            frame: The rows of all `partitions`; a partition without rows becomes empty.
+            partitions: Values of the table's partition column that are to be replaced.
+
+        Returns:
+            The number of rows written.
+
+        Raises:
+            InvalidRows: A row breaks the schema, or belongs to none of `partitions`.
+            TableChanged: The stored table has other columns.
+        """
+        frame = table.validate(frame)
+        keys = pd.DataFrame({"partition_key": list(partitions)})
+        column = table.partition_column
+        stray = ~frame[column].isin(keys["partition_key"])
+        if stray.any():
+            raise ValueError(f"{table.name}: {int(stray.sum())} rows lie outside the partitions being written.")
+        with self.connect() as connection:
+            self._ensure(connection, table)
+            connection.register("new_rows", frame)
+            connection.register("new_keys", keys)
+            connection.begin()
+            connection.execute(
+                f'DELETE FROM "{table.name}" WHERE "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
+            )
+            connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
+            connection.commit()
+        return len(frame)
+
+    def read(
+        self,
+        table: Table,
+        first: object = None,
+        last: object = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Rows whose partition lies in `first … last` (both included, None = open), ordered by key.
+
+        A table that nobody has written yet is empty.
+        """
+        wanted = list(columns or table.columns)
+        key = ", ".join(f'"{name}"' for name in table.key)
+        column = table.partition_column
+        with self.connect() as connection:
+            self._ensure(connection, table)
+            frame: pd.DataFrame = connection.execute(
+                f'SELECT {", ".join(f"{chr(34)}{name}{chr(34)}" for name in wanted)} FROM "{table.name}" '  # noqa: S608
+                f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
+                f"ORDER BY {key}",
+                {"first": first, "last": last},
+            ).df()
+        return frame
+
+    def query(self, sql: str, parameters: dict[str, object] | None = None) -> pd.DataFrame:
+        """The result of a reading statement as a frame."""
+        with self.connect() as connection:
+            return connection.execute(sql, parameters or {}).df()
+
+    def _open(self, deadline: float) -> duckdb.DuckDBPyConnection:
+        while True:
+            try:
+                return duckdb.connect(str(self.path))
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower():
+                    raise
+                if time.monotonic() >= deadline:
+                    raise WarehouseBusy(self._busy_message(str(error))) from error
+                time.sleep(_FOREIGN_LOCK_POLL_S)
+
+    def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+        connection.execute(table.ddl())
+        stored = {row[0]: row[1] for row in connection.execute(f'DESCRIBE "{table.name}"').fetchall()}
+        wanted = {
+            name: table.sql_type(name).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
+            for name in table.columns
+        }
+        if stored != wanted:
+            differing = sorted(dict(stored.items() ^ wanted.items()))
+            raise TableChanged(
+                f"{table.name} in {self.path} was written with other columns than the configuration now asks "
+                f"for (they differ in: {', '.join(differing)}). Use another MLREG_HOME for the new configuration, "
+                f"or drop the table and materialize its hours again."
+            )
+
+    def _holder(self) -> str:
+        try:
+            return self._holder_path.read_text()
+        except FileNotFoundError:
+            return "unknown"
+
+    def _busy_message(self, holder: str) -> str:
+        return (
+            f"{self.path} was kept by another process for more than {self.lock_timeout_s:g} s. Holder: {holder}. "
+            f"Wait until it ends or close it, then run this again; nothing was written."
+        )
+
+
+def _this_process() -> dict[str, object]:
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
