@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 import pandas as pd
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator, model_validator
+from pydantic_core import to_json
 
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import NotAnHour, as_hour
@@ -27,21 +28,23 @@ class ConfigError(MlregError):
     """A configuration value that can't be used; the message names file, key and what is allowed."""
 
 
-def _whole_hour(value: datetime) -> pd.Timestamp:
+def _whole_hour(value: object, _: object) -> pd.Timestamp:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a time, written as 2017-12-20T00:00")
     try:
         return as_hour(value)
     except NotAnHour as error:
         raise ValueError(str(error)) from error
 
 
-Hour = Annotated[datetime, AfterValidator(_whole_hour)]
+Hour = Annotated[datetime, WrapValidator(_whole_hour)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Percent = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
     def override(self, values: Mapping[str, Any], where: str = "run config") -> Self:
         """A copy with some values replaced, checked like a file; `where` is named in errors.
@@ -55,7 +58,7 @@ class _Section(BaseModel):
 class SimulatedSettings(_Section):
     """The seeded market: how many events of each kind to plant, per instrument and 30 days."""
 
-    seed: int = 7
+    seed: Annotated[int, Field(ge=0)] = 7
     opens: Hour = as_hour("2026-01-01")
     hourly_volatility_pct: Annotated[float, Field(gt=0, le=20)] = 0.8
     crashes: Annotated[float, Field(ge=0, le=10)] = 0.5
@@ -89,8 +92,8 @@ class ArchiveSettings(_Section):
 class CoinGeckoSettings(_Section):
     """The CoinGecko API."""
 
-    base_url: str = "https://api.coingecko.com/api/v3"
-    api_key_env: str = Field("COINGECKO_API_KEY", description="Environment variable of the key; unset = no key.")
+    base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://api.coingecko.com/api/v3"
+    api_key_env: str = Field("COINGECKO_API_KEY", description="Environment variable of the key; unset: none.")
     api_key_header: Literal["x-cg-demo-api-key", "x-cg-pro-api-key"] = "x-cg-demo-api-key"
     vs_currency: str = "usd"
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 20.0
@@ -105,7 +108,13 @@ class SnapshotChecks(_Section):
     """Thresholds of the asset checks on market_snapshot."""
 
     completeness: Share = 0.95
-    completeness_columns: tuple[str, ...] = ("price", "volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct")
+    completeness_columns: tuple[str, ...] = (
+        "price",
+        "volume_24h",
+        "change_1h_pct",
+        "change_24h_pct",
+        "change_7d_pct",
+    )
     min_universe_share: Share = Field(0.8, description="Rows of an hour against `universe`.")
     allow_empty_hours: bool = Field(False, description="true for markets that close (nights, holidays).")
     max_abs_change_1h_pct: Percent = 50.0
@@ -119,7 +128,7 @@ class IngestSettings(_Section):
     source: Literal["simulated", "archive", "coingecko"] = "simulated"
     start: Hour = as_hour("2026-01-01")
     universe: Count = 100
-    chunk_hours: Annotated[int, Field(ge=24)] = Field(744, description="Hours held in memory at once on long ranges.")
+    chunk_hours: Annotated[int, Field(ge=24)] = Field(744, description="Hours held in memory at once.")
     simulated: SimulatedSettings = SimulatedSettings()
     archive: ArchiveSettings = ArchiveSettings()
     coingecko: CoinGeckoSettings = CoinGeckoSettings()
@@ -131,7 +140,7 @@ class FeatureSettings(_Section):
 
     lag_hours: tuple[Annotated[int, Field(ge=1, le=168)], ...] = (1, 6, 24)
     rolling_hours: tuple[Annotated[int, Field(ge=2, le=168)], ...] = (6, 24)
-    min_window_share: Share = Field(0.5, description="Observed share of a window below which its value is null.")
+    min_window_share: Share = Field(0.5, description="Observed share of a window, below which it is null.")
 
 
 class DatasetSettings(_Section):
@@ -139,7 +148,9 @@ class DatasetSettings(_Section):
 
     history_hours: Annotated[int, Field(ge=2)] = 168
     holdout_hours: Annotated[int, Field(ge=1)] = 24
-    embargo_hours: Annotated[int, Field(ge=0)] = Field(0, description="Between training and holdout; label horizon if labels are used.")
+    embargo_hours: Annotated[int, Field(ge=0)] = Field(
+        0, description="Between training and holdout; the label horizon where labels are used."
+    )
     min_snapshots_per_instrument: Count = 24
     min_training_hours: Count = Field(120, description="Hours of the training window that must have rows.")
     min_holdout_hours: Count = 20
@@ -154,9 +165,9 @@ class DatasetSettings(_Section):
         if self.training_hours < 1:
             raise ValueError("history_hours must be more than holdout_hours + embargo_hours")
         if self.min_training_hours > self.training_hours:
-            raise ValueError(f"min_training_hours must be at most the {self.training_hours} h of the training window")
+            raise ValueError(f"min_training_hours must be at most the training window ({self.training_hours} h)")
         if self.min_holdout_hours > self.holdout_hours:
-            raise ValueError(f"min_holdout_hours must be at most holdout_hours ({self.holdout_hours})")
+            raise ValueError(f"min_holdout_hours must be at most holdout_hours ({self.holdout_hours} h)")
         return self
 
 
@@ -165,24 +176,24 @@ class ModelSettings(_Section):
 
     detector: Literal["isolation_forest", "local_outlier_factor", "robust_z_score"] = "isolation_forest"
     params: dict[str, float | int | str | bool] = Field(
-        {"n_estimators": 200, "max_samples": 512}, description="Keyword arguments of the detector."
+        {"n_estimators": 200, "max_samples": 1.0}, description="Keyword arguments of the detector."
     )
     contamination: Annotated[float, Field(gt=0, lt=0.5)] = Field(
-        0.05, description="Share of the training rows above the threshold."
+        0.08, description="Share of the training rows above the threshold."
     )
     seed: Annotated[int, Field(ge=0)] = 42
     features: tuple[str, ...] | None = Field(None, description="null = every engineered feature.")
-    clip_quantile: Annotated[float, Field(ge=0, lt=0.5)] = Field(
-        0.0, description="Features are clipped to this and the opposite quantile of the training rows; 0 = no clipping."
-    )
-    max_training_rows: Count | None = Field(None, description="Seeded sample of the training rows; null = all.")
+    max_training_rows: Count = Field(50_000, description="A larger training set is sampled to this, seeded.")
 
 
 class InjectionSettings(_Section):
     """The anomalies planted into a copy of the holdout."""
 
     seed: Annotated[int, Field(ge=0)] = 20
-    share: Annotated[float, Field(gt=0, le=0.2)] = Field(0.02, description="Share of holdout rows to plant at.")
+    rounds: Annotated[int, Field(ge=1, le=100)] = Field(5, description="Times each kind of event is planted.")
+    instrument_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        0.1, description="Share of the instruments that get an event in one round, at least one."
+    )
     shock_pct: Annotated[float, Field(gt=0, le=90)] = 15.0
     volume_factor: Annotated[float, Field(gt=1)] = 10.0
     frozen_hours: Annotated[int, Field(ge=2, le=24)] = 6
@@ -221,7 +232,7 @@ class OutcomeSettings(_Section):
     horizon_hours: Count = 24
     crash_pct: Annotated[float, Field(ge=-100, lt=0)] = -15.0
     price_tolerance_hours: Annotated[int, Field(ge=0)] = Field(
-        0, description="How much older than exactly +horizon the price may be. Never younger: that would look ahead."
+        0, description="How much older than +horizon the price may be. Never younger: that would look ahead."
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 1000
@@ -255,7 +266,8 @@ class Settings(_Section):
             ConfigError: There is no such file.
         """
         if name not in self.models:
-            raise ConfigError(f"There is no {name}.yaml among the configs; there are: {', '.join(sorted(self.models))}.")
+            known = ", ".join(f"{model}.yaml" for model in sorted(self.models))
+            raise ConfigError(f"There is no {name}.yaml among the configs; models are: {known}.")
         return self.models[name]
 
     @cached_property
@@ -275,30 +287,24 @@ def load_settings(config_dir: Path | None = None) -> Settings:
         ConfigError: A folder or file that is not there or not known, or a value that is not allowed.
     """
     if config_dir is None and os.environ.get("MLREG_CONFIG_DIR"):
-        config_dir = Path(os.environ["MLREG_CONFIG_DIR"])
+        config_dir = Path(os.environ["MLREG_CONFIG_DIR"]).expanduser()
     files = _yaml_files(PROJECT_DIR / "configs")
     if config_dir is not None:
         if not config_dir.is_dir():
-            raise ConfigError(f"The config folder {config_dir} (MLREG_CONFIG_DIR) does not exist.")
+            raise ConfigError(f"The config folder {config_dir} is not there. Mend MLREG_CONFIG_DIR or unset it.")
         files |= _yaml_files(config_dir)
 
     sections: dict[str, Any] = {}
-    models: dict[str, ModelSettings] = {}
-    classes = {name: field.annotation for name, field in Settings.model_fields.items() if name != "models"}
-    for name, path in files.items():
-        values = _read_yaml(path)
-        if name == "model" or name.startswith("model_"):
-            models[name] = _validated(ModelSettings, values, str(path))
-        elif name in classes:
-            sections[name] = _validated(classes[name], values, str(path))  # type: ignore[arg-type]
+    models = {"model": ModelSettings()}
+    for path in files.values():
+        section = _validated(_class_of(path), _read_yaml(path), str(path))
+        if isinstance(section, IngestSettings):
+            section = _with_absolute_archive(section, path)
+        if isinstance(section, ModelSettings):
+            models[path.stem] = section
         else:
-            raise ConfigError(
-                f"{path} is not a config file of this project. Known: model.yaml, model_<name>.yaml, "
-                f"{', '.join(f'{known}.yaml' for known in classes)}."
-            )
-    if "ingest" in sections:
-        sections["ingest"] = _with_absolute_archive(sections["ingest"], files["ingest"])
-    return Settings(**sections, **({"models": models} if models else {}))
+            sections[path.stem] = section
+    return Settings(models=models, **sections)
 
 
 def home_dir() -> Path:
@@ -307,14 +313,25 @@ def home_dir() -> Path:
 
 
 def _yaml_files(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    """File name to path; `.yml` too, so that such a file is refused and not overlooked."""
+    return {path.name: path for path in sorted(folder.glob("*.y*ml"))}
+
+
+def _class_of(path: Path) -> type[_Section]:
+    classes = {f"{name}.yaml": type(default) for name, default in Settings() if name != "models"}
+    if path.match("model_*.yaml") or path.name == "model.yaml":
+        return ModelSettings
+    if path.name not in classes:
+        known = ", ".join(["model.yaml", "model_<name>.yaml", *classes])
+        raise ConfigError(f"{path} is not a config file of this project. Known are: {known}.")
+    return classes[path.name]
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: 2026-02-30, or not UTF-8
+        raise ConfigError(f"{path} can't be read as YAML: {error}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -327,9 +344,10 @@ def _with_absolute_archive(ingest: IngestSettings, path: Path) -> IngestSettings
     archive = ingest.archive.path
     if archive is None:
         if ingest.source == "archive":
-            raise ConfigError(f"{path}: source is archive, but archive.path is not set. Name a Parquet or CSV file.")
+            raise ConfigError(f"{path}: source is archive, so archive.path must name a Parquet or CSV file.")
         return ingest
-    return ingest.override({"archive": {"path": str(path.parent.absolute() / Path(archive).expanduser())}}, str(path))
+    absolute = path.parent.absolute() / Path(archive).expanduser()
+    return ingest.override({"archive": {"path": str(absolute)}}, str(path))
 
 
 def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -341,8 +359,9 @@ def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _validated(cls: type[_Validated], values: Mapping[str, Any], where: str) -> _Validated:
+    """Strict, so that `universe: yes` is an error and not 1; through JSON, which knows times as text."""
     try:
-        return cls.model_validate(values)
+        return cls.model_validate_json(to_json(values), strict=True)
     except ValidationError as error:
         problems = []
         for item in error.errors():
@@ -351,8 +370,11 @@ def _validated(cls: type[_Validated], values: Mapping[str, Any], where: str) -> 
                 known = _class_at(cls, item["loc"][:-1]).model_fields
                 problems.append(f"{key}: unknown key; allowed are {', '.join(known)}")
             else:
-                problems.append(f"{key or 'as a whole'}: {item['msg']} (found {item['input']!r})")
+                found = f" (found {item['input']!r})" if key else ""
+                problems.append(f"{key or 'as a whole'}: {item['msg'].removeprefix('Value error, ')}{found}")
         raise ConfigError(f"{where}: {'; '.join(problems)}.") from error
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}.") from error
 
 
 def _class_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

@@ -30,15 +30,16 @@ def as_hour(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
         NotAnHour: The text is no time, or the time has minutes or seconds.
     """
     try:
-        if isinstance(value, str) and len(value) == len("2017-12-20-00:00") and value[10] == "-":
-            value = datetime.strptime(value, HOUR_KEY_FORMAT)  # noqa: DTZ007
+        if isinstance(value, str):  # pandas would fill up a text like 10:00 from the wall clock
+            is_key = len(value) == len("2017-12-20-00:00") and value[10] == "-"
+            value = datetime.strptime(value, HOUR_KEY_FORMAT) if is_key else datetime.fromisoformat(value)
         stamp = pd.Timestamp(value)
     except ValueError as error:
-        raise NotAnHour(f"{value!r} is not a time. Write it as 2017-12-20T00:00 or 2017-12-20-00:00.") from error
+        raise NotAnHour(f"{value!r} is not a time. Write it as 2017-12-20T00:00.") from error
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    if stamp is pd.NaT or stamp != stamp.floor("h"):
-        raise NotAnHour(f"{value} is not a whole hour (UTC). Snapshots, windows and moves of an alias use whole hours.")
-    return stamp
+    if pd.isna(stamp) or stamp != stamp.floor("h"):
+        raise NotAnHour(f"{value} is not a whole hour (UTC), as snapshots, windows and moves of an alias need.")
+    return stamp.as_unit("us")
 
 
 def hour_key(hour: pd.Timestamp) -> str:

@@ -21,21 +21,26 @@ MARKET_SNAPSHOT = Table(
         "instrument_id": column(str, "Stable key of the instrument (CoinGecko's id, an archive's ticker).", _NOT_EMPTY),
         "symbol": column(str, "Ticker; not unique.", _NOT_EMPTY),
         "price": column(float, "Last price of the hour, quote currency.", _FINITE_POSITIVE),
-        "market_cap": column(
-            float, "Quote currency; null when unknown.", _FINITE_NOT_NEGATIVE, nullable=True
-        ),
+        "market_cap": column(float, "Quote currency; null when unknown.", _FINITE_NOT_NEGATIVE, nullable=True),
         "volume_24h": column(
-            float, "Traded in the 24 h up to the end of the hour, quote currency.", _FINITE_NOT_NEGATIVE, nullable=True
+            float,
+            "Traded in the 24 h up to the end of the hour, quote currency.",
+            _FINITE_NOT_NEGATIVE,
+            nullable=True,
         ),
         "change_1h_pct": column(float, "Price against the one 1 h before, %.", _FINITE_CHANGE, nullable=True),
         "change_24h_pct": column(float, "Price against the one 24 h before, %.", _FINITE_CHANGE, nullable=True),
         "change_7d_pct": column(float, "Price against the one 168 h before, %.", _FINITE_CHANGE, nullable=True),
         "all_time_high": column(
-            float, "Highest price known up to the hour (an archive: since its first bar).", _FINITE_POSITIVE,
+            float,
+            "Highest price known up to the hour (an archive: since its first bar).",
+            _FINITE_POSITIVE,
             nullable=True,
         ),
         "volatility_7d_pct": column(
-            float, "Standard deviation of the hourly log returns of the last 168 h, %.", _FINITE_NOT_NEGATIVE,
+            float,
+            "Standard deviation of the hourly log returns of the last 168 h, %.",
+            _FINITE_NOT_NEGATIVE,
             nullable=True,
         ),
         "observed_at": column(UTC, "When the source saw it: the clock of a live fetch, the end of a recorded hour."),

@@ -14,11 +14,12 @@ from mlreg_dagster.errors import MlregError
 
 UTC = DateTime(unit="us", tz="UTC")  # type: ignore[call-arg]
 
-_SQL_TYPES = {"float64": "DOUBLE", "int64": "BIGINT", "bool": "BOOLEAN"}
+_SQL_TYPES = {"float64": "DOUBLE", "int64": "BIGINT", "bool": "BOOLEAN", str(UTC): "TIMESTAMPTZ"}
 _SHOWN_FAILURES = 5
 _IN_WORDS = {
     "column_in_dataframe": "a column is missing",
     "column_in_schema": "an unknown column",
+    "column_ordered": "not in the order of the table",
     "multiple_fields_uniqueness": "the key is there more than once",
     "not_nullable": "must not be null",
 }
@@ -28,9 +29,7 @@ class InvalidRows(MlregError):
     """Rows that break a table's schema; none of them was stored."""
 
 
-def column(
-    dtype: Any, description: str, *checks: pa.Check, nullable: bool = False
-) -> pa.Column:
+def column(dtype: Any, description: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:
     """A column of a table; `dtype` is `float`, `int`, `bool`, `str` or `UTC`."""
     return pa.Column(dtype, list(checks), nullable=nullable, description=description)
 
@@ -63,8 +62,8 @@ class Table:
 
     def sql_type(self, name: str) -> str:
         """DuckDB's type of a column."""
-        dtype = self.columns[name].dtype
-        return "TIMESTAMPTZ" if dtype == UTC else _SQL_TYPES.get(str(dtype), "VARCHAR")
+        dtype = str(self.columns[name].dtype)
+        return "VARCHAR" if dtype.startswith("str") else _SQL_TYPES[dtype]
 
     def ddl(self) -> str:
         """The CREATE TABLE statement."""
@@ -73,6 +72,16 @@ class Table:
             for name, spec in self.columns.items()
         ]
         return f'CREATE TABLE IF NOT EXISTS "{self.name}" ({", ".join(lines)})'
+
+    def empty(self) -> pd.DataFrame:
+        """No rows, in the columns and types of the table."""
+        dtypes = {
+            "TIMESTAMPTZ": "datetime64[us, UTC]",
+            "DOUBLE": "float64",
+            "BIGINT": "int64",
+            "BOOLEAN": "bool",
+        }
+        return pd.DataFrame({name: pd.Series(dtype=dtypes.get(self.sql_type(name), "str")) for name in self.columns})
 
     def validate(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return `frame` if every row fits the schema.

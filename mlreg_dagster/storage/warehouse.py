@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,10 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.storage.tables import Table
+from mlreg_dagster.storage.tables import InvalidRows, Table
 
 _FOREIGN_LOCK_POLL_S = 0.1
+_FOREIGN_LOCK_SIGNS = ("Could not set lock", "being used by another process")  # POSIX, Windows
 
 
 class WarehouseBusy(MlregError):
@@ -71,7 +72,7 @@ class Warehouse:
         finally:
             lock.release()
 
-    def write(self, table: Table, frame: pd.DataFrame, partitions: Sequence[object]) -> int:
+    def write(self, table: Table, frame: pd.DataFrame, partitions: Iterable[object]) -> int:
         """Replace the partitions of a table by the rows of `frame`, in one transaction.
 
         Args:
@@ -87,11 +88,14 @@ class Warehouse:
             TableChanged: The stored table has other columns.
         """
         frame = table.validate(frame)
-        keys = pd.DataFrame({"partition_key": list(partitions)})
         column = table.partition_column
-        stray = ~frame[column].isin(keys["partition_key"])
-        if stray.any():
-            raise ValueError(f"{table.name}: {int(stray.sum())} rows lie outside the partitions being written.")
+        keys = pd.DataFrame({"partition_key": pd.Series(list(partitions), dtype=frame[column].dtype)})
+        stray = frame.loc[~frame[column].isin(keys["partition_key"]), column]
+        if not stray.empty:
+            raise InvalidRows(
+                f"{table.name}: {len(stray)} rows lie outside the partitions being written (the first in "
+                f"{column} {stray.iloc[0]}). Nothing was stored."
+            )
         with self.connect() as connection:
             self._ensure(connection, table)
             connection.register("new_rows", frame)
@@ -114,19 +118,32 @@ class Warehouse:
         """Rows whose partition lies in `first … last` (both included, None = open), ordered by key.
 
         A table that nobody has written yet is empty.
+
+        Raises:
+            TableChanged: The stored table has other columns.
         """
         wanted = list(columns or table.columns)
-        key = ", ".join(f'"{name}"' for name in table.key)
         column = table.partition_column
         with self.connect() as connection:
             self._ensure(connection, table)
             frame: pd.DataFrame = connection.execute(
-                f'SELECT {", ".join(f"{chr(34)}{name}{chr(34)}" for name in wanted)} FROM "{table.name}" '  # noqa: S608
+                f'SELECT {_names(wanted)} FROM "{table.name}" '  # noqa: S608
                 f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
-                f"ORDER BY {key}",
+                f"ORDER BY {_names(table.key)}",
                 {"first": first, "last": last},
             ).df()
+        for name in wanted:
+            if table.sql_type(name) == "VARCHAR" and frame[name].isna().all():
+                frame[name] = pd.Series(index=frame.index, dtype="str")  # no text to tell the type from
         return frame
+
+    def newest(self, table: Table) -> pd.Timestamp | None:
+        """The newest partition that has rows; None where there is none."""
+        with self.connect() as connection:
+            self._ensure(connection, table)
+            sql = f'SELECT max("{table.partition_column}") AS newest FROM "{table.name}"'  # noqa: S608
+            newest = connection.execute(sql).df()["newest"].iloc[0]
+        return None if pd.isna(newest) else newest
 
     def query(self, sql: str, parameters: dict[str, object] | None = None) -> pd.DataFrame:
         """The result of a reading statement as a frame."""
@@ -138,7 +155,7 @@ class Warehouse:
             try:
                 return duckdb.connect(str(self.path))
             except duckdb.IOException as error:
-                if "lock" not in str(error).lower():
+                if not any(sign in str(error) for sign in _FOREIGN_LOCK_SIGNS):
                     raise
                 if time.monotonic() >= deadline:
                     raise WarehouseBusy(self._busy_message(str(error))) from error
@@ -146,17 +163,18 @@ class Warehouse:
 
     def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(table.ddl())
-        stored = {row[0]: row[1] for row in connection.execute(f'DESCRIBE "{table.name}"').fetchall()}
+        described = connection.execute(f'DESCRIBE "{table.name}"').fetchall()
+        stored = {name: (sql_type, null == "YES") for name, sql_type, null, *_ in described}
         wanted = {
-            name: table.sql_type(name).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
-            for name in table.columns
+            name: (table.sql_type(name).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), spec.nullable)
+            for name, spec in table.columns.items()
         }
         if stored != wanted:
             differing = sorted(dict(stored.items() ^ wanted.items()))
             raise TableChanged(
                 f"{table.name} in {self.path} was written with other columns than the configuration now asks "
-                f"for (they differ in: {', '.join(differing)}). Use another MLREG_HOME for the new configuration, "
-                f"or drop the table and materialize its hours again."
+                f"for; they differ in: {', '.join(differing)}. Use another MLREG_HOME for the new "
+                f"configuration, or drop the table and materialize its partitions again."
             )
 
     def _holder(self) -> str:
@@ -167,9 +185,13 @@ class Warehouse:
 
     def _busy_message(self, holder: str) -> str:
         return (
-            f"{self.path} was kept by another process for more than {self.lock_timeout_s:g} s. Holder: {holder}. "
-            f"Wait until it ends or close it, then run this again; nothing was written."
+            f"{self.path} was kept by another process for more than {self.lock_timeout_s:g} s; nothing was "
+            f"written. Wait until it ends, or end it, then run this again. Holder: {holder}"
         )
+
+
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _this_process() -> dict[str, object]:

@@ -1,0 +1,40 @@
+# Shorthands only; `python3 bootstrap.py demo` and `python3 bootstrap.py test` need no make.
+BIN := .venv/bin
+.PHONY: setup demo test lint format types imports check bench dev lock
+
+setup:             ## install into .venv
+	python3 bootstrap.py setup
+
+demo:              ## the whole lifecycle on a simulated market
+	python3 bootstrap.py demo
+
+test:              ## all tests, on two processes
+	python3 bootstrap.py test -n 2
+
+lint: setup        ## style, and formatting as it should be
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup      ## mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup       ## mypy, strict
+	$(BIN)/mypy
+
+imports: setup     ## which module may import which
+	$(BIN)/lint-imports
+
+check: lint types imports test
+
+bench: setup       ## the benchmarks
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+dev: setup         ## the Dagster UI on http://localhost:3000
+	$(BIN)/dagster dev
+
+lock:              ## constraints.txt anew: the newest versions that pyproject.toml allows
+	rm -rf build/lock && python3 -m venv build/lock
+	build/lock/bin/pip install --quiet --editable ".[dev]"
+	(grep '^#' constraints.txt; build/lock/bin/pip freeze --exclude-editable) > build/constraints.txt
+	mv build/constraints.txt constraints.txt

@@ -1,0 +1,155 @@
+"""The whole lifecycle on real archives, in one command.
+
+    python benchmarks/real_data.py crypto|vn_stocks [folder]
+
+It does what a person would do with `dagster asset materialize` and `mlreg`, as separate processes on a home of its
+own, and prints the gates, the moves and the outcomes. The folder holds the archives (default: MLREG_TEST_DATA, or
+`shared/data` beside the project).
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Story:
+    """What to run on one archive.
+
+    Attributes:
+        ingest: Its ingest.yaml, without the archive's path.
+        configs: Its other config files.
+        archive: File name of the archive.
+        market: First and last hour to ingest.
+        dataset: Day of the datasets.
+        predict: First and last hour to predict.
+        due: First and last hour of their outcomes.
+        days: Days to measure.
+    """
+
+    archive: str
+    ingest: dict[str, object]
+    configs: dict[str, dict[str, object]]
+    market: tuple[str, str]
+    dataset: str
+    predict: tuple[str, str]
+    due: tuple[str, str]
+    days: tuple[str, ...]
+
+
+STORIES = {
+    "crypto": Story(
+        archive="crypto_hourly_2017.parquet",
+        ingest={"start": "2017-11-01T00:00", "universe": 7},
+        configs={},
+        market=("2017-11-20-00:00", "2017-12-26-23:00"),
+        dataset="2017-12-19",
+        predict=("2017-12-20-00:00", "2017-12-24-23:00"),
+        due=("2017-12-21-00:00", "2017-12-25-23:00"),
+        days=("2017-12-21", "2017-12-22", "2017-12-23", "2017-12-24", "2017-12-25"),
+    ),
+    "vn_stocks": Story(
+        archive="vn_stocks_hourly.parquet",
+        ingest={
+            "start": "2024-05-01T00:00",
+            "universe": 286,
+            "checks": {"allow_empty_hours": True, "completeness_columns": ["price", "volume_24h"]},
+        },
+        configs={
+            # the market is open five hours a day, five days a week
+            "datasets": {
+                "min_training_hours": 15,
+                "min_holdout_hours": 3,
+                "min_snapshots_per_instrument": 10,
+            },
+            "features": {"min_window_share": 0.1},
+            "outcomes": {"crash_pct": -5.0},
+        },
+        market=("2024-05-20-00:00", "2024-06-29-23:00"),
+        dataset="2024-06-13",
+        predict=("2024-06-14-00:00", "2024-06-27-23:00"),
+        due=("2024-06-15-00:00", "2024-06-28-23:00"),
+        days=("2024-06-19", "2024-06-20", "2024-06-21", "2024-06-26", "2024-06-27", "2024-06-28"),
+    ),
+}
+
+
+def main() -> None:
+    """Run one story on an empty home."""
+    story = STORIES[sys.argv[1]]
+    data = Path(sys.argv[2] if len(sys.argv) > 2 else os.environ.get("MLREG_TEST_DATA", PROJECT.parent / "shared/data"))
+    with tempfile.TemporaryDirectory(prefix="mlreg-") as folder:
+        home = Path(os.environ.get("MLREG_HOME", folder))
+        configs = Path(folder) / "configs"
+        write_configs(story, data, configs)
+        run_story(story, environment(home, configs))
+
+
+def write_configs(story: Story, data: Path, folder: Path) -> None:
+    """The config files that differ from the project's own."""
+    archive = {"path": str((data / story.archive).resolve()), "exclude": ["vnindex"]}
+    files = story.configs | {"ingest": {"source": "archive", **story.ingest, "archive": archive}}
+    folder.mkdir(parents=True)
+    for name, values in files.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(values))
+
+
+def environment(home: Path, configs: Path) -> dict[str, str]:
+    """As `eval "$(mlreg env)"` sets it."""
+    base = os.environ | {
+        "MLREG_HOME": str(home),
+        "MLREG_CONFIG_DIR": str(configs),
+        "MLREG_ACTOR": "benchmark",
+    }
+    base.pop("DAGSTER_HOME", None)
+    exports = subprocess.run([BIN / "mlreg", "env"], env=base, check=True, capture_output=True, text=True).stdout
+    return base | dict(line.removeprefix("export ").split("=", 1) for line in exports.splitlines())
+
+
+def run_story(story: Story, env: dict[str, str]) -> None:
+    """Ingest to outcomes, by the commands of the README."""
+    end = story.predict[0][:10] + "T00:00"
+    _materialize(env, "market_snapshot,market_features", *story.market)
+    _dagster(env, "asset", "materialize", "--select", "training_dataset,eval_holdout", "--partition", story.dataset)
+    _mlreg(env, "train", "--model", "model")
+    _mlreg(env, "train", "--model", "model_lof")
+    for version in ("v1", "v2"):
+        _mlreg(env, "evaluate", version, check=False)  # a failed gate is a result, not an error
+    _mlreg(env, "promote", "v1", "--reason", "first champion of the replay", "--effective-at", end)
+    _materialize(env, "predictions", *story.predict)
+    _materialize(env, "prediction_outcomes", *story.due)
+    for day in story.days:
+        _dagster(env, "asset", "materialize", "--select", "model_performance", "--partition", day)
+    _mlreg(env, "compare", "v1", "v2")
+    _mlreg(env, "status")
+
+
+def _materialize(env: dict[str, str], select: str, first: str, last: str) -> None:
+    _dagster(env, "asset", "materialize", "--select", select, "--partition-range", f"{first}...{last}")
+
+
+def _dagster(env: dict[str, str], *arguments: str) -> None:
+    command = [BIN / "dagster", *arguments, "-m", "mlreg_dagster.definitions"]
+    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True)
+    print("$ dagster", *arguments, flush=True)
+    if done.returncode:
+        sys.exit(done.stdout[-5000:] + done.stderr[-5000:])
+
+
+def _mlreg(env: dict[str, str], *arguments: str, check: bool = True) -> None:
+    print("$ mlreg", *arguments, flush=True)
+    done = subprocess.run([BIN / "mlreg", *arguments], env=env, check=False, stderr=subprocess.PIPE, text=True)
+    if check and done.returncode:
+        sys.exit(done.stderr[-5000:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""From feature rows to a frozen file with its lineage, and back.
+
+A dataset is a bundle of the artifact store: Parquet files and a `lineage.json` that says what went in.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlreg_dagster.config import DatasetSettings
+from mlreg_dagster.datasets.windows import Window
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.hours import as_hour
+from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
+
+TRAINING = "training_dataset"
+HOLDOUT = "eval_holdout"
+
+_ROWS, _MARKET, _LINEAGE = "rows.parquet", "market.parquet", "lineage.json"
+
+
+class TooLittleHistory(MlregError):
+    """A window lacks rows; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A frozen dataset, verified against its hash.
+
+    Attributes:
+        rows: Feature rows, ordered by hour and instrument.
+        market: Snapshots from which the rows can be computed anew; None in a training dataset.
+        window: The hours that the rows lie in.
+        lineage: What went in: hours, counts, hashes.
+        sha256: The hash of the bundle.
+    """
+
+    day: str
+    rows: pd.DataFrame
+    market: pd.DataFrame | None
+    window: Window
+    lineage: dict[str, Any]
+    sha256: str
+
+
+def select_training_rows(features: pd.DataFrame, window: Window, settings: DatasetSettings) -> pd.DataFrame:
+    """The rows of a training window, without instruments that were seen too seldom.
+
+    Raises:
+        TooLittleHistory: Too few hours of the window have rows, or no instrument has enough of them.
+    """
+    rows = _within(features, window)
+    _require_hours(rows, window, settings.min_training_hours, "training", "min_training_hours")
+    seen = rows.groupby("instrument_id")["hour"].transform("size")
+    kept = rows[seen >= settings.min_snapshots_per_instrument].reset_index(drop=True)
+    if kept.empty:
+        raise TooLittleHistory(
+            f"No instrument has {settings.min_snapshots_per_instrument} snapshots in the training window {window} "
+            f"(the most is {int(seen.max())}). Ingest more of it, or lower min_snapshots_per_instrument in "
+            f"datasets.yaml."
+        )
+    return kept
+
+
+def select_holdout_rows(features: pd.DataFrame, window: Window, settings: DatasetSettings) -> pd.DataFrame:
+    """All rows of a holdout window.
+
+    Raises:
+        TooLittleHistory: Too few hours of the window have rows.
+    """
+    rows = _within(features, window)
+    _require_hours(rows, window, settings.min_holdout_hours, "holdout", "min_holdout_hours")
+    return rows
+
+
+def describe_lineage(rows: pd.DataFrame, window: Window, available: pd.DataFrame) -> dict[str, Any]:
+    """What went into a dataset: the window, counts, and a hash of each hour's rows."""
+    left_out = sorted(set(_within(available, window)["instrument_id"]) - set(rows["instrument_id"]))
+    return {
+        "first_hour": window.first.isoformat(),
+        "end": window.end.isoformat(),
+        "rows": len(rows),
+        "instruments": int(rows["instrument_id"].nunique()),
+        "instruments_left_out": left_out,
+        "hours_with_rows": int(rows["hour"].nunique()),
+        "hours_in_window": len(window.hours),
+        "hours": {hour: {"rows": len(part), "sha256": digest(part)} for hour, part in _by_hour(rows)},
+    }
+
+
+def changed_hours(lineage: Mapping[str, Any], features: pd.DataFrame) -> int:
+    """How many hours of a frozen dataset the feature table holds differently by now."""
+    left_out = set(lineage["instruments_left_out"])
+    kept = features[~features["instrument_id"].isin(left_out)].sort_values(["hour", "instrument_id"])
+    now = {hour: digest(part) for hour, part in _by_hour(kept)}
+    frozen = {hour: entry["sha256"] for hour, entry in lineage["hours"].items()}
+    return sum(now.get(hour) != frozen.get(hour) for hour in now.keys() | frozen.keys())
+
+
+def digest(frame: pd.DataFrame) -> str:
+    """SHA-256 of a frame's content: column names, types and values in their order; every null is alike."""
+    hasher = hashlib.sha256()
+    for name in frame.columns:
+        values = frame[name]
+        hasher.update(f"{name}:".encode())
+        if values.dtype.kind == "f":
+            numbers = values.to_numpy(dtype=np.float64, copy=True)
+            numbers[np.isnan(numbers)] = np.nan
+            hasher.update(numbers.tobytes())
+        else:
+            hasher.update("\x1f".join(values.astype(str)).encode())
+    return hasher.hexdigest()
+
+
+def freeze(
+    store: ArtifactStore,
+    kind: str,
+    day: str,
+    rows: pd.DataFrame,
+    lineage: Mapping[str, Any],
+    market: pd.DataFrame | None = None,
+) -> Artifact:
+    """Write a dataset once.
+
+    Raises:
+        ArtifactFrozen: It exists already with other content.
+    """
+    files = {_ROWS: _to_parquet(rows), _LINEAGE: json.dumps(lineage, indent=1, sort_keys=True).encode()}
+    if market is not None:
+        files[_MARKET] = _to_parquet(market)
+    return store.freeze(kind, day, files)
+
+
+def load(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -> Dataset:
+    """Read a dataset, verified against its own sums and, where given, `sha256`.
+
+    Raises:
+        ArtifactMissing, ArtifactTampered: It is not there, or not what was frozen.
+    """
+    if sha256 is None and (artifact := store.find(kind, day)):
+        sha256 = artifact.sha256
+    files = store.read(kind, day, sha256)
+    lineage = json.loads(files[_LINEAGE])
+    return Dataset(
+        day=day,
+        rows=pd.read_parquet(io.BytesIO(files[_ROWS])),
+        market=pd.read_parquet(io.BytesIO(files[_MARKET])) if _MARKET in files else None,
+        window=Window(as_hour(lineage["first_hour"]), as_hour(lineage["end"])),
+        lineage=lineage,
+        sha256=str(sha256),
+    )
+
+
+def _by_hour(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    for hour, part in rows.groupby(rows["hour"].dt.strftime("%Y-%m-%dT%H:%MZ")):
+        yield str(hour), part
+
+
+def _within(features: pd.DataFrame, window: Window) -> pd.DataFrame:
+    inside = (features["hour"] >= window.first) & (features["hour"] < window.end)
+    return features[inside].sort_values(["hour", "instrument_id"], ignore_index=True)
+
+
+def _require_hours(rows: pd.DataFrame, window: Window, wanted: int, name: str, key: str) -> None:
+    found = rows["hour"].nunique()
+    if found < wanted:
+        absent = window.hours.difference(pd.DatetimeIndex(rows["hour"].unique()))
+        raise TooLittleHistory(
+            f"The {name} window {window} has features for {found} hours; {key} in datasets.yaml asks for {wanted}. "
+            f"The first hour without rows is {absent[0]:%Y-%m-%d %H:%M}. Materialize market_snapshot and "
+            f"market_features for {absent[0]:%Y-%m-%d-%H:%M}...{absent[-1]:%Y-%m-%d-%H:%M}, or lower {key} if the "
+            f"market was closed."
+        )
+
+
+def _to_parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()

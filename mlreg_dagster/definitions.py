@@ -1,0 +1,78 @@
+"""The one place where everything meets: settings, resources, assets, checks, jobs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from mlreg_dagster.config import Settings, home_dir, load_settings
+from mlreg_dagster.datasets.assets import build_dataset_assets
+from mlreg_dagster.datasets.checks import build_dataset_checks
+from mlreg_dagster.hours import as_hour
+from mlreg_dagster.jobs import build_jobs
+from mlreg_dagster.market.assets import build_market_assets
+from mlreg_dagster.market.checks import build_market_checks
+from mlreg_dagster.market.sources import make_source
+from mlreg_dagster.models.assets import build_model_assets
+from mlreg_dagster.models.checks import build_model_checks
+from mlreg_dagster.orchestration.partitions import make_partitions
+from mlreg_dagster.orchestration.resources import (
+    ArtifactsResource,
+    Clock,
+    RegistryResource,
+    WarehouseResource,
+)
+from mlreg_dagster.outcomes.assets import build_outcome_assets
+from mlreg_dagster.outcomes.checks import build_outcome_checks
+from mlreg_dagster.storage.landing import LandingZone
+
+
+def build_definitions(
+    settings: Settings | None = None,
+    home: Path | None = None,
+    resources: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """The whole graph.
+
+    Args:
+        settings: None = the configuration files; see `load_settings`.
+        home: Where data lives; None = MLREG_HOME.
+        resources: Replacements by name, for tests and replays: source, warehouse, artifacts, registry, clock.
+    """
+    settings = settings or load_settings()
+    home = home or home_dir()
+    partitions = make_partitions(as_hour(settings.ingest.start))
+    return dg.Definitions(
+        assets=[
+            *build_market_assets(settings, partitions),
+            *build_dataset_assets(settings, partitions),
+            *build_model_assets(settings),
+            *build_outcome_assets(settings, partitions),
+        ],
+        asset_checks=[
+            *build_market_checks(settings),
+            *build_dataset_checks(settings),
+            *build_model_checks(),
+            *build_outcome_checks(settings),
+        ],
+        jobs=build_jobs(),
+        resources=_default_resources(settings, home) | dict(resources or {}),
+        executor=dg.in_process_executor,  # the jobs are small: a process for each step would cost more than its work
+    )
+
+
+def _default_resources(settings: Settings, home: Path) -> dict[str, Any]:
+    return {
+        "source": make_source(settings.ingest, LandingZone(home / "raw")),
+        "warehouse": WarehouseResource(database=str(home / "warehouse.duckdb")),
+        "artifacts": ArtifactsResource(root=str(home / "artifacts")),
+        "registry": RegistryResource(url=f"sqlite:///{home / 'registry.sqlite'}"),
+        "clock": Clock(),
+    }
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster dev` and the dagster CLI load."""
+    return build_definitions()

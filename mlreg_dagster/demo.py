@@ -1,0 +1,231 @@
+"""The whole lifecycle on the simulated market, in a few minutes: three weeks, two models, their outcomes.
+
+A step that was done before is not done again, so a demo that was interrupted goes on where it stopped.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table as RichTable
+
+from mlreg_dagster import jobs
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_range
+from mlreg_dagster.market.features import features_table
+from mlreg_dagster.models.names import CHAMPION, NOBODY
+from mlreg_dagster.outcomes.metrics import summary
+from mlreg_dagster.outcomes.schema import CRASH, MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.runner import Runner, asset_config
+from mlreg_dagster.storage.tables import Table
+from mlreg_dagster.tables import gates_table, history_table, outcomes_table, versions_table
+
+DAYS = 21
+_DAY = pd.Timedelta(days=1)
+_STEPS = (
+    ("v1", "model", 13, "first model that passed its gates"),
+    ("v2", "model_lof", 16, "found more planted anomalies on the same holdout"),
+)
+"""Version, config file, day of its dataset counted from the start, reason of its promotion."""
+
+
+class NotADemoHome(MlregError):
+    """The home holds something else than a demo."""
+
+
+def run_demo(runner: Runner, console: Console) -> None:
+    """Ingest, freeze, train, evaluate, promote, predict, validate; then say how it went.
+
+    Raises:
+        NotADemoHome: The source is not the simulated market, or other models live in this home.
+        RunFailed: A step failed; running the demo again goes on from there.
+    """
+    start = as_hour(runner.settings.ingest.start).floor("D")
+    _require_demo_home(runner, start)
+    first_prediction = start + (_STEPS[0][2] + 1) * _DAY
+    predicted = hour_range(first_prediction, start + (DAYS - 1) * _DAY - HOUR)
+    steps = _plan(runner, start, predicted)
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console,
+    ) as progress:  # fmt: skip
+        task = progress.add_task("", total=len(steps))
+        for number, (text, work) in enumerate(steps, start=1):
+            progress.update(task, description=f"{text:<52}")
+            work()
+            progress.advance(task)
+            if not console.is_terminal:
+                console.print(f"[{number}/{len(steps)}] {text}", markup=False)
+    _report(runner, console, predicted)
+
+
+def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> list[tuple[str, Callable[[], None]]]:
+    """Every step with what it says of itself."""
+    market = hour_range(start, start + DAYS * _DAY - HOUR)
+    due = predicted + runner.settings.outcomes.horizon_hours * HOUR
+    steps: list[tuple[str, Callable[[], None]]] = []
+    for name, part in (("first", market[: len(market) // 2]), ("second", market[len(market) // 2 :])):
+        table = features_table(runner.settings.features)
+        steps.append(
+            (
+                f"{name} half of {DAYS} days of market and features",
+                _hours(runner, jobs.MARKET, part, table, part),
+            )
+        )
+    for version, model, day, reason in _STEPS:
+        steps += [
+            (f"{version}: freeze training data and holdout", _freeze(runner, start + day * _DAY)),
+            (
+                f"{version}: train ({runner.settings.model(model).detector})",
+                _train(runner, version, model, start + day * _DAY),
+            ),
+            (f"{version}: hold against the gates", _evaluate(runner, version)),
+            (
+                f"{version}: promote, if it is better",
+                _promote(runner, version, start + (day + 1) * _DAY, reason),
+            ),
+        ]
+    steps.append(
+        (
+            "predict with the champion as of each hour",
+            _hours(runner, jobs.PREDICTIONS, predicted, PREDICTIONS, predicted),
+        )
+    )
+    steps.append(("see what came of it 24 hours later", _hours(runner, jobs.OUTCOMES, due, PREDICTION_OUTCOMES, due)))
+    for midnight in due.normalize().unique():
+        steps.append((f"measure {day_key(midnight)}", _measure(runner, midnight)))
+    return steps
+
+
+def _hours(
+    runner: Runner, job: str, hours: pd.DatetimeIndex, table: Table, expected: pd.DatetimeIndex
+) -> Callable[[], None]:
+    def work() -> None:
+        stored = runner.warehouse.read(table, hours[0], hours[-1], columns=["hour"])["hour"].nunique()
+        if stored < len(expected):
+            runner.run_hours(job, hours)
+
+    return work
+
+
+def _freeze(runner: Runner, day: pd.Timestamp) -> Callable[[], None]:
+    return lambda: runner.run_partition(jobs.DATASETS, day_key(day))
+
+
+def _train(runner: Runner, version: str, model: str, day: pd.Timestamp) -> Callable[[], None]:
+    def work() -> None:
+        runner.add_version(version)
+        config = {"model": model, "dataset": day_key(day)}
+        runner.run_partition(jobs.TRAIN, version, asset_config("candidate_model", config))
+
+    return work
+
+
+def _evaluate(runner: Runner, version: str) -> Callable[[], None]:
+    def work() -> None:
+        if runner.registry.latest_evaluation(version) is None:
+            runner.run_partition(jobs.EVALUATE, version)
+
+    return work
+
+
+def _promote(runner: Runner, version: str, effective_at: pd.Timestamp, reason: str) -> Callable[[], None]:
+    def work() -> None:
+        registry = runner.registry
+        if any(event.version == version for event in registry.history(CHAMPION)) or not _is_better(runner, version):
+            return
+        holder = registry.holder(CHAMPION)
+        config = {
+            "version": version,
+            "reason": reason,
+            "effective_at": effective_at.isoformat(),
+            "expected": holder.version if holder else NOBODY,
+        }
+        runner.run(jobs.PROMOTE, asset_config("champion_model", config))
+
+    return work
+
+
+def _is_better(runner: Runner, version: str) -> bool:
+    """Passed all gates, and finds at least as many planted anomalies as the champion on the same rows."""
+    evaluation = runner.registry.latest_evaluation(version)
+    if evaluation is None or not evaluation.passed:
+        return False
+    versus = evaluation.metrics["versus_champion"]
+    if not versus:
+        return True
+    mine, champions = versus["average_precision"]
+    return bool(mine >= champions)
+
+
+def _measure(runner: Runner, day: pd.Timestamp) -> Callable[[], None]:
+    def work() -> None:
+        if runner.warehouse.read(MODEL_PERFORMANCE, day, day).empty:
+            runner.run_partition(jobs.PERFORMANCE, day_key(day))
+
+    return work
+
+
+def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> None:
+    registry, settings = runner.registry, runner.settings.outcomes
+    console.print(versions_table(registry))
+    for version in registry.versions():
+        evaluation = registry.latest_evaluation(version.version)
+        if evaluation:
+            console.print(gates_table(evaluation))
+    console.print(history_table(registry.history(CHAMPION)))
+    outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
+    console.print(outcomes_table(summary(outcomes, settings), settings.confidence))
+    console.print(_truth_table(runner, outcomes, predicted))
+    champion = registry.holder(CHAMPION)
+    console.print(
+        f"Champion: [bold]{champion.version if champion else 'nobody'}[/]. Look around in the UI: "
+        '[bold]eval "$(mlreg env)" && dagster dev[/]'
+    )
+
+
+def _truth_table(runner: Runner, outcomes: pd.DataFrame, predicted: pd.DatetimeIndex) -> RichTable:
+    """The crashes that were planted within the predicted hours, against what predictions and outcomes say."""
+    planted = runner.source.planted_events(predicted[0] + 24 * HOUR, predicted[-1])  # type: ignore[attr-defined]
+    crashes = planted[planted["kind"] == "crash"]
+    table = RichTable(title="Planted crashes against predictions", title_justify="left", title_style="bold")
+    for column in ("planted", "how many", "seen as crash by outcomes", "flagged within 24 h before"):
+        table.add_column(column)
+    for text, kind in (("after a run-up", True), ("out of the blue", False)):
+        chosen = crashes[crashes["preceded_by_run_up"] == kind]
+        seen = [_before(outcomes, crash) for crash in chosen.itertuples()]
+        table.add_row(
+            text,
+            str(len(chosen)),
+            str(sum(bool((rows["outcome"] == CRASH).any()) for rows in seen)),
+            str(sum(bool((rows["is_anomaly"] & (rows["outcome"] == CRASH)).any()) for rows in seen)),
+        )
+    return table
+
+
+def _before(outcomes: pd.DataFrame, crash: Any) -> pd.DataFrame:
+    """Outcomes of the predictions for the crashing instrument within 24 h before the fall is over."""
+    mine = outcomes[outcomes["instrument_id"] == crash.instrument_id]
+    due = mine["prediction_hour"].between(crash.end - 24 * HOUR, crash.start, inclusive="left")
+    return mine.loc[due]
+
+
+def _require_demo_home(runner: Runner, start: pd.Timestamp) -> None:
+    if runner.settings.ingest.source != "simulated":
+        raise NotADemoHome("The demo runs on the simulated market. Unset MLREG_CONFIG_DIR, or set source: simulated.")
+    expected = {version: day_key(start + day * _DAY) for version, _, day, _ in _STEPS}
+    for version in runner.registry.versions():
+        if expected.get(version.version) != version.dataset_day:
+            raise NotADemoHome(
+                f"This home holds {version.version} of dataset {version.dataset_day}, which is not the demo's. Set "
+                f"MLREG_HOME to an empty folder for the demo."
+            )

@@ -1,0 +1,44 @@
+"""Every job: a named selection of the graph that a person, a schedule or the command line starts."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+HOURLY = "hourly"
+MARKET = "market"
+PREDICTIONS = "predictions_only"
+OUTCOMES = "outcomes_only"
+DATASETS = "datasets"
+PERFORMANCE = "performance"
+TRAIN = "train"
+EVALUATE = "evaluate"
+PROMOTE = "promote"
+
+
+def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
+    """All jobs; each takes the partitions of its assets, and their asset checks along."""
+    return [
+        _job(HOURLY, "One hour or a range: from snapshot to outcomes.", _HOURLY),
+        _job(MARKET, "One hour or a range: snapshots and features.", _HOURLY[:2]),
+        _job(PREDICTIONS, "One hour or a range: predictions.", _HOURLY[2:3]),
+        _job(OUTCOMES, "One hour or a range: outcomes.", _HOURLY[3:]),
+        _job(DATASETS, "One day: freeze training dataset and holdout.", ("training_dataset", "eval_holdout")),
+        _job(PERFORMANCE, "One day: how right each version was.", ("model_performance",)),
+        _job(TRAIN, "One version: train and register.", ("candidate_model",)),
+        _job(EVALUATE, "One version: hold the frozen artifact against every gate.", ("evaluated_model",)),
+        _job(
+            PROMOTE,
+            "Move an alias to a version. Rollback is a promotion of an older version.",
+            ("champion_model",),
+        ),
+    ]
+
+
+_HOURLY = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
+
+
+def _job(name: str, description: str, assets: tuple[str, ...]) -> "UnresolvedAssetJobDefinition":
+    return dg.define_asset_job(name, dg.AssetSelection.assets(*assets), description=description)

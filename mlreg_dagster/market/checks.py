@@ -1,0 +1,100 @@
+"""Asset checks of the market room: is what the tables hold fit to be used?
+
+They look at the hours that their run has written, or, run by themselves, at the newest day of the table.
+Nothing that breaks the schema gets into a table; these checks find what is allowed but odd, so they warn.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+
+from mlreg_dagster.config import IngestSettings, Settings
+from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.market.features import features_table
+from mlreg_dagster.market.quality import (
+    SNAPSHOT_CHECKS,
+    Finding,
+    check_freshness,
+    check_schema,
+    check_snapshots,
+)
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.orchestration.partitions import hours_in_tags
+from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
+from mlreg_dagster.storage.tables import Table
+from mlreg_dagster.storage.warehouse import Warehouse
+
+
+def build_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """The checks on market_snapshot and market_features."""
+    return [_snapshot_checks(settings.ingest), _feature_checks(features_table(settings.features))]
+
+
+def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(name, asset="market_snapshot", description=meaning)
+        for name, meaning in SNAPSHOT_CHECKS.items()
+    ]
+
+    @dg.multi_asset_check(name="market_snapshot_checks", specs=specs, can_subset=True)
+    def market_snapshot_checks(
+        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource, clock: Clock
+    ) -> Iterator[dg.AssetCheckResult]:
+        tables = warehouse.open()
+        hours = _hours_to_check(context, tables, MARKET_SNAPSHOT)
+        rows = tables.read(MARKET_SNAPSHOT, hours[0], hours[-1])
+        findings = check_snapshots(rows, hours, settings)
+        findings["freshness"] = check_freshness(tables.newest(MARKET_SNAPSHOT), clock.now(), hours, settings)
+        for key in context.selected_asset_check_keys:
+            yield _result("market_snapshot", key.name, findings[key.name], hours)
+
+    return market_snapshot_checks
+
+
+def _feature_checks(table: Table) -> dg.AssetChecksDefinition:
+    name = "one_row_a_snapshot"
+
+    @dg.asset_check(
+        asset="market_features",
+        name=name,
+        description="The rows fit the catalogue, one for each snapshot row.",
+    )
+    def one_row_a_snapshot(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        tables = warehouse.open()
+        hours = _hours_to_check(context, tables, table)
+        keys = ["hour", "instrument_id"]
+        rows = tables.read(table, hours[0], hours[-1])
+        expected = tables.read(MARKET_SNAPSHOT, hours[0], hours[-1], columns=keys)
+        finding = check_schema(table, rows)
+        if finding.passed and not rows[keys].equals(expected):
+            text = f"{len(rows)} feature rows for {len(expected)} snapshot rows. Materialize the hours again."
+            finding = Finding(False, text)
+        return _result("market_features", name, finding, hours)
+
+    return one_row_a_snapshot
+
+
+def _hours_to_check(context: dg.AssetCheckExecutionContext, tables: Warehouse, table: Table) -> pd.DatetimeIndex:
+    hours = hours_in_tags(context.run.tags)
+    if hours is not None:
+        return hours
+    newest = tables.newest(table)
+    if newest is None:
+        raise dg.Failure(f"{table.name} holds no hour yet. Materialize it first.")
+    return hour_range(newest - 23 * HOUR, newest)
+
+
+def _result(asset: str, name: str, finding: Finding, hours: pd.DatetimeIndex) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=finding.passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=finding.text,
+        metadata={
+            "first_hour": f"{hours[0]:%Y-%m-%d %H:%M}",
+            "last_hour": f"{hours[-1]:%Y-%m-%d %H:%M}",
+            **({} if finding.value is None else {"value": finding.value}),
+        },
+    )

@@ -1,0 +1,74 @@
+"""Pictures of the market room."""
+
+import numpy as np
+import pandas as pd
+
+from mlreg_dagster.market.features import BASE
+from mlreg_dagster.pictures import MUTED, NORMAL, as_markdown, new_figure
+
+_MOST_INSTRUMENTS, _MOST_HOURS, _COLOUR_LIMIT_PCT = 40, 336, 10.0
+
+
+def change_heat_map(rows: pd.DataFrame) -> str:
+    """Hourly price changes, instruments down and hours across, as Markdown; gaps stay grey.
+
+    Args:
+        rows: hour, instrument_id, change_1h_pct. Only the last two weeks and the most volatile instruments
+            are drawn.
+    """
+    if rows.empty:
+        return "_No instrument was observed in these hours._"
+    rows = rows[rows["hour"] > rows["hour"].max() - pd.Timedelta(hours=_MOST_HOURS)]
+    wide = rows.pivot_table(index="instrument_id", columns="hour", values="change_1h_pct", dropna=False)
+    if wide.notna().to_numpy().sum() == 0:
+        return "_No price change is known for these hours: the hour before was not observed._"
+    busiest = wide.abs().max(axis=1).nlargest(_MOST_INSTRUMENTS).index
+    wide = wide.loc[wide.index.isin(busiest)]
+    if wide.shape[1] == 1:
+        return _change_bars(wide.iloc[:, 0].dropna().sort_values())
+    wide = wide.reindex(columns=pd.date_range(wide.columns[0], wide.columns[-1], freq="h"))
+    figure = new_figure(height=1.2 + 0.13 * len(wide))
+    axes = figure.subplots()
+    axes.set_facecolor("#dddddd")
+    image = axes.imshow(
+        wide,
+        aspect="auto",
+        cmap="RdBu",
+        vmin=-_COLOUR_LIMIT_PCT,
+        vmax=_COLOUR_LIMIT_PCT,
+        interpolation="nearest",
+    )
+    ticks = np.linspace(0, wide.shape[1] - 1, min(8, wide.shape[1])).astype(int)
+    axes.set_xticks(ticks, [f"{wide.columns[tick]:%m-%d %Hh}" for tick in ticks], fontsize=7)
+    axes.set_yticks(range(len(wide)), wide.index, fontsize=6)
+    axes.set_title(f"Price change within the hour, {len(wide)} instruments that moved most", fontsize=9)
+    figure.colorbar(image, label="%", extend="both")
+    return as_markdown(figure, "Heat map of hourly price changes")
+
+
+def _change_bars(changes: pd.Series) -> str:
+    figure = new_figure(height=2.4)
+    axes = figure.subplots()
+    axes.bar(range(len(changes)), changes, color=np.where(changes < 0, "#b2182b", "#2166ac"))
+    axes.set_xticks(range(len(changes)), changes.index, rotation=90, fontsize=6)
+    axes.set_ylabel("%", fontsize=8)
+    axes.set_title("Price change within the hour", fontsize=9)
+    return as_markdown(figure, "Bars of the price changes within the hour")
+
+
+def feature_distributions(features: pd.DataFrame) -> str:
+    """Histograms of the base features, from their 1st to their 99th percentile, as Markdown."""
+    if features.empty:
+        return "_No instrument was observed in these hours._"
+    figure = new_figure(height=3.6)
+    for axes, name in zip(figure.subplots(2, 3).flat, BASE, strict=True):
+        values = features[name].dropna()
+        known = len(values) / len(features)
+        axes.set_title(f"{name}\n{known:.0%} known", fontsize=8)
+        axes.tick_params(labelsize=7)
+        if values.empty:
+            axes.text(0.5, 0.5, "unknown", ha="center", transform=axes.transAxes, color=MUTED)
+            continue
+        low, high = np.quantile(values, [0.01, 0.99])
+        axes.hist(values.clip(low, high), bins=30, color=NORMAL)
+    return as_markdown(figure, "Histograms of the base features")

@@ -1,0 +1,98 @@
+"""Is a stretch of snapshots fit to be used? Plain findings; `checks.py` shows them to Dagster."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mlreg_dagster.config import IngestSettings
+from mlreg_dagster.hours import HOUR
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.storage.tables import InvalidRows, Table
+
+SNAPSHOT_CHECKS = {
+    "schema": "The stored rows fit the catalogue: columns, types, ranges.",
+    "uniqueness": "One row an instrument and hour.",
+    "completeness": "Few values are unknown in the columns that the configuration names.",
+    "plausible_prices": "Few prices moved further within an hour than the configuration deems plausible.",
+    "universe_size": "Each hour holds enough of the configured universe.",
+    "freshness": "The newest hour is recent; older hours that are filled in on purpose don't count as stale.",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check: verdict, reason, and the number behind it if there is one."""
+
+    passed: bool
+    text: str
+    value: float | None = None
+
+
+def check_snapshots(rows: pd.DataFrame, hours: pd.DatetimeIndex, settings: IngestSettings) -> dict[str, Finding]:
+    """Every check on the stored rows of `hours`, except freshness."""
+    duplicates = int(rows.duplicated(["hour", "instrument_id"]).sum())
+    return {
+        "schema": check_schema(MARKET_SNAPSHOT, rows),
+        "uniqueness": Finding(duplicates == 0, f"{duplicates} rows are there more than once.", duplicates),
+        "completeness": _check_completeness(rows, settings),
+        "plausible_prices": _check_prices(rows, settings),
+        "universe_size": _check_universe(rows, hours, settings),
+    }
+
+
+def check_schema(table: Table, rows: pd.DataFrame) -> Finding:
+    """Whether stored rows still fit the catalogue."""
+    try:
+        table.validate(rows)
+    except InvalidRows as error:
+        return Finding(False, str(error))
+    return Finding(True, f"{len(rows)} rows fit.")
+
+
+def check_freshness(
+    newest: pd.Timestamp | None, now: pd.Timestamp, hours: pd.DatetimeIndex, settings: IngestSettings
+) -> Finding:
+    """Whether the newest stored hour is recent, or the run filled in the past on purpose."""
+    if newest is None:
+        return Finding(False, "No hour is stored yet.")
+    age = (now - (newest + HOUR)) / HOUR
+    allowed = settings.checks.max_age_hours
+    if age <= allowed:
+        return Finding(True, f"The newest hour ended {age:.1f} h ago; allowed are {allowed} h.", age)
+    if hours[-1] < newest:
+        return Finding(True, f"Past hours were filled in; the newest one ended {age:.1f} h ago.", age)
+    return Finding(False, f"The newest hour ended {age:.1f} h ago; allowed are {allowed} h.", age)
+
+
+def _check_completeness(rows: pd.DataFrame, settings: IngestSettings) -> Finding:
+    columns = list(settings.checks.completeness_columns)
+    if rows.empty:
+        return Finding(settings.checks.allow_empty_hours, "No rows.")
+    known = rows[columns].notna().mean()
+    share = float(known.mean())
+    text = f"{share:.1%} of the values are known; least of {known.idxmin()} ({known.min():.1%})."
+    return Finding(share >= settings.checks.completeness, text, share)
+
+
+def _check_prices(rows: pd.DataFrame, settings: IngestSettings) -> Finding:
+    limit = settings.checks.max_abs_change_1h_pct
+    wild = rows[rows["change_1h_pct"].abs() > limit]
+    share = len(wild) / max(len(rows), 1)
+    text = f"{len(wild)} of {len(rows)} prices moved more than {limit:g} % within an hour."
+    if len(wild):
+        worst = wild.iloc[int(wild["change_1h_pct"].abs().to_numpy().argmax())]
+        text += f" The furthest: {worst.instrument_id} {worst.change_1h_pct:+.1f} % at {worst.hour:%Y-%m-%d %H:%M}."
+    return Finding(share <= settings.checks.max_implausible_share, text, share)
+
+
+def _check_universe(rows: pd.DataFrame, hours: pd.DatetimeIndex, settings: IngestSettings) -> Finding:
+    counts = rows["hour"].value_counts().reindex(hours, fill_value=0)
+    wanted = settings.checks.min_universe_share * settings.universe
+    empty = counts[counts == 0]
+    if settings.checks.allow_empty_hours:
+        counts = counts[counts > 0]
+    thin = counts[counts < wanted]
+    text = f"{len(thin)} of {len(hours)} hours have fewer than {wanted:g} instruments; {len(empty)} have none."
+    if len(thin):
+        text += f" The thinnest: {thin.idxmin():%Y-%m-%d %H:%M} with {thin.min()}."
+    return Finding(thin.empty, text, float(len(thin)))

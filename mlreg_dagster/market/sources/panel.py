@@ -1,0 +1,154 @@
+"""From a panel of hours by instruments to snapshot rows: the derived columns, by clock time.
+
+A row of a panel is a clock hour, NaN is "not observed", and a gap stays a gap. Every value is computed from
+its own instrument's column by a fixed sequence of elementwise operations over lags. There are no running sums
+and no reductions whose order depends on the shape: an hour asked alone and the same hour asked within a year
+agree to the last bit.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlreg_dagster.hours import HOUR
+from mlreg_dagster.market.schema import CHANGES, MARKET_SNAPSHOT
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+LOOKBACK_HOURS = 168
+MIN_RETURNS = 24
+_BLOCK_HOURS = 64  # rows worked on at once: keeps the inner loops in the processor's cache
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Consecutive hours by instruments; to derive hour `h` it must hold what is known of the 168 h before.
+
+    Attributes:
+        hours: The clock hours of the rows, consecutive, UTC.
+        instrument_ids: The instruments of the columns.
+        symbols: Tickers, a value per instrument or per hour and instrument.
+        price: Last price of the hour; NaN = not observed. Only observed cells become snapshot rows.
+        volume_24h: Traded in the 24 h up to the end of the hour; see `trailing_24h`.
+        market_cap: NaN = unknown.
+        all_time_high: See `running_high`.
+    """
+
+    hours: pd.DatetimeIndex
+    instrument_ids: Sequence[str]
+    symbols: npt.NDArray[np.object_]
+    price: FloatArray
+    volume_24h: FloatArray
+    market_cap: FloatArray
+    all_time_high: FloatArray
+
+
+def snapshot_rows(panel: Panel, hours: pd.DatetimeIndex, source: str) -> pd.DataFrame:
+    """The snapshot rows of `hours`, sorted by hour and instrument.
+
+    Price changes are null where the price exactly that many hours before was not observed.
+
+    Args:
+        panel: What was observed.
+        hours: Sorted hours of the panel.
+        source: Name for the `source` column; `observed_at` is the end of the hour.
+    """
+    rows = panel.hours.get_indexer(hours)
+    if (rows < 0).any():
+        raise ValueError(f"The panel does not hold the hour {hours[rows < 0][0]}.")
+    by_id = np.argsort(np.array(panel.instrument_ids))
+    price = panel.price[rows]
+    at, rank = np.nonzero(~np.isnan(price[:, by_id]))
+    instrument = by_id[rank]
+    cell = rows[at], instrument
+    columns: dict[str, object] = {
+        "hour": hours[at],
+        "instrument_id": pd.array(list(panel.instrument_ids), dtype="str").take(instrument),
+        "symbol": pd.array(np.broadcast_to(panel.symbols, panel.price.shape)[cell], dtype="str"),
+        "price": panel.price[cell],
+        "market_cap": panel.market_cap[cell],
+        "volume_24h": panel.volume_24h[cell],
+        "all_time_high": panel.all_time_high[cell],
+        "volatility_7d_pct": volatility_pct(panel.price, rows)[at, instrument],
+        "observed_at": hours[at] + HOUR,
+        "source": pd.array([source], dtype="str").take(np.zeros(len(at), dtype=np.intp)),
+    }
+    for name, lag in CHANGES.items():
+        columns[name] = ((price / _lagged(panel.price, rows, lag) - 1.0) * 100.0)[at, instrument]
+    return pd.DataFrame(columns)[list(MARKET_SNAPSHOT.columns)]
+
+
+def trailing_24h(hourly: FloatArray) -> FloatArray:
+    """Sum over the 24 clock hours up to and including each row; hours of unknown volume add nothing.
+
+    NaN only where none of the 24 hours is known.
+    """
+    rows = np.arange(len(hourly))
+    total, known = np.zeros(hourly.shape), np.zeros(hourly.shape, dtype=bool)
+    for lag in range(24):
+        earlier = _lagged(hourly, rows, lag)
+        seen = ~np.isnan(earlier)
+        total += np.where(seen, earlier, 0.0)
+        known |= seen
+    return np.where(known, total, np.nan)
+
+
+def running_high(price: FloatArray, before: FloatArray) -> FloatArray:
+    """Highest price up to each row; `before` is the highest before the panel per instrument, NaN = none."""
+    high: FloatArray = np.fmax.accumulate(np.vstack([before[np.newaxis], price]), axis=0)[1:]
+    return high
+
+
+def volatility_pct(price: FloatArray, rows: IntArray) -> FloatArray:
+    """Standard deviation (ddof 1) of the hourly log returns of the last 168 h at `rows`, in %.
+
+    A return needs both of its prices, exactly one hour apart. NaN where there are fewer than 24 returns.
+    """
+    before = np.full((LOOKBACK_HOURS + 1, price.shape[1]), np.nan)
+    padded = np.vstack([before, price])
+    returns = np.log(padded[1:] / padded[:-1])  # row t + LOOKBACK_HOURS is the return into row t
+    seen = ~np.isnan(returns)
+    filled, weight = np.where(seen, returns, 0.0), seen.astype(float)
+    std = np.empty((len(rows), price.shape[1]))
+    for first, last in _blocks(rows):
+        start, stop = rows[first] + LOOKBACK_HOURS, rows[last] + LOOKBACK_HOURS + 1
+        std[first : last + 1] = _std_of_windows(filled, weight, start, stop)
+    return std * 100.0
+
+
+def _std_of_windows(filled: FloatArray, weight: FloatArray, start: int, stop: int) -> FloatArray:
+    """Two passes over the windows ending in rows `start` to `stop` - 1; unseen returns are 0, weight 0."""
+    total, count, squares = (np.zeros((stop - start, filled.shape[1])) for _ in range(3))
+    for lag in range(LOOKBACK_HOURS):
+        total += filled[start - lag : stop - lag]
+        count += weight[start - lag : stop - lag]
+    mean = total / np.maximum(count, 1.0)
+    for lag in range(LOOKBACK_HOURS):
+        distance = filled[start - lag : stop - lag] - mean
+        distance *= distance
+        distance *= weight[start - lag : stop - lag]
+        squares += distance
+    std: FloatArray = np.sqrt(squares / np.where(count >= MIN_RETURNS, count - 1.0, np.nan))
+    return std
+
+
+def _blocks(rows: IntArray) -> Iterator[tuple[int, int]]:
+    """Runs of consecutive `rows`, at most `_BLOCK_HOURS` long: first and last position of each."""
+    first = 0
+    for position in range(1, len(rows) + 1):
+        whole = position - first == _BLOCK_HOURS
+        if position == len(rows) or whole or rows[position] != rows[position - 1] + 1:
+            yield first, position - 1
+            first = position
+
+
+def _lagged(values: FloatArray, rows: IntArray, lag: int) -> FloatArray:
+    """The values `lag` hours before `rows`; NaN before the panel begins."""
+    earlier = rows - lag
+    lagged: FloatArray = values.take(np.maximum(earlier, 0), axis=0)
+    lagged[earlier < 0] = np.nan
+    return lagged

@@ -1,0 +1,1 @@
+"""Detectors, their training, evaluation by gates, and promotion."""

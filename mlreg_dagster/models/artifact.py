@@ -1,0 +1,174 @@
+"""A model as bytes and back: the fitted pipelines and the manifest, loaded without running code from a file.
+
+skops rebuilds objects from a description and refuses types it was not told to trust. The list of trusted
+types stands here, in code, never in the file.
+"""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from zipfile import ZIP_DEFLATED
+
+import numpy as np
+import pandas as pd
+import skops.io
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from mlreg_dagster import __version__
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.hours import as_hour
+from mlreg_dagster.models.detectors import anomaly_scores, own_space
+from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
+
+MODELS = "models"
+TRUSTED_TYPES = frozenset(
+    {
+        "mlreg_dagster.models.detectors.RobustZScore",
+        "numpy.dtype",
+        "sklearn.tree._tree.Tree",
+        "sklearn.neighbors._dist_metrics.EuclideanDistance64",
+        "sklearn.neighbors._dist_metrics.MinkowskiDistance64",
+        "sklearn.neighbors._kd_tree.KDTree64",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._ball_tree.BallTree64",
+    }
+)
+
+_PIPELINE, _BASELINE, _MANIFEST = "pipeline.skops", "baseline.skops", "manifest.json"
+
+
+class UntrustedModel(MlregError):
+    """A model file asks for types that are not on the list; nothing of it was run."""
+
+
+class FeatureMismatch(MlregError):
+    """Rows whose features differ in name or order from those that the model was trained on."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model.
+
+    Attributes:
+        pipeline: The fitted pipeline.
+        baseline: The robust z-score fitted on the same rows, that the pipeline has to beat.
+        manifest: How it was made; see `training.train`.
+    """
+
+    pipeline: Pipeline
+    baseline: Pipeline
+    manifest: Mapping[str, Any]
+
+    @property
+    def features(self) -> list[str]:
+        """The features it was trained on, in their order."""
+        return list(self.manifest["features"])
+
+    @property
+    def threshold(self) -> float:
+        """Scores above it are anomalies."""
+        return float(self.manifest["threshold"])
+
+    @property
+    def scores_from(self) -> pd.Timestamp:
+        """The first hour that the model may be judged by: the end of its dataset."""
+        return as_hour(self.manifest["scores_from"])
+
+    def select(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The model's features out of rows that hold more: keys, prices, features it does not use.
+
+        A feature that is missing stays missing, so that `score` refuses the rows.
+        """
+        return rows[[name for name in self.features if name in rows.columns]]
+
+    def score(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Anomaly scores of rows of features, higher = more anomalous.
+
+        Args:
+            features: Exactly the model's features, in its order; keys (hour, instrument) don't belong here.
+
+        Raises:
+            FeatureMismatch: The columns differ in name or order.
+        """
+        return anomaly_scores(self.pipeline, self._matrix(features))
+
+    def baseline_score(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Anomaly scores by the baseline."""
+        return anomaly_scores(self.baseline, self._matrix(features))
+
+    def transform(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Rows as the detector sees them."""
+        return own_space(self.pipeline, self._matrix(features))
+
+    def _matrix(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        found = list(features.columns)
+        if found != self.features:
+            missing = [name for name in self.features if name not in found]
+            unknown = [name for name in found if name not in self.features]
+            raise FeatureMismatch(
+                f"{self.manifest['version']} was trained on {len(self.features)} features; these rows differ: missing "
+                f"{missing or 'none'}, unknown {unknown or 'none'}{'' if missing or unknown else ', order differs'}. "
+                f"Compute the features with the settings in the model's manifest, or train a new version."
+            )
+        return features.to_numpy(dtype=np.float64)
+
+
+def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
+    """Freeze a model under its version."""
+    return store.freeze(
+        MODELS,
+        version,
+        {
+            _PIPELINE: skops.io.dumps(model.pipeline, compression=ZIP_DEFLATED),
+            _BASELINE: skops.io.dumps(model.baseline, compression=ZIP_DEFLATED),
+            _MANIFEST: json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode(),
+        },
+    )
+
+
+def load(store: ArtifactStore, version: str, sha256: str) -> Model:
+    """Read a model whose hash the registry vouches for.
+
+    Args:
+        store: Where the bundles are.
+        version: Which one.
+        sha256: The hash in the registry.
+
+    Raises:
+        ArtifactMissing, ArtifactTampered: It is not there, or its bytes are not those that were registered.
+        UntrustedModel: It asks for types that are not on the list.
+    """
+    files = store.read(MODELS, version, sha256)
+    return Model(
+        pipeline=_load_pipeline(files[_PIPELINE], version),
+        baseline=_load_pipeline(files[_BASELINE], version),
+        manifest=json.loads(files[_MANIFEST]),
+    )
+
+
+def library_versions() -> dict[str, str]:
+    """What a version was trained with, for its manifest."""
+    import sklearn
+
+    return {
+        "mlreg_dagster": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+        "scikit-learn": sklearn.__version__,
+        "skops": skops.__version__,
+    }
+
+
+def _load_pipeline(content: bytes, version: str) -> Pipeline:
+    untrusted = set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES
+    if untrusted:
+        raise UntrustedModel(
+            f"{version} asks for types that are not trusted: {', '.join(sorted(untrusted))}. It was not loaded. If it "
+            f"is yours, add the type to TRUSTED_TYPES in mlreg_dagster/models/artifact.py."
+        )
+    return skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))

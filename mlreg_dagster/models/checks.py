@@ -1,0 +1,79 @@
+"""Asset checks on the champion; the gates themselves are checks on `evaluated_model`, made where they are measured.
+
+They can be run at any time: an artifact that was changed after the promotion is found here too.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource
+from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.registry import AliasEvent, Registry
+
+GATES_PASSED = "gates_passed"
+ARTIFACT_INTACT = "artifact_intact"
+
+
+def build_model_checks() -> list[dg.AssetChecksDefinition]:
+    """The champion's gates, and its bytes."""
+    return [_champion_checks()]
+
+
+def _champion_checks() -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name="champion_model_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                GATES_PASSED, asset="champion_model", description="Its latest evaluation passed every gate."
+            ),
+            dg.AssetCheckSpec(
+                ARTIFACT_INTACT,
+                asset="champion_model",
+                description="Its bytes have the registered hash and load.",
+            ),
+        ],
+        can_subset=True,
+    )
+    def champion_model_checks(
+        context: dg.AssetCheckExecutionContext, artifacts: ArtifactsResource, registry: RegistryResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        records = registry.open()
+        champion = records.holder(CHAMPION)
+        for key in context.selected_asset_check_keys:
+            passed, text = False, "Nobody is champion yet."
+            if champion is not None and key.name == GATES_PASSED:
+                passed, text = _gates_passed(champion, records)
+            elif champion is not None:
+                passed, text = _artifact_intact(champion, artifacts.open())
+            yield dg.AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=passed,
+                description=text,
+                metadata={"champion": champion.version if champion else "nobody"},
+            )
+
+    return champion_model_checks
+
+
+def _gates_passed(champion: AliasEvent, records: Registry) -> tuple[bool, str]:
+    evaluation = records.latest_evaluation(champion.version)
+    if evaluation is None:
+        return False, f"{champion.version} was never evaluated."
+    failed = [gate.name for gate in evaluation.gates if not gate.passed]
+    if failed:
+        return False, f"Evaluation {evaluation.id} of {champion.version} failed: {', '.join(failed)}."
+    return True, f"Evaluation {evaluation.id} of {champion.version} passed all {len(evaluation.gates)} gates."
+
+
+def _artifact_intact(champion: AliasEvent, store: ArtifactStore) -> tuple[bool, str]:
+    from mlreg_dagster.models import artifact
+
+    try:
+        artifact.load(store, champion.version, champion.artifact_sha256)
+    except MlregError as error:  # the failure is the finding
+        return False, str(error)
+    return True, f"{champion.version} has SHA-256 {champion.artifact_sha256} and loads."

@@ -1,0 +1,216 @@
+"""The frozen artifact on its holdout: gates, each with its value and threshold. Nothing is fitted here.
+
+A gate that can't be computed fails and says why. No gate disappears.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlreg_dagster.config import EvaluationSettings, FeatureSettings, InjectionSettings
+from mlreg_dagster.datasets.freezing import Dataset
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.market.features import compute_features
+from mlreg_dagster.models.artifact import Model
+from mlreg_dagster.models.injection import plant_rounds
+from mlreg_dagster.models.names import ANOMALY_RATE, AVERAGE_PRECISION, RATE_SHIFT, SCORE_GAP, SILHOUETTE
+from mlreg_dagster.storage.registry import GateResult
+
+
+class NotAHoldout(MlregError):
+    """A holdout that overlaps the training window of the model that it should judge."""
+
+
+@dataclass(frozen=True)
+class PlantedRound:
+    """The rows of one injection round that count, as features."""
+
+    kind: str
+    rows: pd.DataFrame
+    planted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """Everything that an evaluation found.
+
+    Attributes:
+        gates: One result a gate, in the order of `GATES`.
+        metrics: Further numbers: rates, average precision by kind of anomaly.
+        scores: Anomaly score of each holdout row.
+    """
+
+    gates: tuple[GateResult, ...]
+    metrics: dict[str, Any]
+    scores: NDArray[np.float64]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate passed."""
+        return all(gate.passed for gate in self.gates)
+
+
+def plant_anomalies(
+    holdout: Dataset, settings: InjectionSettings, features: FeatureSettings, lookback_hours: int
+) -> list[PlantedRound]:
+    """Plant into the market behind a holdout and compute the features of the edited market.
+
+    Rows that an event touched without being its planted row are neither anomalies nor normal: left out.
+    """
+    if holdout.market is None:
+        raise NotAHoldout(f"Dataset {holdout.day} has no market.parquet to plant anomalies into: is it a holdout?")
+    rounds = []
+    for injection in plant_rounds(holdout.market, holdout.window.first, settings):
+        rows = compute_features(injection.snapshots, holdout.window.hours, features, lookback_hours)
+        marks = injection.snapshots[["hour", "instrument_id"]].assign(
+            planted=injection.planted, counts=injection.planted | ~injection.touched
+        )
+        rows = rows.merge(marks, on=["hour", "instrument_id"], how="left", validate="one_to_one")
+        rows = rows[rows["counts"].to_numpy(dtype=bool)]
+        rounds.append(PlantedRound(injection.kind, rows, rows["planted"].to_numpy(dtype=bool)))
+    return rounds
+
+
+def evaluate(
+    model: Model, holdout: Dataset, rounds: list[PlantedRound], settings: EvaluationSettings
+) -> EvaluationResult:
+    """Score a holdout with a frozen model and hold the results against every gate.
+
+    Args:
+        model: The loaded artifact; it is not changed.
+        holdout: Rows after the model's training window.
+        rounds: Planted anomalies; the same for all models that are to be compared.
+        settings: Thresholds.
+
+    Raises:
+        NotAHoldout: The holdout begins before the model's training window ends.
+        FeatureMismatch: The holdout has other features than the model was trained on.
+    """
+    training_end = pd.Timestamp(model.manifest["training_end"])
+    if holdout.window.first < training_end:
+        raise NotAHoldout(
+            f"Holdout {holdout.day} ({holdout.window}) overlaps the training window of {model.manifest['version']}, "
+            f"which ends {training_end:%Y-%m-%d %H:%M}. Evaluate on a later holdout."
+        )
+    rows = holdout.rows[model.features]
+    scores = model.score(rows)
+    flagged = scores > model.threshold
+    precision = average_precision_by_kind(model.score, rounds, model.features)
+    baseline = average_precision_by_kind(model.baseline_score, rounds, model.features)
+    rate, training_rate = float(flagged.mean()), float(model.manifest["training_anomaly_rate"])
+    gates = (
+        _gate(
+            ANOMALY_RATE,
+            lambda: rate,
+            f"{settings.min_anomaly_rate:g} to {settings.max_anomaly_rate:g}",
+            lambda value: settings.min_anomaly_rate <= value <= settings.max_anomaly_rate,
+            f"{int(flagged.sum())} of {len(flagged)} rows flagged.",
+        ),
+        _gate(
+            RATE_SHIFT,
+            lambda: abs(rate - training_rate),
+            f"at most {settings.max_rate_shift:g}",
+            lambda value: value <= settings.max_rate_shift,
+            f"Holdout {rate:.3f}, training {training_rate:.3f}.",
+        ),
+        _gate(
+            SILHOUETTE,
+            lambda: _silhouette(model.transform(rows), flagged, settings.silhouette_rows),
+            f"at least {settings.min_silhouette:g}",
+            lambda value: value >= settings.min_silhouette,
+            f"On at most {settings.silhouette_rows} rows.",
+        ),
+        _gate(
+            SCORE_GAP,
+            lambda: _score_gap(scores, flagged),
+            f"at least {settings.min_score_gap:g}",
+            lambda value: value >= settings.min_score_gap,
+            "Mean score of flagged rows minus that of the others.",
+        ),
+        _gate(
+            AVERAGE_PRECISION,
+            lambda: _mean(precision) - _mean(baseline),
+            f"at least {settings.min_average_precision_margin:g} above the baseline",
+            lambda value: value >= settings.min_average_precision_margin,
+            f"By kind: {_by_kind(precision)}. Baseline: {_by_kind(baseline)}.",
+        ),
+    )
+    return EvaluationResult(
+        gates=gates,
+        metrics={
+            "holdout_rows": len(rows),
+            "anomaly_rate": rate,
+            "training_anomaly_rate": training_rate,
+            "average_precision": _mean(precision) if precision else None,
+            "average_precision_by_kind": precision,
+            "baseline_average_precision": _mean(baseline) if baseline else None,
+            "baseline_average_precision_by_kind": baseline,
+        },
+        scores=scores,
+    )
+
+
+def average_precision_by_kind(
+    score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: list[PlantedRound], features: list[str]
+) -> dict[str, float]:
+    """Average precision at finding the planted rows, a mean over the rounds of each kind."""
+    from sklearn.metrics import average_precision_score
+
+    found: dict[str, list[float]] = {}
+    for planted in rounds:
+        value = average_precision_score(planted.planted, score(planted.rows[features]))
+        found.setdefault(planted.kind, []).append(float(value))
+    return {kind: float(np.mean(values)) for kind, values in found.items()}
+
+
+class _NotComputable(Exception):
+    """Why a gate has no value."""
+
+
+def _gate(
+    name: str, measure: Callable[[], float], threshold: str, passes: Callable[[float], bool], detail: str
+) -> GateResult:
+    try:
+        value = float(measure())
+    except _NotComputable as reason:
+        return GateResult(name, passed=False, value=None, threshold=threshold, detail=f"Not computable: {reason}")
+    return GateResult(name, passed=bool(passes(value)), value=value, threshold=threshold, detail=detail)
+
+
+def _silhouette(points: NDArray[np.float64], flagged: NDArray[np.bool_], most: int) -> float:
+    """Rousseeuw, "Silhouettes", 1987, on a seeded sample."""
+    from sklearn.metrics import silhouette_score
+
+    _require_both(flagged)
+    chosen = np.arange(len(points))
+    if len(points) > most:
+        chosen = np.sort(np.random.default_rng(0).choice(len(points), most, replace=False))
+    if len(chosen) < 3:
+        raise _NotComputable(f"a silhouette needs at least 3 rows, there are {len(chosen)}.")
+    _require_both(flagged[chosen])
+    return float(silhouette_score(points[chosen], flagged[chosen]))
+
+
+def _score_gap(scores: NDArray[np.float64], flagged: NDArray[np.bool_]) -> float:
+    _require_both(flagged)
+    return float(scores[flagged].mean() - scores[~flagged].mean())
+
+
+def _require_both(flagged: NDArray[np.bool_]) -> None:
+    if flagged.all() or not flagged.any():
+        raise _NotComputable(f"{'all' if flagged.any() else 'none'} of the {len(flagged)} rows are flagged.")
+
+
+def _mean(by_kind: dict[str, float]) -> float:
+    """Every kind of anomaly counts alike."""
+    if not by_kind:
+        raise _NotComputable("no anomaly could be planted: no instrument has enough hours in the holdout.")
+    return float(np.mean(list(by_kind.values())))
+
+
+def _by_kind(by_kind: dict[str, float]) -> str:
+    return ", ".join(f"{kind} {value:.3f}" for kind, value in by_kind.items()) or "none"

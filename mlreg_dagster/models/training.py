@@ -1,0 +1,95 @@
+"""From a frozen training dataset to a fitted model; the same manifest always gives the same scores."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlreg_dagster.config import ModelSettings
+from mlreg_dagster.datasets.freezing import Dataset
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.models.artifact import Model, library_versions
+from mlreg_dagster.models.detectors import make_pipeline, training_scores
+
+KEYS = ("hour", "instrument_id")
+
+_BASELINE = ModelSettings(detector="robust_z_score", params={})
+
+
+class CannotTrain(MlregError):
+    """A dataset and settings that don't go together."""
+
+
+def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: ModelSettings) -> Model:
+    """Fit a detector, and the baseline beside it, on the rows of a training dataset alone.
+
+    Args:
+        version: Name of the version; written into the manifest.
+        dataset: The frozen rows.
+        scores_from: End of the dataset's last window, from which on the model may be judged.
+        settings: Detector, parameters, contamination, seed, features.
+
+    Returns:
+        The model; its manifest holds everything that `retrain` needs.
+
+    Raises:
+        CannotTrain: The settings name features that the dataset does not have, or it has too few rows.
+        ConfigError: A parameter that the detector does not have.
+    """
+    features = _chosen_features(dataset, settings)
+    rows = dataset.rows[features].to_numpy(dtype=np.float64)
+    if len(rows) > settings.max_training_rows:
+        rng = np.random.default_rng(settings.seed)
+        rows = rows[np.sort(rng.choice(len(rows), settings.max_training_rows, replace=False))]
+    pipeline, baseline = make_pipeline(settings), make_pipeline(_BASELINE)
+    try:
+        pipeline.fit(rows)
+    except ValueError as error:
+        raise CannotTrain(
+            f"{settings.detector} can't be fitted to the {len(rows)} rows of dataset {dataset.day}: {error}"
+        ) from error
+    baseline.fit(rows)
+    scores = training_scores(pipeline, rows)
+    threshold = float(np.quantile(scores, 1 - settings.contamination))
+    manifest: dict[str, Any] = {
+        "version": version,
+        "settings": settings.model_dump(mode="json"),
+        "features": features,
+        "threshold": threshold,
+        "training_anomaly_rate": float(np.mean(scores > threshold)),
+        "training_rows": len(rows),
+        "training_first_hour": dataset.window.first.isoformat(),
+        "training_end": dataset.window.end.isoformat(),
+        "scores_from": scores_from.isoformat(),
+        "dataset_day": dataset.day,
+        "dataset_sha256": dataset.sha256,
+        "libraries": library_versions(),
+    }
+    return Model(pipeline, baseline, manifest)
+
+
+def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
+    """Train a version again from what its manifest says; it gives the same scores.
+
+    Raises:
+        CannotTrain: The dataset is not the one that the manifest names.
+    """
+    if dataset.sha256 != manifest["dataset_sha256"]:
+        raise CannotTrain(
+            f"{manifest['version']} was trained on dataset {manifest['dataset_sha256']}, not on {dataset.sha256}."
+        )
+    settings = ModelSettings.model_validate(manifest["settings"])
+    return train(manifest["version"], dataset, pd.Timestamp(manifest["scores_from"]), settings)
+
+
+def _chosen_features(dataset: Dataset, settings: ModelSettings) -> list[str]:
+    engineered = [name for name in dataset.rows.columns if name not in KEYS]
+    if settings.features is None:
+        return engineered
+    unknown = [name for name in settings.features if name not in engineered]
+    if unknown:
+        raise CannotTrain(
+            f"The model settings name features that dataset {dataset.day} does not have: {', '.join(unknown)}. It "
+            f"has: {', '.join(engineered)}."
+        )
+    return list(settings.features)

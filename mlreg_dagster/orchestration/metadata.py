@@ -1,0 +1,54 @@
+"""What every asset tells about itself in the same way."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from mlreg_dagster.hours import hour_key
+from mlreg_dagster.storage.tables import Table
+
+OWNERS = ["team:mlreg"]
+
+
+def table_metadata(table: Table) -> dict[str, Any]:
+    """Definition metadata of an asset that is a table: its name and its columns."""
+    columns = [
+        dg.TableColumn(
+            name,
+            type=table.sql_type(name),
+            description=spec.description,
+            constraints=dg.TableColumnConstraints(nullable=spec.nullable),
+        )
+        for name, spec in table.columns.items()
+    ]
+    return {
+        "dagster/column_schema": dg.TableSchema(columns=columns),
+        "dagster/table_name": table.name,
+    }
+
+
+def report_rows_by_hour(context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, frame: pd.DataFrame) -> None:
+    """Attach to each hour of a range the number of its rows."""
+    counts = frame["hour"].value_counts()
+    for hour in hours:
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": int(counts.get(hour, 0))}, partition_key=hour_key(hour)
+        )
+
+
+def table_view(rows: Sequence[Mapping[Any, Any]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
+    """Rows as a table in the UI; numbers shortened, nulls as a dash."""
+    if not rows:
+        return dg.MetadataValue.text("none")
+    records = [dg.TableRecord({name: _shown(value) for name, value in row.items()}) for row in rows]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in rows[0]]))
+
+
+def _shown(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and pd.isna(value)):
+        return "-"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return f"{value:.4g}" if isinstance(value, float) else value

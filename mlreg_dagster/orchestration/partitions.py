@@ -1,0 +1,68 @@
+"""The partitions of the graph, and what a run says about the hours it is for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+import dagster as dg
+import pandas as pd
+
+from mlreg_dagster.hours import DAY_KEY_FORMAT, HOUR_KEY_FORMAT, as_hour, hour_range
+
+MODEL_VERSIONS = dg.DynamicPartitionsDefinition(name="model_version")
+
+SINGLE_RUN = dg.BackfillPolicy.single_run()
+"""Hours are cheap and runs are not: a range of hours is one run."""
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """The time partitions, from the first hour on that the configuration names."""
+
+    hourly: dg.HourlyPartitionsDefinition
+    daily: dg.DailyPartitionsDefinition
+
+
+def make_partitions(start: pd.Timestamp) -> Partitions:
+    """Hourly and daily partitions from `start` on, UTC."""
+    return Partitions(
+        hourly=dg.HourlyPartitionsDefinition(start.strftime(HOUR_KEY_FORMAT), timezone="UTC", fmt=HOUR_KEY_FORMAT),
+        daily=dg.DailyPartitionsDefinition(start.strftime(DAY_KEY_FORMAT), timezone="UTC", fmt=DAY_KEY_FORMAT),
+    )
+
+
+def hours_back(first: int, last: int = 0) -> dg.TimeWindowPartitionMapping:
+    """Hourly on hourly: hour `h` reads the hours `h - first … h - last`; hours before the start are left out."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=-first, end_offset=-last, allow_nonexistent_upstream_partitions=True
+    )
+
+
+def days_back(hours: int) -> dg.TimeWindowPartitionMapping:
+    """Daily on hourly: day `D` reads the `hours` that end with `D`."""
+    return dg.TimeWindowPartitionMapping(
+        start_offset=1 - ceil(hours / 24), end_offset=0, allow_nonexistent_upstream_partitions=True
+    )
+
+
+def hours_of(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:
+    """The hours that the run of an hourly asset is for, one or a range."""
+    window = context.partition_key_range
+    return hour_range(as_hour(window.start), as_hour(window.end))
+
+
+def day_of(context: dg.AssetExecutionContext) -> pd.Timestamp:
+    """The midnight, UTC, that begins the day of a run of a daily asset."""
+    return as_hour(context.partition_key)
+
+
+def hours_in_tags(tags: Mapping[str, str]) -> pd.DatetimeIndex | None:
+    """The hours of an hourly run as its tags tell them; None for a run without partitions.
+
+    An unpartitioned check has no partition of its own, but should look at what its run has just written.
+    """
+    if key := tags.get("dagster/partition"):
+        return hour_range(as_hour(key), as_hour(key))
+    if start := tags.get("dagster/asset_partition_range_start"):
+        return hour_range(as_hour(start), as_hour(tags["dagster/asset_partition_range_end"]))
+    return None

@@ -1,0 +1,166 @@
+"""What the champion said each hour, what came of it 24 hours later, and how right each version was."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.hours import HOUR, chunked
+from mlreg_dagster.market.features import features_table
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.orchestration.metadata import OWNERS, report_rows_by_hour, table_metadata, table_view
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, day_of, hours_back, hours_of
+from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
+from mlreg_dagster.outcomes.metrics import performance, summary
+from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
+from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.validation import validate_predictions
+
+GROUP = "outcomes"
+_PRICE = ["hour", "instrument_id", "price"]
+_SHOWN_DAYS = 30
+
+
+class PredictConfig(dg.Config):
+    """Who scores besides the champion and the challenger as of the hour."""
+
+    versions: list[str] = Field(
+        default=[],
+        description="Further versions (v7, latest-1, …) that are to score these hours, to compare.",
+    )
+
+
+def build_outcome_assets(settings: Settings, partitions: Partitions) -> list[dg.AssetsDefinition]:
+    """Predictions and their outcomes by hour, performance by day."""
+    return [
+        _predictions(settings, partitions),
+        _prediction_outcomes(settings, partitions),
+        _model_performance(settings, partitions),
+    ]
+
+
+def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+    features = features_table(settings.features)
+
+    @dg.asset(
+        group_name=GROUP,
+        partitions_def=partitions.hourly,
+        backfill_policy=SINGLE_RUN,
+        owners=OWNERS,
+        kinds={"duckdb", "scikitlearn"},
+        metadata=table_metadata(PREDICTIONS),
+        deps=["market_features", "champion_model"],
+        description="The anomaly score of every instrument by the champion (and challenger) as of the hour.",
+    )
+    def predictions(
+        context: dg.AssetExecutionContext,
+        config: PredictConfig,
+        warehouse: WarehouseResource,
+        artifacts: ArtifactsResource,
+        registry: RegistryResource,
+    ) -> dg.MaterializeResult:
+        from mlreg_dagster.outcomes import scoring
+
+        hours, tables = hours_of(context), warehouse.open()
+        assignments = scoring.assign(registry.open(), hours, config.versions)
+        if not assignments:
+            context.log.warning(f"Nobody was champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
+        written = [PREDICTIONS.empty()]
+        for chunk in chunked(hours, settings.ingest.chunk_hours):
+            rows = tables.read(features, chunk[0], chunk[-1])
+            prices = tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1], columns=_PRICE)
+            frame = scoring.score(assignments, rows, prices, artifacts.open())
+            tables.write(PREDICTIONS, frame, chunk)
+            report_rows_by_hour(context, chunk, frame)
+            written.append(frame)
+        frame = pd.concat(written[1:], ignore_index=True)
+        return dg.MaterializeResult(
+            metadata={
+                "rows": len(frame),
+                "hours": len(hours),
+                "flagged": int(frame["is_anomaly"].sum()),
+                "in_sample": int(frame["in_sample"].sum()),
+                "models": table_view(
+                    [
+                        {"version": each.version, "role": each.role, "first": each.first, "last": each.last}
+                        for each in assignments
+                    ]
+                ),
+                "scores": dg.MetadataValue.md(score_picture(frame)),
+            }
+        )
+
+    return predictions
+
+
+def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+    horizon = settings.outcomes.horizon_hours
+
+    @dg.asset(
+        group_name=GROUP,
+        partitions_def=partitions.hourly,
+        backfill_policy=SINGLE_RUN,
+        owners=OWNERS,
+        kinds={"duckdb"},
+        metadata=table_metadata(PREDICTION_OUTCOMES),
+        deps=[
+            dg.AssetDep("predictions", partition_mapping=hours_back(horizon, horizon)),
+            dg.AssetDep("market_snapshot", partition_mapping=hours_back(horizon)),
+        ],
+        description=f"What became of the predictions of {horizon} h before: crash, no crash, or unresolved.",
+    )
+    def prediction_outcomes(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
+        hours, tables = hours_of(context), warehouse.open()
+        written = []
+        for chunk in chunked(hours, settings.ingest.chunk_hours):
+            made = tables.read(PREDICTIONS, chunk[0] - horizon * HOUR, chunk[-1] - horizon * HOUR)
+            prices = tables.read(MARKET_SNAPSHOT, chunk[0] - horizon * HOUR, chunk[-1], columns=_PRICE)
+            frame = validate_predictions(made, prices, settings.outcomes)
+            tables.write(PREDICTION_OUTCOMES, frame, chunk)
+            report_rows_by_hour(context, chunk, frame)
+            written.append(frame)
+        frame = pd.concat(written, ignore_index=True)
+        by_version: list[dict[Any, Any]] = summary(frame, settings.outcomes).to_dict("records")
+        return dg.MaterializeResult(
+            metadata={
+                "rows": len(frame),
+                "hours": len(hours),
+                **{f"outcome_{name}": int(count) for name, count in frame["outcome"].value_counts().items()},
+                "by_version": table_view(by_version),
+                **{
+                    f"confusion_{row['model_version']}": dg.MetadataValue.md(confusion_picture(row))
+                    for row in by_version
+                },
+            }
+        )
+
+    return prediction_outcomes
+
+
+def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        group_name=GROUP,
+        partitions_def=partitions.daily,
+        owners=OWNERS,
+        kinds={"duckdb", "scipy"},
+        metadata=table_metadata(MODEL_PERFORMANCE),
+        deps=["prediction_outcomes"],
+        description="How right each version was, over the outcomes that fell due on the day; with intervals.",
+    )
+    def model_performance(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
+        day, tables = day_of(context), warehouse.open()
+        outcomes = tables.read(PREDICTION_OUTCOMES, day, day + 23 * HOUR)
+        frame = performance(outcomes, settings.outcomes)
+        tables.write(MODEL_PERFORMANCE, frame, [day])
+        recent = tables.read(MODEL_PERFORMANCE, day - pd.Timedelta(days=_SHOWN_DAYS), day)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/partition_row_count": len(frame),
+                "performance": table_view(frame.to_dict("records")),
+                "recent_days": dg.MetadataValue.md(performance_picture(recent)),
+            }
+        )
+
+    return model_performance

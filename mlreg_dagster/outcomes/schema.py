@@ -1,0 +1,126 @@
+"""The tables of the outcomes room: what was predicted, what came of it, how good a model was."""
+
+import pandera.pandas as pa
+
+from mlreg_dagster.hours import HOUR
+from mlreg_dagster.storage.tables import UTC, Table, column
+
+ROLES = ("champion", "challenger", "requested")
+CRASH, NO_CRASH, UNRESOLVED = "crash", "no_crash", "unresolved"
+
+WHOLE_HOUR = pa.Check(lambda s: s.dt.floor(HOUR) == s, error="must be a whole hour")
+
+_MIDNIGHT = pa.Check(lambda s: s.dt.normalize() == s, error="must be midnight, UTC")
+_FINITE = pa.Check(lambda s: s.abs() < float("inf"), error="must be finite")
+_FINITE_POSITIVE = pa.Check(lambda s: (s > 0) & (s < float("inf")), error="must be finite and greater than 0")
+_FINITE_NOT_NEGATIVE = pa.Check(lambda s: (s >= 0) & (s < float("inf")), error="must be finite and not negative")
+_FINITE_CHANGE = pa.Check(lambda s: (s >= -100) & (s < float("inf")), error="must be finite and at least -100 %")
+_NOT_EMPTY = pa.Check(lambda s: s.str.len() > 0, error="must not be empty")
+_SHA256 = pa.Check(lambda s: s.str.fullmatch("[0-9a-f]{64}"), error="must be a SHA-256 in 64 hex digits")
+_COUNT = pa.Check(lambda s: s >= 0, error="must not be negative")
+_SHARE = pa.Check(lambda s: (s >= 0) & (s <= 1), error="must lie between 0 and 1")
+_ROLE = pa.Check(lambda s: s.isin(ROLES), error=f"must be one of {', '.join(ROLES)}")
+_OUTCOME = pa.Check(
+    lambda s: s.isin([CRASH, NO_CRASH, UNRESOLVED]), error=f"must be one of {CRASH}, {NO_CRASH}, {UNRESOLVED}"
+)
+
+_SAID = {
+    "instrument_id": column(str, "Stable key of the instrument.", _NOT_EMPTY),
+    "model_version": column(str, "The version that said it: v1, v2, ….", _NOT_EMPTY),
+    "role": column(str, "champion or challenger as of the hour, or requested by a person.", _ROLE),
+    "score": column(float, "Anomaly score; higher = more anomalous.", _FINITE),
+    "is_anomaly": column(bool, "Flagged: the score is above the model's threshold."),
+    "in_sample": column(
+        bool, "The hour lies before the model may score (in or before its dataset); kept out of every metric."
+    ),
+    "price": column(float, "Price at the hour scored, from which the outcome is measured.", _FINITE_POSITIVE),
+}
+
+PREDICTIONS = Table(
+    name="predictions",
+    description="What one model version said about one instrument in one hour.",
+    key=("hour", "instrument_id", "model_version"),
+    columns={
+        "hour": column(UTC, "Hour of the snapshot scored.", WHOLE_HOUR),
+        "instrument_id": _SAID["instrument_id"],
+        "model_version": _SAID["model_version"],
+        "role": _SAID["role"],
+        "score": _SAID["score"],
+        "threshold": column(float, "Scores above it are flagged.", _FINITE),
+        "is_anomaly": _SAID["is_anomaly"],
+        "in_sample": _SAID["in_sample"],
+        "price": _SAID["price"],
+        "artifact_sha256": column(str, "Hash of the artifact that scored.", _SHA256),
+    },
+)
+
+PREDICTION_OUTCOMES = Table(
+    name="prediction_outcomes",
+    description="What became of one prediction by the end of its horizon; every prediction has exactly one.",
+    key=("hour", "instrument_id", "model_version"),
+    columns={
+        "hour": column(UTC, "When the outcome is due: prediction_hour + horizon, by the clock.", WHOLE_HOUR),
+        "prediction_hour": column(UTC, "Hour of the prediction.", WHOLE_HOUR),
+        **_SAID,
+        "outcome_price": column(
+            float,
+            "Price at `hour`, or the newest within the tolerance before it; null = none.",
+            _FINITE_POSITIVE,
+            nullable=True,
+        ),
+        "outcome_price_hour": column(UTC, "Hour of outcome_price.", WHOLE_HOUR, nullable=True),
+        "change_pct": column(float, "outcome_price against price, %.", _FINITE_CHANGE, nullable=True),
+        "worst_drop_pct": column(
+            float,
+            "Lowest price seen after prediction_hour up to `hour` against price, %; positive if all were "
+            "higher, null if none was seen.",
+            _FINITE_CHANGE,
+            nullable=True,
+        ),
+        "outcome": column(
+            str,
+            "crash, no_crash, or unresolved: no price was there to tell; never taken for no crash.",
+            _OUTCOME,
+        ),
+    },
+)
+
+
+def _rate(name: str, description: str, check: pa.Check = _SHARE) -> dict[str, pa.Column]:
+    """A rate and the ends of its confidence interval, null where they are undefined."""
+    return {
+        name: column(float, description, check, nullable=True),
+        f"{name}_low": column(float, f"Lower end of the confidence interval of {name}.", check, nullable=True),
+        f"{name}_high": column(float, f"Upper end of the confidence interval of {name}.", check, nullable=True),
+    }
+
+
+MODEL_PERFORMANCE = Table(
+    name="model_performance",
+    description="How right one model version was, over the outcomes that fell due on one day.",
+    key=("day", "model_version"),
+    columns={
+        "day": column(UTC, "Day of the outcome hours, UTC.", _MIDNIGHT),
+        "model_version": _SAID["model_version"],
+        "predictions": column(int, "All predictions: in_sample + resolved + unresolved.", _COUNT),
+        "in_sample": column(int, "Predictions kept out of all that follows, as the model may know the hour.", _COUNT),
+        "resolved": column(int, "Predictions with an outcome: crash or no crash.", _COUNT),
+        "unresolved": column(int, "Predictions without a price to tell; in no rate.", _COUNT),
+        "crashes": column(int, "Resolved predictions that a crash followed.", _COUNT),
+        "n_instruments_crashed": column(int, "Distinct instruments among the crashes.", _COUNT),
+        "flagged": column(int, "Resolved predictions that were flagged.", _COUNT),
+        "true_positives": column(int, "Flagged, and a crash.", _COUNT),
+        "false_positives": column(int, "Flagged, and no crash.", _COUNT),
+        "false_negatives": column(int, "Not flagged, and a crash.", _COUNT),
+        "true_negatives": column(int, "Not flagged, and no crash.", _COUNT),
+        **_rate("recall", "Share of the crashes that were flagged; null without a crash."),
+        **_rate("precision", "Share of the flagged that crashed; null without a flag."),
+        **_rate("false_alarm_rate", "Share of the non-crashes that were flagged; null when all crashed."),
+        **_rate("base_rate", "Share of the resolved that crashed, flagged or not; null when none is resolved."),
+        **_rate(
+            "lift",
+            "precision / base_rate: 1 = no better than chance; null without both.",
+            _FINITE_NOT_NEGATIVE,
+        ),
+    },
+)

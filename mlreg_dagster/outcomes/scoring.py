@@ -1,0 +1,92 @@
+"""Which models score an hour, and what they say of it.
+
+Champion and challengers are those as of the hour that is scored, not those of today.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mlreg_dagster.models import artifact
+from mlreg_dagster.models.names import CHALLENGER, CHAMPION
+from mlreg_dagster.outcomes.schema import PREDICTIONS
+from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.registry import Registry
+
+REQUESTED = "requested"
+SCORING_ALIASES = (CHAMPION, CHALLENGER)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Hours that one version scores, `first` and `last` included, and why it does."""
+
+    version: str
+    artifact_sha256: str
+    role: str
+    first: pd.Timestamp
+    last: pd.Timestamp
+
+
+def assign(registry: Registry, hours: pd.DatetimeIndex, requested: Iterable[str]) -> list[Assignment]:
+    """Who scores which of `hours`: alias holders as of each hour, then versions asked for by name.
+
+    Args:
+        registry: Where the history of the aliases is.
+        hours: Consecutive whole hours.
+        requested: Version specifiers that are to score all of `hours` as well.
+
+    Raises:
+        UnknownVersion: A specifier leads to no version.
+    """
+    assignments = [
+        Assignment(spell.version, spell.artifact_sha256, alias, spell.first, spell.last)
+        for alias in SCORING_ALIASES
+        for spell in registry.spells(alias, hours[0], hours[-1])
+    ]
+    for spec in requested:
+        version = registry.resolve(spec)
+        assignments.append(Assignment(version.version, version.artifact_sha256, REQUESTED, hours[0], hours[-1]))
+    return assignments
+
+
+def score(
+    assignments: Iterable[Assignment], features: pd.DataFrame, prices: pd.DataFrame, store: ArtifactStore
+) -> pd.DataFrame:
+    """What each assigned version says of the rows of its hours.
+
+    Args:
+        assignments: Earlier ones win where a version is assigned to an hour twice.
+        features: Rows of `market_features`.
+        prices: hour, instrument_id, price of the same rows.
+        store: Where the artifacts are.
+
+    Returns:
+        Rows of PREDICTIONS; in_sample where the hour lies before the model may score.
+
+    Raises:
+        ArtifactMissing, ArtifactTampered, UntrustedModel: An artifact can't be used.
+        FeatureMismatch: The rows lack features that a model was trained on.
+    """
+    rows = features.merge(prices, on=["hour", "instrument_id"], how="left", validate="one_to_one")
+    scored = [PREDICTIONS.empty()]
+    for assignment in assignments:
+        mine = rows[rows["hour"].between(assignment.first, assignment.last)]
+        if mine.empty:
+            continue
+        model = artifact.load(store, assignment.version, assignment.artifact_sha256)
+        scores = model.score(model.select(mine))
+        scored.append(
+            mine[["hour", "instrument_id", "price"]].assign(
+                model_version=assignment.version,
+                role=assignment.role,
+                score=scores,
+                threshold=model.threshold,
+                is_anomaly=scores > model.threshold,
+                in_sample=mine["hour"] < model.scores_from,
+                artifact_sha256=assignment.artifact_sha256,
+            )[list(PREDICTIONS.columns)]
+        )
+    predictions = pd.concat(scored[1:] or scored, ignore_index=True)
+    return predictions.drop_duplicates(list(PREDICTIONS.key)).sort_values(list(PREDICTIONS.key), ignore_index=True)

@@ -1,0 +1,29 @@
+"""How a picture is made and embedded; what it shows stands in the rooms (`<room>/pictures.py`).
+
+The Dagster UI renders Markdown metadata but has no image type, so a picture travels as an embedded PNG.
+matplotlib is imported when the first picture is drawn: a code location loads without it.
+"""
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NORMAL, ANOMALY, ACCENT, MUTED = "#4c72b0", "#c44e52", "#dd8452", "#8c8c8c"
+"""One colour a meaning, in every picture."""
+
+
+def new_figure(width: float = 7.0, height: float = 3.2) -> "Figure":
+    """An empty figure (inches), drawn without pyplot's global state, so that threads don't share one."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=80, layout="constrained")
+
+
+def as_markdown(figure: "Figure", alt: str) -> str:
+    """The figure as a Markdown image; `alt` says in words what it shows."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return f"![{alt}](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')})"

@@ -1,0 +1,154 @@
+"""Run the graph's own jobs from Python, on the same Dagster instance that the UI shows."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from mlreg_dagster.config import Settings, home_dir, load_settings
+from mlreg_dagster.definitions import build_definitions
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.hours import hour_key
+from mlreg_dagster.jobs import TRAIN
+from mlreg_dagster.market.sources.base import MarketSource
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.registry import Registry
+from mlreg_dagster.storage.warehouse import Warehouse
+
+DAGSTER_YAML = """\
+# Written once; edit it as you like.
+telemetry:
+  enabled: false
+nux:
+  enabled: false        # no first-visit dialog over the pages
+concurrency:
+  runs:
+    max_concurrent_runs: 4
+  pools:
+    default_limit: 1    # trainings and evaluations one at a time: each may use all cores
+    granularity: op
+"""
+
+
+class RunFailed(MlregError):
+    """A run that did not succeed; the message names run and step."""
+
+
+def prepare_home(home: Path | None = None) -> dict[str, str]:
+    """Make the data home and a Dagster home within it.
+
+    Returns:
+        The environment that makes every `dagster` command use them: MLREG_HOME and DAGSTER_HOME. A
+        DAGSTER_HOME that is set already is kept.
+    """
+    home = home or home_dir()
+    dagster_home = Path(os.environ.get("DAGSTER_HOME") or home / "dagster").expanduser().absolute()
+    dagster_home.mkdir(parents=True, exist_ok=True)
+    config = dagster_home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(DAGSTER_YAML)
+    return {"MLREG_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
+
+
+class Runner:
+    """The graph, its storage, and the instance that its runs are recorded in.
+
+    Args:
+        instance: Where runs are recorded; None = the one of DAGSTER_HOME.
+        settings: None = the configuration files.
+        home: None = MLREG_HOME.
+        resources: Replacements, as in `build_definitions`.
+    """
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance | None = None,
+        settings: Settings | None = None,
+        home: Path | None = None,
+        resources: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.settings = settings or load_settings()
+        self.definitions = build_definitions(self.settings, home, resources)
+        self.instance = instance or dg.DagsterInstance.get()
+
+    @property
+    def registry(self) -> Registry:
+        """The registry that the runs use."""
+        return self._resource("registry").open()  # type: ignore[no-any-return]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The tables that the runs use."""
+        return self._resource("warehouse").open()  # type: ignore[no-any-return]
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """The artifacts that the runs use."""
+        return self._resource("artifacts").open()  # type: ignore[no-any-return]
+
+    @property
+    def source(self) -> MarketSource:
+        """The source that the runs use."""
+        return self._resource("source")  # type: ignore[no-any-return]
+
+    def run_hours(self, job: str, hours: pd.DatetimeIndex, config: Mapping[str, Any] | None = None) -> None:
+        """Run an hourly job for consecutive hours, as one run."""
+        tags = {
+            "dagster/asset_partition_range_start": hour_key(hours[0]),
+            "dagster/asset_partition_range_end": hour_key(hours[-1]),
+        }
+        self._execute(job, config, tags=tags)
+
+    def run_partition(self, job: str, key: str, config: Mapping[str, Any] | None = None) -> None:
+        """Run a job for one partition: a day or a model version."""
+        self._execute(job, config, partition_key=key)
+
+    def run(self, job: str, config: Mapping[str, Any] | None = None) -> None:
+        """Run a job without partitions."""
+        self._execute(job, config)
+
+    def train(self, config: Mapping[str, Any]) -> str:
+        """Train under the next free version; `config` is that of `candidate_model`.
+
+        Returns:
+            The version.
+        """
+        from mlreg_dagster.models.registration import next_version
+
+        taken = list(self.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
+        version = next_version(self.registry, self.artifacts, taken)
+        self.add_version(version)
+        self.run_partition(TRAIN, version, asset_config("candidate_model", config))
+        return version
+
+    def add_version(self, version: str) -> None:
+        """Make a partition for a version, so that runs can name it."""
+        self.instance.add_dynamic_partitions(str(MODEL_VERSIONS.name), [version])
+
+    def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> None:
+        definition = self.definitions.resolve_job_def(job)
+        result = definition.execute_in_process(
+            instance=self.instance, run_config=dict(config or {}), raise_on_error=False, **how
+        )
+        if result.success:
+            return
+        failures = [event for event in result.all_events if event.is_step_failure]
+        if not failures:
+            raise RunFailed(f"Run {result.run_id} of job {job} failed before its first step; see it in the UI.")
+        reason = failures[0].step_failure_data.error
+        while reason is not None and reason.cause is not None:
+            reason = reason.cause
+        text = reason.message.split(": ", 1)[-1].strip() if reason else "no reason was recorded"
+        raise RunFailed(f"{text}\n(step {failures[0].step_key} of job {job}, run {result.run_id})")
+
+    def _resource(self, name: str) -> Any:
+        return (self.definitions.resources or {})[name]
+
+
+def asset_config(asset: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Run config for one asset."""
+    return {"ops": {asset: {"config": dict(config)}}}

@@ -1,0 +1,97 @@
+"""Payloads exactly as a source sent them, kept before anybody parses them.
+
+Append-only: a payload gets a name of its own and is never written over. Beside each body (gzip, readable with
+`zcat`) lies a JSON file that says where it came from.
+"""
+
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pandas as pd
+from upath import UPath
+
+_BODY, _ABOUT = ".gz", ".json"
+_PLAIN_NAME = re.compile(r"[a-z0-9_]+")
+
+
+class LandingZone:
+    """A folder of landed payloads: `<source>/<kind>/<day>/<hour>/<received at>-<number>-<random>.gz`.
+
+    Args:
+        root: Local folder or any address that universal-pathlib knows (`s3://bucket/landing`).
+    """
+
+    def __init__(self, root: str | Path | UPath) -> None:
+        self.root = UPath(root)
+
+    def land(
+        self,
+        source: str,
+        kind: str,
+        hour: pd.Timestamp,
+        payload: bytes,
+        received_at: pd.Timestamp,
+        about: Mapping[str, Any] | None = None,
+    ) -> UPath:
+        """Keep a payload.
+
+        Args:
+            source: Which source sent it.
+            kind: What was asked for; with `source` and `hour` it names the folder.
+            hour: The hour that the payload was asked for.
+            payload: The body as received, well-formed or not.
+            received_at: The clock when it came.
+            about: What a person needs to audit it: address without secrets, status, page.
+
+        Returns:
+            Where the body now is. A crash leaves the whole body or none.
+        """
+        folder = self._folder(source, kind, hour)
+        folder.mkdir(parents=True, exist_ok=True)
+        number = sum(1 for _ in folder.glob(f"*{_BODY}"))
+        path = folder / f"{received_at:%Y%m%dT%H%M%S.%fZ}-{number:06d}-{uuid4().hex[:8]}{_BODY}"
+        described = {"received_at": received_at.isoformat(), **(about or {})}
+        # The description first: every body that can be seen has one.
+        _write_whole(path.with_suffix(_ABOUT), json.dumps(described, indent=1).encode())
+        _write_whole(path, gzip.compress(payload, mtime=0))
+        return path
+
+    def landed(self, source: str, kind: str, hour: pd.Timestamp) -> list[UPath]:
+        """The bodies landed for an hour, newest last."""
+        return sorted(self._folder(source, kind, hour).glob(f"*{_BODY}"), key=lambda path: path.name)
+
+    def hours(self, source: str, kind: str) -> Iterator[pd.Timestamp]:
+        """The hours for which something was landed, newest first."""
+        for day in _newest_first(self.root / source / kind):
+            for hour in _newest_first(day):
+                yield pd.Timestamp(f"{day.name}T{hour.name}:00", tz="UTC").as_unit("us")
+
+    def read(self, path: UPath) -> bytes:
+        """The body as it was received."""
+        return gzip.decompress(path.read_bytes())
+
+    def about(self, path: UPath) -> dict[str, Any]:
+        """What was noted beside a body: `received_at` (ISO 8601) and what the source added."""
+        described: dict[str, Any] = json.loads(path.with_suffix(_ABOUT).read_text())
+        return described
+
+    def _folder(self, source: str, kind: str, hour: pd.Timestamp) -> UPath:
+        for name in (source, kind):
+            if not _PLAIN_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} can't name a landing folder; allowed are a-z, 0-9 and _.")
+        return self.root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
+
+
+def _write_whole(path: UPath, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(content)
+    part.rename(path)
+
+
+def _newest_first(folder: UPath) -> list[UPath]:
+    return sorted(folder.iterdir(), key=lambda path: path.name, reverse=True) if folder.exists() else []

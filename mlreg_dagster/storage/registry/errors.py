@@ -1,0 +1,45 @@
+"""What the registry refuses, and why."""
+
+from sqlalchemy.exc import DontWrapMixin
+
+from mlreg_dagster.errors import MlregError
+
+
+class RegistryError(MlregError):
+    """Any refusal of the registry; nothing was stored."""
+
+
+class RegistryUnavailable(RegistryError):
+    """The database can't be reached, stayed locked, or is no registry."""
+
+
+class SchemaMismatch(RegistryError):
+    """The database was made by a release with other tables."""
+
+
+class InvalidRecord(RegistryError, DontWrapMixin):
+    """A name, hash, time or number that must not be stored as it is."""
+
+
+class VersionExists(RegistryError):
+    """The version's name is taken; names are never reused."""
+
+
+class UnknownVersion(RegistryError):
+    """A specifier that leads to no version."""
+
+
+class GatesNotPassed(RegistryError):
+    """The version was never evaluated, or its latest evaluation has failed gates."""
+
+
+class AliasConflict(RegistryError):
+    """The alias is held by another version than the caller believed."""
+
+
+class AlreadyHolder(RegistryError):
+    """The version holds the alias already."""
+
+
+class EffectiveTimeError(RegistryError):
+    """A move that would count from the future, or from before the alias's last move."""

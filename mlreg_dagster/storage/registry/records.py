@@ -1,0 +1,144 @@
+"""What the registry hands out: immutable records, all times aware and in UTC."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from mlreg_dagster.storage.registry.errors import InvalidRecord
+
+Status = Literal["candidate", "evaluated", "rejected"]
+"""Never evaluated; all gates of the latest evaluation passed; some gate of it failed."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One trained, immutable model.
+
+    Attributes:
+        version: `v1`, `v2`, ….
+        created_at: When it was registered.
+        created_by: Who trained it.
+        run_id: The Dagster run that did, if any.
+        detector: Which detector.
+        dataset_day: Day of the training dataset, as its partition key.
+        dataset_sha256: Hash of the training dataset's bundle.
+        artifact_sha256: Hash of the model's bundle; whoever loads it asks for this hash.
+        manifest: Everything needed to train it again.
+    """
+
+    version: str
+    created_at: pd.Timestamp
+    created_by: str
+    run_id: str | None
+    detector: str
+    dataset_day: str
+    dataset_sha256: str
+    artifact_sha256: str
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What one gate said of one evaluation.
+
+    Attributes:
+        name: The gate.
+        passed: Its verdict; a gate that could not be computed has not passed.
+        value: What was measured; None when it could not be computed or is not a number.
+        threshold: What was asked, in words.
+        detail: Why, for people.
+
+    Raises:
+        InvalidRecord: `passed` is not a bool, or `value` is NaN or infinite.
+    """
+
+    name: str
+    passed: bool
+    value: float | None
+    threshold: str
+    detail: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.passed, bool):
+            raise InvalidRecord(f"Gate {self.name}: passed must be True or False, not {self.passed!r}.")
+        if self.value is not None and not math.isfinite(self.value):
+            raise InvalidRecord(
+                f"Gate {self.name}: {self.value} is not a measurement. A gate that can't be computed "
+                f"has value None, has not passed, and says why in its detail."
+            )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The frozen artifact's results on one holdout.
+
+    Attributes:
+        id: Grows with every evaluation; the highest one of a version counts.
+        version: What was evaluated.
+        artifact_sha256: The bytes that were evaluated; always those of the version.
+        holdout_sha256: Hash of the holdout's bundle.
+        passed: Whether all gates passed.
+        gates: Every gate's result.
+        metrics: Further numbers.
+        thresholds: The settings that the gates used.
+        recorded_at: When it was written.
+        actor: Who evaluated.
+        run_id: The Dagster run, if any.
+    """
+
+    id: int
+    version: str
+    artifact_sha256: str
+    holdout_sha256: str
+    passed: bool
+    gates: tuple[GateResult, ...]
+    metrics: dict[str, Any]
+    thresholds: dict[str, Any]
+    recorded_at: pd.Timestamp
+    actor: str
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class AliasEvent:
+    """One move of an alias.
+
+    Attributes:
+        id: Unique among all events.
+        alias: `champion`, `challenger`, ….
+        sequence: 1, 2, 3, … within the alias.
+        version: The new holder.
+        previous_version: The holder before; None for the first.
+        artifact_sha256: The new holder's bytes.
+        evaluation_id: The passed evaluation that allowed the move.
+        effective_at: From when it counts.
+        recorded_at: When it was written.
+        actor: Who moved it.
+        reason: Why.
+        run_id: The Dagster run, if any.
+    """
+
+    id: int
+    alias: str
+    sequence: int
+    version: str
+    previous_version: str | None
+    artifact_sha256: str
+    evaluation_id: int
+    effective_at: pd.Timestamp
+    recorded_at: pd.Timestamp
+    actor: str
+    reason: str
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class Spell:
+    """Consecutive whole hours with the same holder, `first` and `last` included."""
+
+    version: str
+    artifact_sha256: str
+    first: pd.Timestamp
+    last: pd.Timestamp

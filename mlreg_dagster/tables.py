@@ -1,0 +1,110 @@
+"""Tables for the terminal: what the registry and the outcomes say, for people."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from mlreg_dagster.models.comparison import Comparison
+from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Registry
+
+
+def versions_table(registry: Registry) -> Table:
+    """Every version: what it is, what its gates said, which aliases it holds."""
+    table = _table("Versions", "version", "detector", "dataset", "status", "aliases", "inj. AP", "baseline", "flagged")
+    holders = registry.aliases()
+    for version in registry.versions():
+        evaluation = registry.latest_evaluation(version.version)
+        metrics = evaluation.metrics if evaluation else {}
+        table.add_row(
+            version.version,
+            version.detector,
+            version.dataset_day,
+            _status(registry.status(version.version)),
+            ", ".join(alias for alias, event in holders.items() if event.version == version.version) or "-",
+            _number(metrics.get("average_precision")),
+            _number(metrics.get("baseline_average_precision")),
+            _percent(metrics.get("anomaly_rate")),
+        )
+    return table
+
+
+def gates_table(evaluation: Evaluation) -> Table:
+    """Every gate of one evaluation."""
+    table = _table(f"Gates of {evaluation.version}", "gate", "passed", "value", "threshold")
+    for gate in evaluation.gates:
+        passed = "[green]yes[/]" if gate.passed else "[red]NO[/]"
+        table.add_row(gate.name, passed, _number(gate.value), gate.threshold)
+    return table
+
+
+def history_table(events: Iterable[AliasEvent]) -> Table:
+    """Moves of an alias, the newest last."""
+    table = _table("Moves", "alias", "effective from", "version", "before", "by", "reason", "recorded")
+    for event in events:
+        table.add_row(
+            event.alias,
+            f"{event.effective_at:%Y-%m-%d %H:%M}",
+            event.version,
+            event.previous_version or "nobody",
+            event.actor,
+            event.reason,
+            f"{event.recorded_at:%Y-%m-%d %H:%M}",
+        )
+    return table
+
+
+def outcomes_table(summary: pd.DataFrame, confidence: float) -> Table:
+    """How right each version was, a column each; `summary` is that of `outcomes.metrics.summary`."""
+    rows = summary.to_dict("records")
+    table = _table(f"Outcomes, with {confidence:.0%} intervals", "", *(str(row["model_version"]) for row in rows))
+    for name in _COUNTS:
+        table.add_row(name.replace("_", " "), *(f"{row[name]:,}" for row in rows))
+    for name in ("recall", "precision", "false_alarm_rate", "base_rate"):
+        table.add_row(name.replace("_", " "), *(_interval(row, name, _percent) for row in rows))
+    table.add_row("lift", *(_interval(row, "lift", _number) for row in rows))
+    return table
+
+
+_COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
+
+
+def comparison_table(compared: Comparison) -> Table:
+    """Two versions on the same rows."""
+    table = _table(f"On the same {compared.rows} holdout rows", "", compared.left, compared.right)
+    table.add_row("injection average precision", *(_number(value) for value in compared.average_precision))
+    table.add_row("flagged", *(_percent(value) for value in compared.anomaly_rate))
+    table.add_row("same label", _percent(compared.agreement), "")
+    table.add_row("rank correlation of scores", _number(compared.rank_correlation), "")
+    if compared.in_sample:
+        table.add_row("knew this holdout (numbers flatter it)", ", ".join(compared.in_sample), "")
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _status(status: str) -> str:
+    colour = {"evaluated": "green", "rejected": "red"}.get(status, "yellow")
+    return f"[{colour}]{status}[/]"
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None or pd.isna(value) else f"{value:.3g}"
+
+
+def _percent(value: Any) -> str:
+    return "-" if value is None or pd.isna(value) else f"{value:.1%}"
+
+
+def _interval(row: dict[Any, Any], name: str, shown: Any) -> str:
+    if pd.isna(row[name]):
+        return "undefined"
+    if pd.isna(row[f"{name}_low"]):
+        return str(shown(row[name]))
+    return f"{shown(row[name])} ({shown(row[f'{name}_low'])} to {shown(row[f'{name}_high'])})"

@@ -1,0 +1,37 @@
+"""What every test shares: a home of its own, the recorded market data, how hard hypothesis searches."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from mlreg_dagster.config import PROJECT_DIR
+
+_COMMON = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+settings.register_profile("default", max_examples=15, **_COMMON)
+settings.register_profile("nightly", max_examples=500, **_COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the home, the configs or the Dagster instance of the person who runs it."""
+    for name in ("MLREG_CONFIG_DIR", "DAGSTER_HOME"):
+        monkeypatch.setenv(name, "")  # so that whatever the test makes of it is undone
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    monkeypatch.setenv("MLREG_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of recorded markets, which are no part of the project."""
+    folder = Path(os.environ.get("MLREG_TEST_DATA") or PROJECT_DIR.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no recorded market data in {folder}; MLREG_TEST_DATA can name another folder")
+    return folder

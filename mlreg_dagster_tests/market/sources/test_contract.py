@@ -1,0 +1,154 @@
+"""What every source must do, whatever it is made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mlreg_dagster.config import ArchiveSettings, IngestSettings, SimulatedSettings
+from mlreg_dagster.hours import HOUR
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.market.sources import make_source
+from mlreg_dagster.market.sources.base import HourNotAvailable, MarketSource
+from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster_tests.market.sources import worlds
+from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko
+from mlreg_dagster_tests.market.sources.worlds import LIVE, NOW, OPENING
+
+
+@dataclass
+class World:
+    """A source with its market.
+
+    Attributes:
+        make: A fresh source of the same market.
+        disturb_after: Changes everything that the market says about later than the end of an hour.
+        live: Whether the newest hour is seen live.
+    """
+
+    make: Callable[[], MarketSource]
+    disturb_after: Callable[[pd.Timestamp], None]
+    live: bool = False
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> World:
+    settings = IngestSettings(universe=6, simulated=SimulatedSettings(opens=OPENING, gaps=5, crashes=3, delistings=0.5))
+
+    def ask_later(hour: pd.Timestamp) -> None:
+        source = make_source(settings, LandingZone(tmp_path))
+        source.snapshots(worlds.hours(hour + HOUR, 24 * 40), hour + 60 * pd.Timedelta(days=1))
+
+    return World(lambda: make_source(settings, LandingZone(tmp_path)), ask_later)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> World:
+    path = worlds.write(worlds.bars(), tmp_path / "bars.parquet")
+    settings = IngestSettings(source="archive", universe=3, archive=ArchiveSettings(path=str(path)))
+
+    def rewrite(hour: pd.Timestamp) -> None:
+        bars = worlds.bars()
+        kept, later = bars[bars["ts"] <= hour], bars[bars["ts"] > hour].iloc[::2]
+        changed = later.assign(close=later["close"] * 7, volume=later["volume"] * 900, symbol="OTHER")
+        newcomer = later[later["asset_id"] == "coin0"].assign(asset_id="a-newcomer", volume=1e12)
+        worlds.write(pd.concat([kept, changed, newcomer]), path)
+
+    return World(lambda: make_source(settings, LandingZone(tmp_path)), rewrite)
+
+
+@pytest.fixture
+def live(market: FakeCoinGecko, landing: LandingZone) -> World:
+    values = {"base_url": market.url, "requests_per_minute": 1e9}
+    settings = IngestSettings(source="coingecko", universe=3).override({"coingecko": values})
+
+    def move_market(hour: pd.Timestamp) -> None:
+        end = (hour + HOUR).timestamp()
+        market.price_factor = lambda _coin, time: 3.0 if time > end else 1.0
+
+    return World(lambda: make_source(settings, landing), move_market, live=True)
+
+
+@pytest.fixture(params=["simulated", "archive", "live"])
+def world(request: pytest.FixtureRequest) -> World:
+    return request.getfixturevalue(request.param)
+
+
+def one_by_one(source: MarketSource, asked: pd.DatetimeIndex) -> pd.DataFrame:
+    parts = [source.snapshots(asked[i : i + 1], NOW) for i in range(len(asked))]
+    return pd.concat(parts, ignore_index=True)
+
+
+def identical(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(left, right, check_exact=True)
+
+
+def test_rows_satisfy_the_schema_are_sorted_and_belong_to_the_hours_asked(world: World) -> None:
+    asked = worlds.hours("2026-03-18T20:00", 30)
+    rows = MARKET_SNAPSHOT.validate(world.make().snapshots(asked, NOW))
+    assert len(rows) > 30
+    assert rows["hour"].isin(asked).all()
+    identical(rows, rows.sort_values(list(MARKET_SNAPSHOT.key), ignore_index=True))
+
+
+def test_hours_asked_one_by_one_and_as_a_range_are_bit_identical(world: World) -> None:
+    asked = worlds.hours("2026-03-19T18:00", 16)
+    assert asked[-1] == LIVE
+    identical(one_by_one(world.make(), asked), world.make().snapshots(asked, NOW))
+
+
+def test_the_order_and_the_company_of_an_hour_play_no_part(world: World) -> None:
+    asked = worlds.hours("2026-03-17T05:00", 60)
+    source = world.make()
+    backwards = [source.snapshots(asked[i : i + 1], NOW) for i in range(len(asked))[::-7]]
+    whole = world.make().snapshots(asked[::-1].append(asked[:3]), NOW)
+    for part in backwards:
+        identical(part, whole[whole["hour"] == part["hour"].iloc[0]].reset_index(drop=True))
+
+
+def test_nothing_said_later_changes_an_hour(world: World) -> None:
+    asked = worlds.hours("2026-03-15T00:00", 50)
+    before = world.make().snapshots(asked, NOW)
+    world.disturb_after(asked[-1])
+    identical(world.make().snapshots(asked, NOW), before)
+
+
+def test_an_hour_that_has_not_ended_is_refused(world: World) -> None:
+    source = world.make()
+    assert source.can_ask(LIVE, NOW)
+    assert source.can_ask(LIVE, LIVE + HOUR)
+    for refused in (LIVE + HOUR, LIVE + 500 * HOUR):
+        assert not source.can_ask(refused, NOW)
+        with pytest.raises(HourNotAvailable, match="has not ended at 2026-03-20 10:20 UTC"):
+            source.snapshots(pd.DatetimeIndex([LIVE, refused]), NOW)
+    assert not source.can_ask(LIVE, LIVE + HOUR - pd.Timedelta("1us"))
+
+
+def test_an_hour_too_long_ago_is_refused_with_what_is_available(world: World) -> None:
+    source = world.make()
+    ago = OPENING - pd.Timedelta(days=100)
+    assert not source.can_ask(ago, NOW)
+    with pytest.raises(HourNotAvailable, match=r"can't be asked about .* available are 202\d-"):
+        source.snapshots(pd.DatetimeIndex([ago]), NOW)
+
+
+def test_the_source_names_itself_and_when_it_saw_the_hour(world: World) -> None:
+    source = world.make()
+    rows = source.snapshots(pd.DatetimeIndex([LIVE]), NOW)
+    assert set(rows["source"]) == {source.name}
+    assert set(rows["observed_at"]) == {NOW if world.live else LIVE + HOUR}
+
+
+def test_hours_in_which_nothing_was_observed_have_no_rows(tmp_path: Path) -> None:
+    everything_gone = SimulatedSettings(opens=OPENING, delistings=1, crashes=0, pumps=0, gaps=0, volume_shocks=0)
+    settings = IngestSettings(universe=1, simulated=everything_gone)
+    source = make_source(settings, LandingZone(tmp_path))
+    rows = source.snapshots(worlds.hours("2027-03-01", 3), pd.Timestamp("2027-04-01", tz="UTC"))
+    assert MARKET_SNAPSHOT.validate(rows).empty
+
+
+def test_asking_for_nothing_is_a_mistake_of_the_caller(world: World) -> None:
+    with pytest.raises(ValueError, match="at least one hour"):
+        world.make().snapshots(pd.DatetimeIndex([], tz="UTC"), NOW)

@@ -1,0 +1,160 @@
+"""The derived columns against a slow oracle that thinks in clock times only."""
+
+import math
+import time
+from statistics import stdev
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.market.sources.panel import Panel, running_high, snapshot_rows, trailing_24h
+from mlreg_dagster_tests.market.sources import worlds
+
+OPTIONAL = ["volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct", "volatility_7d_pct"]
+
+
+def make_panel(price: np.ndarray, volume: np.ndarray, before: np.ndarray | None = None) -> Panel:
+    instruments = price.shape[1]
+    return Panel(
+        hours=worlds.hours("2026-01-01", len(price)),
+        instrument_ids=[f"i{number:03d}" for number in range(instruments)],
+        symbols=np.array([f"S{number}" for number in range(instruments)], dtype=object),
+        price=price,
+        volume_24h=trailing_24h(volume),
+        market_cap=np.full(price.shape, np.nan),
+        all_time_high=running_high(price, np.full(instruments, np.nan) if before is None else before),
+    )
+
+
+def random_panel(seed: int, length: int, instruments: int, missing: float) -> Panel:
+    rng = np.random.default_rng(seed)
+    price = np.exp(rng.normal(0, 0.02, (length, instruments)).cumsum(axis=0))
+    price[rng.random(price.shape) < missing] = np.nan
+    volume = rng.uniform(0, 9, price.shape)
+    volume[rng.random(price.shape) < missing] = np.nan
+    for column in range(instruments):  # silences longer than a day and than a week
+        start, width = rng.integers(length), rng.integers(1, 200)
+        price[start : start + width, column] = volume[start : start + width, column] = np.nan
+    before = np.where(rng.random(instruments) < 0.5, rng.uniform(0.5, 2, instruments), np.nan)
+    panel = make_panel(price, volume, before)
+    panel.__dict__["raw"] = (volume, before)
+    return panel
+
+
+def oracle(panel: Panel) -> pd.DataFrame:
+    """Every row from dictionaries of clock time (hours since 1970) to value."""
+    volume, before = panel.__dict__["raw"]
+    clock = [int(hour.timestamp()) // 3600 for hour in panel.hours]
+    rows = []
+    for column, instrument in enumerate(panel.instrument_ids):
+        prices = {t: p for t, p in zip(clock, panel.price[:, column].tolist(), strict=True) if not math.isnan(p)}
+        traded = {t: v for t, v in zip(clock, volume[:, column].tolist(), strict=True) if not math.isnan(v)}
+        returns = {t: math.log(p / prices[t - 1]) for t, p in prices.items() if t - 1 in prices}
+        high_before = [high for high in before[column : column + 1] if not math.isnan(high)]
+        for hour, price in prices.items():
+            day = [v for t, v in traded.items() if hour - 24 < t <= hour]
+            week = [r for t, r in returns.items() if hour - 168 < t <= hour]
+            changes = {
+                name: (price / prices[hour - lag] - 1) * 100 if hour - lag in prices else math.nan
+                for name, lag in (("change_1h_pct", 1), ("change_24h_pct", 24), ("change_7d_pct", 168))
+            }
+            rows.append(
+                {
+                    "hour": pd.Timestamp(hour * 3600, unit="s", tz="UTC"),
+                    "instrument_id": instrument,
+                    "price": price,
+                    **changes,
+                    "volume_24h": sum(day) if day else math.nan,
+                    "volatility_7d_pct": stdev(week) * 100 if len(week) >= 24 else math.nan,
+                    "all_time_high": max([p for t, p in prices.items() if t <= hour] + high_before),
+                }
+            )
+    return pd.DataFrame(rows).sort_values(["hour", "instrument_id"], ignore_index=True)
+
+
+@given(seed=st.integers(0, 10**6), length=st.integers(1, 300), missing=st.sampled_from([0.0, 0.1, 0.6, 0.97]))
+def test_derived_columns_match_a_clock_time_oracle(seed: int, length: int, missing: float) -> None:
+    panel = random_panel(seed, length, 2, missing)
+    rows = MARKET_SNAPSHOT.validate(snapshot_rows(panel, panel.hours, "test"))
+    expected = oracle(panel) if len(rows) else rows
+    for name in [*OPTIONAL, "price", "all_time_high", "hour", "instrument_id"]:
+        pd.testing.assert_series_equal(
+            rows[name], expected[name], check_dtype=False, rtol=1e-9, atol=1e-9, check_exact=False
+        )
+
+
+@given(seed=st.integers(0, 10**6), data=st.data())
+def test_any_choice_of_hours_gives_the_same_bits(seed: int, data: st.DataObject) -> None:
+    panel = random_panel(seed, 300, 4, 0.2)
+    whole = snapshot_rows(panel, panel.hours, "test")
+    chosen = sorted(data.draw(st.sets(st.integers(0, 299), min_size=1, max_size=12)))
+    some = snapshot_rows(panel, panel.hours[chosen], "test")
+    expected = whole[whole["hour"].isin(panel.hours[chosen])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(some, expected, check_exact=True)
+
+
+@given(seed=st.integers(0, 10**6), cut=st.integers(168, 299))
+def test_a_panel_that_ends_earlier_or_holds_fewer_instruments_gives_the_same_bits(seed: int, cut: int) -> None:
+    panel = random_panel(seed, 300, 5, 0.2)
+    volume, before = panel.__dict__["raw"]
+    whole = snapshot_rows(panel, panel.hours[: cut + 1], "test")
+    short = make_panel(panel.price[: cut + 1, :2].copy(), volume[: cut + 1, :2].copy(), before[:2])
+    rows = snapshot_rows(short, short.hours, "test")
+    expected = whole[whole["instrument_id"] < "i002"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, expected, check_exact=True)
+
+
+def test_a_gap_leaves_changes_null_instead_of_reaching_further_back() -> None:
+    price = np.full((200, 1), 50.0)
+    price[198] = np.nan  # the hour before the last
+    price[199 - 24] = np.nan
+    last = snapshot_rows(make_panel(price, price), worlds.hours("2026-01-01", 200)[-1:], "test").iloc[0]
+    assert np.isnan(last["change_1h_pct"])
+    assert np.isnan(last["change_24h_pct"])
+    assert last["change_7d_pct"] == 0.0
+    assert last["volatility_7d_pct"] == 0.0
+
+
+def test_volatility_needs_24_returns_of_exactly_one_hour() -> None:
+    price = np.exp(np.random.default_rng(0).normal(size=(26, 1)) / 50)
+    rows = snapshot_rows(make_panel(price, price), worlds.hours("2026-01-01", 26), "test")
+    assert rows["volatility_7d_pct"].notna().tolist() == [False] * 24 + [True] * 2
+    every_other = np.where(np.arange(400)[:, None] % 2 == 0, 1.5, np.nan)
+    rows = snapshot_rows(make_panel(every_other, every_other), worlds.hours("2026-01-01", 400), "test")
+    assert len(rows) == 200
+    assert rows["volatility_7d_pct"].isna().all()
+
+
+def test_unknown_volume_is_null_and_no_volume_is_zero() -> None:
+    price, volume = np.ones((30, 2)), np.full((30, 2), np.nan)
+    volume[3, 1] = 0.0
+    rows = snapshot_rows(make_panel(price, volume), worlds.hours("2026-01-01", 30), "test")
+    known = rows[rows["volume_24h"].notna()]
+    assert set(known["instrument_id"]) == {"i001"}
+    assert known["volume_24h"].tolist() == [0.0] * 24
+    assert known["hour"].iloc[0] == worlds.hours("2026-01-01T03", 1)[0]
+
+
+def test_an_hour_outside_the_panel_is_a_mistake_of_the_caller() -> None:
+    panel = make_panel(np.ones((5, 1)), np.ones((5, 1)))
+    with pytest.raises(ValueError, match="does not hold the hour 2026-01-01 05:00"):
+        snapshot_rows(panel, worlds.hours("2026-01-01", 6), "test")
+
+
+def test_rows_come_sorted_whatever_the_order_of_the_columns() -> None:
+    panel = make_panel(np.array([[1.0, 2.0]]), np.ones((1, 2)))
+    backwards = Panel(**{**panel.__dict__, "instrument_ids": ["sim-1000", "sim-101"][::-1]})
+    rows = snapshot_rows(backwards, panel.hours, "test")
+    assert rows["instrument_id"].tolist() == ["sim-1000", "sim-101"]
+    assert rows["price"].tolist() == [2.0, 1.0]
+
+
+def test_a_quarter_of_a_year_of_250_instruments_takes_a_few_seconds() -> None:
+    panel = random_panel(1, 2190, 250, 0.05)
+    start = time.perf_counter()
+    assert len(snapshot_rows(panel, panel.hours, "test")) > 400_000
+    assert time.perf_counter() - start < 5

@@ -1,0 +1,221 @@
+import math
+from random import Random
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from mlreg_dagster.config import OutcomeSettings
+from mlreg_dagster.outcomes.metrics import performance, summary, wilson_interval
+from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE
+from mlreg_dagster_tests.outcomes.frames import at, outcomes_of
+
+SETTINGS = OutcomeSettings(bootstrap_samples=200)
+RATES = ("recall", "precision", "false_alarm_rate", "base_rate", "lift")
+
+
+@st.composite
+def some_rows(draw):
+    """Outcomes of four instruments and two versions over three days; at times only of one kind."""
+    random = Random(draw(st.integers(0, 2**32)))
+    possible = draw(st.sampled_from([["crash", "no_crash", "unresolved"], ["no_crash"], ["crash"], ["unresolved"]]))
+    rows = [
+        {
+            "at": offset,
+            "instrument_id": name,
+            "model_version": version,
+            "is_anomaly": random.random() < 0.5,
+            "in_sample": random.random() < 0.3,
+            "outcome": random.choice(possible),
+        }
+        for offset in range(0, 72, 4)
+        for name in "abcd"
+        for version in ("v1", "v2")
+    ]
+    return random.sample(rows, draw(st.integers(0, len(rows))))
+
+
+def rows_of(instrument, true_positives=0, false_positives=0, false_negatives=0, true_negatives=0):
+    kinds = [(True, "crash")] * true_positives + [(True, "no_crash")] * false_positives
+    kinds += [(False, "crash")] * false_negatives + [(False, "no_crash")] * true_negatives
+    return [
+        {"at": offset, "instrument_id": instrument, "is_anomaly": flagged, "outcome": outcome}
+        for offset, (flagged, outcome) in enumerate(kinds)
+    ]
+
+
+def total(rows, settings=SETTINGS):
+    found = summary(outcomes_of(rows), settings)
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def same(value, expected):
+    return math.isnan(value) if expected is None else value == pytest.approx(expected)
+
+
+@given(some_rows())
+def test_counts_and_rates_are_those_counted_by_hand(rows):
+    found = performance(outcomes_of(rows), SETTINGS)
+    MODEL_PERFORMANCE.validate(found)
+
+    groups = {}
+    for row in rows:
+        groups.setdefault((at(row["at"] // 24 * 24), row["model_version"]), []).append(row)
+    assert list(zip(found["day"], found["model_version"], strict=True)) == sorted(groups)
+    for measured in found.to_dict("records"):
+        group = groups[measured["day"], measured["model_version"]]
+        judged = [row for row in group if not row["in_sample"] and row["outcome"] != "unresolved"]
+        crashed = [row for row in judged if row["outcome"] == "crash"]
+        flagged = [row for row in judged if row["is_anomaly"]]
+        hits = [row for row in crashed if row["is_anomaly"]]
+        assert measured["predictions"] == len(group)
+        assert measured["in_sample"] == sum(row["in_sample"] for row in group)
+        assert measured["resolved"] == len(judged)
+        assert measured["unresolved"] == len(group) - measured["in_sample"] - len(judged)
+        assert (measured["crashes"], measured["flagged"]) == (len(crashed), len(flagged))
+        assert measured["n_instruments_crashed"] == len({row["instrument_id"] for row in crashed})
+        assert measured["true_positives"] == len(hits)
+        assert measured["false_positives"] == len(flagged) - len(hits)
+        assert measured["false_negatives"] == len(crashed) - len(hits)
+        assert measured["true_negatives"] == len(judged) - len(flagged) - len(crashed) + len(hits)
+        calm = len(judged) - len(crashed)
+        assert same(measured["recall"], len(hits) / len(crashed) if crashed else None)
+        assert same(measured["precision"], len(hits) / len(flagged) if flagged else None)
+        assert same(measured["false_alarm_rate"], (len(flagged) - len(hits)) / calm if calm else None)
+        assert same(measured["base_rate"], len(crashed) / len(judged) if judged else None)
+        lift = len(hits) / len(flagged) * len(judged) / len(crashed) if flagged and crashed else None
+        assert same(measured["lift"], lift)
+
+
+@given(some_rows())
+def test_in_sample_rows_are_counted_and_change_no_metric(rows):
+    opposite = {"crash": "no_crash", "no_crash": "unresolved", "unresolved": "crash"}
+    flipped = [
+        {**row, "outcome": opposite[row["outcome"]], "is_anomaly": not row["is_anomaly"]} if row["in_sample"] else row
+        for row in rows
+    ]
+    found = performance(outcomes_of(rows), SETTINGS)
+    pd.testing.assert_frame_equal(performance(outcomes_of(flipped), SETTINGS), found)
+    assert found["in_sample"].sum() == sum(row["in_sample"] for row in rows)
+
+
+@given(some_rows())
+def test_unresolved_rows_are_counted_and_enter_no_rate(rows):
+    lost = [{"at": 80, "instrument_id": f"lost {n}", "is_anomaly": True, "outcome": "unresolved"} for n in range(3)]
+    anchor = {"at": 72, "instrument_id": "a"}
+    before, after = (summary(outcomes_of([anchor, *rows, *more]), SETTINGS).iloc[0] for more in ([], lost))
+    assert (after["unresolved"], after["predictions"]) == (
+        before["unresolved"] + 3,
+        before["predictions"] + 3,
+    )
+    pd.testing.assert_series_equal(*(row.drop(["unresolved", "predictions"]) for row in (before, after)))
+
+
+@given(some_rows())
+def test_the_summary_is_the_performance_of_one_long_day(rows):
+    outcomes = outcomes_of(rows)
+    in_a_day = performance(outcomes.assign(hour=at(0)), SETTINGS).drop(columns="day")
+    pd.testing.assert_frame_equal(summary(outcomes, SETTINGS), in_a_day)
+
+
+def test_without_a_crash_recall_and_lift_are_null_and_not_zero():
+    found = total(rows_of("a", false_positives=2, true_negatives=8) + rows_of("b", true_negatives=10))
+    assert found[["recall", "recall_low", "recall_high", "lift", "lift_low", "lift_high"]].isna().all()
+    assert (found["base_rate"], found["precision"], found["false_alarm_rate"]) == (0, 0, 0.1)
+
+
+def test_without_a_flag_precision_and_lift_are_null_and_recall_is_zero():
+    found = total(rows_of("a", false_negatives=2, true_negatives=8) + rows_of("b", true_negatives=10))
+    assert found[["precision", "precision_low", "precision_high", "lift", "lift_low", "lift_high"]].isna().all()
+    assert (found["recall"], found["base_rate"]) == (0, 0.1)
+
+
+def test_where_nothing_is_resolved_every_rate_is_null():
+    found = total([{"outcome": "unresolved"}, {"at": 1, "in_sample": True, "outcome": "crash"}])
+    assert (found["predictions"], found["in_sample"], found["unresolved"], found["resolved"]) == (2, 1, 1, 0)
+    assert found[[name for name in found.index if name.startswith(RATES)]].isna().all()
+
+
+def test_no_outcomes_have_no_performance():
+    assert MODEL_PERFORMANCE.validate(performance(outcomes_of([]), SETTINGS)).empty
+    assert summary(outcomes_of([]), SETTINGS).empty
+
+
+@given(st.integers(1, 5000), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.999]))
+def test_wilson_intervals_are_those_of_scipy(trials, share, confidence):
+    successes = round(share * trials)
+    expected = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    low, high = wilson_interval(successes, trials, confidence)
+    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert 0 <= low <= successes / trials <= high <= 1
+
+
+def test_wilson_intervals_stand_at_their_rates():
+    found = total(rows_of("a", 3, 4, 1, 12) + rows_of("b", 0, 1, 2, 17))
+    for rate, part, whole in [
+        ("recall", 3, 6),
+        ("precision", 3, 8),
+        ("false_alarm_rate", 5, 34),
+        ("base_rate", 6, 40),
+    ]:
+        interval = binomtest(part, whole).proportion_ci(0.95, method="wilson")
+        assert found[f"{rate}_low"] == pytest.approx(interval.low)
+        assert found[f"{rate}_high"] == pytest.approx(interval.high)
+
+
+MANY = [
+    row
+    for number, counts in enumerate([(4, 2, 1, 13), (0, 3, 2, 15), (2, 2, 2, 14), (1, 0, 3, 16), (0, 2, 0, 18)] * 4)
+    for row in rows_of(f"coin {number}", *counts)
+]
+
+
+def lift_interval(rows, settings=SETTINGS):
+    found = total(rows, settings)
+    return found["lift_low"], found["lift_high"]
+
+
+def test_the_lift_interval_is_that_of_a_plain_bootstrap_over_instruments():
+    frame = pd.DataFrame(MANY).assign(crash=lambda rows: rows["outcome"] == "crash")
+    instruments = [rows[["is_anomaly", "crash"]].to_numpy() for _, rows in frame.groupby("instrument_id")]
+    rng = np.random.default_rng(1)
+    lifts = []
+    for _ in range(2000):
+        drawn = np.concatenate([instruments[i] for i in rng.integers(0, len(instruments), len(instruments))])
+        flagged, crash = drawn.astype(bool).T
+        lifts.append(crash[flagged].mean() / crash.mean())
+    expected = np.quantile(lifts, [0.025, 0.975])
+    assert lift_interval(MANY, OutcomeSettings(bootstrap_samples=2000)) == pytest.approx(expected, rel=0.04)
+
+
+def test_the_lift_interval_depends_on_neither_chance_nor_order_nor_other_days():
+    alone = performance(outcomes_of(MANY), SETTINGS)
+    shuffled = outcomes_of([*MANY, *({**row, "at": row["at"] - 24} for row in MANY[:200])]).sample(
+        frac=1, random_state=3
+    )
+    again = performance(shuffled, SETTINGS)
+    pd.testing.assert_frame_equal(again.iloc[[1]].reset_index(drop=True), alone)
+    assert alone["lift_low"].iloc[0] < alone["lift"].iloc[0] < alone["lift_high"].iloc[0]
+
+
+def test_more_overlapping_hours_of_the_same_instruments_are_no_more_evidence_for_the_lift():
+    overlapping = [{**row, "at": row["at"] + 24 * copy} for row in MANY for copy in range(5)]
+    assert lift_interval(overlapping) == lift_interval(MANY)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        rows_of("alone", 3, 3, 3, 30),
+        rows_of("the only one to crash", 3, 3, 3, 11) + [row for n in range(9) for row in rows_of(f"{n}", 0, 1, 0, 19)],
+        [row for n in range(9) for row in rows_of(f"all the same {n}", 1, 1, 1, 17)],
+    ],
+)
+def test_a_lift_interval_that_cannot_be_told_is_null(rows):
+    found = total(rows)
+    assert found["lift"] > 0
+    assert found[["lift_low", "lift_high"]].isna().all()

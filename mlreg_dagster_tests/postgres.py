@@ -1,0 +1,86 @@
+"""A real, throw-away PostgreSQL server for tests: on a unix socket alone, gone with the session."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+
+def find_binaries() -> Path | None:
+    """The folder of `initdb`: on PATH, or the newest one where Debian keeps them."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    return next((folder for folder in reversed(folders) if (folder / "initdb").exists()), None)
+
+
+def _as_server_user(folder: Path) -> list[str]:
+    """PostgreSQL refuses to run as root: hand the folder to `postgres`, and run as that user."""
+    if os.geteuid() != 0:
+        return []
+    try:
+        user = pwd.getpwnam("postgres")
+    except KeyError:
+        pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
+    if shutil.which("runuser") is None:
+        pytest.skip("PostgreSQL does not run as root, and there is no runuser to become postgres")
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    return ["runuser", "-u", "postgres", "--"]
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/")
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The SQLAlchemy URL of a running server's `postgres` database."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL binaries on PATH or in /usr/lib/postgresql")
+    pytest.importorskip("psycopg")
+    folder = Path(tempfile.mkdtemp(prefix="mlreg-pg-", dir="/tmp"))  # a socket's path must be short
+    try:
+        prefix = _as_server_user(folder)
+        data, log = folder / "data", folder / "log"
+        _run(
+            *prefix,
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        )
+        options = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c timezone=Asia/Tokyo"
+        # pg_ctl hands its output to the server; without -l it would keep our pipe open.
+        _run(*prefix, binaries / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
+        try:
+            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+        finally:
+            _run(*prefix, binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The URL of an empty schema of the test's own: much faster to make than a database."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = sqlalchemy.create_engine(postgres_server)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.schema.CreateSchema(name))
+    engine.dispose()
+    return f"{postgres_server}&options=-csearch_path%3D{name}"

@@ -1,0 +1,291 @@
+"""Frozen bundles: written once and whole, read only as they were frozen."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from upath import UPath
+
+from mlreg_dagster.storage.artifacts import (
+    ArtifactFrozen,
+    ArtifactMissing,
+    ArtifactStore,
+    ArtifactTampered,
+    InvalidArtifact,
+)
+from mlreg_dagster_tests.storage.racing import freeze, race
+
+FILES = {"pipeline.skops": b"\x00\x01 weights", "manifest.json": b'{"seed": 42}', "empty": b""}
+
+
+@pytest.fixture(params=["disk", "file url", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
+    roots = {
+        "disk": str(tmp_path / "artifacts"),
+        "file url": f"file://{tmp_path}/artifacts",
+        "memory": f"memory://{uuid.uuid4().hex}/artifacts",
+    }
+    return ArtifactStore(roots[request.param])
+
+
+def folder(store: ArtifactStore, key: str = "v1") -> UPath:
+    return store.root / "models" / key
+
+
+class TestFreezing:
+    def test_a_bundle_comes_back_as_it_was_frozen(self, store):
+        artifact = store.freeze("models", "v1", FILES)
+        assert store.read("models", "v1", artifact.sha256) == FILES
+        assert store.read("models", "v1") == FILES
+        assert store.find("models", "v1") == artifact
+        assert artifact.files == {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
+        assert {path.name for path in folder(store).iterdir()} == {*FILES, "SHA256SUMS"}
+        assert {path.name: path.read_bytes() for path in UPath(artifact.uri).iterdir()}.items() >= FILES.items()
+
+    def test_the_hash_depends_on_the_content_alone(self, store, tmp_path):
+        one = store.freeze("models", "v1", FILES)
+        other = ArtifactStore(tmp_path / "elsewhere").freeze("other", "x", dict(reversed(FILES.items())))
+        assert one.sha256 == other.sha256
+        assert store.freeze("models", "v2", FILES | {"empty": b"\n"}).sha256 != one.sha256
+        assert store.freeze("models", "v3", {"renamed" if k == "empty" else k: v for k, v in FILES.items()}).sha256 != (
+            one.sha256
+        )
+
+    @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum")
+    def test_sha256sum_understands_the_sums(self, tmp_path):
+        artifact = ArtifactStore(tmp_path).freeze("models", "v1", FILES)
+        bundle = tmp_path / "models" / "v1"
+        checked = subprocess.run(
+            ["sha256sum", "--strict", "-c", "SHA256SUMS"],
+            cwd=bundle,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert checked.stdout.splitlines() == [f"{name}: OK" for name in sorted(FILES)]
+        assert hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).hexdigest() == artifact.sha256
+
+    def test_the_same_content_again_changes_nothing(self, store):
+        artifact = store.freeze("models", "v1", FILES)
+        before = {path.name: path.stat().st_mtime for path in folder(store).iterdir()}
+        assert store.freeze("models", "v1", dict(reversed(FILES.items()))) == artifact
+        assert {path.name: path.stat().st_mtime for path in folder(store).iterdir()} == before
+
+    @pytest.mark.parametrize(
+        ("changed", "named"),
+        [
+            (FILES | {"empty": b"no more"}, "empty"),
+            (FILES | {"more": b""}, "more"),
+            ({"empty": b""}, "manifest.json, pipeline.skops"),
+        ],
+    )
+    def test_other_content_is_refused(self, store, changed, named):
+        artifact = store.freeze("models", "v1", FILES)
+        with pytest.raises(ArtifactFrozen, match=f"models/v1 is frozen with other content .*{named}"):
+            store.freeze("models", "v1", changed)
+        assert store.read("models", "v1", artifact.sha256) == FILES
+
+    def test_keys_are_the_bundles_of_a_kind(self, store):
+        assert store.keys("models") == []
+        for key in ("v2", "v10", "2017-12-19"):
+            store.freeze("models", key, FILES)
+        store.freeze("datasets", "d", FILES)
+        (folder(store, "unfinished") / "a").parent.mkdir(parents=True)
+        (folder(store, "unfinished") / "a").write_bytes(b"")
+        assert store.keys("models") == ["2017-12-19", "v10", "v2"]
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        files=st.dictionaries(
+            st.from_regex(r"(?!\.)[A-Za-z0-9._-]{1,20}", fullmatch=True),
+            st.binary(max_size=50),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    def test_any_files(self, tmp_path, files):
+        store, key = ArtifactStore(tmp_path), uuid.uuid4().hex
+        artifact = store.freeze("models", key, files)
+        assert store.read("models", key, artifact.sha256) == files
+        assert list(artifact.files) == sorted(files)
+
+
+class TestNames:
+    bad_names = pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            ".",
+            "..",
+            "../v1",
+            "a/b",
+            "/etc/passwd",
+            "a\\b",
+            ".hidden",
+            "a b",
+            "a\n",
+            "a\0",
+            "ä",
+            "file://x",
+            "C:",
+        ],
+    )
+
+    @bad_names
+    def test_no_name_leads_out_of_the_store(self, tmp_path, name):
+        root = tmp_path / "artifacts"
+        store = ArtifactStore(root)
+        for arguments in (
+            ("models", name, FILES),
+            (name, "v1", FILES),
+            ("models", "v1", FILES | {name: b"x"}),
+        ):
+            with pytest.raises(InvalidArtifact, match="can't be a kind, key or file name"):
+                store.freeze(*arguments)
+        for ask in (store.read, store.find):
+            for arguments in (("models", name), (name, "v1")):
+                with pytest.raises(InvalidArtifact):
+                    ask(*arguments)
+        with pytest.raises(InvalidArtifact):
+            store.keys(name)
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("files", [{}, {"SHA256SUMS": b""}, FILES | {"SHA256SUMS": b""}])
+    def test_a_bundle_has_files_and_the_sums_are_ours(self, store, files):
+        with pytest.raises(InvalidArtifact, match="needs files"):
+            store.freeze("models", "v1", files)
+        assert store.find("models", "v1") is None
+
+
+class TestTampering:
+    @pytest.mark.parametrize("name", FILES)
+    def test_a_changed_file(self, store, name):
+        artifact = store.freeze("models", "v1", FILES)
+        (folder(store) / name).write_bytes(FILES[name] + b"!")
+        found = hashlib.sha256(FILES[name] + b"!").hexdigest()
+        for sha256 in (artifact.sha256, None):
+            with pytest.raises(ArtifactTampered, match=f"{name}: expected {artifact.files[name]}, found {found}"):
+                store.read("models", "v1", sha256)
+
+    @pytest.mark.parametrize("name", FILES)
+    def test_a_missing_file(self, store, name):
+        artifact = store.freeze("models", "v1", FILES)
+        (folder(store) / name).unlink()
+        with pytest.raises(ArtifactTampered, match=f"{name}: expected {artifact.files[name]}, found no such file"):
+            store.read("models", "v1")
+
+    @pytest.mark.parametrize("name", ["extra", ".hidden", "folder/extra"])
+    def test_a_file_too_many(self, store, name):
+        store.freeze("models", "v1", FILES)
+        path = folder(store) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+        with pytest.raises(ArtifactTampered, match=f"{name.split('/')[0]}: expected nothing"):
+            store.read("models", "v1")
+
+    def test_file_and_sums_changed_together_have_another_hash(self, store):
+        artifact = store.freeze("models", "v1", FILES)
+        other = store.freeze("models", "v2", FILES | {"empty": b"not empty"})
+        for path in folder(store, "v2").iterdir():
+            (folder(store) / path.name).write_bytes(path.read_bytes())
+        with pytest.raises(ArtifactTampered, match=f"SHA256SUMS: expected {artifact.sha256}, found {other.sha256}"):
+            store.read("models", "v1", artifact.sha256)
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            lambda sums: sums[:-1],
+            lambda sums: sums + sums,
+            lambda sums: b"".join(reversed(sums.splitlines(keepends=True))),
+            lambda sums: sums.replace(b"empty", b"../empty"),
+            lambda sums: sums.replace(b"  ", b" "),
+            lambda sums: sums.upper(),
+            lambda sums: b"\xff" + sums,
+        ],
+    )
+    def test_damaged_sums(self, store, damage):
+        store.freeze("models", "v1", FILES)
+        path = folder(store) / "SHA256SUMS"
+        path.write_bytes(damage(path.read_bytes()))
+        for ask in (store.read, store.find):
+            with pytest.raises(ArtifactTampered, match="SHA256SUMS is damaged"):
+                ask("models", "v1")
+
+    def test_freezing_the_same_content_finds_the_damage(self, store):
+        store.freeze("models", "v1", FILES)
+        (folder(store) / "empty").write_bytes(b"!")
+        with pytest.raises(ArtifactTampered):
+            store.freeze("models", "v1", FILES)
+
+    def test_what_was_verified_is_what_is_returned(self, store):
+        artifact = store.freeze("models", "v1", FILES)
+        verified = store.read("models", "v1", artifact.sha256)
+        (folder(store) / "empty").write_bytes(b"changed after")
+        assert verified == FILES
+
+    def test_no_such_bundle(self, store):
+        store.freeze("models", "v1", FILES)
+        with pytest.raises(ArtifactMissing, match=r"no bundle models/v2 .* Bundles of models: v1"):
+            store.read("models", "v2")
+        assert store.find("models", "v2") is None
+
+
+class TestInterruptions:
+    def test_a_freeze_that_dies_leaves_no_bundle_and_no_obstacle(self, tmp_path):
+        code = f"from mlreg_dagster_tests.storage import racing; racing.die_while_freezing({str(tmp_path)!r})"
+        done = subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2])
+        assert done.returncode == -signal.SIGKILL
+        store = ArtifactStore(tmp_path)
+        assert any(path.name == "a.bin" for path in tmp_path.rglob("*"))
+        assert store.find("models", "v1") is None
+        assert store.keys("models") == []
+        with pytest.raises(ArtifactMissing):
+            store.read("models", "v1")
+
+        artifact = store.freeze("models", "v1", FILES)
+        assert store.read("models", "v1", artifact.sha256) == FILES
+        left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+        assert left == {".lock", "models/v1/SHA256SUMS", *(f"models/v1/{name}" for name in FILES)}
+
+    def test_files_without_sums_are_replaced(self, store):
+        folder(store).mkdir(parents=True)
+        for name in ("pipeline.skops", "of.another.attempt"):
+            (folder(store) / name).write_bytes(b"half")
+        assert store.find("models", "v1") is None
+        artifact = store.freeze("models", "v1", FILES)
+        assert store.read("models", "v1", artifact.sha256) == FILES
+
+    def test_files_are_on_the_disk_before_the_bundle_appears(self, tmp_path, monkeypatch):
+        appeared = []
+        fsync = os.fsync
+
+        def watched(descriptor: int) -> None:
+            fsync(descriptor)
+            appeared.append((tmp_path / "models" / "v1").exists())
+
+        monkeypatch.setattr(os, "fsync", watched)
+        ArtifactStore(tmp_path).freeze("models", "v1", FILES)
+        assert appeared == [False] * (len(FILES) + 1)
+
+
+class TestRaces:
+    def test_of_eight_different_bundles_one_is_frozen(self, tmp_path):
+        outcomes = race(freeze, [(tmp_path, letter) for letter in "abcdefgh"])
+        winners = [letter for letter, outcome, _ in outcomes if outcome == "done"]
+        assert sorted(outcome for _, outcome, _ in outcomes) == ["ArtifactFrozen"] * 7 + ["done"]
+        files = ArtifactStore(tmp_path).read("models", "v1")
+        assert {content[:1] for content in files.values() if content} == {winners[0].encode()}
+        assert f"only-{winners[0]}.bin" in files
+
+    def test_the_same_content_at_once_is_one_bundle(self, tmp_path):
+        outcomes = race(freeze, [(tmp_path, "a") for _ in range(8)])
+        assert {outcome for _, outcome, _ in outcomes} == {"done"}
+        assert len(ArtifactStore(tmp_path).read("models", "v1")) == 4

@@ -1,0 +1,96 @@
+"""Payloads are kept as received, each for itself, whole or not at all."""
+
+import gzip
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from upath import UPath
+
+from mlreg_dagster.hours import HOUR, as_hour
+from mlreg_dagster.storage.landing import LandingZone
+
+HOUR_ASKED = as_hour("2026-03-20T09:00")
+RECEIVED = pd.Timestamp("2026-03-20T10:20:30.123456", tz="UTC")
+
+
+@pytest.fixture(params=["local", "memory"])
+def landing(request: pytest.FixtureRequest, tmp_path: Path) -> LandingZone:
+    """On a local folder, and on an object store as far as one runs in memory."""
+    return LandingZone(tmp_path / "landing" if request.param == "local" else UPath(f"memory://{tmp_path}"))
+
+
+def land(landing: LandingZone, payload: bytes, hour: pd.Timestamp = HOUR_ASKED, **about: object) -> UPath:
+    return landing.land("coingecko", "coins_markets", hour, payload, RECEIVED, about)
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"<html>\x00\xff", b'{"price": NaN'])
+def test_a_payload_comes_back_as_it_was(landing: LandingZone, payload: bytes) -> None:
+    assert landing.read(land(landing, payload)) == payload
+
+
+def test_a_person_can_read_and_audit_what_was_landed(tmp_path: Path) -> None:
+    landing = LandingZone(tmp_path)
+    path = Path(str(land(landing, b"hello", url="https://example.org/x", status=200)))
+    assert path.parent == tmp_path / "coingecko" / "coins_markets" / "2026-03-20" / "09"
+    assert gzip.decompress(path.read_bytes()) == b"hello"
+    described = json.loads(path.with_suffix(".json").read_text())
+    assert described == {"received_at": RECEIVED.isoformat(), "url": "https://example.org/x", "status": 200}
+
+
+def test_the_same_payload_twice_is_kept_twice_newest_last(landing: LandingZone) -> None:
+    first, second, third = land(landing, b"same"), land(landing, b"same"), land(landing, b"other")
+    later = landing.land("coingecko", "coins_markets", HOUR_ASKED, b"later", RECEIVED + HOUR)
+    assert landing.landed("coingecko", "coins_markets", HOUR_ASKED) == [first, second, third, later]
+    assert landing.about(later)["received_at"] == (RECEIVED + HOUR).isoformat()
+
+
+def test_hours_come_newest_first_and_keep_apart(landing: LandingZone) -> None:
+    asked = [HOUR_ASKED, HOUR_ASKED - 30 * HOUR, HOUR_ASKED + HOUR]
+    for hour in asked:
+        land(landing, hour.isoformat().encode(), hour)
+    assert list(landing.hours("coingecko", "coins_markets")) == sorted(asked, reverse=True)
+    for hour in asked:
+        (path,) = landing.landed("coingecko", "coins_markets", hour)
+        assert landing.read(path) == hour.isoformat().encode()
+
+
+def test_nothing_landed_is_no_error(landing: LandingZone) -> None:
+    assert landing.landed("coingecko", "coins_markets", HOUR_ASKED) == []
+    assert list(landing.hours("coingecko", "coins_markets")) == []
+
+
+def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
+    landing = LandingZone(tmp_path)
+    payloads = [str(number).encode() for number in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda payload: land(landing, payload), payloads))
+    paths = landing.landed("coingecko", "coins_markets", HOUR_ASKED)
+    assert sorted(map(landing.read, paths)) == sorted(payloads)
+
+
+@pytest.mark.parametrize("crash_at", [".gz", ".json"])
+def test_a_crash_while_writing_leaves_no_half_payload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_at: str
+) -> None:
+    landing = LandingZone(tmp_path)
+    write = Path.write_bytes
+
+    def torn(path: Path, content: bytes) -> int:
+        if crash_at in path.name:
+            write(path, content[: len(content) // 2])
+            raise OSError("disk full")
+        return write(path, content)
+
+    monkeypatch.setattr(type(landing.root), "write_bytes", torn)
+    with pytest.raises(OSError, match="disk full"):
+        land(landing, b"payload" * 100)
+    assert landing.landed("coingecko", "coins_markets", HOUR_ASKED) == []
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", "A B"])
+def test_a_name_that_is_a_path_is_refused(landing: LandingZone, name: str) -> None:
+    with pytest.raises(ValueError, match="can't name a landing folder"):
+        landing.land("coingecko", name, HOUR_ASKED, b"", RECEIVED)

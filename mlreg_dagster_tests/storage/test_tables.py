@@ -1,0 +1,72 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlreg_dagster.hours import HOUR
+from mlreg_dagster.storage.tables import InvalidRows, Table, column
+from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
+
+GOOD = rows([FIRST])
+
+BAD = {
+    "a missing column": (GOOD.drop(columns="price"), r"readings: a column is missing \(found price\)"),
+    "an unknown column": (GOOD.assign(extra=1), r"readings: an unknown column \(found extra\)"),
+    "another order": (GOOD[sorted(GOOD)], r"not in the order of the table"),
+    "a column twice": (
+        pd.concat([GOOD, GOOD[["price"]]], axis=1),
+        r"not in the order of the table \(found price\)",
+    ),
+    "a null price": (GOOD.assign(price=np.nan), r"price: must not be null \(found nan in row 0\)"),
+    "a negative price": (GOOD.assign(price=-1.5), r"price: must be greater than 0 \(found -1\.5 in row 0\)"),
+    "a price as text": (GOOD.assign(price="1"), r"price: dtype\('float64'\)"),
+    "a price as whole number": (GOOD.assign(price=1), r"price: dtype\('float64'\) \(found int64\)"),
+    "a null name": (GOOD.assign(name=None), r"name: must not be null"),
+    "a name as number": (
+        GOOD.assign(name=pd.Series([1, 2, 3], dtype=object)),
+        r"name: dtype.*found 1 in row 0",
+    ),
+    "a time without zone": (GOOD.assign(hour=GOOD["hour"].dt.tz_localize(None)), r"hour: dtype.*UTC"),
+    "a time in nanoseconds": (
+        GOOD.assign(hour=GOOD["hour"].astype("datetime64[ns, UTC]")),
+        r"hour: dtype.*us",
+    ),
+    "a flag as number": (GOOD.assign(flag=1), r"flag: dtype\('bool'\)"),
+    "a key twice": (GOOD.assign(name="i0"), r"the key is there more than once.*found i0 in row 0"),
+}
+
+
+@pytest.mark.parametrize(("frame", "message"), BAD.values(), ids=BAD)
+def test_bad_rows_are_refused_in_words(frame, message):
+    with pytest.raises(InvalidRows, match=message) as error:
+        READINGS.validate(frame)
+    assert str(error.value).endswith("Nothing was stored.")
+
+
+def test_only_the_first_failures_are_listed_and_the_rest_counted():
+    with pytest.raises(InvalidRows, match=r"in row 4\); and 15 more\."):
+        READINGS.validate(rows([FIRST], names=20, price=-1.0))
+
+
+def test_the_same_name_in_another_hour_is_another_row():
+    frame = rows([FIRST, FIRST + HOUR])
+    pd.testing.assert_frame_equal(READINGS.validate(frame), frame)
+
+
+def test_rows_may_be_none_and_text_may_be_objects():
+    READINGS.validate(GOOD.iloc[:0])
+    READINGS.validate(GOOD.astype({"name": object, "label": object}))
+
+
+def test_the_sql_follows_from_the_columns():
+    assert READINGS.partition_column == "hour"
+    assert READINGS.ddl() == (
+        'CREATE TABLE IF NOT EXISTS "readings" ("hour" TIMESTAMPTZ NOT NULL, "name" VARCHAR NOT NULL, '
+        '"price" DOUBLE NOT NULL, "cap" DOUBLE, "label" VARCHAR, "count" BIGINT NOT NULL, '
+        '"flag" BOOLEAN NOT NULL, "seen_at" TIMESTAMPTZ)'
+    )
+
+
+def test_a_type_without_an_sql_type_is_not_taken_for_text():
+    table = Table("t", "…", {"day": column("category", "…")}, ("day",))
+    with pytest.raises(KeyError, match="category"):
+        table.ddl()

@@ -1,0 +1,286 @@
+import random
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from multiprocessing import get_context
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlreg_dagster.hours import HOUR
+from mlreg_dagster.storage.tables import InvalidRows, column
+from mlreg_dagster.storage.warehouse import TableChanged, Warehouse, WarehouseBusy
+from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
+
+DAY = [FIRST + n * HOUR for n in range(24)]
+PROCESSES = get_context("spawn" if sys.platform == "win32" else "forkserver")
+if sys.platform != "win32":
+    PROCESSES.set_forkserver_preload([__name__])  # else each process imports pandas anew
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return Warehouse(tmp_path / "blocks" / "warehouse.duckdb")
+
+
+def _equal(stored, expected):
+    pd.testing.assert_frame_equal(stored, expected.reset_index(drop=True))
+
+
+# --- partitions -------------------------------------------------------------------------------------------
+
+
+def test_writing_a_partition_twice_leaves_one_copy(warehouse):
+    assert [warehouse.write(READINGS, rows(DAY), DAY) for _ in range(2)] == [72, 72]
+    _equal(warehouse.read(READINGS), rows(DAY))
+
+
+def test_a_partition_is_replaced_as_a_whole_and_its_neighbours_stay(warehouse):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    warehouse.write(READINGS, rows(DAY[1:3], names=1, price=2.0), DAY[1:3])
+    expected = pd.concat([rows(DAY[:1]), rows(DAY[1:3], names=1, price=2.0), rows(DAY[3:])])
+    _equal(warehouse.read(READINGS), expected)
+
+
+def test_a_partition_without_rows_becomes_empty(warehouse):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    warehouse.write(READINGS, rows(DAY[:1]), DAY)
+    _equal(warehouse.read(READINGS), rows(DAY[:1]))
+
+
+def test_no_partitions_are_no_change(warehouse):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    assert warehouse.write(READINGS, rows([]), []) == 0
+    assert len(warehouse.read(READINGS)) == 72
+
+
+def test_rows_outside_the_partitions_are_refused(warehouse):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    with pytest.raises(InvalidRows, match=r"6 rows lie outside .* 2026-01-01 01:00:00\+00:00"):
+        warehouse.write(READINGS, rows(DAY[:3], price=2.0), DAY[:1])
+    _equal(warehouse.read(READINGS), rows(DAY))
+
+
+def test_one_bad_row_among_good_ones_stores_nothing(warehouse):
+    warehouse.write(READINGS, rows(DAY[:1]), DAY[:1])
+    bad = rows(DAY, price=2.0)
+    bad.loc[70, "price"] = -2.0
+    with pytest.raises(InvalidRows, match=r"price: .*row 70"):
+        warehouse.write(READINGS, bad, DAY)
+    _equal(warehouse.read(READINGS), rows(DAY[:1]))
+
+
+def test_a_write_that_the_database_refuses_leaves_the_old_partition(warehouse):
+    warehouse.write(READINGS, rows(DAY[:1], names=1), DAY[:1])
+    with warehouse.connect() as connection:
+        connection.execute("CREATE UNIQUE INDEX one_of_each ON readings (label)")
+    with pytest.raises(duckdb.ConstraintException):
+        warehouse.write(READINGS, rows(DAY[:2], names=2), DAY[:2])
+    _equal(warehouse.read(READINGS), rows(DAY[:1], names=1))
+
+
+# --- what comes back --------------------------------------------------------------------------------------
+
+
+def test_a_table_that_nobody_wrote_is_empty_and_of_the_right_types(warehouse):
+    empty = warehouse.read(READINGS)
+    assert empty.empty
+    assert empty.dtypes.to_dict() == rows(DAY).dtypes.to_dict()
+    READINGS.validate(empty)
+
+
+def test_missing_values_are_null_in_sql_and_missing_again_in_pandas(warehouse):
+    frame = rows(DAY[:1]).assign(label=pd.Series([None] * 3, dtype="str"))
+    warehouse.write(READINGS, frame, DAY[:1])
+    counts = warehouse.query(
+        "SELECT count(*) AS n, count(cap) AS caps, count(label) AS labels, count(seen_at) AS times FROM readings"
+    )
+    assert counts.to_dict("records") == [{"n": 3, "caps": 0, "labels": 0, "times": 2}]
+    _equal(READINGS.validate(warehouse.read(READINGS)), frame)
+
+
+def test_times_come_back_as_the_same_utc_instant_whatever_the_zone_of_the_machine(warehouse, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        warehouse.write(READINGS, rows(DAY), DAY)
+        _equal(warehouse.read(READINGS, DAY[5], DAY[5]), rows(DAY[5:6]))
+        shown = warehouse.query("SELECT DISTINCT hour::VARCHAR AS hour FROM readings ORDER BY 1 LIMIT 1")
+        assert shown["hour"].tolist() == ["2026-01-01 00:00:00+00"]
+        assert str(warehouse.query("SELECT max(hour) AS last FROM readings")["last"].dtype) == "datetime64[us, UTC]"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(("first", "last"), [(None, None), (3, None), (None, 3), (3, 5), (5, 5), (5, 3)])
+def test_a_range_holds_both_its_ends(warehouse, first, last):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    wanted = DAY[first : None if last is None else last + 1]
+    bounds = [None if end is None else DAY[end] for end in (first, last)]
+    _equal(warehouse.read(READINGS, *bounds), rows(wanted))
+
+
+def test_columns_can_be_chosen_and_rows_are_ordered_by_key(warehouse):
+    warehouse.write(READINGS, rows(DAY).sample(frac=1, random_state=0), DAY)
+    _equal(warehouse.read(READINGS, columns=["price", "name"]), rows(DAY)[["price", "name"]])
+
+
+_NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+_ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "hour": st.sampled_from(DAY),
+            "name": _NAMES,
+            "price": st.floats(min_value=0, exclude_min=True),
+            "cap": st.none() | st.floats(allow_nan=False),
+            "label": st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+            "count": st.integers(-(2**63), 2**63 - 1),
+            "flag": st.booleans(),
+            "seen_at": st.none() | st.sampled_from(DAY),
+        }
+    ),
+    unique_by=lambda row: (row["hour"], row["name"]),
+    max_size=5,
+)
+
+
+@given(_ROWS)
+def test_any_valid_rows_come_back_as_they_were(warehouse, records):
+    frame = pd.DataFrame(records, columns=list(READINGS.columns)).astype(rows(DAY).dtypes.to_dict())
+    warehouse.write(READINGS, frame, DAY)
+    stored = warehouse.read(READINGS).sort_values(list(READINGS.key))
+    _equal(stored.reset_index(drop=True), frame.sort_values(list(READINGS.key)))
+
+
+# --- changed tables ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("columns", "differing"),
+    [
+        ({"extra": column(float, "New.")}, "extra"),
+        ({"price": column(int, "Another type.")}, "price"),
+        ({"label": column(str, "No longer nullable.")}, "label"),
+    ],
+)
+def test_other_columns_than_stored_are_an_error_with_a_remedy(warehouse, columns, differing):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    changed = replace(READINGS, columns=READINGS.columns | columns)
+    with pytest.raises(TableChanged, match=rf"differ in: {differing}\. .*MLREG_HOME") as error:
+        warehouse.read(changed)
+    assert str(warehouse.path) in str(error.value)
+    _equal(warehouse.read(READINGS), rows(DAY))
+
+
+def test_a_file_that_is_no_database_is_not_called_busy(warehouse):
+    warehouse.path.parent.mkdir()
+    warehouse.path.write_bytes(b"no database" * 1000)
+    with pytest.raises(duckdb.IOException, match="not a valid DuckDB"):
+        warehouse.read(READINGS)
+
+
+# --- many processes ---------------------------------------------------------------------------------------
+
+
+def _rewrite_for_ever(path, ready):
+    warehouse = Warehouse(path)
+    while True:
+        for names in (40, 90):
+            warehouse.write(READINGS, rows(DAY[:2], names, price=float(names)), DAY[:2])
+            ready.set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_writer_killed_at_any_moment_leaves_the_old_rows_or_the_new(warehouse):
+    seen = set()
+    moments = random.Random(0)
+    for _ in range(25):
+        ready = PROCESSES.Event()
+        writer = PROCESSES.Process(target=_rewrite_for_ever, args=(warehouse.path, ready))
+        writer.start()
+        assert ready.wait(60)
+        time.sleep(moments.uniform(0, 0.15))
+        writer.kill()
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
+        stored = warehouse.read(READINGS)
+        names = len(stored) // 2
+        assert names in (40, 90)
+        _equal(stored, rows(DAY[:2], names, price=float(names)).sort_values(["hour", "name"]))
+        seen.add(names)
+    assert seen == {40, 90}
+
+
+def _write_hours(path, hours):
+    warehouse = Warehouse(path)
+    for hour in hours:
+        warehouse.write(READINGS, rows([hour]), [hour])
+
+
+def test_processes_that_write_at_once_lose_and_double_nothing(warehouse):
+    hours = [FIRST + n * HOUR for n in range(100)]
+    warehouse.write(READINGS, rows(hours[:10], names=5, price=9.0), hours[:10])
+    writers = [PROCESSES.Process(target=_write_hours, args=(warehouse.path, hours[n::4])) for n in range(4)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert set(warehouse.read(READINGS).groupby("hour").size()) <= {3, 5}
+        time.sleep(0.2)
+    assert [writer.exitcode for writer in writers] == [0] * 4
+    _equal(warehouse.read(READINGS), rows(hours))
+
+
+def test_threads_of_one_process_take_turns(warehouse):
+    threads = [threading.Thread(target=_write_hours, args=(warehouse.path, DAY[n::4])) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _equal(warehouse.read(READINGS), rows(DAY))
+
+
+def _hold(path, ready, release):
+    with Warehouse(path).connect():
+        ready.set()
+        release.wait(60)
+
+
+def _hold_without_our_lock(path, ready, release):
+    with duckdb.connect(str(path)):
+        ready.set()
+        release.wait(60)
+
+
+@pytest.fixture(params=[_hold, _hold_without_our_lock])
+def holder(request, warehouse):
+    """A process that has the file open, through our lock or past it; call `release()` and it lets go."""
+    warehouse.write(READINGS, rows(DAY), DAY)
+    ready, release = PROCESSES.Event(), PROCESSES.Event()
+    process = PROCESSES.Process(target=request.param, args=(warehouse.path, ready, release))
+    process.start()
+    assert ready.wait(60)
+    process.release = release.set
+    yield process
+    release.set()
+    process.join()
+
+
+def test_the_holder_of_a_busy_warehouse_is_named(warehouse, holder):
+    warehouse.lock_timeout_s = 0.3
+    for attempt in (lambda: warehouse.read(READINGS), lambda: warehouse.write(READINGS, rows([]), DAY)):
+        with pytest.raises(WarehouseBusy, match=rf"more than 0\.3 s; nothing was written.*\b{holder.pid}\b"):
+            attempt()
+    holder.release()
+    holder.join()
+    _equal(warehouse.read(READINGS), rows(DAY))
+
+
+def test_a_holder_that_lets_go_in_time_is_waited_for(warehouse, holder):
+    threading.Timer(0.5, holder.release).start()
+    _equal(warehouse.read(READINGS), rows(DAY))

@@ -1,0 +1,70 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlreg_dagster.hours import HOUR, NotAnHour, as_hour, chunked, day_key, hour_key, hour_range
+
+NOON = pd.Timestamp("2017-12-20 12:00", tz="UTC")
+HOURS = st.integers(0, 2_000_000).map(lambda n: pd.Timestamp(n * 3600, unit="s", tz="UTC"))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2017-12-20-12:00",
+        "2017-12-20T12:00",
+        "2017-12-20 12:00:00Z",
+        "2017-12-20T13:00+01:00",
+        datetime(2017, 12, 20, 12),
+        datetime(2017, 12, 20, 12, tzinfo=UTC),
+        datetime(2017, 12, 20, 17, 30, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+        pd.Timestamp("2017-12-20 12:00").as_unit("ns"),
+    ],
+)
+def test_every_way_to_write_an_hour_means_the_same_one_in_utc(written):
+    hour = as_hour(written)
+    assert hour == NOON
+    assert str(hour.tz) == "UTC"
+    assert hour.unit == "us"
+
+
+def test_a_day_is_its_first_hour():
+    assert as_hour("2017-12-20") == NOON - 12 * HOUR
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "noon",
+        "now",
+        "12:00",
+        "2017-13-20",
+        "2017-12-20-12:30",
+        "2017-12-20T12:00:01",
+        "NaT",
+        NOON + pd.Timedelta(1),
+    ],
+)
+def test_what_is_no_whole_hour_is_refused(wrong):
+    with pytest.raises(NotAnHour, match=r"is not a (time|whole hour)"):
+        as_hour(wrong)
+
+
+@given(HOURS)
+def test_a_partition_key_reads_back_as_its_hour(hour):
+    assert as_hour(hour_key(hour)) == hour
+    assert as_hour(day_key(hour)) == hour.floor("D")
+
+
+@given(HOURS, st.integers(-3, 200), st.integers(1, 50))
+def test_ranges_hold_every_hour_once_and_chunks_cut_them_without_loss(first, length, size):
+    hours = hour_range(first, first + (length - 1) * HOUR)
+    assert list(hours) == [first + n * HOUR for n in range(length)]
+    assert str(hours.dtype) == "datetime64[us, UTC]"
+    chunks = list(chunked(hours, size))
+    assert [hour for chunk in chunks for hour in chunk] == list(hours)
+    assert all(0 < len(chunk) <= size for chunk in chunks)
