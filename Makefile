@@ -31,7 +31,7 @@ bench: setup       ## the benchmarks
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 dev: setup         ## the Dagster UI on http://localhost:3000
-	$(BIN)/dagster dev
+	eval "$$($(BIN)/mlreg env)" && $(BIN)/dagster dev
 
 lock:              ## constraints.txt anew: the newest versions that pyproject.toml allows
 	rm -rf build/lock && python3 -m venv build/lock

@@ -1,6 +1,6 @@
 """The whole lifecycle on real archives, in one command.
 
-    python benchmarks/real_data.py crypto|vn_stocks [folder]
+    python benchmarks/real_data.py [crypto|vn_stocks] [folder]
 
 It does what a person would do with `dagster asset materialize` and `mlreg`, as separate processes on a home of its
 own, and prints the gates, the moves and the outcomes. The folder holds the archives (default: MLREG_TEST_DATA, or
@@ -83,14 +83,17 @@ STORIES = {
 
 
 def main() -> None:
-    """Run one story on an empty home."""
-    story = STORIES[sys.argv[1]]
+    """Run one story, or all of them, each on an empty home."""
+    chosen = sys.argv[1:2] or list(STORIES)
     data = Path(sys.argv[2] if len(sys.argv) > 2 else os.environ.get("MLREG_TEST_DATA", PROJECT.parent / "shared/data"))
-    with tempfile.TemporaryDirectory(prefix="mlreg-") as folder:
-        home = Path(os.environ.get("MLREG_HOME", folder))
-        configs = Path(folder) / "configs"
-        write_configs(story, data, configs)
-        run_story(story, environment(home, configs))
+    for name in chosen:
+        story = STORIES[name]
+        if not (data / story.archive).exists():
+            sys.exit(f"There is no {story.archive} in {data}. Name the folder that holds it.")
+        with tempfile.TemporaryDirectory(prefix="mlreg-") as folder:
+            configs = Path(folder) / "configs"
+            write_configs(story, data, configs)
+            run_story(story, environment(Path(folder) / "home", configs))
 
 
 def write_configs(story: Story, data: Path, folder: Path) -> None:

@@ -22,20 +22,23 @@ from mlreg_dagster import jobs
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_range
 from mlreg_dagster.market.features import features_table
-from mlreg_dagster.models.names import CHAMPION, NOBODY
+from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import CRASH, MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.runner import Runner, asset_config
+from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.tables import Table
 from mlreg_dagster.tables import gates_table, history_table, outcomes_table, versions_table
 
 DAYS = 21
+DATASET_DAY = 14
+TAKEOVER_DAYS = 2
+"""Days of market; day of the dataset, counted from the start; days after which the second model may take over."""
+
+VERSIONS = {"v1": "model", "v2": "model_lof"}
+"""Version to config file."""
+
 _DAY = pd.Timedelta(days=1)
-_STEPS = (
-    ("v1", "model", 13, "first model that passed its gates"),
-    ("v2", "model_lof", 16, "found more planted anomalies on the same holdout"),
-)
-"""Version, config file, day of its dataset counted from the start, reason of its promotion."""
 
 
 class NotADemoHome(MlregError):
@@ -51,8 +54,7 @@ def run_demo(runner: Runner, console: Console) -> None:
     """
     start = as_hour(runner.settings.ingest.start).floor("D")
     _require_demo_home(runner, start)
-    first_prediction = start + (_STEPS[0][2] + 1) * _DAY
-    predicted = hour_range(first_prediction, start + (DAYS - 1) * _DAY - HOUR)
+    predicted = hour_range(start + (DATASET_DAY + 1) * _DAY, start + (DAYS - 1) * _DAY - HOUR)
     steps = _plan(runner, start, predicted)
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -81,19 +83,13 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
                 _hours(runner, jobs.MARKET, part, table, part),
             )
         )
-    for version, model, day, reason in _STEPS:
-        steps += [
-            (f"{version}: freeze training data and holdout", _freeze(runner, start + day * _DAY)),
-            (
-                f"{version}: train ({runner.settings.model(model).detector})",
-                _train(runner, version, model, start + day * _DAY),
-            ),
-            (f"{version}: hold against the gates", _evaluate(runner, version)),
-            (
-                f"{version}: promote, if it is better",
-                _promote(runner, version, start + (day + 1) * _DAY, reason),
-            ),
-        ]
+    day, live = start + DATASET_DAY * _DAY, start + (DATASET_DAY + 1) * _DAY
+    steps.append((f"freeze training data and holdout of {day_key(day)}", _freeze(runner, day)))
+    for version, model in VERSIONS.items():
+        detector = runner.settings.model(model).detector.replace("_", " ")
+        steps.append((f"{version}: train ({detector})", _train(runner, version, model, day)))
+        steps.append((f"{version}: hold against the gates", _evaluate(runner, version)))
+        steps += _moves(runner, version, live)
     steps.append(
         (
             "predict with the champion as of each hour",
@@ -104,6 +100,20 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
     for midnight in due.normalize().unique():
         steps.append((f"measure {day_key(midnight)}", _measure(runner, midnight)))
     return steps
+
+
+def _moves(runner: Runner, version: str, live: pd.Timestamp) -> list[tuple[str, Callable[[], None]]]:
+    """The first version becomes champion; the second shadows it, and takes over later if it is better."""
+    if version == "v1":
+        move = _promote(runner, version, CHAMPION, live, "first to pass its gates", _passed)
+        return [("v1: champion, if its gates passed", move)]
+    takeover = live + TAKEOVER_DAYS * _DAY
+    shadow = _promote(runner, version, CHALLENGER, live, "to be compared with the champion", _passed)
+    move = _promote(runner, version, CHAMPION, takeover, "finds more of the planted anomalies", _is_better)
+    return [
+        ("v2: challenger, if its gates passed", shadow),
+        ("v2: champion, if it is better on the same holdout", move),
+    ]
 
 
 def _hours(
@@ -138,14 +148,22 @@ def _evaluate(runner: Runner, version: str) -> Callable[[], None]:
     return work
 
 
-def _promote(runner: Runner, version: str, effective_at: pd.Timestamp, reason: str) -> Callable[[], None]:
+def _promote(
+    runner: Runner,
+    version: str,
+    alias: str,
+    effective_at: pd.Timestamp,
+    reason: str,
+    condition: Callable[[Registry, str], bool],
+) -> Callable[[], None]:
     def work() -> None:
         registry = runner.registry
-        if any(event.version == version for event in registry.history(CHAMPION)) or not _is_better(runner, version):
+        if any(event.version == version for event in registry.history(alias)) or not condition(registry, version):
             return
-        holder = registry.holder(CHAMPION)
+        holder = registry.holder(alias)
         config = {
             "version": version,
+            "alias": alias,
             "reason": reason,
             "effective_at": effective_at.isoformat(),
             "expected": holder.version if holder else NOBODY,
@@ -155,12 +173,16 @@ def _promote(runner: Runner, version: str, effective_at: pd.Timestamp, reason: s
     return work
 
 
-def _is_better(runner: Runner, version: str) -> bool:
+def _passed(registry: Registry, version: str) -> bool:
+    return registry.status(version) == "evaluated"
+
+
+def _is_better(registry: Registry, version: str) -> bool:
     """Passed all gates, and finds at least as many planted anomalies as the champion on the same rows."""
-    evaluation = runner.registry.latest_evaluation(version)
-    if evaluation is None or not evaluation.passed:
+    if not _passed(registry, version):
         return False
-    versus = evaluation.metrics["versus_champion"]
+    evaluation = registry.latest_evaluation(version)
+    versus = evaluation.metrics["versus_champion"] if evaluation else {}
     if not versus:
         return True
     mine, champions = versus["average_precision"]
@@ -182,7 +204,7 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
         evaluation = registry.latest_evaluation(version.version)
         if evaluation:
             console.print(gates_table(evaluation))
-    console.print(history_table(registry.history(CHAMPION)))
+    console.print(history_table(event for alias in registry.aliases() for event in registry.history(alias)))
     outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
     console.print(outcomes_table(summary(outcomes, settings), settings.confidence))
     console.print(_truth_table(runner, outcomes, predicted))
@@ -195,7 +217,7 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
 
 def _truth_table(runner: Runner, outcomes: pd.DataFrame, predicted: pd.DatetimeIndex) -> RichTable:
     """The crashes that were planted within the predicted hours, against what predictions and outcomes say."""
-    planted = runner.source.planted_events(predicted[0] + 24 * HOUR, predicted[-1])  # type: ignore[attr-defined]
+    planted = runner.source.planted_events(predicted[0] + HOUR, predicted[-1])  # type: ignore[attr-defined]
     crashes = planted[planted["kind"] == "crash"]
     table = RichTable(title="Planted crashes against predictions", title_justify="left", title_style="bold")
     for column in ("planted", "how many", "seen as crash by outcomes", "flagged within 24 h before"):
@@ -216,15 +238,16 @@ def _before(outcomes: pd.DataFrame, crash: Any) -> pd.DataFrame:
     """Outcomes of the predictions for the crashing instrument within 24 h before the fall is over."""
     mine = outcomes[outcomes["instrument_id"] == crash.instrument_id]
     due = mine["prediction_hour"].between(crash.end - 24 * HOUR, crash.start, inclusive="left")
-    return mine.loc[due]
+    before: pd.DataFrame = mine[due]
+    return before
 
 
 def _require_demo_home(runner: Runner, start: pd.Timestamp) -> None:
     if runner.settings.ingest.source != "simulated":
         raise NotADemoHome("The demo runs on the simulated market. Unset MLREG_CONFIG_DIR, or set source: simulated.")
-    expected = {version: day_key(start + day * _DAY) for version, _, day, _ in _STEPS}
+    dataset_day = day_key(start + DATASET_DAY * _DAY)
     for version in runner.registry.versions():
-        if expected.get(version.version) != version.dataset_day:
+        if version.version not in VERSIONS or version.dataset_day != dataset_day:
             raise NotADemoHome(
                 f"This home holds {version.version} of dataset {version.dataset_day}, which is not the demo's. Set "
                 f"MLREG_HOME to an empty folder for the demo."

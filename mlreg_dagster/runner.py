@@ -34,6 +34,9 @@ concurrency:
 """
 
 
+_QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}  # the event log keeps everything
+
+
 class RunFailed(MlregError):
     """A run that did not succeed; the message names run and step."""
 
@@ -132,7 +135,7 @@ class Runner:
     def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> None:
         definition = self.definitions.resolve_job_def(job)
         result = definition.execute_in_process(
-            instance=self.instance, run_config=dict(config or {}), raise_on_error=False, **how
+            instance=self.instance, run_config={**_QUIET, **(config or {})}, raise_on_error=False, **how
         )
         if result.success:
             return

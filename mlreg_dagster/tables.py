@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mlreg_dagster.models.comparison import Comparison
@@ -12,21 +13,22 @@ from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Registry
 
 def versions_table(registry: Registry) -> Table:
     """Every version: what it is, what its gates said, which aliases it holds."""
-    table = _table("Versions", "version", "detector", "dataset", "status", "aliases", "inj. AP", "baseline", "flagged")
+    table = _table("Versions", "version", "detector", "dataset", "status", "AP", "baseline", "aliases")
     holders = registry.aliases()
     for version in registry.versions():
         evaluation = registry.latest_evaluation(version.version)
         metrics = evaluation.metrics if evaluation else {}
+        found, baseline = (metrics.get(name) for name in ("average_precision", "baseline_average_precision"))
         table.add_row(
             version.version,
-            version.detector,
+            version.detector.replace("_", " "),
             version.dataset_day,
             _status(registry.status(version.version)),
+            _number(found),
+            _number(baseline),
             ", ".join(alias for alias, event in holders.items() if event.version == version.version) or "-",
-            _number(metrics.get("average_precision")),
-            _number(metrics.get("baseline_average_precision")),
-            _percent(metrics.get("anomaly_rate")),
         )
+    table.caption = "AP: average precision at finding planted anomalies."
     return table
 
 
@@ -40,17 +42,16 @@ def gates_table(evaluation: Evaluation) -> Table:
 
 
 def history_table(events: Iterable[AliasEvent]) -> Table:
-    """Moves of an alias, the newest last."""
-    table = _table("Moves", "alias", "effective from", "version", "before", "by", "reason", "recorded")
+    """Moves of aliases, the newest of each last."""
+    table = _table("Moves", "alias", "version", "before", "effective from", "by", "reason")
     for event in events:
         table.add_row(
             event.alias,
-            f"{event.effective_at:%Y-%m-%d %H:%M}",
             event.version,
             event.previous_version or "nobody",
+            f"{event.effective_at:%Y-%m-%d %H:%M}",
             event.actor,
-            event.reason,
-            f"{event.recorded_at:%Y-%m-%d %H:%M}",
+            f"{event.reason} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
         )
     return table
 
@@ -82,10 +83,13 @@ def comparison_table(compared: Comparison) -> Table:
     return table
 
 
+_UNBROKEN = {"version", "dataset", "status", "alias", "effective from", "by", "flagged", "baseline"}
+
+
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in _UNBROKEN)
     return table
 
 

@@ -22,9 +22,11 @@ from mlreg_dagster.config import (
 SHIPPED = sorted((PROJECT_DIR / "configs").glob("*.yaml"))
 MODELS = {
     "model": ModelSettings(),
-    "model_lof": ModelSettings(detector="local_outlier_factor", params={"n_neighbors": 20}, max_training_rows=10_000),
-    "model_conservative": ModelSettings(contamination=0.03),
-    "model_aggressive": ModelSettings(contamination=0.10),
+    "model_lof": ModelSettings(
+        detector="local_outlier_factor", params={"n_neighbors": 20}, contamination=0.05, max_training_rows=10_000
+    ),
+    "model_conservative": ModelSettings(contamination=0.05),
+    "model_aggressive": ModelSettings(contamination=0.12),
 }
 
 

@@ -131,6 +131,12 @@ def test_columns_can_be_chosen_and_rows_are_ordered_by_key(warehouse):
     _equal(warehouse.read(READINGS, columns=["price", "name"]), rows(DAY)[["price", "name"]])
 
 
+def test_the_newest_partition_is_the_last_with_rows(warehouse):
+    assert warehouse.newest(READINGS) is None
+    warehouse.write(READINGS, rows(DAY[:3]), DAY)
+    assert warehouse.newest(READINGS) == DAY[2]
+
+
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 _ROWS = st.lists(
     st.fixed_dictionaries(
