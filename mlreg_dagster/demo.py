@@ -97,8 +97,7 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
         )
     )
     steps.append(("see what came of it 24 hours later", _hours(runner, jobs.OUTCOMES, due, PREDICTION_OUTCOMES, due)))
-    for midnight in due.normalize().unique():
-        steps.append((f"measure {day_key(midnight)}", _measure(runner, midnight)))
+    steps.append(("measure how right they were, day by day", _measure(runner, due.normalize().unique())))
     return steps
 
 
@@ -189,10 +188,10 @@ def _is_better(registry: Registry, version: str) -> bool:
     return bool(mine >= champions)
 
 
-def _measure(runner: Runner, day: pd.Timestamp) -> Callable[[], None]:
+def _measure(runner: Runner, days: pd.DatetimeIndex) -> Callable[[], None]:
     def work() -> None:
-        if runner.warehouse.read(MODEL_PERFORMANCE, day, day).empty:
-            runner.run_partition(jobs.PERFORMANCE, day_key(day))
+        if runner.warehouse.read(MODEL_PERFORMANCE, days[-1], days[-1]).empty:
+            runner.run_range(jobs.PERFORMANCE, day_key(days[0]), day_key(days[-1]))
 
     return work
 

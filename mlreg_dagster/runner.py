@@ -100,10 +100,11 @@ class Runner:
 
     def run_hours(self, job: str, hours: pd.DatetimeIndex, config: Mapping[str, Any] | None = None) -> None:
         """Run an hourly job for consecutive hours, as one run."""
-        tags = {
-            "dagster/asset_partition_range_start": hour_key(hours[0]),
-            "dagster/asset_partition_range_end": hour_key(hours[-1]),
-        }
+        self.run_range(job, hour_key(hours[0]), hour_key(hours[-1]), config)
+
+    def run_range(self, job: str, first: str, last: str, config: Mapping[str, Any] | None = None) -> None:
+        """Run an hourly or daily job for consecutive partition keys, as one run."""
+        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
         self._execute(job, config, tags=tags)
 
     def run_partition(self, job: str, key: str, config: Mapping[str, Any] | None = None) -> None:

@@ -51,6 +51,12 @@ def hours_of(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:
     return hour_range(as_hour(window.start), as_hour(window.end))
 
 
+def days_of(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:
+    """The midnights, UTC, of the days that the run of a daily asset is for, one or a range."""
+    window = context.partition_key_range
+    return pd.date_range(as_hour(window.start), as_hour(window.end), freq="D", unit="us")
+
+
 def day_of(context: dg.AssetExecutionContext) -> pd.Timestamp:
     """The midnight, UTC, that begins the day of a run of a daily asset."""
     return as_hour(context.partition_key)

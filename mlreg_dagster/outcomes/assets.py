@@ -11,7 +11,7 @@ from mlreg_dagster.hours import HOUR, chunked
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.metadata import OWNERS, report_rows_by_hour, table_metadata, table_view
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, day_of, hours_back, hours_of
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_back, hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.outcomes.metrics import performance, summary
 from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
@@ -143,6 +143,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
     @dg.asset(
         group_name=GROUP,
         partitions_def=partitions.daily,
+        backfill_policy=SINGLE_RUN,
         owners=OWNERS,
         kinds={"duckdb", "scipy"},
         metadata=table_metadata(MODEL_PERFORMANCE),
@@ -150,14 +151,15 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         description="How right each version was, over the outcomes that fell due on the day; with intervals.",
     )
     def model_performance(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        day, tables = day_of(context), warehouse.open()
-        outcomes = tables.read(PREDICTION_OUTCOMES, day, day + 23 * HOUR)
+        days, tables = days_of(context), warehouse.open()
+        outcomes = tables.read(PREDICTION_OUTCOMES, days[0], days[-1] + 23 * HOUR)
         frame = performance(outcomes, settings.outcomes)
-        tables.write(MODEL_PERFORMANCE, frame, [day])
-        recent = tables.read(MODEL_PERFORMANCE, day - pd.Timedelta(days=_SHOWN_DAYS), day)
+        tables.write(MODEL_PERFORMANCE, frame, days)
+        recent = tables.read(MODEL_PERFORMANCE, days[-1] - pd.Timedelta(days=_SHOWN_DAYS), days[-1])
         return dg.MaterializeResult(
             metadata={
-                "dagster/partition_row_count": len(frame),
+                "rows": len(frame),
+                "days": len(days),
                 "performance": table_view(frame.to_dict("records")),
                 "recent_days": dg.MetadataValue.md(performance_picture(recent)),
             }
