@@ -2,12 +2,15 @@
 
 import os
 import sys
+from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import pandas as pd
 import typer
 import yaml
 from rich.console import Console
+from rich.markup import escape
 
 from mlreg_dagster.errors import MlregError
 
@@ -49,6 +52,34 @@ def demo() -> None:
     from mlreg_dagster.demo import run_demo
 
     run_demo(_runner(), console)
+
+
+@app.command()
+def replay(
+    first: Annotated[str, typer.Option("--from", help="First day, UTC: 2017-06-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, UTC.")],
+    every_days: Annotated[int, typer.Option(help="Days between two trainings.", min=1)] = 7,
+    models: Annotated[list[str] | None, typer.Option("--model", help="Config files to train; default: model.")] = None,
+    report: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("replay.html"),
+) -> None:
+    """Run the lifecycle through history with the policy of promotion.yaml; killed, it goes on where it stopped."""
+    from mlreg_dagster.hours import as_hour
+    from mlreg_dagster.replay import Replay, run_replay
+    from mlreg_dagster.report import make_report
+
+    runner = _runner()
+    end = as_hour(last) + pd.Timedelta(days=1)
+    plan = Replay(as_hour(first), end, every_days, tuple(models or ["model"]))
+    with console.status("") as status:
+
+        def tell(step: str) -> None:
+            status.update(step)
+            if not console.is_terminal:
+                console.print(step, markup=False, highlight=False)
+
+        run_replay(runner, plan, tell)
+        report.write_text(make_report(runner, plan.first, plan.end), encoding="utf-8")
+    console.print(f"Done. The report is in {report}.")
 
 
 @app.command()
@@ -132,11 +163,11 @@ def status() -> None:
 
     runner = _runner()
     console.print(versions_table(runner.registry))
-    console.print(
-        history_table(event for alias in runner.registry.aliases() for event in runner.registry.history(alias))
-    )
-    outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
-    console.print(outcomes_table(summary(outcomes, runner.settings.outcomes), runner.settings.outcomes.confidence))
+    moves = [event for alias in runner.registry.aliases() for event in runner.registry.history(alias)]
+    console.print(history_table(moves) if moves else "Nobody holds an alias yet.")
+    outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
+    confidence = runner.settings.outcomes.confidence
+    console.print("No prediction has fallen due yet." if outcomes.empty else outcomes_table(outcomes, confidence))
 
 
 @app.command()
@@ -186,7 +217,7 @@ def main() -> None:
     try:
         app()
     except MlregError as error:
-        Console(stderr=True).print(f"[red]mlreg:[/] {error}", highlight=False, markup=True)
+        Console(stderr=True).print(f"[red]mlreg:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
@@ -221,7 +252,7 @@ def _runner() -> Any:
 
 def _time(text: str) -> pd.Timestamp:
     try:
-        stamp = pd.Timestamp(text)
+        stamp = pd.Timestamp(datetime.fromisoformat(text))  # pandas alone would read 10:00 as today's
     except ValueError as error:
         raise MlregError(f"{text!r} is not a time. Write it as 2017-12-20T00:00.") from error
     return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
@@ -237,7 +268,12 @@ def _parsed(overrides: list[str] | None) -> dict[str, Any]:
         inner = values
         for section in sections:
             inner = inner.setdefault(section, {})
-        inner[key] = yaml.safe_load(text)
+            if not isinstance(inner, dict):
+                raise MlregError(f"--set {item}: {section} has a value already.")
+        try:
+            inner[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise MlregError(f"--set {item}: this is no YAML value: {error}") from error
     return values
 
 

@@ -129,6 +129,7 @@ class IngestSettings(_Section):
     start: Hour = as_hour("2026-01-01")
     universe: Count = 100
     chunk_hours: Annotated[int, Field(ge=24)] = Field(744, description="Hours held in memory at once.")
+    catch_up_hours: Count = Field(504, description="How far back missing hours are filled in without being asked.")
     simulated: SimulatedSettings = SimulatedSettings()
     archive: ArchiveSettings = ArchiveSettings()
     coingecko: CoinGeckoSettings = CoinGeckoSettings()
@@ -224,6 +225,25 @@ class PromotionSettings(_Section):
     """promotion.yaml: what the registry asks of whoever moves an alias."""
 
     min_reason_length: Count = 5
+    automatic: Literal["never", "passed", "better"] = Field(
+        "better", description="Which evaluated versions become champion without a person."
+    )
+
+
+class RetrainingSettings(_Section):
+    """retraining.yaml: which models are trained again, and how often."""
+
+    models: tuple[str, ...] = Field(("model",), description="Config files, without .yaml.")
+    every_days: Count = 7
+    champion_max_age_days: Count = Field(30, description="Days after which an unchanged champion counts as stale.")
+
+
+class NotificationSettings(_Section):
+    """notifications.yaml: who is told that a run failed."""
+
+    webhook_url: Annotated[str, Field(pattern="^https?://")] | None = Field(
+        None, description="Gets notices as JSON; null = the log."
+    )
 
 
 class OutcomeSettings(_Section):
@@ -257,7 +277,15 @@ class Settings(_Section):
     models: dict[str, ModelSettings] = {"model": ModelSettings()}
     evaluation: EvaluationSettings = EvaluationSettings()
     promotion: PromotionSettings = PromotionSettings()
+    retraining: RetrainingSettings = RetrainingSettings()
+    notifications: NotificationSettings = NotificationSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
+
+    @model_validator(mode="after")
+    def _retrained_models_exist(self) -> Self:
+        for name in self.retraining.models:
+            self.model(name)
+        return self
 
     def model(self, name: str) -> ModelSettings:
         """The settings of one model file.

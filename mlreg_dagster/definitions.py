@@ -1,4 +1,4 @@
-"""The one place where everything meets: settings, resources, assets, checks, jobs."""
+"""The one place where everything meets: settings, resources, assets, checks, jobs, automation."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import Settings, home_dir, load_settings
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
@@ -42,6 +43,7 @@ def build_definitions(
     """
     settings = settings or load_settings()
     home = home or home_dir()
+    jobs = build_jobs()
     partitions = make_partitions(as_hour(settings.ingest.start))
     return dg.Definitions(
         assets=[
@@ -52,11 +54,13 @@ def build_definitions(
         ],
         asset_checks=[
             *build_market_checks(settings),
-            *build_dataset_checks(settings),
+            *build_dataset_checks(),
             *build_model_checks(),
             *build_outcome_checks(settings),
         ],
-        jobs=build_jobs(),
+        jobs=jobs,
+        schedules=build_schedules(settings),
+        sensors=build_sensors(settings, {job.name: job for job in jobs}),
         resources=_default_resources(settings, home) | dict(resources or {}),
         executor=dg.in_process_executor,  # the jobs are small: a process for each step would cost more than its work
     )

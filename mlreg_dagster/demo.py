@@ -20,14 +20,12 @@ from rich.table import Table as RichTable
 
 from mlreg_dagster import jobs
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_range
-from mlreg_dagster.market.features import features_table
+from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
 from mlreg_dagster.outcomes.metrics import summary
-from mlreg_dagster.outcomes.schema import CRASH, MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.schema import CRASH, PREDICTION_OUTCOMES
 from mlreg_dagster.runner import Runner, asset_config
 from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster.storage.tables import Table
 from mlreg_dagster.tables import gates_table, history_table, outcomes_table, versions_table
 
 DAYS = 21
@@ -76,11 +74,10 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
     due = predicted + runner.settings.outcomes.horizon_hours * HOUR
     steps: list[tuple[str, Callable[[], None]]] = []
     for name, part in (("first", market[: len(market) // 2]), ("second", market[len(market) // 2 :])):
-        table = features_table(runner.settings.features)
         steps.append(
             (
                 f"{name} half of {DAYS} days of market and features",
-                _hours(runner, jobs.MARKET, part, table, part),
+                _hours(runner, jobs.MARKET, part, "market_features"),
             )
         )
     day, live = start + DATASET_DAY * _DAY, start + (DATASET_DAY + 1) * _DAY
@@ -93,10 +90,10 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
     steps.append(
         (
             "predict with the champion as of each hour",
-            _hours(runner, jobs.PREDICTIONS, predicted, PREDICTIONS, predicted),
+            _hours(runner, jobs.PREDICTIONS, predicted, "predictions"),
         )
     )
-    steps.append(("see what came of it 24 hours later", _hours(runner, jobs.OUTCOMES, due, PREDICTION_OUTCOMES, due)))
+    steps.append(("see what came of it 24 hours later", _hours(runner, jobs.OUTCOMES, due, "prediction_outcomes")))
     steps.append(("measure how right they were, day by day", _measure(runner, due.normalize().unique())))
     return steps
 
@@ -115,12 +112,9 @@ def _moves(runner: Runner, version: str, live: pd.Timestamp) -> list[tuple[str, 
     ]
 
 
-def _hours(
-    runner: Runner, job: str, hours: pd.DatetimeIndex, table: Table, expected: pd.DatetimeIndex
-) -> Callable[[], None]:
+def _hours(runner: Runner, job: str, hours: pd.DatetimeIndex, asset: str) -> Callable[[], None]:
     def work() -> None:
-        stored = runner.warehouse.read(table, hours[0], hours[-1], columns=["hour"])["hour"].nunique()
-        if stored < len(expected):
+        if not runner.has_made(asset, map(hour_key, hours)):
             runner.run_hours(job, hours)
 
     return work
@@ -141,7 +135,7 @@ def _train(runner: Runner, version: str, model: str, day: pd.Timestamp) -> Calla
 
 def _evaluate(runner: Runner, version: str) -> Callable[[], None]:
     def work() -> None:
-        if runner.registry.latest_evaluation(version) is None:
+        if not runner.has_made("evaluated_model", [version]):
             runner.run_partition(jobs.EVALUATE, version)
 
     return work
@@ -190,7 +184,7 @@ def _is_better(registry: Registry, version: str) -> bool:
 
 def _measure(runner: Runner, days: pd.DatetimeIndex) -> Callable[[], None]:
     def work() -> None:
-        if runner.warehouse.read(MODEL_PERFORMANCE, days[-1], days[-1]).empty:
+        if not runner.has_made("model_performance", map(day_key, days)):
             runner.run_range(jobs.PERFORMANCE, day_key(days[0]), day_key(days[-1]))
 
     return work

@@ -7,3 +7,7 @@ message meant for a person from a defect of ours.
 
 class MlregError(Exception):
     """Something a person can mend; the message says what was wrong, where, and what to do."""
+
+
+class TransientError(MlregError):
+    """Something that passes by itself; the same step may succeed a little later."""

@@ -13,31 +13,35 @@ PREDICTIONS = "predictions_only"
 OUTCOMES = "outcomes_only"
 DATASETS = "datasets"
 PERFORMANCE = "performance"
+FOLLOW_UP = "follow_up"
 TRAIN = "train"
 EVALUATE = "evaluate"
+RETRAIN = "retrain"
 PROMOTE = "promote"
+
+HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
+"""The hourly assets, each made from those before it."""
 
 
 def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
     """All jobs; each takes the partitions of its assets, and their asset checks along."""
     return [
-        _job(HOURLY, "One hour or a range: from snapshot to outcomes.", _HOURLY),
-        _job(MARKET, "One hour or a range: snapshots and features.", _HOURLY[:2]),
-        _job(PREDICTIONS, "One hour or a range: predictions.", _HOURLY[2:3]),
-        _job(OUTCOMES, "One hour or a range: outcomes.", _HOURLY[3:]),
+        _job(HOURLY, "One hour or a range: from snapshot to outcomes.", HOURLY_ASSETS),
+        _job(MARKET, "One hour or a range: snapshots and features.", HOURLY_ASSETS[:2]),
+        _job(PREDICTIONS, "One hour or a range: predictions.", HOURLY_ASSETS[2:3]),
+        _job(FOLLOW_UP, "Hours whose market was late or repaired: features, predictions, outcomes.", HOURLY_ASSETS[1:]),
+        _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:]),
         _job(DATASETS, "One day: freeze training dataset and holdout.", ("training_dataset", "eval_holdout")),
         _job(PERFORMANCE, "One day: how right each version was.", ("model_performance",)),
         _job(TRAIN, "One version: train and register.", ("candidate_model",)),
         _job(EVALUATE, "One version: hold the frozen artifact against every gate.", ("evaluated_model",)),
+        _job(RETRAIN, "One version: train, then evaluate.", ("candidate_model", "evaluated_model")),
         _job(
             PROMOTE,
             "Move an alias to a version. Rollback is a promotion of an older version.",
             ("champion_model",),
         ),
     ]
-
-
-_HOURLY = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
 
 
 def _job(name: str, description: str, assets: tuple[str, ...]) -> "UnresolvedAssetJobDefinition":

@@ -5,6 +5,7 @@ matplotlib is imported when the first picture is drawn: a code location loads wi
 """
 
 import base64
+import html
 import io
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,15 @@ def new_figure(width: float = 7.0, height: float = 3.2) -> "Figure":
 
 def as_markdown(figure: "Figure", alt: str) -> str:
     """The figure as a Markdown image; `alt` says in words what it shows."""
+    return f"![{alt}]({_data_uri(figure)})"
+
+
+def as_html(figure: "Figure", alt: str) -> str:
+    """The figure as an HTML image; `alt` says in words what it shows."""
+    return f'<img alt="{html.escape(alt)}" src="{_data_uri(figure)}">'
+
+
+def _data_uri(figure: "Figure") -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
-    return f"![{alt}](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')})"
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

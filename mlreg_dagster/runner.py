@@ -1,7 +1,7 @@
 """Run the graph's own jobs from Python, on the same Dagster instance that the UI shows."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import hour_key
 from mlreg_dagster.jobs import TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
+from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Registry
@@ -129,25 +130,32 @@ class Runner:
         self.run_partition(TRAIN, version, asset_config("candidate_model", config))
         return version
 
+    def has_made(self, asset: str, keys: Iterable[str]) -> bool:
+        """Whether runs have recorded that they made all these partitions of an asset.
+
+        A run that was killed may have written data without a record; whoever goes on after it makes them again.
+        """
+        return set(keys) <= self.instance.get_materialized_partitions(dg.AssetKey(asset))
+
     def add_version(self, version: str) -> None:
         """Make a partition for a version, so that runs can name it."""
         self.instance.add_dynamic_partitions(str(MODEL_VERSIONS.name), [version])
 
     def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> None:
         definition = self.definitions.resolve_job_def(job)
-        result = definition.execute_in_process(
-            instance=self.instance, run_config={**_QUIET, **(config or {})}, raise_on_error=False, **how
-        )
+        try:
+            result = definition.execute_in_process(
+                instance=self.instance, run_config={**_QUIET, **(config or {})}, raise_on_error=False, **how
+            )
+        except dg.DagsterError as error:  # an unknown partition, config of another form: no run was made
+            raise RunFailed(f"Job {job} could not start. {error}") from error
         if result.success:
             return
         failures = [event for event in result.all_events if event.is_step_failure]
         if not failures:
             raise RunFailed(f"Run {result.run_id} of job {job} failed before its first step; see it in the UI.")
-        reason = failures[0].step_failure_data.error
-        while reason is not None and reason.cause is not None:
-            reason = reason.cause
-        text = reason.message.split(": ", 1)[-1].strip() if reason else "no reason was recorded"
-        raise RunFailed(f"{text}\n(step {failures[0].step_key} of job {job}, run {result.run_id})")
+        reason = reason_of(failures[0].step_failure_data.error)
+        raise RunFailed(f"{reason}\n(step {failures[0].step_key} of job {job}, run {result.run_id})")
 
     def _resource(self, name: str) -> Any:
         return (self.definitions.resources or {})[name]

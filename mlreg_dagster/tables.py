@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from mlreg_dagster.models.comparison import Comparison
@@ -50,8 +51,8 @@ def history_table(events: Iterable[AliasEvent]) -> Table:
             event.version,
             event.previous_version or "nobody",
             f"{event.effective_at:%Y-%m-%d %H:%M}",
-            event.actor,
-            f"{event.reason} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
+            escape(event.actor),
+            f"{escape(event.reason)} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
         )
     return table
 

@@ -7,6 +7,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster_tests.lifecycle import (
+    dagster_home,
+    live,
+    live_home,
+    made_dagster_home,
+    make_world,
+    trained,
+    trained_home,
+)
+
+__all__ = ["dagster_home", "live", "live_home", "made_dagster_home", "make_world", "trained", "trained_home"]
 
 _COMMON = {
     "deadline": None,

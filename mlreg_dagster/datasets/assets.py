@@ -15,6 +15,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.metadata import OWNERS, table_metadata
 from mlreg_dagster.orchestration.partitions import Partitions, day_of, days_back
 from mlreg_dagster.orchestration.resources import ArtifactsResource, WarehouseResource
+from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 GROUP = "datasets"
@@ -38,6 +39,7 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         deps=[_features_of_the_week(settings)],
         description="Frozen feature rows to train on: the week that ends with the day, without its holdout.",
     )
+    @retried
     def training_dataset(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, artifacts: ArtifactsResource
     ) -> dg.MaterializeResult:
@@ -71,6 +73,7 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         ],
         description="Frozen feature rows to judge models by, and the market behind them to plant anomalies into.",
     )
+    @retried
     def eval_holdout(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, artifacts: ArtifactsResource
     ) -> dg.MaterializeResult:

@@ -2,37 +2,48 @@
 
 import dagster as dg
 
-from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets import freezing
-from mlreg_dagster.datasets.windows import windows_of
-from mlreg_dagster.hours import as_hour
+from mlreg_dagster.errors import MlregError
 from mlreg_dagster.orchestration.resources import ArtifactsResource
+from mlreg_dagster.storage.artifacts import ArtifactStore
 
 
-def build_dataset_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+def build_dataset_checks() -> list[dg.AssetChecksDefinition]:
     """Frozen files are intact, and training and holdout of a day don't overlap."""
-    return [_dataset_is_sound(settings, freezing.TRAINING), _dataset_is_sound(settings, freezing.HOLDOUT)]
+    return [
+        _dataset_is_sound(freezing.TRAINING, freezing.HOLDOUT),
+        _dataset_is_sound(freezing.HOLDOUT, freezing.TRAINING),
+    ]
 
 
-def _dataset_is_sound(settings: Settings, kind: str) -> dg.AssetChecksDefinition:
+def _dataset_is_sound(kind: str, counterpart: str) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=kind,
         name="intact_and_apart",
-        description="The newest file has the hash it was frozen with, and lies in its own window.",
+        description=f"The file has the hash it was frozen with, and shares no hour with its {counterpart}. Looks at "
+        f"the day of its run, or, run by itself, at the newest.",
     )
-    def intact_and_apart(artifacts: ArtifactsResource) -> dg.AssetCheckResult:
+    def intact_and_apart(context: dg.AssetCheckExecutionContext, artifacts: ArtifactsResource) -> dg.AssetCheckResult:
         store = artifacts.open()
-        days = store.keys(kind)
-        if not days:
+        day = context.run.tags.get("dagster/partition") or next(reversed(store.keys(kind)), None)
+        if day is None:
             return dg.AssetCheckResult(passed=False, description=f"No {kind} is frozen yet.")
-        dataset = freezing.load(store, kind, days[-1])
-        windows = windows_of(as_hour(days[-1]), settings.datasets)
-        window = windows.training if kind == freezing.TRAINING else windows.holdout
-        inside = dataset.rows["hour"].between(window.first, window.end, inclusive="left").all()
-        return dg.AssetCheckResult(
-            passed=bool(inside),
-            description=f"{len(dataset.rows)} rows {'lie' if inside else 'do not all lie'} within {window}.",
-            metadata={"day": days[-1], "sha256": dataset.sha256},
-        )
+        try:
+            passed, text = _look_at(store, kind, counterpart, day)
+        except MlregError as error:  # the failure is the finding
+            passed, text = False, str(error)
+        return dg.AssetCheckResult(passed=passed, description=text, metadata={"day": day})
 
     return intact_and_apart
+
+
+def _look_at(store: ArtifactStore, kind: str, counterpart: str, day: str) -> tuple[bool, str]:
+    dataset = freezing.load(store, kind, day)
+    window = dataset.window
+    if not dataset.rows["hour"].between(window.first, window.end, inclusive="left").all():
+        return False, f"{kind} {day} has rows outside its window, {window}."
+    if store.find(counterpart, day) is not None:
+        other = freezing.load(store, counterpart, day).window
+        if window.first < other.end and other.first < window.end:
+            return False, f"{kind} {day} ({window}) overlaps {counterpart} ({other})."
+    return True, f"{len(dataset.rows)} rows lie within {window}. SHA-256 {dataset.sha256}."

@@ -106,15 +106,14 @@ def changed_hours(lineage: Mapping[str, Any], features: pd.DataFrame) -> int:
 def digest(frame: pd.DataFrame) -> str:
     """SHA-256 of a frame's content: column names, types and values in their order; every null is alike."""
     hasher = hashlib.sha256()
-    for name in frame.columns:
-        values = frame[name]
-        hasher.update(f"{name}:".encode())
+    for name, values in frame.items():
         if values.dtype.kind == "f":
             numbers = values.to_numpy(dtype=np.float64, copy=True)
             numbers[np.isnan(numbers)] = np.nan
-            hasher.update(numbers.tobytes())
+            content = numbers.tobytes()
         else:
-            hasher.update("\x1f".join(values.astype(str)).encode())
+            content = json.dumps([None if pd.isna(value) else str(value) for value in values]).encode()
+        hasher.update(json.dumps([name, values.dtype.kind, len(content)]).encode() + content)
     return hasher.hexdigest()
 
 
@@ -155,6 +154,15 @@ def load(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -
         lineage=lineage,
         sha256=str(sha256),
     )
+
+
+def newest_pair(store: ArtifactStore) -> tuple[str, str] | None:
+    """Newest day of which both training and holdout are frozen, and the hash of its training dataset."""
+    days = sorted(set(store.keys(TRAINING)) & set(store.keys(HOLDOUT)))
+    if not days:
+        return None
+    training = store.find(TRAINING, days[-1])
+    return None if training is None else (days[-1], training.sha256)
 
 
 def _by_hour(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

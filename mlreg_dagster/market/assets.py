@@ -9,9 +9,10 @@ from mlreg_dagster.market.features import compute_features, features_table
 from mlreg_dagster.market.pictures import change_heat_map, feature_distributions
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource
-from mlreg_dagster.orchestration.metadata import OWNERS, report_rows_by_hour, table_metadata
+from mlreg_dagster.orchestration.metadata import OWNERS, fresh_within, report_rows_by_hour, table_metadata
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_back, hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
+from mlreg_dagster.orchestration.retries import retried
 
 GROUP = "market"
 
@@ -29,8 +30,10 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         owners=OWNERS,
         kinds={"duckdb", settings.ingest.source},
         metadata=table_metadata(MARKET_SNAPSHOT),
+        freshness_policy=fresh_within(settings.ingest.checks.max_age_hours),
         description="The cross-section of the market at each hour, as the source gave it: one row an instrument.",
     )
+    @retried
     def market_snapshot(
         context: dg.AssetExecutionContext,
         source: dg.ResourceParam[MarketSource],
@@ -72,6 +75,7 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         deps=[dg.AssetDep("market_snapshot", partition_mapping=hours_back(lookback))],
         description="What models see of each instrument at each hour: base and temporal features by clock time.",
     )
+    @retried
     def market_features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         hours = hours_of(context)
         tables = warehouse.open()

@@ -97,7 +97,7 @@ def compute_features(
     at_hour, at_instrument = np.nonzero(present)
     stamps = grid_hours[at_hour]
     columns["hour_of_day"] = stamps.hour.to_numpy(dtype=np.float64)
-    columns["day_of_week"] = stamps.dayofweek.to_numpy(dtype=np.float64)
+    columns["day_of_week"] = stamps.day_of_week.to_numpy(dtype=np.float64)
     return pd.DataFrame(
         {"hour": stamps, "instrument_id": instruments[at_instrument]}
         | {
@@ -154,7 +154,7 @@ def _rolling(grid: Grid, window: int, min_share: float) -> tuple[Grid, Grid]:
     for lag in range(min(window, len(grid))):
         count[lag:] += known[: len(grid) - lag]
         total[lag:] += filled[: len(grid) - lag]
-    enough = count >= max(min_share * window, 1)
+    enough = (count >= 1) & (count / window >= min_share)
     mean = np.divide(total, count, out=np.full_like(grid, np.nan), where=enough)
     squares = np.zeros_like(grid)
     for lag in range(min(window, len(grid))):

@@ -22,6 +22,7 @@ def change_heat_map(rows: pd.DataFrame) -> str:
     wide = rows.pivot_table(index="instrument_id", columns="hour", values="change_1h_pct", dropna=False)
     if wide.notna().to_numpy().sum() == 0:
         return "_No price change is known for these hours: the hour before was not observed._"
+    instruments = len(wide)
     busiest = wide.abs().max(axis=1).nlargest(_MOST_INSTRUMENTS).index
     wide = wide.loc[wide.index.isin(busiest)]
     if wide.shape[1] == 1:
@@ -41,7 +42,7 @@ def change_heat_map(rows: pd.DataFrame) -> str:
     ticks = np.linspace(0, wide.shape[1] - 1, min(8, wide.shape[1])).astype(int)
     axes.set_xticks(ticks, [f"{wide.columns[tick]:%m-%d %Hh}" for tick in ticks], fontsize=7)
     axes.set_yticks(range(len(wide)), wide.index, fontsize=6)
-    axes.set_title(f"Price change within the hour, {len(wide)} instruments that moved most", fontsize=9)
+    axes.set_title(f"Price change within the hour, {len(wide)} of {instruments} instruments: the liveliest", fontsize=9)
     figure.colorbar(image, label="%", extend="both")
     return as_markdown(figure, "Heat map of hourly price changes")
 
@@ -51,6 +52,8 @@ def _change_bars(changes: pd.Series) -> str:
     axes = figure.subplots()
     axes.bar(range(len(changes)), changes, color=np.where(changes < 0, "#b2182b", "#2166ac"))
     axes.set_xticks(range(len(changes)), changes.index, rotation=90, fontsize=6)
+    axes.set_xlim(-0.8, max(len(changes), 10) - 0.2)
+    axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.set_ylabel("%", fontsize=8)
     axes.set_title("Price change within the hour", fontsize=9)
     return as_markdown(figure, "Bars of the price changes within the hour")
@@ -68,7 +71,10 @@ def feature_distributions(features: pd.DataFrame) -> str:
         axes.tick_params(labelsize=7)
         if values.empty:
             axes.text(0.5, 0.5, "unknown", ha="center", transform=axes.transAxes, color=MUTED)
+            axes.set(xticks=[], yticks=[])
             continue
         low, high = np.quantile(values, [0.01, 0.99])
-        axes.hist(values.clip(low, high), bins=30, color=NORMAL)
+        # one outline instead of thirty bars, and few ticks: this is drawn every hour
+        axes.stairs(*np.histogram(values.clip(low, high), bins=30), fill=True, color=NORMAL)
+        axes.locator_params(nbins=4)
     return as_markdown(figure, "Histograms of the base features")

@@ -12,7 +12,7 @@ from mlreg_dagster.storage.tables import InvalidRows, Table
 SNAPSHOT_CHECKS = {
     "schema": "The stored rows fit the catalogue: columns, types, ranges.",
     "uniqueness": "One row an instrument and hour.",
-    "completeness": "Few values are unknown in the columns that the configuration names.",
+    "completeness": "Few values are unknown in each of the columns that the configuration names.",
     "plausible_prices": "Few prices moved further within an hour than the configuration deems plausible.",
     "universe_size": "Each hour holds enough of the configured universe.",
     "freshness": "The newest hour is recent; older hours that are filled in on purpose don't count as stale.",
@@ -68,10 +68,11 @@ def _check_completeness(rows: pd.DataFrame, settings: IngestSettings) -> Finding
     columns = list(settings.checks.completeness_columns)
     if rows.empty:
         return Finding(settings.checks.allow_empty_hours, "No rows.")
-    known = rows[columns].notna().mean()
-    share = float(known.mean())
-    text = f"{share:.1%} of the values are known; least of {known.idxmin()} ({known.min():.1%})."
-    return Finding(share >= settings.checks.completeness, text, share)
+    known = rows.reindex(columns=columns).notna().mean()
+    least = float(known.min())
+    wanted = settings.checks.completeness
+    text = f"Least known is {known.idxmin()}: {least:.1%} of its values; asked are {wanted:.1%}."
+    return Finding(least >= wanted, text, least)
 
 
 def _check_prices(rows: pd.DataFrame, settings: IngestSettings) -> Finding:
@@ -91,7 +92,7 @@ def _check_universe(rows: pd.DataFrame, hours: pd.DatetimeIndex, settings: Inges
     empty = counts[counts == 0]
     if settings.checks.allow_empty_hours:
         counts = counts[counts > 0]
-    thin = counts[counts < wanted]
+    thin = counts[(counts < wanted) | (counts == 0)]
     text = f"{len(thin)} of {len(hours)} hours have fewer than {wanted:g} instruments; {len(empty)} have none."
     if len(thin):
         text += f" The thinnest: {thin.idxmin():%Y-%m-%d %H:%M} with {thin.min()}."

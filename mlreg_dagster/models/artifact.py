@@ -9,7 +9,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from zipfile import ZIP_DEFLATED
+from zipfile import ZIP_DEFLATED, BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -29,12 +29,12 @@ TRUSTED_TYPES = frozenset(
         "mlreg_dagster.models.detectors.RobustZScore",
         "numpy.dtype",
         "sklearn.tree._tree.Tree",
-        "sklearn.neighbors._dist_metrics.EuclideanDistance64",
-        "sklearn.neighbors._dist_metrics.MinkowskiDistance64",
-        "sklearn.neighbors._kd_tree.KDTree64",
-        "sklearn.neighbors._kd_tree.KDTree",
         "sklearn.neighbors._ball_tree.BallTree",
-        "sklearn.neighbors._ball_tree.BallTree64",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.metrics._dist_metrics.ChebyshevDistance64",
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.metrics._dist_metrics.ManhattanDistance64",
+        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
     }
 )
 
@@ -42,7 +42,7 @@ _PIPELINE, _BASELINE, _MANIFEST = "pipeline.skops", "baseline.skops", "manifest.
 
 
 class UntrustedModel(MlregError):
-    """A model file asks for types that are not on the list; nothing of it was run."""
+    """A model file that is no skops file, or asks for types that are not on the list; nothing of it was run."""
 
 
 class FeatureMismatch(MlregError):
@@ -72,6 +72,11 @@ class Model:
     def threshold(self) -> float:
         """Scores above it are anomalies."""
         return float(self.manifest["threshold"])
+
+    @property
+    def training_end(self) -> pd.Timestamp:
+        """The end of the window that it was trained on: from then on rows are new to it."""
+        return as_hour(self.manifest["training_end"])
 
     @property
     def scores_from(self) -> pd.Timestamp:
@@ -118,16 +123,20 @@ class Model:
 
 
 def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
-    """Freeze a model under its version."""
-    return store.freeze(
-        MODELS,
-        version,
-        {
-            _PIPELINE: skops.io.dumps(model.pipeline, compression=ZIP_DEFLATED),
-            _BASELINE: skops.io.dumps(model.baseline, compression=ZIP_DEFLATED),
-            _MANIFEST: json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode(),
-        },
-    )
+    """Freeze a model under its version.
+
+    Raises:
+        UntrustedModel: It could be written, but not loaded again; nothing was written.
+        ArtifactFrozen: The version is frozen with other content.
+    """
+    files = {
+        _PIPELINE: skops.io.dumps(model.pipeline, compression=ZIP_DEFLATED),
+        _BASELINE: skops.io.dumps(model.baseline, compression=ZIP_DEFLATED),
+    }
+    for content in files.values():
+        _require_trusted(content, version)
+    files[_MANIFEST] = json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode()
+    return store.freeze(MODELS, version, files)
 
 
 def load(store: ArtifactStore, version: str, sha256: str) -> Model:
@@ -140,7 +149,7 @@ def load(store: ArtifactStore, version: str, sha256: str) -> Model:
 
     Raises:
         ArtifactMissing, ArtifactTampered: It is not there, or its bytes are not those that were registered.
-        UntrustedModel: It asks for types that are not on the list.
+        UntrustedModel: It is no skops file of a pipeline, or asks for types that are not on the list.
     """
     files = store.read(MODELS, version, sha256)
     return Model(
@@ -165,10 +174,21 @@ def library_versions() -> dict[str, str]:
 
 
 def _load_pipeline(content: bytes, version: str) -> Pipeline:
-    untrusted = set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES
+    _require_trusted(content, version)
+    loaded = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))
+    if not isinstance(loaded, Pipeline):
+        raise UntrustedModel(f"{version} holds a {type(loaded).__name__} where a pipeline belongs; it is no model.")
+    return loaded
+
+
+def _require_trusted(content: bytes, version: str) -> None:
+    try:
+        untrusted = set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES
+    except (BadZipFile, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise UntrustedModel(f"{version} can't be read as a skops file ({error}); nothing of it was run.") from error
     if untrusted:
         raise UntrustedModel(
-            f"{version} asks for types that are not trusted: {', '.join(sorted(untrusted))}. It was not loaded. If it "
-            f"is yours, add the type to TRUSTED_TYPES in mlreg_dagster/models/artifact.py."
+            f"{version} asks for types that are not trusted: {', '.join(sorted(untrusted))}. Nothing of it was run. "
+            f"Use parameters that need no such type, or, if you trust it, add it to TRUSTED_TYPES in "
+            f"mlreg_dagster/models/artifact.py."
         )
-    return skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))

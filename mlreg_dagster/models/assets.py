@@ -12,9 +12,10 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import CHAMPION, GATES
-from mlreg_dagster.orchestration.metadata import OWNERS, table_view
+from mlreg_dagster.orchestration.metadata import OWNERS, fresh_within, table_view
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
+from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Registry
 
@@ -76,6 +77,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         deps=[dg.AssetDep(freezing.TRAINING, partition_mapping=_ALL_DAYS)],
         description="A trained model: the fitted pipeline and its manifest, frozen and registered with its hash.",
     )
+    @retried
     def candidate_model(
         context: dg.AssetExecutionContext,
         config: TrainConfig,
@@ -97,7 +99,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
             registry.open(),
             now=clock.now(),
             actor=current_actor(config.actor),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
         scores = model.score(dataset.rows[model.features])
         return dg.MaterializeResult(
@@ -144,6 +146,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         ],
         description="The frozen artifact's scores on the holdout and every gate's result; each gate is a check.",
     )
+    @retried
     def evaluated_model(
         context: dg.AssetExecutionContext,
         config: EvaluateConfig,
@@ -173,7 +176,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             thresholds=thresholds.model_dump(mode="json"),
             recorded_at=clock.now(),
             actor=current_actor(config.actor),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
         return dg.MaterializeResult(
             metadata={
@@ -204,10 +207,10 @@ def _versus_champion(
     holder = records.holder(CHAMPION)
     if holder is None or holder.version == model.manifest["version"]:
         return {}
-    champion = artifact.load(store, holder.version, holder.artifact_sha256)
     try:
+        champion = artifact.load(store, holder.version, holder.artifact_sha256)
         compared = comparison.compare(model, champion, holdout, list(rounds))
-    except artifact.FeatureMismatch as error:  # an older champion on older features: no common ground, and said so
+    except MlregError as error:  # other features, a damaged file: the candidate is judged all the same, and it is said
         return {"champion": holder.version, "not_comparable": str(error)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(compared).items()}
 
@@ -231,7 +234,7 @@ def _check_results(evaluation: Evaluation) -> list[dg.AssetCheckResult]:
             metadata={
                 "version": evaluation.version,
                 "threshold": gate.threshold,
-                "evaluation": evaluation.id,
+                "evaluation": f"#{evaluation.id}",  # as text: the UI would plot a number
                 **({} if gate.value is None else {"value": gate.value}),
             },
         )
@@ -245,9 +248,11 @@ def _champion_model(settings: Settings) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"sqlite"},
         deps=["evaluated_model"],
+        freshness_policy=fresh_within(24 * settings.retraining.champion_max_age_days),
         description="Which version each alias points to, from when, by whose word. Materializing it is a promotion: "
         "the gates of that very version are read again from the registry.",
     )
+    @retried
     def champion_model(
         context: dg.AssetExecutionContext,
         config: PromoteConfig,
@@ -269,7 +274,7 @@ def _champion_model(settings: Settings) -> dg.AssetsDefinition:
             effective_at=None if config.effective_at is None else as_hour(config.effective_at),
             expected=config.expected,
             now=clock.now(),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             settings=settings.promotion,
         )
         context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or 'nobody'}).")

@@ -41,9 +41,9 @@ def compare(left: Model, right: Model, holdout: Dataset, rounds: list[PlantedRou
     from scipy.stats import spearmanr
 
     models = (left, right)
-    scores = [model.score(holdout.rows[model.features]) for model in models]
+    scores = [model.score(model.select(holdout.rows)) for model in models]
     flags = [score > model.threshold for score, model in zip(scores, models, strict=True)]
-    precision = [average_precision_by_kind(model.score, rounds, model.features) for model in models]
+    precision = [average_precision_by_kind(model, model.score, rounds) for model in models]
     constant = any(np.ptp(score) == 0 for score in scores)
     names = [str(model.manifest["version"]) for model in models]
     return Comparison(
@@ -55,6 +55,6 @@ def compare(left: Model, right: Model, holdout: Dataset, rounds: list[PlantedRou
         agreement=float(np.mean(flags[0] == flags[1])),
         rank_correlation=None if constant else float(spearmanr(*scores).statistic),
         in_sample=tuple(
-            name for name, model in zip(names, models, strict=True) if model.scores_from > holdout.window.end
+            name for name, model in zip(names, models, strict=True) if model.training_end > holdout.window.first
         ),
     )

@@ -23,6 +23,7 @@ Matrix = NDArray[np.float64]
 
 _MAD_TO_SIGMA = 1.4826  # the median absolute deviation of a normal distribution times this is its sigma
 _WHITENED_VARIANCE = 0.9999
+_BLOCK_ROWS = 512
 
 
 class RobustZScore(OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -91,8 +92,17 @@ def make_pipeline(settings: ModelSettings) -> Pipeline:
 
 
 def anomaly_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
-    """Anomaly score of each row; higher is more anomalous, whatever the detector."""
-    return -np.asarray(pipeline.score_samples(X), dtype=np.float64)
+    """Anomaly score of each row; higher is more anomalous, whatever the detector.
+
+    Rows pass in blocks of one height, the last one filled up: matrix products round differently for other
+    heights, and a row must score the same to the last bit whichever rows are scored with it.
+    """
+    scores = [np.empty(0)]
+    for start in range(0, len(X), _BLOCK_ROWS):
+        rows = X[start : start + _BLOCK_ROWS]
+        block = np.resize(rows, (_BLOCK_ROWS, X.shape[1]))  # repeats the rows
+        scores.append(-np.asarray(pipeline.score_samples(block), dtype=np.float64)[: len(rows)])
+    return np.concatenate(scores)
 
 
 def training_scores(pipeline: Pipeline, X: Matrix) -> Matrix:

@@ -64,7 +64,7 @@ def plant_anomalies(
     if holdout.market is None:
         raise NotAHoldout(f"Dataset {holdout.day} has no market.parquet to plant anomalies into: is it a holdout?")
     rounds = []
-    for injection in plant_rounds(holdout.market, holdout.window.first, settings):
+    for injection in plant_rounds(holdout.market, holdout.window, settings):
         rows = compute_features(injection.snapshots, holdout.window.hours, features, lookback_hours)
         marks = injection.snapshots[["hour", "instrument_id"]].assign(
             planted=injection.planted, counts=injection.planted | ~injection.touched
@@ -90,17 +90,16 @@ def evaluate(
         NotAHoldout: The holdout begins before the model's training window ends.
         FeatureMismatch: The holdout has other features than the model was trained on.
     """
-    training_end = pd.Timestamp(model.manifest["training_end"])
-    if holdout.window.first < training_end:
+    if holdout.window.first < model.training_end:
         raise NotAHoldout(
             f"Holdout {holdout.day} ({holdout.window}) overlaps the training window of {model.manifest['version']}, "
-            f"which ends {training_end:%Y-%m-%d %H:%M}. Evaluate on a later holdout."
+            f"which ends {model.training_end:%Y-%m-%d %H:%M}. Evaluate on a later holdout."
         )
-    rows = holdout.rows[model.features]
+    rows = model.select(holdout.rows)
     scores = model.score(rows)
     flagged = scores > model.threshold
-    precision = average_precision_by_kind(model.score, rounds, model.features)
-    baseline = average_precision_by_kind(model.baseline_score, rounds, model.features)
+    precision = average_precision_by_kind(model, model.score, rounds)
+    baseline = average_precision_by_kind(model, model.baseline_score, rounds)
     rate, training_rate = float(flagged.mean()), float(model.manifest["training_anomaly_rate"])
     gates = (
         _gate(
@@ -155,14 +154,14 @@ def evaluate(
 
 
 def average_precision_by_kind(
-    score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: list[PlantedRound], features: list[str]
+    model: Model, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: list[PlantedRound]
 ) -> dict[str, float]:
-    """Average precision at finding the planted rows, a mean over the rounds of each kind."""
+    """Average precision at finding the planted rows by `score` of the model, a mean over the rounds of each kind."""
     from sklearn.metrics import average_precision_score
 
     found: dict[str, list[float]] = {}
     for planted in rounds:
-        value = average_precision_score(planted.planted, score(planted.rows[features]))
+        value = average_precision_score(planted.planted, score(model.select(planted.rows)))
         found.setdefault(planted.kind, []).append(float(value))
     return {kind: float(np.mean(values)) for kind, values in found.items()}
 
@@ -176,6 +175,8 @@ def _gate(
 ) -> GateResult:
     try:
         value = float(measure())
+        if not np.isfinite(value):
+            raise _NotComputable(f"the value is {value}.")
     except _NotComputable as reason:
         return GateResult(name, passed=False, value=None, threshold=threshold, detail=f"Not computable: {reason}")
     return GateResult(name, passed=bool(passes(value)), value=value, threshold=threshold, detail=detail)

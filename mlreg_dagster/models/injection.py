@@ -6,7 +6,7 @@ by the average precision at finding the planted rows. The same seed plants the s
 compared on the same rows.
 
 Prices are edited by a factor over time, f(t); a price change over k hours becomes (1 + change) f(t) / f(t - k).
-What no event touched stays as the source reported it.
+What no event touched stays as the source reported it, and what the source does not know stays unknown.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config import InjectionSettings
+from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.market.schema import CHANGES
 
@@ -40,23 +41,23 @@ class Injection:
     touched: NDArray[np.bool_]
 
 
-def plant_rounds(snapshots: pd.DataFrame, first: pd.Timestamp, settings: InjectionSettings) -> Iterator[Injection]:
+def plant_rounds(snapshots: pd.DataFrame, window: Window, settings: InjectionSettings) -> Iterator[Injection]:
     """Plant each kind of event `rounds` times, each time into a fresh copy.
 
     Args:
         snapshots: Rows of `market_snapshot`: the holdout and the history its features look back on.
-        first: First hour of the holdout; no event begins before it.
+        window: The holdout; events begin and end in it.
         settings: Seed, sizes and numbers.
 
     Yields:
-        Rounds in a fixed order. A kind that can't be planted (no instrument has enough hours) yields nothing.
+        Rounds in a fixed order. A kind that can't be planted (no instrument has what it needs) yields nothing.
     """
     snapshots = snapshots.sort_values(["instrument_id", "hour"], ignore_index=True)
     blocks = {str(name): np.asarray(rows) for name, rows in snapshots.groupby("instrument_id").indices.items()}
     for number, (kind, plant) in enumerate(_KINDS.items()):
         for round_ in range(settings.rounds):
             rng = np.random.default_rng([settings.seed, number, round_])
-            editor = _Editor(snapshots, blocks, first)
+            editor = _Editor(snapshots, blocks, window)
             plant(editor, rng, settings)
             if editor.planted.any():
                 yield Injection(kind, editor.frame(), editor.planted, editor.touched)
@@ -65,10 +66,14 @@ def plant_rounds(snapshots: pd.DataFrame, first: pd.Timestamp, settings: Injecti
 class _Editor:
     """A copy of the snapshots under edit, by instrument and hour."""
 
-    def __init__(self, snapshots: pd.DataFrame, blocks: dict[str, NDArray[np.intp]], first: pd.Timestamp) -> None:
+    def __init__(self, snapshots: pd.DataFrame, blocks: dict[str, NDArray[np.intp]], window: Window) -> None:
         self._original = snapshots
         self.blocks = blocks
-        self.hour = ((snapshots["hour"] - first) // HOUR).to_numpy()  # hours since the holdout began
+        self.hour = ((snapshots["hour"] - window.first) // HOUR).to_numpy()  # hours since the holdout began
+        self.length = len(window.hours)
+        same = (snapshots["instrument_id"] == snapshots["instrument_id"].shift()).to_numpy(dtype=bool)
+        self.onsets = same & (self.hour >= 0) & (self.hour < self.length)  # a change needs a row before it
+        self.next_hour = np.append(np.where(same, self.hour, self.length)[1:], self.length)
         self.values = {
             name: snapshots[name].to_numpy(dtype=np.float64, copy=True)
             for name in ("price", "market_cap", "volume_24h", "all_time_high", "volatility_7d_pct", *CHANGES)
@@ -80,20 +85,19 @@ class _Editor:
         return self._original.assign(**self.values)
 
     def choose(
-        self, rng: np.random.Generator, settings: InjectionSettings, each: int = 1, room: int = 0
+        self, rng: np.random.Generator, settings: InjectionSettings, onsets: NDArray[np.bool_], each: int = 1
     ) -> Iterator[tuple[str, int]]:
         """The instruments of a round's events (`each` for one event), with the row at which it begins.
 
-        `room` is the number of further observed rows that the event needs.
+        `onsets` says of each row whether an event may begin there.
         """
         wanted = each * max(1, round(settings.instrument_share * len(self.blocks)))
         for name in rng.permutation(sorted(self.blocks)):
             rows = self.blocks[name]
-            onsets = rows[self.hour[rows] >= 0][: -room or None]
-            onsets = onsets[onsets > rows[0]]  # a change needs a row before it
-            if wanted and len(onsets):
+            possible = rows[onsets[rows]]
+            if wanted and len(possible):
                 wanted -= 1
-                yield name, int(rng.choice(onsets))
+                yield name, int(rng.choice(possible))
 
     def after(self, name: str, onset: int) -> NDArray[np.intp]:
         """Rows of an instrument from `onset` on."""
@@ -104,38 +108,43 @@ class _Editor:
         """Multiply the prices of `rows` by `factor` and carry it through all that is derived from prices."""
         block = self.blocks[name]
         path = pd.Series(1.0, index=self.hour[block])
-        path.loc[pd.Index(self.hour[rows])] = factor
+        path[np.isin(block, rows)] = factor
         old_prices = pd.Series(self.values["price"][block], index=path.index)
-        from_onset = block[self.hour[block] >= self.hour[rows[0]]]
+        from_onset = block[block >= rows[0]]
         at = self.hour[from_onset]
         for change, lag in CHANGES.items():
-            ratio = path.loc[at].to_numpy() / path.reindex(at - lag, fill_value=1.0).to_numpy()
+            before = path.reindex(at - lag, method="ffill").fillna(1.0)  # a source may know a change across a gap
+            ratio = path.reindex(at).to_numpy() / before.to_numpy()
             self.values[change][from_onset] = ((1 + self.values[change][from_onset] / 100) * ratio - 1) * 100
-        self._update_volatility(from_onset, old_prices, old_prices * path)
+        self._exchange_variance(from_onset, _variance(old_prices * path) - _variance(old_prices))
         self.values["price"][rows] *= factor
         self.values["market_cap"][rows] *= factor
-        highest = np.maximum.accumulate(self.values["price"][from_onset])
-        self.values["all_time_high"][from_onset] = np.fmax(self.values["all_time_high"][from_onset], highest)
+        self._raise_highs(from_onset)
         self.touched[from_onset] = True
 
-    def _update_volatility(self, rows: NDArray[np.intp], old: pd.Series, new: pd.Series) -> None:
-        """Exchange the edited hourly returns within the variance of the last 168 h."""
-        added = _hourly_returns(new) ** 2 - _hourly_returns(old) ** 2
-        for row in rows:
-            window = added[(added.index > self.hour[row] - _VOLATILITY_HOURS) & (added.index <= self.hour[row])]
-            variance = (self.values["volatility_7d_pct"][row] / 100) ** 2 + window.sum() / (_VOLATILITY_HOURS - 1)
-            self.values["volatility_7d_pct"][row] = np.sqrt(max(variance, 0.0)) * 100
+    def _exchange_variance(self, rows: NDArray[np.intp], difference: pd.Series) -> None:
+        added = difference.reindex(self.hour[rows]).fillna(0.0).to_numpy()  # no hourly return, none to exchange
+        variance = (self.values["volatility_7d_pct"][rows] / 100) ** 2 + added
+        self.values["volatility_7d_pct"][rows] = np.sqrt(np.maximum(variance, 0.0)) * 100
+
+    def _raise_highs(self, rows: NDArray[np.intp]) -> None:
+        """The high before the event, raised by the edited prices; an unknown high stays unknown."""
+        highs = self.values["all_time_high"]
+        before = highs[rows[0] - 1] if self.onsets[rows[0]] else np.nan
+        reached = np.fmax.accumulate(np.append(before, self.values["price"][rows]))[1:]
+        highs[rows] = np.where(np.isnan(highs[rows]), np.nan, reached)
 
 
-def _hourly_returns(prices: pd.Series) -> pd.Series:
-    """Log returns between observations exactly one hour apart; 0 elsewhere."""
-    ratio = prices.to_numpy() / prices.reindex(prices.index - 1).to_numpy()
-    return pd.Series(np.log(ratio), index=prices.index).fillna(0.0)
+def _variance(prices: pd.Series) -> pd.Series:
+    """Variance of the hourly log returns of the last 168 h, by clock time; `prices` by hour."""
+    dense = prices.reindex(range(prices.index[0], prices.index[-1] + 1))
+    returns = pd.Series(np.log(dense), index=dense.index).diff()
+    return returns.rolling(_VOLATILITY_HOURS, min_periods=2).var()
 
 
 def _plant_shocks(editor: _Editor, rng: np.random.Generator, settings: InjectionSettings) -> None:
     """The price jumps up or down and stays there."""
-    for name, onset in editor.choose(rng, settings):
+    for name, onset in editor.choose(rng, settings, editor.onsets):
         rows = editor.after(name, onset)
         factor = 1 + rng.choice([-1, 1]) * settings.shock_pct / 100
         editor.multiply_price(name, rows, np.full(len(rows), factor))
@@ -144,10 +153,10 @@ def _plant_shocks(editor: _Editor, rng: np.random.Generator, settings: Injection
 
 def _plant_swaps(editor: _Editor, rng: np.random.Generator, settings: InjectionSettings) -> None:
     """Two instruments show each other's data, as after a mix-up of keys."""
-    chosen = [name for name, _ in editor.choose(rng, settings, each=2)]
+    chosen = [name for name, _ in editor.choose(rng, settings, editor.onsets, each=2)]
     for left, right in zip(chosen[::2], chosen[1::2], strict=False):
         common = np.intersect1d(editor.hour[editor.blocks[left]], editor.hour[editor.blocks[right]])
-        common = common[common >= 0]
+        common = common[(common >= 0) & (common < editor.length)]
         if not len(common):
             continue
         common = common[common >= rng.choice(common)]
@@ -164,17 +173,21 @@ _SWAPPED = ("price", "market_cap", "volume_24h", "all_time_high")
 
 
 def _plant_frozen(editor: _Editor, rng: np.random.Generator, settings: InjectionSettings) -> None:
-    """The price stands still, as when a feed repeats itself; planted is the last frozen hour."""
-    for name, onset in editor.choose(rng, settings, room=settings.frozen_hours - 1):
-        rows = editor.after(name, onset)[: settings.frozen_hours]
+    """The price stands still, as when a feed repeats itself; planted is the last row of the frozen hours."""
+    end = editor.hour + settings.frozen_hours
+    lasting = editor.onsets & (end <= editor.length) & (editor.next_hour < end)  # one row alone does not stand still
+    for name, onset in editor.choose(rng, settings, lasting):
+        rows = editor.after(name, onset)
+        rows = rows[editor.hour[rows] < end[onset]]
         before = editor.values["price"][onset - 1]
         editor.multiply_price(name, rows, before / editor.values["price"][rows])
+        editor.values["price"][rows] = before
         editor.planted[rows[-1]] = True
 
 
 def _plant_volume_bursts(editor: _Editor, rng: np.random.Generator, settings: InjectionSettings) -> None:
-    """Volume multiplies while the price does nothing."""
-    for name, onset in editor.choose(rng, settings):
+    """Volume multiplies while the price does nothing; where none is known there is nothing to multiply."""
+    for name, onset in editor.choose(rng, settings, editor.onsets & (editor.values["volume_24h"] > 0)):
         rows = editor.after(name, onset)
         editor.values["volume_24h"][rows] *= settings.volume_factor
         editor.touched[rows] = True

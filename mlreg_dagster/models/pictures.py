@@ -13,16 +13,20 @@ _PASSED, _FAILED = "#55a868", "#c44e52"
 
 
 def score_distribution(scores: NDArray[np.float64], threshold: float, what: str) -> str:
-    """Histogram of anomaly scores with the threshold, as Markdown."""
-    high = float(np.quantile(scores, 0.999))
-    edges = np.linspace(scores.min(), max(high, threshold) or 1.0, 60)
+    """Histogram of anomaly scores with the threshold, as Markdown; the rightmost bar holds whatever lies beyond."""
+    if not len(scores):
+        return f"_There are no {what} to score._"
+    low, high = min(scores.min(), threshold), max(np.quantile(scores, 0.999), threshold)
+    edges = np.linspace(low, high, 60) if low < high else np.linspace(low - 0.5, high + 0.5, 60)
     shown = np.clip(scores, edges[0], edges[-1])
     flagged = scores > threshold
     figure = new_figure(height=2.6)
     axes = figure.subplots()
     axes.hist([shown[~flagged], shown[flagged]], bins=edges.tolist(), stacked=True, color=[NORMAL, ANOMALY])
     axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1.5)
-    axes.set_yscale("symlog", linthresh=10)
+    axes.set_yscale("function", functions=(np.sqrt, np.square))  # a few rows stay visible beside thousands
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("rows", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.set_xlabel("anomaly score (higher = more anomalous)", fontsize=8)
     axes.set_title(f"{flagged.mean():.1%} of {len(scores)} {what} above the threshold {threshold:.4g}", fontsize=9)
@@ -53,9 +57,11 @@ def gate_summary(gates: Sequence[GateResult]) -> str:
 
 def alias_timeline(history: Sequence[AliasEvent], now: pd.Timestamp) -> str:
     """Who held an alias when, as Markdown."""
-    versions = list(dict.fromkeys(event.version for event in history))
     from matplotlib.dates import date2num
 
+    if not history:
+        return "_Nobody has held this alias yet._"
+    versions = list(dict.fromkeys(event.version for event in history))
     figure = new_figure(height=0.9 + 0.3 * len(versions))
     axes = figure.subplots()
     ends = [event.effective_at for event in history[1:]] + [now]
@@ -63,6 +69,9 @@ def alias_timeline(history: Sequence[AliasEvent], now: pd.Timestamp) -> str:
         colour = ACCENT if event is history[-1] else NORMAL
         first, last = date2num([event.effective_at, end])  # type: ignore[no-untyped-call]
         axes.hlines(versions.index(event.version), first, last, colour, linewidth=9)
+        axes.plot(first, versions.index(event.version), "|", color=colour, markersize=16)
+    margin = max((ends[-1] - history[0].effective_at) / 50, pd.Timedelta(hours=1))
+    axes.set_xlim(*date2num([history[0].effective_at - margin, ends[-1] + margin]))  # type: ignore[no-untyped-call]
     axes.xaxis_date()
     axes.set_yticks(range(len(versions)), versions, fontsize=8)
     axes.set_ylim(-0.6, len(versions) - 0.4)

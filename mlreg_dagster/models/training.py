@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.datasets.freezing import Dataset
@@ -33,7 +35,8 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
         The model; its manifest holds everything that `retrain` needs.
 
     Raises:
-        CannotTrain: The settings name features that the dataset does not have, or it has too few rows.
+        CannotTrain: The settings name features that the dataset does not have, a parameter has a value that the
+            detector refuses, or the rows are too few or all alike.
         ConfigError: A parameter that the detector does not have.
     """
     features = _chosen_features(dataset, settings)
@@ -44,10 +47,11 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
     pipeline, baseline = make_pipeline(settings), make_pipeline(_BASELINE)
     try:
         pipeline.fit(rows)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise CannotTrain(
             f"{settings.detector} can't be fitted to the {len(rows)} rows of dataset {dataset.day}: {error}"
         ) from error
+    _require_enough(rows, pipeline, dataset)
     baseline.fit(rows)
     scores = training_scores(pipeline, rows)
     threshold = float(np.quantile(scores, 1 - settings.contamination))
@@ -80,6 +84,20 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
         )
     settings = ModelSettings.model_validate(manifest["settings"])
     return train(manifest["version"], dataset, pd.Timestamp(manifest["scores_from"]), settings)
+
+
+def _require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Dataset) -> None:
+    neighbours = pipeline[-1].get_params().get("n_neighbors", 0)
+    if len(rows) <= neighbours:
+        raise CannotTrain(
+            f"Dataset {dataset.day} has {len(rows)} rows; with n_neighbors {neighbours} at least {neighbours + 1} are "
+            f"needed. Take a dataset with more rows, or lower n_neighbors in the model's params."
+        )
+    if not pipeline["scale"].var_.any():
+        raise CannotTrain(
+            f"No feature varies in the {len(rows)} rows of dataset {dataset.day}, so nothing in it is unusual. Take "
+            f"another dataset, or other features."
+        )
 
 
 def _chosen_features(dataset: Dataset, settings: ModelSettings) -> list[str]:

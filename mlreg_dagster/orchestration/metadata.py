@@ -1,6 +1,7 @@
 """What every asset tells about itself in the same way."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,11 @@ from mlreg_dagster.hours import hour_key
 from mlreg_dagster.storage.tables import Table
 
 OWNERS = ["team:mlreg"]
+
+
+def fresh_within(hours: float) -> dg.FreshnessPolicy:
+    """A policy that fails when the last materialization is older than `hours`, and warns at three quarters."""
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours), warn_window=timedelta(hours=0.75 * hours))
 
 
 def table_metadata(table: Table) -> dict[str, Any]:

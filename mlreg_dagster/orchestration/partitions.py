@@ -72,3 +72,10 @@ def hours_in_tags(tags: Mapping[str, str]) -> pd.DatetimeIndex | None:
     if start := tags.get("dagster/asset_partition_range_start"):
         return hour_range(as_hour(start), as_hour(tags["dagster/asset_partition_range_end"]))
     return None
+
+
+def partitions_in_tags(tags: Mapping[str, str]) -> str | None:
+    """The partition of a run or the range of them, as its tags tell them; None for a run without partitions."""
+    if start := tags.get("dagster/asset_partition_range_start"):
+        return f"{start}...{tags['dagster/asset_partition_range_end']}"
+    return tags.get("dagster/partition")

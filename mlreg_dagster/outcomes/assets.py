@@ -10,9 +10,10 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.hours import HOUR, chunked
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.orchestration.metadata import OWNERS, report_rows_by_hour, table_metadata, table_view
+from mlreg_dagster.orchestration.metadata import OWNERS, fresh_within, report_rows_by_hour, table_metadata, table_view
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_back, hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
+from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.metrics import performance, summary
 from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
@@ -51,9 +52,11 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         owners=OWNERS,
         kinds={"duckdb", "scikitlearn"},
         metadata=table_metadata(PREDICTIONS),
+        freshness_policy=fresh_within(settings.ingest.checks.max_age_hours),
         deps=["market_features", "champion_model"],
         description="The anomaly score of every instrument by the champion (and challenger) as of the hour.",
     )
+    @retried
     def predictions(
         context: dg.AssetExecutionContext,
         config: PredictConfig,
@@ -111,6 +114,7 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         ],
         description=f"What became of the predictions of {horizon} h before: crash, no crash, or unresolved.",
     )
+    @retried
     def prediction_outcomes(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         hours, tables = hours_of(context), warehouse.open()
         written = []
@@ -150,6 +154,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         deps=["prediction_outcomes"],
         description="How right each version was, over the outcomes that fell due on the day; with intervals.",
     )
+    @retried
     def model_performance(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         days, tables = days_of(context), warehouse.open()
         outcomes = tables.read(PREDICTION_OUTCOMES, days[0], days[-1] + 23 * HOUR)

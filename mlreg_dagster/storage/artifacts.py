@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from upath import UPath
 
-from mlreg_dagster.errors import MlregError
+from mlreg_dagster.errors import MlregError, TransientError
 
 SUMS = "SHA256SUMS"
 
@@ -46,7 +46,7 @@ class ArtifactTampered(ArtifactError):
     """The bundle is not what was frozen."""
 
 
-class ArtifactStoreBusy(ArtifactError):
+class ArtifactStoreBusy(ArtifactError, TransientError):
     """Another process kept the store locked for too long."""
 
 

@@ -19,14 +19,14 @@ import duckdb
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from mlreg_dagster.errors import MlregError
+from mlreg_dagster.errors import MlregError, TransientError
 from mlreg_dagster.storage.tables import InvalidRows, Table
 
 _FOREIGN_LOCK_POLL_S = 0.1
 _FOREIGN_LOCK_SIGNS = ("Could not set lock", "being used by another process")  # POSIX, Windows
 
 
-class WarehouseBusy(MlregError):
+class WarehouseBusy(TransientError):
     """Another process held the warehouse for longer than the allowed wait."""
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from mlreg_dagster.errors import MlregError
+from mlreg_dagster.errors import MlregError, TransientError
 from mlreg_dagster.hours import HOUR
 
 
@@ -17,7 +17,7 @@ class HourNotAvailable(SourceError):
     """An hour about which this source can't be asked at this clock."""
 
 
-class SourceUnavailable(SourceError):
+class SourceUnavailable(SourceError, TransientError):
     """The source did not answer, or asked for a longer wait than is allowed."""
 
 

@@ -2,14 +2,14 @@
 
 from sqlalchemy.exc import DontWrapMixin
 
-from mlreg_dagster.errors import MlregError
+from mlreg_dagster.errors import MlregError, TransientError
 
 
 class RegistryError(MlregError):
     """Any refusal of the registry; nothing was stored."""
 
 
-class RegistryUnavailable(RegistryError):
+class RegistryUnavailable(RegistryError, TransientError):
     """The database can't be reached, stayed locked, or is no registry."""
 
 

@@ -1,0 +1,1 @@
+"""What has to be done next, and who is told when something fails."""

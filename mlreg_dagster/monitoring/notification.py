@@ -1,0 +1,82 @@
+"""Telling people that a run failed: into the log, or to a webhook."""
+
+import logging
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from mlreg_dagster.config import NotificationSettings
+from mlreg_dagster.errors import MlregError
+
+ATTEMPTS = 3
+WAIT_S = 1.0
+TIMEOUT_S = 3.0  # Dagster gives a sensor a minute, for up to five failed runs at once
+
+log = logging.getLogger(__name__)
+
+
+class NotDelivered(MlregError):
+    """A notice that the receiver did not take."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What is told: which job failed, in which run, for which partition, and why."""
+
+    job: str
+    run_id: str
+    partition: str | None
+    message: str
+
+
+class Notifier(Protocol):
+    """Whoever tells people."""
+
+    def notify(self, notice: Notice) -> None:
+        """Pass a notice on.
+
+        Raises:
+            NotDelivered: It did not arrive.
+        """
+
+
+class LogNotifier:
+    """Writes notices into the log of the daemon."""
+
+    def notify(self, notice: Notice) -> None:
+        """Log it as an error."""
+        partition = f" of {notice.partition}" if notice.partition else ""
+        log.error("Run %s of job %s%s failed: %s", notice.run_id, notice.job, partition, notice.message)
+
+
+class WebhookNotifier:
+    """Posts notices as JSON: job, run_id, partition, message, and `text` for chat systems.
+
+    Args:
+        url: Where to.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def notify(self, notice: Notice) -> None:
+        """Post it, several times if need be: Dagster does not come again with the same failure."""
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_fixed
+
+        again = retry_if_exception_type(NotDelivered)
+        retrying = Retrying(stop=stop_after_attempt(ATTEMPTS), wait=wait_fixed(WAIT_S), retry=again, reraise=True)
+        retrying(self._post, notice)
+
+    def _post(self, notice: Notice) -> None:
+        import httpx
+
+        text = f"Job {notice.job} failed ({notice.partition or 'no partition'}): {notice.message}"
+        try:
+            reply = httpx.post(self.url, json={**asdict(notice), "text": text}, timeout=TIMEOUT_S)
+            reply.raise_for_status()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NotDelivered(f"The webhook of notifications.yaml did not take the notice: {error}.") from error
+
+
+def make_notifier(settings: NotificationSettings) -> Notifier:
+    """The notifier of notifications.yaml."""
+    return WebhookNotifier(settings.webhook_url) if settings.webhook_url else LogNotifier()

@@ -1,0 +1,94 @@
+"""When to train again, and whether the result may become champion by itself."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlreg_dagster.config import ModelSettings, PromotionSettings, RetrainingSettings
+from mlreg_dagster.hours import as_hour
+from mlreg_dagster.storage.registry import AliasEvent, Evaluation, ModelVersion
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training that is due: which config file, with which values, on which dataset."""
+
+    model: str
+    day: str
+    dataset_sha256: str
+    settings_sha256: str
+
+    @property
+    def key(self) -> str:
+        """The same for the same dataset and configuration."""
+        return f"{self.model}-{self.settings_sha256[:16]}-{self.dataset_sha256[:16]}"
+
+
+def due_trainings(
+    versions: Sequence[ModelVersion],
+    newest: tuple[str, str] | None,
+    models: dict[str, ModelSettings],
+    settings: RetrainingSettings,
+    has_champion: bool,
+) -> list[Training]:
+    """Config files that are due on the newest dataset.
+
+    Args:
+        versions: All registered versions.
+        newest: Day and hash of the newest dataset of which both parts are frozen; None where there is none.
+        models: Every model config by its file name.
+        settings: Which of them, and how often.
+        has_champion: Whether anyone is in charge; until then every new dataset is a chance.
+
+    Returns:
+        Those never trained so, or not for `every_days`. Never the same dataset and configuration twice.
+    """
+    if newest is None:
+        return []
+    day, sha256 = newest
+    pause = pd.Timedelta(days=settings.every_days if has_champion else 1)
+    due: dict[str, Training] = {}
+    for name in settings.models:
+        digest = _digest(models[name].model_dump(mode="json"))
+        days = [as_hour(version.dataset_day) for version in versions if _digest(version.manifest["settings"]) == digest]
+        if not days or as_hour(day) >= max(days) + pause:
+            due.setdefault(digest, Training(name, day, sha256, digest))  # two files may say the same
+    return list(due.values())
+
+
+def may_promote(candidate: Evaluation, champion: AliasEvent | None, settings: PromotionSettings) -> tuple[bool, str]:
+    """Whether a version may become champion without a person, and why or why not.
+
+    Args:
+        candidate: Its latest evaluation.
+        champion: The current champion, if any.
+        settings: `automatic`: never, passed (its gates), or better (than the champion on the same rows).
+    """
+    if settings.automatic == "never":
+        return False, "promotion.yaml leaves promotions to people"
+    if not candidate.passed:
+        return False, f"failed: {', '.join(gate.name for gate in candidate.gates if not gate.passed)}"
+    if champion is None:
+        return True, "the first version whose gates passed"
+    if settings.automatic == "passed":
+        return True, "newer than the champion, and its gates passed"
+    versus = candidate.metrics.get("versus_champion") or {}
+    if versus.get("champion") == champion.version:
+        return False, f"can't be compared with {champion.version}: {versus['not_comparable']}"
+    if versus.get("right") != champion.version:
+        return False, f"was not compared with {champion.version}, the champion of today: evaluate it again"
+    mine, champions = versus["average_precision"]
+    if mine is None or champions is None:
+        return False, f"can't be compared with {champion.version}: nothing could be planted"
+    if mine > champions:
+        return True, f"finds more of the planted anomalies than {champion.version}: {mine:.3f} against {champions:.3f}"
+    return False, f"finds no more of the planted anomalies than {champion.version}: {mine:.3f} against {champions:.3f}"
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    """Of the text: to a detector, 1 and 1.0 may mean a number and a share."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,157 @@
+"""History at speed: the lifecycle as it would have run, through the same assets, jobs and policy.
+
+Time goes forward period by period. At the start of each period the newest dataset is frozen, trained on, evaluated
+and, if the policy allows it, promoted from that hour on; then the hours of the period run, in one range: market,
+features, predictions by the champion as of each hour, and the outcomes that fall due. What is there already is not
+done again, so a replay that was killed goes on where it stopped.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+import pandas as pd
+
+from mlreg_dagster import jobs
+from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.windows import windows_of
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
+from mlreg_dagster.market.features import features_table
+from mlreg_dagster.models.names import CHAMPION, NOBODY
+from mlreg_dagster.monitoring.retraining import may_promote
+from mlreg_dagster.runner import Runner, asset_config
+
+ACTOR = "replay"
+
+_DAY = pd.Timedelta(days=1)
+_LATEST_TRIED = 7
+"""How many days before a period a dataset may end at the earliest: markets close for days."""
+
+Tell = Callable[[str], None]
+
+
+class CannotReplay(MlregError):
+    """A stretch of history that can't be replayed."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What to replay.
+
+    Attributes:
+        first: First midnight, UTC.
+        end: The midnight after the last day.
+        period_days: Days between two trainings.
+        models: Config files that are trained each time, without .yaml.
+    """
+
+    first: pd.Timestamp
+    end: pd.Timestamp
+    period_days: int
+    models: tuple[str, ...]
+
+    def periods(self) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
+        """First midnight of each period and the one after it."""
+        starts = pd.date_range(self.first, self.end - _DAY, freq=f"{self.period_days}D", unit="us")
+        for start in starts:
+            yield start, min(start + self.period_days * _DAY, self.end)
+
+
+def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
+    """Run it; `tell` is given each step's name before it begins.
+
+    Raises:
+        CannotReplay: The period is empty, or begins before the partitions do.
+        RunFailed: A run failed; starting the same replay again goes on from there.
+    """
+    start = as_hour(runner.settings.ingest.start)
+    if not start <= replay.first < replay.end:
+        raise CannotReplay(
+            f"{replay.first:%Y-%m-%d} to {replay.end:%Y-%m-%d} can't be replayed: the partitions begin with `start` in "
+            f"ingest.yaml ({start:%Y-%m-%d %H:%M}), and the end must be after the beginning."
+        )
+    history = (runner.settings.datasets.history_hours + runner.settings.max_lookback_hours) * HOUR
+    warm_up = hour_range(max(start, replay.first - history), replay.first - HOUR)
+    if len(warm_up) and not _is_made(runner, "market_features", hour_key(warm_up[-1])):
+        tell(f"history before {day_key(replay.first)}")
+        runner.run_hours(jobs.MARKET, warm_up)
+    for first, end in replay.periods():
+        _retrain(runner, replay, first, tell)
+        last = end - HOUR
+        if not _is_made(runner, "prediction_outcomes", hour_key(last)):
+            tell(f"{day_key(first)}: hours until {day_key(last)}")
+            runner.run_hours(jobs.HOURLY, hour_range(first, last))
+        if not _is_made(runner, "model_performance", day_key(last.floor("D"))):
+            tell(f"{day_key(first)}: performance")
+            runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
+
+
+def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, tell: Tell) -> None:
+    """Whatever a team's automation would have done at the start of a period."""
+    day = _newest_trainable_day(runner, first)
+    if day is None:
+        tell(f"{day_key(first)}: not enough history to train on")
+        return
+    if not all(runner.artifacts.find(kind, day_key(day)) for kind in (freezing.TRAINING, freezing.HOLDOUT)):
+        tell(f"{day_key(first)}: dataset of {day_key(day)}")
+        runner.run_partition(jobs.DATASETS, day_key(day))
+    for model in replay.models:
+        version = _version_of(runner, model, day_key(day))
+        if version is None:
+            tell(f"{day_key(first)}: train {model}")
+            version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
+        if runner.registry.latest_evaluation(version) is None:
+            tell(f"{day_key(first)}: evaluate {version}")
+            runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", {"actor": ACTOR}))
+        _promote(runner, version, first, tell)
+
+
+def _newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
+    """The newest day before a period whose windows hold enough hours; None where there is none."""
+    settings = runner.settings.datasets
+    table = features_table(runner.settings.features)
+    since = first - settings.history_hours * HOUR - _LATEST_TRIED * _DAY
+    hours = pd.DatetimeIndex(runner.warehouse.read(table, since, first - HOUR, columns=["hour"])["hour"].unique())
+    for day in pd.date_range(first - _DAY, periods=_LATEST_TRIED, freq="-1D", unit="us"):
+        windows = windows_of(day, settings)
+        trained = hours.isin(windows.training.hours).sum()
+        held_out = hours.isin(windows.holdout.hours).sum()
+        if trained >= settings.min_training_hours and held_out >= settings.min_holdout_hours:
+            return pd.Timestamp(day)
+    return None
+
+
+def _version_of(runner: Runner, model: str, day: str) -> str | None:
+    """The version that an earlier attempt at this replay has trained already, if any."""
+    wanted = runner.settings.model(model).model_dump(mode="json")
+    for version in runner.registry.versions():
+        if version.dataset_day == day and version.manifest["settings"] == wanted:
+            return version.version
+    return None
+
+
+def _promote(runner: Runner, version: str, effective_at: pd.Timestamp, tell: Tell) -> None:
+    registry = runner.registry
+    evaluation, champion = registry.latest_evaluation(version), registry.holder(CHAMPION)
+    if evaluation is None or any(move.version == version for move in registry.history(CHAMPION)):
+        return
+    if champion is not None and champion.effective_at > effective_at:
+        return  # decided in an earlier attempt at this replay
+    allowed, reason = may_promote(evaluation, champion, runner.settings.promotion)
+    if allowed:
+        tell(f"{day_key(effective_at)}: {version} becomes champion")
+        config = {
+            "version": version,
+            "reason": reason,
+            "actor": ACTOR,
+            "effective_at": effective_at.isoformat(),
+            "expected": champion.version if champion else NOBODY,
+        }
+        runner.run(jobs.PROMOTE, asset_config("champion_model", config))
+
+
+def _is_made(runner: Runner, asset: str, key: str) -> bool:
+    """Whether a partition was materialized; a range run records its last partition only when all are written."""
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    return key in runner.instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), kind, partitions={key})

@@ -1,0 +1,149 @@
+"""What a replay came to, as one HTML file with its pictures inside."""
+
+import html
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlreg_dagster.config import OutcomeSettings
+from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.outcomes.metrics import summary
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_html, new_figure
+from mlreg_dagster.runner import Runner
+from mlreg_dagster.storage.registry import AliasEvent, Registry
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; margin: 1rem 0; font-size: 13px } th, td { padding: .3rem .7rem; text-align: right }
+th { border-bottom: 2px solid #999 } td { border-bottom: 1px solid #ddd }
+td:first-child, th:first-child { text-align: left }
+img { max-width: 100% } .note { color: #666 }
+"""
+_RATES = ("recall", "precision", "false_alarm_rate", "base_rate", "lift")
+
+
+def monthly(outcomes: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
+    """How right the champions were, by month of the outcome and over all (month `all`).
+
+    All versions that were champion are taken together: the question is how the policy did.
+    """
+    champions = outcomes[outcomes["role"] == CHAMPION].assign(model_version=CHAMPION)
+    months = champions["hour"].dt.strftime("%Y-%m")
+    parts = [summary(part, settings).assign(month=str(month)) for month, part in champions.groupby(months)]
+    parts.append(summary(champions, settings).assign(month="all"))
+    table = pd.concat(parts, ignore_index=True).drop(columns="model_version")
+    return table[["month", *(name for name in table.columns if name != "month")]]
+
+
+def make_report(runner: Runner, first: pd.Timestamp, end: pd.Timestamp) -> str:
+    """The report on a stretch of history, `first` to `end` (without)."""
+    outcomes = runner.warehouse.read(PREDICTION_OUTCOMES, first, end - pd.Timedelta(hours=1))
+    months = monthly(outcomes, runner.settings.outcomes)
+    history = runner.registry.history(CHAMPION)
+    title = f"Replay of {first:%Y-%m-%d} to {end:%Y-%m-%d}"
+    parts = [
+        f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>",
+        f"<p class=note>Source {html.escape(runner.settings.ingest.source)}; a crash is a change of at most "
+        f"{runner.settings.outcomes.crash_pct:g} % within {runner.settings.outcomes.horizon_hours} h. Intervals of "
+        f"{runner.settings.outcomes.confidence:.0%}; those of the shares take overlapping hours as independent and are "
+        f"too narrow, that of the lift resamples instruments.</p>",
+        "<h2>Champions</h2>",
+        _champions_picture(history, first, end) if history else "<p>Nobody was champion.</p>",
+        _table(pd.DataFrame([_move(event) for event in history])),
+        "<h2>Outcomes by month</h2>",
+        _months_picture(months[months["month"] != "all"]),
+        _table(_readable(months)),
+        "<h2>Versions</h2>",
+        _table(pd.DataFrame(_versions(runner.registry))),
+    ]
+    return "\n".join(parts)
+
+
+def _move(event: AliasEvent) -> dict[str, Any]:
+    return {
+        "champion": event.version,
+        "effective from": f"{event.effective_at:%Y-%m-%d %H:%M}",
+        "before": event.previous_version or "nobody",
+        "by": event.actor,
+        "reason": event.reason,
+    }
+
+
+def _versions(registry: Registry) -> list[dict[str, Any]]:
+    rows = []
+    for version in registry.versions():
+        evaluation = registry.latest_evaluation(version.version)
+        failed = [gate for gate in evaluation.gates if not gate.passed] if evaluation else []
+        rows.append(
+            {
+                "version": version.version,
+                "detector": version.detector,
+                "dataset": version.dataset_day,
+                "status": registry.status(version.version),
+                "why": "; ".join(
+                    f"{gate.name}: {gate.value:.3g}" if gate.value is not None else gate.name for gate in failed
+                ),
+            }
+        )
+    return rows
+
+
+def _readable(months: pd.DataFrame) -> pd.DataFrame:
+    """Counts and, for each rate, its value with its interval in one cell."""
+    counts = ("predictions", "resolved", "unresolved", "crashes", "flagged", "true_positives")
+    shown = months[["month", *counts]].copy()
+    for rate in _RATES:
+        form = "{:.2f}" if rate == "lift" else "{:.1%}"
+        shown[rate.replace("_", " ")] = [
+            "undefined"
+            if pd.isna(row[rate])
+            else form.format(row[rate])
+            + (
+                ""
+                if pd.isna(row[f"{rate}_low"])
+                else f" ({form.format(row[f'{rate}_low'])} to {form.format(row[f'{rate}_high'])})"
+            )
+            for row in months.to_dict("records")
+        ]
+    return shown
+
+
+def _table(frame: pd.DataFrame) -> str:
+    return "" if frame.empty else frame.to_html(index=False, border=0)
+
+
+def _champions_picture(history: list[AliasEvent], first: pd.Timestamp, end: pd.Timestamp) -> str:
+    from matplotlib.dates import date2num
+
+    figure = new_figure(width=10, height=1.6)
+    axes = figure.subplots()
+    ends = [event.effective_at for event in history[1:]] + [end]
+    for number, (event, until) in enumerate(zip(history, ends, strict=True)):
+        left, right = date2num([max(event.effective_at, first), min(until, end)])  # type: ignore[no-untyped-call]
+        if right > left:
+            axes.barh(0, right - left, left=left, color=NORMAL if number % 2 else ACCENT)
+            axes.text((left + right) / 2, 0, event.version, ha="center", va="center", fontsize=8, color="white")
+    axes.xaxis_date()
+    axes.set_xlim(*date2num([first, end]))  # type: ignore[no-untyped-call]
+    axes.set_yticks([])
+    return as_html(figure, "Who was champion when")
+
+
+def _months_picture(months: pd.DataFrame) -> str:
+    figure = new_figure(width=10, height=3.2)
+    axes = figure.subplots()
+    positions = np.arange(len(months))
+    for offset, (rate, colour) in zip(
+        (-0.15, 0, 0.15), (("recall", NORMAL), ("precision", ANOMALY), ("base_rate", MUTED)), strict=True
+    ):
+        values = months[rate].to_numpy()
+        spread = np.abs(months[[f"{rate}_low", f"{rate}_high"]].to_numpy().T - values)
+        axes.errorbar(
+            positions + offset, values, yerr=spread, fmt="o", color=colour, capsize=3, label=rate.replace("_", " ")
+        )
+    axes.set_xticks(positions, months["month"])
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False)
+    return as_html(figure, "Recall, precision and base rate by month")

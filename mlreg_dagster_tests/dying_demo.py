@@ -1,0 +1,45 @@
+"""The demo, shrunk to six days, as a program that can be told where to die: python -m … market|train|predict|never"""
+
+import os
+import signal
+import sys
+
+import pytest
+
+from mlreg_dagster import cli, demo
+from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.warehouse import Warehouse
+
+DEATHS = {
+    "market": (Warehouse, "write", lambda table, *_: table.name == "market_features"),
+    "train": (ArtifactStore, "freeze", lambda kind, *_: kind == "models"),
+    "predict": (Warehouse, "write", lambda table, *_: table.name == "predictions"),
+}
+"""After which call the process is killed: its data are written, and nothing that comes after is."""
+
+
+def shrink(monkeypatch):
+    """Six days; datasets of the fourth, predictions on the fifth, outcomes on the sixth."""
+    monkeypatch.setattr(demo, "DAYS", 6)
+    monkeypatch.setattr(demo, "DATASET_DAY", 3)
+    monkeypatch.setattr(demo, "TAKEOVER_DAYS", 0.5)
+
+
+def die_after(owner, name, matches):
+    """Kill this process, as by power loss, after the first matching call."""
+    call = getattr(owner, name)
+
+    def call_and_die(self, *args, **kwargs):
+        call(self, *args, **kwargs)
+        if matches(*args):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(owner, name, call_and_die)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] in DEATHS:
+        die_after(*DEATHS[sys.argv[1]])
+    shrink(pytest.MonkeyPatch())
+    sys.argv = ["mlreg", "demo"]
+    cli.main()

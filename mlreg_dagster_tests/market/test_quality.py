@@ -1,0 +1,123 @@
+"""Each check passes, and fails for its own reason."""
+
+import pandas as pd
+import pytest
+
+from mlreg_dagster.config import IngestSettings, SnapshotChecks
+from mlreg_dagster.market.quality import SNAPSHOT_CHECKS, Finding, check_freshness, check_schema, check_snapshots
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster_tests.market.frames import at, hours_at, snapshot_of
+
+HOURS = hours_at(0, 3)
+
+
+def settings(**checks: object) -> IngestSettings:
+    return IngestSettings(universe=10, checks=SnapshotChecks(**checks))
+
+
+def market(counts: tuple[int, ...] = (10, 10, 10, 10), **values: object) -> pd.DataFrame:
+    """So many instruments in each of HOURS."""
+    return snapshot_of(
+        {"at": offset, "instrument_id": f"coin{number}", **values}
+        for offset, count in enumerate(counts)
+        for number in range(count)
+    )
+
+
+def check(name: str, rows: pd.DataFrame, **checks: object) -> Finding:
+    return check_snapshots(rows, HOURS, settings(**checks))[name]
+
+
+def test_a_sound_market_passes_every_check():
+    findings = check_snapshots(market(), HOURS, settings())
+    assert [*findings, "freshness"] == list(SNAPSHOT_CHECKS)
+    assert all(finding.passed for finding in findings.values()), findings
+
+
+def test_the_schema_is_checked():
+    finding = check("schema", market().assign(price=-1.0))
+    assert not finding.passed
+    assert "price: must be finite and greater than 0" in finding.text
+    assert check_schema(MARKET_SNAPSHOT, market()).text == "40 rows fit."
+    assert not check_schema(MARKET_SNAPSHOT, market().drop(columns="symbol")).passed
+
+
+def test_rows_are_there_once():
+    rows = market()
+    finding = check("uniqueness", pd.concat([rows, rows.iloc[[3, 7]]], ignore_index=True))
+    assert (finding.passed, finding.value) == (False, 2)
+    assert check("uniqueness", rows).passed
+
+
+def test_each_named_column_must_be_complete_by_itself():
+    rows = market()
+    rows.loc[:2, "change_7d_pct"] = None  # 3 of 40
+    finding = check("completeness", rows)
+    assert (finding.passed, finding.value) == (False, 0.925)
+    assert "change_7d_pct: 92.5%" in finding.text
+    assert check("completeness", rows, completeness=0.92).passed
+    assert check("completeness", rows, completeness_columns=("price", "volume_24h")).passed
+
+
+def test_a_column_that_is_not_there_is_not_complete():
+    finding = check("completeness", market(), completeness_columns=("price", "prize"))
+    assert not finding.passed
+    assert "prize: 0.0%" in finding.text
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_closed_market_is_complete_only_where_it_may_close(allowed):
+    finding = check("completeness", market(()), allow_empty_hours=allowed)
+    assert (finding.passed, finding.text) == (allowed, "No rows.")
+
+
+@pytest.mark.parametrize("change", [51.0, -51.0])
+def test_wild_prices_are_found_and_the_furthest_named(change):
+    rows = market()
+    rows.loc[11, "change_1h_pct"] = change
+    rows.loc[12, "change_1h_pct"] = 50.0  # still allowed
+    finding = check("plausible_prices", rows)
+    assert (finding.passed, finding.value) == (False, 1 / 40)
+    assert f"The furthest: coin1 {change:+.1f} % at 2020-01-01 01:00." in finding.text
+    assert check("plausible_prices", rows, max_implausible_share=1 / 40).passed
+    assert check("plausible_prices", rows, max_abs_change_1h_pct=51).passed
+
+
+def test_unknown_changes_are_not_wild():
+    assert check("plausible_prices", market(change_1h_pct=None)).passed
+    assert check("plausible_prices", market(())).passed
+
+
+def test_thin_hours_are_found():
+    finding = check("universe_size", market((10, 7, 8, 6)))
+    assert (finding.passed, finding.value) == (False, 2)
+    assert "The thinnest: 2020-01-01 03:00 with 6." in finding.text
+    assert check("universe_size", market((10, 7, 8, 6)), min_universe_share=0.6).passed
+
+
+def test_an_empty_hour_is_thin_unless_markets_may_close():
+    rows = market((10, 0, 10, 10))
+    finding = check("universe_size", rows)
+    assert (finding.passed, finding.value) == (False, 1)
+    assert "1 have none" in finding.text
+    assert check("universe_size", rows, allow_empty_hours=True).passed
+    assert not check("universe_size", rows, min_universe_share=0.0).passed
+    assert not check("universe_size", market((10, 0, 7, 10)), allow_empty_hours=True).passed
+
+
+@pytest.mark.parametrize(
+    ("newest", "checked", "passed", "text"),
+    [
+        (None, 0, False, "No hour is stored yet."),
+        (0, 0, True, "ended 3.0 h ago; allowed are 3 h"),
+        (-1, -1, False, "ended 4.0 h ago; allowed are 3 h"),
+        (-10, -30, True, "Past hours were filled in; the newest one ended 13.0 h ago."),
+        (-10, -10, False, "ended 13.0 h ago"),
+        (3, 3, True, "ended 0.0 h ago"),
+    ],
+)
+def test_the_newest_hour_must_be_fresh_unless_the_past_was_filled_in(newest, checked, passed, text):
+    newest = None if newest is None else at(newest)
+    finding = check_freshness(newest, at(4), hours_at(checked - 5, checked), settings())
+    assert finding.passed is passed
+    assert text in finding.text

@@ -1,0 +1,67 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlreg_dagster.models.artifact import FeatureMismatch
+from mlreg_dagster.models.comparison import compare
+from mlreg_dagster.models.evaluation import average_precision_by_kind
+from mlreg_dagster_tests.models.builders import with_manifest, with_rows
+
+
+@pytest.fixture
+def left(model_of):
+    return model_of("isolation_forest")
+
+
+@pytest.fixture
+def right(model_of):
+    return with_manifest(model_of("local_outlier_factor"), version="v2")
+
+
+def test_both_score_the_same_rows_and_the_same_planted_anomalies(world, rounds, left, right):
+    found = compare(left, right, world.holdout, rounds)
+    assert (found.left, found.right, found.rows) == ("v1", "v2", len(world.holdout.rows))
+    scores = [model.score(model.select(world.holdout.rows)) for model in (left, right)]
+    flags = [score > model.threshold for score, model in zip(scores, (left, right), strict=True)]
+    assert found.anomaly_rate == (flags[0].mean(), flags[1].mean())
+    assert found.agreement == np.mean(flags[0] == flags[1])
+    assert found.rank_correlation == pytest.approx(pd.Series(scores[0]).corr(pd.Series(scores[1]), method="spearman"))
+    for model, precision in zip((left, right), found.average_precision, strict=True):
+        assert precision == pytest.approx(np.mean(list(average_precision_by_kind(model, model.score, rounds).values())))
+
+
+def test_left_and_right_are_alike_but_for_their_places(world, rounds, left, right):
+    one, other = compare(left, right, world.holdout, rounds), compare(right, left, world.holdout, rounds)
+    assert (one.left, one.average_precision) == (other.right, other.average_precision[::-1])
+    assert (one.agreement, one.anomaly_rate) == (other.agreement, other.anomaly_rate[::-1])
+
+
+def test_a_model_agrees_with_itself(world, rounds, left):
+    found = compare(left, left, world.holdout, rounds)
+    assert (found.agreement, found.rank_correlation) == (1.0, pytest.approx(1.0))
+
+
+def test_where_nothing_was_planted_or_scores_are_constant_there_is_no_number(world, left, right):
+    found = compare(left, right, with_rows(world.holdout, world.holdout.rows.iloc[[3]]), [])
+    assert found.average_precision == (None, None)
+    assert found.rank_correlation is None
+
+
+def test_versions_that_knew_the_holdout_are_named(world, left, right):
+    first = world.holdout.window.first
+    later = with_manifest(right, training_end=(first + pd.Timedelta(hours=1)).isoformat())
+    assert compare(left, right, world.holdout, []).in_sample == ()
+    assert compare(left, later, world.holdout, []).in_sample == ("v2",)
+    assert compare(later, later, world.holdout, []).in_sample == ("v2", "v2")
+
+
+def test_a_model_of_a_later_day_that_was_not_trained_on_the_holdout_does_not_know_it(world, left, right):
+    """With an embargo of a day, training ends before the holdout of the day before."""
+    later = with_manifest(right, scores_from=(world.holdout.window.end + pd.Timedelta(days=1)).isoformat())
+    assert compare(left, later, world.holdout, []).in_sample == ()
+
+
+def test_a_holdout_without_the_features_of_one_is_refused(world, left, right):
+    lacking = with_rows(world.holdout, world.holdout.rows.drop(columns="is_gap"))
+    with pytest.raises(FeatureMismatch, match=r"missing \['is_gap'\]"):
+        compare(left, right, lacking, [])

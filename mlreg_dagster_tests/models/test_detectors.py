@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from mlreg_dagster.models.detectors import RobustZScore, anomaly_scores, make_pipeline, own_space, training_scores
+from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
+
+
+def test_the_baseline_says_how_many_robust_deviations_a_row_lies_off():
+    X = np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [100.0, 5.0]])
+    baseline = RobustZScore().fit(X)
+    deviation = 1.4826  # of 0, 1, 2, 3, 100: median 2, median absolute deviation 1
+    expected = -np.array([2, 1, 0, 1, 98]) / deviation
+    np.testing.assert_allclose(baseline.score_samples(X), expected)
+    np.testing.assert_allclose(baseline.score_samples(np.array([[2.0, 1e9]])), 0)  # no deviation known, nothing said
+
+
+def test_the_baseline_is_not_moved_by_its_outliers():
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    spoiled = X.copy()
+    spoiled[:20] = 1e6
+    plain, robust = (RobustZScore().fit(rows).score_samples(X[20:]) for rows in (X, spoiled))
+    np.testing.assert_allclose(plain, robust, atol=0.6)  # mean and deviation would be off by thousands
+
+
+def test_broken_correlations_are_far_out_for_detectors_but_not_for_the_baseline():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=500)
+    X = np.column_stack([common, common + 0.05 * rng.normal(size=500), rng.normal(size=500)])
+    broken = np.array([[1.5, -1.5, 0.0]])  # each value is usual, the pair is not
+    for detector in DETECTORS:
+        pipeline = make_pipeline(settings_of(detector)).fit(X)
+        rank = np.mean(anomaly_scores(pipeline, X) < anomaly_scores(pipeline, broken))
+        assert (rank > 0.9) == (detector != "robust_z_score"), detector
+
+
+def test_detectors_see_white_space_and_the_baseline_the_features_themselves():
+    X = np.random.default_rng(0).normal(size=(500, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
+    for detector in DETECTORS:
+        seen = own_space(make_pipeline(settings_of(detector)).fit(X), X)
+        white = np.allclose(np.cov(seen.T), np.eye(4), atol=1e-9)
+        assert white == (detector != "robust_z_score"), detector
+        np.testing.assert_allclose(seen.var(axis=0, ddof=1), 1, rtol=0.01)
+
+
+def test_a_local_outlier_factor_does_not_find_its_training_rows_beside_themselves():
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    X[0] = 8.0
+    pipeline = make_pipeline(settings_of("local_outlier_factor")).fit(X)
+    kept, as_new = training_scores(pipeline, X), anomaly_scores(pipeline, X)
+    np.testing.assert_array_equal(kept, -pipeline[-1].negative_outlier_factor_)
+    assert kept[0] > as_new[0]
+    pipeline = make_pipeline(settings_of("isolation_forest")).fit(X)
+    np.testing.assert_array_equal(training_scores(pipeline, X), anomaly_scores(pipeline, X))
+
+
+@pytest.mark.parametrize("rows", [1, 511, 512, 513, 2000])
+def test_rows_pass_in_blocks_and_none_is_lost(rows):
+    X = np.random.default_rng(0).normal(size=(rows, 3))
+    pipeline = make_pipeline(settings_of("robust_z_score")).fit(np.random.default_rng(1).normal(size=(50, 3)))
+    np.testing.assert_allclose(anomaly_scores(pipeline, X), -pipeline.score_samples(X))

@@ -1,0 +1,92 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlreg_dagster.models import artifact
+from mlreg_dagster.models.registration import next_version, register
+from mlreg_dagster.storage.artifacts import ArtifactTampered
+from mlreg_dagster.storage.registry import VersionExists
+from mlreg_dagster_tests.models.builders import with_manifest
+
+NOW = pd.Timestamp("2020-02-01 10:00", tz="UTC")
+
+
+@pytest.fixture(scope="module")
+def model(model_of):
+    return model_of("isolation_forest")
+
+
+def enter(model, store, registry, now=NOW, run_id="run-1"):
+    return register(model, store, registry, now=now, actor="ann", run_id=run_id)
+
+
+def test_a_registered_version_names_its_bytes_and_how_it_was_made(model, store, registry, world):
+    record = enter(model, store, registry)
+    assert record == registry.version("v1")
+    assert record.artifact_sha256 == store.find("models", "v1").sha256
+    assert record.manifest == model.manifest
+    assert (record.detector, record.dataset_day) == ("isolation_forest", "2020-01-12")
+    assert record.dataset_sha256 == world.training.sha256
+    assert (record.created_at, record.created_by, record.run_id) == (NOW, "ann", "run-1")
+    assert artifact.load(store, "v1", record.artifact_sha256).features == model.features
+
+
+def test_bytes_that_a_crash_left_behind_are_taken_over(model, store, registry, world):
+    left_behind = artifact.save(store, "v1", model)
+    again = world.train()
+    record = enter(again, store, registry)
+    assert record.artifact_sha256 == left_behind.sha256
+    assert registry.versions() == [record]
+    loaded = artifact.load(store, "v1", record.artifact_sha256)
+    rows = loaded.select(world.holdout.rows)
+    np.testing.assert_array_equal(loaded.score(rows), again.score(rows))
+
+
+def test_registering_the_same_training_again_changes_nothing(model, store, registry, world):
+    first = enter(model, store, registry)
+    assert enter(world.train(), store, registry, now=NOW + pd.Timedelta(days=1), run_id="run-2") == first
+    assert registry.versions() == [first]
+    assert store.keys("models") == ["v1"]
+
+
+def test_other_library_versions_alone_do_not_make_it_another_training(model, store, registry):
+    first = enter(model, store, registry)
+    assert enter(with_manifest(model, libraries={"python": "9.9"}), store, registry) == first
+
+
+@pytest.mark.parametrize("registered", [True, False], ids=["registered", "left behind"])
+def test_a_version_is_never_trained_again_in_place(store, registry, world, model, registered):
+    enter(model, store, registry) if registered else artifact.save(store, "v1", model)
+    before, records = store.find("models", "v1"), registry.versions()
+    with pytest.raises(VersionExists, match=r"v1 was trained in another way .*settings.* Train under a new version"):
+        enter(world.train(seed=43), store, registry)
+    assert (store.find("models", "v1"), registry.versions()) == (before, records)
+
+
+def test_a_record_whose_bytes_were_lost_is_not_given_other_bytes(model, store, registry, tmp_path):
+    from mlreg_dagster.storage.artifacts import ArtifactStore
+
+    first = enter(model, store, registry)
+    elsewhere = ArtifactStore(str(tmp_path / "elsewhere"))
+    other = with_manifest(model, threshold=model.threshold + 1)
+    with pytest.raises(VersionExists, match="v1 is registered already"):
+        enter(other, elsewhere, registry)
+    assert registry.versions() == [first]
+
+
+def test_bytes_left_behind_that_are_damaged_are_refused(model, store, registry, tmp_path):
+    artifact.save(store, "v1", model)
+    (tmp_path / "artifacts" / "models" / "v1" / "baseline.skops").write_bytes(b"something else")
+    with pytest.raises(ArtifactTampered):
+        enter(model, store, registry)
+    assert registry.versions() == []
+
+
+def test_the_next_version_is_one_that_nothing_uses(model, store, registry):
+    assert next_version(registry, store, []) == "v1"
+    assert next_version(registry, store, ["v3", "no version"]) == "v4"
+    enter(model, store, registry)
+    assert next_version(registry, store, []) == "v2"
+    artifact.save(store, "v11", with_manifest(model, version="v11"))
+    assert next_version(registry, store, ["v3"]) == "v12"
+    assert next_version(registry, store, ["v20", "v3"]) == "v21"

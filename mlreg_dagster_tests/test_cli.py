@@ -1,0 +1,240 @@
+import shutil
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from mlreg_dagster import cli
+from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.registry import Registry
+from mlreg_dagster_tests.lifecycle import write_configs
+
+
+class Answer(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def mlreg(dagster_home, tmp_path, monkeypatch, capsys):  # noqa: ARG001
+    """Call `mlreg` as its entry point does, on the home of the test."""
+    monkeypatch.setenv("MLREG_CONFIG_DIR", str(write_configs(tmp_path / "configs")))
+    monkeypatch.setenv("MLREG_ACTOR", "anna")
+    monkeypatch.setattr(cli.console, "width", 240)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mlreg", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        out, err = capsys.readouterr()
+        return Answer(code, out, err)
+
+    return call
+
+
+@pytest.fixture
+def on_trained(mlreg, own_home, trained_home):
+    shutil.copytree(trained_home, own_home)
+    return mlreg
+
+
+@pytest.fixture
+def on_live(mlreg, own_home, live_home):
+    shutil.copytree(live_home, own_home)
+    return mlreg
+
+
+@pytest.fixture
+def registry(own_home):
+    return Registry(f"sqlite:///{own_home / 'registry.sqlite'}")
+
+
+def _refused(answer, message):
+    """Exit code 1, the message for people, no traceback."""
+    assert (answer.code, answer.out) == (1, "")
+    assert "mlreg: " in answer.err
+    assert message in answer.err
+    assert "Traceback" not in answer.err.partition("mlreg: ")[2]
+
+
+# --- train, evaluate -----------------------------------------------------------------------------------------
+
+
+def test_train_takes_nested_values_over_the_file(on_trained, registry):
+    answer = on_trained("train", "--model", "model_lof", "--set", "contamination=0.1", "--set", "params.n_neighbors=7")
+    assert answer.code == 0
+    version = registry.version("v4")
+    assert f"v4 is a candidate: local_outlier_factor, dataset 2026-01-04, artifact {version.artifact_sha256[:12]}." in answer.out
+    assert version.manifest["settings"]["contamination"] == 0.1
+    assert version.manifest["settings"]["params"] == {"n_neighbors": 7}
+    assert version.created_by == "anna"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["contaminaton=0.1"], "contaminaton: unknown key; allowed are detector"),
+        (["contamination"], "--set contamination: write key=value, or section.key=value."),
+        (["seed=1", "seed.sub=2"], "--set seed.sub=2: seed has a value already."),
+        (["params.n_neighbors=[7"], "--set params.n_neighbors=[7: this is no YAML value"),
+        (["seed=many"], "seed: Input should be a valid integer (found 'many')"),
+    ],
+)
+def test_train_says_what_is_wrong_with_an_override(on_trained, registry, overrides, message):
+    arguments = [part for override in overrides for part in ("--set", override)]
+    _refused(on_trained("train", *arguments), message)
+    assert len(registry.versions()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "version", "status"),
+    [
+        (["v1"], 0, "v1", "evaluated"),
+        (["latest"], 1, "v3", "rejected"),
+        (["latest-1", "--set", "min_silhouette=0.99"], 1, "v2", "rejected"),
+        (["v3", "--set", "min_average_precision_margin=-1", "--set", "injection.rounds=1"], 0, "v3", "evaluated"),
+    ],
+)
+def test_evaluate_shows_every_gate_and_its_exit_code_tells_the_result(on_trained, registry, arguments, code, version, status):
+    answer = on_trained("evaluate", *arguments)
+    assert answer.code == code
+    assert f"{version} is {status}." in answer.out
+    assert registry.status(version) == status
+    for gate in registry.latest_evaluation(version).gates:
+        assert gate.name in answer.out
+    assert ("NO" in answer.out) == bool(code)
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["promote", "--reason", "why not"], ["rollback", "--reason", "why not"]])
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("v9", "v9 is not registered. Registered versions: v1, v2, v3."),
+        ("shadow", "'shadow' is no version, and no alias that anyone held. Write v7, latest, latest-1 or an alias."),
+    ],
+)
+def test_an_unknown_version_gets_a_message(on_trained, command, spec, message):
+    _refused(on_trained(*command, spec), message)
+
+
+# --- promote, rollback ---------------------------------------------------------------------------------------
+
+
+def test_promote_then_rollback_to_the_holder_before(on_trained, registry):
+    first = on_trained("promote", "v1", "--reason", "the first", "--effective-at", "2026-01-05T00:00")
+    assert first.code == 0
+    assert "2026-01-05 00:00" in first.out
+    assert on_trained("promote", "latest-1", "--reason", "the better one", "--actor", "bert").code == 0
+    assert on_trained("rollback", "--reason", "it was not better").code == 0
+    assert [(move.version, move.actor) for move in registry.history("champion")] == [
+        ("v1", "anna"),
+        ("v2", "bert"),
+        ("v1", "anna"),
+    ]
+
+
+def test_rollback_to_a_named_version(on_live, registry):
+    answer = on_live("rollback", "v1", "--reason", "it was not better")
+    assert answer.code == 0
+    assert "it was not better" in answer.out
+    assert registry.holder("champion").version == "v1"
+
+
+def test_rollback_without_a_holder_before_says_so(on_trained):
+    message = "Nobody held champion before: there is nothing to roll back to. Name a version."
+    _refused(on_trained("rollback", "--reason", "it was not better"), message)
+
+
+def test_a_refused_promotion_fails_and_says_why(on_live, registry):
+    before = registry.history("champion")
+    _refused(on_live("promote", "v3", "--reason", "looks fine"), "v3 failed its latest evaluation")
+    _refused(on_live("promote", "v1", "--reason", "looks fine", "--expected", "nobody"), "v2 holds it since")
+    _refused(on_live("promote", "v1", "--reason", "looks fine", "--effective-at", "soon"), "'soon' is not a time")
+    assert registry.history("champion") == before
+
+
+def test_words_in_brackets_are_shown_as_they_were_written(on_live, registry):
+    reason = "see [/tmp/report] and [red]v1[/red]"
+    answer = on_live("promote", "v1", "--reason", reason, "--actor", "[anna]")
+    assert answer.code == 0
+    assert reason in answer.out
+    assert "[anna]" in answer.out
+    assert registry.holder("champion").reason == reason
+    _refused(on_live("promote", "[/v1]", "--reason", "looks fine"), "'[/v1]' is no version")
+
+
+# --- status, champion, compare -------------------------------------------------------------------------------
+
+
+def test_status_shows_versions_moves_and_outcomes(on_live):
+    answer = on_live("status")
+    assert answer.code == 0
+    for words in ("v1", "v2", "v3", "rejected", "local outlier factor", "a test wants it", "Outcomes, with 95% intervals"):
+        assert words in answer.out
+
+
+def test_status_of_an_empty_home(mlreg):
+    answer = mlreg("status")
+    assert answer.code == 0
+    assert "Nobody holds an alias yet." in answer.out
+    assert "No prediction has fallen due yet." in answer.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "version"),
+    [
+        (["--as-of", "2026-01-05T11:59:59"], "v1"),
+        (["--as-of", "2026-01-05T12:00"], "v2"),
+        (["--as-of", "2026-01-05T12:30+01:00"], "v1"),
+        ([], "v2"),
+    ],
+)
+def test_champion_as_of(on_live, arguments, version):
+    answer = on_live("champion", *arguments)
+    assert answer.code == 0
+    assert f" {version} " in answer.out
+    assert "a test wants it" in answer.out
+
+
+def test_champion_of_a_time_without_one_says_so(on_live):
+    _refused(on_live("champion", "--as-of", "2026-01-04T23:59"), "Nobody held champion as of 2026-01-04 23:59 UTC.")
+    _refused(on_live("champion", "--alias", "challenger"), "Nobody held challenger as of ")
+
+
+@pytest.mark.parametrize("text", ["yesterday", "10:00", "NaT", "2026-13-01"])
+def test_a_time_that_is_none_says_so(on_live, text):
+    _refused(on_live("champion", "--as-of", text), f"'{text}' is not a time. Write it as 2017-12-20T00:00.")
+
+
+def test_compare_scores_the_same_rows_with_both(on_live):
+    answer = on_live("compare", "v1", "champion")
+    assert answer.code == 0
+    assert "On the same 288 holdout rows" in answer.out
+    assert "v1" in answer.out
+    assert "v2" in answer.out
+
+
+def test_compare_without_a_holdout_says_what_to_do(on_trained, own_home):
+    store = ArtifactStore(str(own_home / "artifacts"))
+    shutil.rmtree(own_home / "artifacts" / "eval_holdout")
+    assert store.keys("eval_holdout") == []
+    _refused(on_trained("compare", "v1", "v2"), "No holdout is frozen yet. Materialize eval_holdout for a day.")
+
+
+# --- mistakes around it --------------------------------------------------------------------------------------
+
+
+def test_a_mistake_in_a_config_file_gets_a_message(mlreg, tmp_path):
+    (tmp_path / "configs" / "ingest.yaml").write_text("univers: 3\n")
+    _refused(mlreg("status"), "univers: unknown key; allowed are source")
+
+
+def test_the_commands_are_listed(mlreg):
+    answer = mlreg("--help")
+    assert answer.code == 0
+    for command in ("env", "demo", "train", "evaluate", "promote", "rollback", "status", "champion", "compare"):
+        assert f" {command} " in answer.out

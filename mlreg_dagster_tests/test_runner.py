@@ -1,0 +1,158 @@
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from mlreg_dagster import jobs, runner
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.hours import day_key
+from mlreg_dagster.market.sources.base import MalformedPayload, MarketSource, SourceUnavailable
+from mlreg_dagster.orchestration import retries
+from mlreg_dagster.runner import RunFailed, asset_config, prepare_home
+from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE_HOURS, Lifecycle
+
+# --- homes ---------------------------------------------------------------------------------------------------
+
+
+def test_a_home_is_prepared_once(own_home):
+    environment = prepare_home()
+    assert environment == {"MLREG_HOME": str(own_home), "DAGSTER_HOME": str(own_home / "dagster")}
+    config = own_home / "dagster" / "dagster.yaml"
+    assert yaml.safe_load(config.read_text())["nux"] == {"enabled": False}
+    config.write_text("# mine\n")
+    assert prepare_home() == environment
+    assert config.read_text() == "# mine\n"
+
+
+def test_a_dagster_home_that_is_set_is_kept(own_home, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "dagster of the house"
+    elsewhere.mkdir()
+    (elsewhere / "dagster.yaml").write_text("# theirs\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(elsewhere))
+    assert prepare_home() == {"MLREG_HOME": str(own_home), "DAGSTER_HOME": str(elsewhere)}
+    assert (elsewhere / "dagster.yaml").read_text() == "# theirs\n"
+
+
+def test_a_relative_dagster_home_is_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "here")
+    assert prepare_home()["DAGSTER_HOME"] == str(tmp_path / "here")
+
+
+def test_dagster_takes_the_instance_that_was_prepared(monkeypatch):
+    for name, value in prepare_home().items():
+        monkeypatch.setenv(name, value)
+    with dg.DagsterInstance.get() as instance:
+        assert instance.root_directory == os.environ["DAGSTER_HOME"]
+        assert not instance.telemetry_enabled
+        assert instance.nux_enabled is False
+
+
+# --- failures ------------------------------------------------------------------------------------------------
+
+
+class Failing(MarketSource):
+    """A source that fails with a given error."""
+
+    name = "simulated"
+
+    def __init__(self, error):
+        self.error = error
+
+    def span(self, now):  # noqa: ARG002
+        return LIVE_HOURS[0], LIVE_HOURS[-1]
+
+    def _rows(self, hours, now):  # noqa: ARG002
+        try:
+            raise ValueError("what lies beneath: a comma was expected")
+        except ValueError as cause:
+            raise self.error from cause
+
+
+def _failure(make_world, error):
+    world = make_world(None, source=Failing(error))
+    with pytest.raises(RunFailed) as caught:
+        world.run_hours(jobs.MARKET, LIVE_HOURS[:1])
+    (run,) = world.instance.get_runs()
+    message, where = str(caught.value).split("\n(")
+    assert where == f"step market_snapshot of job market, run {run.run_id})"
+    return message
+
+
+def test_a_failed_run_tells_our_message_and_not_what_lies_beneath(make_world):
+    error = MalformedPayload("coins/markets: price of bitcoin: must be a number. Ask again later.")
+    assert _failure(make_world, error) == str(error)
+
+
+def test_a_foreign_error_keeps_its_name(make_world):
+    assert _failure(make_world, KeyError("price")) == "KeyError: 'price'"
+
+
+def test_an_error_that_stays_after_all_retries_tells_its_message(make_world, monkeypatch):
+    monkeypatch.setattr(retries, "WAIT_S", 0)
+    error = SourceUnavailable("The market did not answer.")
+    assert _failure(make_world, error) == str(error)
+
+
+def test_a_failed_run_is_an_error_for_people():
+    assert issubclass(RunFailed, MlregError)
+
+
+@pytest.mark.parametrize(
+    ("job", "key", "config"),
+    [
+        (jobs.DATASETS, "2024-01-01", {}),
+        (jobs.EVALUATE, "v9", {}),
+        (jobs.TRAIN, "v1", asset_config("candidate_model", {"modell": "model"})),
+    ],
+    ids=["a day before the start", "a version nobody trained", "an unknown key of the run config"],
+)
+def test_a_run_that_cannot_start_is_told_from_one_that_failed(trained, job, key, config):
+    with pytest.raises(RunFailed, match=f"Job {job} could not start. "):
+        trained.run_partition(job, key, config)
+    assert trained.instance.get_runs_count() == 0
+
+
+# --- what it runs --------------------------------------------------------------------------------------------
+
+
+def test_training_takes_the_next_name_that_nobody_uses(trained):
+    assert trained.train({"actor": "anna"}) == "v4"
+    trained.add_version("v7")
+    assert trained.train({"actor": "anna"}) == "v8"
+
+
+def test_a_name_is_not_used_again_after_a_failure(trained):
+    with pytest.raises(RunFailed):
+        trained.train({"dataset": "2026-01-01"})
+    assert trained.train({"actor": "anna"}) == "v5"
+
+
+def test_runs_are_recorded_on_the_instance_that_the_ui_shows(trained_home, tmp_path):
+    shutil.copytree(trained_home, tmp_path / "world")
+    (tmp_path / "instance").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "instance")) as instance:
+        world = Lifecycle(tmp_path / "world", instance=instance)
+        world.run_partition(jobs.DATASETS, day_key(DATASET_DAY))
+        keys = instance.get_materialized_partitions(dg.AssetKey("training_dataset"))
+        (run,) = instance.get_runs()
+    assert keys == {day_key(DATASET_DAY)}
+    assert (run.job_name, run.status) == (jobs.DATASETS, dg.DagsterRunStatus.SUCCESS)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+def test_the_printed_environment_can_be_evaluated(tmp_path):
+    home = tmp_path / "a home; with 'quotes'"
+    mlreg = shlex.quote(str(Path(sys.executable).parent / "mlreg"))
+    script = f'eval "$({mlreg} env)" && printf %s "$MLREG_HOME|$DAGSTER_HOME"'
+    answer = subprocess.run(
+        ["sh", "-c", script], env=os.environ | {"MLREG_HOME": str(home)}, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == f"{home}|{home / 'dagster'}"
+    assert (home / "dagster" / "dagster.yaml").read_text() == runner.DAGSTER_YAML
