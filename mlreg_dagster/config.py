@@ -108,7 +108,7 @@ class SnapshotChecks(_Section):
     """Thresholds of the asset checks on market_snapshot."""
 
     completeness: Share = 0.95
-    completeness_columns: tuple[str, ...] = (
+    completeness_columns: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "price",
         "volume_24h",
         "change_1h_pct",

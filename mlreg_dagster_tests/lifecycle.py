@@ -18,6 +18,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 import yaml
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.base import PartitionKeyFilter
 from filelock import FileLock
 
 from mlreg_dagster import jobs
@@ -114,6 +116,11 @@ class Lifecycle(Runner):
         config = {"version": version, "reason": "a test wants it", "actor": "tester", "effective_at": when, **config}
         self.run(jobs.PROMOTE, asset_config("champion_model", config))
 
+    def tamper(self, version: str) -> None:
+        """Change the bytes of an artifact, as someone might who has access to the disk."""
+        manifest = self.home / "artifacts" / "models" / version / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"threshold": ', '"threshold": 1'))
+
     def warnings(self, result: dg.ExecuteInProcessResult) -> str:
         """What a run warned of."""
         logs = self.instance.all_logs(result.run_id)
@@ -128,6 +135,14 @@ def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
 def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     """Check name to whether it passed."""
     return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+
+
+def latest_verdict(world: Lifecycle, gate: str, version: str) -> bool:
+    """Whether a gate passed when it was last recorded for a version, as the UI shows it."""
+    key = dg.AssetCheckKey(dg.AssetKey("evaluated_model"), gate)
+    storage = world.instance.event_log_storage
+    found = storage.get_latest_asset_check_execution_by_key([key], partition_filter=PartitionKeyFilter(key=version))
+    return found[key].status == AssetCheckExecutionRecordStatus.SUCCEEDED
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:

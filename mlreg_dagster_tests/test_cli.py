@@ -68,7 +68,10 @@ def test_train_takes_nested_values_over_the_file(on_trained, registry):
     answer = on_trained("train", "--model", "model_lof", "--set", "contamination=0.1", "--set", "params.n_neighbors=7")
     assert answer.code == 0
     version = registry.version("v4")
-    assert f"v4 is a candidate: local_outlier_factor, dataset 2026-01-04, artifact {version.artifact_sha256[:12]}." in answer.out
+    assert (
+        f"v4 is a candidate: local_outlier_factor, dataset 2026-01-04, artifact {version.artifact_sha256[:12]}."
+        in answer.out
+    )
     assert version.manifest["settings"]["contamination"] == 0.1
     assert version.manifest["settings"]["params"] == {"n_neighbors": 7}
     assert version.created_by == "anna"
@@ -99,7 +102,9 @@ def test_train_says_what_is_wrong_with_an_override(on_trained, registry, overrid
         (["v3", "--set", "min_average_precision_margin=-1", "--set", "injection.rounds=1"], 0, "v3", "evaluated"),
     ],
 )
-def test_evaluate_shows_every_gate_and_its_exit_code_tells_the_result(on_trained, registry, arguments, code, version, status):
+def test_evaluate_shows_every_gate_and_its_exit_code_tells_the_result(
+    on_trained, registry, arguments, code, version, status
+):
     answer = on_trained("evaluate", *arguments)
     assert answer.code == code
     assert f"{version} is {status}." in answer.out
@@ -109,7 +114,9 @@ def test_evaluate_shows_every_gate_and_its_exit_code_tells_the_result(on_trained
     assert ("NO" in answer.out) == bool(code)
 
 
-@pytest.mark.parametrize("command", [["evaluate"], ["promote", "--reason", "why not"], ["rollback", "--reason", "why not"]])
+@pytest.mark.parametrize(
+    "command", [["evaluate"], ["promote", "--reason", "why not"], ["rollback", "--reason", "why not"]]
+)
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -173,7 +180,15 @@ def test_words_in_brackets_are_shown_as_they_were_written(on_live, registry):
 def test_status_shows_versions_moves_and_outcomes(on_live):
     answer = on_live("status")
     assert answer.code == 0
-    for words in ("v1", "v2", "v3", "rejected", "local outlier factor", "a test wants it", "Outcomes, with 95% intervals"):
+    for words in (
+        "v1",
+        "v2",
+        "v3",
+        "rejected",
+        "local outlier factor",
+        "a test wants it",
+        "Outcomes, with 95% intervals",
+    ):
         assert words in answer.out
 
 

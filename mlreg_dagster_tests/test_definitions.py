@@ -66,7 +66,9 @@ def test_every_table_shows_its_columns(specs):
 def test_every_check_and_every_job_says_what_it_is_for(definitions):
     graph = definitions.resolve_asset_graph()
     assert [key for key in graph.asset_check_keys if not graph.get_check_spec(key).description] == []
-    assert [job.name for job in definitions.resolve_all_job_defs() if not (job.name[:2] == "__" or job.description)] == []
+    assert [
+        job.name for job in definitions.resolve_all_job_defs() if not (job.name[:2] == "__" or job.description)
+    ] == []
 
 
 def test_every_gate_is_a_check_of_the_version(definitions):

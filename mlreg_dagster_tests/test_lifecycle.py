@@ -104,7 +104,11 @@ def test_hour_by_hour_gives_what_the_range_gave(live):
 
 def test_a_range_in_chunks_gives_what_the_whole_gave(make_world, live_home, live):
     world = make_world(live_home, "chunked", configs={"ingest": {**CONFIGS["ingest"], "chunk_hours": 24}})
-    for job, hours in ((jobs.MARKET, MARKET_HOURS[94:]), (jobs.PREDICTIONS, MARKET_HOURS[94:120]), (jobs.OUTCOMES, DUE_HOURS)):
+    for job, hours in (
+        (jobs.MARKET, MARKET_HOURS[94:]),
+        (jobs.PREDICTIONS, MARKET_HOURS[94:120]),
+        (jobs.OUTCOMES, DUE_HOURS),
+    ):
         world.run_hours(job, hours[-26:])  # chunks of 24 and 2
     _assert_same(_tables(world), _tables(live))
 

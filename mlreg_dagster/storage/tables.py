@@ -90,7 +90,7 @@ class Table:
             InvalidRows: A column is missing, unknown or of another type, or a value is not allowed.
         """
         try:
-            return self.schema.validate(frame, lazy=True)
+            return self.schema.validate(frame.reset_index(drop=True), lazy=True)
         except (pa.errors.SchemaErrors, pa.errors.SchemaError) as error:
             raise InvalidRows(f"{self.name}: {_explain(error)} Nothing was stored.") from error
 

@@ -15,7 +15,7 @@ from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.models import promotion
 from mlreg_dagster.orchestration.resources import Clock
-from mlreg_dagster.runner import Runner, RunFailed, asset_config
+from mlreg_dagster.runner import RunFailed, Runner, asset_config
 from mlreg_dagster_tests.lifecycle import NOW
 
 __all__ = ["promotion"]  # the job imports it when it runs

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import DatasetSettings
@@ -55,11 +55,16 @@ class Storage:
 
 @st.composite
 def storages(draw):
-    """Any state, made by runs of any kind that came in any order or died half way."""
-    size = draw(st.integers(1, 24))
-    ids = st.one_of(st.just(0), st.integers(1, 100))
-    columns = {table: draw(st.lists(ids, min_size=size, max_size=size)) for table in TABLES}
-    return Storage(size, {table: np.array(column, dtype=np.int64) for table, column in columns.items()})
+    """What is left by runs of any jobs for any hours in any order, some of which died half way."""
+    storage = Storage(draw(st.integers(1, 24)))
+    if draw(st.booleans()):
+        storage.run(storage.hours[0], storage.hours[-1])
+    position = st.integers(0, storage.size - 1)
+    for _ in range(draw(st.integers(0, 6))):
+        first, last = sorted((draw(position), draw(position)))
+        start, end = sorted((draw(st.integers(0, 3)), draw(st.integers(1, 4))))
+        storage.run(storage.hours[first], storage.hours[last], TABLES[start:end])
+    return storage
 
 
 def expand(pieces):
@@ -85,6 +90,7 @@ def verdict(storage: Storage, position: int) -> str:
     return "up to date"
 
 
+@settings(max_examples=4 * settings.default.max_examples)
 @given(storages())
 def test_every_hour_is_where_a_slow_look_puts_it(storage):
     backlog = storage.look()
@@ -97,6 +103,7 @@ def test_every_hour_is_where_a_slow_look_puts_it(storage):
         assert found.get(hour, "up to date") == verdict(storage, position)
 
 
+@settings(max_examples=4 * settings.default.max_examples)
 @given(storages())
 def test_pieces_are_consecutive_and_as_few_as_possible(storage):
     backlog = storage.look()
@@ -107,6 +114,7 @@ def test_pieces_are_consecutive_and_as_few_as_possible(storage):
         assert all(hour in storage.hours for hour in expand(pieces))
 
 
+@settings(max_examples=4 * settings.default.max_examples)
 @given(storages())
 def test_three_rounds_bring_any_state_up_to_date(storage):
     rounds = 0
@@ -157,6 +165,13 @@ def test_a_run_that_died_after_the_snapshots_is_continued():
     storage.run(START, START + 9 * HOUR, TABLES[:1])
     assert storage.look().outdated == [(storage.hours[0], storage.hours[-1])]
     assert not storage.look().missing
+
+
+def test_outcomes_follow_a_run_that_died_before_them():
+    storage = Storage(10)
+    storage.run(START, START + 9 * HOUR, TABLES[:3])
+    assert storage.look().unvalidated == [(storage.hours[0], storage.hours[-1])]
+    assert not storage.look().outdated
 
 
 def test_no_hours_are_no_backlog():
