@@ -16,7 +16,8 @@ SETTINGS = OutcomeSettings(bootstrap_samples=100)
 @pytest.fixture(autouse=True)
 def _no_warning_is_overlooked():
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        for category in (RuntimeWarning, UserWarning):  # numpy's and matplotlib's
+            warnings.simplefilter("error", category)
         yield
 
 
