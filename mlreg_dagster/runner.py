@@ -26,6 +26,16 @@ telemetry:
   enabled: false
 nux:
   enabled: false        # no first-visit dialog over the pages
+storage:
+  custom:               # Dagster's SQLite files, written in batches
+    module: mlreg_dagster.orchestration.event_log
+    class: BatchedSqliteStorage
+    config:
+      base_dir:
+        env: DAGSTER_HOME
+run_monitoring:
+  enabled: true
+  max_runtime_seconds: 21600    # a run whose process was killed gives its slot back
 concurrency:
   runs:
     max_concurrent_runs: 4

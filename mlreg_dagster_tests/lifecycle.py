@@ -26,7 +26,7 @@ from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
 from mlreg_dagster.orchestration.resources import Clock
-from mlreg_dagster.runner import DAGSTER_YAML, Runner, asset_config
+from mlreg_dagster.runner import Runner, asset_config, prepare_home
 
 START = as_hour("2026-01-01")
 DATASET_DAY = as_hour("2026-01-04")
@@ -128,8 +128,8 @@ class Lifecycle(Runner):
 
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
-    """What the first materialization of an asset tells."""
-    return {name: value.value for name, value in result.asset_materializations_for_node(asset)[0].metadata.items()}
+    """What the last materialization of an asset tells."""
+    return {name: value.value for name, value in result.asset_materializations_for_node(asset)[-1].metadata.items()}
 
 
 def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
@@ -222,9 +222,11 @@ def made_dagster_home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         home = Path(folder) / "made"
         home.mkdir()
-        (home / "dagster.yaml").write_text(DAGSTER_YAML)
-        with dg.DagsterInstance.from_config(str(home)) as instance:
-            instance.get_dynamic_partitions("none")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DAGSTER_HOME", str(home))
+            prepare_home()
+            with dg.DagsterInstance.get() as instance:
+                instance.get_dynamic_partitions("none")
         yield home
 
 

@@ -7,7 +7,7 @@ from math import ceil
 import dagster as dg
 import pandas as pd
 
-from mlreg_dagster.hours import DAY_KEY_FORMAT, HOUR_KEY_FORMAT, as_hour, hour_range
+from mlreg_dagster.hours import DAY_KEY_FORMAT, HOUR, HOUR_KEY_FORMAT, as_hour, hour_range
 
 MODEL_VERSIONS = dg.DynamicPartitionsDefinition(name="model_version")
 
@@ -23,11 +23,22 @@ class Partitions:
     daily: dg.DailyPartitionsDefinition
 
 
-def make_partitions(start: pd.Timestamp) -> Partitions:
-    """Hourly and daily partitions from `start` on, UTC."""
+def make_partitions(first: pd.Timestamp, last: pd.Timestamp | None = None) -> Partitions:
+    """Hourly and daily partitions, UTC, from the hour `first` to the hour `last`, or for ever."""
+    end = None if last is None else last + HOUR
     return Partitions(
-        hourly=dg.HourlyPartitionsDefinition(start.strftime(HOUR_KEY_FORMAT), timezone="UTC", fmt=HOUR_KEY_FORMAT),
-        daily=dg.DailyPartitionsDefinition(start.strftime(DAY_KEY_FORMAT), timezone="UTC", fmt=DAY_KEY_FORMAT),
+        hourly=dg.HourlyPartitionsDefinition(
+            first.strftime(HOUR_KEY_FORMAT),
+            end_date=None if end is None else end.strftime(HOUR_KEY_FORMAT),
+            timezone="UTC",
+            fmt=HOUR_KEY_FORMAT,
+        ),
+        daily=dg.DailyPartitionsDefinition(
+            first.strftime(DAY_KEY_FORMAT),
+            end_date=None if end is None else end.strftime(DAY_KEY_FORMAT),
+            timezone="UTC",
+            fmt=DAY_KEY_FORMAT,
+        ),
     )
 
 

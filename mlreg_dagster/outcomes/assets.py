@@ -10,7 +10,14 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.hours import HOUR, chunked
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.orchestration.metadata import OWNERS, fresh_within, report_rows_by_hour, table_metadata, table_view
+from mlreg_dagster.orchestration.metadata import (
+    OWNERS,
+    fresh_within,
+    report_rows_by_hour,
+    result_of_hours,
+    table_metadata,
+    table_view,
+)
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_back, hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
@@ -79,21 +86,18 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             report_rows_by_hour(context, chunk, frame)
             written.append(frame)
         frame = pd.concat(written[1:], ignore_index=True)
-        return dg.MaterializeResult(
-            metadata={
-                "rows": len(frame),
-                "hours": len(hours),
-                "flagged": int(frame["is_anomaly"].sum()),
-                "in_sample": int(frame["in_sample"].sum()),
-                "models": table_view(
-                    [
-                        {"version": each.version, "role": each.role, "first": each.first, "last": each.last}
-                        for each in assignments
-                    ]
-                ),
-                "scores": dg.MetadataValue.md(score_picture(frame)),
-            }
-        )
+        models = [
+            {"version": each.version, "role": each.role, "first": each.first, "last": each.last} for each in assignments
+        ]
+        metadata = {
+            "rows": len(frame),
+            "hours": len(hours),
+            "flagged": int(frame["is_anomaly"].sum()),
+            "in_sample": int(frame["in_sample"].sum()),
+            "models": table_view(models),
+            "scores": dg.MetadataValue.md(score_picture(frame)),
+        }
+        return result_of_hours(context, hours, metadata)
 
     return predictions
 
@@ -127,18 +131,14 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
             written.append(frame)
         frame = pd.concat(written, ignore_index=True)
         by_version: list[dict[Any, Any]] = summary(frame, settings.outcomes).to_dict("records")
-        return dg.MaterializeResult(
-            metadata={
-                "rows": len(frame),
-                "hours": len(hours),
-                **{f"outcome_{name}": int(count) for name, count in frame["outcome"].value_counts().items()},
-                "by_version": table_view(by_version),
-                **{
-                    f"confusion_{row['model_version']}": dg.MetadataValue.md(confusion_picture(row))
-                    for row in by_version
-                },
-            }
-        )
+        metadata = {
+            "rows": len(frame),
+            "hours": len(hours),
+            **{f"outcome_{name}": int(count) for name, count in frame["outcome"].value_counts().items()},
+            "by_version": table_view(by_version),
+            **{f"confusion_{row['model_version']}": dg.MetadataValue.md(confusion_picture(row)) for row in by_version},
+        }
+        return result_of_hours(context, hours, metadata)
 
     return prediction_outcomes
 
