@@ -13,7 +13,7 @@ from mlreg_dagster import jobs
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.datasets.windows import windows_of
-from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
+from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.sources.base import MarketSource, last_ended_hour
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.monitoring.backlog import (
@@ -26,6 +26,7 @@ from mlreg_dagster.monitoring.backlog import (
 )
 from mlreg_dagster.monitoring.notification import LogNotifier, NotDelivered, Notice, make_notifier
 from mlreg_dagster.monitoring.retraining import Training, due_trainings, may_promote
+from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, partitions_in_tags
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource
 from mlreg_dagster.orchestration.runs import failed_just_now, under_way, was_requested
@@ -72,8 +73,10 @@ def _hourly(settings: Settings) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, source: dg.ResourceParam[MarketSource], clock: Clock
     ) -> dg.RunRequest | dg.SkipReason:
         hour = last_ended_hour(pd.Timestamp(context.scheduled_execution_time))
-        if hour < as_hour(settings.ingest.start) or not source.can_ask(hour, clock.now()):
-            return dg.SkipReason(f"{hour_key(hour)} lies before the start, or {source.name} can't be asked about it.")
+        if not settings.ingest.covers(hour) or not source.can_ask(hour, clock.now()):
+            return dg.SkipReason(
+                f"{hour_key(hour)} lies outside of start and end, or {source.name} can't be asked about it."
+            )
         return dg.RunRequest(partition_key=hour_key(hour))
 
     return hourly_schedule
@@ -243,7 +246,9 @@ def _notify_failures(settings: Settings) -> dg.SensorDefinition:
     )
     def failure_sensor(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
-        notice = Notice(run.job_name, run.run_id, partitions_in_tags(run.tags), _reason_of(context))
+        failures = context.get_step_failure_events()
+        reason = reason_of(failures[0].step_failure_data.error) if failures else str(context.failure_event.message)
+        notice = Notice(run.job_name, run.run_id, partitions_in_tags(run.tags), reason)
         try:
             make_notifier(settings.notifications).notify(notice)
         except NotDelivered:
@@ -253,20 +258,12 @@ def _notify_failures(settings: Settings) -> dg.SensorDefinition:
     return failure_sensor
 
 
-def _reason_of(context: dg.RunFailureSensorContext) -> str:
-    """The error that made the first step fail, without Dagster's wrapping."""
-    failures = context.get_step_failure_events()
-    error = failures[0].step_failure_data.error if failures else None
-    while error and error.cause and str(error.cls_name).startswith(("Dagster", "RetryRequested")):
-        error = error.cause
-    return error.message.strip() if error else str(context.failure_event.message)
-
-
 def _watched_hours(settings: Settings, source: MarketSource, now: pd.Timestamp) -> pd.DatetimeIndex:
     """The hours that catch-up looks after: those the source can be asked about, up to some weeks back."""
     first_known, last_known = source.span(now)
-    last = min(last_ended_hour(now - _LEFT_TO_THE_SCHEDULE), last_known)
-    first = max(as_hour(settings.ingest.start), first_known, last - (settings.ingest.catch_up_hours - 1) * HOUR)
+    ingest = settings.ingest
+    last = min(last_ended_hour(now - _LEFT_TO_THE_SCHEDULE), last_known, ingest.last_hour or last_known)
+    first = max(ingest.first_hour, first_known, last - (ingest.catch_up_hours - 1) * HOUR)
     return hour_range(first, last)
 
 

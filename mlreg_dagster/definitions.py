@@ -10,7 +10,6 @@ from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import Settings, home_dir, load_settings
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
-from mlreg_dagster.hours import as_hour
 from mlreg_dagster.jobs import build_jobs
 from mlreg_dagster.market.assets import build_market_assets
 from mlreg_dagster.market.checks import build_market_checks
@@ -44,7 +43,7 @@ def build_definitions(
     settings = settings or load_settings()
     home = home or home_dir()
     jobs = build_jobs()
-    partitions = make_partitions(as_hour(settings.ingest.start))
+    partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
     return dg.Definitions(
         assets=[
             *build_market_assets(settings, partitions),

@@ -38,7 +38,7 @@ def as_hour(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
         raise NotAnHour(f"{value!r} is not a time. Write it as 2017-12-20T00:00.") from error
     stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
     if pd.isna(stamp) or stamp != stamp.floor("h"):
-        raise NotAnHour(f"{value} is not a whole hour (UTC), as snapshots, windows and moves of an alias need.")
+        raise NotAnHour(f"{value} is not a whole hour (UTC). Write one, without minutes and seconds: 2017-12-20T00:00.")
     return stamp.as_unit("us")
 
 

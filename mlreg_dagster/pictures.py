@@ -16,11 +16,23 @@ NORMAL, ANOMALY, ACCENT, MUTED = "#4c72b0", "#c44e52", "#dd8452", "#8c8c8c"
 """One colour a meaning, in every picture."""
 
 
-def new_figure(width: float = 7.0, height: float = 3.2) -> "Figure":
-    """An empty figure (inches), drawn without pyplot's global state, so that threads don't share one."""
+def new_figure(width: float = 7.0, height: float = 3.2, margins: tuple[float, ...] | None = None) -> "Figure":
+    """An empty figure, drawn without pyplot's global state, so that threads don't share one.
+
+    Args:
+        width: Inches.
+        height: Inches.
+        margins: Inches left, below, right and above of the axes; None = found by drawing twice, which what is
+            drawn every hour should not cost.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=80, layout="constrained")
+    if margins is None:
+        return Figure(figsize=(width, height), dpi=80, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=80)
+    left, below, right, above = margins
+    figure.subplots_adjust(left / width, below / height, 1 - right / width, 1 - above / height)
+    return figure
 
 
 def as_markdown(figure: "Figure", alt: str) -> str:

@@ -213,6 +213,11 @@ def test_settings_do_not_change_under_a_run():
         load_settings().outcomes.crash_pct = -1
 
 
+def test_a_model_that_is_to_be_retrained_must_have_a_file(configs):
+    with pytest.raises(ConfigError, match=r"There is no model_svm\.yaml among the configs; models are: model\.yaml"):
+        _load(configs, "retraining.yaml", "models: [model_svm]")
+
+
 def test_the_lookback_covers_the_longest_window():
     assert Settings().max_lookback_hours == 168
 
@@ -261,3 +266,13 @@ def _assert_taken_or_config_error(folder, file):
     except ConfigError as error:
         loaded = error
     assert isinstance(loaded, Settings) or str(folder / file) in str(loaded)
+
+
+def test_the_end_of_the_partitions_lies_after_their_start(configs):
+    with pytest.raises(ConfigError, match=r"end \(2026-01-01 00:00\) must lie after start \(2026-01-01 00:00\)"):
+        _load(configs, "ingest.yaml", "start: 2026-01-01T00:00\nend: 2026-01-01T00:00")
+    ingest = _load(configs, "ingest.yaml", "start: 2026-01-01T00:00\nend: 2026-01-03T00:00").ingest
+    first, last = pd.Timestamp("2026-01-01", tz="UTC"), pd.Timestamp("2026-01-02T23:00", tz="UTC")
+    assert (ingest.first_hour, ingest.last_hour) == (first, last)
+    hour = pd.Timedelta(hours=1)
+    assert [ingest.covers(each) for each in (first - hour, first, last, last + hour)] == [False, True, True, False]

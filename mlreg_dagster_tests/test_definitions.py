@@ -92,10 +92,20 @@ def test_a_resource_can_be_replaced(tmp_path):
     assert resources["warehouse"].database == str(tmp_path / "warehouse.duckdb")
 
 
-def test_a_config_error_stops_the_loading(tmp_path, monkeypatch):
-    (tmp_path / "ingest.yaml").write_text("univers: 3\n")
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("univers: 3", "ingest.yaml: univers: unknown key"),
+        (
+            "checks: {completeness_columns: [price, volume]}",
+            "ingest.yaml: checks.completeness_columns: market_snapshot has no column volume",
+        ),
+    ],
+)
+def test_a_config_error_stops_the_loading(tmp_path, monkeypatch, text, complaint):
+    (tmp_path / "ingest.yaml").write_text(text)
     monkeypatch.setenv("MLREG_CONFIG_DIR", str(tmp_path))
-    with pytest.raises(ConfigError, match=r"ingest\.yaml: univers: unknown key"):
+    with pytest.raises(ConfigError, match=complaint):
         build_definitions()
 
 

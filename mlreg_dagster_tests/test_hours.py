@@ -54,6 +54,13 @@ def test_what_is_no_whole_hour_is_refused(wrong):
         as_hour(wrong)
 
 
+def test_the_refusal_says_how_to_write_one():
+    with pytest.raises(NotAnHour) as caught:
+        as_hour("2017-12-20T12:30")
+    assert "Write one, without minutes and seconds: 2017-12-20T00:00." in str(caught.value)
+    assert "alias" not in str(caught.value)  # whose moves may come at any time
+
+
 @given(HOURS)
 def test_a_partition_key_reads_back_as_its_hour(hour):
     assert as_hour(hour_key(hour)) == hour

@@ -47,11 +47,11 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         window = windows_of(day, settings.datasets).training
         features = warehouse.open().read(table, window.first, window.end - HOUR)
         if _exists(context, store, freezing.TRAINING, day):
-            return _result(store, freezing.TRAINING, day, features, window)
+            return _result(store, freezing.TRAINING, day, window, features)
         rows = freezing.select_training_rows(features, window, settings.datasets)
-        lineage = freezing.describe_lineage(rows, window, features)
+        lineage = freezing.describe_lineage(rows, window, features, settings.features)
         freezing.freeze(store, freezing.TRAINING, day_key(day), rows, lineage)
-        return _result(store, freezing.TRAINING, day, features, window)
+        return _result(store, freezing.TRAINING, day, window)
 
     return training_dataset
 
@@ -81,12 +81,12 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         window = windows_of(day, settings.datasets).holdout
         features = tables.read(table, window.first, window.end - HOUR)
         if _exists(context, store, freezing.HOLDOUT, day):
-            return _result(store, freezing.HOLDOUT, day, features, window)
+            return _result(store, freezing.HOLDOUT, day, window, features)
         rows = freezing.select_holdout_rows(features, window, settings.datasets)
         market = tables.read(MARKET_SNAPSHOT, window.first - lookback * HOUR, window.end - HOUR)
-        lineage = freezing.describe_lineage(rows, window, features)
+        lineage = freezing.describe_lineage(rows, window, features, settings.features)
         freezing.freeze(store, freezing.HOLDOUT, day_key(day), rows, lineage, market)
-        return _result(store, freezing.HOLDOUT, day, features, window)
+        return _result(store, freezing.HOLDOUT, day, window)
 
     return eval_holdout
 
@@ -104,11 +104,12 @@ def _exists(context: dg.AssetExecutionContext, store: ArtifactStore, kind: str, 
 
 
 def _result(
-    store: ArtifactStore, kind: str, day: pd.Timestamp, features: pd.DataFrame, window: Window
+    store: ArtifactStore, kind: str, day: pd.Timestamp, window: Window, features: pd.DataFrame | None = None
 ) -> dg.MaterializeResult:
+    """What a frozen dataset is; `features` are those of today, if it was frozen earlier."""
     dataset = freezing.load(store, kind, day_key(day))
     lineage = dataset.lineage
-    changed = freezing.changed_hours(lineage, features)
+    changed = 0 if features is None else freezing.changed_hours(lineage, features)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": lineage["rows"],
         "sha256": dataset.sha256,
@@ -117,6 +118,8 @@ def _result(
         "instruments_left_out": lineage["instruments_left_out"],
         "hours": f"{lineage['hours_with_rows']} of {lineage['hours_in_window']}",
         "hours_changed_since_frozen": changed,
+        "feature_settings": lineage["feature_settings"],
+        "feature_fingerprint": lineage["feature_fingerprint"],
         "uri": store.find(kind, day_key(day)).uri,  # type: ignore[union-attr]
         "coverage": dg.MetadataValue.md(coverage_picture(dataset.rows, window)),
     }

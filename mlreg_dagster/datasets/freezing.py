@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlreg_dagster.config import DatasetSettings
+from mlreg_dagster.config import DatasetSettings, FeatureSettings
 from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import as_hour
+from mlreg_dagster.market.made_with import require_settings
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
 TRAINING = "training_dataset"
@@ -37,7 +38,7 @@ class Dataset:
         rows: Feature rows, ordered by hour and instrument.
         market: Snapshots from which the rows can be computed anew; None in a training dataset.
         window: The hours that the rows lie in.
-        lineage: What went in: hours, counts, hashes.
+        lineage: What went in: hours, counts, feature settings, hashes.
         sha256: The hash of the bundle.
     """
 
@@ -53,7 +54,8 @@ def select_training_rows(features: pd.DataFrame, window: Window, settings: Datas
     """The rows of a training window, without instruments that were seen too seldom.
 
     Raises:
-        TooLittleHistory: Too few hours of the window have rows, or no instrument has enough of them.
+        TooLittleHistory: Too few hours of the window have rows, of all instruments or of those that are kept, or no
+            instrument was seen often enough.
     """
     rows = _within(features, window)
     _require_hours(rows, window, settings.min_training_hours, "training", "min_training_hours")
@@ -64,6 +66,14 @@ def select_training_rows(features: pd.DataFrame, window: Window, settings: Datas
             f"No instrument has {settings.min_snapshots_per_instrument} snapshots in the training window {window} "
             f"(the most is {int(seen.max())}). Ingest more of it, or lower min_snapshots_per_instrument in "
             f"datasets.yaml."
+        )
+    if (hours := kept["hour"].nunique()) < settings.min_training_hours:
+        raise TooLittleHistory(
+            f"The training window {window} has features for {hours} hours once the {rows['instrument_id'].nunique()} "
+            f"instruments are down to the {kept['instrument_id'].nunique()} with "
+            f"{settings.min_snapshots_per_instrument} snapshots; min_training_hours in datasets.yaml asks for "
+            f"{settings.min_training_hours}. Ingest more of the window, or lower min_snapshots_per_instrument or "
+            f"min_training_hours."
         )
     return kept
 
@@ -79,12 +89,28 @@ def select_holdout_rows(features: pd.DataFrame, window: Window, settings: Datase
     return rows
 
 
-def describe_lineage(rows: pd.DataFrame, window: Window, available: pd.DataFrame) -> dict[str, Any]:
-    """What went into a dataset: the window, counts, and a hash of each hour's rows."""
+def describe_lineage(
+    rows: pd.DataFrame, window: Window, available: pd.DataFrame, settings: FeatureSettings
+) -> dict[str, Any]:
+    """What went into a dataset: the window, counts, the settings of its features, and a hash of each hour's rows.
+
+    Args:
+        rows: What was selected.
+        window: The hours that the rows lie in.
+        available: What it was selected from.
+        settings: Those that the graph computes features with.
+
+    Raises:
+        OtherFeatureSettings: A row was computed with other settings; a dataset has one kind of rows.
+    """
+    remedy = "Materialize market_features for those hours again, or give features.yaml back its values."
+    require_settings(rows, settings.model_dump(mode="json"), "features.yaml", remedy)
     left_out = sorted(set(_within(available, window)["instrument_id"]) - set(rows["instrument_id"]))
     return {
         "first_hour": window.first.isoformat(),
         "end": window.end.isoformat(),
+        "feature_settings": settings.model_dump(mode="json"),
+        "feature_fingerprint": settings.fingerprint,
         "rows": len(rows),
         "instruments": int(rows["instrument_id"].nunique()),
         "instruments_left_out": left_out,
@@ -105,15 +131,12 @@ def changed_hours(lineage: Mapping[str, Any], features: pd.DataFrame) -> int:
 
 def digest(frame: pd.DataFrame) -> str:
     """SHA-256 of a frame's content: column names, types and values in their order; every null is alike."""
-    hasher = hashlib.sha256()
-    for name, values in frame.items():
-        if values.dtype.kind == "f":
-            numbers = values.to_numpy(dtype=np.float64, copy=True)
-            numbers[np.isnan(numbers)] = np.nan
-            content = numbers.tobytes()
-        else:
-            content = json.dumps([None if pd.isna(value) else str(value) for value in values]).encode()
-        hasher.update(json.dumps([name, values.dtype.kind, len(content)]).encode() + content)
+    kinds = {name: values.dtype.kind for name, values in frame.items()}
+    numbers = frame[[name for name, kind in kinds.items() if kind == "f"]].to_numpy(dtype=np.float64, copy=True)
+    numbers[np.isnan(numbers)] = np.nan  # there are many bit patterns of it
+    hasher = hashlib.sha256(json.dumps([kinds, numbers.shape]).encode() + numbers.tobytes())
+    for name in (name for name, kind in kinds.items() if kind != "f"):
+        hasher.update(json.dumps([None if pd.isna(value) else str(value) for value in frame[name]]).encode())
     return hasher.hexdigest()
 
 

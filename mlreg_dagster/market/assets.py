@@ -5,11 +5,17 @@ import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.hours import HOUR, chunked
-from mlreg_dagster.market.features import compute_features, features_table
+from mlreg_dagster.market.features import compute_features, describe_features, features_table
 from mlreg_dagster.market.pictures import change_heat_map, feature_distributions
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource
-from mlreg_dagster.orchestration.metadata import OWNERS, fresh_within, report_rows_by_hour, table_metadata
+from mlreg_dagster.orchestration.metadata import (
+    OWNERS,
+    fresh_within,
+    report_rows_by_hour,
+    result_of_hours,
+    table_metadata,
+)
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_back, hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
@@ -48,15 +54,14 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
             report_rows_by_hour(context, chunk, frame)
             written.append(frame[["hour", "instrument_id", "change_1h_pct"]])
         rows = pd.concat(written)
-        return dg.MaterializeResult(
-            metadata={
-                "rows": len(rows),
-                "hours": len(hours),
-                "instruments": int(rows["instrument_id"].nunique()),
-                "source": source.name,
-                "price_changes": dg.MetadataValue.md(change_heat_map(rows)),
-            }
-        )
+        metadata = {
+            "rows": len(rows),
+            "hours": len(hours),
+            "instruments": int(rows["instrument_id"].nunique()),
+            "source": source.name,
+            "price_changes": dg.MetadataValue.md(change_heat_map(rows)),
+        }
+        return result_of_hours(context, hours, metadata)
 
     return market_snapshot
 
@@ -85,13 +90,12 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
             frame = compute_features(snapshots, chunk, settings.features, lookback)
             rows += tables.write(table, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
-        return dg.MaterializeResult(
-            metadata={
-                "rows": rows,
-                "hours": len(hours),
-                "features": len(table.columns) - len(table.key),
-                "distributions": dg.MetadataValue.md(feature_distributions(frame)),
-            }
-        )
+        metadata = {
+            "rows": rows,
+            "hours": len(hours),
+            "features": len(describe_features(settings.features)),
+            "distributions": dg.MetadataValue.md(feature_distributions(frame)),
+        }
+        return result_of_hours(context, hours, metadata)
 
     return market_features

@@ -18,6 +18,7 @@ from mlreg_dagster.market.quality import (
     check_freshness,
     check_schema,
     check_snapshots,
+    require_known_columns,
 )
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.partitions import hours_in_tags
@@ -27,7 +28,12 @@ from mlreg_dagster.storage.warehouse import Warehouse
 
 
 def build_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The checks on market_snapshot and market_features."""
+    """The checks on market_snapshot and market_features.
+
+    Raises:
+        ConfigError: They are to look at a column that snapshots don't have.
+    """
+    require_known_columns(settings.ingest)
     return [_snapshot_checks(settings.ingest), _feature_checks(features_table(settings.features))]
 
 

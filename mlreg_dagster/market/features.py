@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 from numpy.typing import NDArray
 
 from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.market.made_with import FEATURE_SETTINGS
 from mlreg_dagster.storage.tables import UTC, Table, column
 
 Grid = NDArray[np.float64]
@@ -53,6 +55,7 @@ def describe_features(settings: FeatureSettings) -> dict[str, str]:
 def features_table(settings: FeatureSettings) -> Table:
     """The table of features; its columns follow from the settings."""
     features = describe_features(settings)
+    ours = pa.Check(lambda s: s == settings.text, error=f"must be the settings of features.yaml, {settings.text}")
     return Table(
         name="market_features",
         description="What a model sees of one instrument at one hour.",
@@ -60,6 +63,7 @@ def features_table(settings: FeatureSettings) -> Table:
         columns={
             "hour": column(UTC, "The hour that the row is for, UTC."),
             "instrument_id": column(str, "Stable key of the instrument."),
+            FEATURE_SETTINGS: column(str, "The settings that the row was computed with, as JSON.", ours),
             **{name: column(float, meaning, nullable=True) for name, meaning in features.items()},
         },
     )
@@ -99,7 +103,11 @@ def compute_features(
     columns["hour_of_day"] = stamps.hour.to_numpy(dtype=np.float64)
     columns["day_of_week"] = stamps.day_of_week.to_numpy(dtype=np.float64)
     return pd.DataFrame(
-        {"hour": stamps, "instrument_id": instruments[at_instrument]}
+        {
+            "hour": stamps,
+            "instrument_id": instruments[at_instrument],
+            FEATURE_SETTINGS: pd.Series([settings.text] * len(stamps), dtype="str"),
+        }
         | {
             name: values[present] if (values := columns[name]).ndim == 2 else values
             for name in describe_features(settings)

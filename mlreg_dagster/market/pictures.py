@@ -7,6 +7,7 @@ from mlreg_dagster.market.features import BASE
 from mlreg_dagster.pictures import MUTED, NORMAL, as_markdown, new_figure
 
 _MOST_INSTRUMENTS, _MOST_HOURS, _COLOUR_LIMIT_PCT = 40, 336, 10.0
+_NAMED = 5
 
 
 def change_heat_map(rows: pd.DataFrame) -> str:
@@ -28,7 +29,7 @@ def change_heat_map(rows: pd.DataFrame) -> str:
     if wide.shape[1] == 1:
         return _change_bars(wide.iloc[:, 0].dropna().sort_values())
     wide = wide.reindex(columns=pd.date_range(wide.columns[0], wide.columns[-1], freq="h"))
-    figure = new_figure(height=1.2 + 0.13 * len(wide))
+    figure = new_figure(height=0.9 + 0.13 * len(wide), margins=(0.75, 0.35, 0.0, 0.35))
     axes = figure.subplots()
     axes.set_facecolor("#dddddd")
     image = axes.imshow(
@@ -48,33 +49,44 @@ def change_heat_map(rows: pd.DataFrame) -> str:
 
 
 def _change_bars(changes: pd.Series) -> str:
-    figure = new_figure(height=2.4)
+    figure = new_figure(height=2.4, margins=(0.6, 0.25, 0.15, 0.35))
     axes = figure.subplots()
     axes.bar(range(len(changes)), changes, color=np.where(changes < 0, "#b2182b", "#2166ac"))
-    axes.set_xticks(range(len(changes)), changes.index, rotation=90, fontsize=6)
     axes.set_xlim(-0.8, max(len(changes), 10) - 0.2)
+    axes.margins(y=0.1)
     axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.tick_params(labelsize=7)
+    axes.set_xticks([])
+    axes.locator_params(axis="y", nbins=5)
     axes.set_ylabel("%", fontsize=8)
-    axes.set_title("Price change within the hour", fontsize=9)
+    named = min(_NAMED, len(changes) // 2)
+    axes.set_xlabel(f"most down: {_names(changes[:named])}   ·   most up: {_names(changes[::-1][:named])}", fontsize=7)
+    axes.set_title(f"Price change within the hour, the {len(changes)} liveliest instruments", fontsize=9)
     return as_markdown(figure, "Bars of the price changes within the hour")
+
+
+def _names(changes: pd.Series) -> str:
+    return ", ".join(map(str, changes.index)) or "none"
 
 
 def feature_distributions(features: pd.DataFrame) -> str:
     """Histograms of the base features, from their 1st to their 99th percentile, as Markdown."""
     if features.empty:
         return "_No instrument was observed in these hours._"
-    figure = new_figure(height=3.6)
-    for axes, name in zip(figure.subplots(2, 3).flat, BASE, strict=True):
+    figure = new_figure(height=3.4, margins=(0.2, 0.3, 0.2, 0.45))
+    panels = figure.subplots(2, 3, gridspec_kw={"hspace": 0.75, "wspace": 0.15})
+    for axes, name in zip(panels.flat, BASE, strict=True):
         values = features[name].dropna()
         known = len(values) / len(features)
         axes.set_title(f"{name}\n{known:.0%} known", fontsize=8)
-        axes.tick_params(labelsize=7)
+        axes.set_yticks([])
         if values.empty:
             axes.text(0.5, 0.5, "unknown", ha="center", transform=axes.transAxes, color=MUTED)
-            axes.set(xticks=[], yticks=[])
+            axes.set_xticks([])
             continue
         low, high = np.quantile(values, [0.01, 0.99])
         # one outline instead of thirty bars, and few ticks: this is drawn every hour
         axes.stairs(*np.histogram(values.clip(low, high), bins=30), fill=True, color=NORMAL)
-        axes.locator_params(nbins=4)
+        axes.tick_params(labelsize=7)
+        axes.locator_params(axis="x", nbins=4)
     return as_markdown(figure, "Histograms of the base features")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mlreg_dagster.config import IngestSettings
+from mlreg_dagster.config import ConfigError, IngestSettings
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.storage.tables import InvalidRows, Table
@@ -26,6 +26,20 @@ class Finding:
     passed: bool
     text: str
     value: float | None = None
+
+
+def require_known_columns(settings: IngestSettings) -> None:
+    """Refuse settings that ask for columns which a snapshot does not have; they would be found unknown for ever.
+
+    Raises:
+        ConfigError: There is no such column.
+    """
+    unknown = [name for name in settings.checks.completeness_columns if name not in MARKET_SNAPSHOT.columns]
+    if unknown:
+        raise ConfigError(
+            f"ingest.yaml: checks.completeness_columns: market_snapshot has no column {', '.join(unknown)}; allowed "
+            f"are {', '.join(MARKET_SNAPSHOT.columns)}."
+        )
 
 
 def check_snapshots(rows: pd.DataFrame, hours: pd.DatetimeIndex, settings: IngestSettings) -> dict[str, Finding]:

@@ -1,13 +1,7 @@
 """The tables of the market room: what a snapshot row is."""
 
-import pandera.pandas as pa
-
 from mlreg_dagster.storage.tables import UTC, Table, column
-
-_FINITE_POSITIVE = pa.Check(lambda s: (s > 0) & (s < float("inf")), error="must be finite and greater than 0")
-_FINITE_NOT_NEGATIVE = pa.Check(lambda s: (s >= 0) & (s < float("inf")), error="must be finite and not negative")
-_FINITE_CHANGE = pa.Check(lambda s: (s >= -100) & (s < float("inf")), error="must be finite and at least -100 %")
-_NOT_EMPTY = pa.Check(lambda s: s.str.len() > 0, error="must not be empty")
+from mlreg_dagster.storage.values import FINITE_CHANGE, FINITE_NOT_NEGATIVE, FINITE_POSITIVE, NOT_EMPTY
 
 CHANGES = {"change_1h_pct": 1, "change_24h_pct": 24, "change_7d_pct": 168}
 """Column of a price change to the hours it looks back."""
@@ -18,32 +12,32 @@ MARKET_SNAPSHOT = Table(
     key=("hour", "instrument_id"),
     columns={
         "hour": column(UTC, "The hour that the row is for, UTC; never the clock of the run."),
-        "instrument_id": column(str, "Stable key of the instrument (CoinGecko's id, an archive's ticker).", _NOT_EMPTY),
-        "symbol": column(str, "Ticker; not unique.", _NOT_EMPTY),
-        "price": column(float, "Last price of the hour, quote currency.", _FINITE_POSITIVE),
-        "market_cap": column(float, "Quote currency; null when unknown.", _FINITE_NOT_NEGATIVE, nullable=True),
+        "instrument_id": column(str, "Stable key of the instrument (CoinGecko's id, an archive's ticker).", NOT_EMPTY),
+        "symbol": column(str, "Ticker; not unique.", NOT_EMPTY),
+        "price": column(float, "Last price of the hour, quote currency.", FINITE_POSITIVE),
+        "market_cap": column(float, "Quote currency; null when unknown.", FINITE_NOT_NEGATIVE, nullable=True),
         "volume_24h": column(
             float,
             "Traded in the 24 h up to the end of the hour, quote currency.",
-            _FINITE_NOT_NEGATIVE,
+            FINITE_NOT_NEGATIVE,
             nullable=True,
         ),
-        "change_1h_pct": column(float, "Price against the one 1 h before, %.", _FINITE_CHANGE, nullable=True),
-        "change_24h_pct": column(float, "Price against the one 24 h before, %.", _FINITE_CHANGE, nullable=True),
-        "change_7d_pct": column(float, "Price against the one 168 h before, %.", _FINITE_CHANGE, nullable=True),
+        "change_1h_pct": column(float, "Price against the one 1 h before, %.", FINITE_CHANGE, nullable=True),
+        "change_24h_pct": column(float, "Price against the one 24 h before, %.", FINITE_CHANGE, nullable=True),
+        "change_7d_pct": column(float, "Price against the one 168 h before, %.", FINITE_CHANGE, nullable=True),
         "all_time_high": column(
             float,
             "Highest price known up to the hour (an archive: since its first bar).",
-            _FINITE_POSITIVE,
+            FINITE_POSITIVE,
             nullable=True,
         ),
         "volatility_7d_pct": column(
             float,
             "Standard deviation of the hourly log returns of the last 168 h, %.",
-            _FINITE_NOT_NEGATIVE,
+            FINITE_NOT_NEGATIVE,
             nullable=True,
         ),
         "observed_at": column(UTC, "When the source saw it: the clock of a live fetch, the end of a recorded hour."),
-        "source": column(str, "Which source said so.", _NOT_EMPTY),
+        "source": column(str, "Which source said so.", NOT_EMPTY),
     },
 )

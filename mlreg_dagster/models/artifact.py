@@ -8,6 +8,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile
 
@@ -20,6 +21,7 @@ from sklearn.pipeline import Pipeline
 from mlreg_dagster import __version__
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import as_hour
+from mlreg_dagster.market.made_with import require_settings
 from mlreg_dagster.models.detectors import anomaly_scores, own_space
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
@@ -87,7 +89,17 @@ class Model:
         """The model's features out of rows that hold more: keys, prices, features it does not use.
 
         A feature that is missing stays missing, so that `score` refuses the rows.
+
+        Raises:
+            OtherFeatureSettings: The rows were computed with other settings than those that the model learned from,
+                so that equal names have other values.
         """
+        version = self.manifest["version"]
+        remedy = (
+            f"{version} can't judge them. Train a new version on a dataset of such rows, or give features.yaml back "
+            f"its values and materialize market_features for those hours again."
+        )
+        require_settings(rows, self.manifest["feature_settings"], f"the manifest of {version}", remedy)
         return rows[[name for name in self.features if name in rows.columns]]
 
     def score(self, features: pd.DataFrame) -> NDArray[np.float64]:
@@ -173,6 +185,7 @@ def library_versions() -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=8)  # a replay loads its champion again and again; the key is the very bytes
 def _load_pipeline(content: bytes, version: str) -> Pipeline:
     _require_trusted(content, version)
     loaded = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))

@@ -101,7 +101,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
             actor=current_actor(config.actor),
             run_id=context.run.run_id,
         )
-        scores = model.score(dataset.rows[model.features])
+        scores = model.score(model.select(dataset.rows))
         return dg.MaterializeResult(
             metadata={
                 "version": version.version,
@@ -111,6 +111,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "artifact_sha256": version.artifact_sha256,
                 "dagster/row_count": model.manifest["training_rows"],
                 "features": model.features,
+                "feature_settings": dict(model.manifest["feature_settings"]),
+                "feature_fingerprint": model.manifest["feature_fingerprint"],
                 "threshold": model.threshold,
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",

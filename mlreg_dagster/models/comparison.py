@@ -37,6 +37,7 @@ def compare(left: Model, right: Model, holdout: Dataset, rounds: list[PlantedRou
 
     Raises:
         FeatureMismatch: The holdout lacks features of one of them.
+        OtherFeatureSettings: One of them learned from features that were computed with other settings.
     """
     from scipy.stats import spearmanr
 

@@ -5,7 +5,7 @@ scikit-learn's `score_samples` is higher for normal rows; here an anomaly score 
 """
 
 from collections.abc import Callable
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mlreg_dagster.config import ConfigError, ModelSettings
 
@@ -24,6 +25,10 @@ Matrix = NDArray[np.float64]
 _MAD_TO_SIGMA = 1.4826  # the median absolute deviation of a normal distribution times this is its sigma
 _WHITENED_VARIANCE = 0.9999
 _BLOCK_ROWS = 512
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+_one_thread: Callable[[_Function], _Function] = threadpool_limits.wrap(limits=1)
+"""Sums are cut up by the number of threads, and round accordingly: another machine, another score in its last bit."""
 
 
 class RobustZScore(OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -67,6 +72,10 @@ _DETECTORS: dict[str, Callable[[dict[str, object], int], BaseEstimator]] = {
 }
 
 
+_ROW_BY_ROW = (IsolationForest, RobustZScore)
+"""Detectors without matrix products: how many rows are scored at once changes nothing but the time it takes."""
+
+
 def make_pipeline(settings: ModelSettings) -> Pipeline:
     """An unfitted pipeline: nulls to medians, then the detector in its own space.
 
@@ -91,18 +100,22 @@ def make_pipeline(settings: ModelSettings) -> Pipeline:
     return Pipeline([*steps, ("detector", detector)])
 
 
+@_one_thread
+def fit(pipeline: Pipeline, X: Matrix) -> Pipeline:
+    """Fit a pipeline; every fit of a model passes here."""
+    return pipeline.fit(X)
+
+
+@_one_thread
 def anomaly_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
     """Anomaly score of each row; higher is more anomalous, whatever the detector.
 
-    Rows pass in blocks of one height, the last one filled up: matrix products round differently for other
-    heights, and a row must score the same to the last bit whichever rows are scored with it.
+    A row scores the same to the last bit whichever rows are scored with it.
     """
-    scores = [np.empty(0)]
-    for start in range(0, len(X), _BLOCK_ROWS):
-        rows = X[start : start + _BLOCK_ROWS]
-        block = np.resize(rows, (_BLOCK_ROWS, X.shape[1]))  # repeats the rows
-        scores.append(-np.asarray(pipeline.score_samples(block), dtype=np.float64)[: len(rows)])
-    return np.concatenate(scores)
+    points = own_space(pipeline, X)
+    if len(X) and isinstance(pipeline[-1], _ROW_BY_ROW):
+        return _scores(pipeline, points)
+    return _in_blocks(lambda block: _scores(pipeline, block), points)
 
 
 def training_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
@@ -117,6 +130,21 @@ def training_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
     return anomaly_scores(pipeline, X)
 
 
+@_one_thread
 def own_space(pipeline: Pipeline, X: Matrix) -> Matrix:
     """Rows as the detector itself sees them."""
-    return np.asarray(pipeline[:-1].transform(X), dtype=np.float64)
+    return _in_blocks(lambda block: np.asarray(pipeline[:-1].transform(block), dtype=np.float64), X)
+
+
+def _scores(pipeline: Pipeline, points: Matrix) -> Matrix:
+    return -np.asarray(pipeline[-1].score_samples(points), dtype=np.float64)
+
+
+def _in_blocks(compute: Callable[[Matrix], Matrix], rows: Matrix) -> Matrix:
+    """Compute in blocks of one height, the last one filled up: matrix products round differently for other heights."""
+    parts = []
+    for start in range(0, max(len(rows), 1), _BLOCK_ROWS):
+        part = rows[start : start + _BLOCK_ROWS]
+        block = np.resize(part, (_BLOCK_ROWS, rows.shape[1]))  # repeats the rows
+        parts.append(compute(block)[: len(part)])
+    return np.concatenate(parts)

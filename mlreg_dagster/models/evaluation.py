@@ -15,10 +15,13 @@ from mlreg_dagster.config import EvaluationSettings, FeatureSettings, InjectionS
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.market.features import compute_features
+from mlreg_dagster.market.made_with import require_settings
 from mlreg_dagster.models.artifact import Model
 from mlreg_dagster.models.injection import plant_rounds
 from mlreg_dagster.models.names import ANOMALY_RATE, AVERAGE_PRECISION, RATE_SHIFT, SCORE_GAP, SILHOUETTE
 from mlreg_dagster.storage.registry import GateResult
+
+_KEY = ["hour", "instrument_id"]
 
 
 class NotAHoldout(MlregError):
@@ -60,19 +63,33 @@ def plant_anomalies(
     """Plant into the market behind a holdout and compute the features of the edited market.
 
     Rows that an event touched without being its planted row are neither anomalies nor normal: left out.
+
+    Raises:
+        NotAHoldout: The dataset has no market behind it.
+        OtherFeatureSettings: The holdout's rows were computed with other settings than the edited market's would be.
     """
     if holdout.market is None:
         raise NotAHoldout(f"Dataset {holdout.day} has no market.parquet to plant anomalies into: is it a holdout?")
+    remedy = "Evaluate on a holdout that was frozen with features.yaml as it is, or give it back its values."
+    require_settings(holdout.rows, features.model_dump(mode="json"), "features.yaml", remedy)
+    hours = holdout.window.hours
+    unedited = compute_features(holdout.market, hours, features, lookback_hours)
     rounds = []
     for injection in plant_rounds(holdout.market, holdout.window, settings):
-        rows = compute_features(injection.snapshots, holdout.window.hours, features, lookback_hours)
-        marks = injection.snapshots[["hour", "instrument_id"]].assign(
-            planted=injection.planted, counts=injection.planted | ~injection.touched
-        )
-        rows = rows.merge(marks, on=["hour", "instrument_id"], how="left", validate="one_to_one")
-        rows = rows[rows["counts"].to_numpy(dtype=bool)]
-        rounds.append(PlantedRound(injection.kind, rows, rows["planted"].to_numpy(dtype=bool)))
+        snapshots = injection.snapshots.assign(planted=injection.planted, touched=injection.touched)
+        snapshots = snapshots[_of_same_instrument(snapshots, injection.touched)]  # the others keep their features
+        edited = compute_features(snapshots, hours, features, lookback_hours)
+        marks = edited[_KEY].merge(snapshots[[*_KEY, "planted", "touched"]], on=_KEY, validate="one_to_one")
+        counts = (marks["planted"] | ~marks["touched"]).to_numpy(dtype=bool)
+        others = unedited[~unedited["instrument_id"].isin(edited["instrument_id"])]
+        rows = pd.concat([edited[counts], others], ignore_index=True)
+        planted = np.concatenate([marks["planted"].to_numpy(dtype=bool)[counts], np.zeros(len(others), dtype=bool)])
+        rounds.append(PlantedRound(injection.kind, rows, planted))
     return rounds
+
+
+def _of_same_instrument(rows: pd.DataFrame, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return rows["instrument_id"].isin(rows.loc[chosen, "instrument_id"]).to_numpy(dtype=bool)
 
 
 def evaluate(
@@ -89,6 +106,7 @@ def evaluate(
     Raises:
         NotAHoldout: The holdout begins before the model's training window ends.
         FeatureMismatch: The holdout has other features than the model was trained on.
+        OtherFeatureSettings: Its features were computed with other settings than the model learned from.
     """
     if holdout.window.first < model.training_end:
         raise NotAHoldout(
@@ -159,11 +177,26 @@ def average_precision_by_kind(
     """Average precision at finding the planted rows by `score` of the model, a mean over the rounds of each kind."""
     from sklearn.metrics import average_precision_score
 
+    if not rounds:
+        return {}
     found: dict[str, list[float]] = {}
-    for planted in rounds:
-        value = average_precision_score(planted.planted, score(model.select(planted.rows)))
+    scores = _score_once(score, [model.select(planted.rows) for planted in rounds])
+    for planted, values in zip(rounds, scores, strict=True):
+        value = average_precision_score(planted.planted, values)
         found.setdefault(planted.kind, []).append(float(value))
     return {kind: float(np.mean(values)) for kind, values in found.items()}
+
+
+def _score_once(
+    score: Callable[[pd.DataFrame], NDArray[np.float64]], frames: list[pd.DataFrame]
+) -> list[NDArray[np.float64]]:
+    """Scores of each frame; the rounds share most of their rows, and each distinct row is scored once."""
+    rows = pd.concat(frames, ignore_index=True)
+    values = np.ascontiguousarray(rows.to_numpy(dtype=np.float64))
+    as_bytes = values.view(np.dtype((np.void, values.itemsize * values.shape[1]))).ravel()
+    _, firsts, places = np.unique(as_bytes, return_index=True, return_inverse=True)
+    scores = score(rows.iloc[firsts])[places]
+    return np.split(scores, np.cumsum([len(frame) for frame in frames])[:-1])
 
 
 class _NotComputable(Exception):

@@ -10,10 +10,11 @@ from sklearn.pipeline import Pipeline
 from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.market.made_with import FEATURE_SETTINGS
 from mlreg_dagster.models.artifact import Model, library_versions
-from mlreg_dagster.models.detectors import make_pipeline, training_scores
+from mlreg_dagster.models.detectors import fit, make_pipeline, training_scores
 
-KEYS = ("hour", "instrument_id")
+NOT_FEATURES = ("hour", "instrument_id", FEATURE_SETTINGS)
 
 _BASELINE = ModelSettings(detector="robust_z_score", params={})
 
@@ -46,19 +47,21 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
         rows = rows[np.sort(rng.choice(len(rows), settings.max_training_rows, replace=False))]
     pipeline, baseline = make_pipeline(settings), make_pipeline(_BASELINE)
     try:
-        pipeline.fit(rows)
+        fit(pipeline, rows)
     except (ValueError, TypeError) as error:
         raise CannotTrain(
             f"{settings.detector} can't be fitted to the {len(rows)} rows of dataset {dataset.day}: {error}"
         ) from error
     _require_enough(rows, pipeline, dataset)
-    baseline.fit(rows)
+    fit(baseline, rows)
     scores = training_scores(pipeline, rows)
     threshold = float(np.quantile(scores, 1 - settings.contamination))
     manifest: dict[str, Any] = {
         "version": version,
         "settings": settings.model_dump(mode="json"),
         "features": features,
+        "feature_settings": dataset.lineage["feature_settings"],
+        "feature_fingerprint": dataset.lineage["feature_fingerprint"],
         "threshold": threshold,
         "training_anomaly_rate": float(np.mean(scores > threshold)),
         "training_rows": len(rows),
@@ -101,7 +104,7 @@ def _require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Data
 
 
 def _chosen_features(dataset: Dataset, settings: ModelSettings) -> list[str]:
-    engineered = [name for name in dataset.rows.columns if name not in KEYS]
+    engineered = [name for name in dataset.rows.columns if name not in NOT_FEATURES]
     if settings.features is None:
         return engineered
     unknown = [name for name in settings.features if name not in engineered]

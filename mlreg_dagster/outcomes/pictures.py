@@ -38,7 +38,7 @@ def confusion_picture(counts: Mapping[str, Any]) -> str:
     cells = np.array([[int(counts[name]) for name in row] for row in _CELLS])
     totals = cells.sum(axis=0)
     within = cells / np.maximum(totals, 1)
-    figure = new_figure(5.2, 3.4)
+    figure = new_figure(5.2, 3.4, margins=(1.1, 0.45, 0.1, 0.4))
     axes = figure.subplots()
     axes.imshow(within, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
     for (row, column), count in np.ndenumerate(cells):
@@ -111,8 +111,8 @@ def score_picture(predictions: pd.DataFrame) -> str:
     if predictions.empty:
         return _words("No predictions.")
     versions = _versions(predictions)
-    figure = new_figure(7.0, 0.6 + 2.4 * len(versions))
-    panels = figure.subplots(len(versions), 1, squeeze=False)[:, 0]
+    figure = new_figure(7.0, 0.8 + 2.4 * len(versions), margins=(0.7, 0.5, 0.1, 0.3))
+    panels = figure.subplots(len(versions), 1, squeeze=False, gridspec_kw={"hspace": 0.35})[:, 0]
     told = []
     for axes, version in zip(panels, versions, strict=True):
         rows = predictions[predictions["model_version"] == version]
@@ -142,12 +142,15 @@ def _draw_rate(axes: "Axes", rows: pd.DataFrame, rate: str, aside: float, colour
 def _draw_scores(axes: "Axes", rows: pd.DataFrame) -> None:
     edges = _edges(rows["score"], rows["threshold"].iloc[0])
     shown = rows["score"].clip(upper=(edges[-2] + edges[-1]) / 2)
-    parts = [shown[~rows["is_anomaly"]], shown[rows["is_anomaly"]]]
-    axes.hist(parts, bins=list(edges), stacked=True, color=[NORMAL, ANOMALY], label=["not flagged", "flagged"])
+    usual, _ = np.histogram(shown[~rows["is_anomaly"]], edges)
+    flagged, _ = np.histogram(shown[rows["is_anomaly"]], edges)
+    axes.stairs(usual, edges, fill=True, color=NORMAL, label="not flagged")
+    axes.stairs(usual + flagged, edges, baseline=usual, fill=True, color=ANOMALY, label="flagged")
     for threshold in rows["threshold"].unique():
         axes.axvline(threshold, color="black", linestyle="--", linewidth=1, label=f"threshold {threshold:.3g}")
     axes.set_ylabel("predictions")
-    axes.locator_params(axis="y", integer=True)
+    axes.locator_params(axis="x", nbins=6)
+    axes.locator_params(axis="y", nbins=4, integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
 

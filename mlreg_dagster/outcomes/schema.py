@@ -4,6 +4,7 @@ import pandera.pandas as pa
 
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.storage.tables import UTC, Table, column
+from mlreg_dagster.storage.values import FINITE, FINITE_CHANGE, FINITE_NOT_NEGATIVE, FINITE_POSITIVE, NOT_EMPTY
 
 ROLES = ("champion", "challenger", "requested")
 CRASH, NO_CRASH, UNRESOLVED = "crash", "no_crash", "unresolved"
@@ -11,11 +12,6 @@ CRASH, NO_CRASH, UNRESOLVED = "crash", "no_crash", "unresolved"
 WHOLE_HOUR = pa.Check(lambda s: s.dt.floor(HOUR) == s, error="must be a whole hour")
 
 _MIDNIGHT = pa.Check(lambda s: s.dt.normalize() == s, error="must be midnight, UTC")
-_FINITE = pa.Check(lambda s: s.abs() < float("inf"), error="must be finite")
-_FINITE_POSITIVE = pa.Check(lambda s: (s > 0) & (s < float("inf")), error="must be finite and greater than 0")
-_FINITE_NOT_NEGATIVE = pa.Check(lambda s: (s >= 0) & (s < float("inf")), error="must be finite and not negative")
-_FINITE_CHANGE = pa.Check(lambda s: (s >= -100) & (s < float("inf")), error="must be finite and at least -100 %")
-_NOT_EMPTY = pa.Check(lambda s: s.str.len() > 0, error="must not be empty")
 _SHA256 = pa.Check(lambda s: s.str.fullmatch("[0-9a-f]{64}"), error="must be a SHA-256 in 64 hex digits")
 _COUNT = pa.Check(lambda s: s >= 0, error="must not be negative")
 _SHARE = pa.Check(lambda s: (s >= 0) & (s <= 1), error="must lie between 0 and 1")
@@ -25,15 +21,15 @@ _OUTCOME = pa.Check(
 )
 
 _SAID = {
-    "instrument_id": column(str, "Stable key of the instrument.", _NOT_EMPTY),
-    "model_version": column(str, "The version that said it: v1, v2, ….", _NOT_EMPTY),
+    "instrument_id": column(str, "Stable key of the instrument.", NOT_EMPTY),
+    "model_version": column(str, "The version that said it: v1, v2, ….", NOT_EMPTY),
     "role": column(str, "champion or challenger as of the hour, or requested by a person.", _ROLE),
-    "score": column(float, "Anomaly score; higher = more anomalous.", _FINITE),
+    "score": column(float, "Anomaly score; higher = more anomalous.", FINITE),
     "is_anomaly": column(bool, "Flagged: the score is above the model's threshold."),
     "in_sample": column(
         bool, "The hour lies before the model may score (in or before its dataset); kept out of every metric."
     ),
-    "price": column(float, "Price at the hour scored, from which the outcome is measured.", _FINITE_POSITIVE),
+    "price": column(float, "Price at the hour scored, from which the outcome is measured.", FINITE_POSITIVE),
 }
 
 PREDICTIONS = Table(
@@ -46,11 +42,14 @@ PREDICTIONS = Table(
         "model_version": _SAID["model_version"],
         "role": _SAID["role"],
         "score": _SAID["score"],
-        "threshold": column(float, "Scores above it are flagged.", _FINITE),
+        "threshold": column(float, "Scores above it are flagged.", FINITE),
         "is_anomaly": _SAID["is_anomaly"],
         "in_sample": _SAID["in_sample"],
         "price": _SAID["price"],
         "artifact_sha256": column(str, "Hash of the artifact that scored.", _SHA256),
+    },
+    rules={
+        "is_anomaly must be score > threshold": lambda rows: rows["is_anomaly"] == (rows["score"] > rows["threshold"])
     },
 )
 
@@ -65,16 +64,16 @@ PREDICTION_OUTCOMES = Table(
         "outcome_price": column(
             float,
             "Price at `hour`, or the newest within the tolerance before it; null = none.",
-            _FINITE_POSITIVE,
+            FINITE_POSITIVE,
             nullable=True,
         ),
         "outcome_price_hour": column(UTC, "Hour of outcome_price.", WHOLE_HOUR, nullable=True),
-        "change_pct": column(float, "outcome_price against price, %.", _FINITE_CHANGE, nullable=True),
+        "change_pct": column(float, "outcome_price against price, %.", FINITE_CHANGE, nullable=True),
         "worst_drop_pct": column(
             float,
             "Lowest price seen after prediction_hour up to `hour` against price, %; positive if all were "
             "higher, null if none was seen.",
-            _FINITE_CHANGE,
+            FINITE_CHANGE,
             nullable=True,
         ),
         "outcome": column(
@@ -120,7 +119,7 @@ MODEL_PERFORMANCE = Table(
         **_rate(
             "lift",
             "precision / base_rate: 1 = no better than chance; null without both.",
-            _FINITE_NOT_NEGATIVE,
+            FINITE_NOT_NEGATIVE,
         ),
     },
 )

@@ -68,6 +68,7 @@ def score(
     Raises:
         ArtifactMissing, ArtifactTampered, UntrustedModel: An artifact can't be used.
         FeatureMismatch: The rows lack features that a model was trained on.
+        OtherFeatureSettings: The rows were computed with other settings than a model learned from.
     """
     rows = features.merge(prices, on=["hour", "instrument_id"], how="left", validate="one_to_one")
     scored = [PREDICTIONS.empty()]

@@ -3,7 +3,8 @@
 The tables themselves stand in the room that writes them (`<room>/schema.py`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -43,12 +44,14 @@ class Table:
         description: What one row is.
         columns: Name to pandera column, in the order of the table.
         key: The columns that make a row unique; the first is the partition column.
+        rules: What must hold between the columns of a row, in words, to what says of which rows it holds.
     """
 
     name: str
     description: str
     columns: dict[str, pa.Column]
     key: tuple[str, ...]
+    rules: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = field(default_factory=dict)
 
     @property
     def partition_column(self) -> str:
@@ -87,12 +90,18 @@ class Table:
         """Return `frame` if every row fits the schema.
 
         Raises:
-            InvalidRows: A column is missing, unknown or of another type, or a value is not allowed.
+            InvalidRows: A column is missing, unknown or of another type, a value is not allowed, or a rule is broken.
         """
         try:
-            return self.schema.validate(frame.reset_index(drop=True), lazy=True)
+            rows = self.schema.validate(frame.reset_index(drop=True), lazy=True)
         except (pa.errors.SchemaErrors, pa.errors.SchemaError) as error:
             raise InvalidRows(f"{self.name}: {_explain(error)} Nothing was stored.") from error
+        for rule, holds in self.rules.items():
+            broken = rows.loc[~holds(rows), list(self.key)]
+            if len(broken):
+                first = ", ".join(f"{name} {value}" for name, value in broken.iloc[0].items())
+                raise InvalidRows(f"{self.name}: {rule}; broken in {len(broken)} rows ({first}). Nothing was stored.")
+        return rows
 
 
 def _explain(error: pa.errors.SchemaErrors | pa.errors.SchemaError) -> str:

@@ -10,8 +10,9 @@ from mlreg_dagster.config import DatasetSettings, FeatureSettings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING, TooLittleHistory, digest
 from mlreg_dagster.datasets.windows import Window
-from mlreg_dagster.hours import HOUR
+from mlreg_dagster.hours import HOUR, hour_key
 from mlreg_dagster.market.features import compute_features, features_table
+from mlreg_dagster.market.made_with import OtherFeatureSettings
 from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactMissing, ArtifactStore, ArtifactTampered
 from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.market.frames import START, at, hours_at, random_market
@@ -20,7 +21,8 @@ DAY = "2020-01-09"
 WINDOW = Window(at(180), at(220))
 SETTINGS = DatasetSettings(min_training_hours=20, min_holdout_hours=5, min_snapshots_per_instrument=24)
 MARKET = random_market(3, length=230, instruments=5)
-FEATURES = compute_features(MARKET, hours_at(170, 229), FeatureSettings(), 168)
+MADE_WITH = FeatureSettings()
+FEATURES = compute_features(MARKET, hours_at(170, 229), MADE_WITH, 168)
 
 
 @pytest.fixture
@@ -30,14 +32,14 @@ def store(tmp_path):
 
 def frozen(store, rows=None, market=None, kind=TRAINING):
     rows = freezing.select_training_rows(FEATURES, WINDOW, SETTINGS) if rows is None else rows
-    freezing.freeze(store, kind, DAY, rows, freezing.describe_lineage(rows, WINDOW, FEATURES), market)
+    freezing.freeze(store, kind, DAY, rows, freezing.describe_lineage(rows, WINDOW, FEATURES, MADE_WITH), market)
     return freezing.load(store, kind, DAY)
 
 
 def rows_of(counts: dict[str, range]) -> pd.DataFrame:
     """Rows of instruments at hours given as offsets from START."""
     rows = [(at(offset), name, float(offset)) for name, offsets in counts.items() for offset in offsets]
-    frame = pd.DataFrame(rows, columns=["hour", "instrument_id", "x"])
+    frame = pd.DataFrame(rows, columns=["hour", "instrument_id", "x"]).assign(feature_settings=MADE_WITH.text)
     return frame.astype({"hour": "datetime64[us, UTC]", "instrument_id": "str"})
 
 
@@ -53,7 +55,7 @@ def test_instruments_that_were_seen_too_seldom_are_left_out_and_listed():
     features = pd.concat([features, rows_of({"before": range(100, 180), "after": range(220, 300)})])
     rows = freezing.select_training_rows(features, WINDOW, SETTINGS)
     assert set(rows["instrument_id"]) == {"often", "enough"}
-    lineage = freezing.describe_lineage(rows, WINDOW, features)
+    lineage = freezing.describe_lineage(rows, WINDOW, features, MADE_WITH)
     assert lineage["instruments_left_out"] == ["seldom"]
     assert lineage["instruments"] == 2
     assert freezing.select_holdout_rows(features, WINDOW, SETTINGS)["instrument_id"].nunique() == 3
@@ -63,6 +65,19 @@ def test_where_all_were_seen_too_seldom_the_message_says_how_seldom():
     features = rows_of({f"coin{n}": range(180 + n, 203 + n) for n in range(5)})
     with pytest.raises(TooLittleHistory, match=r"No instrument has 24 snapshots .*\(the most is 23\).*datasets\.yaml"):
         freezing.select_training_rows(features, WINDOW, SETTINGS)
+
+
+def test_the_hours_that_count_are_those_of_the_instruments_that_are_kept():
+    settings = SETTINGS.override({"min_training_hours": 30})
+    features = rows_of({"long": range(180, 210), "short": range(210, 220)})
+    assert freezing.select_training_rows(features, WINDOW, settings)["hour"].nunique() == 30
+    features = rows_of({"long": range(180, 209), "short": range(209, 220)})  # 40 hours with rows, 29 of them kept
+    with pytest.raises(TooLittleHistory) as caught:
+        freezing.select_training_rows(features, WINDOW, settings)
+    text = str(caught.value)
+    assert f"window {WINDOW} has features for 29 hours once the 2 instruments are down to the 1 with 24 snap" in text
+    assert "min_training_hours in datasets.yaml asks for 30" in text
+    assert "lower min_snapshots_per_instrument" in text
 
 
 @pytest.mark.parametrize(
@@ -115,6 +130,25 @@ def test_the_lineage_says_what_went_in(store):
     assert lineage["hours_in_window"] == 40
     assert lineage["hours_with_rows"] == len(lineage["hours"]) == dataset.rows["hour"].nunique()
     assert set(lineage["hours"]) == {f"{hour:%Y-%m-%dT%H:%MZ}" for hour in dataset.rows["hour"]}
+
+
+def test_the_lineage_says_with_which_settings_the_features_were_computed(store):
+    lineage = frozen(store).lineage
+    assert lineage["feature_settings"] == {"lag_hours": [1, 6, 24], "rolling_hours": [6, 24], "min_window_share": 0.5}
+    assert lineage["feature_fingerprint"] == MADE_WITH.fingerprint
+
+
+@pytest.mark.parametrize("others", [hours_at(200, 201), WINDOW.hours], ids=["some", "all"])
+def test_rows_of_other_feature_settings_are_not_frozen(store, others):
+    other = compute_features(MARKET, WINDOW.hours, FeatureSettings(min_window_share=0.4), 168)
+    mixed = pd.concat([FEATURES[~FEATURES["hour"].isin(others)], other[other["hour"].isin(others)]])
+    rows = freezing.select_training_rows(mixed, WINDOW, SETTINGS)
+    with pytest.raises(OtherFeatureSettings) as caught:
+        frozen(store, rows)
+    assert "min_window_share is 0.4 there, 0.5 in features.yaml" in str(caught.value)
+    assert f"in {hour_key(others[0])}...{hour_key(others[-1])}" in str(caught.value)
+    assert "Materialize market_features for those hours again" in str(caught.value)
+    assert store.find(TRAINING, DAY) is None
 
 
 def test_a_dataset_of_which_a_byte_is_changed_is_refused(store, tmp_path):

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from mlreg_dagster.config import FeatureSettings, Settings
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.market.features import SIGNALS, compute_features, describe_features, features_table, signed_log
+from mlreg_dagster.market.made_with import FEATURE_SETTINGS
+from mlreg_dagster.storage.tables import InvalidRows
 from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.market.frames import at, hours_at, random_market, snapshot_of
 
@@ -100,6 +102,7 @@ def test_every_value_is_what_a_clock_says(snapshots, settings, seed):
     clock = Clock(snapshots, settings)
     for row in found.sample(min(12, len(found)), random_state=seed).to_dict("records"):
         instrument, hour = row.pop("instrument_id"), row.pop("hour")
+        assert row.pop(FEATURE_SETTINGS) == settings.text
         expected = clock.expected(instrument, hour)
         assert list(row) == list(expected)
         for name, value in expected.items():
@@ -216,7 +219,7 @@ def test_the_lookback_of_the_settings_is_enough(settings):
 def test_the_columns_are_those_of_the_table(settings):
     table = features_table(settings)
     found = table.validate(features_of(random_market(7, length=200), 190, 199, settings))
-    assert list(found.columns) == [*table.key, *describe_features(settings)]
+    assert list(found.columns) == [*table.key, FEATURE_SETTINGS, *describe_features(settings)]
     assert all(describe_features(settings).values())
 
 
@@ -233,6 +236,13 @@ def test_hours_without_a_row_have_no_features(rows):
     found = features_of(snapshot_of(rows), 150, 160)
     assert found.empty
     features_table(DEFAULT).validate(found)
+
+
+def test_rows_of_other_settings_are_not_stored(tmp_path):
+    found = features_of(random_market(7, length=200), 190, 199, FeatureSettings(min_window_share=0.4))
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    with pytest.raises(InvalidRows, match=r"feature_settings: must be the settings of features\.yaml"):
+        warehouse.write(features_table(DEFAULT), found, hours_at(190, 199))
 
 
 def test_stored_features_come_back_to_the_last_bit(tmp_path):

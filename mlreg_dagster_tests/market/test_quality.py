@@ -3,8 +3,15 @@
 import pandas as pd
 import pytest
 
-from mlreg_dagster.config import IngestSettings, SnapshotChecks
-from mlreg_dagster.market.quality import SNAPSHOT_CHECKS, Finding, check_freshness, check_schema, check_snapshots
+from mlreg_dagster.config import ConfigError, IngestSettings, SnapshotChecks
+from mlreg_dagster.market.quality import (
+    SNAPSHOT_CHECKS,
+    Finding,
+    check_freshness,
+    check_schema,
+    check_snapshots,
+    require_known_columns,
+)
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster_tests.market.frames import at, hours_at, snapshot_of
 
@@ -32,6 +39,14 @@ def test_a_sound_market_passes_every_check():
     findings = check_snapshots(market(), HOURS, settings())
     assert [*findings, "freshness"] == list(SNAPSHOT_CHECKS)
     assert all(finding.passed for finding in findings.values()), findings
+
+
+def test_every_column_of_a_snapshot_can_be_asked_for_and_no_other():
+    require_known_columns(settings(completeness_columns=tuple(MARKET_SNAPSHOT.columns)))
+    with pytest.raises(ConfigError) as caught:
+        require_known_columns(settings(completeness_columns=("price", "volume", "ath")))
+    assert "ingest.yaml: checks.completeness_columns: market_snapshot has no column volume, ath" in str(caught.value)
+    assert "allowed are hour, instrument_id, symbol, price, market_cap, volume_24h," in str(caught.value)
 
 
 def test_the_schema_is_checked():

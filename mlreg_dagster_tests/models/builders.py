@@ -58,10 +58,10 @@ def build_world(folder: Path, market: pd.DataFrame | None = None, settings: Data
     hours = hour_range(windows.training.first, windows.holdout.end - HOUR)
     features = compute_features(market, hours, FEATURES, LOOKBACK)
     rows = freezing.select_training_rows(features, windows.training, settings)
-    lineage = freezing.describe_lineage(rows, windows.training, features)
+    lineage = freezing.describe_lineage(rows, windows.training, features, FEATURES)
     freezing.freeze(store, freezing.TRAINING, DAY, rows, lineage)
     rows = freezing.select_holdout_rows(features, windows.holdout, settings)
-    lineage = freezing.describe_lineage(rows, windows.holdout, features)
+    lineage = freezing.describe_lineage(rows, windows.holdout, features, FEATURES)
     behind = market[market["hour"].between(windows.holdout.first - LOOKBACK * HOUR, windows.holdout.end - HOUR)]
     freezing.freeze(store, freezing.HOLDOUT, DAY, rows, lineage, behind.reset_index(drop=True))
     training, holdout = (freezing.load(store, kind, DAY) for kind in (freezing.TRAINING, freezing.HOLDOUT))

@@ -16,12 +16,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mlreg_dagster.config import EvaluationSettings
+from mlreg_dagster.market.made_with import OtherFeatureSettings
 from mlreg_dagster.models import artifact
 from mlreg_dagster.models.artifact import MODELS, TRUSTED_TYPES, UntrustedModel
 from mlreg_dagster.models.detectors import make_pipeline
 from mlreg_dagster.models.evaluation import evaluate
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
-from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
+from mlreg_dagster_tests.models.builders import DETECTORS, FEATURES, settings_of
 
 FILES = ("pipeline.skops", "baseline.skops", "manifest.json")
 FEW = ("change_1h_pct", "change_24h_pct", "slog_volume_24h")
@@ -221,6 +222,25 @@ def test_selecting_keeps_the_models_order_and_what_is_missing_stays_missing(worl
     shuffled = world.holdout.rows[world.holdout.rows.columns[::-1]]
     assert list(model.select(shuffled).columns) == model.features
     assert "is_gap" not in model.select(shuffled.drop(columns="is_gap"))
+
+
+def test_the_manifest_says_with_which_settings_the_features_were_computed(model):
+    assert model.manifest["feature_settings"] == FEATURES.model_dump(mode="json")
+    assert model.manifest["feature_fingerprint"] == FEATURES.fingerprint
+
+
+def test_rows_of_other_feature_settings_are_not_selected(world, model):
+    other = FEATURES.override({"min_window_share": 0.6})
+    rows = world.holdout.rows
+    last = rows["hour"] == rows["hour"].max()
+    mixed = rows.assign(feature_settings=rows["feature_settings"].mask(last, other.text))
+    with pytest.raises(OtherFeatureSettings) as caught:
+        model.select(mixed)
+    text = str(caught.value)
+    assert f"{last.sum()} of {len(rows)} rows of market_features (in 2020-01-12-23:00...2020-01-12-23:00)" in text
+    assert "min_window_share is 0.6 there, 0.5 in the manifest of v1. v1 can't judge them. Train a new" in text
+    with pytest.raises(OtherFeatureSettings, match="nobody knows whether"):
+        model.select(rows.drop(columns="feature_settings"))
 
 
 def test_the_manifest_can_be_read_without_this_project(store, tmp_path, model):

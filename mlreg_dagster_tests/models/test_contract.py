@@ -13,7 +13,7 @@ from mlreg_dagster.config import ConfigError
 from mlreg_dagster.models import artifact
 from mlreg_dagster.models.artifact import FeatureMismatch
 from mlreg_dagster.models.detectors import make_pipeline, own_space
-from mlreg_dagster.models.training import KEYS, CannotTrain, retrain, train
+from mlreg_dagster.models.training import NOT_FEATURES, CannotTrain, retrain, train
 from mlreg_dagster_tests.market.frames import at
 from mlreg_dagster_tests.models.builders import DAY_ENDS, DETECTORS, build_world, market_of, settings_of, with_rows
 
@@ -66,7 +66,7 @@ def test_a_row_scores_the_same_whichever_rows_are_scored_with_it(model, holdout)
 
 def test_nulls_are_accepted_and_scores_are_finite(world, holdout, detector):
     rows = world.training.rows
-    assert rows.drop(columns=list(KEYS)).isna().to_numpy().any()
+    assert rows.drop(columns=list(NOT_FEATURES)).isna().to_numpy().any()
     model = train("v1", with_rows(world.training, rows.assign(change_24h_pct=np.nan)), DAY_ENDS, settings_of(detector))
     for features in (holdout, holdout.assign(change_1h_pct=np.nan), holdout * np.nan):
         assert np.isfinite(model.score(features)).all()
@@ -167,8 +167,8 @@ def test_too_few_rows_are_refused_in_words(world, detector, rows):
 
 def test_rows_that_are_all_alike_are_refused(world, detector):
     rows = world.training.rows
-    alike = rows.assign(**dict.fromkeys(rows.columns.drop(list(KEYS)), 1.0))
-    unknown = rows.assign(**dict.fromkeys(rows.columns.drop(list(KEYS)), np.nan))
+    alike = rows.assign(**dict.fromkeys(rows.columns.drop(list(NOT_FEATURES)), 1.0))
+    unknown = rows.assign(**dict.fromkeys(rows.columns.drop(list(NOT_FEATURES)), np.nan))
     for same in (alike, unknown):
         with pytest.raises(CannotTrain, match=r"No feature varies in the \d+ rows of dataset 2020-01-12"):
             train("v1", with_rows(world.training, same), DAY_ENDS, settings_of(detector))

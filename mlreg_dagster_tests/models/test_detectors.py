@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -51,6 +55,31 @@ def test_a_local_outlier_factor_does_not_find_its_training_rows_beside_themselve
     assert kept[0] > as_new[0]
     pipeline = make_pipeline(settings_of("isolation_forest")).fit(X)
     np.testing.assert_array_equal(training_scores(pipeline, X), anomaly_scores(pipeline, X))
+
+
+_PRINT_SCORES = """
+import hashlib
+import numpy as np
+from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
+from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
+rng = np.random.default_rng(0)
+X = rng.normal(size=(3000, 20)) @ rng.normal(size=(20, 20))
+for name in DETECTORS:
+    pipeline = fit(make_pipeline(settings_of(name)), X)
+    for scores in (training_scores(pipeline, X), anomaly_scores(pipeline, X)):
+        print(name, hashlib.sha256(scores.tobytes()).hexdigest())
+"""
+
+
+def test_scores_are_the_same_to_the_last_bit_with_any_number_of_threads():
+    def scores(threads):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-c", _PRINT_SCORES]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    one, two = scores("1"), scores("2")
+    assert one == two
+    assert one.count("\n") == 2 * len(DETECTORS)
 
 
 @pytest.mark.parametrize("rows", [1, 511, 512, 513, 2000])

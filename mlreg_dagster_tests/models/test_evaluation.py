@@ -1,11 +1,14 @@
 """Every gate passes, fails for its own reason, and is always there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.market.features import compute_features
+from mlreg_dagster.market.made_with import OtherFeatureSettings
 from mlreg_dagster.models.artifact import FeatureMismatch
 from mlreg_dagster.models.evaluation import (
     NotAHoldout,
@@ -190,6 +193,15 @@ def test_rows_without_the_models_features_are_refused(world, rounds, model):
         evaluate(model, world.holdout, planted, EASY)
 
 
+def test_a_holdout_of_other_feature_settings_than_those_of_the_graph_is_refused(world, rounds, model):
+    other = FEATURES.override({"min_window_share": 0.6})
+    with pytest.raises(OtherFeatureSettings, match=r"min_window_share is 0\.5 there, 0\.6 in features\.yaml"):
+        plant_anomalies(world.holdout, INJECTION, other, LOOKBACK)
+    moved = with_rows(world.holdout, world.holdout.rows.assign(feature_settings=other.text))
+    with pytest.raises(OtherFeatureSettings, match=r"min_window_share is 0\.6 there, 0\.5 in the manifest of v1"):
+        evaluate(model, moved, rounds, EASY)
+
+
 def test_the_market_behind_a_holdout_gives_its_rows_again(world):
     again = compute_features(world.holdout.market, world.holdout.window.hours, FEATURES, LOOKBACK)
     pd.testing.assert_frame_equal(again, world.holdout.rows, check_exact=True)
@@ -201,7 +213,7 @@ def test_planted_rounds_hold_planted_and_untouched_rows_alone(world, rounds):
     ]
     originals = world.holdout.rows.set_index(["hour", "instrument_id"])
     for planted in rounds:
-        rows = planted.rows.drop(columns=["planted", "counts"]).set_index(["hour", "instrument_id"])
+        rows = planted.rows.set_index(["hour", "instrument_id"])
         assert planted.planted.any()
         assert len(planted.planted) == len(rows) < len(originals)
         assert rows.index.isin(originals.index).all()
@@ -223,7 +235,8 @@ def toy(model, *kinds):
     rounds = []
     for kind, truth in kinds:
         truth = np.array(truth, dtype=bool)
-        rounds.append(PlantedRound(kind, pd.DataFrame({"x": truth.astype(float), "hour": 0}), truth))
+        rows = pd.DataFrame({"x": truth.astype(float), "hour": 0, "feature_settings": FEATURES.text})
+        rounds.append(PlantedRound(kind, rows, truth))
     return with_manifest(model, features=["x"]), rounds
 
 
@@ -239,7 +252,8 @@ def test_a_perfect_detector_has_average_precision_1_and_the_opposite_has_little(
 
 def test_rounds_of_a_kind_are_averaged_and_kinds_weigh_alike(world, rounds, model):
     single, toys = toy(model, ("shock", [1, 0]), ("shock", [0, 1]), ("swap", [1, 0]))
-    found = average_precision_by_kind(single, lambda features: np.arange(len(features)), toys)
+    toys = [replace(each, rows=each.rows.assign(x=[0.0, 1.0])) for each in toys]  # the second row is suspicious
+    found = average_precision_by_kind(single, lambda features: features["x"].to_numpy(), toys)
     assert found == {"shock": pytest.approx((0.5 + 1.0) / 2), "swap": pytest.approx(0.5)}
     metrics = evaluate(model, world.holdout, rounds, EASY).metrics
     by_kind = metrics["average_precision_by_kind"]
@@ -276,3 +290,17 @@ def test_evaluation_scores_the_frozen_pipeline_and_never_refits(world, rounds, m
     before = model.score(model.select(world.holdout.rows))
     result = evaluate(model, world.holdout, rounds, EASY)
     np.testing.assert_array_equal(result.scores, before)
+
+
+def test_rows_that_rounds_share_are_scored_once_and_each_gets_its_own_score(rounds, model):
+    asked = []
+
+    def score(features):
+        asked.append(len(features))
+        return model.score(features)
+
+    together = average_precision_by_kind(model, score, rounds)
+    assert sum(asked) < sum(len(planted.rows) for planted in rounds) / 2
+    alone = [average_precision_by_kind(model, model.score, [planted]) for planted in rounds]
+    for kind, value in together.items():
+        assert value == pytest.approx(np.mean([each[kind] for each in alone if kind in each]))

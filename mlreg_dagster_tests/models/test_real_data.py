@@ -30,10 +30,10 @@ def datasets(data_dir, tmp_path_factory):
     features = features_table(FEATURES).validate(compute_features(market, hours, FEATURES, 168))
     rows = freezing.select_training_rows(features, windows.training, SETTINGS)
     behind = market[market["hour"] >= windows.holdout.first - 168 * HOUR].reset_index(drop=True)
-    lineage = freezing.describe_lineage(rows, windows.training, features)
+    lineage = freezing.describe_lineage(rows, windows.training, features, FEATURES)
     freezing.freeze(store, freezing.TRAINING, "2017-12-19", rows, lineage)
     rows = freezing.select_holdout_rows(features, windows.holdout, SETTINGS)
-    lineage = freezing.describe_lineage(rows, windows.holdout, features)
+    lineage = freezing.describe_lineage(rows, windows.holdout, features, FEATURES)
     freezing.freeze(store, freezing.HOLDOUT, "2017-12-19", rows, lineage, behind)
     return store, *(freezing.load(store, kind, "2017-12-19") for kind in (freezing.TRAINING, freezing.HOLDOUT))
 

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from mlreg_dagster.models.training import KEYS, CannotTrain, retrain, train
+from mlreg_dagster.models.training import NOT_FEATURES, CannotTrain, retrain, train
 from mlreg_dagster_tests.models.builders import DAY_ENDS, settings_of, with_manifest, with_rows
 
 
@@ -13,7 +13,7 @@ def test_the_manifest_says_how_the_model_was_made(world, model_of):
     assert json.loads(json.dumps(manifest)) == manifest
     assert manifest["dataset_sha256"] == world.training.sha256
     assert manifest["dataset_day"] == "2020-01-12"
-    assert manifest["features"] == [name for name in world.training.rows.columns if name not in KEYS]
+    assert manifest["features"] == [name for name in world.training.rows.columns if name not in NOT_FEATURES]
     assert manifest["settings"] == settings_of("isolation_forest").model_dump(mode="json")
     assert manifest["scores_from"] == "2020-01-13T00:00:00+00:00"
     assert model.scores_from == DAY_ENDS
@@ -23,7 +23,7 @@ def test_the_manifest_says_how_the_model_was_made(world, model_of):
 
 def test_every_engineered_feature_is_used_and_no_key(model_of):
     assert len(model_of("isolation_forest").features) == 36
-    assert not set(KEYS) & set(model_of("isolation_forest").features)
+    assert not set(NOT_FEATURES) & set(model_of("isolation_forest").features)
 
 
 @pytest.mark.parametrize("name", ["change_60m_pct", "hour", "instrument_id"])

@@ -73,3 +73,10 @@ def test_a_start_within_a_day_leaves_its_first_hours_out():
     read = _read_by(days_back(24), partitions.daily, partitions.hourly, "2026-01-01")
     assert read == ("2026-01-01-05:00", "2026-01-01-23:00", 19)
     assert isinstance(partitions.daily, dg.DailyPartitionsDefinition)
+
+
+def test_partitions_end_with_the_last_hour_where_there_is_one():
+    last = as_hour("2026-01-03T11:00")
+    partitions = make_partitions(as_hour("2026-01-01"), last)
+    assert partitions.hourly.get_last_partition_key() == "2026-01-03-11:00"
+    assert partitions.daily.get_partition_keys() == ["2026-01-01", "2026-01-02"]  # the third day is never complete

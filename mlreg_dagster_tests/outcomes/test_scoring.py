@@ -10,6 +10,7 @@ from mlreg_dagster.models.artifact import FeatureMismatch
 from mlreg_dagster.outcomes import scoring
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.storage.registry import UnknownVersion
+from mlreg_dagster.storage.tables import InvalidRows
 from mlreg_dagster_tests.lifecycle import DUE, LIVE, LIVE_HOURS, NOON
 
 
@@ -66,6 +67,15 @@ def test_the_flag_is_the_score_against_the_models_threshold(live, rows, prices):
     assert (scored["is_anomaly"] == (scored["score"] > scored["threshold"])).all()
     for version, part in scored.groupby("model_version"):
         assert set(part["threshold"]) == {live.registry.version(version).manifest["threshold"]}
+
+
+def test_a_flag_that_contradicts_its_score_is_not_stored(live, rows, prices):
+    scored = scoring.score(scoring.assign(live.registry, LIVE_HOURS, []), rows, prices, live.artifacts)
+    turned = scored.assign(is_anomaly=scored["is_anomaly"] ^ (scored.index == 5))
+    with pytest.raises(InvalidRows, match=r"^predictions: is_anomaly must be score > threshold; broken in 1 rows"):
+        PREDICTIONS.validate(turned)
+    at_threshold = scored.assign(score=scored["threshold"], is_anomaly=False)
+    PREDICTIONS.validate(at_threshold)
 
 
 def test_rows_without_a_feature_of_the_model_are_refused(live, rows, prices):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +42,19 @@ def test_bad_rows_are_refused_in_words(frame, message):
     with pytest.raises(InvalidRows, match=message) as error:
         READINGS.validate(frame)
     assert str(error.value).endswith("Nothing was stored.")
+
+
+def test_a_rule_between_columns_is_told_with_the_first_row_that_breaks_it():
+    table = replace(READINGS, rules={"cap must be above price": lambda rows: rows["cap"] > rows["price"]})
+    good = GOOD.assign(cap=2.0)
+    pd.testing.assert_frame_equal(table.validate(good), good)
+    table.validate(good.iloc[:0])
+    with pytest.raises(InvalidRows) as error:
+        table.validate(good.assign(cap=[2.0, 1.0, 0.5]))
+    where = f"hour {FIRST}, name i1"
+    assert str(error.value) == f"readings: cap must be above price; broken in 2 rows ({where}). Nothing was stored."
+    with pytest.raises(InvalidRows, match=r"a column is missing \(found price\)"):
+        table.validate(good.drop(columns="price"))
 
 
 def test_only_the_first_failures_are_listed_and_the_rest_counted():

@@ -1,0 +1,47 @@
+"""configs/*.yaml as typed settings: one class a file, checked as a whole when the code location loads.
+
+The classes hold the defaults. The files in `configs/` spell them out for people; a folder named by
+MLREG_CONFIG_DIR replaces them file by file.
+"""
+
+from mlreg_dagster.config.datasets import DatasetSettings
+from mlreg_dagster.config.evaluation import EvaluationSettings, InjectionSettings, PromotionSettings
+from mlreg_dagster.config.features import FeatureSettings, canonical
+from mlreg_dagster.config.ingest import (
+    ArchiveColumns,
+    ArchiveSettings,
+    CoinGeckoSettings,
+    IngestSettings,
+    SimulatedSettings,
+    SnapshotChecks,
+)
+from mlreg_dagster.config.loading import PROJECT_DIR, home_dir, load_settings
+from mlreg_dagster.config.models import ModelSettings
+from mlreg_dagster.config.monitoring import NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.outcomes import OutcomeSettings
+from mlreg_dagster.config.section import ConfigError
+from mlreg_dagster.config.settings import Settings
+
+__all__ = [
+    "PROJECT_DIR",
+    "ArchiveColumns",
+    "ArchiveSettings",
+    "CoinGeckoSettings",
+    "ConfigError",
+    "DatasetSettings",
+    "EvaluationSettings",
+    "FeatureSettings",
+    "IngestSettings",
+    "InjectionSettings",
+    "ModelSettings",
+    "NotificationSettings",
+    "OutcomeSettings",
+    "PromotionSettings",
+    "RetrainingSettings",
+    "Settings",
+    "SimulatedSettings",
+    "SnapshotChecks",
+    "canonical",
+    "home_dir",
+    "load_settings",
+]

@@ -1,0 +1,35 @@
+"""datasets.yaml: what a frozen dataset holds."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from mlreg_dagster.config.section import Count, Section
+
+
+class DatasetSettings(Section):
+    """datasets.yaml: the dataset of day D ends with D."""
+
+    history_hours: Annotated[int, Field(ge=2)] = 168
+    holdout_hours: Annotated[int, Field(ge=1)] = 24
+    embargo_hours: Annotated[int, Field(ge=0)] = Field(
+        0, description="Between training and holdout; the label horizon where labels are used."
+    )
+    min_snapshots_per_instrument: Count = 24
+    min_training_hours: Count = Field(120, description="Hours of the training window that must have rows.")
+    min_holdout_hours: Count = 20
+
+    @property
+    def training_hours(self) -> int:
+        """Length of the training window."""
+        return self.history_hours - self.holdout_hours - self.embargo_hours
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        if self.training_hours < 1:
+            raise ValueError("history_hours must be more than holdout_hours + embargo_hours")
+        if self.min_training_hours > self.training_hours:
+            raise ValueError(f"min_training_hours must be at most the training window ({self.training_hours} h)")
+        if self.min_holdout_hours > self.holdout_hours:
+            raise ValueError(f"min_holdout_hours must be at most holdout_hours ({self.holdout_hours} h)")
+        return self

@@ -1,0 +1,89 @@
+"""From the files to the settings."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlreg_dagster.config.ingest import IngestSettings
+from mlreg_dagster.config.models import ModelSettings
+from mlreg_dagster.config.section import ConfigError, Section, validated
+from mlreg_dagster.config.settings import Settings
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+
+
+def load_settings(config_dir: Path | None = None) -> Settings:
+    """Read the configuration.
+
+    Args:
+        config_dir: Its files replace those of the project's `configs/` one by one. None: MLREG_CONFIG_DIR, or
+            the project's files alone.
+
+    Raises:
+        ConfigError: A folder or file that is not there or not known, or a value that is not allowed.
+    """
+    if config_dir is None and os.environ.get("MLREG_CONFIG_DIR"):
+        config_dir = Path(os.environ["MLREG_CONFIG_DIR"]).expanduser()
+    files = _yaml_files(PROJECT_DIR / "configs")
+    if config_dir is not None:
+        if not config_dir.is_dir():
+            raise ConfigError(f"The config folder {config_dir} is not there. Mend MLREG_CONFIG_DIR or unset it.")
+        files |= _yaml_files(config_dir)
+
+    sections: dict[str, Any] = {}
+    models = {"model": ModelSettings()}
+    for path in files.values():
+        section = validated(_class_of(path), _read_yaml(path), str(path))
+        if isinstance(section, IngestSettings):
+            section = _with_absolute_archive(section, path)
+        if isinstance(section, ModelSettings):
+            models[path.stem] = section
+        else:
+            sections[path.stem] = section
+    return Settings(models=models, **sections)
+
+
+def home_dir() -> Path:
+    """The data home: MLREG_HOME, by default `.mlreg` beside the project."""
+    return Path(os.environ.get("MLREG_HOME") or PROJECT_DIR / ".mlreg").expanduser().absolute()
+
+
+def _yaml_files(folder: Path) -> dict[str, Path]:
+    """File name to path; `.yml` too, so that such a file is refused and not overlooked."""
+    return {path.name: path for path in sorted(folder.glob("*.y*ml"))}
+
+
+def _class_of(path: Path) -> type[Section]:
+    classes = {f"{name}.yaml": type(default) for name, default in Settings() if name != "models"}
+    if path.match("model_*.yaml") or path.name == "model.yaml":
+        return ModelSettings
+    if path.name not in classes:
+        known = ", ".join(["model.yaml", "model_<name>.yaml", *classes])
+        raise ConfigError(f"{path} is not a config file of this project. Known are: {known}.")
+    return classes[path.name]
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: 2026-02-30, or not UTF-8
+        raise ConfigError(f"{path} can't be read as YAML: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold keys and values, not a {type(values).__name__}.")
+    return values
+
+
+def _with_absolute_archive(ingest: IngestSettings, path: Path) -> IngestSettings:
+    """Archive paths are relative to their config file, so that they don't depend on where a run starts."""
+    archive = ingest.archive.path
+    if archive is None:
+        if ingest.source == "archive":
+            raise ConfigError(f"{path}: source is archive, so archive.path must name a Parquet or CSV file.")
+        return ingest
+    absolute = path.parent.absolute() / Path(archive).expanduser()
+    return ingest.override({"archive": {"path": str(absolute)}}, str(path))

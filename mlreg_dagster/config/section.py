@@ -1,0 +1,89 @@
+"""What all settings are made of: checked as a whole, overridden like a file, with errors that name the key."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Self, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
+from pydantic_core import to_json
+
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.hours import NotAnHour, as_hour
+
+_Validated = TypeVar("_Validated", bound=BaseModel)
+
+
+class ConfigError(MlregError):
+    """A configuration value that can't be used; the message names file, key and what is allowed."""
+
+
+def _whole_hour(value: object, _: object) -> pd.Timestamp:
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a time, written as 2017-12-20T00:00")
+    try:
+        return as_hour(value)
+    except NotAnHour as error:
+        raise ValueError(str(error)) from error
+
+
+Hour = Annotated[datetime, WrapValidator(_whole_hour)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Percent = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A file, or a part of one: no unknown keys, no infinite numbers, and nobody changes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+    def override(self, values: Mapping[str, Any], where: str = "run config") -> Self:
+        """A copy with some values replaced, checked like a file; `where` is named in errors.
+
+        Raises:
+            ConfigError: An unknown key, a wrong type or an impossible value.
+        """
+        return validated(type(self), _merged(self.model_dump(), values), where)
+
+
+def validated(cls: type[_Validated], values: Mapping[str, Any], where: str) -> _Validated:
+    """Values as a section of class `cls`; `where` they come from is named in errors.
+
+    Strict, so that `universe: yes` is an error and not 1; through JSON, which knows times as text.
+
+    Raises:
+        ConfigError: An unknown key, a wrong type or an impossible value.
+    """
+    try:
+        return cls.model_validate_json(to_json(values), strict=True)
+    except ValidationError as error:
+        problems = []
+        for item in error.errors():
+            key = ".".join(str(part) for part in item["loc"])
+            if item["type"] == "extra_forbidden":
+                known = _class_at(cls, item["loc"][:-1]).model_fields
+                problems.append(f"{key}: unknown key; allowed are {', '.join(known)}")
+            else:
+                found = f" (found {item['input']!r})" if key else ""
+                problems.append(f"{key or 'as a whole'}: {item['msg'].removeprefix('Value error, ')}{found}")
+        raise ConfigError(f"{where}: {'; '.join(problems)}.") from error
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}.") from error
+
+
+def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in values.items():
+        nested = isinstance(value, Mapping) and isinstance(base.get(key), dict) and key != "params"
+        merged[key] = _merged(base[key], value) if nested else value
+    return merged
+
+
+def _class_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    for part in location:
+        inner = cls.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        cls = inner
+    return cls
