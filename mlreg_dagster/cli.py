@@ -58,27 +58,26 @@ def demo() -> None:
 def replay(
     first: Annotated[str, typer.Option("--from", help="First day, UTC: 2017-06-01.")],
     last: Annotated[str, typer.Option("--to", help="Last day, UTC.")],
-    every_days: Annotated[int, typer.Option(help="Days between two trainings.", min=1)] = 7,
+    retrain: Annotated[str, typer.Option(help="daily, weekly, monthly, or a number of days.")] = "weekly",
+    policy: Annotated[
+        str | None, typer.Option(help="never, passed or better, in place of `automatic` in promotion.yaml.")
+    ] = None,
     models: Annotated[list[str] | None, typer.Option("--model", help="Config files to train; default: model.")] = None,
     report: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("replay.html"),
 ) -> None:
-    """Run the lifecycle through history with the policy of promotion.yaml; killed, it goes on where it stopped."""
+    """Run the lifecycle through history on a simulated clock; killed, it goes on where it stopped."""
     from mlreg_dagster.hours import as_hour
-    from mlreg_dagster.replay import Replay, run_replay
+    from mlreg_dagster.progress import step_progress
+    from mlreg_dagster.replay import Replay, days_between, run_replay
     from mlreg_dagster.report import make_report
 
     runner = _runner()
+    promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
     end = as_hour(last) + pd.Timedelta(days=1)
-    plan = Replay(as_hour(first), end, every_days, tuple(models or ["model"]))
-    with console.status("") as status:
-
-        def tell(step: str) -> None:
-            status.update(step)
-            if not console.is_terminal:
-                console.print(step, markup=False, highlight=False)
-
-        run_replay(runner, plan, tell)
-        report.write_text(make_report(runner, plan.first, plan.end), encoding="utf-8")
+    plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)
+    with step_progress(console, total=(plan.end - plan.first).days) as advance:
+        run_replay(runner, plan, lambda step, clock: advance(f"{clock:%Y-%m-%d}: {step}", (clock - plan.first).days))
+    report.write_text(make_report(runner, plan), encoding="utf-8")
     console.print(f"Done. The report is in {report}.")
 
 
@@ -210,6 +209,20 @@ def compare(
         rows, settings.evaluation.injection, settings.features, settings.max_lookback_hours
     )
     console.print(comparison_table(comparison.compare(models[0], models[1], rows, rounds)))
+
+
+@app.command()
+def verify(
+    url: Annotated[str, typer.Option(help="Where the UI is served.")] = "http://127.0.0.1:3000",
+) -> None:
+    """Look at a running deployment as a person does in the UI. Exits with 1 when something is amiss."""
+    from mlreg_dagster.tables import findings_table
+    from mlreg_dagster.verification.client import Client
+    from mlreg_dagster.verification.state import verify as look
+
+    findings = look(Client(url))
+    console.print(findings_table(url, findings))
+    raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)
 
 
 def main() -> None:

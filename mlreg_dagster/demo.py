@@ -8,22 +8,15 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table as RichTable
 
 from mlreg_dagster import jobs
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
+from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import CRASH, PREDICTION_OUTCOMES
+from mlreg_dagster.progress import step_progress
 from mlreg_dagster.runner import Runner, asset_config
 from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.tables import gates_table, history_table, outcomes_table, versions_table
@@ -50,21 +43,14 @@ def run_demo(runner: Runner, console: Console) -> None:
         NotADemoHome: The source is not the simulated market, or other models live in this home.
         RunFailed: A step failed; running the demo again goes on from there.
     """
-    start = as_hour(runner.settings.ingest.start).floor("D")
+    start = runner.settings.ingest.first_hour.floor("D")
     _require_demo_home(runner, start)
     predicted = hour_range(start + (DATASET_DAY + 1) * _DAY, start + (DAYS - 1) * _DAY - HOUR)
     steps = _plan(runner, start, predicted)
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=console,
-    ) as progress:  # fmt: skip
-        task = progress.add_task("", total=len(steps))
+    with step_progress(console, len(steps)) as advance:
         for number, (text, work) in enumerate(steps, start=1):
-            progress.update(task, description=f"{text:<52}")
+            advance(text, number)
             work()
-            progress.advance(task)
-            if not console.is_terminal:
-                console.print(f"[{number}/{len(steps)}] {text}", markup=False)
     _report(runner, console, predicted)
 
 

@@ -13,10 +13,11 @@ import dagster as dg
 import pandas as pd
 
 from mlreg_dagster import jobs
+from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
+from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.monitoring.retraining import may_promote
@@ -25,10 +26,12 @@ from mlreg_dagster.runner import Runner, asset_config
 ACTOR = "replay"
 
 _DAY = pd.Timedelta(days=1)
+_RETRAIN = {"daily": 1, "weekly": 7, "monthly": 30}
 _LATEST_TRIED = 7
 """How many days before a period a dataset may end at the earliest: markets close for days."""
 
-Tell = Callable[[str], None]
+Tell = Callable[[str, pd.Timestamp], None]
+"""Is given each step before it begins, and how far the replayed time has come."""
 
 
 class CannotReplay(MlregError):
@@ -44,12 +47,14 @@ class Replay:
         end: The midnight after the last day.
         period_days: Days between two trainings.
         models: Config files that are trained each time, without .yaml.
+        policy: What lets a version become champion.
     """
 
     first: pd.Timestamp
     end: pd.Timestamp
     period_days: int
     models: tuple[str, ...]
+    policy: PromotionSettings
 
     def periods(self) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
         """First midnight of each period and the one after it."""
@@ -58,53 +63,68 @@ class Replay:
             yield start, min(start + self.period_days * _DAY, self.end)
 
 
+def days_between(retrain: str) -> int:
+    """Days between two trainings, from how people say it.
+
+    Raises:
+        CannotReplay: It is neither a word that is known nor a number of days.
+    """
+    days = _RETRAIN.get(retrain) or (int(retrain) if retrain.isdecimal() else 0)
+    if not days:
+        raise CannotReplay(f"Retraining {retrain!r} is unknown. Write {', '.join(_RETRAIN)}, or a number of days.")
+    return days
+
+
 def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
-    """Run it; `tell` is given each step's name before it begins.
+    """Run what has not run yet.
 
     Raises:
         CannotReplay: The period is empty, or begins before the partitions do.
         RunFailed: A run failed; starting the same replay again goes on from there.
     """
-    start = as_hour(runner.settings.ingest.start)
-    if not start <= replay.first < replay.end:
+    ingest = runner.settings.ingest
+    if not (replay.first < replay.end and ingest.covers(replay.first) and ingest.covers(replay.end - HOUR)):
+        until = "now" if ingest.last_hour is None else hour_key(ingest.last_hour)
         raise CannotReplay(
-            f"{replay.first:%Y-%m-%d} to {replay.end:%Y-%m-%d} can't be replayed: the partitions begin with `start` in "
-            f"ingest.yaml ({start:%Y-%m-%d %H:%M}), and the end must be after the beginning."
+            f"{replay.first:%Y-%m-%d} to {replay.end - _DAY:%Y-%m-%d} can't be replayed: the partitions go from "
+            f"{hour_key(ingest.first_hour)} to {until} (`start` and `end` in ingest.yaml), and the last day must "
+            f"not lie before the first."
         )
     history = (runner.settings.datasets.history_hours + runner.settings.max_lookback_hours) * HOUR
-    warm_up = hour_range(max(start, replay.first - history), replay.first - HOUR)
+    warm_up = hour_range(max(ingest.first_hour, replay.first - history), replay.first - HOUR)
     if len(warm_up) and not _is_made(runner, "market_features", hour_key(warm_up[-1])):
-        tell(f"history before {day_key(replay.first)}")
+        tell(f"history before {day_key(replay.first)}", replay.first)
         runner.run_hours(jobs.MARKET, warm_up)
     for first, end in replay.periods():
         _retrain(runner, replay, first, tell)
         last = end - HOUR
         if not _is_made(runner, "prediction_outcomes", hour_key(last)):
-            tell(f"{day_key(first)}: hours until {day_key(last)}")
+            tell(f"hours until {day_key(last)}", first)
             runner.run_hours(jobs.HOURLY, hour_range(first, last))
         if not _is_made(runner, "model_performance", day_key(last.floor("D"))):
-            tell(f"{day_key(first)}: performance")
+            tell(f"performance until {day_key(last)}", end)
             runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
+    tell("done", replay.end)
 
 
 def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, tell: Tell) -> None:
     """Whatever a team's automation would have done at the start of a period."""
     day = _newest_trainable_day(runner, first)
     if day is None:
-        tell(f"{day_key(first)}: not enough history to train on")
+        tell("not enough history to train on", first)
         return
     if not all(runner.artifacts.find(kind, day_key(day)) for kind in (freezing.TRAINING, freezing.HOLDOUT)):
-        tell(f"{day_key(first)}: dataset of {day_key(day)}")
+        tell(f"dataset of {day_key(day)}", first)
         runner.run_partition(jobs.DATASETS, day_key(day))
     for model in replay.models:
         version = _version_of(runner, model, day_key(day))
         if version is None:
-            tell(f"{day_key(first)}: train {model}")
+            tell(f"train {model} on {day_key(day)}", first)
             version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
         if runner.registry.latest_evaluation(version) is None:
-            tell(f"{day_key(first)}: evaluate {version}")
+            tell(f"evaluate {version}", first)
             runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", {"actor": ACTOR}))
-        _promote(runner, version, first, tell)
+        _promote(runner, replay, version, first, tell)
 
 
 def _newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
@@ -131,16 +151,16 @@ def _version_of(runner: Runner, model: str, day: str) -> str | None:
     return None
 
 
-def _promote(runner: Runner, version: str, effective_at: pd.Timestamp, tell: Tell) -> None:
+def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Timestamp, tell: Tell) -> None:
     registry = runner.registry
     evaluation, champion = registry.latest_evaluation(version), registry.holder(CHAMPION)
     if evaluation is None or any(move.version == version for move in registry.history(CHAMPION)):
         return
     if champion is not None and champion.effective_at > effective_at:
         return  # decided in an earlier attempt at this replay
-    allowed, reason = may_promote(evaluation, champion, runner.settings.promotion)
+    allowed, reason = may_promote(evaluation, champion, replay.policy)
     if allowed:
-        tell(f"{day_key(effective_at)}: {version} becomes champion")
+        tell(f"{version} becomes champion", effective_at)
         config = {
             "version": version,
             "reason": reason,

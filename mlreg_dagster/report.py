@@ -11,6 +11,7 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_html, new_figure
+from mlreg_dagster.replay import Replay
 from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.registry import AliasEvent, Registry
 
@@ -37,14 +38,17 @@ def monthly(outcomes: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
     return table[["month", *(name for name in table.columns if name != "month")]]
 
 
-def make_report(runner: Runner, first: pd.Timestamp, end: pd.Timestamp) -> str:
-    """The report on a stretch of history, `first` to `end` (without)."""
+def make_report(runner: Runner, replay: Replay) -> str:
+    """The report on what was replayed."""
+    first, end = replay.first, replay.end
     outcomes = runner.warehouse.read(PREDICTION_OUTCOMES, first, end - pd.Timedelta(hours=1))
     months = monthly(outcomes, runner.settings.outcomes)
-    history = runner.registry.history(CHAMPION)
-    title = f"Replay of {first:%Y-%m-%d} to {end:%Y-%m-%d}"
+    versions = pd.DataFrame(_versions(runner.registry))
+    history = [event for event in runner.registry.history(CHAMPION) if event.effective_at < end]
+    title = f"Replay of {first:%Y-%m-%d} to {end - pd.Timedelta(days=1):%Y-%m-%d}"
     parts = [
         f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>",
+        f"<p>{html.escape(_in_words(replay, versions, months))}</p>",
         f"<p class=note>Source {html.escape(runner.settings.ingest.source)}; a crash is a change of at most "
         f"{runner.settings.outcomes.crash_pct:g} % within {runner.settings.outcomes.horizon_hours} h. Intervals of "
         f"{runner.settings.outcomes.confidence:.0%}; those of the shares take overlapping hours as independent and are "
@@ -56,9 +60,23 @@ def make_report(runner: Runner, first: pd.Timestamp, end: pd.Timestamp) -> str:
         _months_picture(months[months["month"] != "all"]),
         _table(_readable(months)),
         "<h2>Versions</h2>",
-        _table(pd.DataFrame(_versions(runner.registry))),
+        _table(versions),
     ]
     return "\n".join(parts)
+
+
+def _in_words(replay: Replay, versions: pd.DataFrame, months: pd.DataFrame) -> str:
+    """What was replayed and what it came to, in two sentences."""
+    whole = months[months["month"] == "all"].iloc[0]
+    statuses = list(versions["status"]) if len(versions) else []
+    promoted = int(versions["champion"].ne("").sum()) if len(versions) else 0
+    return (
+        f"{', '.join(replay.models)} trained every {replay.period_days} days, promoted by the policy "
+        f"{replay.policy.automatic!r}: {len(versions)} versions trained, {statuses.count('rejected')} rejected by "
+        f"their gates, {promoted} promoted. The champions made {whole['predictions']:,} predictions; "
+        f"{whole['resolved']:,} could be held against a price, {whole['crashes']:,} were crashes, "
+        f"{whole['flagged']:,} had been flagged, {whole['true_positives']:,} were both."
+    )
 
 
 def _move(event: AliasEvent) -> dict[str, Any]:
@@ -73,8 +91,9 @@ def _move(event: AliasEvent) -> dict[str, Any]:
 
 def _versions(registry: Registry) -> list[dict[str, Any]]:
     rows = []
+    promoted = {event.version: event for event in registry.history(CHAMPION)}
     for version in registry.versions():
-        evaluation = registry.latest_evaluation(version.version)
+        evaluation, move = registry.latest_evaluation(version.version), promoted.get(version.version)
         failed = [gate for gate in evaluation.gates if not gate.passed] if evaluation else []
         rows.append(
             {
@@ -82,7 +101,8 @@ def _versions(registry: Registry) -> list[dict[str, Any]]:
                 "detector": version.detector,
                 "dataset": version.dataset_day,
                 "status": registry.status(version.version),
-                "why": "; ".join(
+                "champion": f"from {move.effective_at:%Y-%m-%d}" if move else "",
+                "failed gates": "; ".join(
                     f"{gate.name}: {gate.value:.3g}" if gate.value is not None else gate.name for gate in failed
                 ),
             }

@@ -1,22 +1,24 @@
 """A replay equals the same history run piece by piece, however often it was interrupted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
+from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.replay import CannotReplay, Replay, run_replay
+from mlreg_dagster.replay import CannotReplay, Replay, days_between, run_replay
 from mlreg_dagster.report import make_report, monthly
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE, Lifecycle
 
 END = LIVE + pd.Timedelta(days=2)
-PLAN = Replay(LIVE, END, period_days=1, models=("model",))
+PLAN = Replay(LIVE, END, period_days=1, models=("model",), policy=PromotionSettings())
 
 
 class Killed(Exception):
@@ -26,7 +28,7 @@ class Killed(Exception):
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Lifecycle:
     world = Lifecycle(tmp_path_factory.mktemp("replay") / "world")
-    run_replay(world, PLAN, lambda _: None)
+    run_replay(world, PLAN, lambda *_: None)
     return world
 
 
@@ -68,7 +70,7 @@ def test_a_replay_killed_after_each_step_ends_like_an_unbroken_one(
     while True:
         steps: list[str] = []
 
-        def tell(step: str, steps: list[str] = steps) -> None:
+        def tell(step: str, _: pd.Timestamp, steps: list[str] = steps) -> None:
             steps.append(step)
             if len(steps) == 2:
                 raise Killed(step)
@@ -88,7 +90,7 @@ def test_a_replay_equals_the_same_hours_in_other_pieces(
     replayed: Lifecycle, make_world: Callable[..., Lifecycle]
 ) -> None:
     world = make_world(None)
-    start = as_hour(world.settings.ingest.start)
+    start = world.settings.ingest.first_hour
     world.run_hours(jobs.MARKET, hour_range(start, LIVE - HOUR))
     for first, end in PLAN.periods():
         world.run_partition(jobs.DATASETS, day_key(first - pd.Timedelta(days=1)))
@@ -108,11 +110,45 @@ def test_a_replay_equals_the_same_hours_in_other_pieces(
 def test_an_empty_or_too_early_period_is_refused(replayed: Lifecycle) -> None:
     for first, end in ((END, LIVE), (as_hour("2020-01-01"), END)):
         with pytest.raises(CannotReplay, match="can't be replayed"):
-            run_replay(replayed, Replay(first, end, 1, ("model",)), lambda _: None)
+            run_replay(replayed, replace(PLAN, first=first, end=end), lambda *_: None)
+
+
+def test_the_policy_of_the_replay_decides(replayed: Lifecycle, make_world: Callable[..., Lifecycle]) -> None:
+    assert moves(replayed)
+    world = make_world(None)
+    run_replay(
+        world,
+        replace(PLAN, end=LIVE + pd.Timedelta(days=1), policy=PromotionSettings(automatic="never")),
+        lambda *_: None,
+    )
+    assert [world.registry.status(version.version) for version in world.registry.versions()] == ["evaluated"]
+    assert moves(world) == []
+    assert len(tables(world)["predictions"]) == 0
+
+
+@pytest.mark.parametrize(("said", "days"), [("daily", 1), ("weekly", 7), ("monthly", 30), ("10", 10)])
+def test_how_often_is_said_in_words_or_days(said: str, days: int) -> None:
+    assert days_between(said) == days
+
+
+@pytest.mark.parametrize("said", ["0", "-1", "often", "7d", ""])
+def test_other_words_are_refused(said: str) -> None:
+    with pytest.raises(CannotReplay, match="Write daily, weekly, monthly, or a number of days"):
+        days_between(said)
+
+
+def test_the_replayed_time_never_goes_back(make_world: Callable[..., Lifecycle], replayed: Lifecycle) -> None:
+    told: list[tuple[str, pd.Timestamp]] = []
+    run_replay(replayed, PLAN, lambda step, clock: told.append((step, clock)))
+    assert told == [("done", END)]  # nothing is done again
+    run_replay(make_world(None), replace(PLAN, end=LIVE + pd.Timedelta(days=1)), lambda *step: told.append(step))
+    clocks = [clock for _, clock in told[1:]]
+    assert clocks == sorted(clocks)
+    assert (clocks[0], clocks[-1]) == (LIVE, LIVE + pd.Timedelta(days=1))
 
 
 def test_the_report_stands_alone_and_says_who_was_champion(replayed: Lifecycle, tmp_path: Path) -> None:
-    page = make_report(replayed, LIVE, END)
+    page = make_report(replayed, PLAN)
     (tmp_path / "replay.html").write_text(page)
     assert 'src="data:image/png' in page
     assert "http" not in page.replace("https://", "")

@@ -1,0 +1,28 @@
+"""How a long command says where it is: a bar for people, a line a step for logs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+Advance = Callable[[str, int], None]
+"""Is given the step that begins, and how far it all has come."""
+
+
+@contextmanager
+def step_progress(console: Console, total: int) -> Iterator[Advance]:
+    """Show steps on the way to `total`."""
+    bar = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task("", total=total)
+
+        def advance(step: str, come: int) -> None:
+            bar.update(task, description=f"{step:<52}", completed=come)
+            if not console.is_terminal:
+                console.print(f"[{come}/{total}] {step}", markup=False, highlight=False)
+
+        yield advance
