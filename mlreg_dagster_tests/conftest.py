@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster_tests.deployment import deployment_folder, first_day, made_first_day
 from mlreg_dagster_tests.lifecycle import (
     dagster_home,
     live,
@@ -17,7 +18,18 @@ from mlreg_dagster_tests.lifecycle import (
     trained_home,
 )
 
-__all__ = ["dagster_home", "live", "live_home", "made_dagster_home", "make_world", "trained", "trained_home"]
+__all__ = [
+    "dagster_home",
+    "deployment_folder",
+    "first_day",
+    "live",
+    "live_home",
+    "made_dagster_home",
+    "made_first_day",
+    "make_world",
+    "trained",
+    "trained_home",
+]
 
 _COMMON = {
     "deadline": None,

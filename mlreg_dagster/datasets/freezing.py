@@ -6,7 +6,7 @@ A dataset is a bundle of the artifact store: Parquet files and a `lineage.json` 
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +116,7 @@ def describe_lineage(
         "instruments_left_out": left_out,
         "hours_with_rows": int(rows["hour"].nunique()),
         "hours_in_window": len(window.hours),
-        "hours": {hour: {"rows": len(part), "sha256": digest(part)} for hour, part in _by_hour(rows)},
+        "hours": hash_hours(rows),
     }
 
 
@@ -124,20 +124,26 @@ def changed_hours(lineage: Mapping[str, Any], features: pd.DataFrame) -> int:
     """How many hours of a frozen dataset the feature table holds differently by now."""
     left_out = set(lineage["instruments_left_out"])
     kept = features[~features["instrument_id"].isin(left_out)].sort_values(["hour", "instrument_id"])
-    now = {hour: digest(part) for hour, part in _by_hour(kept)}
-    frozen = {hour: entry["sha256"] for hour, entry in lineage["hours"].items()}
+    now, frozen = hash_hours(kept), lineage["hours"]
     return sum(now.get(hour) != frozen.get(hour) for hour in now.keys() | frozen.keys())
 
 
-def digest(frame: pd.DataFrame) -> str:
-    """SHA-256 of a frame's content: column names, types and values in their order; every null is alike."""
-    kinds = {name: values.dtype.kind for name, values in frame.items()}
-    numbers = frame[[name for name, kind in kinds.items() if kind == "f"]].to_numpy(dtype=np.float64, copy=True)
+def hash_hours(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The number of rows of each hour, and the SHA-256 of their content.
+
+    The content is column names, kinds and values in their order; every null is alike.
+    """
+    kinds = {str(name): values.dtype.kind for name, values in rows.items()}
+    others = [name for name, kind in kinds.items() if kind != "f" and name != "hour"]
+    numbers = rows[[name for name, kind in kinds.items() if kind == "f"]].to_numpy(dtype=np.float64, copy=True)
     numbers[np.isnan(numbers)] = np.nan  # there are many bit patterns of it
-    hasher = hashlib.sha256(json.dumps([kinds, numbers.shape]).encode() + numbers.tobytes())
-    for name in (name for name, kind in kinds.items() if kind != "f"):
-        hasher.update(json.dumps([None if pd.isna(value) else str(value) for value in frame[name]]).encode())
-    return hasher.hexdigest()
+    texts = rows[others].astype(str).astype(object).where(rows[others].notna(), None).to_numpy(dtype=object)
+    hashed = {}
+    for stamp, places in rows.groupby(rows["hour"].dt.strftime("%Y-%m-%dT%H:%MZ")).indices.items():
+        words = json.dumps([kinds, texts[places].tolist()]).encode()
+        sha256 = hashlib.sha256(words + numbers[places].tobytes()).hexdigest()
+        hashed[str(stamp)] = {"rows": len(places), "sha256": sha256}
+    return hashed
 
 
 def freeze(
@@ -186,11 +192,6 @@ def newest_pair(store: ArtifactStore) -> tuple[str, str] | None:
         return None
     training = store.find(TRAINING, days[-1])
     return None if training is None else (days[-1], training.sha256)
-
-
-def _by_hour(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    for hour, part in rows.groupby(rows["hour"].dt.strftime("%Y-%m-%dT%H:%MZ")):
-        yield str(hour), part
 
 
 def _within(features: pd.DataFrame, window: Window) -> pd.DataFrame:

@@ -86,9 +86,10 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         tables = warehouse.open()
         rows = 0
         for chunk in chunked(hours, settings.ingest.chunk_hours):
-            snapshots = tables.read(MARKET_SNAPSHOT, chunk[0] - lookback * HOUR, chunk[-1])
-            frame = compute_features(snapshots, chunk, settings.features, lookback)
-            rows += tables.write(table, frame, chunk)
+            with tables.session():
+                snapshots = tables.read(MARKET_SNAPSHOT, chunk[0] - lookback * HOUR, chunk[-1])
+                frame = compute_features(snapshots, chunk, settings.features, lookback)
+                rows += tables.write(table, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
         metadata = {
             "rows": rows,

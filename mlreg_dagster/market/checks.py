@@ -47,11 +47,11 @@ def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
     def market_snapshot_checks(
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource, clock: Clock
     ) -> Iterator[dg.AssetCheckResult]:
-        tables = warehouse.open()
-        hours = _hours_to_check(context, tables, MARKET_SNAPSHOT)
-        rows = tables.read(MARKET_SNAPSHOT, hours[0], hours[-1])
+        with warehouse.open().session() as tables:
+            hours = _hours_to_check(context, tables, MARKET_SNAPSHOT)
+            rows, newest = tables.read(MARKET_SNAPSHOT, hours[0], hours[-1]), tables.newest(MARKET_SNAPSHOT)
         findings = check_snapshots(rows, hours, settings)
-        findings["freshness"] = check_freshness(tables.newest(MARKET_SNAPSHOT), clock.now(), hours, settings)
+        findings["freshness"] = check_freshness(newest, clock.now(), hours, settings)
         for key in context.selected_asset_check_keys:
             yield _result("market_snapshot", key.name, findings[key.name], hours)
 
@@ -67,11 +67,11 @@ def _feature_checks(table: Table) -> dg.AssetChecksDefinition:
         description="The rows fit the catalogue, one for each snapshot row.",
     )
     def one_row_a_snapshot(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        tables = warehouse.open()
-        hours = _hours_to_check(context, tables, table)
         keys = ["hour", "instrument_id"]
-        rows = tables.read(table, hours[0], hours[-1])
-        expected = tables.read(MARKET_SNAPSHOT, hours[0], hours[-1], columns=keys)
+        with warehouse.open().session() as tables:
+            hours = _hours_to_check(context, tables, table)
+            rows = tables.read(table, hours[0], hours[-1])
+            expected = tables.read(MARKET_SNAPSHOT, hours[0], hours[-1], columns=keys)
         finding = check_schema(table, rows)
         if finding.passed and not rows[keys].equals(expected):
             text = f"{len(rows)} feature rows for {len(expected)} snapshot rows. Materialize the hours again."

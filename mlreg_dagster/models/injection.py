@@ -11,6 +11,7 @@ What no event touched stays as the source reported it, and what the source does 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,23 +108,25 @@ class _Editor:
     def multiply_price(self, name: str, rows: NDArray[np.intp], factor: NDArray[np.float64]) -> None:
         """Multiply the prices of `rows` by `factor` and carry it through all that is derived from prices."""
         block = self.blocks[name]
-        path = pd.Series(1.0, index=self.hour[block])
+        hours, prices = self.hour[block], self.values["price"][block]
+        path = np.ones(len(block))
         path[np.isin(block, rows)] = factor
-        old_prices = pd.Series(self.values["price"][block], index=path.index)
-        from_onset = block[block >= rows[0]]
-        at = self.hour[from_onset]
+        onset = int(np.searchsorted(block, rows[0]))
+        from_onset = block[onset:]
         for change, lag in CHANGES.items():
-            before = path.reindex(at - lag, method="ffill").fillna(1.0)  # a source may know a change across a gap
-            ratio = path.reindex(at).to_numpy() / before.to_numpy()
+            # the newest row that is old enough: a source may know a change across a gap
+            newest = np.searchsorted(hours, hours[onset:] - lag, side="right") - 1
+            before = np.where(newest >= 0, path[newest], 1.0)
+            ratio = path[onset:] / before
             self.values[change][from_onset] = ((1 + self.values[change][from_onset] / 100) * ratio - 1) * 100
-        self._exchange_variance(from_onset, _variance(old_prices * path) - _variance(old_prices))
+        self._add_variance(from_onset, (_variance(hours, prices * path) - _variance(hours, prices))[onset:])
         self.values["price"][rows] *= factor
         self.values["market_cap"][rows] *= factor
         self._raise_highs(from_onset)
         self.touched[from_onset] = True
 
-    def _exchange_variance(self, rows: NDArray[np.intp], difference: pd.Series) -> None:
-        added = difference.reindex(self.hour[rows]).fillna(0.0).to_numpy()  # no hourly return, none to exchange
+    def _add_variance(self, rows: NDArray[np.intp], difference: NDArray[np.float64]) -> None:
+        added = np.nan_to_num(difference)  # no hourly return, none to exchange
         variance = (self.values["volatility_7d_pct"][rows] / 100) ** 2 + added
         self.values["volatility_7d_pct"][rows] = np.sqrt(np.maximum(variance, 0.0)) * 100
 
@@ -135,11 +138,13 @@ class _Editor:
         highs[rows] = np.where(np.isnan(highs[rows]), np.nan, reached)
 
 
-def _variance(prices: pd.Series) -> pd.Series:
-    """Variance of the hourly log returns of the last 168 h, by clock time; `prices` by hour."""
-    dense = prices.reindex(range(prices.index[0], prices.index[-1] + 1))
-    returns = pd.Series(np.log(dense), index=dense.index).diff()
-    return returns.rolling(_VOLATILITY_HOURS, min_periods=2).var()
+def _variance(hours: NDArray[Any], prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance of the hourly log returns of the last 168 h, by clock time, at each of `hours`."""
+    dense = np.full(hours[-1] - hours[0] + 1, np.nan)
+    dense[hours - hours[0]] = np.log(prices)
+    returns = pd.Series(np.diff(dense, prepend=np.nan))
+    variance = returns.rolling(_VOLATILITY_HOURS, min_periods=2).var().to_numpy()
+    return np.asarray(variance[hours - hours[0]], dtype=np.float64)
 
 
 def _plant_shocks(editor: _Editor, rng: np.random.Generator, settings: InjectionSettings) -> None:

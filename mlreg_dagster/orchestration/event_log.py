@@ -12,7 +12,8 @@ from typing import Any, Self
 import sqlalchemy as sa
 from dagster import DagsterEventType, EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS as _PATIENCE_S
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 BATCH_SIZE = 1000
@@ -24,6 +25,10 @@ _INDEXED = {DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_MATER
 
 class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     """The stock event log, but a batch is one transaction a file instead of three for each event."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        self._engines: dict[str, sa.Engine] = {}
+        super().__init__(base_dir, inst_data)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run, in their order."""
@@ -46,13 +51,35 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
-        with super()._connect(shard) as connection:
-            _do_not_wait_for_the_disk(connection.connection)
+        with self._db_lock, self._engine(shard).begin() as connection:
             yield connection
 
-    def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:
-        sa.event.listen(engine, "connect", _do_not_wait_for_the_disk)  # else each of some twenty statements waits
-        super()._initdb(engine, for_index_shard)
+    def _engine(self, shard: str) -> sa.Engine:
+        """The engine of a file; those of the index and of the run under way stay open between events."""
+        if shard not in self._engines:
+            engine = sa.create_engine(self.conn_string_for_shard(shard), connect_args={"timeout": _PATIENCE_S})
+            sa.event.listen(engine, "connect", _do_not_wait_for_the_disk)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            for other in set(self._engines) - {INDEX_SHARD_NAME}:
+                self._engines.pop(other).dispose()
+            self._engines[shard] = engine
+        return self._engines[shard]
+
+    def wipe(self) -> None:
+        """Delete all events."""
+        self._close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        """Let go of the files."""
+        self._close()
+        super().dispose()
+
+    def _close(self) -> None:
+        while self._engines:
+            self._engines.popitem()[1].dispose()
 
 
 class BatchedSqliteStorage(DagsterSqliteStorage):

@@ -79,10 +79,11 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             context.log.warning(f"Nobody was champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
         written = [PREDICTIONS.empty()]
         for chunk in chunked(hours, settings.ingest.chunk_hours):
-            rows = tables.read(features, chunk[0], chunk[-1])
-            prices = tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1], columns=_PRICE)
-            frame = scoring.score(assignments, rows, prices, artifacts.open())
-            tables.write(PREDICTIONS, frame, chunk)
+            with tables.session():
+                rows = tables.read(features, chunk[0], chunk[-1])
+                prices = tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1], columns=_PRICE)
+                frame = scoring.score(assignments, rows, prices, artifacts.open())
+                tables.write(PREDICTIONS, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
             written.append(frame)
         frame = pd.concat(written[1:], ignore_index=True)
@@ -123,10 +124,11 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         hours, tables = hours_of(context), warehouse.open()
         written = []
         for chunk in chunked(hours, settings.ingest.chunk_hours):
-            made = tables.read(PREDICTIONS, chunk[0] - horizon * HOUR, chunk[-1] - horizon * HOUR)
-            prices = tables.read(MARKET_SNAPSHOT, chunk[0] - horizon * HOUR, chunk[-1], columns=_PRICE)
-            frame = validate_predictions(made, prices, settings.outcomes)
-            tables.write(PREDICTION_OUTCOMES, frame, chunk)
+            with tables.session():
+                made = tables.read(PREDICTIONS, chunk[0] - horizon * HOUR, chunk[-1] - horizon * HOUR)
+                prices = tables.read(MARKET_SNAPSHOT, chunk[0] - horizon * HOUR, chunk[-1], columns=_PRICE)
+                frame = validate_predictions(made, prices, settings.outcomes)
+                tables.write(PREDICTION_OUTCOMES, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
             written.append(frame)
         frame = pd.concat(written, ignore_index=True)

@@ -20,16 +20,16 @@ def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     def one_outcome_a_prediction(
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
     ) -> dg.AssetCheckResult:
-        tables = warehouse.open()
-        hours = hours_in_tags(context.run.tags)
-        if hours is None:
-            newest = tables.newest(PREDICTION_OUTCOMES)
-            if newest is None:
-                return dg.AssetCheckResult(passed=True, description="No prediction has fallen due yet.")
-            hours = hour_range(newest - 23 * HOUR, newest)
         key = ["hour", "instrument_id", "model_version"]
-        made = tables.read(PREDICTIONS, hours[0] - horizon, hours[-1] - horizon, columns=key)
-        came = tables.read(PREDICTION_OUTCOMES, hours[0], hours[-1], columns=key)
+        with warehouse.open().session() as tables:
+            hours = hours_in_tags(context.run.tags)
+            if hours is None:
+                newest = tables.newest(PREDICTION_OUTCOMES)
+                if newest is None:
+                    return dg.AssetCheckResult(passed=True, description="No prediction has fallen due yet.")
+                hours = hour_range(newest - 23 * HOUR, newest)
+            made = tables.read(PREDICTIONS, hours[0] - horizon, hours[-1] - horizon, columns=key)
+            came = tables.read(PREDICTION_OUTCOMES, hours[0], hours[-1], columns=key)
         same = came.equals(made.assign(hour=made["hour"] + horizon))
         return dg.AssetCheckResult(
             passed=bool(same),

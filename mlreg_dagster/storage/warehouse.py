@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import pandas as pd
@@ -46,6 +47,21 @@ class Warehouse:
         self.path = Path(path)
         self.lock_timeout_s = lock_timeout_s
         self._holder_path = self.path.with_suffix(".lock.json")
+        self._kept: duckdb.DuckDBPyConnection | None = None
+
+    @contextmanager
+    def session(self) -> Iterator[Self]:
+        """Keep the file open, and other processes out, between the calls of a short piece of work.
+
+        Raises:
+            WarehouseBusy: As `connect`.
+        """
+        with self.connect() as connection:
+            before, self._kept = self._kept, connection
+            try:
+                yield self
+            finally:
+                self._kept = before
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -54,6 +70,9 @@ class Warehouse:
         Raises:
             WarehouseBusy: Another process kept the file for longer than `lock_timeout_s`; it is named.
         """
+        if self._kept is not None:
+            yield self._kept
+            return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + self.lock_timeout_s
         lock = FileLock(self.path.with_suffix(".lock"), timeout=self.lock_timeout_s)
@@ -100,12 +119,11 @@ class Warehouse:
             self._ensure(connection, table)
             connection.register("new_rows", frame)
             connection.register("new_keys", keys)
-            connection.begin()
-            connection.execute(
-                f'DELETE FROM "{table.name}" WHERE "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
-            )
-            connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
-            connection.commit()
+            with _transaction(connection):
+                connection.execute(
+                    f'DELETE FROM "{table.name}" WHERE "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
+                )
+                connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
         return len(frame)
 
     def read(
@@ -188,6 +206,17 @@ class Warehouse:
             f"{self.path} was kept by another process for more than {self.lock_timeout_s:g} s; nothing was "
             f"written. Wait until it ends, or end it, then run this again. Holder: {holder}"
         )
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
 
 
 def _names(columns: Sequence[str]) -> str:

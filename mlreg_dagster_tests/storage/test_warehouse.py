@@ -84,6 +84,32 @@ def test_a_write_that_the_database_refuses_leaves_the_old_partition(warehouse):
     _equal(warehouse.read(READINGS), rows(DAY[:1], names=1))
 
 
+def test_a_session_keeps_others_out_and_sees_what_it_wrote(warehouse):
+    other = Warehouse(warehouse.path, lock_timeout_s=0.2)
+    with warehouse.session() as tables:
+        tables.write(READINGS, rows(DAY[:2]), DAY[:2])
+        with tables.session():  # one within another is the same one
+            _equal(tables.read(READINGS), rows(DAY[:2]))
+        with pytest.raises(WarehouseBusy):
+            other.read(READINGS)
+        assert tables.newest(READINGS) == DAY[1]
+    _equal(other.read(READINGS), rows(DAY[:2]))
+
+
+def test_a_write_that_fails_within_a_session_takes_nothing_with_it(warehouse):
+    with warehouse.session() as tables:
+        tables.write(READINGS, rows(DAY[:1], names=1), DAY[:1])
+        with tables.connect() as connection:
+            connection.execute("CREATE UNIQUE INDEX one_of_each ON readings (label)")
+        with pytest.raises(duckdb.ConstraintException):
+            tables.write(READINGS, rows(DAY[:2], names=2), DAY[:2])
+        _equal(tables.read(READINGS), rows(DAY[:1], names=1))
+        with tables.connect() as connection:
+            connection.execute("DROP INDEX one_of_each")
+        tables.write(READINGS, rows(DAY[1:2], names=2), DAY[1:2])
+    _equal(warehouse.read(READINGS), pd.concat([rows(DAY[:1], names=1), rows(DAY[1:2], names=2)]))
+
+
 # --- what comes back --------------------------------------------------------------------------------------
 
 
