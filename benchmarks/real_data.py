@@ -48,7 +48,7 @@ class Story:
 STORIES = {
     "crypto": Story(
         archive="crypto_hourly_2017.parquet",
-        ingest={"start": "2017-11-01T00:00", "universe": 7},
+        ingest={"start": "2017-11-01T00:00", "end": "2018-01-01T00:00", "universe": 7},
         configs={},
         market=("2017-11-20-00:00", "2017-12-26-23:00"),
         dataset="2017-12-19",
@@ -60,6 +60,7 @@ STORIES = {
         archive="vn_stocks_hourly.parquet",
         ingest={
             "start": "2024-05-01T00:00",
+            "end": "2024-07-01T00:00",
             "universe": 286,
             "checks": {"allow_empty_hours": True, "completeness_columns": ["price", "volume_24h"]},
         },

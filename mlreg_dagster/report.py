@@ -16,10 +16,11 @@ from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.registry import AliasEvent, Registry
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0; font-size: 13px } th, td { padding: .3rem .7rem; text-align: right }
 th { border-bottom: 2px solid #999 } td { border-bottom: 1px solid #ddd }
-td:first-child, th:first-child { text-align: left }
+td { white-space: nowrap } td:first-child, th:first-child { text-align: left }
+td:last-child { white-space: normal; min-width: 11rem }
 img { max-width: 100% } .note { color: #666 }
 """
 _RATES = ("recall", "precision", "false_alarm_rate", "base_rate", "lift")
@@ -140,11 +141,11 @@ def _champions_picture(history: list[AliasEvent], first: pd.Timestamp, end: pd.T
     figure = new_figure(width=10, height=1.6)
     axes = figure.subplots()
     ends = [event.effective_at for event in history[1:]] + [end]
-    for number, (event, until) in enumerate(zip(history, ends, strict=True)):
-        left, right = date2num([max(event.effective_at, first), min(until, end)])  # type: ignore[no-untyped-call]
-        if right > left:
-            axes.barh(0, right - left, left=left, color=NORMAL if number % 2 else ACCENT)
-            axes.text((left + right) / 2, 0, event.version, ha="center", va="center", fontsize=8, color="white")
+    terms = [(max(event.effective_at, first), min(until, end)) for event, until in zip(history, ends, strict=True)]
+    served = [(event.version, date2num(term)) for event, term in zip(history, terms, strict=True) if term[0] < term[1]]  # type: ignore[no-untyped-call]
+    for number, (version, (left, right)) in enumerate(served):
+        axes.barh(0, right - left, left=left, color=NORMAL if number % 2 else ACCENT)
+        axes.text((left + right) / 2, 0, version, ha="center", va="center", fontsize=8, color="white")
     axes.xaxis_date()
     axes.set_xlim(*date2num([first, end]))  # type: ignore[no-untyped-call]
     axes.set_yticks([])
