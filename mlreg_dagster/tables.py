@@ -10,6 +10,7 @@ from rich.table import Table
 
 from mlreg_dagster.models.comparison import Comparison
 from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Registry
+from mlreg_dagster.verification.finding import Finding
 
 
 def versions_table(registry: Registry) -> Table:
@@ -84,7 +85,16 @@ def comparison_table(compared: Comparison) -> Table:
     return table
 
 
-_UNBROKEN = {"version", "dataset", "status", "alias", "effective from", "by", "flagged", "baseline"}
+def findings_table(url: str, findings: Iterable[Finding]) -> Table:
+    """What was found in a running deployment."""
+    table = _table(f"State of {url}", "state", "what", "seen", "to do")
+    for finding in findings:
+        table.add_row(_SIGNS[finding.state], finding.name, escape(finding.seen), escape(finding.advice) or "-")
+    return table
+
+
+_SIGNS = {"ok": "[green]ok[/]", "waiting": "[yellow]waiting[/]", "miss": "[red]MISS[/]"}
+_UNBROKEN = {"state", "what", "version", "dataset", "status", "alias", "effective from", "by", "flagged", "baseline"}
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlreg_dagster.config import PROJECT_DIR
-from mlreg_dagster_tests.deployment import deployment_folder, first_day, made_first_day
+from mlreg_dagster_tests.first_day import deployment_folder, first_day, made_first_day
 from mlreg_dagster_tests.lifecycle import (
     dagster_home,
     live,

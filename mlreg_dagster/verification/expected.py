@@ -1,0 +1,22 @@
+"""What a deployment of this project is expected to show."""
+
+HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
+DATASETS = ("training_dataset", "eval_holdout")
+ASSETS = (*HOURLY_ASSETS, *DATASETS, "candidate_model", "evaluated_model", "champion_model", "model_performance")
+JOBS = (
+    "hourly",
+    "market",
+    "predictions_only",
+    "follow_up",
+    "outcomes_only",
+    "datasets",
+    "performance",
+    "train",
+    "evaluate",
+    "retrain",
+    "promote",
+)
+SCHEDULES = ("hourly_schedule",)
+SENSORS = ("catch_up_sensor", "days_sensor", "retrain_sensor", "promote_sensor", "failure_sensor")
+WITH_PICTURES = ("market_snapshot", "market_features", "evaluated_model", "champion_model", "predictions")
+WITH_FRESHNESS = ("market_snapshot", "predictions", "champion_model")

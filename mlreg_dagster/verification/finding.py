@@ -1,0 +1,22 @@
+"""What is found when the state of a deployment is checked."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "waiting", "miss"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was seen of one thing.
+
+    Attributes:
+        state: `waiting` is no fault: what it waits for comes by itself, or when a person decides.
+        seen: A sentence.
+        advice: What to do about it; empty where nothing is to be done.
+    """
+
+    name: str
+    state: State
+    seen: str
+    advice: str = ""

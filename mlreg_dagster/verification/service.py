@@ -1,0 +1,83 @@
+"""Does the service run? Code location, automation, daemons, runs and checks, whatever the models are."""
+
+from collections.abc import Iterable, Mapping
+
+from mlreg_dagster.verification import expected
+from mlreg_dagster.verification.answers import CheckExecution, CodeLocation, Daemon, Run
+from mlreg_dagster.verification.finding import Finding
+
+_WITHOUT_RESULT = ("SKIPPED", "EXECUTION_FAILED")
+
+
+def location_loads(location: CodeLocation) -> Finding:
+    """The code location loads."""
+    name = "code location"
+    if location.error:
+        reason = location.error.splitlines()[0]
+        return Finding(name, "miss", f"{location.name} does not load: {reason}", "Mend it, then reload it in the UI.")
+    return Finding(name, "ok", f"{location.name} is loaded.")
+
+
+def everything_is_defined(location: CodeLocation) -> Finding:
+    """All our assets, jobs, schedules and sensors are there."""
+    instigators = {each.name for each in (*location.schedules, *location.sensors)}
+    there = {*location.assets, *location.jobs, *instigators}
+    wanted = (*expected.ASSETS, *expected.JOBS, *expected.SCHEDULES, *expected.SENSORS)
+    if missing := [name for name in wanted if name not in there]:
+        advice = "Is an older version deployed? Deploy this one and reload."
+        return Finding("definitions", "miss", f"Not there: {', '.join(missing)}.", advice)
+    seen = f"{len(location.assets)} assets, {len(location.jobs)} jobs, {len(instigators)} schedules and sensors."
+    return Finding("definitions", "ok", seen)
+
+
+def automation_is_on(location: CodeLocation) -> Finding:
+    """Our schedule and sensors are running, and their last ticks did not fail."""
+    ours = {*expected.SCHEDULES, *expected.SENSORS}
+    watched = [each for each in (*location.schedules, *location.sensors) if each.name in ours]
+    if off := [each.name for each in watched if not each.running]:
+        return Finding("automation", "miss", f"Stopped: {', '.join(off)}.", "Switch it on in the UI, under Automation.")
+    if failed := [f"{each.name}: {each.error.splitlines()[0]}" for each in watched if each.error]:
+        return Finding("automation", "miss", f"Last tick failed: {'; '.join(failed)}", "Open the tick in the UI.")
+    return Finding("automation", "ok", f"On: {', '.join(each.name for each in watched)}.")
+
+
+def daemons_are_healthy(daemons: Iterable[Daemon]) -> Finding:
+    """Every daemon that is required sends its heartbeat."""
+    required = [daemon for daemon in daemons if daemon.required]
+    if ill := [f"{daemon.name} {'; '.join(daemon.errors)}".strip() for daemon in required if not daemon.healthy]:
+        return Finding("daemons", "miss", f"Not healthy: {', '.join(ill)}.", "Start dagster-daemon run; see its log.")
+    return Finding("daemons", "ok", f"All {len(required)} are healthy.")
+
+
+def no_job_failed_last(last_runs: Iterable[Run]) -> Finding:
+    """No job's newest ended run failed."""
+    jobs = {run.job: run for run in last_runs}
+    if failed := [f"{job} ({run.id[:8]})" for job, run in jobs.items() if run.status == "FAILURE"]:
+        return Finding("runs", "miss", f"Failed last: {', '.join(failed)}.", "Open the run in the UI: it says why.")
+    if not jobs:
+        return Finding("runs", "waiting", "None has ended yet.")
+    return Finding("runs", "ok", f"None failed last: {', '.join(jobs)}.")
+
+
+def no_check_is_left(checks: Iterable[CheckExecution]) -> Finding:
+    """No check was planned by a run that ended without its result."""
+    if left := [f"{check.name} of {check.asset}" for check in checks if check.status in _WITHOUT_RESULT]:
+        return Finding("planned checks", "miss", f"Without a result: {', '.join(left)}.", "Execute them in the UI.")
+    return Finding("planned checks", "ok", "Each has its result, or its run goes on.")
+
+
+def checks_pass(checks: Iterable[CheckExecution]) -> Finding:
+    """No check of severity ERROR failed last; gates are left out, since a rejected candidate is a result."""
+    failed = [check for check in checks if check.status == "FAILED" and check.asset != "evaluated_model"]
+    seen = "; ".join(f"{check.name} of {check.asset}: {check.text}" for check in failed)
+    if any(check.severity == "ERROR" for check in failed):
+        return Finding("checks", "miss", seen, "Open the check in the UI: it says what to do.")
+    return Finding("checks", "ok", f"Only warnings. {seen}" if seen else "None failed last.")
+
+
+def assets_are_fresh(freshness: Mapping[str, str | None]) -> Finding:
+    """No asset with a freshness policy is older than it may be; by the machine's clock, as the daemon judges it."""
+    if stale := [asset for asset, status in freshness.items() if status == "DEGRADED"]:
+        advice = "Are schedule, sensors and source at work? A champion is renewed by a promotion."
+        return Finding("freshness", "miss", f"Overdue: {', '.join(stale)}.", advice)
+    return Finding("freshness", "ok", ", ".join(f"{asset} {status}" for asset, status in freshness.items()) + ".")

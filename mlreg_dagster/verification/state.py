@@ -1,0 +1,50 @@
+"""Is the deployment in the state in which it should be? Everything that a person would look for in the UI."""
+
+from mlreg_dagster.models.names import GATES
+from mlreg_dagster.verification import expected, lifecycle, service
+from mlreg_dagster.verification.client import Client
+from mlreg_dagster.verification.finding import Finding
+
+_RECENT = 50  # materializations of each asset; what is older says nothing about the present state
+_ENDED = ["SUCCESS", "FAILURE", "CANCELED"]
+
+
+def verify(client: Client) -> list[Finding]:
+    """Every state check, on what the web server answers now.
+
+    Raises:
+        NoAnswer, QueryFailed, NotOurLocation: There is nothing to look at.
+    """
+    location = client.location()
+    if location.error:
+        return [service.location_loads(location)]
+    written = {asset: client.materializations(asset, _RECENT) for asset in expected.ASSETS}
+    runs = [run for job in location.jobs for run in client.runs(1, pipelineName=job, statuses=_ENDED)]
+    checks = [
+        check
+        for asset, names in location.assets.items()
+        for name in names
+        for check in client.check_executions(asset, name)
+    ]
+    champion = lifecycle.champion_move(written)
+    version = champion.metadata["champion"] if champion else None
+    gates = [gate for name in GATES for gate in client.check_executions("evaluated_model", name, version)]
+    hourly_has_run = any(run.job == "hourly" for run in runs)
+    return [
+        service.location_loads(location),
+        service.everything_is_defined(location),
+        service.automation_is_on(location),
+        service.daemons_are_healthy(client.daemons()),
+        service.no_job_failed_last(runs),
+        *(lifecycle.hours_have_rows(asset, written, hourly_has_run) for asset in expected.HOURLY_ASSETS[:2]),
+        lifecycle.predictions_are_made(written, champion),
+        lifecycle.outcomes_are_counted(written),
+        lifecycle.datasets_have_rows(written),
+        lifecycle.versions_have_a_status(written),
+        lifecycle.champion_is_explained(champion),
+        lifecycle.champions_gates_passed(champion, gates),
+        service.checks_pass(checks),
+        service.no_check_is_left(checks),
+        *(lifecycle.picture_is_there(asset, written[asset]) for asset in expected.WITH_PICTURES),
+        service.assets_are_fresh({asset: client.freshness(asset) for asset in expected.WITH_FRESHNESS}),
+    ]

@@ -1,0 +1,247 @@
+"""`dagster dev` on a home of its own: real web server, daemon and code server, used through GraphQL as the UI does."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlreg_dagster.models.names import GATES
+from mlreg_dagster.runner import DAGSTER_YAML, asset_config
+from mlreg_dagster.verification.answers import Materialization, Run
+from mlreg_dagster.verification.client import Client, NoAnswer
+from mlreg_dagster_tests import location
+from mlreg_dagster_tests.lifecycle import write_configs
+
+PATIENCE_S = 240  # on two idle cores nothing that is waited for takes a fifth of it
+ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+SERVED = Path(__file__).with_name("served.py")
+FASTER = "run_queue: {dequeue_interval_seconds: 1}\n"
+
+
+class Deployment:
+    """What a team runs, but for its clock, outages of its source, and sensors that look more often.
+
+    Args:
+        folder: Of its own; one in which a `Location` has worked is taken over with all it holds.
+        now: What the clock says at first.
+        configs: As in `Location`.
+    """
+
+    def __init__(self, folder: Path, now: str, configs: Mapping[str, Any] | None = None) -> None:
+        self.folder = folder
+        self.set_clock(now)
+        write_configs(folder / "home-configs", {**location.CONFIGS, **(configs or {})})
+        (folder / "dagster").mkdir(exist_ok=True)
+        (folder / "dagster" / "dagster.yaml").write_text(DAGSTER_YAML + FASTER)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.client = Client(f"http://127.0.0.1:{self.port}")
+        self.log = folder / "log.txt"
+
+    def __enter__(self) -> "Deployment":
+        environment = {
+            **os.environ,
+            "MLREG_HOME": str(self.folder / "home"),
+            "MLREG_CONFIG_DIR": str(self.folder / "home-configs"),
+            "MLREG_TEST_DEPLOYMENT": str(self.folder),
+            "DAGSTER_HOME": str(self.folder / "dagster"),
+        }
+        command = [Path(sys.executable).with_name("dagster"), "dev", "-f", SERVED, "-h", "127.0.0.1", "-p"]
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*command, str(self.port)],
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_listen_to_signals,
+            )
+        try:
+            self.wait_for("web server", lambda: self.client.location().repository)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._kill_the_rest()
+
+    def _kill_the_rest(self) -> None:
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.process.wait(10)
+
+    # --- the world around it --------------------------------------------------------------------------------
+
+    def set_clock(self, now: str) -> None:
+        replace(self.folder / "clock.txt", now)
+
+    def break_source(self, first: str, last: str) -> None:
+        """Let the source give no answer about these hours."""
+        replace(self.folder / "outage.txt", f"{first} {last}")
+
+    def repair_source(self) -> None:
+        (self.folder / "outage.txt").unlink()
+
+    # --- what a person does in the UI -----------------------------------------------------------------------
+
+    def launch(self, job: str, config: Mapping[str, Any], partition: str | None = None) -> str:
+        """Start a run as the launchpad does; returns its id."""
+        mutation = """
+            mutation ($parameters: ExecutionParams!) {
+              launchRun(executionParams: $parameters) {
+                __typename
+                ... on LaunchRunSuccess { run { runId } }
+                ... on RunConfigValidationInvalid { errors { message } }
+                ... on PythonError { message }
+              }
+            }
+        """
+        parameters = {
+            "selector": {**self.client.location().selector, "jobName": job},
+            "runConfigData": config,
+            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": partition}] if partition else []},
+        }
+        answer = self.client.ask(mutation, parameters=parameters)["launchRun"]
+        assert answer["__typename"] == "LaunchRunSuccess", answer
+        return answer["run"]["runId"]
+
+    def promote(self, version: str, reason: str) -> Run:
+        """Launch the promote job and see how it ends."""
+        config = asset_config("champion_model", {"version": version, "reason": reason, "actor": "ada"})
+        return self.ended(self.launch("promote", config))
+
+    def retrain(self, version: str, train: Mapping[str, Any], evaluate: Mapping[str, Any] | None = None) -> Run:
+        """Add a version in the partitions' dialog, launch its training and evaluation, and see how they end."""
+        mutation = """
+            mutation ($repository: RepositorySelector!, $version: String!) {
+              addDynamicPartition(
+                repositorySelector: $repository, partitionsDefName: "model_version", partitionKey: $version
+              ) { __typename }
+            }
+        """
+        answer = self.client.ask(mutation, repository=self.client.location().selector, version=version)
+        assert answer["addDynamicPartition"]["__typename"] == "AddDynamicPartitionSuccess", answer
+        config = {"candidate_model": {"config": dict(train)}, "evaluated_model": {"config": dict(evaluate or {})}}
+        return self.ended(self.launch("retrain", {"ops": config}, version))
+
+    def stop(self, sensor: str) -> None:
+        """Switch a sensor off."""
+        state = self._sensor(sensor, "sensorState { id }")["sensorState"]
+        self.client.ask("mutation ($id: String) { stopSensor(id: $id) { __typename } }", id=state["id"])
+
+    # --- what a person sees there ---------------------------------------------------------------------------
+
+    def newest(self, asset: str, *partitions: str) -> dict[str | None, Materialization]:
+        """The newest materialization of every partition of an asset, or of those that are named."""
+        found = self.client.materializations(asset, partitions=partitions or None)
+        return {each.partition: each for each in reversed(found)}
+
+    def gates(self, version: str) -> dict[str, str]:
+        """Each gate's newest status for a version."""
+        return {
+            name: execution.status
+            for name in GATES
+            for execution in self.client.check_executions("evaluated_model", name, version)
+        }
+
+    def runs(self) -> list[tuple[str, str]]:
+        """Job and status of every run, the first one first."""
+        return [(run.job, run.status) for run in reversed(self.client.runs())]
+
+    def all_ended(self) -> bool:
+        """Whether no run is under way."""
+        return all(status in ENDED for _, status in self.runs())
+
+    def failure(self, run: Run) -> str:
+        """What the page of a failed run says: the error of its step, with its causes."""
+        errors = [event["error"] for event in self._events(run) if event.get("error")]
+        chains = [[error, *(link["error"] for link in error["errorChain"])] for error in errors]
+        return "\n".join(error["message"] for chain in chains for error in chain)
+
+    def warnings(self, run: Run) -> list[str]:
+        """What its page lists as warnings."""
+        return [event["message"] for event in self._events(run) if event.get("level") == "WARNING"]
+
+    def _events(self, run: Run) -> list[dict[str, Any]]:
+        query = """
+            query ($run: ID!) {
+              logsForRun(runId: $run) {
+                ... on EventConnection {
+                  events {
+                    ... on MessageEvent { message level }
+                    ... on ExecutionStepFailureEvent { error { message errorChain { error { message } } } }
+                  }
+                }
+              }
+            }
+        """
+        return self.client.ask(query, run=run.id)["logsForRun"]["events"]
+
+    def says(self, sensor: str) -> str:
+        """Why the sensor asked for nothing when it last looked."""
+        ticks = self._sensor(sensor, "sensorState { ticks(limit: 1) { skipReason } }")["sensorState"]["ticks"]
+        return (ticks[0]["skipReason"] or "") if ticks else ""
+
+    def _sensor(self, name: str, fields: str) -> dict[str, Any]:
+        query = (
+            f"query ($it: SensorSelector!) {{ sensorOrError(sensorSelector: $it) {{ ... on Sensor {{ {fields} }} }} }}"
+        )
+        return self.client.ask(query, it={**self.client.location().selector, "sensorName": name})["sensorOrError"]
+
+    # --- waiting --------------------------------------------------------------------------------------------
+
+    def ended(self, run_id: str) -> Run:
+        """The run once it has ended."""
+        return self.wait_for(
+            f"end of run {run_id}",
+            lambda: next((run for run in self.client.runs(runIds=[run_id]) if run.status in ENDED), None),
+        )
+
+    def wait_for(self, what: str, look: Callable[[], Any]) -> Any:
+        """Look until there is something to see."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            try:
+                if found := look():
+                    return found
+            except NoAnswer:
+                pass  # the web server is still starting
+            time.sleep(0.5)
+        raise AssertionError(f"No {what} after {PATIENCE_S} s. {self._what_goes_on()}")
+
+    def _what_goes_on(self) -> str:
+        try:
+            seen = {name: self.says(name) for name in location.SENSORS}
+            return f"Runs: {self.runs()}. The sensors say: {seen}.\n{self.log.read_text()[-3000:]}"
+        except NoAnswer as error:
+            return f"{error}\n{self.log.read_text()[-3000:]}"
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file that others read at any moment."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    draft.rename(path)
+
+
+def _listen_to_signals() -> None:
+    """A process started in the background of a shell would otherwise ignore the interrupt that ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,44 @@
+"""Folders for deployments: an empty one, and one in which the first day was run through already."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mlreg_dagster_tests.location import Location
+
+
+@contextmanager
+def memory_folder() -> Iterator[Path]:
+    """In memory where there is such a place: Dagster's SQLite waits for the disk several times at each event."""
+    memory = Path("/dev/shm")
+    made = Path(tempfile.mkdtemp(prefix="mlreg-", dir=memory if os.access(memory, os.W_OK) else None))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
+
+
+@pytest.fixture
+def deployment_folder() -> Iterator[Path]:
+    """The folder of one deployment."""
+    with memory_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def made_first_day() -> Iterator[Path]:
+    """Where the first day was run through: its dataset is frozen, v1 is champion."""
+    with memory_folder() as made:
+        Location(made, "2026-01-02T00:30").settle()
+        yield made
+
+
+@pytest.fixture
+def first_day(made_first_day: Path, deployment_folder: Path) -> Path:
+    """The first day once more, for one deployment."""
+    return shutil.copytree(made_first_day, deployment_folder, dirs_exist_ok=True)

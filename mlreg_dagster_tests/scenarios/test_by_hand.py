@@ -1,0 +1,74 @@
+"""A person at the launchpad, next to the automation: comparing detectors, and taking a champion back."""
+
+from mlreg_dagster.models.names import GATES
+from mlreg_dagster_tests.deployment import Deployment
+from mlreg_dagster_tests.seeing import words_of
+
+POLICY = {"promotion": {"automatic": "better"}}
+FOREST = {"detector": "isolation_forest", "params": {"n_estimators": 50}}
+CLOSE_NEIGHBOURS = {"params": {"n_neighbors": 5}}
+
+
+def test_detectors_are_compared_by_override_and_a_champion_is_rolled_back_by_name(first_day, verified):
+    with Deployment(first_day, "2026-01-02T02:30", POLICY) as deployment:
+        _an_isolation_forest_is_no_better(deployment)
+        _closer_neighbours_are_better_and_take_over(deployment)
+        _the_champion_is_rolled_back_and_stays_so(deployment)
+        assert verified(deployment)[0] == 0
+        deployment.stop("catch_up_sensor")
+        code, findings = verified(deployment)
+        assert (code, findings["automation"][0]) == (1, "MISS")
+        assert "catch_up_sensor" in findings["automation"][1]
+
+
+def _an_isolation_forest_is_no_better(deployment):
+    run = deployment.retrain("v2", {"overrides": FOREST, "actor": "ada"})
+    assert run.status == "SUCCESS"
+    candidates = deployment.newest("candidate_model")
+    assert {version: each.metadata["detector"] for version, each in candidates.items()} == {
+        "v1": "local_outlier_factor",
+        "v2": "isolation_forest",
+    }
+    assert candidates["v2"].metadata["settings"]["params"] == FOREST["params"]
+    assert candidates["v2"].metadata["trained_by"] == "ada"
+
+    evaluated = deployment.newest("evaluated_model")["v2"]
+    versus = evaluated.metadata["versus_champion"]
+    forest, neighbours = versus["average_precision"]
+    assert (versus["left"], versus["right"], forest < neighbours) == ("v2", "v1", True)
+    assert words_of(evaluated.metadata["scores"])
+    assert (evaluated.metadata["status"], deployment.gates("v2")) == ("evaluated", dict.fromkeys(GATES, "SUCCEEDED"))
+    refusal = f"v2 finds no more of the planted anomalies than v1: {forest:.3f} against {neighbours:.3f}."
+    deployment.wait_for("refusal", lambda: deployment.says("promote_sensor") == refusal)
+    assert deployment.newest("champion_model")[None].metadata["champion"] == "v1"
+
+
+def _closer_neighbours_are_better_and_take_over(deployment):
+    assert deployment.retrain("v3", {"overrides": CLOSE_NEIGHBOURS, "actor": "ada"}).status == "SUCCESS"
+    champion = deployment.wait_for("new champion", lambda: _champion_other_than(deployment, "v1"))
+    assert champion["moved"] == "champion: v1 → v3"
+    assert champion["actor"] == "automation"
+    assert champion["reason"].startswith("finds more of the planted anomalies than v1: ")
+
+
+def _the_champion_is_rolled_back_and_stays_so(deployment):
+    assert deployment.promote("v1", "too many false alarms").status == "SUCCESS"
+    deployment.wait_for("tick", lambda: deployment.says("promote_sensor").startswith("No version is newer"))
+    champion = deployment.newest("champion_model")[None].metadata
+    assert champion["champion"] == "v1"
+    assert champion["moved"] == "champion: v3 → v1"
+    assert (champion["actor"], champion["reason"]) == ("ada", "too many false alarms")
+    assert words_of(champion["history"]) == "Timeline of champion"
+
+    deployment.set_clock("2026-01-02T04:30")
+    hour = "2026-01-02-03:00"
+    predictions = deployment.wait_for("predictions", lambda: deployment.newest("predictions", hour))[hour]
+    assert predictions.rows > 0
+    assert [row["version"] for row in predictions.metadata["models"]] == ["v1"]
+    assert len(deployment.client.materializations("champion_model")) == 3
+    deployment.wait_for("end of the last run", deployment.all_ended)
+
+
+def _champion_other_than(deployment, version):
+    champion = deployment.newest("champion_model")[None].metadata
+    return champion if champion["champion"] != version else None

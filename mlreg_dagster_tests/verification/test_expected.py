@@ -1,0 +1,16 @@
+from mlreg_dagster import jobs
+from mlreg_dagster.definitions import build_definitions
+from mlreg_dagster.verification import expected
+
+
+def test_it_expects_what_is_defined():
+    repository = build_definitions().get_repository_def()
+    assert {key.to_user_string() for key in repository.asset_graph.materializable_asset_keys} == set(expected.ASSETS)
+    assert {name for name in repository.job_names if not name.startswith("__")} == set(expected.JOBS)
+    assert {each.name for each in repository.schedule_defs} == set(expected.SCHEDULES)
+    assert {each.name for each in repository.sensor_defs} == set(expected.SENSORS)
+    graph = repository.asset_graph
+    assert {key.to_user_string() for key in graph.materializable_asset_keys if graph.get(key).freshness_policy} == set(
+        expected.WITH_FRESHNESS
+    )
+    assert expected.HOURLY_ASSETS == jobs.HOURLY_ASSETS

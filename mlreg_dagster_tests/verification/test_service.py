@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import pytest
+
+from mlreg_dagster.verification import expected, service
+from mlreg_dagster.verification.answers import CheckExecution, CodeLocation, Daemon, Instigator, Run
+
+LOCATION = CodeLocation(
+    "ours",
+    assets=dict.fromkeys(expected.ASSETS, ()),
+    jobs=expected.JOBS,
+    schedules=tuple(Instigator(name, True, None) for name in expected.SCHEDULES),
+    sensors=tuple(Instigator(name, True, None) for name in expected.SENSORS),
+)
+PASSED = CheckExecution("market_snapshot", "schema", "SUCCEEDED", None, "WARN", "12 rows fit.")
+
+
+def test_a_location_that_loads_and_holds_everything():
+    assert service.location_loads(LOCATION).state == "ok"
+    assert service.everything_is_defined(LOCATION).state == "ok"
+    assert service.automation_is_on(LOCATION).state == "ok"
+
+
+def test_a_location_that_does_not_load():
+    finding = service.location_loads(CodeLocation("ours", error="ConfigError: ingest.yaml: …\n  File …"))
+    assert finding.state == "miss"
+    assert finding.seen == "ours does not load: ConfigError: ingest.yaml: …"
+
+
+@pytest.mark.parametrize(
+    ("part", "names"), [("assets", expected.ASSETS), ("jobs", expected.JOBS), ("sensors", expected.SENSORS)]
+)
+def test_each_asset_job_and_sensor_is_missed(part, names):
+    for name in names:
+        there = getattr(LOCATION, part)
+        fewer = [each for each in there if getattr(each, "name", each) != name]
+        location = replace(LOCATION, **{part: dict.fromkeys(fewer, ()) if part == "assets" else tuple(fewer)})
+        finding = service.everything_is_defined(location)
+        assert (finding.state, finding.seen) == ("miss", f"Not there: {name}.")
+
+
+@pytest.mark.parametrize(
+    "changed", [Instigator("days_sensor", False, None), Instigator("days_sensor", True, "Broken.")]
+)
+def test_a_sensor_that_is_stopped_or_whose_tick_failed(changed):
+    others = tuple(each for each in LOCATION.sensors if each.name != changed.name)
+    finding = service.automation_is_on(replace(LOCATION, sensors=(*others, changed)))
+    assert finding.state == "miss"
+    assert "days_sensor" in finding.seen
+
+
+def test_only_daemons_that_are_required_have_to_be_healthy():
+    idle = Daemon("BACKFILL", required=False, healthy=False, errors=())
+    ill = Daemon("SENSOR", required=True, healthy=False, errors=("no heartbeat",))
+    assert service.daemons_are_healthy([idle]).state == "ok"
+    assert service.daemons_are_healthy([idle, ill]).state == "miss"
+
+
+def test_the_last_run_of_each_job_counts():
+    good, bad = Run("1", "hourly", "SUCCESS", {}), Run("2", "promote", "FAILURE", {})
+    assert service.no_job_failed_last([]).state == "waiting"
+    assert service.no_job_failed_last([good, Run("3", "train", "CANCELED", {})]).state == "ok"
+    assert service.no_job_failed_last([good, bad]).seen == "Failed last: promote (2)."
+
+
+@pytest.mark.parametrize(
+    ("status", "left"),
+    [("SUCCEEDED", "ok"), ("FAILED", "ok"), ("IN_PROGRESS", "ok"), ("SKIPPED", "miss"), ("EXECUTION_FAILED", "miss")],
+)
+def test_a_check_that_was_planned_and_never_came(status, left):
+    assert service.no_check_is_left([PASSED, replace(PASSED, status=status)]).state == left
+
+
+def test_an_error_is_a_miss_a_warning_is_told_a_failed_gate_is_a_result():
+    failed = replace(PASSED, status="FAILED", text="3 rows are there more than once.")
+    assert service.checks_pass([PASSED]).state == "ok"
+    assert service.checks_pass([failed]).seen.endswith("schema of market_snapshot: 3 rows are there more than once.")
+    assert service.checks_pass([failed]).state == "ok"
+    assert service.checks_pass([replace(failed, severity="ERROR")]).state == "miss"
+    assert service.checks_pass([replace(failed, severity="ERROR", asset="evaluated_model")]).state == "ok"
+
+
+def test_an_overdue_asset_is_a_miss():
+    assert service.assets_are_fresh({"predictions": "WARNING", "champion_model": "UNKNOWN"}).state == "ok"
+    assert service.assets_are_fresh({"predictions": "DEGRADED"}).seen == "Overdue: predictions."
