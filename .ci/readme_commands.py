@@ -17,6 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 SET_UP = ("python3 bootstrap.py", ". .venv/bin/activate", "eval ")
 MAY_END_WITH_1 = "mlreg evaluate"  # a failed gate is a result
+WHILE_SERVED = "mlreg verify"  # asks the web server
 UI_URL, UI_WAIT_S = "http://127.0.0.1:3000/server_info", 120
 
 
@@ -26,12 +27,13 @@ def main() -> int:
     if not commands:
         print("README.md holds no commands to run.")
         return 1
+    of_the_served = [command for command in commands if command.startswith(WHILE_SERVED)]
     for command in commands:
-        if command.startswith(SET_UP):
+        if command.startswith(SET_UP) or command in of_the_served:
             continue
         print(f"$ {command}", flush=True)
         if command == "dagster dev":
-            _serve(command)
+            _serve(command, of_the_served)
         elif not _succeeds(command):
             return 1
     return 0
@@ -59,8 +61,8 @@ def _succeeds(command: str) -> bool:
     return False
 
 
-def _serve(command: str) -> None:
-    """Start the UI, wait for its answer, end it."""
+def _serve(command: str, of_the_served: list[str]) -> None:
+    """Start the UI, wait for its answer, run what asks it, end it."""
     server = subprocess.Popen(
         ["env", "--default-signal=INT,TERM", *_in_shell(command)],
         cwd=PROJECT,
@@ -70,6 +72,10 @@ def _serve(command: str) -> None:
     )
     try:
         _wait_for_answer(server)
+        for asked in of_the_served:
+            print(f"$ {asked}", flush=True)
+            if not _succeeds(asked):
+                raise SystemExit(f"{asked} failed while {command} ran.")
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=60)
