@@ -41,6 +41,7 @@ TRUSTED_TYPES = frozenset(
 )
 
 _PIPELINE, _BASELINE, _MANIFEST = "pipeline.skops", "baseline.skops", "manifest.json"
+_COMPRESSION = 1  # half the time of the usual level 6, for a tenth more bytes
 
 
 class UntrustedModel(MlregError):
@@ -141,9 +142,9 @@ def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
         UntrustedModel: It could be written, but not loaded again; nothing was written.
         ArtifactFrozen: The version is frozen with other content.
     """
-    files = {
-        _PIPELINE: skops.io.dumps(model.pipeline, compression=ZIP_DEFLATED),
-        _BASELINE: skops.io.dumps(model.baseline, compression=ZIP_DEFLATED),
+    files: dict[str, bytes] = {
+        name: skops.io.dumps(pipeline, compression=ZIP_DEFLATED, compresslevel=_COMPRESSION)
+        for name, pipeline in ((_PIPELINE, model.pipeline), (_BASELINE, model.baseline))
     }
     for content in files.values():
         _require_trusted(content, version)

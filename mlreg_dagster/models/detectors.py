@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Self, TypeVar
 
 import numpy as np
+from joblib import parallel_config
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.decomposition import PCA
@@ -102,8 +103,12 @@ def make_pipeline(settings: ModelSettings) -> Pipeline:
 
 @_one_thread
 def fit(pipeline: Pipeline, X: Matrix) -> Pipeline:
-    """Fit a pipeline; every fit of a model passes here."""
-    return pipeline.fit(X)
+    """Fit a pipeline; every fit of a model passes here.
+
+    Trees of a forest grow side by side, each from a seed of its own, so the number of cores changes nothing in them.
+    """
+    with parallel_config(backend="threading", n_jobs=-1):
+        return pipeline.fit(X)
 
 
 @_one_thread

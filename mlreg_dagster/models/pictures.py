@@ -20,9 +20,12 @@ def score_distribution(scores: NDArray[np.float64], threshold: float, what: str)
     edges = np.linspace(low, high, 60) if low < high else np.linspace(low - 0.5, high + 0.5, 60)
     shown = np.clip(scores, edges[0], edges[-1])
     flagged = scores > threshold
-    figure = new_figure(height=2.6)
+    figure = new_figure(height=2.6, margins=(0.7, 0.5, 0.15, 0.3))
     axes = figure.subplots()
-    axes.hist([shown[~flagged], shown[flagged]], bins=edges.tolist(), stacked=True, color=[NORMAL, ANOMALY])
+    usual, _ = np.histogram(shown[~flagged], edges)
+    above, _ = np.histogram(shown[flagged], edges)
+    axes.stairs(usual, edges, fill=True, color=NORMAL)
+    axes.stairs(usual + above, edges, baseline=usual, fill=True, color=ANOMALY)
     axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1.5)
     axes.set_yscale("function", functions=(np.sqrt, np.square))  # a few rows stay visible beside thousands
     axes.set_ylim(bottom=0)
@@ -35,7 +38,7 @@ def score_distribution(scores: NDArray[np.float64], threshold: float, what: str)
 
 def gate_summary(gates: Sequence[GateResult]) -> str:
     """One line a gate: passed or failed, value, threshold, as Markdown."""
-    figure = new_figure(height=0.5 + 0.42 * len(gates))
+    figure = new_figure(height=0.5 + 0.42 * len(gates), margins=(0.1, 0.05, 0.1, 0.35))
     axes = figure.subplots()
     for row, gate in enumerate(gates):
         axes.scatter(0.02, -row, s=220, color=_PASSED if gate.passed else _FAILED)
