@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Self, TypeVar
 
 import numpy as np
-from joblib import parallel_config
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.decomposition import PCA
@@ -26,6 +26,7 @@ Matrix = NDArray[np.float64]
 _MAD_TO_SIGMA = 1.4826  # the median absolute deviation of a normal distribution times this is its sigma
 _WHITENED_VARIANCE = 0.9999
 _BLOCK_ROWS = 512
+_WORTH_SHARING = 4096  # rows; fewer are scored before a second core has begun
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _one_thread: Callable[[_Function], _Function] = threadpool_limits.wrap(limits=1)
@@ -119,7 +120,10 @@ def anomaly_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
     """
     points = own_space(pipeline, X)
     if len(X) and isinstance(pipeline[-1], _ROW_BY_ROW):
-        return _scores(pipeline, points)
+        parts = np.array_split(points, effective_n_jobs(-1) if len(X) > _WORTH_SHARING else 1)
+        return np.concatenate(
+            Parallel(n_jobs=len(parts), backend="threading")(delayed(_scores)(pipeline, part) for part in parts)
+        )
     return _in_blocks(lambda block: _scores(pipeline, block), points)
 
 

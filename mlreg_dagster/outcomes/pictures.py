@@ -73,8 +73,8 @@ def performance_picture(performance: pd.DataFrame) -> str:
         return _words("No prediction has fallen due.")
     days = pd.date_range(performance["day"].min(), performance["day"].max(), freq="D")
     versions = _versions(performance)
-    figure = new_figure(7.0, 5.4)
-    panels = figure.subplots(len(_RATES), 1, sharex=True)
+    figure = new_figure(7.0, 5.4, margins=(0.6, 0.5, 0.1, 0.35))
+    panels = figure.subplots(len(_RATES), 1, sharex=True, gridspec_kw={"hspace": 0.3})
     for axes, (rate, title) in zip(panels, _RATES.items(), strict=True):
         for number, version in enumerate(versions):
             rows = performance[performance["model_version"] == version].set_index("day").reindex(days)
@@ -82,6 +82,7 @@ def performance_picture(performance: pd.DataFrame) -> str:
             _draw_rate(axes, rows, rate, aside, _VERSION_COLOURS[number % len(_VERSION_COLOURS)], version)
         axes.set_title(title, loc="left", fontsize=9)
         axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.locator_params(axis="y", nbins=5)
         axes.set_ylim(bottom=-0.05 * axes.get_ylim()[1])
         if performance[rate].isna().all():
             axes.set_yticks([])

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from mlreg_dagster.models.detectors import RobustZScore, anomaly_scores, make_pipeline, own_space, training_scores
+from mlreg_dagster.models.detectors import RobustZScore, anomaly_scores, fit, make_pipeline, own_space, training_scores
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
 
 
@@ -87,3 +87,12 @@ def test_rows_pass_in_blocks_and_none_is_lost(rows):
     X = np.random.default_rng(0).normal(size=(rows, 3))
     pipeline = make_pipeline(settings_of("robust_z_score")).fit(np.random.default_rng(1).normal(size=(50, 3)))
     np.testing.assert_allclose(anomaly_scores(pipeline, X), -pipeline.score_samples(X))
+
+
+def test_many_rows_that_several_cores_share_score_like_a_few_of_them():
+    rng = np.random.default_rng(5)
+    pipeline = fit(make_pipeline(settings_of("isolation_forest")), rng.normal(size=(400, 6)))
+    rows = rng.normal(size=(9001, 6))
+    together = anomaly_scores(pipeline, rows)
+    for part in (slice(0, 1), slice(100, 1100), slice(9000, 9001)):
+        np.testing.assert_array_equal(together[part], anomaly_scores(pipeline, rows[part]))
