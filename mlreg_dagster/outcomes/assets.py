@@ -159,10 +159,11 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
     @retried
     def model_performance(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         days, tables = days_of(context), warehouse.open()
-        outcomes = tables.read(PREDICTION_OUTCOMES, days[0], days[-1] + 23 * HOUR)
-        frame = performance(outcomes, settings.outcomes)
-        tables.write(MODEL_PERFORMANCE, frame, days)
-        recent = tables.read(MODEL_PERFORMANCE, days[-1] - pd.Timedelta(days=_SHOWN_DAYS), days[-1])
+        with tables.session():
+            outcomes = tables.read(PREDICTION_OUTCOMES, days[0], days[-1] + 23 * HOUR)
+            frame = performance(outcomes, settings.outcomes)
+            tables.write(MODEL_PERFORMANCE, frame, days)
+            recent = tables.read(MODEL_PERFORMANCE, days[-1] - pd.Timedelta(days=_SHOWN_DAYS), days[-1])
         return dg.MaterializeResult(
             metadata={
                 "rows": len(frame),
