@@ -27,7 +27,7 @@ from mlreg_dagster.monitoring.backlog import (
 from mlreg_dagster.monitoring.notification import LogNotifier, NotDelivered, Notice, make_notifier
 from mlreg_dagster.monitoring.retraining import Training, due_trainings, may_promote
 from mlreg_dagster.orchestration.failures import reason_of
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, partitions_in_tags
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, partitions_in_tags, range_tags
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource
 from mlreg_dagster.orchestration.runs import failed_just_now, under_way, was_requested
 from mlreg_dagster.storage.registry import AliasEvent, Evaluation, version_number
@@ -289,5 +289,4 @@ def _order(
 
 
 def _range_request(job: str, first: str, last: str) -> dg.RunRequest:
-    tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-    return dg.RunRequest(job_name=job, tags=tags)
+    return dg.RunRequest(job_name=job, tags=range_tags(first, last))

@@ -15,7 +15,7 @@ from mlreg_dagster.hours import hour_key
 from mlreg_dagster.jobs import TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.failures import reason_of
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.warehouse import Warehouse
@@ -115,8 +115,7 @@ class Runner:
 
     def run_range(self, job: str, first: str, last: str, config: Mapping[str, Any] | None = None) -> None:
         """Run an hourly or daily job for consecutive partition keys, as one run."""
-        tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-        self._execute(job, config, tags=tags)
+        self._execute(job, config, tags=range_tags(first, last))
 
     def run_partition(self, job: str, key: str, config: Mapping[str, Any] | None = None) -> None:
         """Run a job for one partition: a day or a model version."""

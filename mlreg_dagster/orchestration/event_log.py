@@ -31,7 +31,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         super().__init__(base_dir, inst_data)
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run, in their order."""
+        """Store events of one run; materializations, done or planned, in their order."""
         indexed = [event for event in events if event.dagster_event_type in _INDEXED]
         for event in events:
             if event.dagster_event_type not in _INDEXED:

@@ -73,6 +73,11 @@ def day_of(context: dg.AssetExecutionContext) -> pd.Timestamp:
     return as_hour(context.partition_key)
 
 
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags that make one run of a range of partition keys."""
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+
+
 def hours_in_tags(tags: Mapping[str, str]) -> pd.DatetimeIndex | None:
     """The hours of an hourly run as its tags tell them; None for a run without partitions.
 

@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 
@@ -9,13 +7,7 @@ from mlreg_dagster.market.pictures import change_heat_map, feature_distributions
 from mlreg_dagster_tests.market.frames import at, hours_at, random_market, snapshot_of
 from mlreg_dagster_tests.seeing import is_a_sentence, words_of
 
-
-@pytest.fixture(autouse=True)
-def _no_warning_is_overlooked():
-    with warnings.catch_warnings():
-        for category in (RuntimeWarning, UserWarning):  # numpy's and matplotlib's
-            warnings.simplefilter("error", category)
-        yield
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")  # numpy's and matplotlib's
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,15 +7,9 @@ from mlreg_dagster.models.pictures import alias_timeline, gate_summary, score_di
 from mlreg_dagster.storage.registry import AliasEvent, GateResult
 from mlreg_dagster_tests.seeing import is_a_sentence, words_of
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")  # numpy's and matplotlib's
+
 START = pd.Timestamp("2020-01-01", tz="UTC")
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_is_overlooked():
-    with warnings.catch_warnings():
-        for category in (RuntimeWarning, UserWarning):  # numpy's and matplotlib's
-            warnings.simplefilter("error", category)
-        yield
 
 
 @pytest.mark.parametrize(

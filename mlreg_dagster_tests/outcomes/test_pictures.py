@@ -1,7 +1,3 @@
-import base64
-import re
-import warnings
-
 import pandas as pd
 import pytest
 
@@ -9,23 +5,11 @@ from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.outcomes.metrics import performance, summary
 from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
 from mlreg_dagster_tests.outcomes.frames import outcomes_of, predictions_of
+from mlreg_dagster_tests.seeing import words_of
+
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")  # numpy's and matplotlib's
 
 SETTINGS = OutcomeSettings(bootstrap_samples=100)
-
-
-@pytest.fixture(autouse=True)
-def _no_warning_is_overlooked():
-    with warnings.catch_warnings():
-        for category in (RuntimeWarning, UserWarning):  # numpy's and matplotlib's
-            warnings.simplefilter("error", category)
-        yield
-
-
-def words_of(markdown):
-    """The words that go with the one picture in `markdown`."""
-    found = re.fullmatch(r"!\[([^\]]+)\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", markdown)
-    assert base64.b64decode(found[2]).startswith(b"\x89PNG\r\n")
-    return found[1]
 
 
 def outcomes(kinds, version="v1"):
