@@ -1,6 +1,7 @@
 """Schedules and sensors, and nothing else: when the jobs run by themselves.
 
-What is due is worked out in `monitoring/`; here it is turned into runs. All of them are on by default.
+What is due is worked out in `monitoring/`; here it is turned into runs. All of them are on by default, but for the
+schedule that deletes.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,8 +47,8 @@ _LEFT_TO_THE_SCHEDULE = pd.Timedelta(minutes=20)
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The hour that has just ended; days follow their hours, by sensor."""
-    return [_hourly(settings)]
+    """The hour that has just ended (days follow their hours, by sensor), and a weekly tidying."""
+    return [_hourly(settings), _tidy()]
 
 
 def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:
@@ -80,6 +81,16 @@ def _hourly(settings: Settings) -> dg.ScheduleDefinition:
         return dg.RunRequest(partition_key=hour_key(hour))
 
     return hourly_schedule
+
+
+def _tidy() -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name="tidy_schedule",
+        job_name=jobs.TIDY,
+        cron_schedule="30 3 * * 0",
+        default_status=dg.DefaultScheduleStatus.STOPPED,  # it deletes what retention.yaml does not keep
+        description="Sundays: clears away what retention.yaml does not keep. Switch it on if you want that.",
+    )
 
 
 def _catch_up(settings: Settings, by_name: Jobs) -> dg.SensorDefinition:
@@ -203,12 +214,14 @@ def _promote(settings: Settings, by_name: Jobs) -> dg.SensorDefinition:
         description="Promotes the newest version that promotion.yaml lets become champion by itself.",
     )
     def promote_sensor(
-        context: dg.SensorEvaluationContext, registry: RegistryResource
+        context: dg.SensorEvaluationContext, registry: RegistryResource, clock: Clock
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, (jobs.RETRAIN, jobs.EVALUATE)):
             return dg.SkipReason(waiting)
         records = registry.open()
         champion = records.holder(CHAMPION)
+        if champion is not None and clock.now() < champion.recorded_at:  # the run would fail, and not be tried again
+            return dg.SkipReason(f"The clock is behind the last promotion, which was recorded {champion.recorded_at}.")
         # newer than all that were champion, not just the current one: a rollback is not undone
         highest = max((version_number(move.version) for move in records.history(CHAMPION)), default=0)
         newer = [each.version for each in records.versions() if version_number(each.version) > highest]

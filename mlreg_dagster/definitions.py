@@ -42,7 +42,7 @@ def build_definitions(
     """
     settings = settings or load_settings()
     home = home or home_dir()
-    jobs = build_jobs()
+    jobs = build_jobs(settings, home)
     partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
     return dg.Definitions(
         assets=[

@@ -6,7 +6,9 @@ No wall clock here: the current time is always a caller's argument.
 from collections.abc import Iterator
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mlreg_dagster.errors import MlregError
 
@@ -34,10 +36,12 @@ def as_hour(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
             is_key = len(value) == len("2017-12-20-00:00") and value[10] == "-"
             value = datetime.strptime(value, HOUR_KEY_FORMAT) if is_key else datetime.fromisoformat(value)
         stamp = pd.Timestamp(value)
-    except ValueError as error:
+        stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+    except (ValueError, OverflowError) as error:  # OverflowError: the year 1 in a zone in which it is still 0
         raise NotAnHour(f"{value!r} is not a time. Write it as 2017-12-20T00:00.") from error
-    stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    if pd.isna(stamp) or stamp != stamp.floor("h"):
+    if not pd.Timestamp.min.year < stamp.year < pd.Timestamp.max.year:  # NaT, too
+        raise NotAnHour(f"{value!r} lies outside of the years that can be kept. Write a time like 2017-12-20T00:00.")
+    if stamp != stamp.floor("h"):
         raise NotAnHour(f"{value} is not a whole hour (UTC). Write one, without minutes and seconds: 2017-12-20T00:00.")
     return stamp.as_unit("us")
 
@@ -55,6 +59,11 @@ def day_key(day: pd.Timestamp) -> str:
 def hour_range(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
     """All hours from `first` to `last`, both included; empty where `last` is before `first`."""
     return pd.date_range(first, last, freq="h", unit="us")
+
+
+def hours_since_epoch(hours: "pd.Series[pd.Timestamp] | pd.DatetimeIndex") -> NDArray[np.int64]:
+    """Each whole hour as a number, counted from 1970."""
+    return pd.DatetimeIndex(hours).as_unit("s").asi8 // 3600
 
 
 def chunked(hours: pd.DatetimeIndex, size: int) -> Iterator[pd.DatetimeIndex]:

@@ -1,8 +1,12 @@
 """Every job: a named selection of the graph that a person, a schedule or the command line starts."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.housekeeping.jobs import build_tidy_job
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -18,13 +22,19 @@ TRAIN = "train"
 EVALUATE = "evaluate"
 RETRAIN = "retrain"
 PROMOTE = "promote"
+TIDY = "tidy"
 
 HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
 """The hourly assets, each made from those before it."""
 
 
-def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
-    """All jobs; each takes the partitions of its assets, and their asset checks along."""
+def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefinition | dg.JobDefinition]":
+    """All jobs; those of assets take their partitions and asset checks along.
+
+    Args:
+        settings: For the job that tidies.
+        home: What it tidies.
+    """
     return [
         _job(HOURLY, "One hour or a range: from snapshot to outcomes.", HOURLY_ASSETS),
         _job(MARKET, "One hour or a range: snapshots and features.", HOURLY_ASSETS[:2]),
@@ -41,6 +51,7 @@ def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
             "Move an alias to a version. Rollback is a promotion of an older version.",
             ("champion_model",),
         ),
+        build_tidy_job(TIDY, settings, home),
     ]
 
 

@@ -17,6 +17,7 @@ from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.warehouse import Warehouse
 
@@ -58,13 +59,19 @@ def prepare_home(home: Path | None = None) -> dict[str, str]:
     Returns:
         The environment that makes every `dagster` command use them: MLREG_HOME and DAGSTER_HOME. A
         DAGSTER_HOME that is set already is kept.
+
+    Raises:
+        StorageFull, StorageNotWritable: The home can't be made.
     """
     home = home or home_dir()
     dagster_home = Path(os.environ.get("DAGSTER_HOME") or home / "dagster").expanduser().absolute()
-    dagster_home.mkdir(parents=True, exist_ok=True)
     config = dagster_home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(DAGSTER_YAML)
+    with explained(dagster_home):
+        dagster_home.mkdir(parents=True, exist_ok=True)
+        if not config.exists():
+            draft = config.with_suffix(".draft")  # a process killed meanwhile must not leave half of it for ever
+            draft.write_text(DAGSTER_YAML)
+            draft.replace(config)
     return {"MLREG_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
 
 
@@ -87,7 +94,8 @@ class Runner:
     ) -> None:
         self.settings = settings or load_settings()
         self.definitions = build_definitions(self.settings, home, resources)
-        self.instance = instance or dg.DagsterInstance.get()
+        with explained(f"Dagster's storage in {os.environ.get('DAGSTER_HOME')}"):
+            self.instance = instance or dg.DagsterInstance.get()
 
     @property
     def registry(self) -> Registry:
@@ -153,9 +161,10 @@ class Runner:
     def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> None:
         definition = self.definitions.resolve_job_def(job)
         try:
-            result = definition.execute_in_process(
-                instance=self.instance, run_config={**_QUIET, **(config or {})}, raise_on_error=False, **how
-            )
+            with explained(f"Dagster's storage in {self.instance.root_directory}"):
+                result = definition.execute_in_process(
+                    instance=self.instance, run_config={**_QUIET, **(config or {})}, raise_on_error=False, **how
+                )
         except dg.DagsterError as error:  # an unknown partition, config of another form: no run was made
             raise RunFailed(f"Job {job} could not start. {error}") from error
         if result.success:

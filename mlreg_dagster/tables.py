@@ -8,9 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from mlreg_dagster.finding import Finding
 from mlreg_dagster.models.comparison import Comparison
 from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Registry
-from mlreg_dagster.verification.finding import Finding
 
 
 def versions_table(registry: Registry) -> Table:

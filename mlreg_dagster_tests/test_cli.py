@@ -251,5 +251,17 @@ def test_a_mistake_in_a_config_file_gets_a_message(mlreg, tmp_path):
 def test_the_commands_are_listed(mlreg):
     answer = mlreg("--help")
     assert answer.code == 0
-    for command in ("env", "demo", "train", "evaluate", "promote", "rollback", "status", "champion", "compare"):
+    for command in (
+        "env",
+        "demo",
+        "train",
+        "evaluate",
+        "promote",
+        "rollback",
+        "status",
+        "champion",
+        "compare",
+        "doctor",
+        "tidy",
+    ):
         assert f" {command} " in answer.out

@@ -92,6 +92,15 @@ BAD = {
     "too much training": ("datasets.yaml", "min_training_hours: 145", "min_training_hours", "144 h"),
     "too much holdout": ("datasets.yaml", "min_holdout_hours: 25", "min_holdout_hours", "24 h"),
     "tolerance": ("outcomes.yaml", "price_tolerance_hours: 24", "price_tolerance_hours", "less than horizon"),
+    "features that outlive their snapshots": (
+        "retention.yaml",
+        "snapshot_days: 90",
+        "feature_days",
+        "at most snapshot_days",
+    ),
+    "no days": ("retention.yaml", "raw_days: 0", "raw_days", "greater than or equal to 1"),
+    "an alias": ("ingest.yaml", "universe: &u 3\nchunk_hours: *u", "ingest.yaml", "aliases (*) are not allowed"),
+    "a key twice": ("ingest.yaml", "universe: 3\nuniverse: 4", "ingest.yaml", "a key is written twice"),
     "archive without path": ("ingest.yaml", "source: archive", "archive.path", "Parquet or CSV"),
 }
 
@@ -103,6 +112,12 @@ def test_a_bad_value_is_an_error_with_file_key_and_what_is_allowed(configs, file
     assert str(configs / file) in str(error.value)
     assert re.search(rf"\b{re.escape(key)}\b", str(error.value))
     assert allowed in str(error.value)
+
+
+def test_what_is_still_read_is_kept(configs):
+    with pytest.raises(ConfigError, match=r"retention.yaml: feature_days \(30\) is too short: .* keep 36 days or more"):
+        _load(configs, "retention.yaml", "snapshot_days: 36\nfeature_days: 30")
+    assert _load(configs, "retention.yaml", "snapshot_days: 36\nfeature_days: 36").retention.feature_days == 36
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(configs):

@@ -2,23 +2,32 @@
 
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.runner import prepare_home
 from mlreg_dagster_tests.lifecycle import LIVE, START, Lifecycle, write_configs
-from mlreg_dagster_tests.test_replay import END, assert_same, moves
+from mlreg_dagster_tests.test_replay import END, moves, tables
 
 KILLS = int(os.environ.get("MLREG_KILLS", "3"))
-"""More of them for a thorough look: MLREG_KILLS=10."""
+"""More of them for a thorough look: MLREG_KILLS=100."""
+
+KILLS_A_HOME = 3
+"""Then it is let through to the end, compared, and the next home is begun: one that is done has nothing to kill."""
 
 REPLAY = ["replay", "--from", day_key(LIVE), "--to", day_key(END - HOUR), "--retrain", "daily", "--report"]
 
@@ -28,6 +37,7 @@ class Commands:
 
     def __init__(self, folder: Path) -> None:
         self.home, self.report = folder / "home", folder / "replay.html"
+        self.killed: list[bool] = []
         configs = write_configs(folder / "configs")
         given = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
         self.env = given | {"MLREG_HOME": str(self.home), "MLREG_CONFIG_DIR": str(configs), "COLUMNS": "200"}
@@ -53,43 +63,108 @@ class Commands:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return process.returncode == -signal.SIGKILL
+        _, errors = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), errors[-3000:]
+        self.killed.append(process.returncode == -signal.SIGKILL)
+        return self.killed[-1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_killed_at_random_moments_it_ends_like_one_that_nobody_killed(tmp_path: Path, monkeypatch) -> None:
-    unbroken, broken = (Commands(tmp_path / name) for name in ("unbroken", "broken"))
+def test_killed_at_random_moments_it_ends_like_one_that_nobody_killed(tmp_path: Path) -> None:
+    unbroken = Commands(tmp_path / "unbroken")
     seconds = unbroken.finish()
+    with _opened(unbroken) as world:
+        expected = _told(world)
+        assert expected["moves"], "with these settings at least one version passes its gates"
     chance = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID"))
-    moments = [chance.uniform(0.2, 0.9) * seconds for _ in range(KILLS)]
-    killed = [broken.kill_after(moment) for moment in moments]
-    broken.finish()
+    kills, homes = 0, 0
+    while kills < KILLS:
+        homes += 1
+        broken, moments = Commands(tmp_path / f"broken-{homes}"), []
+        while len(moments) < min(KILLS_A_HOME, KILLS - kills):
+            moments.append(chance.uniform(0.15, 0.95) * seconds)
+            begun = time.monotonic()
+            if not broken.kill_after(moments[-1]):
+                seconds = time.monotonic() - begun if len(moments) == 1 else seconds  # the machine is less busy by now
+                break
+        else:
+            broken.finish()
+        kills += sum(broken.killed)
+        print(f"home {homes}: killed {sum(broken.killed)} times, after {[round(moment, 1) for moment in moments]} s")
+        with _opened(broken) as world:
+            _assert_nothing_is_missing(world, moments)
+            _assert_nothing_is_left_over(world)
+            told = _told(world)
+            for what, value in expected.items():
+                _assert_equal(value, told[what], f"{what}, killed after {moments}")
+            if world.registry.next_version() == f"v{len(expected['versions']) + 1}":  # else its pictures name others
+                assert broken.report.read_text() == unbroken.report.read_text()
+        shutil.rmtree(broken.home)
 
-    worlds = []
-    for commands in (unbroken, broken):
-        monkeypatch.delenv("DAGSTER_HOME", raising=False)
+
+@contextmanager
+def _opened(commands: Commands) -> Iterator[Lifecycle]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DAGSTER_HOME", raising=False)
         for name, value in prepare_home(commands.home).items():
-            monkeypatch.setenv(name, value)
+            patch.setenv(name, value)
         with dg.DagsterInstance.get() as instance:
-            world = Lifecycle(commands.home, instance=instance)
-            for asset in ("market_snapshot", "market_features", "predictions", "prediction_outcomes"):
-                first = LIVE if asset.startswith("prediction") else START
-                assert world.has_made(asset, map(hour_key, hour_range(first, END - HOUR))), (asset, moments)
-            worlds.append(world)
-    assert any(killed), moments
-    assert moves(worlds[0]), "with these settings at least one version passes its gates"
-    assert_same(*worlds)
-    assert _versions(worlds[0]) == _versions(worlds[1]), moments
-    assert broken.report.read_text() == unbroken.report.read_text()
+            yield Lifecycle(commands.home, instance=instance)
 
 
-def _versions(world: Lifecycle) -> list[tuple]:
-    """Manifests and gates; a version that lost its process before it was registered was trained again."""
-    registry = world.registry
-    found = []
-    for version in registry.versions():
+def _assert_nothing_is_missing(world: Lifecycle, moments: list[float]) -> None:
+    """Every step of the lifecycle has recorded what it made."""
+    for asset in ("market_snapshot", "market_features", "predictions", "prediction_outcomes"):
+        first = LIVE if asset.startswith("prediction") else START
+        assert world.has_made(asset, map(hour_key, hour_range(first, END - HOUR))), (asset, moments)
+    days = [day_key(day) for day in pd.date_range(LIVE, END - HOUR, freq="D")]
+    assert world.has_made("model_performance", days), moments
+
+
+def _assert_nothing_is_left_over(world: Lifecycle) -> None:
+    """No draft, no half bundle, no version without its evaluation or with two, no bundle that can't be read."""
+    drafts = [
+        path
+        for path in world.home.rglob("*")
+        if path.suffix in {".part", ".new", ".draft", ".wal"} or path.name == ".staging"
+        if "dagster" not in path.relative_to(world.home).parts
+    ]
+    assert drafts == []
+    for kind in ("models", "training_dataset", "eval_holdout"):
+        folders = [path.name for path in (world.home / "artifacts" / kind).iterdir()]
+        assert sorted(folders) == world.artifacts.keys(kind)
+        for key in folders:
+            world.artifacts.read(kind, key)
+    for version in world.registry.versions():
+        world.artifacts.read("models", version.version, version.artifact_sha256)
+        assert len(world.registry.evaluations(version.version)) == 1
+
+
+def _told(world: Lifecycle) -> dict[str, Any]:
+    """All that was made; versions by their order, for one whose process was killed was trained again as the next."""
+    versions = world.registry.versions()
+    order = {version.version: f"version {number}" for number, version in enumerate(versions)}
+    made: dict[str, Any] = {"moves": [(order[name], when, _unnamed(reason)) for name, when, reason in moves(world)]}
+    for name, frame in tables(world).items():
+        named = frame.columns.intersection(["model_version"])
+        made[name] = frame.assign(**{column: frame[column].map(order) for column in named})
+    for kind in ("training_dataset", "eval_holdout"):
+        made[kind] = {key: world.artifacts.read(kind, key) for key in world.artifacts.keys(kind)}
+    made["versions"] = []
+    for version in versions:
         manifest = {name: value for name, value in version.manifest.items() if name != "version"}
-        evaluation = registry.latest_evaluation(version.version)
-        found.append((manifest, evaluation and [(gate.name, gate.value, gate.passed) for gate in evaluation.gates]))
-    return found
+        evaluation = world.registry.latest_evaluation(version.version)
+        gates = evaluation and [(gate.name, gate.value, gate.passed) for gate in evaluation.gates]
+        made["versions"].append((manifest, gates))
+    return made
+
+
+def _unnamed(reason: str) -> str:
+    return re.sub(r"\bv\d+\b", "a version", reason)
+
+
+def _assert_equal(left: Any, right: Any, what: str) -> None:
+    if isinstance(left, pd.DataFrame):
+        pd.testing.assert_frame_equal(left, right, check_exact=True, obj=what)
+    else:
+        assert left == right, what

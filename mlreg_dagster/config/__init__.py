@@ -19,6 +19,7 @@ from mlreg_dagster.config.loading import PROJECT_DIR, home_dir, load_settings
 from mlreg_dagster.config.models import ModelSettings
 from mlreg_dagster.config.monitoring import NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.outcomes import OutcomeSettings
+from mlreg_dagster.config.retention import RetentionSettings
 from mlreg_dagster.config.section import ConfigError
 from mlreg_dagster.config.settings import Settings
 
@@ -37,6 +38,7 @@ __all__ = [
     "NotificationSettings",
     "OutcomeSettings",
     "PromotionSettings",
+    "RetentionSettings",
     "RetrainingSettings",
     "Settings",
     "SimulatedSettings",

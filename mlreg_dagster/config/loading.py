@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from mlreg_dagster.config import plain_yaml
 from mlreg_dagster.config.ingest import IngestSettings
 from mlreg_dagster.config.models import ModelSettings
 from mlreg_dagster.config.section import ConfigError, Section, validated
@@ -68,8 +69,8 @@ def _class_of(path: Path) -> type[Section]:
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: 2026-02-30, or not UTF-8
+        values = plain_yaml.parse(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: not UTF-8
         raise ConfigError(f"{path} can't be read as YAML: {error}") from error
     if values is None:
         return {}

@@ -1,6 +1,7 @@
 """All files together, and what holds between them."""
 
 from functools import cached_property
+from math import ceil
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,7 @@ from mlreg_dagster.config.ingest import IngestSettings
 from mlreg_dagster.config.models import ModelSettings
 from mlreg_dagster.config.monitoring import NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.outcomes import OutcomeSettings
+from mlreg_dagster.config.retention import RetentionSettings
 from mlreg_dagster.config.section import ConfigError, Section
 
 
@@ -31,11 +33,23 @@ class Settings(Section):
     retraining: RetrainingSettings = RetrainingSettings()
     notifications: NotificationSettings = NotificationSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @model_validator(mode="after")
     def _retrained_models_exist(self) -> Self:
         for name in self.retraining.models:
             self.model(name)
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_read_is_kept(self) -> Self:
+        for name in ("snapshot_days", "feature_days"):
+            days = getattr(self.retention, name)
+            if days is not None and days * 24 < self.hours_in_use:
+                raise ConfigError(
+                    f"retention.yaml: {name} ({days}) is too short: catch-up, features, datasets and outcomes look "
+                    f"{self.hours_in_use} hours back, so keep {ceil(self.hours_in_use / 24)} days or more."
+                )
         return self
 
     def model(self, name: str) -> ModelSettings:
@@ -53,3 +67,9 @@ class Settings(Section):
     def max_lookback_hours(self) -> int:
         """How far back the features of an hour read the snapshots."""
         return max((168, *self.features.lag_hours, *self.features.rolling_hours))
+
+    @property
+    def hours_in_use(self) -> int:
+        """How far back anything that goes on by itself may read the market's tables."""
+        reach = self.max_lookback_hours + self.datasets.history_hours + self.outcomes.horizon_hours
+        return self.ingest.catch_up_hours + reach

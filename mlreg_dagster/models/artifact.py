@@ -4,13 +4,15 @@ skops rebuilds objects from a description and refuses types it was not told to t
 types stands here, in code, never in the file.
 """
 
+import io
 import json
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from zipfile import ZIP_DEFLATED, BadZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,7 @@ from sklearn.pipeline import Pipeline
 
 from mlreg_dagster import __version__
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import as_hour
+from mlreg_dagster.hours import NotAnHour, as_hour
 from mlreg_dagster.market.made_with import require_settings
 from mlreg_dagster.models.detectors import anomaly_scores, own_space
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
@@ -41,6 +43,7 @@ TRUSTED_TYPES = frozenset(
 )
 
 _PIPELINE, _BASELINE, _MANIFEST = "pipeline.skops", "baseline.skops", "manifest.json"
+_LARGEST_MODEL_BYTES = 4 << 30
 _COMPRESSION = 1  # half the time of the usual level 6, for a tenth more bytes
 
 
@@ -165,11 +168,10 @@ def load(store: ArtifactStore, version: str, sha256: str) -> Model:
         UntrustedModel: It is no skops file of a pipeline, or asks for types that are not on the list.
     """
     files = store.read(MODELS, version, sha256)
-    return Model(
-        pipeline=_load_pipeline(files[_PIPELINE], version),
-        baseline=_load_pipeline(files[_BASELINE], version),
-        manifest=json.loads(files[_MANIFEST]),
-    )
+    if missing := sorted({_PIPELINE, _BASELINE, _MANIFEST} - files.keys()):
+        raise UntrustedModel(f"{version} lacks {', '.join(missing)}; it is no model. Nothing of it was run.")
+    manifest = _read_manifest(files[_MANIFEST], version)
+    return Model(_load_pipeline(files[_PIPELINE], version), _load_pipeline(files[_BASELINE], version), manifest)
 
 
 def library_versions() -> dict[str, str]:
@@ -186,10 +188,25 @@ def library_versions() -> dict[str, str]:
     }
 
 
+def _read_manifest(content: bytes, version: str) -> Mapping[str, Any]:
+    try:
+        manifest = json.loads(content)
+        ready = Model(None, None, manifest)  # type: ignore[arg-type]
+        names = all(isinstance(name, str) for name in ready.features)
+        if not names or not math.isfinite(ready.threshold) or ready.training_end > ready.scores_from:
+            raise ValueError("features, threshold or its times")
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, NotAnHour) as error:
+        raise UntrustedModel(f"{version} has no manifest of a model ({error}); nothing of it was run.") from error
+    return manifest
+
+
 @lru_cache(maxsize=8)  # a replay loads its champion again and again; the key is the very bytes
 def _load_pipeline(content: bytes, version: str) -> Pipeline:
     _require_trusted(content, version)
-    loaded = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))
+    try:
+        loaded = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))
+    except Exception as error:  # in a file that somebody changed anything may be wrong
+        raise UntrustedModel(f"{version} can't be rebuilt from its skops file ({error}); it is damaged.") from error
     if not isinstance(loaded, Pipeline):
         raise UntrustedModel(f"{version} holds a {type(loaded).__name__} where a pipeline belongs; it is no model.")
     return loaded
@@ -197,8 +214,12 @@ def _load_pipeline(content: bytes, version: str) -> Pipeline:
 
 def _require_trusted(content: bytes, version: str) -> None:
     try:
+        with ZipFile(io.BytesIO(content)) as members:
+            size = sum(member.file_size for member in members.infolist())
+        if size > _LARGEST_MODEL_BYTES:
+            raise ValueError(f"unpacked it would take {size:,} bytes")
         untrusted = set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES
-    except (BadZipFile, LookupError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # in a file that somebody changed anything may be wrong
         raise UntrustedModel(f"{version} can't be read as a skops file ({error}); nothing of it was run.") from error
     if untrusted:
         raise UntrustedModel(

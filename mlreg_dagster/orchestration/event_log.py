@@ -7,6 +7,7 @@ files are those of the stock storage: either can read what the other wrote. See 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -14,7 +15,10 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS as _PATIENCE_S
+from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+
+from mlreg_dagster.orchestration.one_daemon import OneDaemonRunStorage
 
 BATCH_SIZE = 1000
 """Events a transaction; what a killed run had in its buffer is made again by whoever goes on."""
@@ -83,10 +87,15 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 class BatchedSqliteStorage(DagsterSqliteStorage):
-    """Dagster's SQLite storage around the batched event log; named in dagster.yaml under `storage: custom`."""
+    """Dagster's SQLite storage around the batched event log, for one daemon at a time.
+
+    Named in dagster.yaml under `storage: custom`.
+    """
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         super().__init__(base_dir, inst_data)
+        runs = create_db_conn_string(os.path.join(base_dir, "history"), "runs")  # noqa: PTH118
+        self._run_storage = OneDaemonRunStorage(runs, Path(base_dir))
         self._event_log_storage = BatchedSqliteEventLogStorage(os.path.join(base_dir, "history", "runs", ""))  # noqa: PTH118
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # Dagster batches only when told so
 

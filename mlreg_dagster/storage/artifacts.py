@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from upath import UPath
 
 from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.storage.faults import explained
 
 SUMS = "SHA256SUMS"
 
@@ -91,17 +92,19 @@ class ArtifactStore:
             ArtifactFrozen: The bundle exists with other content.
             ArtifactTampered: The bundle exists, but is not what was frozen.
             ArtifactStoreBusy: Another process kept the store locked.
+            StorageFull, StorageNotWritable: The bundle is not there, and no part of it.
         """
         _check_names(kind, key, *files)
         if not files or SUMS in files:
             raise InvalidArtifact(f"The bundle {kind}/{key} needs files, none of them called {SUMS}.")
         sums = _sums({name: _sha256(content) for name, content in files.items()})
-        if self._local is not None:
-            with _locked(self._local):
-                if not self._is_frozen(kind, key, files):
-                    _write_local(self._local / ".staging", self._local / kind / key, {**files, SUMS: sums})
-        elif not self._is_frozen(kind, key, files):
-            _write_remote(self._folder(kind, key), {**files, SUMS: sums})
+        with explained(f"{self.root}/{kind}/{key}"):
+            if self._local is not None:
+                with _locked(self._local):
+                    if not self._is_frozen(kind, key, files):
+                        _write_local(self._local / ".staging", self._local / kind / key, {**files, SUMS: sums})
+            elif not self._is_frozen(kind, key, files):
+                _write_remote(self._folder(kind, key), {**files, SUMS: sums})
         return self._artifact(kind, key, sums)
 
     def read(self, kind: str, key: str, sha256: str | None = None) -> dict[str, bytes]:
@@ -224,14 +227,18 @@ def _write_local(staging: Path, folder: Path, contents: Mapping[str, bytes]) -> 
     for remains in (staging, folder):
         if remains.exists():
             shutil.rmtree(remains)
-    staging.mkdir()
-    for name, content in contents.items():
-        with (staging / name).open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    folder.parent.mkdir(exist_ok=True)
-    staging.rename(folder)
+    try:
+        staging.mkdir()
+        for name, content in contents.items():
+            with (staging / name).open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        folder.parent.mkdir(exist_ok=True)
+        staging.rename(folder)
+    except OSError:
+        shutil.rmtree(staging, ignore_errors=True)  # on a full disk it would stand in the way of what makes room
+        raise
 
 
 def _write_remote(folder: UPath, contents: Mapping[str, bytes]) -> None:

@@ -7,6 +7,7 @@ Append-only: a payload gets a name of its own and is never written over. Beside 
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,15 @@ from uuid import uuid4
 import pandas as pd
 from upath import UPath
 
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage.faults import explained
+
 _BODY, _ABOUT = ".gz", ".json"
 _PLAIN_NAME = re.compile(r"[a-z0-9_]+")
+
+
+class PayloadDamaged(MlregError):
+    """A landed file that is not as it was written."""
 
 
 class LandingZone:
@@ -50,15 +58,26 @@ class LandingZone:
 
         Returns:
             Where the body now is. A crash leaves the whole body or none.
+
+        Raises:
+            StorageFull, StorageNotWritable: The body is not kept, and no part of it.
         """
         folder = self._folder(source, kind, hour)
+        with explained(folder):
+            return self._land(folder, payload, received_at, about or {})
+
+    def _land(self, folder: UPath, payload: bytes, received_at: pd.Timestamp, about: Mapping[str, Any]) -> UPath:
         folder.mkdir(parents=True, exist_ok=True)
         number = sum(1 for _ in folder.glob(f"*{_BODY}"))
         path = folder / f"{received_at:%Y%m%dT%H%M%S.%fZ}-{number:06d}-{uuid4().hex[:8]}{_BODY}"
-        described = {"received_at": received_at.isoformat(), **(about or {})}
+        described = {"received_at": received_at.isoformat(), **about}
         # The description first: every body that can be seen has one.
         _write_whole(path.with_suffix(_ABOUT), json.dumps(described, indent=1).encode())
-        _write_whole(path, gzip.compress(payload, mtime=0))
+        try:
+            _write_whole(path, gzip.compress(payload, mtime=0))
+        except OSError:
+            path.with_suffix(_ABOUT).unlink(missing_ok=True)
+            raise
         return path
 
     def landed(self, source: str, kind: str, hour: pd.Timestamp) -> list[UPath]:
@@ -72,12 +91,29 @@ class LandingZone:
                 yield pd.Timestamp(f"{day.name}T{hour.name}:00", tz="UTC").as_unit("us")
 
     def read(self, path: UPath) -> bytes:
-        """The body as it was received."""
-        return gzip.decompress(path.read_bytes())
+        """The body as it was received.
+
+        Raises:
+            PayloadDamaged: The file was changed since.
+        """
+        try:
+            return gzip.decompress(path.read_bytes())
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise _damaged(path, error) from error
 
     def about(self, path: UPath) -> dict[str, Any]:
-        """What was noted beside a body: `received_at` (ISO 8601) and what the source added."""
-        described: dict[str, Any] = json.loads(path.with_suffix(_ABOUT).read_text())
+        """What was noted beside a body: `received_at` (ISO 8601) and what the source added.
+
+        Raises:
+            PayloadDamaged: It is not there, or was changed since.
+        """
+        beside = path.with_suffix(_ABOUT)
+        try:
+            described = json.loads(beside.read_bytes())
+        except (ValueError, RecursionError, FileNotFoundError) as error:
+            raise _damaged(beside, error) from error
+        if not isinstance(described, dict):
+            raise _damaged(beside, f"it holds a {type(described).__name__}")
         return described
 
     def _folder(self, source: str, kind: str, hour: pd.Timestamp) -> UPath:
@@ -87,10 +123,18 @@ class LandingZone:
         return self.root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
 
 
+def _damaged(path: UPath, said: object) -> PayloadDamaged:
+    return PayloadDamaged(f"{path} is damaged ({said}). Restore it from a copy; mlreg doctor names all such files.")
+
+
 def _write_whole(path: UPath, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.rename(path)
+    try:
+        part.write_bytes(content)
+        part.rename(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _newest_first(folder: UPath) -> list[UPath]:

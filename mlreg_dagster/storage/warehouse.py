@@ -7,6 +7,7 @@ shell) do not know that lock; DuckDB's own lock is waited for within the same bo
 
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -21,10 +22,12 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.tables import InvalidRows, Table
 
 _FOREIGN_LOCK_POLL_S = 0.1
 _FOREIGN_LOCK_SIGNS = ("Could not set lock", "being used by another process")  # POSIX, Windows
+_FOREIGN_PID = re.compile(r"PID (\d+)")
 
 
 class WarehouseBusy(TransientError):
@@ -69,27 +72,44 @@ class Warehouse:
 
         Raises:
             WarehouseBusy: Another process kept the file for longer than `lock_timeout_s`; it is named.
+            StorageFull, StorageNotWritable, StorageDamaged: The disk or the file is at fault.
         """
         if self._kept is not None:
             yield self._kept
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + self.lock_timeout_s
-        lock = FileLock(self.path.with_suffix(".lock"), timeout=self.lock_timeout_s)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise WarehouseBusy(self._busy_message(self._holder())) from None
-        try:
-            self._holder_path.write_text(json.dumps(_this_process()))
+        with explained(self.path), self._locked() as deadline:
             connection = self._open(deadline)
             try:
                 connection.execute("SET TimeZone = 'UTC'")
                 yield connection
             finally:
                 connection.close()
-        finally:
-            lock.release()
+
+    @contextmanager
+    def look(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file that is there for reading alone, in UTC; nothing in the home is changed by it.
+
+        Raises:
+            WarehouseBusy: A process, ours or a foreign one, kept it for longer than `lock_timeout_s`; it is named.
+            StorageNotWritable, StorageDamaged: The file can't be read.
+        """
+        deadline = time.monotonic() + self.lock_timeout_s
+        with explained(self.path):
+            while True:
+                try:
+                    connection = duckdb.connect(str(self.path), read_only=True)
+                    break
+                except duckdb.IOException as error:
+                    if not any(sign in str(error) for sign in _FOREIGN_LOCK_SIGNS):
+                        raise
+                    if time.monotonic() >= deadline:
+                        raise WarehouseBusy(self._busy_message(json.dumps(_foreign_process(error)))) from error
+                    time.sleep(_FOREIGN_LOCK_POLL_S)
+            try:
+                connection.execute("SET TimeZone = 'UTC'")
+                yield connection
+            finally:
+                connection.close()
 
     def write(self, table: Table, frame: pd.DataFrame, partitions: Iterable[object]) -> int:
         """Replace the partitions of a table by the rows of `frame`, in one transaction.
@@ -168,27 +188,48 @@ class Warehouse:
         with self.connect() as connection:
             return connection.execute(sql, parameters or {}).df()
 
+    @contextmanager
+    def _locked(self) -> Iterator[float]:
+        """Our own lock; gives the moment (monotonic, s) until which DuckDB's may be waited for."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self.lock_timeout_s
+        lock, turn = (FileLock(self.path.with_suffix(suffix)) for suffix in (".lock", ".turn"))
+        try:
+            with turn.acquire(self.lock_timeout_s):  # else whoever reads without a pause would keep all others out
+                lock.acquire(max(deadline - time.monotonic(), 0.0))
+        except Timeout:
+            raise WarehouseBusy(self._busy_message(self._holder())) from None
+        try:
+            self._holder_path.write_text(json.dumps(_this_process()))
+            yield deadline
+        finally:
+            lock.release()
+
     def _open(self, deadline: float) -> duckdb.DuckDBPyConnection:
+        if not self.path.exists():
+            self._make()
         while True:
             try:
                 return duckdb.connect(str(self.path))
             except duckdb.IOException as error:
                 if not any(sign in str(error) for sign in _FOREIGN_LOCK_SIGNS):
                     raise
+                holder = json.dumps(_foreign_process(error))
                 if time.monotonic() >= deadline:
-                    raise WarehouseBusy(self._busy_message(str(error))) from error
+                    raise WarehouseBusy(self._busy_message(holder)) from error
+                self._holder_path.write_text(holder)  # whoever waits for our lock waits for that process
                 time.sleep(_FOREIGN_LOCK_POLL_S)
+
+    def _make(self) -> None:
+        """A file that lost its process or its disk before it was whole is no database; it never gets the name."""
+        draft = self.path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        duckdb.connect(str(draft)).close()
+        draft.rename(self.path)
 
     def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         connection.execute(table.ddl())
-        described = connection.execute(f'DESCRIBE "{table.name}"').fetchall()
-        stored = {name: (sql_type, null == "YES") for name, sql_type, null, *_ in described}
-        wanted = {
-            name: (table.sql_type(name).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), spec.nullable)
-            for name, spec in table.columns.items()
-        }
-        if stored != wanted:
-            differing = sorted(dict(stored.items() ^ wanted.items()))
+        if differing := differing_columns(connection, table):
             raise TableChanged(
                 f"{table.name} in {self.path} was written with other columns than the configuration now asks "
                 f"for; they differ in: {', '.join(differing)}. Use another MLREG_HOME for the new "
@@ -206,6 +247,17 @@ class Warehouse:
             f"{self.path} was kept by another process for more than {self.lock_timeout_s:g} s; nothing was "
             f"written. Wait until it ends, or end it, then run this again. Holder: {holder}"
         )
+
+
+def differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
+    """The columns in whose name, type or nullability a stored table differs from what it should be."""
+    described = connection.execute(f'DESCRIBE "{table.name}"').fetchall()
+    stored = {name: (sql_type, null == "YES") for name, sql_type, null, *_ in described}
+    wanted = {
+        name: (table.sql_type(name).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), spec.nullable)
+        for name, spec in table.columns.items()
+    }
+    return sorted(dict(stored.items() ^ wanted.items()))
 
 
 @contextmanager
@@ -230,3 +282,13 @@ def _this_process() -> dict[str, object]:
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200],
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _foreign_process(error: duckdb.IOException) -> dict[str, object]:
+    """Who holds DuckDB's own lock, as far as the system tells: DuckDB names the process, Linux its command."""
+    said: dict[str, object] = {"said": str(error).removeprefix("IO Error: ")}
+    if not (match := _FOREIGN_PID.search(str(error))):
+        return said
+    command = Path(f"/proc/{match[1]}/cmdline")
+    words = command.read_bytes().decode(errors="replace").split("\0") if command.exists() else []
+    return {"pid": int(match[1]), "command": " ".join(words).strip()[:200], **said}

@@ -57,9 +57,10 @@ class Client:
         """
         try:
             reply = self._http.post(f"{self.url}/graphql", json={"query": query, "variables": variables})
-            answer = reply.json()
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:  # ValueError: no text for a URL
             raise NoAnswer(f"{self.url} does not answer: {error}. Is `dagster dev` running there?") from error
+        try:
+            answer = reply.json()
         except ValueError as error:
             text = f"{self.url}/graphql answers with HTTP {reply.status_code} and no JSON: no Dagster web server."
             raise NoAnswer(f"{text} Name the URL that the UI has.") from error

@@ -15,8 +15,10 @@ JOBS = (
     "evaluate",
     "retrain",
     "promote",
+    "tidy",
 )
-SCHEDULES = ("hourly_schedule",)
+SCHEDULES = ("hourly_schedule", "tidy_schedule")
+MAY_BE_OFF = ("tidy_schedule",)
 SENSORS = ("catch_up_sensor", "days_sensor", "retrain_sensor", "promote_sensor", "failure_sensor")
 WITH_PICTURES = ("market_snapshot", "market_features", "evaluated_model", "champion_model", "predictions")
 WITH_FRESHNESS = ("market_snapshot", "predictions", "champion_model")

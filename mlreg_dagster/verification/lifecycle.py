@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from mlreg_dagster.finding import Finding
 from mlreg_dagster.models.names import GATES, NOBODY
 from mlreg_dagster.verification import expected
 from mlreg_dagster.verification.answers import CheckExecution, Materialization
 from mlreg_dagster.verification.embedded import can_be_seen, drawn
-from mlreg_dagster.verification.finding import Finding
 
 Written = Mapping[str, Sequence[Materialization]]
 """Each asset's last materializations, the newest first."""

@@ -1,9 +1,9 @@
 """Is the deployment in the state in which it should be? Everything that a person would look for in the UI."""
 
+from mlreg_dagster.finding import Finding
 from mlreg_dagster.models.names import GATES
 from mlreg_dagster.verification import expected, lifecycle, service
 from mlreg_dagster.verification.client import Client
-from mlreg_dagster.verification.finding import Finding
 
 _RECENT = 50  # materializations of each asset; what is older says nothing about the present state
 _ENDED = ["SUCCESS", "FAILURE", "CANCELED"]

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlreg_dagster.hours import HOUR, NotAnHour
+from mlreg_dagster.storage.faults import StorageDamaged
 from mlreg_dagster.storage.registry import (
     AliasConflict,
     AlreadyHolder,
@@ -552,5 +553,5 @@ class TestOpening:
 
     def test_a_file_that_is_no_database(self, tmp_path):
         (tmp_path / "registry.db").write_text("hello, this is a text file, not a database at all")
-        with pytest.raises(RegistryUnavailable, match="not a database"):
+        with pytest.raises(StorageDamaged, match="not a database"):
             Registry(f"sqlite:///{tmp_path}/registry.db").versions()

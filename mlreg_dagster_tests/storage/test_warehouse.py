@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.hours import HOUR
+from mlreg_dagster.storage.faults import StorageDamaged
 from mlreg_dagster.storage.tables import InvalidRows, column
 from mlreg_dagster.storage.warehouse import TableChanged, Warehouse, WarehouseBusy
 from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
@@ -213,7 +214,7 @@ def test_other_columns_than_stored_are_an_error_with_a_remedy(warehouse, columns
 def test_a_file_that_is_no_database_is_not_called_busy(warehouse):
     warehouse.path.parent.mkdir()
     warehouse.path.write_bytes(b"no database" * 1000)
-    with pytest.raises(duckdb.IOException, match="not a valid DuckDB"):
+    with pytest.raises(StorageDamaged, match="not a valid DuckDB"):
         warehouse.read(READINGS)
 
 
@@ -266,6 +267,33 @@ def test_processes_that_write_at_once_lose_and_double_nothing(warehouse):
         time.sleep(0.2)
     assert [writer.exitcode for writer in writers] == [0] * 4
     _equal(warehouse.read(READINGS), rows(hours))
+
+
+def _read_without_a_pause(path, count, stop):
+    warehouse = Warehouse(path)
+    while not stop.is_set():
+        warehouse.read(READINGS)
+        with count.get_lock():
+            count.value += 1
+
+
+def test_readers_without_a_pause_keep_nobody_out(warehouse):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    stop, count = PROCESSES.Event(), PROCESSES.Value("i", 0)
+    readers = [PROCESSES.Process(target=_read_without_a_pause, args=(warehouse.path, count, stop)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    while count.value < 10:
+        time.sleep(0.05)
+    served_first = []
+    for hour in DAY[:6]:
+        before = count.value
+        warehouse.write(READINGS, rows([hour]), [hour])
+        served_first.append(count.value - before)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert max(served_first) < 40  # without turns it is hundreds
 
 
 def test_threads_of_one_process_take_turns(warehouse):

@@ -37,7 +37,10 @@ _ACCEPTED = {
     "TIMESTAMPTZ": r"TIMESTAMP.*",
     "DOUBLE": r"DOUBLE|FLOAT|DECIMAL.*|.*INT.*",
 }
-_CSV = "header = true, delim = ',', quote = '\"', escape = '\"'"  # guessing them takes ten times as long
+# guessing takes ten times as long, and a line of a hundred thousand columns minutes
+_CSV = "header = true, delim = ',', quote = '\"', escape = '\"', max_line_size = 65536"
+_LONGEST_QUOTE = 2000
+_A_TIME = "time >= '1678-01-01' AND time < '2262-01-01'"  # what pandas can keep in any unit
 _IN_WORDS = {"VARCHAR": "text", "TIMESTAMPTZ": "a timestamp", "DOUBLE": "a number"}
 
 
@@ -71,12 +74,17 @@ class Archive(MarketSource):
         """From the archive's first bar to its last, as far as they have ended."""
         with self._bars() as connection:
             first, last, timeless = connection.execute(
-                "SELECT min(time)::TIMESTAMP, max(time)::TIMESTAMP, count(*) FILTER (time IS NULL) FROM bars"
+                f"SELECT min(time) FILTER ({_A_TIME})::TIMESTAMP, max(time) FILTER ({_A_TIME})::TIMESTAMP, "  # noqa: S608
+                f"count(*) FILTER (NOT coalesce({_A_TIME}, false)) FROM bars"
             ).fetchall()[0]
         if first is None or timeless:
             problem = f"{timeless} bars have no time" if timeless else "there are no bars"
-            raise MalformedArchive(f"{self._path}: {problem} (column {self._columns['time']}).")
-        first, last = (pd.Timestamp(time, tz="UTC").as_unit("us").floor("h") for time in (first, last))
+            column = self._columns["time"]
+            raise MalformedArchive(f"{self._path}: {problem} (column {column}; times lie between 1678 and 2261).")
+        try:
+            first, last = (pd.Timestamp(time, tz="UTC").as_unit("us").floor("h") for time in (first, last))
+        except ValueError as error:  # a damaged file need not hold what its statistics say
+            raise MalformedArchive(f"{self._path} is damaged: {error} (column {self._columns['time']}).") from error
         return first, min(last, last_ended_hour(now))
 
     def _rows(self, hours: pd.DatetimeIndex, now: pd.Timestamp) -> pd.DataFrame:  # noqa: ARG002
@@ -98,6 +106,8 @@ class Archive(MarketSource):
     def _panel(self, bars: pd.DataFrame, highs: pd.DataFrame, hours: pd.DatetimeIndex) -> Panel:
         instruments, column = np.unique(bars["instrument_id"].to_numpy(dtype=object), return_inverse=True)
         row = hours.get_indexer(pd.DatetimeIndex(bars["time"]))
+        if (row < 0).any():
+            raise MalformedArchive(f"{self._path} is damaged: its statistics belie its times. Restore it from a copy.")
         shape = (len(hours), len(instruments))
         price, volume = np.full(shape, np.nan), np.full(shape, np.nan)
         symbols = np.full(shape, None, dtype=object)
@@ -160,9 +170,8 @@ class Archive(MarketSource):
         for field, sql_type in _SQL_TYPES.items():
             column = self._columns[field]
             if column not in found:
-                raise MalformedArchive(
-                    f"{self._path} has no column {column} (archive.columns.{field}); it has {', '.join(found)}."
-                )
+                has = ", ".join(found)[:_LONGEST_QUOTE]
+                raise MalformedArchive(f"{self._path} has no column {column} (archive.columns.{field}); it has {has}.")
             stored = found[column]
             if stored is not None and not re.fullmatch(_ACCEPTED[sql_type], stored):
                 raise MalformedArchive(
@@ -214,4 +223,5 @@ def _in_short(error: duckdb.Error) -> str:
     """What went wrong and in which file, without DuckDB's hints about its own options."""
     text = str(error)
     file = re.search(r"^\s*file = .*$", text, re.MULTILINE)
-    return " ".join((text.split("Possible solutions:")[0] + (file.group() if file else "")).split())
+    said = " ".join(text.split("Possible solutions:")[0].split())[:_LONGEST_QUOTE]
+    return f"{said} {file.group().strip() if file else ''}".strip()

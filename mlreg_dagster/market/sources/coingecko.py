@@ -1,7 +1,8 @@
 """CoinGecko: the hour that has just ended from the live listing, the past 90 days from each coin's chart.
 
-Every answer is landed as received before it is parsed. A listing landed for an hour is that hour's snapshot
-for ever: asked again later, the hour is read from the landing zone, for the live price is gone by then.
+Every answer is landed as received before it is parsed. A whole listing landed for an hour is that hour's snapshot
+for ever: asked again, a moment later or after months, the hour is read from the landing zone. So a run that fails
+after it has fetched loses nothing, and a clock that was put back writes no new prices into an old hour.
 """
 
 import logging
@@ -9,12 +10,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import numpy as np
 import pandas as pd
+from pydantic import AwareDatetime, BaseModel, ValidationError
 from upath import UPath
 
 from mlreg_dagster.config import CoinGeckoSettings
@@ -31,7 +32,7 @@ from mlreg_dagster.market.sources.coingecko_payloads import (
 )
 from mlreg_dagster.market.sources.http_api import HttpApi, Reply
 from mlreg_dagster.market.sources.panel import LOOKBACK_HOURS, Panel, snapshot_rows
-from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.storage.landing import LandingZone, PayloadDamaged
 
 PAST = pd.Timedelta(days=90)  # a range that goes back further is answered with one point a day
 _LARGEST_PAGE = 250
@@ -43,6 +44,16 @@ _log = logging.getLogger(__name__)
 class _Listing:
     coins: list[Coin]
     received_at: pd.Timestamp
+
+
+class _About(BaseModel):
+    """What is noted beside a landed page of the listing."""
+
+    fetch: str
+    page: int
+    per_page: int
+    vs_currency: str
+    received_at: AwareDatetime
 
 
 class CoinGecko(MarketSource):
@@ -95,7 +106,9 @@ class CoinGecko(MarketSource):
         live = last_ended_hour(now)
         parts, past = [], []
         for hour in hours:
-            listing = self._fetch_listing(now) if hour == live else self._landed_listing(hour)
+            listing = self._landed_listing(hour)
+            if listing is None and hour == live:
+                listing = self._fetch_listing(now)
             if listing is None:
                 past.append(hour)
             else:
@@ -188,20 +201,26 @@ class CoinGecko(MarketSource):
                 found = [parse_listing(self._landing.read(path), str(path)) for path, _ in pages]
                 coins = [coin for page in found for coin in page]
                 refuse_duplicates(coins, str(pages[-1][0]))
-            except MalformedPayload as error:  # it failed the run that fetched it; an older one may do
+            except (MalformedPayload, PayloadDamaged) as error:  # an older one may do
                 _log.warning("%s: a landed listing is passed over: %s", hour, error)
                 continue
-            whole = len(coins) >= self._universe or len(found[-1]) < first["per_page"]
-            if coins and whole and first["vs_currency"] == self._currency:
-                return _Listing(coins[: self._universe], pd.Timestamp(first["received_at"]).as_unit("us"))
+            in_order = [about.page for _, about in pages] == list(range(1, len(pages) + 1))
+            whole = in_order and (len(coins) >= self._universe or len(found[-1]) < first.per_page)
+            if coins and whole and first.vs_currency == self._currency:
+                return _Listing(coins[: self._universe], pd.Timestamp(first.received_at).as_unit("us"))
         return None
 
-    def _landed_fetches(self, hour: pd.Timestamp) -> Iterator[list[tuple[UPath, dict[str, Any]]]]:
+    def _landed_fetches(self, hour: pd.Timestamp) -> Iterator[list[tuple[UPath, _About]]]:
         """The pages (path, description) of every landed fetch of the listing, newest fetch first."""
-        fetches: dict[str, list[tuple[UPath, dict[str, Any]]]] = {}
+        fetches: dict[str, list[tuple[UPath, _About]]] = {}
         for path in self._landing.landed(self.name, _LISTING, hour):
-            about = self._landing.about(path)
-            fetches.setdefault(about["fetch"], []).append((path, about))
+            try:
+                about = _About.model_validate(self._landing.about(path))
+            except (PayloadDamaged, ValidationError) as error:
+                said = str(error).replace("\n", " ")
+                _log.warning("%s: the landed page %s is passed over: %s", hour, path.name, said)
+                continue
+            fetches.setdefault(about.fetch, []).append((path, about))
         yield from reversed(fetches.values())
 
     def _land(self, kind: str, hour: pd.Timestamp, reply: Reply, now: pd.Timestamp, **about: str | int) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inse
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
+from mlreg_dagster.storage.faults import explained, fault_in
 from mlreg_dagster.storage.registry.errors import InvalidRecord, RegistryUnavailable, SchemaMismatch
 from mlreg_dagster.storage.registry.schema import SCHEMA_VERSION, metadata, schema_version
 
@@ -41,6 +42,7 @@ class Database:
 
         Raises:
             RegistryUnavailable: The database can't be reached or stayed locked.
+            StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault.
             SchemaMismatch: It was made by another release.
         """
         with self._explained(), self._engine.connect() as connection:
@@ -53,6 +55,7 @@ class Database:
         Raises:
             IntegrityError: The database refused a row.
             RegistryUnavailable: The database can't be reached or stayed locked.
+            StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault; nothing is stored.
             SchemaMismatch: It was made by another release.
         """
         with self._explained(), _begin_writing(self._engine) as connection:
@@ -80,8 +83,9 @@ class Database:
         except IntegrityError:
             raise
         except DBAPIError as error:
-            raise RegistryUnavailable(
-                f"The registry {self.url} can't be used: {error.orig}. Nothing was stored. Check that "
+            place = f"The registry {self.url}"
+            raise fault_in(error, place) or RegistryUnavailable(
+                f"{place} can't be used: {error.orig}. Nothing was stored. Check that "
                 f"it is there, that it may be written, and that no other program keeps it locked."
             ) from error
 
@@ -104,7 +108,8 @@ def _checked_url(text: str) -> URL:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    with explained(f"The registry {url}"):
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, poolclass=NullPool, json_serializer=_json, connect_args={"timeout": _SQLITE_WAIT_S})
 
     @event.listens_for(engine, "connect")

@@ -10,7 +10,7 @@ class RegistryError(MlregError):
 
 
 class RegistryUnavailable(RegistryError, TransientError):
-    """The database can't be reached, stayed locked, or is no registry."""
+    """The database can't be reached, stayed locked, or holds the tables of someone else."""
 
 
 class SchemaMismatch(RegistryError):
@@ -42,4 +42,4 @@ class AlreadyHolder(RegistryError):
 
 
 class EffectiveTimeError(RegistryError):
-    """A move that would count from the future, or from before the alias's last move."""
+    """A move that would count from the future or from before the alias's last move, or be recorded before it."""

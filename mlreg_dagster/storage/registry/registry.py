@@ -40,8 +40,8 @@ from mlreg_dagster.storage.registry.schema import alias_events, evaluations, mod
 class Registry:
     """The registry in one database; nothing in it is ever changed or deleted.
 
-    Every method raises `RegistryUnavailable` when the database can't be reached, and `SchemaMismatch` when
-    another release made it.
+    Every method raises `RegistryUnavailable` when the database can't be reached, the errors of `storage.faults`
+    when its disk or file is at fault, and `SchemaMismatch` when another release made it.
 
     Args:
         url: `sqlite:////path/registry.db` or `postgresql://user@host/name`. Nothing is opened or made before
@@ -256,7 +256,8 @@ class Registry:
             GatesNotPassed: Its latest evaluation failed, or there is none.
             AliasConflict: Someone else holds the alias; the message says who, since when, by whose word.
             AlreadyHolder: The version holds it already.
-            EffectiveTimeError: `effective_at` is after `now` or before the alias's last move.
+            EffectiveTimeError: `effective_at` is after `now` or before the alias's last move, or `now` is before the
+                time at which that was recorded.
         """
         check_alias(alias)
         check_not_blank(actor=actor, reason=reason)
@@ -267,7 +268,7 @@ class Registry:
             model = queries.version_named(connection, version)
             evaluation = passed_evaluation(version, queries.evaluations_of(connection, model))
             current = queries.latest_move(connection, alias)
-            check_move(alias, version, expected, current, effective_at)
+            check_move(alias, version, expected, current, effective_at, now)
             try:
                 return queries.append(
                     connection,

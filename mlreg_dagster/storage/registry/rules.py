@@ -36,14 +36,19 @@ def passed_evaluation(version: str, evaluations: list[Evaluation]) -> Evaluation
 
 
 def check_move(
-    alias: str, version: str, expected: str | None, current: AliasEvent | None, effective_at: pd.Timestamp
+    alias: str,
+    version: str,
+    expected: str | None,
+    current: AliasEvent | None,
+    effective_at: pd.Timestamp,
+    now: pd.Timestamp,
 ) -> None:
     """Compare what the caller believes with what is there.
 
     Raises:
         AliasConflict: Another version than `expected` holds the alias.
         AlreadyHolder: The version holds it already.
-        EffectiveTimeError: The move would count from before the last one.
+        EffectiveTimeError: The move would count from before the last one, or be recorded before it.
     """
     if expected != (current.version if current else None):
         raise conflict(alias, expected, current)
@@ -51,6 +56,11 @@ def check_move(
         return
     if current.version == version:
         raise AlreadyHolder(f"{version} holds {alias} already, since {current.effective_at}.")
+    if now < current.recorded_at:
+        raise EffectiveTimeError(
+            f"{alias} can't move at {now}: its last move was recorded at {current.recorded_at}, so the clock was put "
+            f"back since, or was ahead then. Set it right, or wait until it has passed that time."
+        )
     if effective_at < current.effective_at:
         raise EffectiveTimeError(
             f"{alias} can't move as of {effective_at}: its last move counts from {current.effective_at}, "

@@ -177,19 +177,38 @@ def test_an_hour_once_seen_live_is_read_from_the_landing_zone(market: FakeCoinGe
     assert market.requests == []
 
 
-def test_the_newest_whole_listing_of_an_hour_is_read(market: FakeCoinGecko, coingecko: Make) -> None:
-    market.coins = [f"coin-{number:03d}" for number in range(400)]
-    first = ask(coingecko(universe=300))
+def test_a_listing_that_was_landed_is_not_asked_for_again(market: FakeCoinGecko, coingecko: Make) -> None:
+    first = ask(coingecko())
     market.price_factor = lambda _coin, _time: 2.0
-    second = ask(coingecko(universe=300), now=NOW + pd.Timedelta("5min"))
-    assert (first["price"] != second["price"]).all()
-    market.faults.extend([lambda _: False, status(404)])  # the second page of the third listing fails
+    market.requests.clear()
+    for again in (NOW, NOW + pd.Timedelta("5min"), NOW + HOUR):  # a retry, or the next run after one that failed
+        pd.testing.assert_frame_equal(ask(coingecko(), now=again), first, check_exact=True)
+    assert market.requests == []
+
+
+def test_a_clock_that_was_put_back_brings_no_new_prices_into_an_old_hour(
+    market: FakeCoinGecko, coingecko: Make
+) -> None:
+    before = ask(coingecko())
+    market.price_factor = lambda _coin, _time: 2.0
+    ask(coingecko(), LIVE_HOUR + HOUR, NOW + HOUR)
+    pd.testing.assert_frame_equal(ask(coingecko(), now=NOW), before, check_exact=True)
+
+
+def test_a_fetch_that_failed_half_way_is_made_anew_and_the_whole_one_counts(
+    market: FakeCoinGecko, coingecko: Make
+) -> None:
+    market.coins = [f"coin-{number:03d}" for number in range(400)]
+    market.faults.extend([lambda _: False, status(404)])  # the second page fails
     with pytest.raises(RequestRefused):
-        ask(coingecko(universe=300), now=NOW + pd.Timedelta("10min"))
+        ask(coingecko(universe=300))
     market.edit_listing = change_coin(0, current_price="12")
     with pytest.raises(MalformedPayload):
-        ask(coingecko(universe=300), now=NOW + pd.Timedelta("15min"))
-    pd.testing.assert_frame_equal(ask(coingecko(universe=300), now=NOW + HOUR), second, check_exact=True)
+        ask(coingecko(universe=300), now=NOW + pd.Timedelta("5min"))
+    market.edit_listing = lambda payload: payload
+    whole = ask(coingecko(universe=300), now=NOW + pd.Timedelta("10min"))
+    assert len(whole) == 300
+    pd.testing.assert_frame_equal(ask(coingecko(universe=300), now=NOW + HOUR), whole, check_exact=True)
 
 
 def test_listings_fetched_at_the_same_time_are_not_mixed_up(

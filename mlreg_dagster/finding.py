@@ -1,4 +1,4 @@
-"""What is found when the state of a deployment is checked."""
+"""What is found when the state of a home or of a deployment is checked."""
 
 from dataclasses import dataclass
 from typing import Literal

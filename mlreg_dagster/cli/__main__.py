@@ -1,0 +1,5 @@
+"""`python -m mlreg_dagster.cli`."""
+
+from mlreg_dagster.cli import main
+
+main()

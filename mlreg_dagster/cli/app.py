@@ -1,0 +1,44 @@
+"""The command line as a whole: every command in the order of its help, and how it ends."""
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from mlreg_dagster.cli.housekeeping import doctor, tidy
+from mlreg_dagster.cli.models import compare, evaluate, promote, rollback, train
+from mlreg_dagster.cli.questions import champion, status, verify
+from mlreg_dagster.cli.running import demo, env, replay
+from mlreg_dagster.errors import MlregError
+
+app = typer.Typer(
+    help='A model registry lifecycle on Dagster. `eval "$(mlreg env)"` makes the dagster CLI use the same home.',
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+_IN_THE_ORDER_OF_THE_HELP = (
+    env, demo, replay, train, evaluate, promote, rollback, status, champion, compare, verify, doctor, tidy
+)  # fmt: skip
+for command in _IN_THE_ORDER_OF_THE_HELP:
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point: a message for people where there is one, a traceback where we are wrong."""
+    try:
+        _require_text(sys.argv)
+        app()
+    except MlregError as error:
+        Console(stderr=True).print(f"[red]mlreg:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Bytes that are no UTF-8 reach us as characters that no database and no terminal takes."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise MlregError(f"The argument {argument!a} is not UTF-8. Write it in that encoding.") from error

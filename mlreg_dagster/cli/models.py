@@ -1,0 +1,125 @@
+"""Commands that make, judge and move model versions."""
+
+from typing import Annotated
+
+import typer
+
+from mlreg_dagster.cli.arguments import Actor, Alias, EffectiveAt, Overrides, Reason, Version, parse_overrides
+from mlreg_dagster.cli.opening import console, open_runner
+from mlreg_dagster.errors import MlregError
+
+
+def train(
+    model: Annotated[str, typer.Option(help="Config file without .yaml: model, model_lof, …")] = "model",
+    dataset: Annotated[str | None, typer.Option(help="Day of the dataset; default: the newest frozen.")] = None,
+    overrides: Overrides = None,
+    actor: Actor = None,
+) -> None:
+    """Train under the next free version."""
+    runner = open_runner()
+    config = {"model": model, "dataset": dataset, "overrides": parse_overrides(overrides), "actor": actor}
+    version = runner.train(config)
+    registered = runner.registry.version(version)
+    console.print(
+        f"[bold]{version}[/] is a candidate: {registered.detector}, dataset {registered.dataset_day}, "
+        f"artifact {registered.artifact_sha256[:12]}."
+    )
+
+
+def evaluate(
+    version: Version,
+    holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: that of its dataset.")] = None,
+    overrides: Overrides = None,
+    actor: Actor = None,
+) -> None:
+    """Hold a frozen artifact against every gate. Exits with 1 when a gate fails."""
+    from mlreg_dagster import jobs
+    from mlreg_dagster.runner import asset_config
+    from mlreg_dagster.tables import gates_table
+
+    runner = open_runner()
+    name = runner.registry.resolve(version).version
+    runner.add_version(name)
+    config = {"holdout": holdout, "overrides": parse_overrides(overrides), "actor": actor}
+    runner.run_partition(jobs.EVALUATE, name, asset_config("evaluated_model", config))
+    evaluation = runner.registry.latest_evaluation(name)
+    assert evaluation is not None  # noqa: S101 - the run has just recorded it
+    console.print(gates_table(evaluation))
+    console.print(f"[bold]{name}[/] is {runner.registry.status(name)}.")
+    raise typer.Exit(0 if evaluation.passed else 1)
+
+
+def promote(
+    version: Version,
+    reason: Reason,
+    alias: Alias = "champion",
+    actor: Actor = None,
+    effective_at: EffectiveAt = None,
+    expected: Annotated[str | None, typer.Option(help="The holder you saw, or nobody; default: today's.")] = None,
+) -> None:
+    """Point an alias to a version whose gates passed."""
+    _move(version, reason, alias, actor, effective_at, expected)
+
+
+def rollback(
+    reason: Reason,
+    version: Annotated[str | None, typer.Argument(help="To which; default: the holder before.")] = None,
+    alias: Alias = "champion",
+    actor: Actor = None,
+    effective_at: EffectiveAt = None,
+) -> None:
+    """Give an alias back to an older version."""
+    if version is None:
+        history = open_runner().registry.history(alias)
+        version = history[-1].previous_version if history else None
+        if version is None:
+            raise MlregError(f"Nobody held {alias} before: there is nothing to roll back to. Name a version.")
+    _move(version, reason, alias, actor, effective_at, expected=None)
+
+
+def compare(
+    left: Version,
+    right: Version,
+    holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: the newest frozen.")] = None,
+) -> None:
+    """Score the same holdout rows and the same planted anomalies with two versions."""
+    from mlreg_dagster.datasets import freezing
+    from mlreg_dagster.models import artifact, comparison, evaluation
+    from mlreg_dagster.tables import comparison_table
+
+    runner = open_runner()
+    store, settings = runner.artifacts, runner.settings
+    days = store.keys(freezing.HOLDOUT)
+    if not days:
+        raise MlregError("No holdout is frozen yet. Materialize eval_holdout for a day.")
+    rows = freezing.load(store, freezing.HOLDOUT, holdout or days[-1])
+    models = []
+    for spec in (left, right):
+        version = runner.registry.resolve(spec)
+        models.append(artifact.load(store, version.version, version.artifact_sha256))
+    rounds = evaluation.plant_anomalies(
+        rows, settings.evaluation.injection, settings.features, settings.max_lookback_hours
+    )
+    console.print(comparison_table(comparison.compare(models[0], models[1], rows, rounds)))
+
+
+def _move(
+    version: str, reason: str, alias: str, actor: str | None, effective_at: str | None, expected: str | None
+) -> None:
+    from mlreg_dagster import jobs
+    from mlreg_dagster.models.names import NOBODY
+    from mlreg_dagster.runner import asset_config
+    from mlreg_dagster.tables import history_table
+
+    runner = open_runner()
+    holder = runner.registry.holder(alias)
+    config = {
+        "version": runner.registry.resolve(version).version,
+        "alias": alias,
+        "reason": reason,
+        "actor": actor,
+        "effective_at": effective_at,
+        "expected": expected or (holder.version if holder else NOBODY),
+    }
+    runner.run(jobs.PROMOTE, asset_config("champion_model", config))
+    console.print(history_table(runner.registry.history(alias)))

@@ -1,0 +1,52 @@
+"""Commands that answer what is, what was, and whether all is well with what is served."""
+
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from mlreg_dagster.cli.arguments import Alias, parse_time
+from mlreg_dagster.cli.opening import console, open_runner
+from mlreg_dagster.errors import MlregError
+
+
+def status() -> None:
+    """Versions, aliases, and how right each version was."""
+    from mlreg_dagster.outcomes.metrics import summary
+    from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+    from mlreg_dagster.tables import history_table, outcomes_table, versions_table
+
+    runner = open_runner()
+    console.print(versions_table(runner.registry))
+    moves = [event for alias in runner.registry.aliases() for event in runner.registry.history(alias)]
+    console.print(history_table(moves) if moves else "Nobody holds an alias yet.")
+    outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
+    confidence = runner.settings.outcomes.confidence
+    console.print("No prediction has fallen due yet." if outcomes.empty else outcomes_table(outcomes, confidence))
+
+
+def champion(
+    as_of: Annotated[str | None, typer.Option(help="A time, UTC; default: now.")] = None,
+    alias: Alias = "champion",
+) -> None:
+    """Which version held the alias at a time, who put it there, and why."""
+    from mlreg_dagster.tables import history_table
+
+    when = parse_time(as_of) if as_of else pd.Timestamp.now(tz="UTC")
+    event = open_runner().registry.holder(alias, when)
+    if event is None:
+        raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
+    console.print(history_table([event]))
+
+
+def verify(
+    url: Annotated[str, typer.Option(help="Where the UI is served.")] = "http://127.0.0.1:3000",
+) -> None:
+    """Look at a running deployment as a person does in the UI. Exits with 1 when something is amiss."""
+    from mlreg_dagster.tables import findings_table
+    from mlreg_dagster.verification.client import Client
+    from mlreg_dagster.verification.state import verify as look
+
+    findings = look(Client(url))
+    console.print(findings_table(url, findings))
+    raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)

@@ -1,0 +1,1 @@
+"""Is a home in order, and what in it may go?"""

@@ -1,0 +1,41 @@
+"""All there is to check of a home, without changing it."""
+
+import pandas as pd
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.finding import Finding
+from mlreg_dagster.housekeeping.files import nothing_is_left_behind, payloads_can_be_read, there_is_room
+from mlreg_dagster.housekeeping.home import Home
+from mlreg_dagster.housekeeping.records import registry_is_sound
+from mlreg_dagster.housekeeping.tables import tables_are_sound
+
+
+def examine(home: Home, settings: Settings, now: pd.Timestamp) -> list[Finding]:
+    """Every check but those of Dagster's own storage; see `orchestration.housekeeping`.
+
+    Args:
+        home: What to look at; its warehouse's timeout bounds the wait for a process that keeps the file.
+        settings: What the tables should look like.
+        now: The machine's time, against which the age of drafts is told.
+    """
+    if not home.folder.is_dir():
+        advice = "mlreg demo makes one; or let MLREG_HOME name the one that you mean."
+        return [Finding("home", "miss", f"There is no home in {home.folder}.", advice)]
+    return [
+        *tables_are_sound(home, settings),
+        *registry_is_sound(home),
+        payloads_can_be_read(home),
+        nothing_is_left_behind(home, now),
+        there_is_room(home),
+    ]
+
+
+def registered_versions(home: Home) -> set[str]:
+    """The names of all versions; none where the registry is not there or can't be read, which `examine` tells."""
+    if home.registry_file is not None and not home.registry_file.exists():
+        return set()
+    try:
+        return {version.version for version in home.registry.versions()}
+    except MlregError:
+        return set()

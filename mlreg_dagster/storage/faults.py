@@ -1,0 +1,74 @@
+"""Faults of the machine in words for people: a full disk, a place that can't be written, a damaged file."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+from sqlalchemy.exc import DBAPIError
+
+from mlreg_dagster.errors import MlregError, TransientError
+
+
+class StorageFull(TransientError):
+    """The disk has no room left; what was being written is not stored."""
+
+
+class StorageNotWritable(MlregError):
+    """A folder, file or file system that this user may not write."""
+
+
+class StorageDamaged(MlregError):
+    """A database file that was cut short, overwritten, or is none."""
+
+
+_FULL = ("No space left on device", "Disk quota exceeded", "disk is full")
+_NOT_WRITABLE = ("Read-only file system", "Permission denied", "readonly database", "unable to open database file")
+_DAMAGED = (
+    "not a valid DuckDB database",
+    "Could not read enough bytes",
+    "Corrupt database file",
+    "Failed to load metadata pointer",
+    "file is not a database",
+    "database disk image is malformed",
+)
+
+
+@contextmanager
+def explained(place: object) -> Iterator[None]:
+    """Say of `place` what the system, DuckDB or SQLite complains of; other errors pass as they are.
+
+    Raises:
+        StorageFull: The disk is full.
+        StorageNotWritable: The place can't be written.
+        StorageDamaged: A database file is damaged.
+    """
+    try:
+        yield
+    except (OSError, duckdb.Error, DBAPIError) as error:
+        if (fault := fault_in(error, place)) is None:
+            raise
+        raise fault from error
+
+
+def fault_in(error: Exception, place: object) -> MlregError | None:
+    """Which of these faults an error tells of; None where it is none of them."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error)
+    if isinstance(error, OSError) and error.errno is not None:
+        said = os.strerror(error.errno)
+    if any(sign in said for sign in _FULL):
+        return StorageFull(
+            f"{place}: the disk is full ({said}). What was being written is not stored; all else is as it was. "
+            f"Make room on it, then run this again."
+        )
+    if any(sign in said for sign in _NOT_WRITABLE):
+        return StorageNotWritable(
+            f"{place} can't be written ({said}). Nothing was stored. Look at the owner, the permissions and the "
+            f"mount of its folder, or let MLREG_HOME name another one; then run this again."
+        )
+    if any(sign in said for sign in _DAMAGED):
+        return StorageDamaged(
+            f"{place} is damaged ({said}). Nothing was changed in it. Stop everything that uses it, move it away "
+            f"and put a copy from before in its place; docs/runbook.md says what to do without one."
+        )
+    return None

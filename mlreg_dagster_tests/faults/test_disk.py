@@ -1,0 +1,102 @@
+"""A full disk and a home that can't be written: a clear error, no loss, and all is well once it is mended."""
+
+import shutil
+
+import duckdb
+import pytest
+
+from mlreg_dagster.errors import TransientError
+from mlreg_dagster.runner import DAGSTER_YAML, prepare_home
+from mlreg_dagster.storage.faults import StorageFull, StorageNotWritable
+from mlreg_dagster.storage.registry import Registry
+from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster_tests.faults.home import HOURS, Home
+from mlreg_dagster_tests.storage.readings import READINGS, rows
+
+WHAT = ("warehouse", "artifacts", "landing", "registry")
+FULL = rf"{phrases.FULL} .*What was being written is not stored; all else is as it was\. Make room on it"
+NOT_WRITABLE = rf"{phrases.NOT_WRITABLE} .*Nothing was stored\. Look at the owner, the permissions and the mount"
+
+
+@pytest.mark.parametrize("what", WHAT)
+def test_what_does_not_fit_is_not_stored_and_nothing_else_is_lost(disk, what):
+    home = Home(disk.folder)
+    home.fill()
+    before = home.seen()
+    with pytest.raises(StorageFull, match=FULL) as error:
+        home.writes(size=8_000_000)[what]()
+    assert str(disk.folder) in str(error.value)
+    assert home.seen() == before
+    assert home.litter() == []
+
+
+@pytest.mark.parametrize("what", WHAT)
+def test_on_a_disk_without_any_room_all_can_be_read_and_written_again_when_there_is_some(disk, what):
+    home = Home(disk.folder)
+    home.fill()
+    before = home.seen()
+    disk.fill()
+    with pytest.raises(StorageFull, match=FULL):
+        home.writes(size=20_000)[what]()
+    assert home.seen() == before
+    disk.make_room()
+    home.writes(size=20_000)[what]()
+    assert home.seen() != before
+
+
+def test_a_home_that_was_begun_on_a_full_disk_is_begun_anew(disk):
+    shutil.copy(__file__, disk.folder / "room-for-names")
+    disk.fill()
+    (disk.folder / "room-for-names").write_text("")  # a little room: files get names, and not their content
+    for _ in range(2):
+        with pytest.raises(StorageFull):
+            Warehouse(disk.folder / "warehouse.duckdb").write(READINGS, rows(HOURS[:1]), HOURS[:1])
+    disk.make_room()
+    home = Home(disk.folder)
+    home.fill()
+    assert len(home.seen()[0].splitlines()) == 1 + 5 * 3
+
+
+def test_a_database_that_was_never_finished_never_gets_the_name(tmp_path):
+    path = tmp_path / "warehouse.duckdb"
+    path.with_suffix(".new").write_bytes(b"")  # left by a process that was killed while it made the file
+    with pytest.raises(duckdb.IOException, match="not a valid DuckDB"):
+        duckdb.connect(str(path.with_suffix(".new")))
+    Warehouse(path).write(READINGS, rows(HOURS[:1]), HOURS[:1])
+    assert len(Warehouse(path).read(READINGS)) == 3
+
+
+def test_a_full_disk_may_have_room_a_little_later():
+    assert issubclass(StorageFull, TransientError)
+    assert not issubclass(StorageNotWritable, TransientError)
+
+
+@pytest.mark.parametrize("what", WHAT)
+def test_a_home_that_can_t_be_written(read_only, what):
+    folder, protect = read_only
+    home = Home(folder)
+    home.fill()
+    protect()
+    with pytest.raises(StorageNotWritable, match=NOT_WRITABLE) as error:
+        home.writes()[what]()
+    assert str(folder) in str(error.value)
+    assert [model.version for model in home.registry.versions()] == ["v1"]
+    assert home.artifacts.keys("models") == ["v1"]
+
+
+def test_a_home_that_can_t_be_made(read_only):
+    folder, protect = read_only
+    protect()
+    with pytest.raises(StorageNotWritable, match=NOT_WRITABLE):
+        prepare_home(folder / "home")
+    with pytest.raises(StorageNotWritable, match=NOT_WRITABLE):
+        Registry(f"sqlite:///{folder}/home/registry.sqlite").versions()
+
+
+def test_half_a_dagster_yaml_is_never_taken_for_one(own_home):
+    (own_home / "dagster").mkdir(parents=True)
+    (own_home / "dagster" / "dagster.draft").write_text(DAGSTER_YAML[:20])  # left by a process that was killed
+    prepare_home()
+    assert (own_home / "dagster" / "dagster.yaml").read_text() == DAGSTER_YAML
+    assert [path.name for path in (own_home / "dagster").iterdir()] == ["dagster.yaml"]

@@ -1,0 +1,120 @@
+"""A person's shell has the DuckDB file open, and knows nothing of our lock."""
+
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from mlreg_dagster.config import CoinGeckoSettings
+from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.market.sources.coingecko import CoinGecko
+from mlreg_dagster.orchestration import retries
+from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
+from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.storage.warehouse import Warehouse, WarehouseBusy
+from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster_tests.lifecycle import failure
+from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko, serve
+from mlreg_dagster_tests.market.sources.worlds import LIVE, NOW
+from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="DuckDB names the holder on Linux")
+
+LIVE_HOUR = hour_range(LIVE, LIVE)
+
+
+class Shell:
+    """A process that has a database open, until it is told to let go."""
+
+    def __init__(self, path):
+        script = path.with_name("looking_around.py")
+        script.write_text("import duckdb, sys\nheld = duckdb.connect(sys.argv[1])\nprint('open', flush=True)\ninput()")
+        self.process = subprocess.Popen(
+            [sys.executable, script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout.readline() == "open\n"
+        self.named = rf'"pid": {self.process.pid}, "command": "[^"]*looking_around.py'
+
+    def let_go(self):
+        if self.process.poll() is None:
+            self.process.communicate("\n", timeout=30)
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    made = Warehouse(tmp_path / "warehouse.duckdb", lock_timeout_s=0.5)
+    made.write(READINGS, rows([FIRST]), [FIRST])
+    return made
+
+
+@pytest.fixture
+def shell(warehouse):
+    opened = Shell(warehouse.path)
+    yield opened
+    opened.let_go()
+
+
+def test_it_is_named_by_process_and_command(warehouse, shell):
+    with pytest.raises(WarehouseBusy, match=rf"{phrases.BUSY} 0\.5 s; nothing was written\..*{shell.named}") as error:
+        warehouse.read(READINGS)
+    assert "Could not set lock on file" in str(error.value)  # DuckDB's own words
+
+
+def test_it_is_named_as_well_to_whoever_waits_behind_one_of_ours(warehouse, shell):
+    patient = Warehouse(warehouse.path, lock_timeout_s=4)
+    waiting = threading.Thread(target=lambda: patient.read(READINGS))
+    waiting.start()
+    time.sleep(0.5)  # it holds our lock now, and waits for the shell
+    for _ in range(2):
+        with pytest.raises(WarehouseBusy, match=shell.named):
+            warehouse.read(READINGS)
+    shell.let_go()
+    waiting.join()
+    assert len(warehouse.read(READINGS)) == 3
+
+
+@pytest.fixture
+def market(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("COINGECKO_API_KEY", raising=False)
+    with serve(FakeCoinGecko(NOW, coins=4)) as running:
+        yield running
+
+
+@pytest.fixture
+def live_world(make_world, market, tmp_path, monkeypatch):
+    """A home whose source is live, before the first hour was written; `now` is its clock."""
+    monkeypatch.setattr(retries, "WAIT_S", 0)
+    settings = CoinGeckoSettings(base_url=market.url, requests_per_minute=1e9)
+
+    def make(now=NOW):
+        source = CoinGecko(settings, 4, LandingZone(tmp_path / "raw"))
+        tables = WarehouseResource(database=str(tmp_path / "warehouse.duckdb"), lock_timeout_s=0.5)
+        return make_world(None, source=source, warehouse=tables, clock=Clock(fixed=now.isoformat()))
+
+    return make
+
+
+def test_a_run_that_waits_in_vain_names_the_shell_and_loses_nothing_it_had_fetched(
+    live_world, market, warehouse, shell
+):
+    assert re.search(shell.named, failure(live_world().attempt("market_snapshot", hours=LIVE_HOUR)))
+    asked = len(market.requests)
+    assert asked == 1  # and not once more for each of the three retries
+    market.price_factor = lambda _coin, _time: 2.0  # what the market said then can't be asked any more
+    shell.let_go()
+    assert live_world(NOW + 2 * HOUR).attempt("market_snapshot", hours=LIVE_HOUR).success
+    assert len(market.requests) == asked
+    stored = warehouse.read(MARKET_SNAPSHOT)
+    assert stored["price"].tolist() == [market.price(coin, NOW.timestamp()) / 2 for coin in market.coins]
+
+
+def test_a_run_outlasts_a_shell_that_lets_go_between_two_attempts(live_world, market, warehouse, shell):
+    threading.Timer(1.2, shell.let_go).start()  # during the second attempt of four
+    assert live_world().attempt("market_snapshot", hours=LIVE_HOUR).success
+    assert len(market.requests) == 1
+    assert len(warehouse.read(MARKET_SNAPSHOT)) == 4

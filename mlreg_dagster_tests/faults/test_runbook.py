@@ -1,0 +1,39 @@
+"""The runbook names errors that exist, in the words that they use, and leads to chapters that are there."""
+
+import importlib
+import re
+
+from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster_tests.faults import phrases
+
+RUNBOOK = (PROJECT_DIR / "docs" / "runbook.md").read_text(encoding="utf-8")
+ROWS = [line.split("|") for line in RUNBOOK.splitlines() if line.startswith("| `") and "](#" in line]
+
+
+def _subclasses(cls):
+    return {cls.__name__} | {name for each in cls.__subclasses__() for name in _subclasses(each)}
+
+
+def test_every_error_it_names_exists():
+    for module in ("storage.artifacts", "storage.registry", "storage.warehouse", "orchestration.one_daemon"):
+        importlib.import_module(f"mlreg_dagster.{module}")
+    named = {name for *_, errors, _, _ in ROWS for name in re.findall(r"`(\w+)`", errors)}
+    assert len(named) >= 9
+    assert named <= _subclasses(MlregError)
+
+
+def test_it_quotes_what_the_errors_say():
+    text = " ".join(RUNBOOK.split())
+    assert [phrase for phrase in phrases.ALL if phrase not in text] == []
+
+
+def test_every_message_leads_to_its_chapter():
+    chapters = {re.sub(r"[^a-z0-9 ]", "", line[3:].lower()).replace(" ", "-") for line in _headings()}
+    linked = {link for *_, chapter, _ in ROWS for link in re.findall(r"\(#([a-z0-9-]+)\)", chapter)}
+    assert len(linked) >= 10
+    assert linked == chapters
+
+
+def _headings():
+    return [line for line in RUNBOOK.splitlines() if line.startswith("## ")]

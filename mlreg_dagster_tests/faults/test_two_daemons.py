@@ -1,0 +1,93 @@
+"""Two daemons on one home: the second ends before it has done anything, and says who is there."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mlreg_dagster.orchestration.one_daemon import DaemonRunsAlready, _DaemonLock
+from mlreg_dagster.runner import prepare_home
+from mlreg_dagster_tests.faults import phrases
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+NOTHING = "import dagster\ndefs = dagster.Definitions()\n"
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def start(dagster_home, tmp_path):
+    """Start a daemon on the home; all of them are killed in the end."""
+    location = tmp_path / "nothing.py"
+    location.write_text(NOTHING)
+    started = []
+
+    def begin() -> subprocess.Popen:
+        log = (tmp_path / f"daemon-{len(started)}.txt").open("w+")
+        command = [sys.executable, "-m", "dagster._daemon", "run", "-f", location]
+        environment = {**os.environ, "DAGSTER_HOME": str(dagster_home), "MLREG_HOME": str(tmp_path)}
+        process = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(PATIENCE_S)
+
+
+def test_the_second_ends_and_names_the_first(start, dagster_home: Path, tmp_path: Path):
+    first = start()
+    _wait_for(lambda: _heartbeats() and (dagster_home / "daemon.pid").read_text() == str(first.pid))
+    before = _heartbeats()
+    second = start()
+    assert second.wait(PATIENCE_S) == 1
+    said = (tmp_path / "daemon-1.txt").read_text()
+    assert (
+        f"{phrases.SECOND_DAEMON} (process {first.pid}) works on {dagster_home}. This one ends; nothing was done."
+        in said
+    )
+    assert first.poll() is None
+    assert {kind: beat.daemon_id for kind, beat in _heartbeats().items()} == {
+        kind: beat.daemon_id for kind, beat in before.items()
+    }
+    first.kill()
+    first.wait(PATIENCE_S)
+    _DaemonLock(dagster_home).take()  # a daemon that was killed stands in nobody's way
+
+
+def test_the_threads_of_one_daemon_don_t_take_each_other_for_another(tmp_path: Path):
+    lock = _DaemonLock(tmp_path)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: lock.take(), range(200)))
+
+
+def test_the_lock_is_for_one_at_a_time(tmp_path: Path):
+    first, second = _DaemonLock(tmp_path), _DaemonLock(tmp_path)
+    for _ in range(2):  # at each heartbeat
+        first.take()
+        with pytest.raises(DaemonRunsAlready, match=rf"process {os.getpid()}\) works on .*or stop it first"):
+            second.take()
+
+
+def _heartbeats():
+    prepare_home()
+    with dg.DagsterInstance.get() as instance:
+        return instance.get_daemon_heartbeats()
+
+
+def _wait_for(look):
+    end = time.monotonic() + PATIENCE_S
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.3)
