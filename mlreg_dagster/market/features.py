@@ -1,11 +1,13 @@
 """What a model sees of an instrument at one hour, by clock time.
 
 Lags and windows are positions on a dense hour x instrument grid, so a missing hour stays missing instead of
-pulling an older row into its place. Sums run over lags in a fixed order: an hour computed alone and the same
-hour computed within a year agree to the last bit.
+pulling an older row into its place. The arithmetic is in `feature_kernel`.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ import pandera.pandas as pa
 from numpy.typing import NDArray
 
 from mlreg_dagster.config import FeatureSettings
-from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.hours import HOUR, hours_since_epoch
 from mlreg_dagster.market.made_with import FEATURE_SETTINGS
 from mlreg_dagster.storage.tables import UTC, Table, column
 
@@ -85,96 +87,94 @@ def compute_features(
     """
     first = hours[0] - lookback_hours * HOUR
     snapshots = snapshots[snapshots["hour"].between(first, hours[-1])]
-    grid_hours = hour_range(first, hours[-1])
-    instruments, across = np.unique(snapshots["instrument_id"].to_numpy(dtype=str), return_inverse=True)
-    down = ((snapshots["hour"] - first) // HOUR).to_numpy(dtype=np.int64)
+    down = hours_since_epoch(snapshots["hour"]) - hours_since_epoch(hours[:1])[0] + lookback_hours
+    across, instruments = pd.factorize(snapshots["instrument_id"], sort=True)
+    cells = down * len(instruments) + across
 
-    def on_grid(values: pd.Series) -> Grid:
-        grid = np.full((len(grid_hours), len(instruments)), np.nan)
-        grid[down, across] = values.to_numpy(dtype=np.float64)
+    def on_grid(name: str) -> Grid:
+        grid = np.full((lookback_hours + len(hours), len(instruments)), np.nan)
+        grid.ravel()[cells] = snapshots[name].to_numpy(dtype=np.float64)
         return grid
 
-    observed = on_grid(snapshots["price"])
-    columns = dict(_columns({name: on_grid(snapshots[name]) for name in _INPUTS}, observed, settings))
-    present = ~np.isnan(observed)
-    present[:lookback_hours] = False
-    at_hour, at_instrument = np.nonzero(present)
-    stamps = grid_hours[at_hour]
-    columns["hour_of_day"] = stamps.hour.to_numpy(dtype=np.float64)
-    columns["day_of_week"] = stamps.day_of_week.to_numpy(dtype=np.float64)
-    return pd.DataFrame(
-        {
-            "hour": stamps,
-            "instrument_id": instruments[at_instrument],
-            FEATURE_SETTINGS: pd.Series([settings.text] * len(stamps), dtype="str"),
-        }
-        | {
-            name: values[present] if (values := columns[name]).ndim == 2 else values
-            for name in describe_features(settings)
-        }
-    )
+    inputs = {name: on_grid(name) for name in _INPUTS}
+    names = list(describe_features(settings))
+    columns = np.empty((len(names), len(hours), len(instruments)))
+    fill_columns(dict(zip(names, columns, strict=True)), inputs, hours, settings)
+    at_hour, at_instrument = np.nonzero(~np.isnan(inputs["price"][lookback_hours:]))
+    rows = len(at_hour)
+    values = columns.reshape(len(names), -1)
+    if rows < values.shape[1]:
+        observed = at_hour * len(instruments) + at_instrument
+        for column_values in values:  # one after the other: a copy of all would double the memory
+            column_values[:rows] = column_values[observed]
+    frame = pd.DataFrame(values[:, :rows].T, columns=names, copy=False)
+    frame.insert(0, "hour", hours.take(at_hour))
+    frame.insert(1, "instrument_id", instruments.take(at_instrument).astype("str"))
+    frame.insert(2, FEATURE_SETTINGS, pd.Series([settings.text], dtype="str").repeat(rows).reset_index(drop=True))
+    return frame
 
 
+def fill_columns(
+    columns: dict[str, Grid], inputs: dict[str, Grid], hours: pd.DatetimeIndex, settings: FeatureSettings
+) -> None:
+    """Compute every feature into its own grid.
+
+    Args:
+        columns: Every name of `describe_features`, to the hours x instruments grid that is filled.
+        inputs: The columns of the snapshot on grids that begin earlier, by the hours that are looked back.
+        hours: The hours of `columns`.
+        settings: Lags and windows.
+    """
+    work = _steps(columns, inputs, hours, settings)
+    if columns["is_gap"].size < _WORTH_SHARING:
+        for step in work:
+            step()
+    else:
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            for done in [threads.submit(step) for step in work]:
+                done.result()
+
+
+_WORTH_SHARING = 50_000  # rows; fewer are computed before a second core has begun
 _INPUTS = (
     "price", "market_cap", "volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct", "all_time_high",
     "volatility_7d_pct",
 )  # fmt: skip
 
 
-def _columns(inputs: dict[str, Grid], observed: Grid, settings: FeatureSettings) -> Iterator[tuple[str, Grid]]:
-    series = {name: inputs[name] for name in ("change_1h_pct", "change_24h_pct", "change_7d_pct", "volatility_7d_pct")}
-    traded = np.where(inputs["volume_24h"] > 0, inputs["volume_24h"], np.nan)
-    series["market_cap_to_volume"] = inputs["market_cap"] / traded
-    series["ath_change_pct"] = (observed / inputs["all_time_high"] - 1) * 100
-    series["volume_24h"] = inputs["volume_24h"]
-    for name in SKEWED:
-        series[f"slog_{name}"] = signed_log(series[name])
-    yield from series.items()
+def _steps(
+    columns: dict[str, Grid], inputs: dict[str, Grid], hours: pd.DatetimeIndex, settings: FeatureSettings
+) -> Iterator[Callable[[], None]]:
+    """Pieces of work that touch columns of their own, in whichever order or at once."""
+    from mlreg_dagster.market.feature_kernel import hours_since_previous, rolling, signed_log
+
+    skipped = len(inputs["price"]) - len(hours)
+    base = {name: grid[skipped:] for name, grid in inputs.items()}
+    slog_volume = np.empty_like(inputs["volume_24h"])
+    signed_log(inputs["volume_24h"], slog_volume)
+
+    def divide() -> None:
+        traded = np.where(base["volume_24h"] > 0, base["volume_24h"], np.nan)
+        np.divide(base["market_cap"], traded, out=columns["market_cap_to_volume"])
+        signed_log(columns["market_cap_to_volume"], columns["slog_market_cap_to_volume"])
+        columns["ath_change_pct"][:] = (base["price"] / base["all_time_high"] - 1) * 100
+
+    yield divide
+    for name in ("change_1h_pct", "change_24h_pct", "change_7d_pct", "volatility_7d_pct"):
+        yield partial(np.copyto, columns[name], base[name])
+    for name in ("change_1h_pct", "change_24h_pct", "change_7d_pct"):
+        yield partial(signed_log, base[name], columns[f"slog_{name}"])
+    yield partial(np.copyto, columns["slog_volume_24h"], slog_volume[skipped:])
+    first_hour = int(hours_since_epoch(hours[:1])[0]) - skipped
     for name in SIGNALS:
+        series = inputs.get(name, slog_volume)
         for lag in settings.lag_hours:
-            yield f"{name}_lag_{lag}h", _lagged(series[name], lag)
+            yield partial(np.copyto, columns[f"{name}_lag_{lag}h"], series[skipped - lag : len(series) - lag])
         for window in settings.rolling_hours:
-            mean, std = _rolling(series[name], window, settings.min_window_share)
-            yield f"{name}_mean_{window}h", mean
-            yield f"{name}_std_{window}h", std
-    since = _hours_since_previous(observed)
-    yield "is_gap", np.where(since == 1, 0.0, 1.0)
-    yield "hours_since_previous", since
-
-
-def signed_log(values: Grid) -> Grid:
-    """sign(x) ln(1 + |x|): tames both tails and keeps zero and the sign."""
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
-
-
-def _lagged(grid: Grid, lag: int) -> Grid:
-    lagged = np.full_like(grid, np.nan)
-    lagged[lag:] = grid[: len(grid) - lag]
-    return lagged
-
-
-def _rolling(grid: Grid, window: int, min_share: float) -> tuple[Grid, Grid]:
-    """Mean and sample deviation over the clock hours (h - window, h], null where too few were observed."""
-    known = ~np.isnan(grid)
-    filled = np.where(known, grid, 0.0)
-    count = np.zeros_like(grid)
-    total = np.zeros_like(grid)
-    for lag in range(min(window, len(grid))):
-        count[lag:] += known[: len(grid) - lag]
-        total[lag:] += filled[: len(grid) - lag]
-    enough = (count >= 1) & (count / window >= min_share)
-    mean = np.divide(total, count, out=np.full_like(grid, np.nan), where=enough)
-    squares = np.zeros_like(grid)
-    for lag in range(min(window, len(grid))):
-        deviation = np.where(known[: len(grid) - lag], filled[: len(grid) - lag] - mean[lag:], 0.0)
-        squares[lag:] += deviation * deviation
-    std = np.sqrt(np.divide(squares, count - 1, out=np.full_like(grid, np.nan), where=enough & (count > 1)))
-    return mean, std
-
-
-def _hours_since_previous(observed: Grid) -> Grid:
-    since = np.full_like(observed, np.nan)
-    known = ~np.isnan(observed)
-    for lag in range(min(MAX_GAP_HOURS, len(observed) - 1), 0, -1):
-        since[lag:][known[: len(observed) - lag]] = lag
-    return since
+            mean, std = columns[f"{name}_mean_{window}h"], columns[f"{name}_std_{window}h"]
+            yield partial(rolling, series, first_hour, window, settings.min_window_share, mean, std)
+    yield partial(
+        hours_since_previous, inputs["price"], MAX_GAP_HOURS, columns["is_gap"], columns["hours_since_previous"]
+    )
+    yield partial(np.copyto, columns["hour_of_day"], hours.hour.to_numpy(dtype=np.float64)[:, None])
+    yield partial(np.copyto, columns["day_of_week"], hours.day_of_week.to_numpy(dtype=np.float64)[:, None])

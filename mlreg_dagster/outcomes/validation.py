@@ -1,6 +1,7 @@
 """What became of each prediction, by the price at the end of its horizon.
 
-The clock decides, never the row count: a missing hour shifts nothing. Nothing is read from after the horizon.
+The clock decides, never the row count: prices lie on a dense hour x instrument grid, so a missing hour shifts nothing.
+Nothing is read from after the horizon.
 """
 
 import numpy as np
@@ -8,31 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.hours import HOUR
-from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.outcomes.schema import (
-    CRASH,
-    NO_CRASH,
-    PREDICTION_OUTCOMES,
-    PREDICTIONS,
-    UNRESOLVED,
-    WHOLE_HOUR,
-)
-from mlreg_dagster.storage.tables import UTC, Table, column
+from mlreg_dagster.hours import HOUR, hours_since_epoch
+from mlreg_dagster.outcomes.schema import CRASH, NO_CRASH, PREDICTION_OUTCOMES, UNRESOLVED
+from mlreg_dagster.storage.tables import InvalidRows
 
-_Ints = npt.NDArray[np.int64]
-_Floats = npt.NDArray[np.float64]
+Grid = npt.NDArray[np.float64]
+"""Hours down, instruments across; NaN = no price."""
 
-PRICES = Table(
-    name="prices",
-    description="What an outcome is read from: three columns of market_snapshot.",
-    key=("hour", "instrument_id"),
-    columns={
-        "hour": column(UTC, "Hour of the price.", WHOLE_HOUR),
-        "instrument_id": MARKET_SNAPSHOT.columns["instrument_id"],
-        "price": MARKET_SNAPSHOT.columns["price"],
-    },
-)
+_OUTCOMES = pd.array([UNRESOLVED, CRASH, NO_CRASH], dtype="str")
 
 
 def validate_predictions(predictions: pd.DataFrame, prices: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
@@ -42,66 +26,85 @@ def validate_predictions(predictions: pd.DataFrame, prices: pd.DataFrame, settin
     at most `price_tolerance_hours` older. Without either the prediction is `unresolved`.
 
     Args:
-        predictions: Rows of PREDICTIONS.
-        prices: Rows of PRICES, from the first prediction hour to the last plus the horizon; those after a
-            prediction's horizon don't change its outcome.
+        predictions: Rows of PREDICTIONS, as the warehouse keeps them.
+        prices: hour, instrument_id and price of MARKET_SNAPSHOT, from the first prediction hour to the last plus the
+            horizon; those after a prediction's horizon don't change its outcome.
         settings: Horizon and tolerance in hours, the change in % from which a fall is a crash.
 
     Returns:
         PREDICTION_OUTCOMES, a row for every prediction, in the order of `predictions`.
 
     Raises:
-        InvalidRows: A prediction or price breaks its schema, or an instrument has two prices for one hour.
+        InvalidRows: An instrument has two prices for one hour.
     """
-    predictions = PREDICTIONS.validate(predictions.reset_index(drop=True))
-    prices = PRICES.validate(prices.reset_index(drop=True))
-    made, seen = _on_one_line(predictions, prices, settings.horizon_hours)
-    order = np.argsort(seen)
-    seen, prices = seen[order], prices.iloc[order].reset_index(drop=True)
-    due = made + settings.horizon_hours
-    first = np.searchsorted(seen, made, side="right")
-    end = np.searchsorted(seen, due, side="right")
-    resolved = np.searchsorted(seen, due - settings.price_tolerance_hours, side="left") < end
+    horizon = settings.horizon_hours
+    made = hours_since_epoch(predictions["hour"])
+    seen = hours_since_epoch(prices["hour"])
+    first, last = (made.min(), made.max() + horizon) if len(made) else (0, horizon)
+    instruments, codes = _instruments(prices["instrument_id"], predictions["instrument_id"])
+    read = (seen >= first) & (seen <= last)
+    grid = np.full((last - first + 1, len(instruments) + 1), np.nan)  # the last column: instruments without a price
+    grid[seen[read] - first, codes[: len(prices)][read]] = prices["price"].to_numpy()[read]
+    _refuse_two_prices(grid, prices[read])
 
-    newest = prices.reindex(np.where(resolved, end - 1, -1)).reset_index(drop=True)
-    lowest = _lowest(prices["price"].to_numpy(), first, end)
-    change_pct = _change_pct(newest["price"], predictions["price"])
+    rows, across = made - first, codes[len(prices) :]
+    newest, age = _newest(grid, horizon, settings.price_tolerance_hours)
+    price = predictions["price"].to_numpy()
+    outcome_price, hours_older = newest[rows, across], age[rows, across]
+    change_pct = _change_pct(outcome_price, price)
+    resolved = ~np.isnan(outcome_price)
+    price_hour = predictions["hour"] + pd.to_timedelta(horizon - hours_older, unit="h").as_unit("us")
     outcomes = predictions.assign(
-        hour=predictions["hour"] + settings.horizon_hours * HOUR,
+        hour=predictions["hour"] + horizon * HOUR,
         prediction_hour=predictions["hour"],
-        outcome_price=newest["price"],
-        outcome_price_hour=newest["hour"],
+        outcome_price=outcome_price,
+        outcome_price_hour=price_hour.where(resolved),
         change_pct=change_pct,
-        worst_drop_pct=_change_pct(pd.Series(lowest), predictions["price"]),
-        outcome=np.select([~resolved, change_pct <= settings.crash_pct], [UNRESOLVED, CRASH], NO_CRASH),
+        worst_drop_pct=_change_pct(_lowest(grid, horizon)[rows, across], price),
+        outcome=_OUTCOMES.take(np.where(resolved, np.where(change_pct <= settings.crash_pct, 1, 2), 0)),
     )
     return outcomes[list(PREDICTION_OUTCOMES.columns)]
 
 
-def _on_one_line(predictions: pd.DataFrame, prices: pd.DataFrame, horizon_hours: int) -> tuple[_Ints, _Ints]:
-    """Instrument and hour of each row as one number, so that a window of hours is a range of numbers.
-
-    The instruments lie end to end with more than a horizon between them, and an hour is a step of 1; an
-    instrument without prices lies before all others.
-    """
-    hours = [frame["hour"].dt.as_unit("s").astype("int64").to_numpy() // 3600 for frame in (predictions, prices)]
-    length = 2 * np.abs(np.concatenate(hours)).max(initial=0) + horizon_hours + 1
-    instruments = pd.Index(prices["instrument_id"].unique())
-    made = instruments.get_indexer(predictions["instrument_id"]) * length + hours[0]
-    seen = instruments.get_indexer(prices["instrument_id"]) * length + hours[1]
-    return made, seen
+def _instruments(priced: "pd.Series[str]", predicted: "pd.Series[str]") -> tuple[pd.Index, npt.NDArray[np.int64]]:
+    """The instruments that have a price, and for each row of both the number of its own; -1: it has none."""
+    codes, instruments = pd.factorize(pd.concat([priced, predicted], ignore_index=True))
+    known = codes[: len(priced)].max(initial=-1) + 1  # those that are met first
+    return instruments[:known], np.where(codes < known, codes, -1)
 
 
-def _lowest(values: _Floats, first: _Ints, end: _Ints) -> _Floats:
-    """The least of `values[first:end]` for each pair of positions; NaN where that is empty."""
-    lowest = np.full(len(first), np.nan)
-    some = np.flatnonzero(first < end)
-    some = some[np.argsort(first[some])]  # in order, the stretches between two ranges are short or empty
-    ranges = np.column_stack([first[some], end[some]]).ravel()
-    lowest[some] = np.minimum.reduceat(np.append(values, np.inf), ranges)[::2]
+def _refuse_two_prices(grid: Grid, prices: pd.DataFrame) -> None:
+    if np.count_nonzero(~np.isnan(grid)) < prices["price"].count():
+        twice = prices[prices.duplicated(["hour", "instrument_id"])].iloc[0]
+        raise InvalidRows(
+            f"prices: {twice['instrument_id']} has more than one price at {twice['hour']}. No outcome was made. "
+            f"Materialize market_snapshot for that hour again."
+        )
+
+
+def _newest(grid: Grid, horizon: int, tolerance: int) -> tuple[Grid, npt.NDArray[np.int64]]:
+    """For each hour the price at its horizon, or the newest one at most `tolerance` hours older; and how much older."""
+    newest = grid[horizon:].copy()
+    older = np.zeros(newest.shape, dtype=np.int64)
+    for hours in range(1, tolerance + 1):
+        missing = np.isnan(newest)
+        np.copyto(newest, grid[horizon - hours : len(grid) - hours], where=missing)
+        older[missing] = hours
+    return newest, older
+
+
+def _lowest(grid: Grid, horizon: int) -> Grid:
+    """The lowest price in the hours after each, up to its horizon; NaN where there was none."""
+    lowest = np.where(np.isnan(grid[1:]), np.inf, grid[1:])  # of as many hours as `covered`, from each on
+    covered = 1
+    while covered < horizon:
+        more = min(covered, horizon - covered)  # two stretches that overlap are as good as two that meet
+        lowest = np.minimum(lowest[:-more], lowest[more:])
+        covered += more
+    lowest[np.isinf(lowest)] = np.nan
     return lowest
 
 
-def _change_pct(later: "pd.Series[float]", price: "pd.Series[float]") -> "pd.Series[float]":
+def _change_pct(later: npt.NDArray[np.float64], price: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Change in %, rounded so that a fall from 1.00 to 0.85 is -15 % and not -14.999999999999998 %."""
-    return (100 * (later - price) / price).round(9)
+    return np.round(100 * (later - price) / price, 9)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from mlreg_dagster.config import FeatureSettings, Settings
 from mlreg_dagster.hours import HOUR
-from mlreg_dagster.market.features import SIGNALS, compute_features, describe_features, features_table, signed_log
+from mlreg_dagster.market.features import SIGNALS, compute_features, describe_features, features_table
 from mlreg_dagster.market.made_with import FEATURE_SETTINGS
 from mlreg_dagster.storage.tables import InvalidRows
 from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.market.frames import at, hours_at, random_market, snapshot_of
+from mlreg_dagster_tests.market.pandas_features import pandas_features
 
 LOOKBACK = 168
 DEFAULT = FeatureSettings()
@@ -252,6 +253,16 @@ def test_stored_features_come_back_to_the_last_bit(tmp_path):
     assert same(warehouse.read(table), found)
 
 
-def test_the_signed_logarithm_keeps_zero_and_sign():
-    values = np.array([-np.e + 1, -0.0, 0.0, np.e - 1, np.nan])
-    np.testing.assert_allclose(signed_log(values), [-1.0, 0.0, 0.0, 1.0, np.nan])
+def test_pandas_says_the_same_of_a_whole_market():
+    market = random_market(3, length=400, instruments=20, seen=0.8, slots=range(24), caps=True)
+    found, expected = features_of(market, 168, 399), pandas_features(market, hours_at(168, 399), DEFAULT)
+    pd.testing.assert_frame_equal(found.drop(columns=FEATURE_SETTINGS), expected, rtol=1e-9, atol=1e-6)
+
+
+def test_a_large_market_is_shared_among_the_cores_without_a_trace():
+    market = random_market(5, length=768, instruments=100, seen=0.9, slots=range(24), caps=True)
+    together = features_of(market, 168, 767)
+    for first in (168, 500):
+        alone = features_of(market, first, first + 99)
+        part = together[together["hour"].between(at(first), at(first + 99))].reset_index(drop=True)
+        assert same(alone, part)

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.hours import HOUR, as_hour
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.outcomes.validation import PRICES
 from mlreg_dagster.storage.tables import Table
 
 START = as_hour("2020-01-01")
@@ -45,11 +45,9 @@ def predictions_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def prices_of(prices: Mapping[tuple[str, int], float]) -> pd.DataFrame:
-    """Rows of PRICES from (instrument, offset) to price."""
-    return typed(
-        PRICES,
-        ({"instrument_id": name, "hour": at(offset), "price": price} for (name, offset), price in prices.items()),
-    )
+    """What an outcome is read from, from (instrument, offset) to price."""
+    rows = ({"instrument_id": name, "hour": at(offset), "price": price} for (name, offset), price in prices.items())
+    return typed(MARKET_SNAPSHOT, rows)[["hour", "instrument_id", "price"]]
 
 
 def outcomes_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

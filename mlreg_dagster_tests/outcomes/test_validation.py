@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.hours import as_hour
-from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.validation import validate_predictions
 from mlreg_dagster.storage.tables import InvalidRows
 from mlreg_dagster_tests.outcomes.frames import at, predictions_of, prices_of
@@ -167,22 +167,11 @@ def test_no_predictions_have_no_outcomes():
     assert PREDICTION_OUTCOMES.validate(empty).empty
 
 
-@pytest.mark.parametrize(
-    ("spoil", "complaint"),
-    [
-        (lambda prices: pd.concat([prices, prices.assign(price=2.0)]), "more than once"),
-        (lambda prices: prices.assign(price=-1.0), "greater than 0"),
-        (lambda prices: prices.assign(price=float("nan")), "must not be null"),
-        (
-            lambda prices: prices.assign(hour=prices["hour"] + pd.Timedelta(minutes=30)),
-            "must be a whole hour",
-        ),
-        (lambda prices: prices.drop(columns="price"), "a column is missing"),
-    ],
-)
-def test_bad_prices_are_refused(spoil, complaint):
-    with pytest.raises(InvalidRows, match=complaint):
-        validate_predictions(predictions_of([{}]), spoil(prices_of({("coin", 24): 1.0})), SETTINGS)
+def test_two_prices_for_one_hour_are_refused():
+    prices = prices_of({("coin", 20): 1.0, ("coin", 24): 1.0})
+    twice = pd.concat([prices, prices.tail(1).assign(price=2.0)])
+    with pytest.raises(InvalidRows, match="coin has more than one price at"):
+        validate_predictions(predictions_of([{}]), twice, SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +187,7 @@ def test_bad_prices_are_refused(spoil, complaint):
 )
 def test_bad_predictions_are_refused(rows, complaint):
     with pytest.raises(InvalidRows, match=complaint):
-        validate_predictions(predictions_of(rows), prices_of({("coin", 24): 1.0}), SETTINGS)
+        PREDICTIONS.validate(predictions_of(rows))
 
 
 COUNTED_IN_SQL = """
