@@ -23,6 +23,7 @@ from mlreg_dagster.market.quality import (
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
+from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.tables import Table
 from mlreg_dagster.storage.warehouse import Warehouse
 
@@ -44,6 +45,7 @@ def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
     ]
 
     @dg.multi_asset_check(name="market_snapshot_checks", specs=specs, can_subset=True)
+    @retried
     def market_snapshot_checks(
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource, clock: Clock
     ) -> Iterator[dg.AssetCheckResult]:
@@ -66,6 +68,7 @@ def _feature_checks(table: Table) -> dg.AssetChecksDefinition:
         name=name,
         description="The rows fit the catalogue, one for each snapshot row.",
     )
+    @retried
     def one_row_a_snapshot(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
         keys = ["hour", "instrument_id"]
         with warehouse.open().session() as tables:

@@ -83,5 +83,6 @@ def feature_distributions(features: pd.DataFrame) -> str:
             continue
         low, high = np.quantile(values, [0.01, 0.99])
         axes.set_title(f"{name}\n{low:.3g} to {high:.3g}, {len(values) / len(features):.0%} known", fontsize=8)
-        axes.stairs(*np.histogram(values.clip(low, high), bins=30), fill=True, color=NORMAL)
+        high = max(high, low + 1e-9 * max(1.0, abs(low)))  # bins have a width, even where all values are alike
+        axes.stairs(*np.histogram(values.clip(low, high), bins=30, range=(low, high)), fill=True, color=NORMAL)
     return as_markdown(figure, "Histograms of the base features")

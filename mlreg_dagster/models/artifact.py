@@ -190,8 +190,8 @@ def library_versions() -> dict[str, str]:
 
 def _read_manifest(content: bytes, version: str) -> Mapping[str, Any]:
     try:
-        manifest = json.loads(content)
-        ready = Model(None, None, manifest)  # type: ignore[arg-type]
+        manifest: dict[str, Any] = json.loads(content)
+        ready = Model(None, None, manifest)
         names = all(isinstance(name, str) for name in ready.features)
         if not names or not math.isfinite(ready.threshold) or ready.training_end > ready.scores_from:
             raise ValueError("features, threshold or its times")

@@ -1,8 +1,10 @@
 """Which failures are tried again: those that pass by themselves, and no others."""
 
 import functools
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import isgeneratorfunction
+from typing import ParamSpec, TypeVar, cast
 
 import dagster as dg
 
@@ -16,13 +18,24 @@ _Result = TypeVar("_Result")
 
 
 def retried(compute: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Let Dagster repeat an asset's step after a `TransientError`; every other error fails it at once."""
+    """Let Dagster repeat a step, an asset's or a check's, after a `TransientError`; other errors fail it at once."""
 
     @functools.wraps(compute)
     def with_retries(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-        try:
+        with _retry_requested():
             return compute(*args, **kwargs)
-        except TransientError as error:
-            raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=WAIT_S) from error
 
-    return with_retries
+    @functools.wraps(compute)
+    def yields_with_retries(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> Iterator[object]:
+        with _retry_requested():
+            yield from cast("Iterator[object]", compute(*args, **kwargs))
+
+    return cast("Callable[_Arguments, _Result]", yields_with_retries) if isgeneratorfunction(compute) else with_retries
+
+
+@contextmanager
+def _retry_requested() -> Iterator[None]:
+    try:
+        yield
+    except TransientError as error:
+        raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=WAIT_S) from error

@@ -6,6 +6,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.hours import HOUR, hour_range
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import WarehouseResource
+from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 
 
@@ -17,6 +18,7 @@ def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         asset="prediction_outcomes",
         description="Each prediction whose horizon has passed has exactly one outcome; none is dropped.",
     )
+    @retried
     def one_outcome_a_prediction(
         context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
     ) -> dg.AssetCheckResult:

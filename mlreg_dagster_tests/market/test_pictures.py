@@ -43,3 +43,9 @@ def test_the_distributions_of_known_and_unknown_features_are_drawn(features):
     assert words_of(feature_distributions(features.iloc[[0]]))
     assert words_of(feature_distributions(features.assign(**dict.fromkeys(BASE, np.nan))))
     assert is_a_sentence(feature_distributions(features.iloc[:0]))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e6, -3e-12])
+def test_features_that_hardly_differ_are_drawn(features, value):
+    alike = value + np.spacing(value) * np.arange(len(features)) / len(features)
+    assert words_of(feature_distributions(features.assign(**dict.fromkeys(BASE, alike))))
