@@ -142,11 +142,19 @@ def training_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
 @_one_thread
 def own_space(pipeline: Pipeline, X: Matrix) -> Matrix:
     """Rows as the detector itself sees them."""
-    return _in_blocks(lambda block: np.asarray(pipeline[:-1].transform(block), dtype=np.float64), X)
+    for _, step in pipeline.steps[:-1]:
+        products = isinstance(step, PCA)
+        X = _in_blocks(step.transform, X) if products or not len(X) else step.transform(X)  # which refuses no rows
+    return np.asarray(X, dtype=np.float64)
 
 
 def _scores(pipeline: Pipeline, points: Matrix) -> Matrix:
-    return -np.asarray(pipeline[-1].score_samples(points), dtype=np.float64)
+    detector = pipeline[-1]
+    if isinstance(detector, IsolationForest):
+        from mlreg_dagster.models.forest_kernel import forest_scores
+
+        return forest_scores(detector, points)
+    return -np.asarray(detector.score_samples(points), dtype=np.float64)
 
 
 def _in_blocks(compute: Callable[[Matrix], Matrix], rows: Matrix) -> Matrix:
