@@ -8,8 +8,8 @@ setup:             ## install into .venv
 demo:              ## the whole lifecycle on a simulated market
 	python3 bootstrap.py demo
 
-test:              ## all tests, on three processes: the scenarios mostly wait
-	python3 bootstrap.py test -n 3
+test:              ## all tests, on four processes: the scenarios mostly wait
+	python3 bootstrap.py test -n 4 --dist worksteal
 
 lint: setup        ## style, and formatting as it should be
 	$(BIN)/ruff check .
