@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from mlreg_dagster.jobs import build_jobs
-
 
 def emptied(definitions: dg.Definitions, checks: bool = True) -> dg.Definitions:
     """Definitions whose assets, and checks if they are wanted, succeed at once."""
@@ -13,7 +11,7 @@ def emptied(definitions: dg.Definitions, checks: bool = True) -> dg.Definitions:
     return dg.Definitions(
         assets=[_empty_asset(asset) for asset in parts if isinstance(asset, dg.AssetsDefinition)],
         asset_checks=[_empty_checks(each) for each in definitions.asset_checks or []] if checks else [],  # type: ignore[arg-type]
-        jobs=build_jobs(),
+        jobs=[job for job in definitions.jobs or [] if not isinstance(job, dg.JobDefinition)],  # those of assets
         executor=dg.in_process_executor,
     )
 
