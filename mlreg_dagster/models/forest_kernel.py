@@ -55,6 +55,8 @@ def forest_scores(detector: IsolationForest, points: NDArray[np.float64]) -> NDA
     rows[: len(points)] = _ordered(points.astype(np.float32))
     lengths = np.zeros(len(rows))
     _walk(forest.nodes, forest.lengths, forest.roots, rows, lengths)
+    if forest.usual_length == 0.0:  # trees of one row tell nothing apart; scikit-learn gives each the same score
+        return np.full(len(points), 0.5)
     return np.asarray(2.0 ** -(lengths[: len(points)] / forest.usual_length))
 
 

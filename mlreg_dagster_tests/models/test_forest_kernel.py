@@ -54,6 +54,12 @@ def test_a_row_scores_the_same_in_any_company(count):
     np.testing.assert_array_equal(forest_scores(forest, rows[:count]), forest_scores(forest, rows)[:count])
 
 
+def test_trees_of_one_row_score_all_alike():
+    rows = training_rows(4)
+    forest = IsolationForest(n_estimators=3, max_samples=1, random_state=0).fit(rows)
+    np.testing.assert_array_equal(forest_scores(forest, rows), -forest.score_samples(rows))
+
+
 def test_each_forest_keeps_its_own_trees():
     rows = training_rows(2)
     first, second = (IsolationForest(n_estimators=5, random_state=seed).fit(rows) for seed in (0, 1))
