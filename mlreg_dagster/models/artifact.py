@@ -1,4 +1,4 @@
-"""A model as bytes and back: the fitted pipelines and the manifest, loaded without running code from a file.
+"""A model as bytes and back: the fitted pipelines, their graph and the manifest; no code from a file is run.
 
 skops rebuilds objects from a description and refuses types it was not told to trust. The list of trusted
 types stands here, in code, never in the file.
@@ -11,7 +11,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
@@ -19,6 +19,7 @@ import pandas as pd
 import skops.io
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
 
 from mlreg_dagster import __version__
 from mlreg_dagster.errors import MlregError
@@ -26,6 +27,9 @@ from mlreg_dagster.hours import NotAnHour, as_hour
 from mlreg_dagster.market.made_with import require_settings
 from mlreg_dagster.models.detectors import anomaly_scores, own_space
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
+
+if TYPE_CHECKING:
+    from mlreg_dagster.models.onnx_scorer import GraphScorer
 
 MODELS = "models"
 TRUSTED_TYPES = frozenset(
@@ -42,13 +46,17 @@ TRUSTED_TYPES = frozenset(
     }
 )
 
-_PIPELINE, _BASELINE, _MANIFEST = "pipeline.skops", "baseline.skops", "manifest.json"
+_PIPELINE, _BASELINE, _MANIFEST, _GRAPH = "pipeline.skops", "baseline.skops", "manifest.json", "model.onnx"
 _LARGEST_MODEL_BYTES = 4 << 30
 _COMPRESSION = 1  # half the time of the usual level 6, for a tenth more bytes
 
 
 class UntrustedModel(MlregError):
     """A model file that is no skops file, or asks for types that are not on the list; nothing of it was run."""
+
+
+class NoGraph(MlregError):
+    """A version without a portable graph."""
 
 
 class FeatureMismatch(MlregError):
@@ -63,11 +71,13 @@ class Model:
         pipeline: The fitted pipeline.
         baseline: The robust z-score fitted on the same rows, that the pipeline has to beat.
         manifest: How it was made; see `training.train`.
+        graph: The pipeline and its threshold as an ONNX file, if there is one that labels alike.
     """
 
     pipeline: Pipeline
     baseline: Pipeline
     manifest: Mapping[str, Any]
+    graph: bytes | None = None
 
     @property
     def features(self) -> list[str]:
@@ -121,6 +131,23 @@ class Model:
         """Anomaly scores by the baseline."""
         return anomaly_scores(self.baseline, self._matrix(features))
 
+    def graph_scorer(self) -> "GraphScorer":
+        """The portable graph, looked at and ready to score.
+
+        Raises:
+            NoGraph: The version has none.
+            UntrustedGraph: It is damaged, or does what no graph of a model needs to.
+        """
+        from mlreg_dagster.models import onnx_scorer
+
+        version = self.manifest["version"]
+        if self.graph is None:
+            raise NoGraph(
+                f"{version} has no {_GRAPH}: {self.manifest.get('graph', 'it was frozen before there were graphs')}. "
+                f"Score with its pipeline."
+            )
+        return onnx_scorer.load(self.graph, version)
+
     def transform(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Rows as the detector sees them."""
         return own_space(self.pipeline, self._matrix(features))
@@ -150,7 +177,9 @@ def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
         for name, pipeline in ((_PIPELINE, model.pipeline), (_BASELINE, model.baseline))
     }
     for content in files.values():
-        _require_trusted(content, version)
+        _load_pipeline(content, version)
+    if model.graph is not None:
+        files[_GRAPH] = model.graph
     files[_MANIFEST] = json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode()
     return store.freeze(MODELS, version, files)
 
@@ -171,17 +200,20 @@ def load(store: ArtifactStore, version: str, sha256: str) -> Model:
     if missing := sorted({_PIPELINE, _BASELINE, _MANIFEST} - files.keys()):
         raise UntrustedModel(f"{version} lacks {', '.join(missing)}; it is no model. Nothing of it was run.")
     manifest = _read_manifest(files[_MANIFEST], version)
-    return Model(_load_pipeline(files[_PIPELINE], version), _load_pipeline(files[_BASELINE], version), manifest)
+    pipeline, baseline = (_load_pipeline(files[name], version) for name in (_PIPELINE, _BASELINE))
+    return Model(pipeline, baseline, manifest, files.get(_GRAPH))
 
 
 def library_versions() -> dict[str, str]:
     """What a version was trained with, for its manifest."""
+    import onnx
     import sklearn
 
     return {
         "mlreg_dagster": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "onnx": onnx.__version__,
         "pandas": pd.__version__,
         "scikit-learn": sklearn.__version__,
         "skops": skops.__version__,
@@ -202,28 +234,23 @@ def _read_manifest(content: bytes, version: str) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=8)  # a replay loads its champion again and again; the key is the very bytes
 def _load_pipeline(content: bytes, version: str) -> Pipeline:
-    _require_trusted(content, version)
-    try:
-        loaded = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))
-    except Exception as error:  # in a file that somebody changed anything may be wrong
-        raise UntrustedModel(f"{version} can't be rebuilt from its skops file ({error}); it is damaged.") from error
-    if not isinstance(loaded, Pipeline):
-        raise UntrustedModel(f"{version} holds a {type(loaded).__name__} where a pipeline belongs; it is no model.")
-    return loaded
-
-
-def _require_trusted(content: bytes, version: str) -> None:
     try:
         with ZipFile(io.BytesIO(content)) as members:
             size = sum(member.file_size for member in members.infolist())
         if size > _LARGEST_MODEL_BYTES:
             raise ValueError(f"unpacked it would take {size:,} bytes")
-        untrusted = set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES
-    except Exception as error:  # in a file that somebody changed anything may be wrong
-        raise UntrustedModel(f"{version} can't be read as a skops file ({error}); nothing of it was run.") from error
-    if untrusted:
+        loaded = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))
+    except UntrustedTypesFoundException as error:
+        untrusted = sorted(set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES)
         raise UntrustedModel(
-            f"{version} asks for types that are not trusted: {', '.join(sorted(untrusted))}. Nothing of it was run. "
-            f"Use parameters that need no such type, or, if you trust it, add it to TRUSTED_TYPES in "
+            f"{version} asks for types that are not trusted: {', '.join(untrusted)}. Nothing of it was run. Use "
+            f"parameters that need no such type, or, if you trust it, add it to TRUSTED_TYPES in "
             f"mlreg_dagster/models/artifact.py."
-        )
+        ) from error
+    except Exception as error:  # in a file that somebody changed anything may be wrong
+        raise UntrustedModel(
+            f"{version} can't be read as a skops file ({error}); it is damaged, and nothing of it was run."
+        ) from error
+    if not isinstance(loaded, Pipeline):
+        raise UntrustedModel(f"{version} holds a {type(loaded).__name__} where a pipeline belongs; it is no model.")
+    return loaded

@@ -12,10 +12,11 @@ from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.market.made_with import FEATURE_SETTINGS
 from mlreg_dagster.models.artifact import Model, library_versions
-from mlreg_dagster.models.detectors import fit, make_pipeline, training_scores
+from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
 
 NOT_FEATURES = ("hour", "instrument_id", FEATURE_SETTINGS)
 
+_COMPARED_ROWS = 512
 _BASELINE = ModelSettings(detector="robust_z_score", params={})
 
 
@@ -42,6 +43,7 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
     """
     features = _chosen_features(dataset, settings)
     rows = dataset.rows[features].to_numpy(dtype=np.float64)
+    dataset_rows = len(rows)
     if len(rows) > settings.max_training_rows:
         rng = np.random.default_rng(settings.seed)
         rows = rows[np.sort(rng.choice(len(rows), settings.max_training_rows, replace=False))]
@@ -56,6 +58,8 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
     fit(baseline, rows)
     scores = training_scores(pipeline, rows)
     threshold = float(np.quantile(scores, 1 - settings.contamination))
+    nearest = rows[np.argsort(np.abs(scores - threshold), kind="stable")[:_COMPARED_ROWS]]
+    graph, said_of_graph = _graph(pipeline, threshold, features, version, nearest)
     manifest: dict[str, Any] = {
         "version": version,
         "settings": settings.model_dump(mode="json"),
@@ -65,14 +69,16 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
         "threshold": threshold,
         "training_anomaly_rate": float(np.mean(scores > threshold)),
         "training_rows": len(rows),
+        "sampled_from_rows": dataset_rows,
         "training_first_hour": dataset.window.first.isoformat(),
         "training_end": dataset.window.end.isoformat(),
         "scores_from": scores_from.isoformat(),
         "dataset_day": dataset.day,
         "dataset_sha256": dataset.sha256,
+        "graph": said_of_graph,
         "libraries": library_versions(),
     }
-    return Model(pipeline, baseline, manifest)
+    return Model(pipeline, baseline, manifest, graph)
 
 
 def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
@@ -87,6 +93,23 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
         )
     settings = ModelSettings.model_validate(manifest["settings"])
     return train(manifest["version"], dataset, pd.Timestamp(manifest["scores_from"]), settings)
+
+
+def _graph(
+    pipeline: Pipeline, threshold: float, features: list[str], version: str, rows: NDArray[np.float64]
+) -> tuple[bytes | None, str]:
+    """The portable graph, held against the pipeline on the rows that are the hardest to label; and what came of it."""
+    from mlreg_dagster.models import onnx_graph, onnx_scorer
+
+    try:
+        graph = onnx_graph.export(pipeline, threshold, features, version)
+    except onnx_graph.NotPortable as reason:
+        return None, str(reason)
+    _, labels = onnx_scorer.load(graph, version).score(rows)
+    differing = int(np.sum(labels != (anomaly_scores(pipeline, rows) > threshold)))
+    if differing:
+        return None, f"of the {len(rows)} training rows nearest to the threshold it labelled {differing} differently"
+    return graph, f"labels the {len(rows)} training rows nearest to the threshold as the pipeline does"
 
 
 def _require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Dataset) -> None:

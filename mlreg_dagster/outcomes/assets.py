@@ -1,5 +1,6 @@
 """What the champion said each hour, what came of it 24 hours later, and how right each version was."""
 
+from collections import Counter
 from typing import Any
 
 import dagster as dg
@@ -21,7 +22,7 @@ from mlreg_dagster.orchestration.metadata import (
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_back, hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.outcomes.metrics import performance, summary
+from mlreg_dagster.outcomes.metrics import count, performance, summary_of_counts
 from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.validation import validate_predictions
@@ -71,13 +72,14 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         artifacts: ArtifactsResource,
         registry: RegistryResource,
     ) -> dg.MaterializeResult:
+        from mlreg_dagster.models.detectors import SCORERS
         from mlreg_dagster.outcomes import scoring
 
-        hours, tables = hours_of(context), warehouse.open()
-        assignments = scoring.assign(registry.open(), hours, config.versions)
+        hours, tables, records = hours_of(context), warehouse.open(), registry.open()
+        assignments = scoring.assign(records, hours, config.versions)
         if not assignments:
             context.log.warning(f"Nobody was champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
-        written = [PREDICTIONS.empty()]
+        counts = Counter(rows=0, hours=len(hours), flagged=0, in_sample=0)
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             with tables.session():
                 rows = tables.read(features, chunk[0], chunk[-1])
@@ -85,16 +87,20 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
                 frame = scoring.score(assignments, rows, prices, artifacts.open())
                 tables.write(PREDICTIONS, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
-            written.append(frame)
-        frame = pd.concat(written[1:], ignore_index=True)
+            flags = {name: int(frame[name].sum()) for name in ("is_anomaly", "in_sample")}
+            counts.update(rows=len(frame), flagged=flags["is_anomaly"], in_sample=flags["in_sample"])
         models = [
-            {"version": each.version, "role": each.role, "first": each.first, "last": each.last} for each in assignments
+            {
+                "version": each.version,
+                "role": each.role,
+                "first": each.first,
+                "last": each.last,
+                "scorer": SCORERS[records.version(each.version).detector],
+            }
+            for each in assignments
         ]
         metadata = {
-            "rows": len(frame),
-            "hours": len(hours),
-            "flagged": int(frame["is_anomaly"].sum()),
-            "in_sample": int(frame["in_sample"].sum()),
+            **counts,
             "models": table_view(models),
             "scores": dg.MetadataValue.md(score_picture(frame)),
         }
@@ -122,7 +128,8 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
     @retried
     def prediction_outcomes(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         hours, tables = hours_of(context), warehouse.open()
-        written = []
+        rows, kinds = 0, Counter[Any]()
+        counts: list[pd.DataFrame] = []
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             with tables.session():
                 made = tables.read(PREDICTIONS, chunk[0] - horizon * HOUR, chunk[-1] - horizon * HOUR)
@@ -130,13 +137,14 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
                 frame = validate_predictions(made, prices, settings.outcomes)
                 tables.write(PREDICTION_OUTCOMES, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
-            written.append(frame)
-        frame = pd.concat(written, ignore_index=True)
-        by_version: list[dict[Any, Any]] = summary(frame, settings.outcomes).to_dict("records")
+            rows += len(frame)
+            kinds.update(frame["outcome"].value_counts().to_dict())
+            counts.append(count(frame))
+        by_version: list[dict[Any, Any]] = summary_of_counts(counts, settings.outcomes).to_dict("records")
         metadata = {
-            "rows": len(frame),
+            "rows": rows,
             "hours": len(hours),
-            **{f"outcome_{name}": int(count) for name, count in frame["outcome"].value_counts().items()},
+            **{f"outcome_{kind}": number for kind, number in kinds.items()},
             "by_version": table_view(by_version),
             **{f"confusion_{row['model_version']}": dg.MetadataValue.md(confusion_picture(row)) for row in by_version},
         }
@@ -159,16 +167,18 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
     @retried
     def model_performance(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         days, tables = days_of(context), warehouse.open()
+        for chunk in chunked(days, settings.ingest.chunk_hours // 24):
+            with tables.session():
+                outcomes = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR)
+                tables.write(MODEL_PERFORMANCE, performance(outcomes, settings.outcomes), chunk)
         with tables.session():
-            outcomes = tables.read(PREDICTION_OUTCOMES, days[0], days[-1] + 23 * HOUR)
-            frame = performance(outcomes, settings.outcomes)
-            tables.write(MODEL_PERFORMANCE, frame, days)
+            written = tables.read(MODEL_PERFORMANCE, days[0], days[-1])
             recent = tables.read(MODEL_PERFORMANCE, days[-1] - pd.Timedelta(days=_SHOWN_DAYS), days[-1])
         return dg.MaterializeResult(
             metadata={
-                "rows": len(frame),
+                "rows": len(written),
                 "days": len(days),
-                "performance": table_view(frame.to_dict("records")),
+                "performance": table_view(written.to_dict("records")),
                 "recent_days": dg.MetadataValue.md(performance_picture(recent)),
             }
         )

@@ -5,7 +5,15 @@ import sys
 import numpy as np
 import pytest
 
-from mlreg_dagster.models.detectors import RobustZScore, anomaly_scores, fit, make_pipeline, own_space, training_scores
+from mlreg_dagster.models.detectors import (
+    SCORERS,
+    RobustZScore,
+    anomaly_scores,
+    fit,
+    make_pipeline,
+    own_space,
+    training_scores,
+)
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
 
 
@@ -55,6 +63,10 @@ def test_a_local_outlier_factor_does_not_find_its_training_rows_beside_themselve
     assert kept[0] > as_new[0]
     pipeline = make_pipeline(settings_of("isolation_forest")).fit(X)
     np.testing.assert_array_equal(training_scores(pipeline, X), anomaly_scores(pipeline, X))
+
+
+def test_each_detector_says_what_scores_its_rows():
+    assert SCORERS.keys() == set(DETECTORS)
 
 
 _PRINT_SCORES = """

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import IsolationForest
 
-from mlreg_dagster.models.forest_kernel import forest_scores
+from mlreg_dagster.models.forest_kernel import ForestTooLarge, forest_scores
 
 forests = st.fixed_dictionaries(
     {
         "n_estimators": st.integers(1, 12),
-        "max_samples": st.sampled_from([1.0, 0.5, 2, 64]),
+        "max_samples": st.sampled_from([1.0, 0.5, 1, 2, 64]),
         "max_features": st.sampled_from([1.0, 0.5]),
         "bootstrap": st.booleans(),
         "random_state": st.integers(0, 1000),
@@ -67,3 +67,17 @@ def test_each_forest_keeps_its_own_trees():
         np.testing.assert_array_equal(forest_scores(forest, rows), -forest.score_samples(rows))
     first.fit(training_rows(3))
     np.testing.assert_array_equal(forest_scores(first, rows), -first.score_samples(rows))
+
+
+def test_more_nodes_than_can_be_numbered_are_refused_in_words():
+    forest = IsolationForest(n_estimators=5, random_state=0).fit(training_rows(4))
+    forest.n_features_in_ = 1 << 30
+    with pytest.raises(ForestTooLarge, match="1073741824 features is too large to be scored"):
+        forest_scores(forest, training_rows(4))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 64, 65])
+def test_any_number_of_features_fits_beside_the_children(columns):
+    rows = np.random.default_rng(columns).normal(size=(300, columns))
+    forest = IsolationForest(n_estimators=9, max_samples=1.0, random_state=0).fit(rows)
+    np.testing.assert_array_equal(forest_scores(forest, rows), -forest.score_samples(rows))

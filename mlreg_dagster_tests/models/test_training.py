@@ -42,6 +42,7 @@ def test_a_large_dataset_is_sampled_by_the_seed(world):
     small, again, other = (world.train(max_training_rows=100, seed=seed) for seed in (1, 1, 2))
     features = world.holdout.rows[small.features]
     assert small.manifest["training_rows"] == 100 < rows
+    assert small.manifest["sampled_from_rows"] == rows
     np.testing.assert_array_equal(small.score(features), again.score(features))
     np.testing.assert_array_equal(small.pipeline["scale"].mean_, again.pipeline["scale"].mean_)
     assert (small.pipeline["scale"].mean_ != other.pipeline["scale"].mean_).any()

@@ -58,6 +58,7 @@ def test_a_backfill_is_not_changed_by_who_is_champion_today(live):
         ("v1", "champion"),
         ("v2", "champion"),
     ]
+    assert {row["scorer"] for row in _table(result, "models")} == {"scikit-learn"}
 
 
 def _table(result, name):
