@@ -67,6 +67,7 @@ def hours_since_epoch(hours: "pd.Series[pd.Timestamp] | pd.DatetimeIndex") -> ND
 
 
 def chunked(hours: pd.DatetimeIndex, size: int) -> Iterator[pd.DatetimeIndex]:
-    """Cut `hours` into consecutive pieces of at most `size`, so that memory stays bounded on long ranges."""
-    for start in range(0, len(hours), size):
-        yield hours[start : start + size]
+    """Cut `hours` into consecutive pieces of at most `size` and about equal length: long ranges in bounded memory."""
+    pieces = -(-len(hours) // size)
+    for piece in range(pieces):
+        yield hours[piece * len(hours) // pieces : (piece + 1) * len(hours) // pieces]

@@ -74,4 +74,6 @@ def test_ranges_hold_every_hour_once_and_chunks_cut_them_without_loss(first, len
     assert str(hours.dtype) == "datetime64[us, UTC]"
     chunks = list(chunked(hours, size))
     assert [hour for chunk in chunks for hour in chunk] == list(hours)
-    assert all(0 < len(chunk) <= size for chunk in chunks)
+    lengths = {len(chunk) for chunk in chunks}
+    assert all(0 < length <= size for length in lengths)
+    assert not lengths or max(lengths) - min(lengths) <= 1

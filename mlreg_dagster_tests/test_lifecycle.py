@@ -109,7 +109,7 @@ def test_a_range_in_chunks_gives_what_the_whole_gave(make_world, live_home, live
         (jobs.PREDICTIONS, MARKET_HOURS[94:120]),
         (jobs.OUTCOMES, DUE_HOURS),
     ):
-        world.run_hours(job, hours[-26:])  # chunks of 24 and 2
+        world.run_hours(job, hours[-26:])  # two chunks
     _assert_same(_tables(world), _tables(live))
 
 

@@ -1,7 +1,6 @@
 """The hourly assets of the market room: snapshots as the source gives them, and their features."""
 
 import dagster as dg
-import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.hours import HOUR, chunked
@@ -47,19 +46,18 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         clock: Clock,
     ) -> dg.MaterializeResult:
         hours = hours_of(context)
-        written = []
+        rows, instruments = 0, set[str]()
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             frame = source.snapshots(chunk, clock.now())
-            warehouse.open().write(MARKET_SNAPSHOT, frame, chunk)
+            rows += warehouse.open().write(MARKET_SNAPSHOT, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
-            written.append(frame[["hour", "instrument_id", "change_1h_pct"]])
-        rows = pd.concat(written)
+            instruments.update(frame["instrument_id"].unique())
         metadata = {
-            "rows": len(rows),
+            "rows": rows,
             "hours": len(hours),
-            "instruments": int(rows["instrument_id"].nunique()),
+            "instruments": len(instruments),
             "source": source.name,
-            "price_changes": dg.MetadataValue.md(change_heat_map(rows)),
+            "price_changes": dg.MetadataValue.md(change_heat_map(frame)),
         }
         return result_of_hours(context, hours, metadata)
 

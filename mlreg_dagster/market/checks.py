@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 
 from mlreg_dagster.config import IngestSettings, Settings
-from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.hours import HOUR, chunked, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.quality import (
     SNAPSHOT_CHECKS,
@@ -18,6 +18,7 @@ from mlreg_dagster.market.quality import (
     check_freshness,
     check_schema,
     check_snapshots,
+    first_failure,
     require_known_columns,
 )
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
@@ -27,6 +28,8 @@ from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.tables import Table
 from mlreg_dagster.storage.warehouse import Warehouse
 
+_KEYS = ["hour", "instrument_id"]
+
 
 def build_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """The checks on market_snapshot and market_features.
@@ -35,7 +38,8 @@ def build_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         ConfigError: They are to look at a column that snapshots don't have.
     """
     require_known_columns(settings.ingest)
-    return [_snapshot_checks(settings.ingest), _feature_checks(features_table(settings.features))]
+    features = features_table(settings.features)
+    return [_snapshot_checks(settings.ingest), _feature_checks(features, settings.ingest.chunk_hours)]
 
 
 def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
@@ -51,8 +55,9 @@ def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with warehouse.open().session() as tables:
             hours = _hours_to_check(context, tables, MARKET_SNAPSHOT)
-            rows, newest = tables.read(MARKET_SNAPSHOT, hours[0], hours[-1]), tables.newest(MARKET_SNAPSHOT)
-        findings = check_snapshots(rows, hours, settings)
+            chunks = chunked(hours, settings.chunk_hours)
+            pieces = (tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1]) for chunk in chunks)
+            findings, newest = check_snapshots(pieces, hours, settings), tables.newest(MARKET_SNAPSHOT)
         findings["freshness"] = check_freshness(newest, clock.now(), hours, settings)
         for key in context.selected_asset_check_keys:
             yield _result("market_snapshot", key.name, findings[key.name], hours)
@@ -60,7 +65,7 @@ def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
     return market_snapshot_checks
 
 
-def _feature_checks(table: Table) -> dg.AssetChecksDefinition:
+def _feature_checks(table: Table, chunk_hours: int) -> dg.AssetChecksDefinition:
     name = "one_row_a_snapshot"
 
     @dg.asset_check(
@@ -70,18 +75,25 @@ def _feature_checks(table: Table) -> dg.AssetChecksDefinition:
     )
     @retried
     def one_row_a_snapshot(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        keys = ["hour", "instrument_id"]
-        with warehouse.open().session() as tables:
-            hours = _hours_to_check(context, tables, table)
-            rows = tables.read(table, hours[0], hours[-1])
-            expected = tables.read(MARKET_SNAPSHOT, hours[0], hours[-1], columns=keys)
-        finding = check_schema(table, rows)
-        if finding.passed and not rows[keys].equals(expected):
-            text = f"{len(rows)} feature rows for {len(expected)} snapshot rows. Materialize the hours again."
-            finding = Finding(False, text)
+        tables, total, findings = warehouse.open(), 0, []
+        hours = _hours_to_check(context, tables, table)
+        for chunk in chunked(hours, chunk_hours):
+            with tables.session():
+                rows = tables.read(table, chunk[0], chunk[-1])
+                expected = tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1], columns=_KEYS)
+            total += len(rows)
+            findings += [check_schema(table, rows), _check_keys(rows, expected)]
+        finding = first_failure(findings, f"{total} rows fit.")
         return _result("market_features", name, finding, hours)
 
     return one_row_a_snapshot
+
+
+def _check_keys(rows: pd.DataFrame, expected: pd.DataFrame) -> Finding:
+    text = f"{len(rows)} feature rows for {len(expected)} snapshot rows."
+    if rows[_KEYS].equals(expected):
+        return Finding(True, text)
+    return Finding(False, f"{text} Materialize the hours again.")
 
 
 def _hours_to_check(context: dg.AssetCheckExecutionContext, tables: Warehouse, table: Table) -> pd.DatetimeIndex:

@@ -6,7 +6,7 @@ import pandas as pd
 from mlreg_dagster.market.features import BASE
 from mlreg_dagster.pictures import MUTED, NORMAL, as_markdown, new_figure
 
-_MOST_INSTRUMENTS, _MOST_HOURS, _COLOUR_LIMIT_PCT = 40, 336, 10.0
+_MOST_INSTRUMENTS, _MOST_HOURS, _COLOUR_LIMIT_PCT = 24, 336, 10.0
 _NAMED = 5
 
 

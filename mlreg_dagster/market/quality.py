@@ -1,5 +1,6 @@
 """Is a stretch of snapshots fit to be used? Plain findings; `checks.py` shows them to Dagster."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -42,15 +43,25 @@ def require_known_columns(settings: IngestSettings) -> None:
         )
 
 
-def check_snapshots(rows: pd.DataFrame, hours: pd.DatetimeIndex, settings: IngestSettings) -> dict[str, Finding]:
-    """Every check on the stored rows of `hours`, except freshness."""
-    duplicates = int(rows.duplicated(["hour", "instrument_id"]).sum())
+def check_snapshots(
+    pieces: Iterable[pd.DataFrame], hours: pd.DatetimeIndex, settings: IngestSettings
+) -> dict[str, Finding]:
+    """Every check on the stored rows of `hours`, except freshness.
+
+    Args:
+        pieces: The rows, cut between hours so that not all have to be in memory at once.
+        hours: What they are the rows of.
+        settings: The thresholds.
+    """
+    counted = [_count(rows, settings) for rows in pieces]
+    total = sum(each.rows for each in counted)
+    duplicates = sum(each.duplicates for each in counted)
     return {
-        "schema": check_schema(MARKET_SNAPSHOT, rows),
+        "schema": first_failure([each.schema for each in counted], f"{total} rows fit."),
         "uniqueness": Finding(duplicates == 0, f"{duplicates} rows are there more than once.", duplicates),
-        "completeness": _check_completeness(rows, settings),
-        "plausible_prices": _check_prices(rows, settings),
-        "universe_size": _check_universe(rows, hours, settings),
+        "completeness": _check_completeness(counted, total, settings),
+        "plausible_prices": _check_prices(counted, total, settings),
+        "universe_size": _check_universe(counted, hours, settings),
     }
 
 
@@ -61,6 +72,11 @@ def check_schema(table: Table, rows: pd.DataFrame) -> Finding:
     except InvalidRows as error:
         return Finding(False, str(error))
     return Finding(True, f"{len(rows)} rows fit.")
+
+
+def first_failure(findings: Iterable[Finding], else_text: str) -> Finding:
+    """What the same check found on the pieces of a range: all must pass."""
+    return next((each for each in findings if not each.passed), Finding(True, else_text))
 
 
 def check_freshness(
@@ -78,30 +94,67 @@ def check_freshness(
     return Finding(False, f"The newest hour ended {age:.1f} h ago; allowed are {allowed} h.", age)
 
 
-def _check_completeness(rows: pd.DataFrame, settings: IngestSettings) -> Finding:
-    columns = list(settings.checks.completeness_columns)
-    if rows.empty:
+@dataclass(frozen=True)
+class _Count:
+    """What the checks need to know of a piece.
+
+    Attributes:
+        rows: Their number.
+        schema: Whether they fit.
+        duplicates: Rows that are there more than once.
+        known: For each column that is to be complete, its values.
+        implausible: Prices that moved too far.
+        furthest: The row of the one that moved furthest, if there is one.
+        by_hour: Rows of each hour that has any.
+    """
+
+    rows: int
+    schema: Finding
+    duplicates: int
+    known: "pd.Series[int]"
+    implausible: int
+    furthest: pd.DataFrame
+    by_hour: "pd.Series[int]"
+
+
+def _count(rows: pd.DataFrame, settings: IngestSettings) -> _Count:
+    moves = rows["change_1h_pct"].abs()
+    wild = moves[moves > settings.checks.max_abs_change_1h_pct]
+    return _Count(
+        rows=len(rows),
+        schema=check_schema(MARKET_SNAPSHOT, rows),
+        duplicates=int(rows.duplicated(["hour", "instrument_id"]).sum()),
+        known=rows.reindex(columns=list(settings.checks.completeness_columns)).notna().sum(),
+        implausible=len(wild),
+        furthest=rows.loc[wild.nlargest(1).index, ["hour", "instrument_id", "change_1h_pct"]],
+        by_hour=rows["hour"].value_counts(),
+    )
+
+
+def _check_completeness(counted: list[_Count], total: int, settings: IngestSettings) -> Finding:
+    if not total:
         return Finding(settings.checks.allow_empty_hours, "No rows.")
-    known = rows.reindex(columns=columns).notna().mean()
+    known = pd.concat([each.known for each in counted], axis=1).sum(axis=1) / total
     least = float(known.min())
     wanted = settings.checks.completeness
     text = f"Least known is {known.idxmin()}: {least:.1%} of its values; asked are {wanted:.1%}."
     return Finding(least >= wanted, text, least)
 
 
-def _check_prices(rows: pd.DataFrame, settings: IngestSettings) -> Finding:
+def _check_prices(counted: list[_Count], total: int, settings: IngestSettings) -> Finding:
     limit = settings.checks.max_abs_change_1h_pct
-    wild = rows[rows["change_1h_pct"].abs() > limit]
-    share = len(wild) / max(len(rows), 1)
-    text = f"{len(wild)} of {len(rows)} prices moved more than {limit:g} % within an hour."
-    if len(wild):
-        worst = wild.iloc[int(wild["change_1h_pct"].abs().to_numpy().argmax())]
+    wild = sum(each.implausible for each in counted)
+    share = wild / max(total, 1)
+    text = f"{wild} of {total} prices moved more than {limit:g} % within an hour."
+    if wild:
+        furthest = pd.concat([each.furthest for each in counted])
+        worst = furthest.iloc[int(furthest["change_1h_pct"].abs().to_numpy().argmax())]
         text += f" The furthest: {worst.instrument_id} {worst.change_1h_pct:+.1f} % at {worst.hour:%Y-%m-%d %H:%M}."
     return Finding(share <= settings.checks.max_implausible_share, text, share)
 
 
-def _check_universe(rows: pd.DataFrame, hours: pd.DatetimeIndex, settings: IngestSettings) -> Finding:
-    counts = rows["hour"].value_counts().reindex(hours, fill_value=0)
+def _check_universe(counted: list[_Count], hours: pd.DatetimeIndex, settings: IngestSettings) -> Finding:
+    counts = pd.concat([each.by_hour for each in counted]).reindex(hours, fill_value=0)
     wanted = settings.checks.min_universe_share * settings.universe
     empty = counts[counts == 0]
     if settings.checks.allow_empty_hours:

@@ -81,7 +81,7 @@ def plant_anomalies(
         edited = compute_features(snapshots, hours, features, lookback_hours)
         marks = edited[_KEY].merge(snapshots[[*_KEY, "planted", "touched"]], on=_KEY, validate="one_to_one")
         counts = (marks["planted"] | ~marks["touched"]).to_numpy(dtype=bool)
-        others = unedited[~unedited["instrument_id"].isin(edited["instrument_id"])]
+        others = unedited[~unedited["instrument_id"].isin(edited["instrument_id"].unique())]
         rows = pd.concat([edited[counts], others], ignore_index=True)
         planted = np.concatenate([marks["planted"].to_numpy(dtype=bool)[counts], np.zeros(len(others), dtype=bool)])
         rounds.append(PlantedRound(injection.kind, rows, planted))
@@ -89,7 +89,7 @@ def plant_anomalies(
 
 
 def _of_same_instrument(rows: pd.DataFrame, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return rows["instrument_id"].isin(rows.loc[chosen, "instrument_id"]).to_numpy(dtype=bool)
+    return rows["instrument_id"].isin(rows.loc[chosen, "instrument_id"].unique()).to_numpy(dtype=bool)
 
 
 def evaluate(

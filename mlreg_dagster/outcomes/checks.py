@@ -3,7 +3,7 @@
 import dagster as dg
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.hours import HOUR, chunked, hour_range
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
@@ -30,14 +30,17 @@ def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
                 if newest is None:
                     return dg.AssetCheckResult(passed=True, description="No prediction has fallen due yet.")
                 hours = hour_range(newest - 23 * HOUR, newest)
-            made = tables.read(PREDICTIONS, hours[0] - horizon, hours[-1] - horizon, columns=key)
-            came = tables.read(PREDICTION_OUTCOMES, hours[0], hours[-1], columns=key)
-        same = came.equals(made.assign(hour=made["hour"] + horizon))
+            predictions, outcomes, same = 0, 0, True
+            for chunk in chunked(hours, settings.ingest.chunk_hours):
+                made = tables.read(PREDICTIONS, chunk[0] - horizon, chunk[-1] - horizon, columns=key)
+                came = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1], columns=key)
+                predictions, outcomes = predictions + len(made), outcomes + len(came)
+                same &= came.equals(made.assign(hour=made["hour"] + horizon))
         return dg.AssetCheckResult(
-            passed=bool(same),
-            description=f"{len(came)} outcomes of {len(made)} predictions."
+            passed=same,
+            description=f"{outcomes} outcomes of {predictions} predictions."
             + ("" if same else " Materialize prediction_outcomes for these hours again."),
-            metadata={"predictions": len(made), "outcomes": len(came)},
+            metadata={"predictions": predictions, "outcomes": outcomes},
         )
 
     return [one_outcome_a_prediction]

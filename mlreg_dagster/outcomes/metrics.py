@@ -43,13 +43,25 @@ def performance(outcomes: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFra
         without a denominator is null, and so are the ends of an interval that can't be told.
     """
     days = outcomes.assign(day=outcomes["hour"].dt.normalize())
-    return _measured(days, ["day", "model_version"], settings)[list(MODEL_PERFORMANCE.columns)]
+    by = ["day", "model_version"]
+    return _measured(_counts(days, [*by, "instrument_id"]), by, settings)[list(MODEL_PERFORMANCE.columns)]
 
 
 def summary(outcomes: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
     """Measure each model version over all rows given: as `performance`, without the day."""
+    return summary_of_counts([count(outcomes)], settings)
+
+
+def count(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each kind, by model version and instrument."""
+    return _counts(outcomes, ["model_version", "instrument_id"])
+
+
+def summary_of_counts(counts: Sequence[pd.DataFrame], settings: OutcomeSettings) -> pd.DataFrame:
+    """The summary of rows that were counted piece by piece (`count`), so that not all need be in memory at once."""
+    added = pd.concat(counts).groupby(level=["model_version", "instrument_id"]).sum()
     columns = [name for name in MODEL_PERFORMANCE.columns if name != "day"]
-    return _measured(outcomes, ["model_version"], settings)[columns]
+    return _measured(added, ["model_version"], settings)[columns]
 
 
 def wilson_interval(
@@ -67,9 +79,14 @@ def wilson_interval(
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
-def _measured(outcomes: pd.DataFrame, by: list[str], settings: OutcomeSettings) -> pd.DataFrame:
-    """Counts, rates and intervals of each group of rows; in-sample rows are counted and go no further."""
-    counts = _counts(outcomes, [*by, "instrument_id"])
+def _measured(counts: pd.DataFrame, by: list[str], settings: OutcomeSettings) -> pd.DataFrame:
+    """Counts, rates and intervals of each group of rows; in-sample rows are counted and go no further.
+
+    Args:
+        counts: Rows of each kind, indexed by `by` and the instrument.
+        by: What makes a group.
+        settings: As for `performance`.
+    """
     groups = counts.groupby(level=by)
     result = groups.sum()
     result["n_instruments_crashed"] = (counts["crashes"] > 0).groupby(level=by).sum().astype("int64")

@@ -120,7 +120,8 @@ def score_picture(predictions: pd.DataFrame) -> str:
         told.append(f"{version}: {int(rows['is_anomaly'].sum())} of {len(rows)} flagged")
         _draw_scores(axes, rows)
         axes.set_title(told[-1], loc="left", fontsize=10)
-    panels[-1].set_xlabel("anomaly score (the last bar holds all above)")
+    first, last = (f"{hour:%Y-%m-%d %Hh}" for hour in (predictions["hour"].min(), predictions["hour"].max()))
+    panels[-1].set_xlabel(f"anomaly score, {first} to {last} (the last bar holds all above)")
     return as_markdown(figure, f"Score distribution and threshold. {'; '.join(told)}.")
 
 

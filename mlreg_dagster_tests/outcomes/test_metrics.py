@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.outcomes.metrics import performance, summary, wilson_interval
+from mlreg_dagster.outcomes.metrics import count, performance, summary, summary_of_counts, wilson_interval
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE
 from mlreg_dagster_tests.outcomes.frames import at, outcomes_of
 
@@ -120,6 +120,13 @@ def test_the_summary_is_the_performance_of_one_long_day(rows):
     outcomes = outcomes_of(rows)
     in_a_day = performance(outcomes.assign(hour=at(0)), SETTINGS).drop(columns="day")
     pd.testing.assert_frame_equal(summary(outcomes, SETTINGS), in_a_day)
+
+
+@given(some_rows(), st.integers(0, 30))
+def test_rows_counted_in_pieces_sum_up_to_the_whole(rows, cut):
+    outcomes = outcomes_of(rows)
+    counts = [count(outcomes[:cut]), count(outcomes[cut:])]
+    pd.testing.assert_frame_equal(summary_of_counts(counts, SETTINGS), summary(outcomes, SETTINGS))
 
 
 def test_without_a_crash_recall_and_lift_are_null_and_not_zero():
