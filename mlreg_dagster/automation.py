@@ -29,7 +29,7 @@ from mlreg_dagster.monitoring.notification import LogNotifier, NotDelivered, Not
 from mlreg_dagster.monitoring.retraining import Training, due_trainings, may_promote
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, partitions_in_tags, range_tags
-from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource
+from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.runs import failed_just_now, under_way, was_requested
 from mlreg_dagster.storage.registry import AliasEvent, Evaluation, version_number
 
@@ -214,10 +214,12 @@ def _promote(settings: Settings, by_name: Jobs) -> dg.SensorDefinition:
         description="Promotes the newest version that promotion.yaml lets become champion by itself.",
     )
     def promote_sensor(
-        context: dg.SensorEvaluationContext, registry: RegistryResource, clock: Clock
+        context: dg.SensorEvaluationContext, registry: RegistryResource, warehouse: WarehouseResource, clock: Clock
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, (jobs.RETRAIN, jobs.EVALUATE)):
             return dg.SkipReason(waiting)
+        from mlreg_dagster.governance.evidence import verdict_on
+
         records = registry.open()
         champion = records.holder(CHAMPION)
         if champion is not None and clock.now() < champion.recorded_at:  # the run would fail, and not be tried again
@@ -232,6 +234,10 @@ def _promote(settings: Settings, by_name: Jobs) -> dg.SensorDefinition:
                 refusals.append(f"{version} is not evaluated yet")
                 continue
             allowed, reason = may_promote(evaluation, champion, settings.promotion)
+            if allowed:
+                verdict = verdict_on(version, CHAMPION, settings, records, warehouse.open(), ACTOR, clock.now())
+                allowed = verdict.outcome == "promote"
+                reason = "; ".join(verdict.reasons) or reason
             if allowed:
                 return dg.SensorResult([_promotion_request(evaluation, champion, reason)])
             refusals.append(f"{version} {reason}")

@@ -10,12 +10,13 @@ from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import Settings, home_dir, load_settings
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
+from mlreg_dagster.governance.assets import build_governance_assets
+from mlreg_dagster.governance.checks import build_governance_checks
 from mlreg_dagster.jobs import build_jobs
 from mlreg_dagster.market.assets import build_market_assets
 from mlreg_dagster.market.checks import build_market_checks
 from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.models.assets import build_model_assets
-from mlreg_dagster.models.checks import build_model_checks
 from mlreg_dagster.orchestration.partitions import make_partitions
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
@@ -44,18 +45,19 @@ def build_definitions(
     home = home or home_dir()
     jobs = build_jobs(settings, home)
     partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
-    return dg.Definitions(
+    definitions = dg.Definitions(
         assets=[
             *build_market_assets(settings, partitions),
             *build_dataset_assets(settings, partitions),
             *build_model_assets(settings),
             *build_outcome_assets(settings, partitions),
+            *build_governance_assets(settings, home, lambda: definitions),
         ],
         asset_checks=[
             *build_market_checks(settings),
             *build_dataset_checks(),
-            *build_model_checks(),
             *build_outcome_checks(settings),
+            *build_governance_checks(),
         ],
         jobs=jobs,
         schedules=build_schedules(settings),
@@ -63,6 +65,7 @@ def build_definitions(
         resources=_default_resources(settings, home) | dict(resources or {}),
         executor=dg.in_process_executor,  # the jobs are small: a process for each step would cost more than its work
     )
+    return definitions
 
 
 def _default_resources(settings: Settings, home: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.governance.jobs import build_decision_jobs
 from mlreg_dagster.housekeeping.jobs import build_tidy_job
 
 if TYPE_CHECKING:
@@ -17,11 +18,13 @@ PREDICTIONS = "predictions_only"
 OUTCOMES = "outcomes_only"
 DATASETS = "datasets"
 PERFORMANCE = "performance"
+SCORING = "scoring"
 FOLLOW_UP = "follow_up"
 TRAIN = "train"
 EVALUATE = "evaluate"
 RETRAIN = "retrain"
 PROMOTE = "promote"
+BUNDLE = "bundle"
 TIDY = "tidy"
 
 HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
@@ -32,13 +35,14 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
     """All jobs; those of assets take their partitions and asset checks along.
 
     Args:
-        settings: For the job that tidies.
+        settings: For the jobs that decide, and the one that tidies.
         home: What it tidies.
     """
     return [
         _job(HOURLY, "One hour or a range: from snapshot to outcomes.", HOURLY_ASSETS),
         _job(MARKET, "One hour or a range: snapshots and features.", HOURLY_ASSETS[:2]),
         _job(PREDICTIONS, "One hour or a range: predictions.", HOURLY_ASSETS[2:3]),
+        _job(SCORING, "One hour or a range: predictions and outcomes.", HOURLY_ASSETS[2:]),
         _job(FOLLOW_UP, "Hours whose market was late or repaired: features, predictions, outcomes.", HOURLY_ASSETS[1:]),
         _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:]),
         _job(DATASETS, "One day: freeze training dataset and holdout.", ("training_dataset", "eval_holdout")),
@@ -51,6 +55,8 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
             "Move an alias to a version. Rollback is a promotion of an older version.",
             ("champion_model",),
         ),
+        _job(BUNDLE, "One version: its evidence as HTML, Markdown and JSON.", ("delivery_bundle",)),
+        *build_decision_jobs(settings.promotion),
         build_tidy_job(TIDY, settings, home),
     ]
 

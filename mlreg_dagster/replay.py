@@ -1,9 +1,10 @@
 """History at speed: the lifecycle as it would have run, through the same assets, jobs and policy.
 
 Time goes forward period by period. At the start of each period the newest dataset is frozen, trained on, evaluated
-and, if the policy allows it, promoted from that hour on; then the hours of the period run, in one range: market,
-features, predictions by the champion as of each hour, and the outcomes that fall due. What is there already is not
-done again, so a replay that was killed goes on where it stopped.
+and, if the policy allows it, promoted from that hour on; then the hours of the period run, in one range: predictions by
+the champion as of each hour, and the outcomes that fall due. Market and features, which know nothing of models, are
+made for several periods at once: half of a week's work is the week that it looks back on. What is there already is
+not done again, so a replay that was killed goes on where it stopped.
 """
 
 from collections.abc import Callable, Iterator
@@ -98,9 +99,13 @@ def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
     for first, end in replay.periods():
         _retrain(runner, replay, first, tell)
         last = end - HOUR
+        if not _is_made(runner, "market_features", hour_key(last)):
+            ahead = min(max(end, first + ingest.chunk_hours * HOUR), replay.end)
+            tell(f"market until {day_key(ahead - HOUR)}", first)
+            runner.run_hours(jobs.MARKET, hour_range(first, ahead - HOUR))
         if not _is_made(runner, "prediction_outcomes", hour_key(last)):
             tell(f"hours until {day_key(last)}", first)
-            runner.run_hours(jobs.HOURLY, hour_range(first, last))
+            runner.run_hours(jobs.SCORING, hour_range(first, last))
         if not _is_made(runner, "model_performance", day_key(last.floor("D"))):
             tell(f"performance until {day_key(last)}", end)
             runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))

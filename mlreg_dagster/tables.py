@@ -9,8 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from mlreg_dagster.finding import Finding
+from mlreg_dagster.governance.challenge import Challenge
+from mlreg_dagster.governance.reproduction import Reproduction
 from mlreg_dagster.models.comparison import Comparison
-from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Registry
+from mlreg_dagster.storage.registry import AliasEvent, Decision, Evaluation, Registry
 
 
 def versions_table(registry: Registry) -> Table:
@@ -58,6 +60,34 @@ def history_table(events: Iterable[AliasEvent]) -> Table:
     return table
 
 
+def decisions_table(decisions: Iterable[Decision]) -> Table:
+    """What people said of a version, the newest last."""
+    table = _table("Decisions", "version", "decision", "by", "on evaluation", "reason", "lifts", "signed")
+    for each in decisions:
+        lifts = f"{', '.join(each.lifts)} until {each.expires_at:%Y-%m-%d %H:%M}" if each.lifts else ""
+        table.add_row(
+            each.version,
+            each.kind,
+            escape(each.actor),
+            f"#{each.evaluation_id}",
+            f"{escape(each.reason)} [dim](recorded {each.recorded_at:%Y-%m-%d %H:%M})[/]",
+            lifts,
+            "yes" if each.signature else "no",
+        )
+    return table
+
+
+def reproduction_table(found: Reproduction) -> Table:
+    """A version trained again, against the frozen one."""
+    table = _table(f"{found.version} trained again from its manifest", "", "")
+    table.add_row("rows scored by both", f"{found.rows:,}")
+    table.add_row("largest difference of a score", f"{found.largest_difference:g}")
+    table.add_row("thresholds", " and ".join(f"{threshold:.9g}" for threshold in found.thresholds))
+    table.add_row("libraries that have changed", ", ".join(found.libraries) or "none")
+    table.add_row("the same to the last bit", "yes" if found.is_exact else "NO")
+    return table
+
+
 def outcomes_table(summary: pd.DataFrame, confidence: float) -> Table:
     """How right each version was, a column each; `summary` is that of `outcomes.metrics.summary`."""
     rows = summary.to_dict("records")
@@ -82,6 +112,18 @@ def comparison_table(compared: Comparison) -> Table:
     table.add_row("rank correlation of scores", _number(compared.rank_correlation), "")
     if compared.in_sample:
         table.add_row("knew this holdout (numbers flatter it)", ", ".join(compared.in_sample), "")
+    return table
+
+
+def challenge_table(found: Challenge) -> Table:
+    """Two versions on what became of the predictions that both made."""
+    title = f"On {found.pairs:,} predictions of both, {found.crashes:,} of them before a crash: {found.verdict}"
+    table = _table(title, f"{found.challenger} minus {found.champion}", "difference", "interval", "verdict")
+    for name in ("informedness", "recall", "precision", "error_rate"):
+        each = getattr(found, name)
+        interval = f"{_number(each.low)} to {_number(each.high)}"
+        said = f"{each.verdict} ({each.reason})" if each.reason else each.verdict
+        table.add_row(name.replace("_", " "), _number(each.difference), interval, said)
     return table
 
 

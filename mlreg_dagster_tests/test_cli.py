@@ -1,13 +1,17 @@
+import json
 import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from typing import NamedTuple
 
 import pytest
 
 from mlreg_dagster import cli
+from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster_tests.lifecycle import write_configs
+from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS, write_configs
 
 
 class Answer(NamedTuple):
@@ -233,11 +237,85 @@ def test_compare_scores_the_same_rows_with_both(on_live):
     assert "v2" in answer.out
 
 
+def test_compare_holds_two_versions_against_what_became_of_their_predictions(on_live, live_home):  # noqa: ARG001
+    for job, hours in (("predictions_only", LIVE_HOURS), ("outcomes_only", DUE_HOURS)):
+        config = {"ops": {"predictions": {"config": {"versions": ["v1", "v2"]}}}} if "pred" in job else {}
+        Runner().run_hours(job, hours, config)
+    answer = on_live("compare", "v1", "v2")
+    assert answer.code == 0
+    assert "On 288 predictions of both" in answer.out
+    assert "informedness" in answer.out
+
+
 def test_compare_without_a_holdout_says_what_to_do(on_trained, own_home):
     store = ArtifactStore(str(own_home / "artifacts"))
     shutil.rmtree(own_home / "artifacts" / "eval_holdout")
     assert store.keys("eval_holdout") == []
     _refused(on_trained("compare", "v1", "v2"), "No holdout is frozen yet. Materialize eval_holdout for a day.")
+
+
+# --- governance ----------------------------------------------------------------------------------------------
+
+
+def test_decisions_are_taken_and_shown(on_trained, registry):
+    assert on_trained("reject", "v1", "--reason", "smells [bad]", "--actor", "bert").code == 0
+    _refused(on_trained("promote", "v1", "--reason", "looks fine"), "rejected by bert (smells [bad])")
+    answer = on_trained("approve", "v1", "--reason", "it was the data", "--actor", "bert")
+    assert "smells [bad]" in answer.out
+    assert "it was the data" in answer.out
+    until = ["--until", "2100-01-01T00:00"]
+    answer = on_trained(
+        "except", "latest-2", "--reason", "too quiet", "--lift", "freeze", "--lift", "stability", *until
+    )
+    assert "freeze, stability until 2100-01-01 00:00" in answer.out
+    assert [each.kind for each in registry.decisions("v1")] == ["rejection", "approval", "exception"]
+    assert on_trained("promote", "v1", "--reason", "looks fine").code == 0
+
+
+def test_a_decision_on_what_is_not_there_gets_a_message(on_trained):
+    _refused(on_trained("approve", "v9", "--reason", "looks fine"), "v9 is not registered")
+    _refused(on_trained("approve", "v1", "--reason", "ok"), "The reason 'ok' is too short")
+
+
+def test_the_audit_log_is_verified_and_exported_line_by_line(on_live, registry, tmp_path):
+    log = registry.audit_log()
+    answer = on_live("audit", "verify")
+    assert answer.code == 0
+    assert f"{len(log)} records, all as they were written. Head: {log[-1].hash}" in answer.out.replace("\n", " ")
+    assert on_live("audit", "export", "--out", str(tmp_path / "audit.jsonl")).code == 0
+    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [line["hash"] for line in lines] == [link.hash for link in log]
+    assert lines[-1]["content"]["version"] == "v2"
+    assert [json.loads(line) for line in on_live("audit", "export").out.splitlines()] == lines
+    _refused(on_live("audit", "export", "--out", str(tmp_path / "no" / "where")), "can't be written to")
+
+
+def test_nobody_is_told_history_from_a_registry_that_was_tampered_with(on_live, own_home):
+    assert "a test wants it" in on_live("history").out
+    with closing(sqlite3.connect(own_home / "registry.sqlite")) as connection:
+        connection.executescript(
+            "DROP TRIGGER alias_events_no_update; UPDATE alias_events SET reason = 'a bribe' WHERE id = 1"
+        )
+    for command in (["audit", "verify"], ["history"], ["champion"], ["champion", "--as-of", "2026-01-05T12:00"]):
+        answer = on_live(*command)
+        _refused(answer, "The registry was tampered with. Record ")
+        assert "alias_events 1 otherwise than it now is" in answer.err
+
+
+def test_a_pair_of_keys_is_made_once(mlreg, tmp_path):
+    answer = mlreg("keygen", str(tmp_path / "anna.pem"))
+    assert answer.code == 0
+    assert 'public_key: "' in answer.out
+    assert (tmp_path / "anna.pem").stat().st_mode & 0o077 == 0
+    _refused(mlreg("keygen", str(tmp_path / "anna.pem")), "No key was written")
+
+
+def test_a_version_is_trained_again_and_found_the_same(on_trained, own_home):
+    answer = on_trained("retrain", "--verify", "v3")
+    assert answer.code == 0
+    assert "the same to the last bit" in answer.out
+    (own_home / "artifacts" / "training_dataset" / "2026-01-04" / "rows.parquet").write_bytes(b"other rows")
+    _refused(on_trained("retrain", "--verify", "v3"), "rows.parquet")
 
 
 # --- mistakes around it --------------------------------------------------------------------------------------
@@ -260,6 +338,13 @@ def test_the_commands_are_listed(mlreg):
         "rollback",
         "status",
         "champion",
+        "history",
+        "approve",
+        "reject",
+        "except",
+        "audit",
+        "retrain",
+        "keygen",
         "compare",
         "doctor",
         "tidy",

@@ -291,3 +291,38 @@ def test_the_end_of_the_partitions_lies_after_their_start(configs):
     assert (ingest.first_hour, ingest.last_hour) == (first, last)
     hour = pd.Timedelta(hours=1)
     assert [ingest.covers(each) for each in (first - hour, first, last, last + hour)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"promotion": {"low": {"roles": ["risk_officer"]}}}, "low.roles: nobody among people is a risk_officer"),
+        (
+            {"promotion": {"people": {"anna": {}}}, "use_case": {"risk_tier": "high"}},
+            "high.approvals: 2 are asked for, but people names 1",
+        ),
+        ({"promotion": {"people": {" ": {}}}}, "people: ' ' is no name"),
+        ({"promotion": {"people": {"anna": {"public_key": "c2hvcnQ="}}}}, "must be an Ed25519 public key"),
+        ({"promotion": {"high": {"gates": ["luck"]}}}, "high.gates.0: Input should be 'better_than_champion'"),
+        (
+            {"promotion": {"freezes": [{"first": "2026-01-02T00:00", "until": "2026-01-01T00:00", "reason": "x"}]}},
+            "until must be later than first",
+        ),
+        ({"use_case": {"risk_tier": "medium"}}, "risk_tier: Input should be 'low' or 'high'"),
+        ({"use_case": {"success": [{"metric": "lift"}]}}, "write at_least, at_most, or both"),
+        ({"use_case": {"constraints": {"max_latency_ms": 0}}}, "constraints.max_latency_ms"),
+    ],
+)
+def test_a_policy_that_nobody_could_meet_or_understand_is_refused(tmp_path, files, message):
+    for name, values in files.items():
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load_settings(tmp_path)
+
+
+def test_the_hash_of_a_use_case_changes_with_every_word(tmp_path):
+    hashes = {load_settings().use_case.sha256}
+    for values in ({"owner": "somebody else"}, {"risk_tier": "high"}, {"constraints": {"max_model_mb": 99.0}}):
+        (tmp_path / "use_case.yaml").write_text(yaml.safe_dump(values))
+        hashes.add(load_settings(tmp_path).use_case.sha256)
+    assert len(hashes) == 4

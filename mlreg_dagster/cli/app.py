@@ -6,9 +6,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from mlreg_dagster.cli.evidence import bundle, report
+from mlreg_dagster.cli.governance import approve, audit, champion, except_, history, keygen, reject
 from mlreg_dagster.cli.housekeeping import doctor, tidy
-from mlreg_dagster.cli.models import compare, evaluate, promote, rollback, train
-from mlreg_dagster.cli.questions import champion, status, verify
+from mlreg_dagster.cli.models import compare, evaluate, promote, retrain, rollback, train
+from mlreg_dagster.cli.questions import status, verify
 from mlreg_dagster.cli.running import demo, env, replay
 from mlreg_dagster.errors import MlregError
 
@@ -19,10 +21,12 @@ app = typer.Typer(
     add_completion=False,
 )
 _IN_THE_ORDER_OF_THE_HELP = (
-    env, demo, replay, train, evaluate, promote, rollback, status, champion, compare, verify, doctor, tidy
+    env, demo, replay, train, retrain, evaluate, approve, reject, except_, promote, rollback, status, champion, history,
+    compare, bundle, report, verify, doctor, tidy, keygen,
 )  # fmt: skip
 for command in _IN_THE_ORDER_OF_THE_HELP:
-    app.command()(command)
+    app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(audit, name="audit")
 
 
 def main() -> None:

@@ -26,6 +26,19 @@ def train(
     )
 
 
+def retrain(
+    verify: Annotated[str, typer.Option(help="The version: v7, latest, latest-1, or an alias.")],
+) -> None:
+    """Train a version again from its manifest and compare scores; nothing is stored. Exits with 1 if they differ."""
+    from mlreg_dagster.governance.reproduction import reproduce
+    from mlreg_dagster.tables import reproduction_table
+
+    runner = open_runner()
+    found = reproduce(runner.registry.resolve(verify), runner.artifacts)
+    console.print(reproduction_table(found))
+    raise typer.Exit(0 if found.is_exact else 1)
+
+
 def evaluate(
     version: Version,
     holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: that of its dataset.")] = None,
@@ -82,10 +95,12 @@ def compare(
     right: Version,
     holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: the newest frozen.")] = None,
 ) -> None:
-    """Score the same holdout rows and the same planted anomalies with two versions."""
+    """Two versions on the same holdout and planted anomalies, and on what became of the predictions that both made."""
     from mlreg_dagster.datasets import freezing
+    from mlreg_dagster.governance.challenge import challenge
     from mlreg_dagster.models import artifact, comparison, evaluation
-    from mlreg_dagster.tables import comparison_table
+    from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+    from mlreg_dagster.tables import challenge_table, comparison_table
 
     runner = open_runner()
     store, settings = runner.artifacts, runner.settings
@@ -101,6 +116,11 @@ def compare(
         rows, settings.evaluation.injection, settings.features, settings.max_lookback_hours
     )
     console.print(comparison_table(comparison.compare(models[0], models[1], rows, rounds)))
+    outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
+    names = [str(model.manifest["version"]) for model in models]
+    found = challenge(outcomes, names[0], names[1], settings.evaluation.comparison)
+    if found.pairs:
+        console.print(challenge_table(found))
 
 
 def _move(

@@ -2,12 +2,9 @@
 
 from typing import Annotated
 
-import pandas as pd
 import typer
 
-from mlreg_dagster.cli.arguments import Alias, parse_time
 from mlreg_dagster.cli.opening import console, open_runner
-from mlreg_dagster.errors import MlregError
 
 
 def status() -> None:
@@ -23,20 +20,6 @@ def status() -> None:
     outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
     confidence = runner.settings.outcomes.confidence
     console.print("No prediction has fallen due yet." if outcomes.empty else outcomes_table(outcomes, confidence))
-
-
-def champion(
-    as_of: Annotated[str | None, typer.Option(help="A time, UTC; default: now.")] = None,
-    alias: Alias = "champion",
-) -> None:
-    """Which version held the alias at a time, who put it there, and why."""
-    from mlreg_dagster.tables import history_table
-
-    when = parse_time(as_of) if as_of else pd.Timestamp.now(tz="UTC")
-    event = open_runner().registry.holder(alias, when)
-    if event is None:
-        raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
-    console.print(history_table([event]))
 
 
 def verify(

@@ -5,8 +5,9 @@ MLREG_CONFIG_DIR replaces them file by file.
 """
 
 from mlreg_dagster.config.datasets import DatasetSettings
-from mlreg_dagster.config.evaluation import EvaluationSettings, InjectionSettings, PromotionSettings
+from mlreg_dagster.config.evaluation import EvaluationSettings, InjectionSettings
 from mlreg_dagster.config.features import FeatureSettings, canonical
+from mlreg_dagster.config.governance import PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.ingest import (
     ArchiveColumns,
     ArchiveSettings,
@@ -43,6 +44,7 @@ __all__ = [
     "Settings",
     "SimulatedSettings",
     "SnapshotChecks",
+    "UseCaseSettings",
     "canonical",
     "home_dir",
     "load_settings",

@@ -1,6 +1,6 @@
-"""evaluation.yaml and promotion.yaml: what a version must show, and who may let it into production."""
+"""evaluation.yaml: what a version must show."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,46 @@ class InjectionSettings(Section):
     frozen_hours: Annotated[int, Field(ge=2, le=24)] = 6
 
 
+class ComparisonSettings(Section):
+    """When two versions that judged the same rows are told apart."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 1000
+    min_instruments: Annotated[int, Field(ge=2)] = Field(
+        20, description="Instruments that tell something (planted, crashed, flagged); with fewer nothing is told apart."
+    )
+    min_pairs: Count = Field(200, description="Predictions of both with an outcome; with fewer nothing is told apart.")
+
+
+class StrictGateSettings(Section):
+    """Thresholds of the gates that a risk tier of promotion.yaml may ask for beyond the usual five."""
+
+    min_improvement: Annotated[float, Field(ge=0)] = Field(
+        0.10, description="Injection average precision above the baseline's, relative to the baseline's."
+    )
+    max_segment_difference: Share = Field(0.20, description="Highest anomaly rate of a tier minus the lowest.")
+    min_segment_rows: Count = Field(30, description="Rows that a tier needs for a rate of its own.")
+    noise_scale: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.01, description="Noise that is added, in standard deviations of each feature in training."
+    )
+    min_noise_agreement: Share = Field(0.98, description="Share of labels that noise leaves as they are.")
+    min_missing_agreement: Share = Field(
+        0.5, description="Share of labels that stay when a feature is missing, by the feature that matters most."
+    )
+    min_mean_missing_agreement: Share = Field(0.9, description="The same on average over the features.")
+    robustness_rows: Annotated[int, Field(ge=10)] = Field(1000, description="Seeded sample for noise and missing.")
+
+
+class StabilitySettings(Section):
+    """How far the result may move when the same settings are fitted to other rows of the same training window."""
+
+    refits: Annotated[int, Field(ge=2, le=100)] = Field(5, description="On rows drawn with replacement.")
+    folds: Annotated[int, Field(ge=2, le=100)] = Field(5, description="Blocks of hours, each left out once.")
+    max_standard_deviation: Annotated[float, Field(gt=0)] = Field(
+        0.05, description="Of the injection average precision; stable is below it."
+    )
+
+
 class EvaluationSettings(Section):
     """evaluation.yaml: thresholds of the gates on evaluated_model."""
 
@@ -33,18 +73,12 @@ class EvaluationSettings(Section):
     )
     silhouette_rows: Annotated[int, Field(ge=10)] = 2000
     injection: InjectionSettings = InjectionSettings()
+    comparison: ComparisonSettings = ComparisonSettings()
+    strict: StrictGateSettings = StrictGateSettings()
+    stability: StabilitySettings = StabilitySettings()
 
     @model_validator(mode="after")
     def _range_is_a_range(self) -> Self:
         if self.min_anomaly_rate > self.max_anomaly_rate:
             raise ValueError("min_anomaly_rate must not exceed max_anomaly_rate")
         return self
-
-
-class PromotionSettings(Section):
-    """promotion.yaml: what the registry asks of whoever moves an alias."""
-
-    min_reason_length: Count = 5
-    automatic: Literal["never", "passed", "better"] = Field(
-        "better", description="Which evaluated versions become champion without a person."
-    )

@@ -7,8 +7,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mlreg_dagster.config.datasets import DatasetSettings
-from mlreg_dagster.config.evaluation import EvaluationSettings, PromotionSettings
+from mlreg_dagster.config.evaluation import EvaluationSettings
 from mlreg_dagster.config.features import FeatureSettings
+from mlreg_dagster.config.governance import PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.ingest import IngestSettings
 from mlreg_dagster.config.models import ModelSettings
 from mlreg_dagster.config.monitoring import NotificationSettings, RetrainingSettings
@@ -24,6 +25,7 @@ class Settings(Section):
         models: File name without `.yaml` to its settings: `model`, `model_lof`, ….
     """
 
+    use_case: UseCaseSettings = UseCaseSettings()
     ingest: IngestSettings = IngestSettings()
     features: FeatureSettings = FeatureSettings()
     datasets: DatasetSettings = DatasetSettings()
@@ -39,6 +41,12 @@ class Settings(Section):
     def _retrained_models_exist(self) -> Self:
         for name in self.retraining.models:
             self.model(name)
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_can_promote(self) -> Self:
+        if problem := self.promotion.unmet(self.use_case.risk_tier):
+            raise ConfigError(f"promotion.yaml: {problem}.")
         return self
 
     @model_validator(mode="after")

@@ -29,6 +29,7 @@ def registry_is_sound(home: Home) -> Iterator[Finding]:
         if database.state == "miss":
             return
     try:
+        yield _audit_log_fits(home.registry)
         yield _aliases_point_at_versions(home.registry)
         yield from _versions_have_bundles(home)
         yield from _datasets_are_intact(home)
@@ -50,6 +51,12 @@ def _database_is_sound(file: Path) -> Finding:
         seen = f"{file}: {len(stray)} rows of {', '.join(sorted(set(stray)))} name what is not there."
         return Finding("registry", "miss", seen, f"{_COPY}; it was changed from outside.")
     return Finding("registry", "ok", f"{file} is intact.")
+
+
+def _audit_log_fits(registry: Registry) -> Finding:
+    if broken := registry.find_tampering():
+        return Finding("audit log", "miss", broken, "It was tampered with: see docs/runbook.md.")
+    return Finding("audit log", "ok", f"{len(registry.audit_log())} records, all as they were written.")
 
 
 def _aliases_point_at_versions(registry: Registry) -> Finding:

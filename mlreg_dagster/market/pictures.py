@@ -7,6 +7,7 @@ from mlreg_dagster.market.features import BASE
 from mlreg_dagster.pictures import MUTED, NORMAL, as_markdown, new_figure
 
 _MOST_INSTRUMENTS, _MOST_HOURS, _COLOUR_LIMIT_PCT = 24, 336, 10.0
+_BINS = 30
 _NAMED = 5
 
 
@@ -51,7 +52,8 @@ def change_heat_map(rows: pd.DataFrame) -> str:
 def _change_bars(changes: pd.Series) -> str:
     figure = new_figure(height=2.4, margins=(0.6, 0.25, 0.15, 0.35))
     axes = figure.subplots()
-    axes.bar(range(len(changes)), changes, color=np.where(changes < 0, "#b2182b", "#2166ac"))
+    colours = ["#b2182b" if change < 0 else "#2166ac" for change in changes]
+    axes.vlines(range(len(changes)), 0, changes, colours, linewidth=400 / max(len(changes), 10))
     axes.set_xlim(-0.8, max(len(changes), 10) - 0.2)
     axes.margins(y=0.1)
     axes.axhline(0, color=MUTED, linewidth=0.8)
@@ -73,16 +75,22 @@ def feature_distributions(features: pd.DataFrame) -> str:
     """Histograms of the base features, from their 1st to their 99th percentile, as Markdown."""
     if features.empty:
         return "_No instrument was observed in these hours._"
-    figure = new_figure(height=3.0, margins=(0.15, 0.15, 0.15, 0.45))
-    panels = figure.subplots(2, 3, gridspec_kw={"hspace": 0.55, "wspace": 0.1})
-    for axes, name in zip(panels.flat, BASE, strict=True):
+    figure = new_figure(height=3.0, margins=(0.15, 0.1, 0.15, 0.1))
+    axes = figure.subplots()  # one for all six: axes and ticks cost more than histograms, and this is drawn every hour
+    axes.set_axis_off()
+    axes.set(xlim=(0, 3), ylim=(0, 2))
+    for place, name in enumerate(BASE):
+        left, base = place % 3, 1 - place // 3
         values = features[name].dropna()
-        axes.set(xticks=[], yticks=[])  # a tick costs more than a histogram, and this is drawn every hour
         if values.empty:
-            axes.set_title(f"{name}\nunknown", fontsize=8)
+            axes.text(left + 0.48, base + 0.74, f"{name}\nunknown", fontsize=8, ha="center")
             continue
         low, high = np.quantile(values, [0.01, 0.99])
-        axes.set_title(f"{name}\n{low:.3g} to {high:.3g}, {len(values) / len(features):.0%} known", fontsize=8)
+        known = len(values) / len(features)
+        title = f"{name}\n{low:.3g} to {high:.3g}, {known:.0%} known"
+        axes.text(left + 0.48, base + 0.74, title, fontsize=8, ha="center")
         high = max(high, low + 1e-9 * max(1.0, abs(low)))  # bins have a width, even where all values are alike
-        axes.stairs(*np.histogram(values.clip(low, high), bins=30, range=(low, high)), fill=True, color=NORMAL)
+        counts, edges = np.histogram(values.clip(low, high), bins=_BINS, range=(low, high))
+        across = left + 0.96 * np.arange(len(edges)) / _BINS
+        axes.stairs(base + 0.7 * counts / counts.max(), across, baseline=base, fill=True, color=NORMAL)
     return as_markdown(figure, "Histograms of the base features")

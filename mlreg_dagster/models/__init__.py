@@ -1,1 +1,1 @@
-"""Detectors, their training, evaluation by gates, and promotion."""
+"""Detectors, their training, and evaluation by gates."""

@@ -204,6 +204,15 @@ def load(store: ArtifactStore, version: str, sha256: str) -> Model:
     return Model(pipeline, baseline, manifest, files.get(_GRAPH))
 
 
+def size(store: ArtifactStore, version: str, sha256: str) -> int:
+    """Bytes of a version's bundle.
+
+    Raises:
+        ArtifactMissing, ArtifactTampered: It is not there, or its bytes are not those that were registered.
+    """
+    return sum(len(content) for content in store.read(MODELS, version, sha256).values())
+
+
 def library_versions() -> dict[str, str]:
     """What a version was trained with, for its manifest."""
     import onnx

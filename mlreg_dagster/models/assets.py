@@ -1,6 +1,5 @@
-"""The model assets, one partition a version: trained, evaluated, and which of them is champion."""
+"""The model assets, one partition a version: trained, then evaluated."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -11,15 +10,16 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import as_hour
-from mlreg_dagster.models.names import CHAMPION, GATES
-from mlreg_dagster.orchestration.metadata import OWNERS, fresh_within, table_view
+from mlreg_dagster.models.names import GATES, STRICT_GATES
+from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Registry
+from mlreg_dagster.storage.registry import Evaluation, GateResult
 
 GROUP = "models"
+_DRAWN_ROWS = 5000
 _ALL_DAYS = dg.AllPartitionMapping()  # which day a version was trained on is its own choice, kept in its manifest
 
 
@@ -46,26 +46,9 @@ class EvaluateConfig(dg.Config):
     actor: str | None = Field(default=None, description="Who evaluates; null = MLREG_ACTOR or the system's user.")
 
 
-class PromoteConfig(dg.Config):
-    """Which version is to hold which alias, and by whose word."""
-
-    version: str = Field(description="v7, latest, latest-1, or an alias.")
-    reason: str = Field(description="Why; kept for ever.")
-    alias: str = Field(default=CHAMPION, description="champion, challenger, or any other name.")
-    actor: str | None = Field(default=None, description="By whose word; null = MLREG_ACTOR or the system's user.")
-    effective_at: str | None = Field(
-        default=None,
-        description="From when it counts (2017-12-20T00:00, UTC); null = now. The past only for replays.",
-    )
-    expected: str | None = Field(
-        default=None,
-        description="The holder you saw (a version, or nobody); null = whoever holds it when this runs.",
-    )
-
-
 def build_model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Candidate and evaluated model, partitioned by version; the champion, which is one."""
-    return [_candidate_model(settings), _evaluated_model(settings), _champion_model(settings)]
+    """Candidate and evaluated model, partitioned by version."""
+    return [_candidate_model(settings), _evaluated_model(settings)]
 
 
 def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
@@ -92,22 +75,26 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         chosen = settings.model(config.model).override(config.overrides, f"run config, over {config.model}.yaml")
         dataset = freezing.load(store, freezing.TRAINING, config.dataset or _newest_day(store))
         scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
-        model = training.train(context.partition_key, dataset, scores_from, chosen)
+        use_case = settings.use_case.sha256
+        model = training.train(context.partition_key, dataset, scores_from, chosen, use_case_sha256=use_case)
+        records = registry.open()
         version = registration.register(
             model,
             store,
-            registry.open(),
+            records,
             now=clock.now(),
             actor=current_actor(config.actor),
             run_id=context.run.run_id,
         )
-        scores = model.score(model.select(dataset.rows))
+        shown = dataset.rows.iloc[:: 1 + len(dataset.rows) // _DRAWN_ROWS]
+        scores = model.score(model.select(shown))
         return dg.MaterializeResult(
             metadata={
                 "version": version.version,
                 "detector": version.detector,
                 "settings": dict(model.manifest["settings"]),
                 "dataset": f"{dataset.day} ({dataset.sha256[:12]})",
+                "use_case": f"{settings.use_case.name} ({use_case[:12]})",
                 "artifact_sha256": version.artifact_sha256,
                 "dagster/row_count": model.manifest["training_rows"],
                 "sampled_from_rows": model.manifest["sampled_from_rows"],
@@ -119,6 +106,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",
                 "graph": model.manifest["graph"],
                 "trained_by": version.created_by,
+                AUDIT_HEAD: audit_head(records),
                 "scores": dg.MetadataValue.md(score_distribution(scores, model.threshold, "training rows")),
             },
             data_version=dg.DataVersion(version.artifact_sha256),
@@ -138,6 +126,9 @@ def _newest_day(store: ArtifactStore) -> str:
 
 
 def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
+    tier = settings.promotion.of(settings.use_case.risk_tier)
+    gates = GATES | {name: STRICT_GATES[name] for name in tier.gates}
+
     @dg.asset(
         group_name=GROUP,
         partitions_def=MODEL_VERSIONS,
@@ -146,7 +137,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         deps=["candidate_model", dg.AssetDep(freezing.HOLDOUT, partition_mapping=_ALL_DAYS)],
         check_specs=[
             dg.AssetCheckSpec(name, asset="evaluated_model", description=meaning, partitions_def=MODEL_VERSIONS)
-            for name, meaning in GATES.items()
+            for name, meaning in gates.items()
         ],
         description="The frozen artifact's scores on the holdout and every gate's result; each gate is a check.",
     )
@@ -158,8 +149,8 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         registry: RegistryResource,
         clock: Clock,
     ) -> dg.MaterializeResult:
-        from mlreg_dagster.models import artifact, evaluation
-        from mlreg_dagster.models.pictures import gate_summary, score_distribution
+        from mlreg_dagster.models import artifact, comparison, evaluation, stability, strict_gates
+        from mlreg_dagster.models.pictures import gate_summary, refit_scatter, score_distribution
 
         store, records = artifacts.open(), registry.open()
         version = records.version(context.partition_key)
@@ -170,13 +161,23 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             holdout, thresholds.injection, settings.features, settings.max_lookback_hours
         )
         result = evaluation.evaluate(model, holdout, rounds, thresholds)
-        versus = _versus_champion(model, holdout, rounds, records, store)
+        versus = comparison.against_champion(model, holdout, rounds, records, store, thresholds.comparison)
+        strict: tuple[GateResult, ...] = ()
+        if tier.gates:
+            size = artifact.size(store, version.version, version.artifact_sha256)
+            judged = strict_gates.Judged(
+                model, holdout, result, versus, thresholds.strict, settings.use_case.constraints, size
+            )
+            strict = strict_gates.measure(tier.gates, judged)
+        refits = {}
+        if tier.stable:
+            refits = {"stability": stability.measure_frozen(model, store, rounds, thresholds.stability)}
         recorded = records.record_evaluation(
             version=version.version,
             artifact_sha256=version.artifact_sha256,
             holdout_sha256=holdout.sha256,
-            gates=result.gates,
-            metrics=result.metrics | {"versus_champion": versus},
+            gates=result.gates + strict,
+            metrics=result.metrics | {"versus_champion": versus} | refits,
             thresholds=thresholds.model_dump(mode="json"),
             recorded_at=clock.now(),
             actor=current_actor(config.actor),
@@ -186,6 +187,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             metadata={
                 "version": version.version,
                 "status": records.status(version.version),
+                AUDIT_HEAD: audit_head(records),
                 "artifact_sha256": version.artifact_sha256,
                 "holdout": f"{holdout.day} ({holdout.sha256[:12]})",
                 "dagster/row_count": len(holdout.rows),
@@ -193,30 +195,12 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
                 "gate_summary": dg.MetadataValue.md(gate_summary(recorded.gates)),
                 "scores": dg.MetadataValue.md(score_distribution(result.scores, model.threshold, "holdout rows")),
                 "versus_champion": versus or "There was no other champion to compare with.",
+                **{name: dg.MetadataValue.md(refit_scatter(each)) for name, each in refits.items()},
             },
             check_results=_check_results(recorded),
         )
 
     return evaluated_model
-
-
-def _versus_champion(
-    model: Any, holdout: freezing.Dataset, rounds: Sequence[Any], records: Registry, store: ArtifactStore
-) -> dict[str, Any]:
-    """The candidate and the current champion on the same rows; empty where there is no other champion."""
-    from dataclasses import asdict
-
-    from mlreg_dagster.models import artifact, comparison
-
-    holder = records.holder(CHAMPION)
-    if holder is None or holder.version == model.manifest["version"]:
-        return {}
-    try:
-        champion = artifact.load(store, holder.version, holder.artifact_sha256)
-        compared = comparison.compare(model, champion, holdout, list(rounds))
-    except MlregError as error:  # other features, a damaged file: the candidate is judged all the same, and it is said
-        return {"champion": holder.version, "not_comparable": str(error)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(compared).items()}
 
 
 def _gate_row(gate: Any) -> dict[str, Any]:
@@ -244,68 +228,3 @@ def _check_results(evaluation: Evaluation) -> list[dg.AssetCheckResult]:
         )
         for gate in evaluation.gates
     ]
-
-
-def _champion_model(settings: Settings) -> dg.AssetsDefinition:
-    @dg.asset(
-        group_name=GROUP,
-        owners=OWNERS,
-        kinds={"sqlite"},
-        deps=["evaluated_model"],
-        freshness_policy=fresh_within(24 * settings.retraining.champion_max_age_days),
-        description="Which version each alias points to, from when, by whose word. Materializing it is a promotion: "
-        "the gates of that very version are read again from the registry.",
-    )
-    @retried
-    def champion_model(
-        context: dg.AssetExecutionContext,
-        config: PromoteConfig,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
-        clock: Clock,
-    ) -> dg.MaterializeResult:
-        from mlreg_dagster.models.pictures import alias_timeline
-        from mlreg_dagster.models.promotion import promote
-
-        records = registry.open()
-        event = promote(
-            records,
-            artifacts.open(),
-            version=config.version,
-            alias=config.alias,
-            reason=config.reason,
-            actor=current_actor(config.actor),
-            effective_at=None if config.effective_at is None else as_hour(config.effective_at),
-            expected=config.expected,
-            now=clock.now(),
-            run_id=context.run.run_id,
-            settings=settings.promotion,
-        )
-        context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or 'nobody'}).")
-        aliases = records.aliases()
-        champion = aliases.get(CHAMPION)
-        return dg.MaterializeResult(
-            metadata={
-                "champion": champion.version if champion else "nobody",
-                "moved": f"{event.alias}: {event.previous_version or 'nobody'} → {event.version}",
-                "reason": event.reason,
-                "actor": event.actor,
-                "effective_at": f"{event.effective_at:%Y-%m-%d %H:%M} UTC",
-                "artifact_sha256": event.artifact_sha256,
-                "aliases": table_view([_alias_row(move) for move in aliases.values()]),
-                "history": dg.MetadataValue.md(alias_timeline(records.history(config.alias), clock.now())),
-            },
-            data_version=dg.DataVersion(champion.artifact_sha256 if champion else "nobody"),
-        )
-
-    return champion_model
-
-
-def _alias_row(event: AliasEvent) -> dict[str, Any]:
-    return {
-        "alias": event.alias,
-        "version": event.version,
-        "since": event.effective_at,
-        "by": event.actor,
-        "reason": event.reason,
-    }

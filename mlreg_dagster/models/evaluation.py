@@ -17,6 +17,7 @@ from mlreg_dagster.errors import MlregError
 from mlreg_dagster.market.features import compute_features
 from mlreg_dagster.market.made_with import require_settings
 from mlreg_dagster.models.artifact import Model
+from mlreg_dagster.models.gates import NotComputable, gate
 from mlreg_dagster.models.injection import plant_rounds
 from mlreg_dagster.models.names import ANOMALY_RATE, AVERAGE_PRECISION, RATE_SHIFT, SCORE_GAP, SILHOUETTE
 from mlreg_dagster.storage.registry import GateResult
@@ -120,40 +121,41 @@ def evaluate(
     baseline = average_precision_by_kind(model, model.baseline_score, rounds)
     rate, training_rate = float(flagged.mean()), float(model.manifest["training_anomaly_rate"])
     gates = (
-        _gate(
+        gate(
             ANOMALY_RATE,
-            lambda: rate,
+            lambda: (rate, f"{int(flagged.sum())} of {len(flagged)} rows flagged."),
             f"{settings.min_anomaly_rate:g} to {settings.max_anomaly_rate:g}",
             lambda value: settings.min_anomaly_rate <= value <= settings.max_anomaly_rate,
-            f"{int(flagged.sum())} of {len(flagged)} rows flagged.",
         ),
-        _gate(
+        gate(
             RATE_SHIFT,
-            lambda: abs(rate - training_rate),
+            lambda: (abs(rate - training_rate), f"Holdout {rate:.3f}, training {training_rate:.3f}."),
             f"at most {settings.max_rate_shift:g}",
             lambda value: value <= settings.max_rate_shift,
-            f"Holdout {rate:.3f}, training {training_rate:.3f}.",
         ),
-        _gate(
+        gate(
             SILHOUETTE,
-            lambda: _silhouette(model.transform(rows), flagged, settings.silhouette_rows),
+            lambda: (
+                _silhouette(model.transform(rows), flagged, settings.silhouette_rows),
+                f"On at most {settings.silhouette_rows} rows.",
+            ),
             f"at least {settings.min_silhouette:g}",
             lambda value: value >= settings.min_silhouette,
-            f"On at most {settings.silhouette_rows} rows.",
         ),
-        _gate(
+        gate(
             SCORE_GAP,
-            lambda: _score_gap(scores, flagged),
+            lambda: (_score_gap(scores, flagged), "Mean score of flagged rows minus that of the others."),
             f"at least {settings.min_score_gap:g}",
             lambda value: value >= settings.min_score_gap,
-            "Mean score of flagged rows minus that of the others.",
         ),
-        _gate(
+        gate(
             AVERAGE_PRECISION,
-            lambda: _mean(precision) - _mean(baseline),
+            lambda: (
+                _mean(precision) - _mean(baseline),
+                f"By kind: {_by_kind(precision)}. Baseline: {_by_kind(baseline)}.",
+            ),
             f"at least {settings.min_average_precision_margin:g} above the baseline",
             lambda value: value >= settings.min_average_precision_margin,
-            f"By kind: {_by_kind(precision)}. Baseline: {_by_kind(baseline)}.",
         ),
     )
     return EvaluationResult(
@@ -175,12 +177,21 @@ def average_precision_by_kind(
     model: Model, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: list[PlantedRound]
 ) -> dict[str, float]:
     """Average precision at finding the planted rows by `score` of the model, a mean over the rounds of each kind."""
+    return found_by_kind(rounds, score_rounds(model, score, rounds))
+
+
+def score_rounds(
+    model: Model, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: list[PlantedRound]
+) -> list[NDArray[np.float64]]:
+    """What `score` says of the rows of each round, by the model's features."""
+    return _score_once(score, [model.select(planted.rows) for planted in rounds]) if rounds else []
+
+
+def found_by_kind(rounds: list[PlantedRound], scores: list[NDArray[np.float64]]) -> dict[str, float]:
+    """Average precision of the scores of each round's rows, a mean over the rounds of each kind."""
     from sklearn.metrics import average_precision_score
 
-    if not rounds:
-        return {}
     found: dict[str, list[float]] = {}
-    scores = _score_once(score, [model.select(planted.rows) for planted in rounds])
     for planted, values in zip(rounds, scores, strict=True):
         value = average_precision_score(planted.planted, values)
         found.setdefault(planted.kind, []).append(float(value))
@@ -201,22 +212,6 @@ def _score_once(
     return np.split(scores, np.cumsum([len(frame) for frame in frames])[:-1])
 
 
-class _NotComputable(Exception):
-    """Why a gate has no value."""
-
-
-def _gate(
-    name: str, measure: Callable[[], float], threshold: str, passes: Callable[[float], bool], detail: str
-) -> GateResult:
-    try:
-        value = float(measure())
-        if not np.isfinite(value):
-            raise _NotComputable(f"the value is {value}.")
-    except _NotComputable as reason:
-        return GateResult(name, passed=False, value=None, threshold=threshold, detail=f"Not computable: {reason}")
-    return GateResult(name, passed=bool(passes(value)), value=value, threshold=threshold, detail=detail)
-
-
 def _silhouette(points: NDArray[np.float64], flagged: NDArray[np.bool_], most: int) -> float:
     """Rousseeuw, "Silhouettes", 1987, on a seeded sample."""
     from sklearn.metrics import silhouette_score
@@ -226,7 +221,7 @@ def _silhouette(points: NDArray[np.float64], flagged: NDArray[np.bool_], most: i
     if len(points) > most:
         chosen = np.sort(np.random.default_rng(0).choice(len(points), most, replace=False))
     if len(chosen) < 3:
-        raise _NotComputable(f"a silhouette needs at least 3 rows, there are {len(chosen)}.")
+        raise NotComputable(f"a silhouette needs at least 3 rows, there are {len(chosen)}.")
     _require_both(flagged[chosen])
     return float(silhouette_score(points[chosen], flagged[chosen]))
 
@@ -238,13 +233,13 @@ def _score_gap(scores: NDArray[np.float64], flagged: NDArray[np.bool_]) -> float
 
 def _require_both(flagged: NDArray[np.bool_]) -> None:
     if flagged.all() or not flagged.any():
-        raise _NotComputable(f"{'all' if flagged.any() else 'none'} of the {len(flagged)} rows are flagged.")
+        raise NotComputable(f"{'all' if flagged.any() else 'none'} of the {len(flagged)} rows are flagged.")
 
 
 def _mean(by_kind: dict[str, float]) -> float:
     """Every kind of anomaly counts alike."""
     if not by_kind:
-        raise _NotComputable("no anomaly could be planted: no instrument has enough hours in the holdout.")
+        raise NotComputable("no anomaly could be planted: no instrument has enough hours in the holdout.")
     return float(np.mean(list(by_kind.values())))
 
 

@@ -142,8 +142,14 @@ def _variance(hours: NDArray[Any], prices: NDArray[np.float64]) -> NDArray[np.fl
     """Variance of the hourly log returns of the last 168 h, by clock time, at each of `hours`."""
     dense = np.full(hours[-1] - hours[0] + 1, np.nan)
     dense[hours - hours[0]] = np.log(prices)
-    returns = pd.Series(np.diff(dense, prepend=np.nan))
-    variance = returns.rolling(_VOLATILITY_HOURS, min_periods=2).var().to_numpy()
+    returns = np.diff(dense, prepend=np.nan)
+    known = ~np.isnan(returns)
+    returns[~known] = 0.0
+    sums = np.cumsum([known, returns, returns**2], axis=1)  # a Series' rolling takes ten times as long for so few
+    sums[:, _VOLATILITY_HOURS:] -= sums[:, :-_VOLATILITY_HOURS].copy()
+    count, total, squares = sums
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.where(count >= 2, np.maximum(squares - total**2 / count, 0.0) / (count - 1), np.nan)
     return np.asarray(variance[hours - hours[0]], dtype=np.float64)
 
 

@@ -1,13 +1,13 @@
 """Pictures of the models room."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, new_figure
-from mlreg_dagster.storage.registry import AliasEvent, GateResult
+from mlreg_dagster.storage.registry import GateResult
 
 _PASSED, _FAILED = "#55a868", "#c44e52"
 
@@ -43,10 +43,10 @@ def gate_summary(gates: Sequence[GateResult]) -> str:
     for row, gate in enumerate(gates):
         axes.scatter(0.02, -row, s=220, color=_PASSED if gate.passed else _FAILED)
         axes.text(0.02, -row, "✓" if gate.passed else "✗", ha="center", va="center", color="white", fontsize=10)
-        value = "not computable" if gate.value is None else f"{gate.value:.3g}"
+        value = f"{gate.value:.3g}" if gate.value is not None else "none" if gate.passed else "not computable"
         axes.text(0.06, -row, gate.name, va="center", fontsize=9)
-        axes.text(0.52, -row, value, va="center", fontsize=9, color=ANOMALY if not gate.passed else "black")
-        axes.text(0.70, -row, gate.threshold, va="center", fontsize=8, color=MUTED)
+        axes.text(0.49, -row, value, va="center", fontsize=9, color=ANOMALY if not gate.passed else "black")
+        axes.text(0.665, -row, gate.threshold, va="center", fontsize=8, color=MUTED)
     axes.set(xlim=(0, 1), ylim=(-len(gates) + 0.4, 0.6))
     axes.axis("off")
     passed = sum(gate.passed for gate in gates)
@@ -58,26 +58,18 @@ def gate_summary(gates: Sequence[GateResult]) -> str:
     )
 
 
-def alias_timeline(history: Sequence[AliasEvent], now: pd.Timestamp) -> str:
-    """Who held an alias when, as Markdown."""
-    from matplotlib.dates import date2num
-
-    if not history:
-        return "_Nobody has held this alias yet._"
-    versions = list(dict.fromkeys(event.version for event in history))
-    figure = new_figure(height=0.9 + 0.3 * len(versions))
+def refit_scatter(stability: Mapping[str, Any]) -> str:
+    """What `stability.measure` found, as Markdown: its verdict, and a dot for each refit, one line a kind of refit."""
+    said = f"**{stability['verdict']}**: {stability['detail']}"
+    if not stability["values"]:
+        return said
+    figure = new_figure(height=0.7 + 0.4 * len(stability["values"]), margins=(1.5, 0.5, 0.15, 0.1))
     axes = figure.subplots()
-    ends = [event.effective_at for event in history[1:]] + [now]
-    for event, end in zip(history, ends, strict=True):
-        colour = ACCENT if event is history[-1] else NORMAL
-        first, last = date2num([event.effective_at, end])  # type: ignore[no-untyped-call]
-        axes.hlines(versions.index(event.version), first, last, colour, linewidth=9)
-        axes.plot(first, versions.index(event.version), "|", color=colour, markersize=16)
-    margin = max((ends[-1] - history[0].effective_at) / 50, pd.Timedelta(hours=1))
-    axes.set_xlim(*date2num([history[0].effective_at - margin, ends[-1] + margin]))  # type: ignore[no-untyped-call]
-    axes.xaxis_date()
-    axes.set_yticks(range(len(versions)), versions, fontsize=8)
-    axes.set_ylim(-0.6, len(versions) - 0.4)
-    axes.tick_params(axis="x", labelsize=7)
-    axes.set_title(f"Holders of {history[-1].alias}, effective times", fontsize=9)
-    return as_markdown(figure, f"Timeline of {history[-1].alias}")
+    for row, found in enumerate(stability["values"].values()):
+        axes.scatter(found, np.full(len(found), -row), s=60, alpha=0.6, color=NORMAL, linewidths=0)
+        axes.scatter(np.mean(found), -row, marker="|", s=400, color=ACCENT)
+    axes.set_yticks(-np.arange(len(stability["values"])), list(stability["values"]), fontsize=8)
+    axes.set_ylim(-len(stability["values"]) + 0.4, 0.6)
+    axes.tick_params(labelsize=8)
+    axes.set_xlabel("average precision at finding planted anomalies", fontsize=8)
+    return f"{said}\n\n{as_markdown(figure, 'Average precision of each refit')}"

@@ -1,5 +1,6 @@
 """From a frozen training dataset to a fitted model; the same manifest always gives the same scores."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,14 @@ class CannotTrain(MlregError):
     """A dataset and settings that don't go together."""
 
 
-def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: ModelSettings) -> Model:
+def train(
+    version: str,
+    dataset: Dataset,
+    scores_from: pd.Timestamp,
+    settings: ModelSettings,
+    *,
+    use_case_sha256: str | None = None,
+) -> Model:
     """Fit a detector, and the baseline beside it, on the rows of a training dataset alone.
 
     Args:
@@ -32,6 +40,7 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
         dataset: The frozen rows.
         scores_from: End of the dataset's last window, from which on the model may be judged.
         settings: Detector, parameters, contamination, seed, features.
+        use_case_sha256: Of the use case that it is built under; written into the manifest.
 
     Returns:
         The model; its manifest holds everything that `retrain` needs.
@@ -42,11 +51,7 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
         ConfigError: A parameter that the detector does not have.
     """
     features = _chosen_features(dataset, settings)
-    rows = dataset.rows[features].to_numpy(dtype=np.float64)
-    dataset_rows = len(rows)
-    if len(rows) > settings.max_training_rows:
-        rng = np.random.default_rng(settings.seed)
-        rows = rows[np.sort(rng.choice(len(rows), settings.max_training_rows, replace=False))]
+    rows = sampled(dataset.rows, settings)[features].to_numpy(dtype=np.float64)
     pipeline, baseline = make_pipeline(settings), make_pipeline(_BASELINE)
     try:
         fit(pipeline, rows)
@@ -54,7 +59,7 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
         raise CannotTrain(
             f"{settings.detector} can't be fitted to the {len(rows)} rows of dataset {dataset.day}: {error}"
         ) from error
-    _require_enough(rows, pipeline, dataset)
+    require_enough(rows, pipeline, dataset)
     fit(baseline, rows)
     scores = training_scores(pipeline, rows)
     threshold = float(np.quantile(scores, 1 - settings.contamination))
@@ -69,12 +74,13 @@ def train(version: str, dataset: Dataset, scores_from: pd.Timestamp, settings: M
         "threshold": threshold,
         "training_anomaly_rate": float(np.mean(scores > threshold)),
         "training_rows": len(rows),
-        "sampled_from_rows": dataset_rows,
+        "sampled_from_rows": len(dataset.rows),
         "training_first_hour": dataset.window.first.isoformat(),
         "training_end": dataset.window.end.isoformat(),
         "scores_from": scores_from.isoformat(),
         "dataset_day": dataset.day,
         "dataset_sha256": dataset.sha256,
+        "use_case_sha256": use_case_sha256,
         "graph": said_of_graph,
         "libraries": library_versions(),
     }
@@ -87,12 +93,34 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
     Raises:
         CannotTrain: The dataset is not the one that the manifest names.
     """
+    require_dataset(manifest, dataset)
+    return train(
+        manifest["version"],
+        dataset,
+        pd.Timestamp(manifest["scores_from"]),
+        ModelSettings.model_validate(manifest["settings"]),
+        use_case_sha256=manifest.get("use_case_sha256"),  # versions of before there were use cases name none
+    )
+
+
+def require_dataset(manifest: Mapping[str, Any], dataset: Dataset) -> None:
+    """Refuse a dataset that a version was not trained on.
+
+    Raises:
+        CannotTrain: It is another one than the manifest names.
+    """
     if dataset.sha256 != manifest["dataset_sha256"]:
         raise CannotTrain(
             f"{manifest['version']} was trained on dataset {manifest['dataset_sha256']}, not on {dataset.sha256}."
         )
-    settings = ModelSettings.model_validate(manifest["settings"])
-    return train(manifest["version"], dataset, pd.Timestamp(manifest["scores_from"]), settings)
+
+
+def sampled(rows: pd.DataFrame, settings: ModelSettings) -> pd.DataFrame:
+    """The rows of a dataset that a detector is fitted on: all, or a seeded sample of `max_training_rows`."""
+    if len(rows) <= settings.max_training_rows:
+        return rows
+    rng = np.random.default_rng(settings.seed)
+    return rows.iloc[np.sort(rng.choice(len(rows), settings.max_training_rows, replace=False))]
 
 
 def _graph(
@@ -112,7 +140,12 @@ def _graph(
     return graph, f"labels the {len(rows)} training rows nearest to the threshold as the pipeline does"
 
 
-def _require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Dataset) -> None:
+def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Dataset) -> None:
+    """Refuse what a pipeline learned from rows of a dataset that can't have taught it anything.
+
+    Raises:
+        CannotTrain: The rows are fewer than the neighbours that it asks for, or all alike.
+    """
     neighbours = pipeline[-1].get_params().get("n_neighbors", 0)
     if len(rows) <= neighbours:
         raise CannotTrain(

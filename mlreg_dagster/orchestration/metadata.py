@@ -6,11 +6,15 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
 from mlreg_dagster.hours import hour_key
+from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.tables import Table
 
 OWNERS = ["team:mlreg"]
+AUDIT_HEAD = "audit_head"
+"""Metadata in which a run that wrote to the registry tells how long its audit log was then."""
 
 
 def fresh_within(hours: float) -> dg.FreshnessPolicy:
@@ -36,12 +40,21 @@ def table_metadata(table: Table) -> dict[str, Any]:
 
 
 def report_rows_by_hour(context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, frame: pd.DataFrame) -> None:
-    """Attach to each hour of a range the number of its rows."""
+    """Attach to each hour of a range the number of its rows.
+
+    All at once, past `context.add_asset_metadata`: that copies what was added before and lists all partitions of a run
+    each time, which took longer for the hours of a year than all else together.
+    """
     counts = frame["hour"].value_counts()
-    for hour in hours:
-        context.add_asset_metadata(
-            {"dagster/partition_row_count": int(counts.get(hour, 0))}, partition_key=hour_key(hour)
-        )
+    rows: dict[Any, Mapping[str, Any]] = {
+        AssetMetadataHandle(asset_key=context.asset_key, partition_key=hour_key(hour)): {
+            "dagster/partition_row_count": int(counts.get(hour, 0))
+        }
+        for hour in hours
+    }
+    step = context.get_step_execution_context()
+    before = step._metadata_accumulator.per_output_metadata
+    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**before, **rows})
 
 
 def result_of_hours(
@@ -66,3 +79,9 @@ def _shown(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d %H:%M}"
     return f"{value:.4g}" if isinstance(value, float) else value
+
+
+def audit_head(registry: Registry) -> str:
+    """How long the registry's audit log is, and its newest hash: Dagster's event log is the witness of it."""
+    head = registry.audit_log()[-1]
+    return f"{head.sequence}:{head.hash}"

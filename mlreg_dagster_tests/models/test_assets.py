@@ -2,7 +2,15 @@
 
 import pytest
 
-from mlreg_dagster.models.names import AVERAGE_PRECISION, GATES, SILHOUETTE
+from mlreg_dagster.models.names import (
+    AVERAGE_PRECISION,
+    GATES,
+    IMPROVEMENT,
+    LATENCY,
+    NOISE,
+    SILHOUETTE,
+    SIZE,
+)
 from mlreg_dagster.runner import RunFailed
 from mlreg_dagster_tests.lifecycle import failure, latest_verdict, metadata, verdicts
 
@@ -135,6 +143,9 @@ def test_a_candidate_is_compared_with_the_champion_on_the_same_rows(live):
     assert versus["rows"] == metadata(result, "evaluated_model")["dagster/row_count"]
     assert versus["average_precision"][0] == live.registry.latest_evaluation("v1").metrics["average_precision"]
     assert versus["average_precision"][1] == live.registry.latest_evaluation("v2").metrics["average_precision"]
+    assert versus["difference"] == pytest.approx(versus["average_precision"][0] - versus["average_precision"][1])
+    assert (versus["verdict"], versus["low"], versus["high"]) == ("not distinguishable", None, None)
+    assert versus["reason"] == f"too few samples: {versus['samples']} instruments tell something, asked are 20."
 
 
 def test_a_damaged_champion_does_not_keep_others_from_being_evaluated(live):
@@ -143,3 +154,60 @@ def test_a_damaged_champion_does_not_keep_others_from_being_evaluated(live):
     versus = live.registry.latest_evaluation("v1").metrics["versus_champion"]
     assert versus["champion"] == "v2"
     assert "is not what was frozen" in versus["not_comparable"]
+
+
+# --- what a risk tier asks for ------------------------------------------------------------------------------
+
+
+def _high_tier(make_world, home, max_model_mb, **evaluation):
+    """The same home under a use case of high risk; what can't be passed by so small a market is not asked."""
+    gates = [IMPROVEMENT, NOISE, LATENCY, SIZE]
+    return make_world(
+        home,
+        configs={
+            "use_case": {"risk_tier": "high", "constraints": {"max_model_mb": max_model_mb, "max_latency_ms": 60_000}},
+            "promotion": {"high": {"approvals": 0, "gates": gates, "stable": True}},
+            "evaluation": {
+                "injection": {"rounds": 2},
+                "strict": {"min_improvement": 0.0, "min_noise_agreement": 0.5},
+                "stability": {"refits": 2, "folds": 2, **evaluation},
+            },
+        },
+    )
+
+
+def test_a_strict_gate_that_fails_rejects_the_version(make_world, trained_home):
+    world = _high_tier(make_world, trained_home, max_model_mb=0.001)
+    assert world.registry.status("v1") == "evaluated"  # under the low tier
+    result = world.attempt("evaluated_model", key="v1")
+    asked = dict.fromkeys([*GATES, IMPROVEMENT, NOISE, LATENCY, SIZE], True)
+    assert verdicts(result) == asked | {SIZE: False}
+    assert metadata(result, "evaluated_model")["status"] == world.registry.status("v1") == "rejected"
+    assert not latest_verdict(world, SIZE, "v1")
+    evaluation = world.registry.latest_evaluation("v1")
+    assert [gate.name for gate in evaluation.gates] == list(asked)
+    assert evaluation.thresholds["strict"]["min_noise_agreement"] == 0.5
+
+
+def test_stability_is_measured_where_the_tier_asks_and_nothing_is_where_it_does_not(make_world, trained_home):
+    world = _high_tier(make_world, trained_home, max_model_mb=100.0, max_standard_deviation=1e-9)
+    before = _bundle(world, "v1")
+    result = world.attempt("evaluated_model", key="v1")
+    assert metadata(result, "evaluated_model")["stability"].startswith("**unstable**: The standard deviation")
+    stability = world.registry.latest_evaluation("v1").metrics["stability"]
+    assert {kind: len(values) for kind, values in stability["values"].items()} == {
+        "bootstrap refits": 2,
+        "time-block folds": 2,
+    }
+    assert stability["verdict"] == "unstable"
+    assert world.registry.status("v1") == "evaluated"  # it holds a promotion up, but is no gate
+    assert _bundle(world, "v1") == before
+    first = world.registry.evaluations("v1")[0]  # of the low tier
+    assert "stability" not in first.metrics
+    assert [gate.name for gate in first.gates] == list(GATES)
+
+
+def test_a_version_names_the_use_case_it_is_built_under(trained):
+    version = trained.train({})
+    use_case = trained.settings.use_case.sha256
+    assert trained.registry.version(version).manifest["use_case_sha256"] == use_case

@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from mlreg_dagster.config.evaluation import ComparisonSettings
 from mlreg_dagster.models.artifact import FeatureMismatch
-from mlreg_dagster.models.comparison import compare
-from mlreg_dagster.models.evaluation import average_precision_by_kind
+from mlreg_dagster.models.comparison import compare, precision_difference
+from mlreg_dagster.models.evaluation import PlantedRound, average_precision_by_kind, score_rounds
 from mlreg_dagster_tests.models.builders import with_manifest, with_rows
 
 
@@ -65,3 +68,70 @@ def test_a_holdout_without_the_features_of_one_is_refused(world, left, right):
     lacking = with_rows(world.holdout, world.holdout.rows.drop(columns="is_gap"))
     with pytest.raises(FeatureMismatch, match=r"missing \['is_gap'\]"):
         compare(left, right, lacking, [])
+
+
+# --- told apart ---------------------------------------------------------------------------------------------
+
+FEW = ComparisonSettings(min_instruments=2, bootstrap_samples=200)
+
+
+def planted_market(instruments=30, hours=8, kinds=("shock", "swap"), seed=0):
+    """Rounds with one planted row in every third instrument, and a share of noise in what is seen of them."""
+    rng = np.random.default_rng(seed)
+    rounds = []
+    for kind in kinds:
+        names = np.repeat([f"coin{number}" for number in range(instruments)], hours)
+        planted = np.zeros(len(names), dtype=bool)
+        planted[np.arange(0, instruments, 3) * hours + rng.integers(hours)] = True
+        rounds.append(PlantedRound(kind, pd.DataFrame({"instrument_id": names}), planted))
+    return rounds
+
+
+def seeing(rounds, sharpness, seed):
+    """Scores that find what was planted the better the sharper they are."""
+    rng = np.random.default_rng(seed)
+    return [sharpness * each.planted + rng.normal(size=len(each.planted)) for each in rounds]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "verdict"), [(5.0, 1.0, "better"), (1.0, 5.0, "worse"), (2.0, 2.0, "not distinguishable")]
+)
+def test_the_sharper_one_is_better(left, right, verdict):
+    rounds = planted_market()
+    found = precision_difference(rounds, seeing(rounds, left, 1), seeing(rounds, right, 2), FEW)
+    assert (found.verdict, found.samples) == (verdict, 10)
+    assert found.low < found.difference < found.high
+    mirrored = precision_difference(rounds, seeing(rounds, right, 2), seeing(rounds, left, 1), FEW)
+    assert (mirrored.difference, mirrored.low) == (pytest.approx(-found.difference), pytest.approx(-found.high))
+
+
+def test_two_that_see_alike_are_seldom_told_apart():
+    """Equal in distribution, sixty times: about one in twenty may be told apart."""
+    rounds = planted_market()
+    verdicts = [
+        precision_difference(rounds, seeing(rounds, 2.0, 2 * n), seeing(rounds, 2.0, 2 * n + 1), FEW).verdict
+        for n in range(60)
+    ]
+    assert verdicts.count("not distinguishable") >= 50
+
+
+def test_the_difference_is_that_of_the_precisions_whatever_the_order_of_rows(world, rounds, left, right):
+    found = compare(left, right, world.holdout, rounds, FEW)
+    assert found.difference == pytest.approx(found.average_precision[0] - found.average_precision[1])
+    assert found == compare(left, right, world.holdout, rounds, FEW)
+    rng = np.random.default_rng(0)
+    shuffled = []
+    for each in rounds:
+        order = rng.permutation(len(each.rows))
+        shuffled.append(replace(each, rows=each.rows.iloc[order].reset_index(drop=True), planted=each.planted[order]))
+    scores = [score_rounds(model, model.score, rounds) for model in (left, right)]
+    again = [score_rounds(model, model.score, shuffled) for model in (left, right)]
+    assert [each.sum() for each in scores[0]] == pytest.approx([each.sum() for each in again[0]])
+    assert precision_difference(shuffled, *again, FEW).difference == pytest.approx(found.difference)
+
+
+def test_too_few_instruments_with_anomalies_are_said(world, rounds, left, right):
+    found = compare(left, right, world.holdout, rounds)
+    assert (found.verdict, found.low, found.high) == ("not distinguishable", None, None)
+    assert found.reason == f"too few samples: {found.samples} instruments tell something, asked are 20."
+    assert compare(left, right, world.holdout, []).reason == "too few samples: there is no instrument."

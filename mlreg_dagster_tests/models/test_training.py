@@ -83,3 +83,12 @@ def test_a_version_is_not_trained_again_on_other_data(world, model_of):
     model = with_manifest(model_of("isolation_forest"), dataset_sha256="0" * 64)
     with pytest.raises(CannotTrain, match=f"trained on dataset {'0' * 64}, not on {world.training.sha256}"):
         retrain(dict(model.manifest), world.training)
+
+
+def test_the_manifest_names_the_use_case_and_training_again_keeps_it(world):
+    settings = settings_of("robust_z_score")
+    model = train("v1", world.training, DAY_ENDS, settings, use_case_sha256="c" * 64)
+    assert model.manifest["use_case_sha256"] == "c" * 64
+    assert retrain(dict(model.manifest), world.training).manifest == model.manifest
+    before_use_cases = {name: value for name, value in model.manifest.items() if name != "use_case_sha256"}
+    assert retrain(before_use_cases, world.training).manifest["use_case_sha256"] is None

@@ -115,7 +115,7 @@ GOOD, BAD = (GateResult(name, ok, 0.5, "any", "") for name, ok in (("silhouette"
 
 def champion(version: str = "v1") -> AliasEvent:
     when = as_hour("2026-01-20")
-    return AliasEvent(1, "champion", 1, version, None, "0" * 64, 1, when, when, "tester", "a test", None)
+    return AliasEvent(1, "champion", 1, version, None, "0" * 64, 1, when, when, "tester", "a test", None, {})
 
 
 def evaluation(passed: bool, versus: dict | None) -> Evaluation:

@@ -379,8 +379,8 @@ class TestMoves:
         loser = threading.Thread(target=lose)
         with engine.begin() as connection:
             connection.exec_driver_sql(
-                f"INSERT INTO alias_events (alias, sequence, version, previous_version, actor, {copied}) "
-                f"SELECT alias, 2, 'v2', 'v1', 'cy', '{sha('v2')}', "
+                f"INSERT INTO alias_events (alias, sequence, version, previous_version, actor, evidence, {copied}) "
+                f"SELECT alias, 2, 'v2', 'v1', 'cy', '{{}}', '{sha('v2')}', "
                 f"(SELECT max(id) FROM evaluations WHERE version = 'v2'), effective_at, recorded_at, reason "
                 f"FROM alias_events"
             )
@@ -530,7 +530,7 @@ class TestOpening:
         raw.exec_driver_sql("DROP TABLE schema_version")
         raw.exec_driver_sql("CREATE TABLE schema_version (version INTEGER)")
         raw.exec_driver_sql("INSERT INTO schema_version VALUES (99)")
-        with pytest.raises(SchemaMismatch, match="has schema 99, this release needs 1"):
+        with pytest.raises(SchemaMismatch, match="has schema 99, this release needs 2"):
             Registry(registry_url).versions()
 
     def test_tables_of_someone_else_are_not_taken_for_ours(self, postgres_url):

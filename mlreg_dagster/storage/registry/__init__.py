@@ -18,24 +18,31 @@ from mlreg_dagster.storage.registry.errors import (
 from mlreg_dagster.storage.registry.names import version_number
 from mlreg_dagster.storage.registry.records import (
     AliasEvent,
+    AuditRecord,
+    Decision,
+    DecisionKind,
     Evaluation,
     GateResult,
     ModelVersion,
     Spell,
     Status,
 )
-from mlreg_dagster.storage.registry.registry import Registry
+from mlreg_dagster.storage.registry.registry import Permit, Registry
 
 __all__ = [
     "AliasConflict",
     "AliasEvent",
     "AlreadyHolder",
+    "AuditRecord",
+    "Decision",
+    "DecisionKind",
     "EffectiveTimeError",
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
     "InvalidRecord",
     "ModelVersion",
+    "Permit",
     "Registry",
     "RegistryError",
     "RegistryUnavailable",

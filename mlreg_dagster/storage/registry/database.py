@@ -1,7 +1,7 @@
 """Connections to the registry's database: how it is opened, made, read and written.
 
-Every connection is short. Writing transactions exclude each other on SQLite from their first statement on;
-on PostgreSQL the unique keys decide.
+Every connection is short. Writing transactions exclude each other from their first statement on: what one has read
+stays true until it has written, and the audit log is one chain.
 """
 
 import json
@@ -20,7 +20,7 @@ from mlreg_dagster.storage.registry.errors import InvalidRecord, RegistryUnavail
 from mlreg_dagster.storage.registry.schema import SCHEMA_VERSION, metadata, schema_version
 
 _SQLITE_WAIT_S = 30.0
-_CREATION_LOCK = 0x6D6C726567  # "mlreg": any number will do, as long as it stays the same
+_WRITING_LOCK = 0x6D6C726567  # "mlreg": any number will do, as long as it stays the same
 
 
 class Database:
@@ -38,14 +38,14 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection to read from.
+        """A connection to read from; all that is read from it is of one moment.
 
         Raises:
             RegistryUnavailable: The database can't be reached or stayed locked.
             StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault.
             SchemaMismatch: It was made by another release.
         """
-        with self._explained(), self._engine.connect() as connection:
+        with self._explained(), self._reading_engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -75,6 +75,12 @@ class Database:
                 f"Use the release that made it, or another MLREG_HOME."
             )
         return engine
+
+    @cached_property
+    def _reading_engine(self) -> Engine:
+        if self._engine.dialect.name == "sqlite":
+            return self._engine  # where it is so anyway
+        return self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -138,6 +144,8 @@ def _postgres_engine(url: URL) -> Engine:
 @contextmanager
 def _begin_writing(engine: Engine) -> Iterator[Connection]:
     with engine.execution_options(writing=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_WRITING_LOCK)))
         yield connection
 
 
@@ -149,8 +157,6 @@ def _stored_schema(connection: Connection) -> int | None:
 
 
 def _create(connection: Connection) -> int:
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK)))
     found = _stored_schema(connection)  # another process may have been faster
     if found is not None:
         return found

@@ -7,18 +7,20 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, RowMapping, Select, Table, insert, select
 
+from mlreg_dagster.storage.registry import audit
 from mlreg_dagster.storage.registry.errors import UnknownVersion
 from mlreg_dagster.storage.registry.names import listed
-from mlreg_dagster.storage.registry.records import AliasEvent, Evaluation, ModelVersion
-from mlreg_dagster.storage.registry.schema import alias_events, evaluations, model_versions
+from mlreg_dagster.storage.registry.records import AliasEvent, Decision, Evaluation, ModelVersion
+from mlreg_dagster.storage.registry.schema import alias_events, decisions, evaluations, model_versions
 
-_Record = TypeVar("_Record", ModelVersion, Evaluation, AliasEvent)
+_Record = TypeVar("_Record", ModelVersion, Evaluation, AliasEvent, Decision)
 
 
 def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
-    """Insert a row and hand it out as it was stored."""
-    statement = insert(table).values(values).returning(table)
-    return _record(cls, connection.execute(statement).mappings().one())
+    """Insert a row and its record in the audit log, and hand it out as it was stored."""
+    row = connection.execute(insert(table).values(values).returning(table)).mappings().one()
+    audit.record(connection, table, row)
+    return _record(cls, row)
 
 
 def version_names(connection: Connection) -> Sequence[str]:
@@ -50,6 +52,13 @@ def evaluations_of(connection: Connection, model: ModelVersion) -> list[Evaluati
         table.version == model.version, table.artifact_sha256 == model.artifact_sha256
     )
     return _records(connection, Evaluation, statement.order_by(table.id))
+
+
+def decisions_on(connection: Connection, model: ModelVersion) -> list[Decision]:
+    """The decisions about a version's bytes, the latest one last."""
+    table = decisions.c
+    statement = select(decisions).where(table.version == model.version, table.artifact_sha256 == model.artifact_sha256)
+    return _records(connection, Decision, statement.order_by(table.id))
 
 
 def latest_move(connection: Connection, alias: str, as_of: datetime | None = None) -> AliasEvent | None:

@@ -11,6 +11,8 @@ from mlreg_dagster.storage.registry.errors import InvalidRecord
 Status = Literal["candidate", "evaluated", "rejected"]
 """Never evaluated; all gates of the latest evaluation passed; some gate of it failed."""
 
+DecisionKind = Literal["approval", "rejection", "exception"]
+
 
 @dataclass(frozen=True)
 class ModelVersion:
@@ -118,6 +120,7 @@ class AliasEvent:
         actor: Who moved it.
         reason: Why.
         run_id: The Dagster run, if any.
+        evidence: The policy that applied and what it was decided on.
     """
 
     id: int
@@ -132,6 +135,61 @@ class AliasEvent:
     actor: str
     reason: str
     run_id: str | None
+    evidence: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person decided about the bytes of a version.
+
+    Attributes:
+        id: Grows with every decision.
+        kind: An approval, a rejection, or an exception from what the policy asks.
+        version: What was decided about.
+        artifact_sha256: Its bytes; a decision about other bytes counts for nothing.
+        evaluation_id: The evaluation that was looked at; None if there was none.
+        actor: Who decided.
+        reason: Why.
+        lifts: What an exception lifts; empty for other kinds.
+        expires_at: Until when an exception counts; None for other kinds.
+        recorded_at: When it was written.
+        run_id: The Dagster run, if any.
+        signature: Of the actor, over all of the above but id and run; None where nobody signed.
+    """
+
+    id: int
+    kind: DecisionKind
+    version: str
+    artifact_sha256: str
+    evaluation_id: int | None
+    actor: str
+    reason: str
+    lifts: tuple[str, ...]
+    expires_at: pd.Timestamp | None
+    recorded_at: pd.Timestamp
+    run_id: str | None
+    signature: str | None
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """One link of the audit log.
+
+    Attributes:
+        sequence: 1, 2, 3, …
+        kind: Which table the row belongs to.
+        row: Its primary key.
+        content: The row as canonical JSON.
+        previous_hash: Of the record before; 64 zeros for the first.
+        hash: SHA-256 over all of the above.
+    """
+
+    sequence: int
+    kind: str
+    row: int
+    content: str
+    previous_hash: str
+    hash: str
 
 
 @dataclass(frozen=True)

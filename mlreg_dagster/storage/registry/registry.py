@@ -1,13 +1,13 @@
-"""The registry's questions and its three ways to write: a version, an evaluation, a move of an alias."""
+"""The registry's questions and its four ways to write: a version, an evaluation, a decision, a move of an alias."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from mlreg_dagster.hours import as_hour, hour_range
-from mlreg_dagster.storage.registry import queries
+from mlreg_dagster.storage.registry import audit, queries
 from mlreg_dagster.storage.registry.database import Database
 from mlreg_dagster.storage.registry.errors import (
     EffectiveTimeError,
@@ -27,6 +27,9 @@ from mlreg_dagster.storage.registry.names import (
 )
 from mlreg_dagster.storage.registry.records import (
     AliasEvent,
+    AuditRecord,
+    Decision,
+    DecisionKind,
     Evaluation,
     GateResult,
     ModelVersion,
@@ -34,7 +37,11 @@ from mlreg_dagster.storage.registry.records import (
     Status,
 )
 from mlreg_dagster.storage.registry.rules import check_move, conflict, cut_into_spells, passed_evaluation
-from mlreg_dagster.storage.registry.schema import alias_events, evaluations, model_versions
+from mlreg_dagster.storage.registry.schema import alias_events, decisions, evaluations, model_versions
+
+Permit = Callable[[ModelVersion, Evaluation, list[Decision], list[AliasEvent]], Mapping[str, Any]]
+"""Asked within the transaction that moves an alias: the version, its evaluation, all decisions about its bytes and the
+alias's moves so far. Gives the evidence that is kept with the move, or raises."""
 
 
 class Registry:
@@ -226,6 +233,82 @@ class Registry:
             return "candidate"
         return "evaluated" if latest.passed else "rejected"
 
+    def decide(
+        self,
+        *,
+        kind: DecisionKind,
+        version: str,
+        artifact_sha256: str,
+        actor: str,
+        reason: str,
+        recorded_at: datetime,
+        evaluation_id: int | None = None,
+        lifts: Iterable[str] = (),
+        expires_at: datetime | None = None,
+        run_id: str | None = None,
+        signature: str | None = None,
+    ) -> Decision:
+        """Add what a person decided about a version's bytes; the arguments are the fields of `Decision`.
+
+        Raises:
+            UnknownVersion: The version is not registered.
+            InvalidRecord: Other bytes than the version's, a blank actor or reason, or an exception that lifts nothing
+                or does not expire later.
+        """
+        check_not_blank(actor=actor, reason=reason)
+        lifts = tuple(lifts)
+        if (kind == "exception") != bool(lifts) or (kind == "exception") != (expires_at is not None):
+            raise InvalidRecord("An exception says what it lifts and when it expires; nothing else does.")
+        if expires_at is not None and as_utc(expires_at) <= as_utc(recorded_at):
+            raise InvalidRecord(f"An exception that expires at {expires_at} has expired already ({recorded_at}).")
+        with self._database.writing() as connection:
+            registered = queries.version_named(connection, version).artifact_sha256
+            if artifact_sha256 != registered:
+                raise InvalidRecord(
+                    f"The {kind} is of other bytes than {version}: registered is SHA-256 {registered}, decided was "
+                    f"about {artifact_sha256}. Look at the version again."
+                )
+            return queries.append(
+                connection,
+                Decision,
+                decisions,
+                kind=kind,
+                version=version,
+                artifact_sha256=artifact_sha256,
+                evaluation_id=evaluation_id,
+                actor=actor,
+                reason=reason,
+                lifts=lifts,
+                expires_at=expires_at,
+                recorded_at=recorded_at,
+                run_id=run_id,
+                signature=signature,
+            )
+
+    def decisions(self, version: str) -> list[Decision]:
+        """All decisions about a version's bytes, in the order in which they were recorded.
+
+        Raises:
+            UnknownVersion: The version is not registered.
+        """
+        with self._database.reading() as connection:
+            return queries.decisions_on(connection, queries.version_named(connection, version))
+
+    def audit_log(self) -> list[AuditRecord]:
+        """A record of everything that was ever stored, in the order in which it was."""
+        with self._database.reading() as connection:
+            return list(audit.records(connection))
+
+    def find_tampering(self, witnessed: Iterable[tuple[int, str]] = ()) -> str | None:
+        """The first thing in the registry that does not fit its audit log, in words; None if all does.
+
+        Args:
+            witnessed: Sequence and hash of records that were there once, as others remember them: without a witness,
+                rows that were removed together with the newest records are not missed.
+        """
+        with self._database.reading() as connection:
+            return audit.find_tampering(connection, witnessed)
+
     def move_alias(
         self,
         alias: str,
@@ -237,6 +320,7 @@ class Registry:
         actor: str,
         reason: str,
         run_id: str | None = None,
+        permit: Permit = lambda *_: {},
     ) -> AliasEvent:
         """Point an alias to another version, if the caller knows who holds it; all in one transaction.
 
@@ -249,6 +333,7 @@ class Registry:
             actor: Who moves it.
             reason: Why.
             run_id: The run that does.
+            permit: Asked last, within the transaction; what it raises goes to the caller, and nothing is moved.
 
         Raises:
             InvalidRecord: The alias has a forbidden name, or actor or reason is blank.
@@ -269,6 +354,8 @@ class Registry:
             evaluation = passed_evaluation(version, queries.evaluations_of(connection, model))
             current = queries.latest_move(connection, alias)
             check_move(alias, version, expected, current, effective_at, now)
+            moves = queries.all_moves(connection, alias)
+            evidence = permit(model, evaluation, queries.decisions_on(connection, model), moves)
             try:
                 return queries.append(
                     connection,
@@ -285,9 +372,9 @@ class Registry:
                     actor=actor,
                     reason=reason,
                     run_id=run_id,
+                    evidence=dict(evidence),
                 )
-            except IntegrityError as error:
-                # Two moves may read the same holder on PostgreSQL; UNIQUE (alias, sequence) lets one write.
+            except IntegrityError as error:  # of two moves that read the same holder, UNIQUE (alias, sequence) lets one
                 raise conflict(alias, expected, self.holder(alias)) from error
 
     def holder(self, alias: str, as_of: datetime | None = None) -> AliasEvent | None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
     event,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 from mlreg_dagster.storage.registry.names import as_utc
 from mlreg_dagster.storage.registry.records import GateResult
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -41,10 +42,12 @@ class UtcTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> datetime:  # noqa: ARG002, D102
-        return as_utc(value).to_pydatetime()
+    def process_bind_param(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102
+        return None if value is None else as_utc(value).to_pydatetime()
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> pd.Timestamp:  # noqa: ARG002, D102
+    def process_result_value(self, value: Any, dialect: Dialect) -> pd.Timestamp | None:  # noqa: ARG002, D102
+        if value is None:
+            return None
         stamp = pd.Timestamp(value)
         return as_utc(stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp)
 
@@ -60,6 +63,19 @@ class Gates(TypeDecorator[tuple[GateResult, ...]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[GateResult, ...]:  # noqa: ARG002, D102
         return tuple(GateResult(**gate) for gate in value)
+
+
+class Texts(TypeDecorator[tuple[str, ...]]):
+    """Texts in their order."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> list[str]:  # noqa: ARG002, D102
+        return list(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002, D102
+        return tuple(value)
 
 
 schema_version = Table(
@@ -118,6 +134,7 @@ alias_events = Table(
     Column("actor", String, nullable=False),
     Column("reason", String, nullable=False),
     Column("run_id", String),
+    Column("evidence", JSON, nullable=False),
     CheckConstraint("effective_at <= recorded_at", name="not_from_the_future"),
     UniqueConstraint("alias", "sequence"),
     ForeignKeyConstraint(
@@ -125,6 +142,42 @@ alias_events = Table(
         ["evaluations.version", "evaluations.artifact_sha256", "evaluations.id"],
     ),
 )
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("artifact_sha256", String, nullable=False),
+    Column("evaluation_id", Integer),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("lifts", Texts, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+    CheckConstraint("kind IN ('approval', 'rejection', 'exception')", name="known_kind"),
+    ForeignKeyConstraint(["version", "artifact_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]),
+    ForeignKeyConstraint(
+        ["version", "artifact_sha256", "evaluation_id"],
+        ["evaluations.version", "evaluations.artifact_sha256", "evaluations.id"],
+    ),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("previous_hash", String, nullable=False),
+    Column("hash", String, nullable=False),
+    UniqueConstraint("kind", "row"),
+)
+"""A record of each row of the tables above, chained by hashes; see `audit`."""
 
 
 def _keep_append_only(table: Table) -> None:

@@ -1,14 +1,21 @@
 """Asset checks on the champion; the gates themselves are checks on `evaluated_model`, made where they are measured.
 
-They can be run at any time: an artifact that was changed after the promotion is found here too.
+They can be run at any time: an artifact that was changed after the promotion is found here too. And the results of all
+checks, whoever has them, for the governance report.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.governance import report_checks
+from mlreg_dagster.hours import as_hour
+from mlreg_dagster.models.names import CHAMPION, STRICT_GATES
+from mlreg_dagster.orchestration import graph
+from mlreg_dagster.orchestration.check_log import check_results
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import AliasEvent, Registry
@@ -17,9 +24,28 @@ GATES_PASSED = "gates_passed"
 ARTIFACT_INTACT = "artifact_intact"
 
 
-def build_model_checks() -> list[dg.AssetChecksDefinition]:
+def build_governance_checks() -> list[dg.AssetChecksDefinition]:
     """The champion's gates, and its bytes."""
     return [_champion_checks()]
+
+
+def all_results(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, first: str | None, last: str | None
+) -> list[dict[str, Any]]:
+    """Every result of every check from the day `first` to the day `last`, both included, the newest first.
+
+    Checks are those of the graph, and the strict gates that a policy before may have asked for.
+
+    Returns:
+        Rows of `report_checks.COLUMNS`.
+
+    Raises:
+        NotAnHour: A text is no day.
+    """
+    strict = {dg.AssetCheckKey(dg.AssetKey("evaluated_model"), gate) for gate in STRICT_GATES}
+    begin = as_hour(first) if first else pd.Timestamp(0, tz="UTC")
+    end = as_hour(last) + pd.Timedelta(days=1) if last else pd.Timestamp.max.tz_localize("UTC")
+    return report_checks.arrange(check_results(instance, strict.union(graph.check_keys(definitions)), begin, end))
 
 
 def _champion_checks() -> dg.AssetChecksDefinition:

@@ -131,7 +131,7 @@ def test_a_tampered_artifact_is_not_promoted(trained):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 def test_of_sixteen_promotions_at_once_one_wins(trained):
-    program = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster_tests.models.promoting"]
+    program = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster_tests.governance.promoting"]
     answer = subprocess.run(
         [*program, trained.home, trained.config_dir], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=180
     )

@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from mlreg_dagster.config import PromotionSettings
+from mlreg_dagster.config import PromotionSettings, UseCaseSettings
+from mlreg_dagster.governance.promotion import Governance, PromotionRefused, promote
 from mlreg_dagster.models.artifact import MODELS, UntrustedModel
 from mlreg_dagster.models.names import CHAMPION, GATES, NOBODY
-from mlreg_dagster.models.promotion import PromotionRefused, promote
 from mlreg_dagster.models.registration import register
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
 from mlreg_dagster.storage.registry import (
@@ -21,6 +21,11 @@ from mlreg_dagster.storage.registry import (
 from mlreg_dagster_tests.models.builders import DAY_ENDS, with_manifest
 
 NOW = DAY_ENDS + pd.Timedelta(days=3, minutes=12)
+
+
+def governed(**policy):
+    """The usual policy, but for what is named; nothing has matured, and every rollback is fine."""
+    return Governance(PromotionSettings(**policy), UseCaseSettings(), lambda _: 0, lambda _: {})
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +63,7 @@ def move(model, store, registry):
             "expected": None,
             "now": NOW,
             "run_id": "run-9",
-            "settings": PromotionSettings(),
+            "governance": governed(),
         }
         return promote(registry, store, version=version, **asked | changes)
 
@@ -97,7 +102,7 @@ def test_a_reason_that_says_nothing_is_refused(refused, reason):
 
 
 def test_how_much_reason_is_asked_for_is_a_setting(refused, move):
-    refused(PromotionRefused, "asks for 20 characters", settings=PromotionSettings(min_reason_length=20))
+    refused(PromotionRefused, "asks for 20 characters", governance=governed(min_reason_length=20))
     assert move(reason="abcde")
 
 

@@ -1,7 +1,7 @@
 """Sixteen processes, each running the promote job on one home at the same moment.
 
 A program of its own, so that the processes are forked from one that has loaded everything and runs no threads:
-python -m mlreg_dagster_tests.models.promoting <home> <config_dir>
+python -m mlreg_dagster_tests.governance.promoting <home> <config_dir>
 """
 
 import json
@@ -13,7 +13,7 @@ import dagster as dg
 
 from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
-from mlreg_dagster.models import promotion
+from mlreg_dagster.governance import promotion
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.runner import RunFailed, Runner, asset_config
 from mlreg_dagster_tests.lifecycle import NOW

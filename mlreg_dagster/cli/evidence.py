@@ -1,0 +1,62 @@
+"""Commands that write down what is known: the evidence on a version, and the results of all checks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlreg_dagster.cli.arguments import Version
+from mlreg_dagster.cli.opening import console, open_runner
+
+_Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; it is made if it is not there.")]
+
+
+def bundle(
+    version: Version,
+    out: _Folder,
+    verify: Annotated[bool, typer.Option("--verify", help="Train it again and compare all scores.")] = False,
+) -> None:
+    """Write all evidence on a version, as HTML, Markdown and JSON. Exits with 1 when a section is incomplete."""
+    import json
+    import shutil
+
+    from mlreg_dagster import jobs
+    from mlreg_dagster.config import home_dir
+    from mlreg_dagster.governance import bundles
+    from mlreg_dagster.runner import asset_config
+    from mlreg_dagster.storage.faults import explained
+
+    runner = open_runner()
+    name = runner.registry.resolve(version).version
+    runner.add_version(name)
+    runner.run_partition(jobs.BUNDLE, name, asset_config("delivery_bundle", {"verify": verify}))
+    with explained(out):
+        shutil.copytree(home_dir() / "bundles" / name, out, dirs_exist_ok=True)
+        card = json.loads((out / bundles.JSON).read_text(encoding="utf-8"))
+    for section in card["sections"]:
+        for text in section["missing"]:
+            console.print(f"{section['gate']}: {text}", style="red", markup=False)
+    console.print(f"{card['headline']} The evidence is in {out / bundles.HTML}.", markup=False)
+    raise typer.Exit(0 if card["complete"] else 1)
+
+
+def report(
+    out: _Folder,
+    first: Annotated[str | None, typer.Option("--from", help="First day, UTC; default: of the first result.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day, UTC; default: of the newest result.")] = None,
+) -> None:
+    """Write the results of all checks over a period, by version and partition, as HTML and CSV."""
+    from mlreg_dagster.governance import report_checks
+    from mlreg_dagster.governance.checks import all_results
+    from mlreg_dagster.storage.faults import explained
+
+    runner = open_runner()
+    rows = all_results(runner.definitions, runner.instance, first, last)
+    with explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "checks.html").write_text(report_checks.to_html(rows, first, last), encoding="utf-8")
+        (out / "checks.csv").write_text(report_checks.to_csv(rows), encoding="utf-8", newline="")
+    failed = sum(not row["passed"] for row in rows)
+    console.print(
+        f"{len(rows):,} results, {failed:,} of them failed: {out / 'checks.html'} and checks.csv.", markup=False
+    )

@@ -1,0 +1,1 @@
+"""The model card: everything that is to be said of one version, in ten sections."""

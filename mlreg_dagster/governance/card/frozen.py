@@ -1,0 +1,64 @@
+"""The frozen bundles that a version is made of, verified: what can't be used says why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlreg_dagster.datasets import freezing
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.models import artifact
+from mlreg_dagster.models.artifact import MODELS, Model
+from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.registry import Evaluation, ModelVersion
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A bundle of the artifact store, as it is now.
+
+    Attributes:
+        kind: What it is.
+        key: Which one.
+        sha256: The hash that it should have.
+        files: Hash of each file; empty where the bundle can't be used.
+        size: Bytes of all files.
+        lineage: What went in, of a dataset.
+        problem: Why it can't be used; None if it can.
+    """
+
+    kind: str
+    key: str
+    sha256: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+
+def frozen(store: ArtifactStore, kind: str, key: str, sha256: str, problem: str | None = None) -> Frozen:
+    """A bundle as it is now; `problem`: one that is known already."""
+    try:
+        contents = store.read(kind, key, sha256)
+        lineage = {} if kind == MODELS else freezing.load(store, kind, key, sha256).lineage
+    except MlregError as error:  # the failure is the finding
+        return Frozen(kind, key, sha256, problem=str(error))
+    found = store.find(kind, key)
+    size = sum(len(content) for content in contents.values())
+    return Frozen(kind, key, sha256, found.files if found else {}, size, lineage, problem)
+
+
+def holdout_of(store: ArtifactStore, version: ModelVersion, evaluation: Evaluation) -> Frozen:
+    """The holdout whose hash the evaluation names: that of the version's dataset, or of another day."""
+    for day in (version.dataset_day, *store.keys(freezing.HOLDOUT)):
+        found = frozen(store, freezing.HOLDOUT, day, evaluation.holdout_sha256)
+        if found.problem is None:
+            return found
+    return frozen(store, freezing.HOLDOUT, version.dataset_day, evaluation.holdout_sha256)
+
+
+def loaded(version: ModelVersion, store: ArtifactStore) -> tuple[Model | None, str | None]:
+    """The model, or why it can't be loaded."""
+    try:
+        return artifact.load(store, version.version, version.artifact_sha256), None
+    except MlregError as error:
+        return None, str(error)

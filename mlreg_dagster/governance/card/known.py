@@ -1,0 +1,211 @@
+"""Everything that is known of a version, read once from registry, artifacts and tables; nothing is judged here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.datasets import freezing
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.governance.card.frozen import Frozen, frozen, holdout_of, loaded
+from mlreg_dagster.governance.reproduction import Reproduction, reproduce
+from mlreg_dagster.hours import HOUR
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.models.artifact import MODELS, Model
+from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.registry import AliasEvent, AuditRecord, Decision, Evaluation, ModelVersion, Registry
+from mlreg_dagster.storage.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the graph watches and does by itself.
+
+    Attributes:
+        checks: Rows of asset, check, what it asks, its last result and when that was.
+        freshness: Rows of asset and how old it may be.
+        automation: Rows of name, kind, what it does.
+    """
+
+    checks: Sequence[Mapping[str, Any]] = ()
+    freshness: Sequence[Mapping[str, Any]] = ()
+    automation: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """To which version the champion's alias would go back, if it can."""
+
+    version: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is to tell.
+
+    Attributes:
+        version: Its record in the registry.
+        settings: The configuration of today.
+        now: As of when.
+        evaluations: The latest one last.
+        decisions: About its bytes, the latest one last.
+        moves: Of all aliases, to this version.
+        holders: Every alias and who holds it.
+        champions: All moves of the champion's alias.
+        training: The dataset that it was trained on.
+        holdout: That of its latest evaluation; None if it was never evaluated.
+        bundle: Its artifact.
+        model: The artifact, loaded; None where it can't be.
+        audit: The registry's audit log.
+        tampering: What does not fit in it, if anything.
+        predictions: Rows of role, predictions, in_sample, first_hour, last_hour.
+        overdue: Predictions whose outcome could be known but is not recorded.
+        outcomes: Its rows of PREDICTION_OUTCOMES.
+        way_back: From this version, where it is champion.
+        watch: What the graph watches.
+        reproduction: What came of training it again, or why that failed; None = nobody asked.
+    """
+
+    version: ModelVersion
+    settings: Settings
+    now: pd.Timestamp
+    evaluations: Sequence[Evaluation]
+    decisions: Sequence[Decision]
+    moves: Sequence[AliasEvent]
+    holders: Mapping[str, AliasEvent]
+    champions: Sequence[AliasEvent]
+    training: Frozen
+    holdout: Frozen | None
+    bundle: Frozen
+    model: Model | None
+    audit: Sequence[AuditRecord]
+    tampering: str | None
+    predictions: Sequence[Mapping[str, Any]]
+    overdue: int
+    outcomes: pd.DataFrame
+    way_back: WayBack
+    watch: Watch
+    reproduction: Reproduction | str | None
+
+    @property
+    def aliases(self) -> list[str]:
+        """Those that it holds."""
+        return [alias for alias, move in self.holders.items() if move.version == self.version.version]
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The one that counts."""
+        return self.evaluations[-1] if self.evaluations else None
+
+
+def gather(
+    version: ModelVersion,
+    registry: Registry,
+    store: ArtifactStore,
+    tables: Warehouse,
+    settings: Settings,
+    *,
+    now: pd.Timestamp,
+    tampering: str | None,
+    watch: Watch,
+    verify: bool,
+) -> Known:
+    """Read everything.
+
+    Args:
+        version: Of which version.
+        registry: Who decided what.
+        store: Where model and datasets are.
+        tables: Where predictions and outcomes are.
+        settings: The configuration of today.
+        now: The current time.
+        tampering: What `Registry.find_tampering` says.
+        watch: What the graph watches.
+        verify: Whether to train it again.
+    """
+    name = version.version
+    evaluations = registry.evaluations(name)
+    holders, champions = registry.aliases(), registry.history(CHAMPION)
+    model, problem = loaded(version, store)
+    predictions, overdue, outcomes = _served(tables, name, settings)
+    return Known(
+        version=version,
+        settings=settings,
+        now=now,
+        evaluations=evaluations,
+        decisions=registry.decisions(name),
+        moves=[move for alias in holders for move in registry.history(alias) if move.version == name],
+        holders=holders,
+        champions=champions,
+        training=frozen(store, freezing.TRAINING, version.dataset_day, version.dataset_sha256),
+        holdout=holdout_of(store, version, evaluations[-1]) if evaluations else None,
+        bundle=frozen(store, MODELS, name, version.artifact_sha256, problem),
+        model=model,
+        audit=registry.audit_log(),
+        tampering=tampering,
+        predictions=predictions,
+        overdue=overdue,
+        outcomes=outcomes,
+        way_back=_way_back(version, registry, store, champions),
+        watch=watch,
+        reproduction=_reproduction(version, store) if verify else None,
+    )
+
+
+def _reproduction(version: ModelVersion, store: ArtifactStore) -> Reproduction | str:
+    try:
+        return reproduce(version, store)
+    except MlregError as error:
+        return str(error)
+
+
+def _served(tables: Warehouse, version: str, settings: Settings) -> tuple[list[dict[str, Any]], int, pd.DataFrame]:
+    """Its predictions by role, how many outcomes of theirs are overdue, and the outcomes."""
+    asked: dict[str, object] = {"version": version}
+    with tables.session():
+        tables.newest(PREDICTIONS), tables.newest(PREDICTION_OUTCOMES)  # the tables are there from now on
+        newest = tables.newest(MARKET_SNAPSHOT)
+        by_role = tables.query(
+            "SELECT role, count(*) AS predictions, count(*) FILTER (in_sample) AS in_sample, "  # noqa: S608
+            f"min(hour) AS first_hour, max(hour) AS last_hour FROM {PREDICTIONS.name} "
+            "WHERE model_version = $version GROUP BY role ORDER BY role",
+            asked,
+        )
+        due = newest - settings.outcomes.horizon_hours * HOUR if newest is not None else pd.Timestamp(0, tz="UTC")
+        overdue = tables.query(
+            f"SELECT count(*) AS n FROM {PREDICTIONS.name} AS p WHERE model_version = $version AND hour <= $due "  # noqa: S608
+            f"AND NOT EXISTS (SELECT 1 FROM {PREDICTION_OUTCOMES.name} AS o WHERE o.prediction_hour = p.hour "
+            f"AND o.instrument_id = p.instrument_id AND o.model_version = p.model_version)",
+            asked | {"due": due},
+        )
+        outcomes = tables.query(
+            f"SELECT * FROM {PREDICTION_OUTCOMES.name} WHERE model_version = $version ORDER BY hour, instrument_id",  # noqa: S608
+            asked,
+        )
+    return by_role.to_dict("records"), int(overdue["n"].iloc[0]), outcomes  # type: ignore[return-value]
+
+
+def _way_back(
+    version: ModelVersion, registry: Registry, store: ArtifactStore, champions: Sequence[AliasEvent]
+) -> WayBack:
+    """The holder before, as `mlreg rollback` would take it, and what stands in its way."""
+    if not champions or champions[-1].version != version.version:
+        return WayBack(None, None)
+    target = champions[-1].previous_version
+    if target is None:
+        return WayBack(None, f"Nobody was champion before {version.version}: there is nothing to go back to.")
+    before = registry.version(target)
+    if problem := frozen(store, MODELS, target, before.artifact_sha256).problem:
+        return WayBack(target, f"{target}, the champion before, can't take over: {problem}")
+    latest = registry.latest_evaluation(target)
+    if latest is None or not latest.passed:
+        return WayBack(target, f"{target}, the champion before, has failed its latest evaluation since.")
+    standing = {each.actor: each for each in registry.decisions(target) if each.kind != "exception"}
+    if rejected := [each.actor for each in standing.values() if each.kind == "rejection"]:
+        return WayBack(target, f"{target}, the champion before, has been rejected by {', '.join(rejected)}.")
+    return WayBack(target, None)

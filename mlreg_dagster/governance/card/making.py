@@ -1,0 +1,101 @@
+"""The card as a whole, with the six answers on top."""
+
+import pandas as pd
+
+from mlreg_dagster.governance.card import origin, service
+from mlreg_dagster.governance.card.goodness import measured, success
+from mlreg_dagster.governance.card.known import Known
+from mlreg_dagster.governance.card.parts import Card, when
+
+_TOLD_RATES = ("lift", "recall", "precision")
+
+
+def make_card(known: Known) -> Card:
+    """Everything that is to be said of a version, in ten sections."""
+    sections = [make(known) for make in (
+        origin.use_case, origin.lineage, origin.evaluation, origin.promotion, service.serving, service.monitoring,
+        service.rollback, service.reproducibility, service.operations,
+    )]  # fmt: skip
+    sections.append(service.bundle(known, sections))
+    answers = {
+        "What data?": _data(known),
+        "Which checks?": _checks(known),
+        "Who let it in?": _who(known),
+        "Why?": _why(known),
+        "How good since?": _how_good(known),
+        "How to undo it?": _undo(known),
+    }
+    return Card(known.version.version, known.now, _headline(known), answers, tuple(sections))
+
+
+def _headline(known: Known) -> str:
+    evaluation = known.evaluation
+    status = (
+        "never evaluated" if evaluation is None else "passed its gates" if evaluation.passed else "FAILED its gates"
+    )
+    holds = f"is {' and '.join(known.aliases)} now" if known.aliases else "holds no alias now"
+    what = f"{known.version.detector.replace('_', ' ')}, {known.settings.use_case.name}"
+    return f"{known.version.version} ({what}) {status} and {holds}."
+
+
+def _data(known: Known) -> str:
+    manifest, told = known.version.manifest, known.training.lineage
+    first, end = (pd.Timestamp(manifest[name]) for name in ("training_first_hour", "training_end"))
+    text = (
+        f"{manifest['training_rows']:,} rows of {len(manifest['features'])} features from {first:%Y-%m-%d %H:%M} to "
+        f"{end:%Y-%m-%d %H:%M} UTC"
+    )
+    if told:
+        text += f", of {told['instruments']} instruments"
+    return f"{text}; dataset of {known.version.dataset_day}, SHA-256 {known.version.dataset_sha256[:12]}."
+
+
+def _checks(known: Known) -> str:
+    evaluation = known.evaluation
+    if evaluation is None:
+        return "None: it was never evaluated."
+    failed = [gate.name for gate in evaluation.gates if not gate.passed]
+    names = ", ".join(gate.name for gate in evaluation.gates)
+    verdict = f"failed {', '.join(failed)}" if failed else "all passed"
+    return f"{len(evaluation.gates)} gates on {when(evaluation.recorded_at)}, {verdict}. They were: {names}."
+
+
+def _who(known: Known) -> str:
+    if not known.moves:
+        return "Nobody: it has never held an alias."
+    told = []
+    for move in known.moves:
+        approved = move.evidence.get("facts", {}).get("approved_by", ())
+        by = f"approved by {', '.join(approved)}" if approved else "no approval was asked for or given"
+        told.append(f"{move.actor} made it {move.alias} from {when(move.effective_at)} on; {by}.")
+    return " ".join(told)
+
+
+def _why(known: Known) -> str:
+    if not known.moves:
+        return "-"
+    return " ".join(f"{move.alias}: “{move.reason}”." for move in known.moves)
+
+
+def _how_good(known: Known) -> str:
+    if known.outcomes.empty:
+        return "Not known: no prediction of it has fallen due."
+    found = measured(known)
+    rates = []
+    for name in _TOLD_RATES:
+        if found[name] is None:
+            rates.append(f"{name} undefined")
+            continue
+        low, high = found[f"{name}_low"], found[f"{name}_high"]
+        rates.append(f"{name} {found[name]:.3g}" + (" (no interval)" if low is None else f" ({low:.3g} to {high:.3g})"))
+    verdicts = [success(known, each) for each in known.settings.use_case.success]
+    met = "; ".join(f"the use case's {each['metric']} is {each['verdict']}" for each in verdicts)
+    return (
+        f"Of {found['resolved']:,} predictions with an outcome {found['crashes']:,} were crashes, {found['flagged']:,} "
+        f"were flagged, {found['true_positives']:,} were both: {', '.join(rates)}. {met[:1].upper()}{met[1:]}."
+    )
+
+
+def _undo(known: Known) -> str:
+    problem = f". But: {known.way_back.problem}" if known.way_back.problem else ""
+    return f"{service.undo(known)}{problem}"

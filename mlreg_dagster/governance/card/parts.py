@@ -1,0 +1,141 @@
+"""What a card is made of: ten sections, each with facts that people and programs can read, and what it lacks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+SECTIONS = {
+    "use_case": "Use case",
+    "lineage": "Data and feature lineage",
+    "evaluation": "Training and evaluation",
+    "promotion": "Registry and promotion",
+    "serving": "Serving and release",
+    "monitoring": "Monitoring and drift",
+    "rollback": "Retraining and rollback",
+    "reproducibility": "Reproducibility",
+    "operations": "Operations and incident readiness",
+    "bundle": "Bundle",
+}
+"""Key and title of each section, in their order."""
+
+GATES = {f"gate_{number:02d}_{key}": title for number, (key, title) in enumerate(SECTIONS.items(), start=1)}
+"""Asset check and title of each section."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A sentence or two."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Values:
+    """Named values.
+
+    Attributes:
+        title: What they are about.
+        values: JSON values by name.
+        folded: Many, of which few people want to see all.
+    """
+
+    title: str
+    values: Mapping[str, Any]
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with the same names.
+
+    Attributes:
+        title: What they are about.
+        rows: JSON values by name; none is an answer, too.
+        folded: Many, of which few people want to see all.
+    """
+
+    title: str
+    rows: Sequence[Mapping[str, Any]]
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing of facts that stand beside it in numbers; `draw` gives an embedded image as Markdown."""
+
+    draw: Callable[[], str]
+
+
+Fact = Text | Values | Table | Picture
+
+
+@dataclass(frozen=True)
+class Section:
+    """One of the ten.
+
+    Attributes:
+        key: Of `SECTIONS`.
+        facts: What is so, in the order in which it is told.
+        missing: A sentence for each thing that is not there or not as it should be; none = complete.
+    """
+
+    key: str
+    facts: tuple[Fact, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """1 to 10."""
+        return list(SECTIONS).index(self.key) + 1
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return SECTIONS[self.key]
+
+    @property
+    def gate(self) -> str:
+        """The name of its asset check."""
+        return list(GATES)[self.number - 1]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything that is to be said of one version.
+
+    Attributes:
+        version: Which one.
+        made_at: When; outcomes and aliases are as of then.
+        headline: What it is and what its standing is, in one sentence.
+        answers: What somebody asks who was not there, and the answer.
+        sections: All ten, in their order.
+    """
+
+    version: str
+    made_at: pd.Timestamp
+    headline: str
+    answers: Mapping[str, str]
+    sections: tuple[Section, ...]
+
+    @property
+    def missing(self) -> dict[str, tuple[str, ...]]:
+        """What incomplete sections lack, by their check."""
+        return {section.gate: section.missing for section in self.sections if section.missing}
+
+
+def when(stamp: pd.Timestamp) -> str:
+    """A time, for people and programs."""
+    return f"{stamp:%Y-%m-%d %H:%M} UTC"
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values under dotted names; what is empty is left out."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        elif value not in (None, [], (), ""):
+            found[f"{prefix}{name}"] = value
+    return found

@@ -1,0 +1,108 @@
+"""Signatures of decisions: Ed25519 (RFC 8032) over what was decided, about which bytes, by whom, when and why."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage.registry import Decision, DecisionKind
+
+
+class UnusableKey(MlregError):
+    """A signing key that can't be read, or is none."""
+
+
+def message(
+    *,
+    kind: DecisionKind,
+    version: str,
+    artifact_sha256: str,
+    evaluation_id: int | None,
+    actor: str,
+    reason: str,
+    lifts: Sequence[str],
+    expires_at: pd.Timestamp | None,
+    recorded_at: pd.Timestamp,
+) -> bytes:
+    """What is signed: the fields of a decision, but for its id and run, which are not known before."""
+    times = (None if time is None else time.tz_convert("UTC").isoformat() for time in (expires_at, recorded_at))
+    fields = [kind, version, artifact_sha256, evaluation_id, actor, reason, list(lifts), *times]
+    return json.dumps(["mlreg decision 1", *fields], ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def sign(private_key: Ed25519PrivateKey, text: bytes) -> str:
+    """The signature of `text`, in base64."""
+    return base64.b64encode(private_key.sign(text)).decode()
+
+
+def is_signed_by(public_key: str, decision: Decision) -> bool:
+    """Whether a decision bears the signature of the holder of `public_key` (32 bytes in base64)."""
+    text = message(
+        kind=decision.kind,
+        version=decision.version,
+        artifact_sha256=decision.artifact_sha256,
+        evaluation_id=decision.evaluation_id,
+        actor=decision.actor,
+        reason=decision.reason,
+        lifts=decision.lifts,
+        expires_at=decision.expires_at,
+        recorded_at=decision.recorded_at,
+    )
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
+        key.verify(base64.b64decode(decision.signature or "", validate=True), text)
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """A private key from a PEM file without a password.
+
+    Raises:
+        UnusableKey: The file is not there, or holds no such key.
+    """
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise UnusableKey(f"{path} can't be used to sign: {error}. `mlreg keygen` makes a pair of keys.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UnusableKey(f"{path} holds a key of another kind than Ed25519. `mlreg keygen` makes a pair of keys.")
+    return key
+
+
+def make_key(path: Path) -> str:
+    """Write a new private key that only its owner may read.
+
+    Returns:
+        The public key in base64, for promotion.yaml.
+
+    Raises:
+        UnusableKey: The file is there already, or can't be written.
+    """
+    key = Ed25519PrivateKey.generate()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    except OSError as error:
+        raise UnusableKey(f"No key was written to {path}: {error}. Name another file.") from error
+    return public_key(key)
+
+
+def public_key(key: Ed25519PrivateKey) -> str:
+    """The public half, in base64."""
+    return base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()

@@ -1,0 +1,214 @@
+"""Ten sections, each of which says what is so, and what is missing."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from mlreg_dagster.governance.card.making import make_card
+from mlreg_dagster.governance.card.parts import GATES, SECTIONS, Table, Values
+from mlreg_dagster.governance.decisions import decide
+from mlreg_dagster.governance.reproduction import Reproduction
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster_tests.governance.cards import card_of, known_of, with_use_case
+from mlreg_dagster_tests.lifecycle import DUE, LIVE, NOW, Lifecycle
+
+
+@pytest.fixture(scope="module")
+def champion(live_home, tmp_path_factory):
+    """The champion of a world that no test changes, trained again as well."""
+    home = tmp_path_factory.mktemp("card") / "home"
+    shutil.copytree(live_home, home)
+    return Lifecycle(home), known_of(Lifecycle(home), "v2", verify=True)
+
+
+def facts(card, key, title):
+    """The values or rows under a title that begins so."""
+    section = next(each for each in card.sections if each.key == key)
+    for fact in section.facts:
+        if isinstance(fact, Values | Table) and fact.title.startswith(title):
+            return dict(fact.values) if isinstance(fact, Values) else list(fact.rows)
+    raise AssertionError(f"no {title} in {key}")
+
+
+# --- what is complete ----------------------------------------------------------------------------------------
+
+
+def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
+    live, known = champion
+    card = make_card(known)
+    assert card.missing == {}
+    assert [section.key for section in card.sections] == list(SECTIONS)
+    assert [section.gate for section in card.sections] == list(GATES)
+    version = live.registry.version("v2")
+    assert "563 rows of 5 features from 2026-01-02 00:00" in card.answers["What data?"]
+    assert version.dataset_sha256[:12] in card.answers["What data?"]
+    assert "all passed" in card.answers["Which checks?"]
+    assert "silhouette" in card.answers["Which checks?"]
+    assert "tester made it champion from 2026-01-05 12:00 UTC on" in card.answers["Who let it in?"]
+    assert "a test wants it" in card.answers["Why?"]
+    assert "Of 144 predictions with an outcome" in card.answers["How good since?"]
+    assert card.answers["How to undo it?"] == 'mlreg rollback v1 --reason "…"'
+    assert facts(card, "reproducibility", "Trained again")["the same to the last bit"] is True
+
+
+def test_a_rejected_version_has_its_evidence_too(trained):
+    card = card_of(trained, "v3")
+    assert card.missing == {}
+    assert "FAILED its gates and holds no alias now" in card.headline
+    assert card.answers["Who let it in?"].startswith("Nobody")
+    assert card.answers["How good since?"].startswith("Not known")
+    assert card.answers["How to undo it?"] == "nothing: it is not champion"
+
+
+def test_decisions_and_moves_stand_in_the_card(live):
+    decide(
+        live.registry,
+        kind="approval",
+        version="v2",
+        reason="looked at the false alarms",
+        actor="anna",
+        now=pd.Timestamp(NOW, tz="UTC"),
+        run_id=None,
+        policy=live.settings.promotion,
+    )
+    card = card_of(live, "v2")
+    (said,) = facts(card, "promotion", "Approvals")
+    assert (said["by"], said["reason"], said["signed"]) == ("anna", "looked at the false alarms", False)
+    (move,) = facts(card, "promotion", "Moves")
+    assert (move["before"], move["by"], move["reason"]) == ("v1", "tester", "a test wants it")
+    assert facts(card, "promotion", "Evidence of the move")["verdict.outcome"] == "promote"
+
+
+def test_every_feature_has_its_meaning_and_every_file_its_hash(champion):
+    live, known = champion
+    card = make_card(known)
+    dictionary = facts(card, "lineage", "Data dictionary")
+    assert [row["feature"] for row in dictionary] == live.registry.version("v2").manifest["features"]
+    assert all(len(row["meaning"]) > 10 for row in dictionary)
+    files = {(row["bundle"], row["file"]): row["SHA-256"] for row in facts(card, "bundle", "Files")}
+    for kind, key in (("models", "v2"), ("training_dataset", "2026-01-04"), ("eval_holdout", "2026-01-04")):
+        for name, digest in live.artifacts.find(kind, key).files.items():
+            assert files.pop((f"{kind}/{key}", name)) == digest
+    assert files == {}
+
+
+def test_the_use_case_is_held_against_the_outcomes(champion):
+    card = make_card(champion[1])
+    (met,) = facts(card, "monitoring", "Whether the use case is met")
+    assert (met["metric"], met["value"], met["verdict"]) == ("lift", 2.0, "met, but its interval does not tell")
+    rates = {row["rate"]: row for row in facts(card, "monitoring", "How good since")}
+    assert rates["recall"]["low"] < rates["recall"]["value"] == 3 / 24 < rates["recall"]["high"]
+
+
+# --- what is missing -----------------------------------------------------------------------------------------
+
+
+def tampered_artifact(world):
+    world.tamper("v2")
+
+
+def no_dataset(world):
+    shutil.rmtree(world.home / "artifacts" / "training_dataset" / "2026-01-04")
+
+
+def other_holdout(world):
+    rows = world.home / "artifacts" / "eval_holdout" / "2026-01-04" / "rows.parquet"
+    rows.write_bytes(rows.read_bytes()[:-1])
+
+
+def edited_reason(world):
+    with closing(sqlite3.connect(world.home / "registry.sqlite")) as connection, connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE alias_events SET reason = 'the board asked for it' WHERE version = 'v2'")
+
+
+def lost_outcomes(world):
+    world.warehouse.write(PREDICTION_OUTCOMES, PREDICTION_OUTCOMES.empty(), [DUE + pd.Timedelta(hours=20)])
+
+
+def no_way_back(world):
+    world.tamper("v1")
+
+
+@pytest.mark.parametrize(
+    ("harm", "gates", "words"),
+    [
+        (tampered_artifact, ["gate_05_serving"], "manifest.json: expected"),
+        (no_dataset, ["gate_02_lineage", "gate_08_reproducibility"], "There is no bundle training_dataset/2026-01-04"),
+        (other_holdout, ["gate_02_lineage"], "eval_holdout 2026-01-04 can't be used"),
+        (edited_reason, ["gate_04_promotion"], "it was edited"),
+        (lost_outcomes, ["gate_06_monitoring"], "12 predictions could have an outcome and have none"),
+        (no_way_back, ["gate_07_rollback"], "v1, the champion before, can't take over"),
+    ],
+)
+def test_what_is_harmed_is_missed_in_its_section(live, harm, gates, words):
+    harm(live)
+    missing = card_of(live, "v2").missing
+    assert list(missing) == [*gates, "gate_10_bundle"]
+    assert words in missing[gates[0]][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "gates", "words"),
+    [
+        ({"contacts": ()}, ["gate_01_use_case", "gate_09_operations"], "built under another use case"),
+        ({"success": ()}, ["gate_01_use_case"], "built under another use case"),
+        (
+            {"risk_tier": "high"},
+            ["gate_01_use_case", "gate_03_evaluation", "gate_09_operations"],
+            "built under another use case",
+        ),
+    ],
+)
+def test_what_the_use_case_lacks_or_asks_for_is_missed(champion, changes, gates, words):
+    live, known = champion
+    missing = make_card(replace(known, settings=with_use_case(live, **changes))).missing
+    assert list(missing) == [*gates, "gate_10_bundle"]
+    assert words in missing["gate_01_use_case"][0]
+
+
+def test_whom_to_call_and_what_success_is_must_be_said(champion):
+    live, known = champion
+    missing = make_card(replace(known, settings=with_use_case(live, contacts=(), success=()))).missing
+    assert missing["gate_09_operations"] == ("use_case.yaml names nobody to call when something is wrong.",)
+    assert "use_case.yaml names no metric of success." in missing["gate_01_use_case"]
+
+
+def test_a_version_that_was_moved_under_the_new_use_case_is_bound_to_it(champion):
+    settings = with_use_case(champion[0], objective="something else")
+    known = replace(champion[1], settings=settings)
+    assert list(make_card(known).missing) == ["gate_01_use_case", "gate_10_bundle"]
+    moves = [replace(known.moves[0], evidence={**known.moves[0].evidence, "use_case_sha256": settings.use_case.sha256})]
+    assert make_card(replace(known, moves=moves)).missing == {}
+
+
+def test_a_move_without_a_policy_is_missed(champion):
+    known = champion[1]
+    card = make_card(replace(known, moves=[replace(known.moves[0], evidence={})]))
+    assert "keeps no evidence of a policy" in card.missing["gate_04_promotion"][0]
+
+
+def test_a_first_champion_has_no_way_back_and_must_predict(trained):
+    trained.promote("v1", LIVE)
+    missing = card_of(trained, "v1").missing
+    assert list(missing) == ["gate_06_monitoring", "gate_07_rollback", "gate_10_bundle"]
+    assert missing["gate_07_rollback"] == ("Nobody was champion before v1: there is nothing to go back to.",)
+    assert "has made no prediction" in missing["gate_06_monitoring"][0]
+
+
+def test_a_version_that_was_never_evaluated_is_missed(trained):
+    version = trained.train({"model": "model", "actor": "tester"})
+    missing = card_of(trained, version).missing
+    assert missing["gate_03_evaluation"] == (f"{version} was never evaluated.",)
+    assert missing["gate_10_bundle"] == ("Section 3 is incomplete: Training and evaluation.",)
+
+
+def test_a_version_that_scores_otherwise_when_trained_again_is_missed(champion):
+    other = Reproduction("v2", rows=563, largest_difference=0.25, thresholds=(1.7, 1.7), libraries=())
+    missing = make_card(replace(champion[1], reproduction=other)).missing
+    assert missing["gate_08_reproducibility"] == ("Trained again it scores otherwise, by up to 0.25.",)

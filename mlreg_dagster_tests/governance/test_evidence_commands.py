@@ -1,0 +1,47 @@
+"""`mlreg bundle` and `mlreg report`."""
+
+import csv
+import json
+
+import pytest
+import typer
+
+from mlreg_dagster.cli import evidence
+from mlreg_dagster.governance.checks import all_results
+
+
+@pytest.fixture
+def world(live, monkeypatch):
+    monkeypatch.setattr(evidence, "open_runner", lambda: live)
+    monkeypatch.setenv("MLREG_HOME", str(live.home))
+    return live
+
+
+def test_a_bundle_is_made_and_copied(world, tmp_path, capsys):
+    with pytest.raises(typer.Exit) as ended:
+        evidence.bundle("champion", tmp_path / "out", verify=True)
+    assert ended.value.exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"card.html", "card.md", "card.json", "SHA256SUMS"}
+    card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))
+    assert (card["version"], card["complete"]) == ("v2", True)
+    assert "the same to the last bit" in json.dumps(card)
+    assert "is champion now" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_incomplete_bundle_is_written_but_ends_with_1(world, tmp_path, capsys):
+    world.tamper("v2")
+    with pytest.raises(typer.Exit) as ended:
+        evidence.bundle("v2", tmp_path / "out", verify=False)
+    assert ended.value.exit_code == 1
+    assert "gate_05_serving: The artifact can't be used" in capsys.readouterr().out
+    assert (tmp_path / "out" / "card.html").is_file()
+
+
+def test_a_report_is_written_as_page_and_table(world, tmp_path, capsys):
+    world.attempt(checks="champion_model")
+    evidence.report(tmp_path / "out", None, None)
+    rows = all_results(world.definitions, world.instance, None, None)
+    with (tmp_path / "out" / "checks.csv").open(newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == len(rows) == 2
+    assert "gates_passed" in (tmp_path / "out" / "checks.html").read_text(encoding="utf-8")
+    assert "2 results, 0 of them failed" in capsys.readouterr().out
