@@ -23,6 +23,7 @@ td { white-space: nowrap } td:first-child, th:first-child { text-align: left }
 td:last-child { white-space: normal; min-width: 11rem }
 img { max-width: 100% } .note { color: #666 }
 """
+_NOTHING_DUE = ("<p>No prediction of a champion has come to an outcome.</p>",)
 _RATES = ("recall", "precision", "false_alarm_rate", "base_rate", "lift")
 
 
@@ -58,8 +59,11 @@ def make_report(runner: Runner, replay: Replay) -> str:
         _champions_picture(history, first, end) if history else "<p>Nobody was champion.</p>",
         _table(pd.DataFrame([_move(event) for event in history])),
         "<h2>Outcomes by month</h2>",
-        _months_picture(months[months["month"] != "all"]),
-        _table(_readable(months)),
+        *(
+            [_months_picture(months[months["month"] != "all"]), _table(_readable(months))]
+            if len(months)
+            else _NOTHING_DUE
+        ),
         "<h2>Versions</h2>",
         _table(versions),
     ]
@@ -68,13 +72,21 @@ def make_report(runner: Runner, replay: Replay) -> str:
 
 def _in_words(replay: Replay, versions: pd.DataFrame, months: pd.DataFrame) -> str:
     """What was replayed and what it came to, in two sentences."""
-    whole = months[months["month"] == "all"].iloc[0]
     statuses = list(versions["status"]) if len(versions) else []
     promoted = int(versions["champion"].ne("").sum()) if len(versions) else 0
     return (
         f"{', '.join(replay.models)} trained every {replay.period_days} days, promoted by the policy "
         f"{replay.policy.automatic!r}: {len(versions)} versions trained, {statuses.count('rejected')} rejected by "
-        f"their gates, {promoted} promoted. The champions made {whole['predictions']:,} predictions; "
+        f"their gates, {promoted} promoted. {_outcomes_in_words(months)}"
+    )
+
+
+def _outcomes_in_words(months: pd.DataFrame) -> str:
+    if months.empty:
+        return "No prediction of a champion has come to an outcome."
+    whole = months[months["month"] == "all"].iloc[0]
+    return (
+        f"The champions made {whole['predictions']:,} predictions; "
         f"{whole['resolved']:,} could be held against a price, {whole['crashes']:,} were crashes, "
         f"{whole['flagged']:,} had been flagged, {whole['true_positives']:,} were both."
     )

@@ -116,14 +116,14 @@ def test_an_empty_or_too_early_period_is_refused(replayed: Lifecycle) -> None:
 def test_the_policy_of_the_replay_decides(replayed: Lifecycle, make_world: Callable[..., Lifecycle]) -> None:
     assert moves(replayed)
     world = make_world(None)
-    run_replay(
-        world,
-        replace(PLAN, end=LIVE + pd.Timedelta(days=1), policy=PromotionSettings(automatic="never")),
-        lambda *_: None,
-    )
+    plan = replace(PLAN, end=LIVE + pd.Timedelta(days=1), policy=PromotionSettings(automatic="never"))
+    run_replay(world, plan, lambda *_: None)
     assert [world.registry.status(version.version) for version in world.registry.versions()] == ["evaluated"]
     assert moves(world) == []
     assert len(tables(world)["predictions"]) == 0
+    page = make_report(world, plan)
+    assert "Nobody was champion." in page
+    assert "No prediction of a champion has come to an outcome." in page
 
 
 @pytest.mark.parametrize(("said", "days"), [("daily", 1), ("weekly", 7), ("monthly", 30), ("10", 10)])

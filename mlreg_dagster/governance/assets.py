@@ -80,6 +80,7 @@ def _champion_model(settings: Settings) -> dg.AssetsDefinition:
         kinds={"sqlite"},
         deps=["evaluated_model"],
         freshness_policy=fresh_within(24 * settings.retraining.champion_max_age_days),
+        metadata=_use_case_metadata(settings),
         description="Which version each alias points to, from when, by whose word. Materializing it is a promotion: "
         "the gates and approvals of that very version are read again from the registry, and the policy decides.",
     )
@@ -132,6 +133,22 @@ def _champion_model(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return champion_model
+
+
+def _use_case_metadata(settings: Settings) -> dict[str, Any]:
+    """What the model is for, and what its risk tier asks for before a version takes an alias."""
+    use_case = settings.use_case
+    tier = settings.promotion.of(use_case.risk_tier)
+    return {
+        "use_case": use_case.name,
+        "use_case_sha256": use_case.sha256,
+        "objective": use_case.objective,
+        "owner": use_case.owner,
+        "contacts": ", ".join(use_case.contacts),
+        "risk_tier": use_case.risk_tier,
+        "approvals": tier.approvals,
+        "strict_gates": ", ".join(tier.gates) or "none",
+    }
 
 
 def _alias_row(event: AliasEvent) -> dict[str, Any]:

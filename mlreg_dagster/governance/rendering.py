@@ -39,7 +39,7 @@ _UNFOLD_TO_PRINT = (
 _ALARMING = {"passed", "intact", "intact and loads", "the same to the last bit"}
 """What should not be false."""
 _LARGE = 10_000
-_LONG_WORD = re.compile(r"\S{24}")
+_LONG_WORD = re.compile(r"\S{32}")
 _IMAGE = re.compile(r"!\[([^\]]*)\]\((data:image/png;base64,[A-Za-z0-9+/=]+)\)")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
 

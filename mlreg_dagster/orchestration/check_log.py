@@ -4,7 +4,7 @@ They stand in a table of their own, which outlives the step logs of the runs. Da
 call for it, so the storage is asked.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -14,21 +14,25 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
 )
 
+from mlreg_dagster.orchestration.partitions import partitions_in_tags
+
 _PAGE = 500
+_RUNS = 500  # asked for at once
 
 
 def check_results(
     instance: dg.DagsterInstance, keys: Collection[dg.AssetCheckKey], first: pd.Timestamp, until: pd.Timestamp
-) -> Iterator[dict[str, Any]]:
+) -> list[dict[str, Any]]:
     """Every result of these checks within `first … until` (`until` excluded), those of each check the newest first.
 
-    Yields:
-        recorded_at, asset, check, partition, passed, severity, description, values, run_id.
+    Returns:
+        recorded_at, asset, check, partition, passed, severity, description, values, run_id; where a check has no
+        partitions, that of its run, or the range of them.
     """
-    for key in keys:
-        for record in _history(instance, key, first):
-            if pd.Timestamp(_written(record), unit="s", tz="UTC") < until:
-                yield _row(record)
+    records = (record for key in keys for record in _history(instance, key, first))
+    rows = [_row(record) for record in records if pd.Timestamp(_written(record), unit="s", tz="UTC") < until]
+    ranges = _partitions_of(instance, sorted({row["run_id"] for row in rows if not row["partition"]}))
+    return [row | {"partition": row["partition"] or ranges.get(row["run_id"]) or ""} for row in rows]
 
 
 def latest_results(
@@ -57,6 +61,14 @@ def _history(
         if len(page) < _PAGE or all(_written(record) < first.timestamp() for record in page):
             return
         cursor = page[-1].id
+
+
+def _partitions_of(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> dict[str, str | None]:
+    found = {}
+    for start in range(0, len(run_ids), _RUNS):
+        for run in instance.get_runs(dg.RunsFilter(run_ids=list(run_ids[start : start + _RUNS]))):
+            found[run.run_id] = partitions_in_tags(run.tags)
+    return found
 
 
 def _written(record: AssetCheckExecutionRecord) -> float:

@@ -40,7 +40,7 @@ def freshness(definitions: dg.Definitions) -> list[dict[str, Any]]:
             "asset": spec.key.to_user_string(),
             "hours": pd.Timedelta(policy.fail_window.to_timedelta()) / pd.Timedelta("1h"),
         }
-        for spec in definitions.resolve_all_asset_specs()
+        for spec in sorted(definitions.resolve_all_asset_specs(), key=lambda spec: spec.key)
         if isinstance(policy := spec.freshness_policy, TimeWindowFreshnessPolicy)
     ]
 

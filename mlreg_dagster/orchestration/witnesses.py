@@ -7,7 +7,7 @@ import dagster as dg
 
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD
 
-_ASSETS = ("candidate_model", "evaluated_model", "champion_model")
+_ASSETS = ("candidate_model", "evaluated_model", "champion_model", "delivery_bundle")
 _PAGE = 1000
 
 

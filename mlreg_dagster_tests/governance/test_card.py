@@ -8,13 +8,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from mlreg_dagster import jobs
 from mlreg_dagster.governance.card.making import make_card
 from mlreg_dagster.governance.card.parts import GATES, SECTIONS, Table, Values
 from mlreg_dagster.governance.decisions import decide
 from mlreg_dagster.governance.reproduction import Reproduction
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster_tests.governance.cards import card_of, known_of, with_use_case
-from mlreg_dagster_tests.lifecycle import DUE, LIVE, NOW, Lifecycle
+from mlreg_dagster_tests.lifecycle import DUE, DUE_HOURS, LIVE, LIVE_HOURS, NOW, Lifecycle
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,18 @@ def test_the_use_case_is_held_against_the_outcomes(champion):
     assert rates["recall"]["low"] < rates["recall"]["value"] == 3 / 24 < rates["recall"]["high"]
 
 
+def test_a_challenger_is_held_against_the_champion_on_the_predictions_of_both(trained):
+    trained.promote("v1", LIVE)
+    trained.promote("v2", LIVE, alias="challenger")
+    trained.run_hours(jobs.PREDICTIONS, LIVE_HOURS)
+    trained.run_hours(jobs.OUTCOMES, DUE_HOURS)
+    card = card_of(trained, "v2")
+    assert card.missing == {}
+    rows = facts(card, "monitoring", "v2 against v1, on 288 predictions of both, of 12 instruments")
+    assert {row["difference in"] for row in rows} == {"informedness", "recall", "precision", "error_rate"}
+    assert all(row["verdict"] in ("better", "worse", "not distinguishable") and row["reason"] for row in rows)
+
+
 # --- what is missing -----------------------------------------------------------------------------------------
 
 
@@ -153,6 +166,23 @@ def test_what_is_harmed_is_missed_in_its_section(live, harm, gates, words):
     assert words in missing[gates[0]][0]
 
 
+def test_a_way_back_that_was_rejected_since_is_none(live):
+    decide(
+        live.registry,
+        kind="rejection",
+        version="v1",
+        reason="trained on the outage",
+        actor="anna",
+        now=pd.Timestamp(NOW, tz="UTC"),
+        run_id=None,
+        policy=live.settings.promotion,
+    )
+    card = card_of(live, "v2")
+    assert card.missing["gate_07_rollback"] == ("v1, the champion before, has been rejected by anna.",)
+    assert card.answers["How to undo it?"].startswith("mlreg rollback v1")
+    assert card.answers["How to undo it?"].endswith("rejected by anna.")
+
+
 @pytest.mark.parametrize(
     ("changes", "gates", "words"),
     [
@@ -195,7 +225,9 @@ def test_a_move_without_a_policy_is_missed(champion):
 
 def test_a_first_champion_has_no_way_back_and_must_predict(trained):
     trained.promote("v1", LIVE)
-    missing = card_of(trained, "v1").missing
+    card = card_of(trained, "v1")
+    missing = card.missing
+    assert card.answers["How to undo it?"] == "Nobody was champion before v1: there is nothing to go back to."
     assert list(missing) == ["gate_06_monitoring", "gate_07_rollback", "gate_10_bundle"]
     assert missing["gate_07_rollback"] == ("Nobody was champion before v1: there is nothing to go back to.",)
     assert "has made no prediction" in missing["gate_06_monitoring"][0]
@@ -203,7 +235,9 @@ def test_a_first_champion_has_no_way_back_and_must_predict(trained):
 
 def test_a_version_that_was_never_evaluated_is_missed(trained):
     version = trained.train({"model": "model", "actor": "tester"})
-    missing = card_of(trained, version).missing
+    card = card_of(trained, version)
+    missing = card.missing
+    assert "was never evaluated and holds no alias now" in card.headline
     assert missing["gate_03_evaluation"] == (f"{version} was never evaluated.",)
     assert missing["gate_10_bundle"] == ("Section 3 is incomplete: Training and evaluation.",)
 

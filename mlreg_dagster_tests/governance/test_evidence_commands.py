@@ -17,7 +17,8 @@ def world(live, monkeypatch):
     return live
 
 
-def test_a_bundle_is_made_and_copied(world, tmp_path, capsys):
+@pytest.mark.usefixtures("world")
+def test_a_bundle_is_made_and_copied(tmp_path, capsys):
     with pytest.raises(typer.Exit) as ended:
         evidence.bundle("champion", tmp_path / "out", verify=True)
     assert ended.value.exit_code == 0

@@ -13,7 +13,7 @@ from mlreg_dagster.governance.report_checks import COLUMNS, arrange, counts, to_
 from mlreg_dagster.models.names import GATES
 from mlreg_dagster.orchestration import check_log
 from mlreg_dagster_tests.governance.test_rendering import EVIL, Outline
-from mlreg_dagster_tests.lifecycle import metadata, verdicts
+from mlreg_dagster_tests.lifecycle import DUE_HOURS, metadata, verdicts
 
 NOON = pd.Timestamp("2026-01-05 12:00", tz="UTC")
 
@@ -57,6 +57,12 @@ def test_every_result_is_there_by_version_and_partition(checked):
     (failed,) = (row for row in rows if row["check"] == "score_gap" and not row["passed"])
     assert "threshold=at least 1000" in failed["values"]
     assert checked.instance.get_run_by_id(failed["run_id"]) is not None
+
+
+def test_a_check_without_partitions_tells_those_of_its_run(live):
+    live.run_hours("outcomes_only", DUE_HOURS)
+    (row,) = all_results(live.definitions, live.instance, None, None)
+    assert (row["check"], row["partition"]) == ("one_outcome_a_prediction", "2026-01-06-00:00...2026-01-06-23:00")
 
 
 def test_a_period_takes_whole_days(checked):

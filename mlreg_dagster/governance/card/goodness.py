@@ -1,5 +1,6 @@
 """How good a version has been in use: its outcomes, and whether the use case is met."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -67,6 +68,21 @@ def outcome_facts(known: Known) -> list[Fact]:
         Picture(lambda: confusion_picture(found)),
         Picture(lambda: performance_picture(performance(known.outcomes, settings))),
     ]
+
+
+def contest_facts(known: Known) -> list[Fact]:
+    """It against the champion, or against the champion before it, on what became of the predictions of both."""
+    found = known.contest
+    if found is None:
+        return [
+            Text("No prediction has an outcome that another champion has made, too: in use it was compared with none.")
+        ]
+    measures = {name: getattr(found, name) for name in ("informedness", "recall", "precision", "error_rate")}
+    title = (
+        f"{found.challenger} against {found.champion}, on {found.pairs:,} predictions of both, of {found.instruments} "
+        f"instruments, {found.crashes:,} of them before a crash: {found.verdict}"
+    )
+    return [Table(title, [{"difference in": name, **asdict(each)} for name, each in measures.items()])]
 
 
 def _within(value: float, asked: SuccessMetric) -> bool:

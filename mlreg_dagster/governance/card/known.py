@@ -10,6 +10,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.governance.card.frozen import Frozen, frozen, holdout_of, loaded
+from mlreg_dagster.governance.challenge import Challenge, challenge
 from mlreg_dagster.governance.reproduction import Reproduction, reproduce
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
@@ -64,8 +65,10 @@ class Known:
         audit: The registry's audit log.
         tampering: What does not fit in it, if anything.
         predictions: Rows of role, predictions, in_sample, first_hour, last_hour.
+        market_until: The newest hour of the market; None where there is none.
         overdue: Predictions whose outcome could be known but is not recorded.
         outcomes: Its rows of PREDICTION_OUTCOMES.
+        contest: It against the champion, or the champion before it, on the predictions of both; None without any.
         way_back: From this version, where it is champion.
         watch: What the graph watches.
         reproduction: What came of training it again, or why that failed; None = nobody asked.
@@ -86,8 +89,10 @@ class Known:
     audit: Sequence[AuditRecord]
     tampering: str | None
     predictions: Sequence[Mapping[str, Any]]
+    market_until: pd.Timestamp | None
     overdue: int
     outcomes: pd.DataFrame
+    contest: Challenge | None
     way_back: WayBack
     watch: Watch
     reproduction: Reproduction | str | None
@@ -132,7 +137,8 @@ def gather(
     evaluations = registry.evaluations(name)
     holders, champions = registry.aliases(), registry.history(CHAMPION)
     model, problem = loaded(version, store)
-    predictions, overdue, outcomes = _served(tables, name, settings)
+    market_until = tables.newest(MARKET_SNAPSHOT)
+    predictions, overdue, outcomes = _served(tables, name, market_until, settings)
     return Known(
         version=version,
         settings=settings,
@@ -149,8 +155,10 @@ def gather(
         audit=registry.audit_log(),
         tampering=tampering,
         predictions=predictions,
+        market_until=market_until,
         overdue=overdue,
         outcomes=outcomes,
+        contest=_contest(tables, name, champions, settings),
         way_back=_way_back(version, registry, store, champions),
         watch=watch,
         reproduction=_reproduction(version, store) if verify else None,
@@ -164,12 +172,14 @@ def _reproduction(version: ModelVersion, store: ArtifactStore) -> Reproduction |
         return str(error)
 
 
-def _served(tables: Warehouse, version: str, settings: Settings) -> tuple[list[dict[str, Any]], int, pd.DataFrame]:
+def _served(
+    tables: Warehouse, version: str, newest: pd.Timestamp | None, settings: Settings
+) -> tuple[list[dict[str, Any]], int, pd.DataFrame]:
     """Its predictions by role, how many outcomes of theirs are overdue, and the outcomes."""
     asked: dict[str, object] = {"version": version}
     with tables.session():
-        tables.newest(PREDICTIONS), tables.newest(PREDICTION_OUTCOMES)  # the tables are there from now on
-        newest = tables.newest(MARKET_SNAPSHOT)
+        for table in (PREDICTIONS, PREDICTION_OUTCOMES):
+            tables.newest(table)  # it is there from now on
         by_role = tables.query(
             "SELECT role, count(*) AS predictions, count(*) FILTER (in_sample) AS in_sample, "  # noqa: S608
             f"min(hour) AS first_hour, max(hour) AS last_hour FROM {PREDICTIONS.name} "
@@ -188,6 +198,22 @@ def _served(tables: Warehouse, version: str, settings: Settings) -> tuple[list[d
             asked,
         )
     return by_role.to_dict("records"), int(overdue["n"].iloc[0]), outcomes  # type: ignore[return-value]
+
+
+def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], settings: Settings) -> Challenge | None:
+    if not champions:
+        return None
+    newest = champions[-1]
+    rival = newest.previous_version if newest.version == version else newest.version
+    if rival is None:
+        return None
+    columns = "prediction_hour, instrument_id, model_version, in_sample, is_anomaly, outcome"
+    outcomes = tables.query(
+        f"SELECT {columns} FROM {PREDICTION_OUTCOMES.name} WHERE model_version IN ($version, $rival)",  # noqa: S608
+        {"version": version, "rival": rival},
+    )
+    found = challenge(outcomes, version, rival, settings.evaluation.comparison)
+    return found if found.pairs else None
 
 
 def _way_back(

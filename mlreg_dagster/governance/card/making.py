@@ -31,7 +31,7 @@ def make_card(known: Known) -> Card:
 def _headline(known: Known) -> str:
     evaluation = known.evaluation
     status = (
-        "never evaluated" if evaluation is None else "passed its gates" if evaluation.passed else "FAILED its gates"
+        "was never evaluated" if evaluation is None else "passed its gates" if evaluation.passed else "FAILED its gates"
     )
     holds = f"is {' and '.join(known.aliases)} now" if known.aliases else "holds no alias now"
     what = f"{known.version.detector.replace('_', ' ')}, {known.settings.use_case.name}"
@@ -97,5 +97,7 @@ def _how_good(known: Known) -> str:
 
 
 def _undo(known: Known) -> str:
-    problem = f". But: {known.way_back.problem}" if known.way_back.problem else ""
-    return f"{service.undo(known)}{problem}"
+    target, problem = known.way_back.version, known.way_back.problem
+    if problem is None:
+        return service.undo(known)
+    return problem if target is None else f"{service.undo(known)}; but {problem}"

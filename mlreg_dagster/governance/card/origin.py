@@ -171,8 +171,14 @@ def promotion(known: Known) -> Section:
     if known.champions:
         from mlreg_dagster.governance.pictures import alias_timeline
 
-        facts.insert(3, Picture(lambda: alias_timeline(known.champions, known.now)))
+        facts.insert(3, Picture(lambda: alias_timeline(known.champions, _end(known))))
     return Section("promotion", tuple(facts), tuple(missing))
+
+
+def _end(known: Known) -> pd.Timestamp:
+    """Until when holders are drawn: the market's end where history is replayed, which ends long before now."""
+    until, last = known.market_until, known.champions[-1].effective_at
+    return until if until is not None and until > last else known.now
 
 
 def _bounds(asked: SuccessMetric) -> dict[str, Any]:

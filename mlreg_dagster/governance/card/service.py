@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.governance.card.frozen import Frozen
-from mlreg_dagster.governance.card.goodness import outcome_facts, success
+from mlreg_dagster.governance.card.goodness import contest_facts, outcome_facts, success
 from mlreg_dagster.governance.card.known import Known
 from mlreg_dagster.governance.card.parts import Fact, Section, Table, Text, Values, flat, when
 from mlreg_dagster.models.artifact import library_versions
@@ -67,6 +67,7 @@ def monitoring(known: Known) -> Section:
         facts.append(Text("No prediction of this version has fallen due: how good it is in use is not known."))
     else:
         facts += outcome_facts(known)
+    facts += contest_facts(known)
     facts += [
         Table("Whether the use case is met", [success(known, each) for each in known.settings.use_case.success]),
         Text(
