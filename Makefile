@@ -9,7 +9,7 @@ demo:              ## the whole lifecycle on a simulated market
 	python3 bootstrap.py demo
 
 test:              ## all tests, on four processes: the scenarios mostly wait
-	python3 bootstrap.py test -n 4 --dist worksteal
+	python3 bootstrap.py test -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup        ## style, and formatting as it should be
 	$(BIN)/ruff check .

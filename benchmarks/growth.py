@@ -106,7 +106,7 @@ def draw(history: list[Case], markets: list[Case], chunks: list[Case], path: Pat
     ):
         at = [case[name] / (365 if name == "days" else 1) for case in cases]
         empty = [case["empty"] for case in cases]
-        axes.fill_between(at, empty, label="Dagster's runs, events and checks", alpha=0.5)
+        axes.fill_between(at, empty, label="Dagster", alpha=0.5)
         axes.fill_between(at, empty, [case["seconds"] for case in cases], label="ours", alpha=0.5)
         axes.set(xlabel=scale, ylabel="seconds", ylim=(0, None), title=f"exponent {exponent(cases):.2f}")
         axes.legend(loc="upper left", frameon=False)

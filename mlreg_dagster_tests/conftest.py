@@ -40,6 +40,31 @@ settings.register_profile("nightly", max_examples=500, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+_LONGEST = (
+    "test_killed_replay",
+    "scenarios/",
+    "test_replay",
+    "test_automation",
+    "storage/test_warehouse",
+    "test_demo",
+    "test_browser",
+    "governance/test_champion",
+    "models/test_assets",
+    "test_cli",
+)
+"""Files that take longest, the longest first: begun last, one of them would keep a process busy after all others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, all else in its order."""
+
+    def rank(item: pytest.Item) -> int:
+        found = (number for number, name in enumerate(_LONGEST) if f"mlreg_dagster_tests/{name}" in item.nodeid)
+        return next(found, len(_LONGEST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the home, the configs or the Dagster instance of the person who runs it."""

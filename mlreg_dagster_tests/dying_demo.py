@@ -30,9 +30,10 @@ def die_after(owner, name, matches):
     call = getattr(owner, name)
 
     def call_and_die(self, *args, **kwargs):
-        call(self, *args, **kwargs)
+        result = call(self, *args, **kwargs)
         if matches(*args):
             os.kill(os.getpid(), signal.SIGKILL)
+        return result
 
     setattr(owner, name, call_and_die)
 

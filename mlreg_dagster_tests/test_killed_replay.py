@@ -23,7 +23,7 @@ from mlreg_dagster.runner import prepare_home
 from mlreg_dagster_tests.lifecycle import LIVE, START, Lifecycle, write_configs
 from mlreg_dagster_tests.test_replay import END, moves, tables
 
-KILLS = int(os.environ.get("MLREG_KILLS", "3"))
+KILLS = int(os.environ.get("MLREG_KILLS", "2"))
 """More of them for a thorough look: MLREG_KILLS=100."""
 
 KILLS_A_HOME = 3

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
@@ -115,19 +115,7 @@ class Freeze(Section):
         return pd.Timestamp(self.first) <= pd.Timestamp(now) < pd.Timestamp(self.until)
 
 
-_HIGH = TierPolicy(
-    approvals=2,
-    gates=(
-        "better_than_champion",
-        "improvement_over_baseline",
-        "segment_parity",
-        "noise_robustness",
-        "missing_feature_robustness",
-        "scoring_latency",
-        "model_size",
-    ),
-    stable=True,
-)
+_HIGH = TierPolicy(approvals=2, gates=get_args(StrictGate), stable=True)
 
 
 class PromotionSettings(Section):

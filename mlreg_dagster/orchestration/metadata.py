@@ -83,5 +83,5 @@ def _shown(value: Any) -> Any:
 
 def audit_head(registry: Registry) -> str:
     """How long the registry's audit log is, and its newest hash: Dagster's event log is the witness of it."""
-    head = registry.audit_log()[-1]
-    return f"{head.sequence}:{head.hash}"
+    sequence, digest = registry.audit_head()
+    return f"{sequence}:{digest}"

@@ -2,19 +2,33 @@
 
 HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
 DATASETS = ("training_dataset", "eval_holdout")
-ASSETS = (*HOURLY_ASSETS, *DATASETS, "candidate_model", "evaluated_model", "champion_model", "model_performance")
+ASSETS = (
+    *HOURLY_ASSETS,
+    *DATASETS,
+    "candidate_model",
+    "evaluated_model",
+    "champion_model",
+    "model_performance",
+    "delivery_bundle",
+    "governance_report",
+)
 JOBS = (
     "hourly",
     "market",
     "predictions_only",
     "follow_up",
     "outcomes_only",
+    "scoring",
     "datasets",
     "performance",
     "train",
     "evaluate",
     "retrain",
     "promote",
+    "approve",
+    "reject",
+    "grant_exception",
+    "bundle",
     "tidy",
 )
 SCHEDULES = ("hourly_schedule", "tidy_schedule")

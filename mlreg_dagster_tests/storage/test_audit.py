@@ -61,6 +61,7 @@ def test_every_row_has_its_record_and_all_fits(registry):
     assert [link.sequence for link in log] == list(range(1, 10))
     assert registry.find_tampering() is None
     assert registry.find_tampering([(link.sequence, link.hash) for link in log]) is None
+    assert registry.audit_head() == (log[-1].sequence, log[-1].hash)
 
 
 def test_a_record_tells_the_whole_row(registry):

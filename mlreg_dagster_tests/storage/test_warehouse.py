@@ -233,7 +233,7 @@ def _rewrite_for_ever(path, ready):
 def test_a_writer_killed_at_any_moment_leaves_the_old_rows_or_the_new(warehouse):
     seen = set()
     moments = random.Random(0)
-    for _ in range(25):
+    for _ in range(12):
         ready = PROCESSES.Event()
         writer = PROCESSES.Process(target=_rewrite_for_ever, args=(warehouse.path, ready))
         writer.start()

@@ -23,10 +23,8 @@ AUDITED = {table.name: table for table in (model_versions, evaluations, decision
 
 def record(connection: Connection, table: Table, row: RowMapping) -> None:
     """Add the record of a row that was just stored; the transaction must keep other writers out."""
-    newest = connection.execute(
-        select(audit_log.c.sequence, audit_log.c.hash).order_by(audit_log.c.sequence.desc()).limit(1)
-    ).one_or_none()
-    sequence, previous = (newest.sequence + 1, newest.hash) if newest else (1, GENESIS)
+    newest, previous = head(connection)
+    sequence = newest + 1
     number, content = _key(table, row), canonical(row)
     connection.execute(
         insert(audit_log).values(
@@ -38,6 +36,13 @@ def record(connection: Connection, table: Table, row: RowMapping) -> None:
             hash=_hash(sequence, table.name, number, content, previous),
         )
     )
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """Sequence and hash of the newest record; 0 and zeros where there is none."""
+    columns = select(audit_log.c.sequence, audit_log.c.hash).order_by(audit_log.c.sequence.desc()).limit(1)
+    newest = connection.execute(columns).one_or_none()
+    return (newest.sequence, newest.hash) if newest else (0, GENESIS)
 
 
 def records(connection: Connection) -> Iterator[AuditRecord]:

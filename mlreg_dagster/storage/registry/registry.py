@@ -299,6 +299,11 @@ class Registry:
         with self._database.reading() as connection:
             return list(audit.records(connection))
 
+    def audit_head(self) -> tuple[int, str]:
+        """Sequence and hash of the newest record, for whoever is to be a witness of it; 0 and zeros without any."""
+        with self._database.reading() as connection:
+            return audit.head(connection)
+
     def find_tampering(self, witnessed: Iterable[tuple[int, str]] = ()) -> str | None:
         """The first thing in the registry that does not fit its audit log, in words; None if all does.
 
