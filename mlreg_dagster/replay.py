@@ -18,6 +18,7 @@ from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.governance.evidence import verdict_on
 from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.models.names import CHAMPION, NOBODY
@@ -165,6 +166,10 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
         return  # decided in an earlier attempt at this replay
     allowed, reason = may_promote(evaluation, champion, replay.policy)
     if allowed:
+        verdict = verdict_on(version, CHAMPION, runner.settings, registry, runner.warehouse, ACTOR, runner.clock.now())
+        if verdict.outcome != "promote":
+            tell(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
+            return
         tell(f"{version} becomes champion", effective_at)
         config = {
             "version": version,

@@ -16,6 +16,7 @@ from mlreg_dagster.jobs import TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
+from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.registry import Registry
@@ -111,6 +112,11 @@ class Runner:
     def artifacts(self) -> ArtifactStore:
         """The artifacts that the runs use."""
         return self._resource("artifacts").open()  # type: ignore[no-any-return]
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the runs go by."""
+        return self._resource("clock")  # type: ignore[no-any-return]
 
     @property
     def source(self) -> MarketSource:

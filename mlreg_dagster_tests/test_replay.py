@@ -126,6 +126,15 @@ def test_the_policy_of_the_replay_decides(replayed: Lifecycle, make_world: Calla
     assert "No prediction of a champion has come to an outcome." in page
 
 
+def test_a_version_that_waits_for_approvals_does_not_stop_a_replay(make_world: Callable[..., Lifecycle]) -> None:
+    world = make_world(None, configs={"promotion": {"low": {"approvals": 1}}})
+    told: list[str] = []
+    plan = replace(PLAN, end=LIVE + pd.Timedelta(days=1), policy=world.settings.promotion)
+    run_replay(world, plan, lambda step, _: told.append(step))
+    assert "v1 has to wait: 0 of 1 approvals are there" in told
+    assert (told[-1], moves(world)) == ("done", [])
+
+
 @pytest.mark.parametrize(("said", "days"), [("daily", 1), ("weekly", 7), ("monthly", 30), ("10", 10)])
 def test_how_often_is_said_in_words_or_days(said: str, days: int) -> None:
     assert days_between(said) == days

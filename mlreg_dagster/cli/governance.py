@@ -34,7 +34,7 @@ def except_(
     _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until})
 
 
-def history(alias: Alias = "champion") -> None:
+def history(alias: Annotated[str, typer.Argument(help="champion, challenger, …")] = "champion") -> None:
     """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
     from mlreg_dagster.tables import history_table
 
