@@ -45,7 +45,7 @@ _LONGEST = (
     "scenarios/",
     "test_replay",
     "test_automation",
-    "storage/test_warehouse",
+    "storage/test_guarded_file",
     "test_demo",
     "test_browser",
     "governance/test_champion",

@@ -2,8 +2,11 @@ import base64
 import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
-from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, new_figure
+import pytest
+
+from mlreg_dagster.pictures import ACCENT, ANOMALY, DATA_URI, MUTED, NORMAL, as_markdown, new_figure
 
 
 def _drawn(colour=NORMAL):
@@ -12,13 +15,13 @@ def _drawn(colour=NORMAL):
     return as_markdown(figure, "a line that rises and falls")
 
 
-def test_a_picture_is_one_line_of_markdown_with_a_png_in_it():
-    found = re.fullmatch(r"!\[a line that rises and falls\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", _drawn())
+def test_a_picture_is_one_line_of_markdown_with_an_svg_in_it():
+    found = re.fullmatch(rf"!\[a line that rises and falls\]\({re.escape(DATA_URI)}([A-Za-z0-9+/=]+)\)", _drawn())
     assert found is not None
-    png = base64.b64decode(found[1], validate=True)
-    assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height = int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
-    assert (width, height) == (560, 256)
+    picture = ElementTree.fromstring(base64.b64decode(found[1], validate=True))
+    assert picture.tag.endswith("}svg")
+    assert [float(number) for number in picture.attrib["viewBox"].split()] == pytest.approx([0, 0, 7.0 * 72, 3.2 * 72])
+    assert "1.00" in "".join(picture.itertext()), "its text is text"
 
 
 def test_the_same_drawing_gives_the_same_bytes():

@@ -159,7 +159,7 @@ def test_the_replayed_time_never_goes_back(make_world: Callable[..., Lifecycle],
 def test_the_report_stands_alone_and_says_who_was_champion(replayed: Lifecycle, tmp_path: Path) -> None:
     page = make_report(replayed, PLAN)
     (tmp_path / "replay.html").write_text(page)
-    assert 'src="data:image/png' in page
+    assert 'src="data:image/svg+xml' in page
     assert "http" not in page.replace("https://", "")
     for version, effective_at, reason in moves(replayed):
         assert f"{effective_at:%Y-%m-%d %H:%M}" in page

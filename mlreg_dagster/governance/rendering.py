@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlreg_dagster.governance.card.parts import Card, Fact, Picture, Section, Table, Text, Values, when
+from mlreg_dagster.pictures import DATA_URI
 
 _STYLE = """
 :root { --ink: #222; --soft: #667; --line: #dde; --good: #2e7d4f; --bad: #b3261e; --shade: #f6f7fa }
@@ -40,7 +41,7 @@ _ALARMING = {"passed", "intact", "intact and loads", "the same to the last bit"}
 """What should not be false."""
 _LARGE = 10_000
 _LONG_WORD = re.compile(r"\S{32}")
-_IMAGE = re.compile(r"!\[([^\]]*)\]\((data:image/png;base64,[A-Za-z0-9+/=]+)\)")
+_IMAGE = re.compile(rf"!\[([^\]]*)\]\(({re.escape(DATA_URI)}[A-Za-z0-9+/=]+)\)")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
 
 

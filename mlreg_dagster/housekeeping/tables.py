@@ -13,8 +13,9 @@ from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import StorageDamaged, StorageNotWritable
+from mlreg_dagster.storage.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.tables import Table
-from mlreg_dagster.storage.warehouse import WarehouseBusy, differing_columns
+from mlreg_dagster.storage.warehouse import differing_columns
 
 _RESTORE = "Stop everything that uses it, move it away and put a copy from before in its place; see docs/runbook.md."
 

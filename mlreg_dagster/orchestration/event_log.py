@@ -6,7 +6,8 @@ files are those of the stock storage: either can read what the other wrote. See 
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -89,6 +90,26 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                 self._engines.pop(other).dispose()
             self._engines[shard] = engine
         return self._engines[shard]
+
+    def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:
+        """As the stock storage does, which goes through all migrations; the file of a new run is a copy of one made."""
+        path = Path(str(engine.url.database))
+        if for_index_shard or path.exists():
+            super()._initdb(engine, for_index_shard)
+            return
+        draft = path.with_suffix(f".{os.getpid()}.new")
+        draft.write_bytes(self._new_file)
+        with suppress(FileExistsError):  # another process has made it meanwhile
+            os.link(draft, path)
+        draft.unlink()
+
+    @cached_property
+    def _new_file(self) -> bytes:
+        """A file of a run without events."""
+        engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
+        super()._initdb(engine)
+        connection: Any = engine.raw_connection().driver_connection
+        return bytes(connection.serialize())
 
     def wipe(self) -> None:
         """Delete all events."""

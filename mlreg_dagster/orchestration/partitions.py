@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 
 import dagster as dg
@@ -88,6 +89,15 @@ def hours_in_tags(tags: Mapping[str, str]) -> pd.DatetimeIndex | None:
     if start := tags.get("dagster/asset_partition_range_start"):
         return hour_range(as_hour(start), as_hour(tags["dagster/asset_partition_range_end"]))
     return None
+
+
+def is_of_one_hour(tags: Mapping[str, str]) -> bool:
+    """Whether a run is for a single hour: not for a range, a day or a version."""
+    try:
+        datetime.strptime(tags.get("dagster/partition", ""), HOUR_KEY_FORMAT)
+    except ValueError:
+        return False
+    return True
 
 
 def partitions_in_tags(tags: Mapping[str, str]) -> str | None:

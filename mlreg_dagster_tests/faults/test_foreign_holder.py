@@ -14,8 +14,9 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.coingecko import CoinGecko
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
+from mlreg_dagster.storage.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.storage.warehouse import Warehouse, WarehouseBusy
+from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.faults import phrases
 from mlreg_dagster_tests.lifecycle import failure
 from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko, serve

@@ -16,7 +16,13 @@ def _subclasses(cls):
 
 
 def test_every_error_it_names_exists():
-    for module in ("storage.artifacts", "storage.registry", "storage.warehouse", "orchestration.one_daemon"):
+    for module in (
+        "storage.artifacts",
+        "storage.registry",
+        "storage.guarded_file",
+        "storage.warehouse",
+        "orchestration.one_daemon",
+    ):
         importlib.import_module(f"mlreg_dagster.{module}")
     named = {name for *_, errors, _, _ in ROWS for name in re.findall(r"`(\w+)`", errors)}
     assert len(named) >= 9

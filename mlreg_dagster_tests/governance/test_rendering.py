@@ -40,7 +40,7 @@ def card_saying(text):
         Values(f"values {text}", {text: text}),
         Table(f"table {text}", [{"said": text, "passed": False}], folded=True),
         Table("empty", []),
-        Picture(lambda: "![of it](data:image/png;base64,AAAA)"),
+        Picture(lambda: "![of it](data:image/svg+xml;base64,AAAA)"),
     )
     sections = tuple(Section(key, facts, (text,) if key == "bundle" else ()) for key in SECTIONS)
     return Card("v1", as_hour("2026-01-08"), text, {"Why?": text}, sections)
@@ -91,7 +91,7 @@ def test_the_page_asks_for_nothing_from_outside(champion):
     outline = Outline(text)
     places = [value for _, attrs in outline.tags for name, value in attrs.items() if name in ("src", "href", "action")]
     assert places
-    assert [place[:40] for place in places if not place.startswith(("data:image/png;base64,", "#"))] == []
+    assert [place[:40] for place in places if not place.startswith(("data:image/svg+xml;base64,", "#"))] == []
     assert {tag for tag, _ in outline.tags} & {"link", "iframe", "object", "embed", "form", "base"} == set()
     assert re.findall(r"https?://|@import|url\(", text) == []
     assert sum(tag == "img" for tag, _ in outline.tags) == 4  # gates, holders, confusion, days
@@ -102,7 +102,7 @@ def test_what_a_person_wrote_is_no_markup():
     outline = Outline(to_html(card))
     assert [tag for tag, _ in outline.tags].count("script") == 1  # our own, that unfolds before printing
     assert all(not name.startswith("on") for _, attrs in outline.tags for name in attrs)
-    assert {attrs["src"] for tag, attrs in outline.tags if tag == "img"} == {"data:image/png;base64,AAAA"}
+    assert {attrs["src"] for tag, attrs in outline.tags if tag == "img"} == {"data:image/svg+xml;base64,AAAA"}
     assert EVIL in outline.text
     markdown = to_markdown(card)
     assert "<script" not in markdown.replace("\\<", "")

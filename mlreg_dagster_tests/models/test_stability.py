@@ -127,6 +127,6 @@ def test_the_frozen_dataset_is_the_one_that_is_refitted(world, rounds, model, me
 def test_the_picture_says_what_was_found(measured):
     shown = refit_scatter(measured)
     assert shown.startswith(f"**{measured['verdict']}**: {measured['detail']}")
-    assert "![Average precision of each refit](data:image/png;base64," in shown
+    assert "![Average precision of each refit](data:image/svg+xml;base64," in shown
     nothing = {"verdict": "not measured", "detail": "No reason.", "standard_deviation": None, "values": {}}
     assert refit_scatter(nothing) == "**not measured**: No reason."

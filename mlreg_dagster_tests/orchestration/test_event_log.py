@@ -145,6 +145,20 @@ def test_the_files_are_not_risked(tmp_path):
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_the_file_of_a_run_is_made_like_the_stock_storage_makes_it(tmp_path):
+    made = []
+    for name, storage in (("stock", None), ("batched", BATCHED)):
+        home = home_of(tmp_path, name, storage)
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            runs = [run_a_range(instance, FIRST, FIRST).run_id for _ in range(2)]
+        for run_id in runs:
+            with sqlite3.connect(home / "history" / "runs" / f"{run_id}.db") as connection:
+                ways = ("SELECT type, name, sql FROM sqlite_master ORDER BY name", "SELECT * FROM alembic_version")
+                made.append([connection.execute(way).fetchall() for way in ways])
+        assert not list((home / "history" / "runs").glob("*.new"))
+    assert made[1:] == made[:1] * 3
+
+
 def test_a_batch_that_can_not_be_written_leaves_nothing_half_indexed(tmp_path, monkeypatch):
     with dg.DagsterInstance.from_config(str(home_of(tmp_path, "batched", BATCHED))) as instance:
         run_a_range(instance, FIRST, FIRST)

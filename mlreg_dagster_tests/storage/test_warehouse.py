@@ -1,10 +1,5 @@
-import random
-import signal
-import sys
-import threading
 import time
 from dataclasses import replace
-from multiprocessing import get_context
 
 import duckdb
 import pandas as pd
@@ -13,15 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.hours import HOUR
-from mlreg_dagster.storage.faults import StorageDamaged
 from mlreg_dagster.storage.tables import InvalidRows, column
-from mlreg_dagster.storage.warehouse import TableChanged, Warehouse, WarehouseBusy
+from mlreg_dagster.storage.warehouse import TableChanged, Warehouse
 from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
 
 DAY = [FIRST + n * HOUR for n in range(24)]
-PROCESSES = get_context("spawn" if sys.platform == "win32" else "forkserver")
-if sys.platform != "win32":
-    PROCESSES.set_forkserver_preload([__name__])  # else each process imports pandas anew
 
 
 @pytest.fixture
@@ -83,18 +74,6 @@ def test_a_write_that_the_database_refuses_leaves_the_old_partition(warehouse):
     with pytest.raises(duckdb.ConstraintException):
         warehouse.write(READINGS, rows(DAY[:2], names=2), DAY[:2])
     _equal(warehouse.read(READINGS), rows(DAY[:1], names=1))
-
-
-def test_a_session_keeps_others_out_and_sees_what_it_wrote(warehouse):
-    other = Warehouse(warehouse.path, lock_timeout_s=0.2)
-    with warehouse.session() as tables:
-        tables.write(READINGS, rows(DAY[:2]), DAY[:2])
-        with tables.session():  # one within another is the same one
-            _equal(tables.read(READINGS), rows(DAY[:2]))
-        with pytest.raises(WarehouseBusy):
-            other.read(READINGS)
-        assert tables.newest(READINGS) == DAY[1]
-    _equal(other.read(READINGS), rows(DAY[:2]))
 
 
 def test_a_write_that_fails_within_a_session_takes_nothing_with_it(warehouse):
@@ -208,139 +187,4 @@ def test_other_columns_than_stored_are_an_error_with_a_remedy(warehouse, columns
     with pytest.raises(TableChanged, match=rf"differ in: {differing}\. .*MLREG_HOME") as error:
         warehouse.read(changed)
     assert str(warehouse.path) in str(error.value)
-    _equal(warehouse.read(READINGS), rows(DAY))
-
-
-def test_a_file_that_is_no_database_is_not_called_busy(warehouse):
-    warehouse.path.parent.mkdir()
-    warehouse.path.write_bytes(b"no database" * 1000)
-    with pytest.raises(StorageDamaged, match="not a valid DuckDB"):
-        warehouse.read(READINGS)
-
-
-# --- many processes ---------------------------------------------------------------------------------------
-
-
-def _rewrite_for_ever(path, ready):
-    warehouse = Warehouse(path)
-    while True:
-        for names in (40, 90):
-            warehouse.write(READINGS, rows(DAY[:2], names, price=float(names)), DAY[:2])
-            ready.set()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
-def test_a_writer_killed_at_any_moment_leaves_the_old_rows_or_the_new(warehouse):
-    seen = set()
-    moments = random.Random(0)
-    for _ in range(12):
-        ready = PROCESSES.Event()
-        writer = PROCESSES.Process(target=_rewrite_for_ever, args=(warehouse.path, ready))
-        writer.start()
-        assert ready.wait(60)
-        time.sleep(moments.uniform(0, 0.15))
-        writer.kill()
-        writer.join()
-        assert writer.exitcode == -signal.SIGKILL
-        stored = warehouse.read(READINGS)
-        names = len(stored) // 2
-        assert names in (40, 90)
-        _equal(stored, rows(DAY[:2], names, price=float(names)).sort_values(["hour", "name"]))
-        seen.add(names)
-    assert seen == {40, 90}
-
-
-def _write_hours(path, hours):
-    warehouse = Warehouse(path)
-    for hour in hours:
-        warehouse.write(READINGS, rows([hour]), [hour])
-
-
-def test_processes_that_write_at_once_lose_and_double_nothing(warehouse):
-    hours = [FIRST + n * HOUR for n in range(100)]
-    warehouse.write(READINGS, rows(hours[:10], names=5, price=9.0), hours[:10])
-    writers = [PROCESSES.Process(target=_write_hours, args=(warehouse.path, hours[n::4])) for n in range(4)]
-    for writer in writers:
-        writer.start()
-    while any(writer.is_alive() for writer in writers):
-        assert set(warehouse.read(READINGS).groupby("hour").size()) <= {3, 5}
-        time.sleep(0.2)
-    assert [writer.exitcode for writer in writers] == [0] * 4
-    _equal(warehouse.read(READINGS), rows(hours))
-
-
-def _read_without_a_pause(path, count, stop):
-    warehouse = Warehouse(path)
-    while not stop.is_set():
-        warehouse.read(READINGS)
-        with count.get_lock():
-            count.value += 1
-
-
-def test_readers_without_a_pause_keep_nobody_out(warehouse):
-    warehouse.write(READINGS, rows(DAY), DAY)
-    stop, count = PROCESSES.Event(), PROCESSES.Value("i", 0)
-    readers = [PROCESSES.Process(target=_read_without_a_pause, args=(warehouse.path, count, stop)) for _ in range(2)]
-    for reader in readers:
-        reader.start()
-    while count.value < 10:
-        time.sleep(0.05)
-    served_first = []
-    for hour in DAY[:6]:
-        before = count.value
-        warehouse.write(READINGS, rows([hour]), [hour])
-        served_first.append(count.value - before)
-    stop.set()
-    for reader in readers:
-        reader.join()
-    assert max(served_first) < 40  # without turns it is hundreds
-
-
-def test_threads_of_one_process_take_turns(warehouse):
-    threads = [threading.Thread(target=_write_hours, args=(warehouse.path, DAY[n::4])) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    _equal(warehouse.read(READINGS), rows(DAY))
-
-
-def _hold(path, ready, release):
-    with Warehouse(path).connect():
-        ready.set()
-        release.wait(60)
-
-
-def _hold_without_our_lock(path, ready, release):
-    with duckdb.connect(str(path)):
-        ready.set()
-        release.wait(60)
-
-
-@pytest.fixture(params=[_hold, _hold_without_our_lock])
-def holder(request, warehouse):
-    """A process that has the file open, through our lock or past it; call `release()` and it lets go."""
-    warehouse.write(READINGS, rows(DAY), DAY)
-    ready, release = PROCESSES.Event(), PROCESSES.Event()
-    process = PROCESSES.Process(target=request.param, args=(warehouse.path, ready, release))
-    process.start()
-    assert ready.wait(60)
-    process.release = release.set
-    yield process
-    release.set()
-    process.join()
-
-
-def test_the_holder_of_a_busy_warehouse_is_named(warehouse, holder):
-    warehouse.lock_timeout_s = 0.3
-    for attempt in (lambda: warehouse.read(READINGS), lambda: warehouse.write(READINGS, rows([]), DAY)):
-        with pytest.raises(WarehouseBusy, match=rf"more than 0\.3 s; nothing was written.*\b{holder.pid}\b"):
-            attempt()
-    holder.release()
-    holder.join()
-    _equal(warehouse.read(READINGS), rows(DAY))
-
-
-def test_a_holder_that_lets_go_in_time_is_waited_for(warehouse, holder):
-    threading.Timer(0.5, holder.release).start()
     _equal(warehouse.read(READINGS), rows(DAY))

@@ -130,7 +130,7 @@ def test_every_gate_of_the_champion_has_succeeded():
         (PICTURE, "ok"),
         ("_There are no rows to score._", "ok"),
         ("no picture", "miss"),
-        (PICTURE.replace("iVBOR", "AAAAA"), "miss"),
+        (PICTURE.replace("PD94b", "AAAAA"), "miss"),
         (f"{PICTURE[:-80]})", "miss"),
         ("![alt](https://elsewhere/picture.png)", "miss"),
     ],
