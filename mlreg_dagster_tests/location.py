@@ -8,11 +8,13 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import yaml
 
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING, freeze, load
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import Clock
+from mlreg_dagster.runner import DAGSTER_YAML
 from mlreg_dagster.storage.tables import Table
 from mlreg_dagster_tests.lifecycle import Lifecycle
 
@@ -40,13 +42,21 @@ CONFIGS = {
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
+def make_instance(home: Path) -> dg.DagsterInstance:
+    """An instance whose files are those of a deployment."""
+    home.mkdir(parents=True, exist_ok=True)
+    config = yaml.safe_load(DAGSTER_YAML)
+    config["storage"]["custom"]["config"]["base_dir"] = str(home)
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config))
+    return dg.DagsterInstance.from_config(str(home))
+
+
 class Location:
     """A code location at a standing clock; `folder` holds everything that outlives it."""
 
     def __init__(self, folder: Path, now: str, configs: Mapping[str, Any] | None = None, **resources: Any) -> None:
         self.folder = folder
-        (folder / "dagster").mkdir(parents=True, exist_ok=True)
-        self.instance = dg.DagsterInstance.local_temp(str(folder / "dagster"))
+        self.instance = make_instance(folder / "dagster")
         configs = {**CONFIGS, **(configs or {})}
         clock = Clock(fixed=now)
         self.world = Lifecycle(folder / "home", configs, self.instance, clock=clock, **resources)
@@ -56,14 +66,14 @@ class Location:
         """One tick of a sensor, without running anything."""
         sensor = self.repository.get_sensor_def(name)
         resources = {key: self.world.definitions.resources[key] for key in sensor.required_resource_keys}
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             self.instance,
             cursor,
             repository_def=self.repository,
             resources=resources,
             instance_ref=self.instance.get_ref(),
-        )
-        return sensor.evaluate_tick(context)
+        ) as context:
+            return sensor.evaluate_tick(context)
 
     def tick(self, name: str) -> list[str]:
         """One tick, and what the daemon makes of it: new partitions, and runs whose keys it has not seen."""
@@ -102,14 +112,13 @@ class Location:
         """The tick of the schedule at a time."""
         schedule = self.repository.get_schedule_def("hourly_schedule")
         resources = {key: self.world.definitions.resources[key] for key in schedule.required_resource_keys}
-        return schedule.evaluate_tick(
-            dg.build_schedule_context(
-                self.instance,
-                scheduled_execution_time=datetime.fromisoformat(f"{time}+00:00"),
-                resources=resources,
-                repository_def=self.repository,
-            )
-        )
+        with dg.build_schedule_context(
+            self.instance,
+            scheduled_execution_time=datetime.fromisoformat(f"{time}+00:00"),
+            resources=resources,
+            repository_def=self.repository,
+        ) as context:
+            return schedule.evaluate_tick(context)
 
     def runs_with(self, tag: str, value: str) -> int:
         return self.instance.get_runs_count(dg.RunsFilter(tags={f"dagster/{tag}": value}))

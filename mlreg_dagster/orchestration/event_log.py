@@ -92,9 +92,11 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         return self._engines[shard]
 
     def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:
-        """As the stock storage does, which goes through all migrations; the file of a new run is a copy of one made."""
+        """As the stock storage does, which reads all migrations for each file, to make it or to see that it is made."""
         path = Path(str(engine.url.database))
-        if for_index_shard or path.exists():
+        if path.exists() and _is_made(engine):
+            return
+        if path.exists() or for_index_shard:
             super()._initdb(engine, for_index_shard)
             return
         draft = path.with_suffix(f".{os.getpid()}.new")
@@ -143,6 +145,12 @@ class BatchedSqliteStorage(DagsterSqliteStorage):
     def from_config_value(cls, inst_data: Any, config_value: Any) -> Self:
         """As Dagster makes it from dagster.yaml."""
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _is_made(engine: sa.Engine) -> bool:
+    with engine.connect() as connection:
+        stamped = sa.inspect(connection).has_table("alembic_version")
+        return stamped and connection.exec_driver_sql("SELECT count(*) FROM alembic_version").scalar() == 1
 
 
 def _do_not_wait_for_the_disk(connection: Any, _record: Any = None) -> None:
