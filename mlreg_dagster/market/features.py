@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,22 +97,33 @@ def compute_features(
         grid.ravel()[cells] = snapshots[name].to_numpy(dtype=np.float64)
         return grid
 
-    inputs = {name: on_grid(name) for name in _INPUTS}
     names = list(describe_features(settings))
     columns = np.empty((len(names), len(hours), len(instruments)))
-    fill_columns(dict(zip(names, columns, strict=True)), inputs, hours, settings)
-    at_hour, at_instrument = np.nonzero(~np.isnan(inputs["price"][lookback_hours:]))
-    rows = len(at_hour)
-    values = columns.reshape(len(names), -1)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        inputs = dict(zip(_INPUTS, threads.map(on_grid, _INPUTS), strict=True))
+        observed = np.flatnonzero(~np.isnan(inputs["price"][lookback_hours:]))
+        keys = threads.submit(_keys, observed, hours, instruments, settings)
+        fill_columns(dict(zip(names, columns, strict=True)), inputs, hours, settings)
+    values, rows = columns.reshape(len(names), -1), len(observed)
     if rows < values.shape[1]:
-        observed = at_hour * len(instruments) + at_instrument
         for column_values in values:  # one after the other: a copy of all would double the memory
             column_values[:rows] = column_values[observed]
     frame = pd.DataFrame(values[:, :rows].T, columns=names, copy=False)
-    frame.insert(0, "hour", hours.take(at_hour))
-    frame.insert(1, "instrument_id", instruments.take(at_instrument).astype("str"))
-    frame.insert(2, FEATURE_SETTINGS, pd.Series([settings.text], dtype="str").repeat(rows).reset_index(drop=True))
+    for place, (name, key) in enumerate(keys.result().items()):
+        frame.insert(place, name, key)
     return frame
+
+
+def _keys(
+    observed: NDArray[np.int64], hours: pd.DatetimeIndex, instruments: pd.Index, settings: FeatureSettings
+) -> dict[str, Any]:
+    """The columns that are no features, for the cells that were observed."""
+    at_hour, at_instrument = np.divmod(observed, max(len(instruments), 1))
+    return {
+        "hour": hours.take(at_hour),
+        "instrument_id": instruments.take(at_instrument).astype("str"),
+        FEATURE_SETTINGS: pd.array([settings.text], dtype="str").repeat(len(observed)),
+    }
 
 
 def fill_columns(
@@ -150,8 +162,6 @@ def _steps(
 
     skipped = len(inputs["price"]) - len(hours)
     base = {name: grid[skipped:] for name, grid in inputs.items()}
-    slog_volume = np.empty_like(inputs["volume_24h"])
-    signed_log(inputs["volume_24h"], slog_volume)
 
     def divide() -> None:
         traded = np.where(base["volume_24h"] > 0, base["volume_24h"], np.nan)
@@ -164,6 +174,8 @@ def _steps(
         yield partial(np.copyto, columns[name], base[name])
     for name in ("change_1h_pct", "change_24h_pct", "change_7d_pct"):
         yield partial(signed_log, base[name], columns[f"slog_{name}"])
+    slog_volume = np.empty_like(inputs["volume_24h"])
+    signed_log(inputs["volume_24h"], slog_volume)  # while other threads are busy with the steps above
     yield partial(np.copyto, columns["slog_volume_24h"], slog_volume[skipped:])
     first_hour = int(hours_since_epoch(hours[:1])[0]) - skipped
     for name in SIGNALS:

@@ -27,6 +27,23 @@ def test_the_signed_logarithm_keeps_zero_and_sign():
     np.testing.assert_allclose(out, [[-1.0, 0.0, 0.0, 1.0, np.nan]])
 
 
+@given(st.floats(allow_nan=False) | st.floats(-1e-3, 1e-3))
+def test_the_signed_logarithm_is_exact_to_a_unit_in_the_last_place(value):
+    out = np.empty((1, 1))
+    signed_log(np.array([[value]]), out)
+    expected = np.copysign(np.log1p(abs(value)), value)
+    assert out[0, 0] == expected or abs(out[0, 0] - expected) <= 2 * np.spacing(abs(expected))
+    assert np.signbit(out[0, 0]) == np.signbit(value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.51, 1.0])
+def test_a_window_is_known_from_the_share_on_that_is_asked_for(share):
+    known = [list(map(bool, map(int, f"{bits:06b}"))) for bits in range(64)]
+    for cells in known:
+        mean, _ = rolled([1.0 if each else NAN for each in cells], 6, 0, share)
+        assert (mean[-1] == 1.0) == (sum(cells) >= 1 and sum(cells) / 6 >= share), cells
+
+
 @given(st.floats(-1e9, 1e9), st.integers(0, 30), st.sampled_from([2, 6, 24]))
 def test_what_stands_still_has_no_deviation_at_all(value, first_hour, window):
     mean, std = rolled([value] * 40, window, first_hour)
