@@ -2,8 +2,9 @@
 
     python benchmarks/features.py [instruments] [rounds]
 
-Medians of `rounds`, taking turns in one process. Memory: the most that one computation takes at once, beyond the
-snapshots that it reads.
+Medians of `rounds`, taking turns in one process. "Frame to frame" is what the asset does: rows of snapshots in, rows
+of features out. "Grid to grid" is the arithmetic alone, into memory that is taken from the system each time or that
+is used again. Memory: the most that one computation takes at once, beyond the snapshots that it reads.
 """
 
 import statistics
@@ -20,9 +21,10 @@ from rich.table import Table
 
 from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.market.features import compute_features, describe_features, fill_columns
+from mlreg_dagster.market.features import Grid, compute_features, describe_features, fill_columns
 from mlreg_dagster_tests.market.pandas_features import pandas_features
 
+COPY = "a warm copy of the output"
 LOOKBACK = 168
 SETTINGS = FeatureSettings()
 INPUTS = (
@@ -61,15 +63,22 @@ def seconds(rounds: int, *work: Callable[[], object]) -> list[float]:
     return [statistics.median(taken) for taken in times]
 
 
-def kernel_and_copy(snapshots: pd.DataFrame, hours: pd.DatetimeIndex, rounds: int) -> list[float]:
-    """The kernel into a buffer that is used again, and a copy of that buffer into a warm one."""
+def grids(snapshots: pd.DataFrame, hours: pd.DatetimeIndex) -> dict[str, Callable[[], object]]:
+    """The arithmetic alone, with memory taken anew and used again; and a copy of its output into a warm buffer."""
     shape = (LOOKBACK + len(hours), -1)
     inputs = {name: snapshots[name].to_numpy(copy=True).reshape(shape) for name in INPUTS}
     names = list(describe_features(SETTINGS))
     columns = np.ones((len(names), len(hours), inputs["price"].shape[1]))
     target = np.ones_like(columns)
-    by_name = dict(zip(names, columns, strict=True))
-    return seconds(rounds, lambda: fill_columns(by_name, inputs, hours, SETTINGS), lambda: np.copyto(target, columns))
+
+    def fill(into: Grid) -> None:
+        fill_columns(dict(zip(names, into, strict=True)), inputs, hours, SETTINGS)
+
+    return {
+        "grid to grid": lambda: fill(np.empty_like(columns)),
+        "grid to grid, output used again": lambda: fill(columns),
+        COPY: lambda: np.copyto(target, columns),
+    }
 
 
 def peak_mib(work: Callable[[], object]) -> float:
@@ -83,21 +92,27 @@ def peak_mib(work: Callable[[], object]) -> float:
 
 def main(instruments: int = 250, rounds: int = 5) -> None:
     ours(*market(1, 3))  # compiled, or read from the compiler's cache
-    table = Table(title=f"Features of {instruments} instruments, medians of {rounds}")
-    for name in ("days", "pandas", "ours", "ratio", "kernel", "warm copy", "kernel/copy", "pandas MiB", "MiB", "share"):
-        table.add_column(name, justify="right")
+    console = Console()
     for days in (30, 365):
         snapshots, hours = market(days, instruments)
-        ways = [partial(way, snapshots, hours) for way in (by_pandas, ours)]
-        reference, mine = seconds(rounds, *ways)
-        kernel, copy = kernel_and_copy(snapshots, hours, rounds)
-        memory = [peak_mib(way) for way in ways]
-        table.add_row(
-            str(days), f"{reference:.2f} s", f"{mine:.3f} s", f"{reference / mine:.1f}x", f"{1e3 * kernel:.0f} ms",
-            f"{1e3 * copy:.0f} ms", f"{kernel / copy:.1f}x", f"{memory[0]:.0f}", f"{memory[1]:.0f}",
-            f"{memory[1] / memory[0]:.2f}",
-        )  # fmt: skip
-    Console().print(table)
+        frames = {"pandas by time": by_pandas, "frame to frame": ours}
+        ways = {name: partial(way, snapshots, hours) for name, way in frames.items()}
+        memory = {name: peak_mib(way) for name, way in ways.items()}
+        ways |= grids(snapshots, hours)
+        taken = dict(zip(ways, seconds(rounds, *ways.values()), strict=True))
+        reference = next(iter(taken.values()))
+        table = Table("", title=f"Features of {days} days x {instruments} instruments, medians of {rounds}")
+        for name in ("ms", "pandas takes", "warm copies", "MiB", "of pandas'"):
+            table.add_column(name, justify="right")
+        for name, spent in taken.items():
+            mib, share = (
+                (f"{memory[name]:.0f}", f"{memory[name] / memory['pandas by time']:.2f}")
+                if name in memory
+                else ("", "")
+            )
+            copies = f"{spent / taken[COPY]:.1f}"
+            table.add_row(name, f"{1e3 * spent:.0f}", f"{reference / spent:.1f}x", copies, mib, share)
+        console.print(table)
 
 
 if __name__ == "__main__":
