@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mlreg_dagster import automation
+from mlreg_dagster.automation import pace
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.hours import as_hour
@@ -33,7 +33,7 @@ class UnsteadySource(SimulatedMarket):
         return super()._rows(hours, now)
 
 
-automation.EVERY_S = 5
+pace.EVERY_S = 5
 retries.WAIT_S = 0
 runs.PAUSE_AFTER_A_FAILURE = pd.Timedelta(seconds=15)
 

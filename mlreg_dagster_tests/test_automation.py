@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy
 
 from mlreg_dagster import jobs
-from mlreg_dagster.automation import ACTOR
+from mlreg_dagster.automation.pace import ACTOR
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster.hours import HOUR, as_hour, hour_key, hour_range
 from mlreg_dagster.market.features import features_table

@@ -1,0 +1,16 @@
+"""The weekly clearing away."""
+
+import dagster as dg
+
+from mlreg_dagster import jobs
+
+
+def build_tidy_schedule() -> dg.ScheduleDefinition:
+    """What retention.yaml does not keep goes, once somebody switches this on."""
+    return dg.ScheduleDefinition(
+        name="tidy_schedule",
+        job_name=jobs.TIDY,
+        cron_schedule="30 3 * * 0",
+        default_status=dg.DefaultScheduleStatus.STOPPED,  # it deletes what retention.yaml does not keep
+        description="Sundays: clears away what retention.yaml does not keep. Switch it on if you want that.",
+    )
