@@ -38,7 +38,8 @@ class GuardedFile:
     Args:
         path: The file; it and its folder are made when first needed.
         lock_timeout_s: How long, in seconds, to wait for another process before `WarehouseBusy`.
-        stay_open: Keep the file open, and other processes out, from its first use until `let_go`, or until a use fails.
+        stay_open: Keep the file open, and other processes out, from its first use until `let_go`, until a use fails,
+            or until one ends while another process waits.
     """
 
     def __init__(self, path: str | Path, lock_timeout_s: float = 60.0, stay_open: bool = False) -> None:
@@ -48,6 +49,7 @@ class GuardedFile:
         self._holder_path = self.path.with_suffix(".lock.json")
         self._kept: duckdb.DuckDBPyConnection | None = None
         self._until_let_go = ExitStack()
+        self._uses = 0
 
     @contextmanager
     def session(self) -> Iterator[Self]:
@@ -79,19 +81,38 @@ class GuardedFile:
             WarehouseBusy: Another process kept the file for longer than `lock_timeout_s`; it is named.
             StorageFull, StorageNotWritable, StorageDamaged: The disk or the file is at fault.
         """
-        if self._kept is None and self.stay_open:
-            self._kept = self._until_let_go.enter_context(self._connection())
-        if self._kept is None:
+        if self.stay_open:
+            with self._staying() as connection:
+                yield connection
+        elif self._kept is not None:
+            yield self._kept
+        else:
             with self._connection() as connection:
                 yield connection
-            return
+
+    @contextmanager
+    def _staying(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        if self._kept is None:
+            self._kept = self._until_let_go.enter_context(self._connection())
+        self._uses += 1
         try:
             with explained(self.path):
                 yield self._kept
         except BaseException:
-            if self.stay_open:
-                self.let_go()  # whatever comes next may be minutes away
+            self.let_go()  # whatever comes next may be minutes away
             raise
+        finally:
+            self._uses -= 1
+        if not self._uses and self._is_waited_for():
+            self.let_go()
+
+    def _is_waited_for(self) -> bool:
+        """Whether another process of ours has taken its turn: see `_locked`."""
+        try:
+            with FileLock(self.path.with_suffix(".turn")).acquire(0):
+                return False
+        except Timeout:
+            return True
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -55,6 +55,21 @@ def test_one_that_stays_open_keeps_others_out_from_its_first_use_until_it_lets_g
         _equal(other.read(READINGS), rows(DAY))
 
 
+def test_one_that_stays_open_lets_whoever_waits_have_a_turn(warehouse):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    staying, other = Warehouse(warehouse.path, stay_open=True), Warehouse(warehouse.path, lock_timeout_s=20)
+    waiting = threading.Thread(target=lambda: other.write(READINGS, rows(DAY[:1], names=1), DAY[:1]))
+    with staying.session() as tables:
+        waiting.start()
+        for _ in range(10):  # not within a piece of work
+            assert len(tables.read(READINGS)) == 72
+            time.sleep(0.05)
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert len(staying.read(READINGS)) == 70
+    staying.let_go()
+
+
 def test_one_that_stays_open_lets_go_where_a_use_fails_and_is_fit_for_the_next(warehouse):
     staying, other = Warehouse(warehouse.path, stay_open=True), Warehouse(warehouse.path, lock_timeout_s=0.2)
     with staying.session() as tables:
