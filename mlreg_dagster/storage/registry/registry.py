@@ -183,12 +183,7 @@ class Registry:
         check_not_blank(actor=actor)
         check_sha256("holdout_sha256", holdout_sha256)
         with self._database.writing() as connection:
-            registered = queries.version_named(connection, version).artifact_sha256
-            if artifact_sha256 != registered:
-                raise InvalidRecord(
-                    f"The evaluation is of other bytes than {version}: registered is SHA-256 {registered}, "
-                    f"evaluated was {artifact_sha256}. Evaluate the frozen artifact of {version}."
-                )
+            _check_same_bytes(queries.version_named(connection, version), artifact_sha256, "evaluation")
             return queries.append(
                 connection,
                 Evaluation,
@@ -262,12 +257,7 @@ class Registry:
         if expires_at is not None and as_utc(expires_at) <= as_utc(recorded_at):
             raise InvalidRecord(f"An exception that expires at {expires_at} has expired already ({recorded_at}).")
         with self._database.writing() as connection:
-            registered = queries.version_named(connection, version).artifact_sha256
-            if artifact_sha256 != registered:
-                raise InvalidRecord(
-                    f"The {kind} is of other bytes than {version}: registered is SHA-256 {registered}, decided was "
-                    f"about {artifact_sha256}. Look at the version again."
-                )
+            _check_same_bytes(queries.version_named(connection, version), artifact_sha256, kind)
             return queries.append(
                 connection,
                 Decision,
@@ -415,3 +405,11 @@ class Registry:
     def _names(self) -> list[str]:
         with self._database.reading() as connection:
             return list(queries.version_names(connection))
+
+
+def _check_same_bytes(model: ModelVersion, artifact_sha256: str, what: str) -> None:
+    if artifact_sha256 != model.artifact_sha256:
+        raise InvalidRecord(
+            f"The {what} is of other bytes than {model.version}: registered is SHA-256 {model.artifact_sha256}, it is "
+            f"of {artifact_sha256}. Take the frozen artifact of {model.version}."
+        )
