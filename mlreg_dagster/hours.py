@@ -25,11 +25,26 @@ def as_hour(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
     """Read a whole hour; a time without a zone is taken as UTC.
 
     Args:
+        value: As `as_time` takes it.
+
+    Raises:
+        NotAnHour: It is no time, or has minutes or seconds.
+    """
+    stamp = as_time(value)
+    if stamp != stamp.floor("h"):
+        raise NotAnHour(f"{value} is not a whole hour (UTC). Write one, without minutes and seconds: 2017-12-20T00:00.")
+    return stamp.as_unit("us")
+
+
+def as_time(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
+    """Read a time, in UTC; one without a zone is taken as UTC.
+
+    Args:
         value: A timestamp, or text: ISO 8601 or a Dagster partition key, hourly (`2017-12-20-00:00`) or
             daily (`2017-12-20`, its first hour).
 
     Raises:
-        NotAnHour: The text is no time, or the time has minutes or seconds.
+        NotAnHour: It is no time, or in a year that can't be kept.
     """
     try:
         if isinstance(value, str):  # pandas would fill up a text like 10:00 from the wall clock
@@ -41,9 +56,7 @@ def as_hour(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
         raise NotAnHour(f"{value!r} is not a time. Write it as 2017-12-20T00:00.") from error
     if not pd.Timestamp.min.year < stamp.year < pd.Timestamp.max.year:  # NaT, too
         raise NotAnHour(f"{value!r} lies outside of the years that can be kept. Write a time like 2017-12-20T00:00.")
-    if stamp != stamp.floor("h"):
-        raise NotAnHour(f"{value} is not a whole hour (UTC). Write one, without minutes and seconds: 2017-12-20T00:00.")
-    return stamp.as_unit("us")
+    return stamp
 
 
 def hour_key(hour: pd.Timestamp) -> str:

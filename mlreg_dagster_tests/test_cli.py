@@ -287,7 +287,25 @@ def test_the_audit_log_is_verified_and_exported_line_by_line(on_live, registry, 
     assert [line["hash"] for line in lines] == [link.hash for link in log]
     assert lines[-1]["content"]["version"] == "v2"
     assert [json.loads(line) for line in on_live("audit", "export").out.splitlines()] == lines
-    _refused(on_live("audit", "export", "--out", str(tmp_path / "no" / "where")), "can't be written to")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["audit", "export", "--out"],
+        ["report", "--out"],
+        ["bundle", "v1", "--out"],
+        ["replay", "--from", "2026-01-05", "--to", "2026-01-05", "--report"],
+    ],
+)
+def test_a_place_that_can_not_be_written_is_named(on_live, tmp_path, command):
+    (tmp_path / "file").write_text("a file, no folder")
+    place = tmp_path / "file" / "below"
+    answer = on_live(*command, str(place))
+    assert answer.code == 1
+    assert "can't be written: " in " ".join(answer.err.split())
+    assert "Traceback" not in answer.err
+    assert (tmp_path / "file").read_text() == "a file, no folder"
 
 
 def test_nobody_is_told_history_from_a_registry_that_was_tampered_with(on_live, own_home):

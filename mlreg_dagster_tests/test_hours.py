@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.hours import HOUR, NotAnHour, as_hour, chunked, day_key, hour_key, hour_range
+from mlreg_dagster.hours import HOUR, NotAnHour, as_hour, as_time, chunked, day_key, hour_key, hour_range
 
 NOON = pd.Timestamp("2017-12-20 12:00", tz="UTC")
 HOURS = st.integers(0, 2_000_000).map(lambda n: pd.Timestamp(n * 3600, unit="s", tz="UTC"))
@@ -52,6 +52,16 @@ def test_a_day_is_its_first_hour():
 def test_what_is_no_whole_hour_is_refused(wrong):
     with pytest.raises(NotAnHour, match=r"is not a (time|whole hour)"):
         as_hour(wrong)
+
+
+def test_a_time_need_not_be_a_whole_hour():
+    assert as_time("2017-12-20T13:30:15.25+01:00") == NOON + pd.Timedelta(minutes=30, seconds=15.25)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00+14:00", "0001-01-01", "9999-12-31T23:59:59-12:00"])
+def test_years_that_can_not_be_kept_are_refused(text):
+    with pytest.raises(NotAnHour, match=r"is not a time|outside of the years"):
+        as_time(text)
 
 
 def test_the_refusal_says_how_to_write_one():

@@ -1,9 +1,10 @@
 """Arguments that several commands share, and texts of theirs as values."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
-import pandas as pd
 import typer
 import yaml
 
@@ -23,17 +24,20 @@ Overrides = Annotated[
 ]
 
 
-def parse_time(text: str) -> pd.Timestamp:
-    """A time, UTC unless it says otherwise.
+@contextmanager
+def writing_to(place: Path) -> Iterator[None]:
+    """Say in words why a place that was named on the command line can't be written.
 
     Raises:
-        MlregError: The text is no time.
+        MlregError: It can't.
     """
+    from mlreg_dagster.storage.faults import explained
+
     try:
-        stamp = pd.Timestamp(datetime.fromisoformat(text))  # pandas alone would read 10:00 as today's
-        return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    except (ValueError, OverflowError) as error:
-        raise MlregError(f"{text!r} is not a time. Write it as 2017-12-20T00:00.") from error
+        with explained(place):
+            yield
+    except OSError as error:
+        raise MlregError(f"{place} can't be written: {error}. Name another place.") from error
 
 
 def parse_overrides(overrides: list[str] | None) -> dict[str, Any]:

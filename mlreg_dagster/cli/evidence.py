@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mlreg_dagster.cli.arguments import Version
+from mlreg_dagster.cli.arguments import Version, writing_to
 from mlreg_dagster.cli.opening import console, open_runner
 
 _Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; it is made if it is not there.")]
@@ -24,13 +24,12 @@ def bundle(
     from mlreg_dagster.config import home_dir
     from mlreg_dagster.governance import bundles
     from mlreg_dagster.runner import asset_config
-    from mlreg_dagster.storage.faults import explained
 
     runner = open_runner()
     name = runner.registry.resolve(version).version
     runner.add_version(name)
     runner.run_partition(jobs.BUNDLE, name, asset_config("delivery_bundle", {"verify": verify}))
-    with explained(out):
+    with writing_to(out):
         shutil.copytree(home_dir() / "bundles" / name, out, dirs_exist_ok=True)
         card = json.loads((out / bundles.JSON).read_text(encoding="utf-8"))
     for section in card["sections"]:
@@ -48,11 +47,10 @@ def report(
     """Write the results of all checks over a period, by version and partition, as HTML and CSV."""
     from mlreg_dagster.governance import report_checks
     from mlreg_dagster.governance.checks import all_results
-    from mlreg_dagster.storage.faults import explained
 
     runner = open_runner()
     rows = all_results(runner.definitions, runner.instance, first, last)
-    with explained(out):
+    with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
         (out / "checks.html").write_text(report_checks.to_html(rows, first, last), encoding="utf-8")
         (out / "checks.csv").write_text(report_checks.to_csv(rows), encoding="utf-8", newline="")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version
+from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, writing_to
 from mlreg_dagster.cli.opening import console, open_runner
 from mlreg_dagster.errors import MlregError
 
@@ -75,10 +75,8 @@ def export_audit(
     if out is None:
         typer.echo("\n".join(lines))
         return
-    try:
+    with writing_to(out):
         out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    except OSError as error:
-        raise MlregError(f"The log can't be written to {out}: {error}.") from error
     console.print(f"{len(lines)} records are in {out}.")
 
 
@@ -113,10 +111,10 @@ def champion(
     alias: Alias = "champion",
 ) -> None:
     """Which version held the alias at a time, who put it there, and why."""
-    from mlreg_dagster.cli.arguments import parse_time
+    from mlreg_dagster.hours import as_time
     from mlreg_dagster.tables import history_table
 
-    when = parse_time(as_of) if as_of else pd.Timestamp.now(tz="UTC")
+    when = as_time(as_of) if as_of else pd.Timestamp.now(tz="UTC")
     runner = open_runner()
     _require_intact(runner)
     event = runner.registry.holder(alias, when)

@@ -6,6 +6,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from mlreg_dagster.cli.arguments import writing_to
 from mlreg_dagster.cli.opening import console, open_runner
 
 
@@ -46,7 +47,10 @@ def replay(
     promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
     end = as_hour(last) + pd.Timedelta(days=1)
     plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)
+    with writing_to(report):
+        report.open("a").close()  # said now rather than after all the work
     with step_progress(console, total=(plan.end - plan.first).days) as advance:
         run_replay(runner, plan, lambda step, clock: advance(f"{clock:%Y-%m-%d}: {step}", (clock - plan.first).days))
-    report.write_text(make_report(runner, plan), encoding="utf-8")
+    with writing_to(report):
+        report.write_text(make_report(runner, plan), encoding="utf-8")
     console.print(f"Done. The report is in {report}.")

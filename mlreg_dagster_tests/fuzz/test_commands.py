@@ -7,7 +7,7 @@ import shutil
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlreg_dagster import cli
@@ -32,11 +32,21 @@ OPTIONS: dict[str, list[str]] = {
     "champion": ["--as-of", "--alias"],
     "compare": ["", "", "--holdout"],
     "verify": ["--url"],
+    "history": [""],
+    "approve": ["", "--reason", "--actor"],
+    "reject": ["", "--reason", "--actor"],
+    "except": ["", "--reason", "--lift", "--until", "--actor"],
+    "audit": ["", "--out"],
+    "bundle": ["", "--out"],
+    "report": ["--from", "--to", "--out"],
 }  # fmt: skip
 NEEDED = {
     "replay": ["--from", "2026-01-05", "--to", "2026-01-04"], "promote": ["v1", "--reason", "a fuzz"],
     "train": ["--model", "none"], "evaluate": ["v7"], "rollback": ["--reason", "a fuzz"], "compare": ["v1", "v7"],
     "verify": ["--url", "http://127.0.0.1:9"],
+    "approve": ["v1", "--reason", "a fuzz"], "reject": ["v1", "--reason", "a fuzz"], "audit": ["verify"],
+    "except": ["v1", "--reason", "a fuzz", "--lift", "score_gap", "--until", "2026-02-01"],
+    "bundle": ["v9", "--out", "bundle"], "report": ["--out", "report"],
 }  # fmt: skip
 """So that a case gets past the parser; nothing of it succeeds in work that takes long."""
 
@@ -93,6 +103,7 @@ def lines(draw):
 
 
 @given(lines())
+@example(["champion", "--as-of", "0001-01-01T00:00+14:00"])  # in UTC, the year 0
 @cases(25, 500)
 def test_commands(typed, arguments) -> None:
     code, said = typed(*arguments)
