@@ -54,7 +54,9 @@ def main(arguments: list[str]) -> int:
     if command == "setup":
         print(f"Installed in {VENV}")
         return 0
-    return subprocess.run([*COMMANDS[command], *rest], cwd=PROJECT).returncode
+    # container images like to set it; nothing is compiled at installation, so each process would do it all anew
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run([*COMMANDS[command], *rest], cwd=PROJECT, env=environment).returncode
 
 
 def is_installed() -> bool:
