@@ -17,7 +17,7 @@ from mlreg_dagster.verification.client import Client, NoAnswer
 from mlreg_dagster_tests import location
 from mlreg_dagster_tests.lifecycle import write_configs
 
-PATIENCE_S = 240  # on two idle cores nothing that is waited for takes a fifth of it
+PATIENCE_S = 480  # on two idle cores nothing that is waited for takes a tenth of it
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 SERVED = Path(__file__).with_name("served.py")
 FASTER = "run_queue: {dequeue_interval_seconds: 1}\n"
