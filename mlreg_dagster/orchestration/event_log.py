@@ -111,7 +111,9 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool)
         super()._initdb(engine)
         connection: Any = engine.raw_connection().driver_connection
-        return bytes(connection.serialize())
+        content = bytes(connection.serialize())
+        engine.dispose()
+        return content
 
     def wipe(self) -> None:
         """Delete all events."""
