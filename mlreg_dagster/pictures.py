@@ -8,13 +8,15 @@ imported when the first picture is drawn: a code location loads without it.
 import base64
 import html
 import io
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DATA_URI = "data:image/svg+xml;base64,"
-"""How every embedded picture begins."""
+_DATA_URI = "data:image/svg+xml;base64,"
+PICTURE = re.compile(rf"!\[([^\]]*)\]\(({re.escape(_DATA_URI)}([A-Za-z0-9+/=]+))\)")
+"""What `as_markdown` gives: the words, the data URI, and of it what is encoded."""
 
 NORMAL, ANOMALY, ACCENT, MUTED = "#4c72b0", "#c44e52", "#dd8452", "#8c8c8c"
 """One colour a meaning, in every picture."""
@@ -55,4 +57,4 @@ def _data_uri(figure: "Figure") -> str:
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "mlreg"}):  # text stays text; same drawing, same bytes
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return DATA_URI + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return _DATA_URI + base64.b64encode(buffer.getvalue()).decode("ascii")

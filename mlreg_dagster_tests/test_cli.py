@@ -287,6 +287,7 @@ def test_the_audit_log_is_verified_and_exported_line_by_line(on_live, registry, 
     assert [line["hash"] for line in lines] == [link.hash for link in log]
     assert lines[-1]["content"]["version"] == "v2"
     assert [json.loads(line) for line in on_live("audit", "export").out.splitlines()] == lines
+    _refused(on_live("audit", "export", "--out", str(tmp_path / "no" / "where")), "can't be written: ")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlreg_dagster.governance.card.parts import Card, Fact, Picture, Section, Table, Text, Values, when
-from mlreg_dagster.pictures import DATA_URI
+from mlreg_dagster.pictures import PICTURE
 
 _STYLE = """
 :root { --ink: #222; --soft: #667; --line: #dde; --good: #2e7d4f; --bad: #b3261e; --shade: #f6f7fa }
@@ -41,7 +41,6 @@ _ALARMING = {"passed", "intact", "intact and loads", "the same to the last bit"}
 """What should not be false."""
 _LARGE = 10_000
 _LONG_WORD = re.compile(r"\S{32}")
-_IMAGE = re.compile(rf"!\[([^\]]*)\]\(({re.escape(DATA_URI)}[A-Za-z0-9+/=]+)\)")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
 
 
@@ -176,8 +175,8 @@ def _html(fact: Fact) -> str:
     if isinstance(fact, Text):
         return f"<p>{html.escape(fact.text)}</p>"
     if isinstance(fact, Picture):
-        images = _IMAGE.findall(fact.draw())
-        return "".join(f"<img alt='{html.escape(alt, quote=True)}' src='{data}'>" for alt, data in images)
+        images = PICTURE.findall(fact.draw())
+        return "".join(f"<img alt='{html.escape(alt, quote=True)}' src='{data}'>" for alt, data, _ in images)
     title = html.escape(fact.title)
     body = _values(fact) if isinstance(fact, Values) else _table(fact)
     if not body:

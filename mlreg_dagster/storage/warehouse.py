@@ -104,16 +104,17 @@ class Warehouse(GuardedFile):
         self._sound.clear()
 
     def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-        if table.ddl() in self._sound:  # nobody else can have changed it: this connection was alone all the time
+        ddl = table.ddl()
+        if ddl in self._sound:  # nobody else can have changed it: this connection was alone all the time
             return
-        connection.execute(table.ddl())
+        connection.execute(ddl)
         if differing := differing_columns(connection, table):
             raise TableChanged(
                 f"{table.name} in {self.path} was written with other columns than the configuration now asks "
                 f"for; they differ in: {', '.join(differing)}. Use another MLREG_HOME for the new "
                 f"configuration, or drop the table and materialize its partitions again."
             )
-        self._sound.add(table.ddl())
+        self._sound.add(ddl)
 
 
 def differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from mlreg_dagster.pictures import DATA_URI
+from mlreg_dagster.pictures import PICTURE
 
-_PICTURE = re.compile(rf"!\[[^\]]*\]\({re.escape(DATA_URI)}([^)]*)\)")
 _SVG = "{http://www.w3.org/2000/svg}"
 _SHAPES = ("path", "image", "use", "text")
 _SENTENCE = re.compile(r"_[^_]+_")
@@ -28,10 +27,10 @@ def can_be_seen(markdown: str) -> bool:
     """Whether it is a sentence, or a whole picture with something drawn in it."""
     if _SENTENCE.fullmatch(markdown):
         return True
-    if (found := _PICTURE.fullmatch(markdown)) is None:
+    if (found := PICTURE.fullmatch(markdown)) is None:
         return False
     try:
-        picture = ElementTree.fromstring(base64.b64decode(found[1], validate=True))  # noqa: S314 - expat bounds entities
+        picture = ElementTree.fromstring(base64.b64decode(found[3], validate=True))  # noqa: S314 - expat bounds entities
     except (binascii.Error, ElementTree.ParseError):
         return False
     return picture.tag == f"{_SVG}svg" and any(picture.find(f".//{_SVG}{shape}") is not None for shape in _SHAPES)

@@ -1,9 +1,10 @@
-"""The registry's two databases, for every test that asks for `registry_url`."""
+"""The registry's two databases, for every test that asks for `registry_url`; and a file of tables."""
 
 from pathlib import Path
 
 import pytest
 
+from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
@@ -15,3 +16,9 @@ def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/home/registry.db"
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    """Tables in a folder that is not there yet."""
+    return Warehouse(tmp_path / "blocks" / "warehouse.duckdb")

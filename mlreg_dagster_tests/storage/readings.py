@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import pandas as pd
 import pandera.pandas as pa
 
-from mlreg_dagster.hours import as_hour
+from mlreg_dagster.hours import HOUR, as_hour
 from mlreg_dagster.storage.tables import UTC, Table, column
 
 FIRST = as_hour("2026-01-01")
+DAY = [FIRST + n * HOUR for n in range(24)]
 POSITIVE = pa.Check(lambda s: s > 0, error="must be greater than 0")
 
 READINGS = Table(
@@ -35,3 +36,8 @@ def rows(hours: Iterable[pd.Timestamp], names: int = 3, price: float = 1.0) -> p
     seen_at = frame["hour"].where(frame["name"] != "i0")
     unknown = pd.Series(index=frame.index, dtype="float64")
     return frame.assign(price=price, cap=unknown, label="a", count=1, flag=True, seen_at=seen_at)
+
+
+def assert_stored(stored: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """What was read is what had been written, in the order of the table."""
+    pd.testing.assert_frame_equal(stored, expected.reset_index(drop=True))

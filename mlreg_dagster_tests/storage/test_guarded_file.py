@@ -6,28 +6,17 @@ import time
 from multiprocessing import get_context
 
 import duckdb
-import pandas as pd
 import pytest
 
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.storage.faults import StorageDamaged
 from mlreg_dagster.storage.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse import Warehouse
-from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
+from mlreg_dagster_tests.storage.readings import DAY, FIRST, READINGS, assert_stored, rows
 
-DAY = [FIRST + n * HOUR for n in range(24)]
 PROCESSES = get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":
     PROCESSES.set_forkserver_preload([__name__])  # else each process imports pandas anew
-
-
-@pytest.fixture
-def warehouse(tmp_path):
-    return Warehouse(tmp_path / "blocks" / "warehouse.duckdb")
-
-
-def _equal(stored, expected):
-    pd.testing.assert_frame_equal(stored, expected.reset_index(drop=True))
 
 
 def test_a_session_keeps_others_out_and_sees_what_it_wrote(warehouse):
@@ -35,24 +24,24 @@ def test_a_session_keeps_others_out_and_sees_what_it_wrote(warehouse):
     with warehouse.session() as tables:
         tables.write(READINGS, rows(DAY[:2]), DAY[:2])
         with tables.session():  # one within another is the same one
-            _equal(tables.read(READINGS), rows(DAY[:2]))
+            assert_stored(tables.read(READINGS), rows(DAY[:2]))
         with pytest.raises(WarehouseBusy):
             other.read(READINGS)
         assert tables.newest(READINGS) == DAY[1]
-    _equal(other.read(READINGS), rows(DAY[:2]))
+    assert_stored(other.read(READINGS), rows(DAY[:2]))
 
 
 def test_one_that_stays_open_keeps_others_out_from_its_first_use_until_it_lets_go(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
     staying, other = Warehouse(warehouse.path, stay_open=True), Warehouse(warehouse.path, lock_timeout_s=0.2)
-    _equal(other.read(READINGS), rows(DAY))
+    assert_stored(other.read(READINGS), rows(DAY))
     for _ in range(2):
         with staying.session() as tables:
-            _equal(tables.read(READINGS), rows(DAY))
+            assert_stored(tables.read(READINGS), rows(DAY))
         with pytest.raises(WarehouseBusy):
             other.read(READINGS)
         staying.let_go()
-        _equal(other.read(READINGS), rows(DAY))
+        assert_stored(other.read(READINGS), rows(DAY))
 
 
 def test_one_that_stays_open_lets_whoever_waits_have_a_turn(warehouse):
@@ -76,11 +65,11 @@ def test_one_that_stays_open_lets_go_where_a_use_fails_and_is_fit_for_the_next(w
         staying.write(READINGS, rows(DAY), DAY)
         with pytest.raises(duckdb.CatalogException):
             tables.query("SELECT * FROM nowhere")
-        _equal(other.read(READINGS), rows(DAY))
-        _equal(tables.read(READINGS), rows(DAY))
-    _equal(staying.read(READINGS), rows(DAY))
+        assert_stored(other.read(READINGS), rows(DAY))
+        assert_stored(tables.read(READINGS), rows(DAY))
+    assert_stored(staying.read(READINGS), rows(DAY))
     staying.let_go()
-    _equal(other.read(READINGS), rows(DAY))
+    assert_stored(other.read(READINGS), rows(DAY))
 
 
 def test_a_file_that_is_no_database_is_not_called_busy(warehouse):
@@ -117,7 +106,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_rows_or_the_new(warehouse)
         stored = warehouse.read(READINGS)
         names = len(stored) // 2
         assert names in (40, 90)
-        _equal(stored, rows(DAY[:2], names, price=float(names)).sort_values(["hour", "name"]))
+        assert_stored(stored, rows(DAY[:2], names, price=float(names)).sort_values(["hour", "name"]))
         seen.add(names)
     assert seen == {40, 90}
 
@@ -138,7 +127,7 @@ def test_processes_that_write_at_once_lose_and_double_nothing(warehouse):
         assert set(warehouse.read(READINGS).groupby("hour").size()) <= {3, 5}
         time.sleep(0.2)
     assert [writer.exitcode for writer in writers] == [0] * 4
-    _equal(warehouse.read(READINGS), rows(hours))
+    assert_stored(warehouse.read(READINGS), rows(hours))
 
 
 def _read_without_a_pause(path, count, stop):
@@ -174,7 +163,7 @@ def test_threads_of_one_process_take_turns(warehouse):
         thread.start()
     for thread in threads:
         thread.join()
-    _equal(warehouse.read(READINGS), rows(DAY))
+    assert_stored(warehouse.read(READINGS), rows(DAY))
 
 
 def _hold(path, ready, release):
@@ -210,9 +199,9 @@ def test_the_holder_of_a_busy_warehouse_is_named(warehouse, holder):
             attempt()
     holder.release()
     holder.join()
-    _equal(warehouse.read(READINGS), rows(DAY))
+    assert_stored(warehouse.read(READINGS), rows(DAY))
 
 
 def test_a_holder_that_lets_go_in_time_is_waited_for(warehouse, holder):
     threading.Timer(0.5, holder.release).start()
-    _equal(warehouse.read(READINGS), rows(DAY))
+    assert_stored(warehouse.read(READINGS), rows(DAY))

@@ -7,42 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.hours import HOUR
 from mlreg_dagster.storage.tables import InvalidRows, column
-from mlreg_dagster.storage.warehouse import TableChanged, Warehouse
-from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
-
-DAY = [FIRST + n * HOUR for n in range(24)]
-
-
-@pytest.fixture
-def warehouse(tmp_path):
-    return Warehouse(tmp_path / "blocks" / "warehouse.duckdb")
-
-
-def _equal(stored, expected):
-    pd.testing.assert_frame_equal(stored, expected.reset_index(drop=True))
-
+from mlreg_dagster.storage.warehouse import TableChanged
+from mlreg_dagster_tests.storage.readings import DAY, READINGS, assert_stored, rows
 
 # --- partitions -------------------------------------------------------------------------------------------
 
 
 def test_writing_a_partition_twice_leaves_one_copy(warehouse):
     assert [warehouse.write(READINGS, rows(DAY), DAY) for _ in range(2)] == [72, 72]
-    _equal(warehouse.read(READINGS), rows(DAY))
+    assert_stored(warehouse.read(READINGS), rows(DAY))
 
 
 def test_a_partition_is_replaced_as_a_whole_and_its_neighbours_stay(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
     warehouse.write(READINGS, rows(DAY[1:3], names=1, price=2.0), DAY[1:3])
     expected = pd.concat([rows(DAY[:1]), rows(DAY[1:3], names=1, price=2.0), rows(DAY[3:])])
-    _equal(warehouse.read(READINGS), expected)
+    assert_stored(warehouse.read(READINGS), expected)
 
 
 def test_a_partition_without_rows_becomes_empty(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
     warehouse.write(READINGS, rows(DAY[:1]), DAY)
-    _equal(warehouse.read(READINGS), rows(DAY[:1]))
+    assert_stored(warehouse.read(READINGS), rows(DAY[:1]))
 
 
 def test_no_partitions_are_no_change(warehouse):
@@ -55,7 +42,7 @@ def test_rows_outside_the_partitions_are_refused(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
     with pytest.raises(InvalidRows, match=r"6 rows lie outside .* 2026-01-01 01:00:00\+00:00"):
         warehouse.write(READINGS, rows(DAY[:3], price=2.0), DAY[:1])
-    _equal(warehouse.read(READINGS), rows(DAY))
+    assert_stored(warehouse.read(READINGS), rows(DAY))
 
 
 def test_one_bad_row_among_good_ones_stores_nothing(warehouse):
@@ -64,7 +51,7 @@ def test_one_bad_row_among_good_ones_stores_nothing(warehouse):
     bad.loc[70, "price"] = -2.0
     with pytest.raises(InvalidRows, match=r"price: .*row 70"):
         warehouse.write(READINGS, bad, DAY)
-    _equal(warehouse.read(READINGS), rows(DAY[:1]))
+    assert_stored(warehouse.read(READINGS), rows(DAY[:1]))
 
 
 def test_a_write_that_the_database_refuses_leaves_the_old_partition(warehouse):
@@ -73,7 +60,7 @@ def test_a_write_that_the_database_refuses_leaves_the_old_partition(warehouse):
         connection.execute("CREATE UNIQUE INDEX one_of_each ON readings (label)")
     with pytest.raises(duckdb.ConstraintException):
         warehouse.write(READINGS, rows(DAY[:2], names=2), DAY[:2])
-    _equal(warehouse.read(READINGS), rows(DAY[:1], names=1))
+    assert_stored(warehouse.read(READINGS), rows(DAY[:1], names=1))
 
 
 def test_a_write_that_fails_within_a_session_takes_nothing_with_it(warehouse):
@@ -83,11 +70,11 @@ def test_a_write_that_fails_within_a_session_takes_nothing_with_it(warehouse):
             connection.execute("CREATE UNIQUE INDEX one_of_each ON readings (label)")
         with pytest.raises(duckdb.ConstraintException):
             tables.write(READINGS, rows(DAY[:2], names=2), DAY[:2])
-        _equal(tables.read(READINGS), rows(DAY[:1], names=1))
+        assert_stored(tables.read(READINGS), rows(DAY[:1], names=1))
         with tables.connect() as connection:
             connection.execute("DROP INDEX one_of_each")
         tables.write(READINGS, rows(DAY[1:2], names=2), DAY[1:2])
-    _equal(warehouse.read(READINGS), pd.concat([rows(DAY[:1], names=1), rows(DAY[1:2], names=2)]))
+    assert_stored(warehouse.read(READINGS), pd.concat([rows(DAY[:1], names=1), rows(DAY[1:2], names=2)]))
 
 
 # --- what comes back --------------------------------------------------------------------------------------
@@ -107,7 +94,7 @@ def test_missing_values_are_null_in_sql_and_missing_again_in_pandas(warehouse):
         "SELECT count(*) AS n, count(cap) AS caps, count(label) AS labels, count(seen_at) AS times FROM readings"
     )
     assert counts.to_dict("records") == [{"n": 3, "caps": 0, "labels": 0, "times": 2}]
-    _equal(READINGS.validate(warehouse.read(READINGS)), frame)
+    assert_stored(READINGS.validate(warehouse.read(READINGS)), frame)
 
 
 def test_times_come_back_as_the_same_utc_instant_whatever_the_zone_of_the_machine(warehouse, monkeypatch):
@@ -115,7 +102,7 @@ def test_times_come_back_as_the_same_utc_instant_whatever_the_zone_of_the_machin
     time.tzset()
     try:
         warehouse.write(READINGS, rows(DAY), DAY)
-        _equal(warehouse.read(READINGS, DAY[5], DAY[5]), rows(DAY[5:6]))
+        assert_stored(warehouse.read(READINGS, DAY[5], DAY[5]), rows(DAY[5:6]))
         shown = warehouse.query("SELECT DISTINCT hour::VARCHAR AS hour FROM readings ORDER BY 1 LIMIT 1")
         assert shown["hour"].tolist() == ["2026-01-01 00:00:00+00"]
         assert str(warehouse.query("SELECT max(hour) AS last FROM readings")["last"].dtype) == "datetime64[us, UTC]"
@@ -129,12 +116,12 @@ def test_a_range_holds_both_its_ends(warehouse, first, last):
     warehouse.write(READINGS, rows(DAY), DAY)
     wanted = DAY[first : None if last is None else last + 1]
     bounds = [None if end is None else DAY[end] for end in (first, last)]
-    _equal(warehouse.read(READINGS, *bounds), rows(wanted))
+    assert_stored(warehouse.read(READINGS, *bounds), rows(wanted))
 
 
 def test_columns_can_be_chosen_and_rows_are_ordered_by_key(warehouse):
     warehouse.write(READINGS, rows(DAY).sample(frac=1, random_state=0), DAY)
-    _equal(warehouse.read(READINGS, columns=["price", "name"]), rows(DAY)[["price", "name"]])
+    assert_stored(warehouse.read(READINGS, columns=["price", "name"]), rows(DAY)[["price", "name"]])
 
 
 def test_the_newest_partition_is_the_last_with_rows(warehouse):
@@ -167,7 +154,7 @@ def test_any_valid_rows_come_back_as_they_were(warehouse, records):
     frame = pd.DataFrame(records, columns=list(READINGS.columns)).astype(rows(DAY).dtypes.to_dict())
     warehouse.write(READINGS, frame, DAY)
     stored = warehouse.read(READINGS).sort_values(list(READINGS.key))
-    _equal(stored.reset_index(drop=True), frame.sort_values(list(READINGS.key)))
+    assert_stored(stored.reset_index(drop=True), frame.sort_values(list(READINGS.key)))
 
 
 # --- changed tables ---------------------------------------------------------------------------------------
@@ -187,4 +174,4 @@ def test_other_columns_than_stored_are_an_error_with_a_remedy(warehouse, columns
     with pytest.raises(TableChanged, match=rf"differ in: {differing}\. .*MLREG_HOME") as error:
         warehouse.read(changed)
     assert str(warehouse.path) in str(error.value)
-    _equal(warehouse.read(READINGS), rows(DAY))
+    assert_stored(warehouse.read(READINGS), rows(DAY))
