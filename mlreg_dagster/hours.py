@@ -76,7 +76,8 @@ def hour_range(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
 
 def hours_since_epoch(hours: "pd.Series[pd.Timestamp] | pd.DatetimeIndex") -> NDArray[np.int64]:
     """Each whole hour as a number, counted from 1970."""
-    return pd.DatetimeIndex(hours).as_unit("s").asi8 // 3600
+    stamps = pd.DatetimeIndex(hours)
+    return stamps.asi8 // (HOUR // pd.Timedelta(1, stamps.unit))
 
 
 def chunked(hours: pd.DatetimeIndex, size: int) -> Iterator[pd.DatetimeIndex]:

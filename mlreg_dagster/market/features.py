@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.hours import HOUR, hours_since_epoch
 from mlreg_dagster.market.made_with import FEATURE_SETTINGS
-from mlreg_dagster.storage.tables import UTC, Table, column
+from mlreg_dagster.storage.tables import FEW_TEXTS, UTC, Table, column
 
 Grid = NDArray[np.float64]
 """Hours down, instruments across; NaN = not observed."""
@@ -66,7 +66,7 @@ def features_table(settings: FeatureSettings) -> Table:
         columns={
             "hour": column(UTC, "The hour that the row is for, UTC."),
             "instrument_id": column(str, "Stable key of the instrument."),
-            FEATURE_SETTINGS: column(str, "The settings that the row was computed with, as JSON.", ours),
+            FEATURE_SETTINGS: column(FEW_TEXTS, "The settings that the row was computed with, as JSON.", ours),
             **{name: column(float, meaning, nullable=True) for name, meaning in features.items()},
         },
     )
@@ -89,18 +89,21 @@ def compute_features(
     first = hours[0] - lookback_hours * HOUR
     snapshots = snapshots[snapshots["hour"].between(first, hours[-1])]
     down = hours_since_epoch(snapshots["hour"]) - hours_since_epoch(hours[:1])[0] + lookback_hours
-    across, instruments = pd.factorize(snapshots["instrument_id"], sort=True)
-    cells = down * len(instruments) + across
+    across, instruments = pd.factorize(snapshots["instrument_id"])
+    order = instruments.argsort()
+    cells = down * len(instruments) + order.argsort()[across]
+    instruments = instruments[order]
+    grids = np.empty((len(_INPUTS), lookback_hours + len(hours), len(instruments)))
 
-    def on_grid(name: str) -> Grid:
-        grid = np.full((lookback_hours + len(hours), len(instruments)), np.nan)
+    def on_grid(name: str, grid: Grid) -> Grid:
+        grid[:] = np.nan
         grid.ravel()[cells] = snapshots[name].to_numpy(dtype=np.float64)
         return grid
 
     names = list(describe_features(settings))
     columns = np.empty((len(names), len(hours), len(instruments)))
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        inputs = dict(zip(_INPUTS, threads.map(on_grid, _INPUTS), strict=True))
+        inputs = dict(zip(_INPUTS, threads.map(on_grid, _INPUTS, grids), strict=True))
         observed = np.flatnonzero(~np.isnan(inputs["price"][lookback_hours:]))
         keys = threads.submit(_keys, observed, hours, instruments, settings)
         fill_columns(dict(zip(names, columns, strict=True)), inputs, hours, settings)
@@ -122,7 +125,7 @@ def _keys(
     return {
         "hour": hours.take(at_hour),
         "instrument_id": instruments.take(at_instrument).astype("str"),
-        FEATURE_SETTINGS: pd.array([settings.text], dtype="str").repeat(len(observed)),
+        FEATURE_SETTINGS: pd.Categorical.from_codes(np.zeros(len(observed), np.int8), pd.Index([settings.text])),
     }
 
 

@@ -14,6 +14,8 @@ from pandera.engines.pandas_engine import DateTime
 from mlreg_dagster.errors import MlregError
 
 UTC = DateTime(unit="us", tz="UTC")  # type: ignore[call-arg]
+FEW_TEXTS = "category"
+"""The type of a column in which few texts stand many times: a byte for each row; stored and read back as text."""
 
 _SQL_TYPES = {"float64": "DOUBLE", "int64": "BIGINT", "bool": "BOOLEAN", str(UTC): "TIMESTAMPTZ"}
 _SHOWN_FAILURES = 5
@@ -31,8 +33,15 @@ class InvalidRows(MlregError):
 
 
 def column(dtype: Any, description: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:
-    """A column of a table; `dtype` is `float`, `int`, `bool`, `str` or `UTC`."""
-    return pa.Column(dtype, list(checks), nullable=nullable, description=description)
+    """A column of a table.
+
+    Args:
+        dtype: `float`, `int`, `bool`, `str`, `UTC` or `FEW_TEXTS`.
+        description: What it holds.
+        checks: What its values must be like.
+        nullable: Whether a value may be missing.
+    """
+    return pa.Column(dtype, list(checks), nullable=nullable, description=description, coerce=dtype == FEW_TEXTS)
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,7 @@ class Table:
     def sql_type(self, name: str) -> str:
         """DuckDB's type of a column."""
         dtype = str(self.columns[name].dtype)
-        return "VARCHAR" if dtype.startswith("str") else _SQL_TYPES[dtype]
+        return "VARCHAR" if dtype.startswith(("str", FEW_TEXTS)) else _SQL_TYPES[dtype]
 
     def ddl(self) -> str:
         """The CREATE TABLE statement."""

@@ -58,7 +58,7 @@ def test_other_settings_have_another_fingerprint_and_their_rows_are_refused(one,
 
 
 def test_one_row_of_other_settings_is_enough():
-    rows = rows_of(FeatureSettings())
+    rows = rows_of(FeatureSettings()).astype({"feature_settings": "str"})  # as tables give them back
     rows.loc[3, "feature_settings"] = FeatureSettings(min_window_share=0.4).text
     with pytest.raises(OtherFeatureSettings, match=rf"^1 of {len(rows)} rows of market_features"):
         require(rows, FeatureSettings().model_dump(mode="json"))

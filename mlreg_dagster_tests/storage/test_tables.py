@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.hours import HOUR
-from mlreg_dagster.storage.tables import InvalidRows, Table, column
+from mlreg_dagster.storage.tables import FEW_TEXTS, InvalidRows, Table, column
+from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
 
 GOOD = rows([FIRST])
@@ -82,6 +83,18 @@ def test_the_sql_follows_from_the_columns():
 
 
 def test_a_type_without_an_sql_type_is_not_taken_for_text():
-    table = Table("t", "…", {"day": column("category", "…")}, ("day",))
-    with pytest.raises(KeyError, match="category"):
+    table = Table("t", "…", {"day": column("complex128", "…")}, ("day",))
+    with pytest.raises(KeyError, match="complex128"):
         table.ddl()
+
+
+@pytest.mark.parametrize("dtype", ["str", "category"])
+def test_few_texts_are_stored_and_read_as_text(tmp_path, dtype):
+    table = Table("t", "…", {"day": column(int, "…"), "kind": column(FEW_TEXTS, "…")}, ("day",))
+    rows = pd.DataFrame({"day": [1, 2, 3], "kind": pd.Series(["a", "b", "a"], dtype=dtype)})
+    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse.write(table, rows, [1, 2, 3])
+    pd.testing.assert_frame_equal(warehouse.read(table), rows.astype({"kind": "str"}))
+    rows.loc[1, "kind"] = None
+    with pytest.raises(InvalidRows, match="kind: must not be null"):
+        warehouse.write(table, rows, [1, 2, 3])
