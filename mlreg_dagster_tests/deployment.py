@@ -223,7 +223,7 @@ class Deployment:
                     return found
             except NoAnswer:
                 pass  # the web server is still starting
-            time.sleep(0.5)
+            time.sleep(1)
         raise AssertionError(f"No {what} after {PATIENCE_S} s. {self._what_goes_on()}")
 
     def _what_goes_on(self) -> str:

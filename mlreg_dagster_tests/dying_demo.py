@@ -1,12 +1,11 @@
-"""The demo, shrunk to six days, as a program that can be told where to die: python -m … market|train|predict|never"""
+"""The demo, shrunk to six days, in a process that can be told where to die."""
 
 import os
 import signal
-import sys
 
 import pytest
 
-from mlreg_dagster import cli, demo
+from mlreg_dagster import demo
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse import Warehouse
 
@@ -38,9 +37,8 @@ def die_after(owner, name, matches):
     setattr(owner, name, call_and_die)
 
 
-if __name__ == "__main__":
-    if sys.argv[1] in DEATHS:
-        die_after(*DEATHS[sys.argv[1]])
+def shrink_and_die(death):
+    """What is done to a process before it runs `mlreg demo`; `death` is one of DEATHS, or None."""
     shrink(pytest.MonkeyPatch())
-    sys.argv = ["mlreg", "demo"]
-    cli.main()
+    if death:
+        die_after(*DEATHS[death])

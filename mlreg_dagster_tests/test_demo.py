@@ -1,8 +1,8 @@
 import io
 import os
 import signal
-import subprocess
 import sys
+from functools import partial
 
 import dagster as dg
 import pandas as pd
@@ -10,13 +10,13 @@ import pytest
 from rich.console import Console
 
 from mlreg_dagster import jobs
-from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.demo import NotADemoHome, run_demo
 from mlreg_dagster.hours import day_key, hour_key
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster_tests.dying_demo import DEATHS, shrink
+from mlreg_dagster_tests import killable
+from mlreg_dagster_tests.dying_demo import DEATHS, shrink, shrink_and_die
 from mlreg_dagster_tests.lifecycle import DUE, DUE_HOURS, LIVE, LIVE_HOURS, MARKET_HOURS, Lifecycle, write_configs
 
 
@@ -46,13 +46,13 @@ def _versions(world):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_a_demo_that_was_killed_three_times_ends_like_one_done_by_hand(by_hand, dagster_home, own_home, tmp_path):
-    env = os.environ | {"MLREG_CONFIG_DIR": str(write_configs(tmp_path / "configs")), "COLUMNS": "200"}
-    for death in (*DEATHS, "never"):
-        command = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster_tests.dying_demo", death]
-        ended = subprocess.run(command, cwd=PROJECT_DIR, env=env, capture_output=True, text=True, timeout=180)
-        assert ended.returncode == (0 if death == "never" else -signal.SIGKILL), ended.stderr
+    env, output = os.environ | {"MLREG_CONFIG_DIR": str(write_configs(tmp_path / "configs"))}, tmp_path / "output.txt"
+    for death in (*DEATHS, None):
+        process = killable.start(["demo"], env, output, partial(shrink_and_die, death))
+        process.join(180)
+        assert process.exitcode == (-signal.SIGKILL if death else 0), output.read_text()
     for words in ("[1/13] first half of 6 days", "Outcomes, with 95% intervals", "Planted crashes", "Champion: v2."):
-        assert words in ended.stdout
+        assert words in output.read_text()
 
     with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
         survivor = Lifecycle(own_home, instance=instance)

@@ -5,7 +5,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,9 +16,9 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.runner import prepare_home
+from mlreg_dagster_tests import killable
 from mlreg_dagster_tests.lifecycle import LIVE, START, Lifecycle, write_configs
 from mlreg_dagster_tests.test_replay import END, moves, tables
 
@@ -40,32 +39,28 @@ class Commands:
         self.killed: list[bool] = []
         configs = write_configs(folder / "configs")
         given = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
-        self.env = given | {"MLREG_HOME": str(self.home), "MLREG_CONFIG_DIR": str(configs), "COLUMNS": "200"}
+        self.environment = given | {"MLREG_HOME": str(self.home), "MLREG_CONFIG_DIR": str(configs)}
+        self.output = folder / "output.txt"
 
-    def start(self) -> subprocess.Popen:
-        command = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster.cli", *REPLAY, str(self.report)]
-        return subprocess.Popen(
-            command, cwd=PROJECT_DIR, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+    def start(self) -> killable.Process:
+        return killable.start([*REPLAY, str(self.report)], self.environment, self.output)
 
     def finish(self) -> float:
         """Seconds that it takes to the end."""
         begun = time.monotonic()
         process = self.start()
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors[-3000:]
+        process.join(300)
+        assert process.exitcode == 0, self.output.read_text()[-3000:]
         return time.monotonic() - begun
 
     def kill_after(self, seconds: float) -> bool:
         """Whether it was still running then."""
         process = self.start()
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-        _, errors = process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL), errors[-3000:]
-        self.killed.append(process.returncode == -signal.SIGKILL)
+        process.join(seconds)
+        process.kill()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL), self.output.read_text()[-3000:]
+        self.killed.append(process.exitcode == -signal.SIGKILL)
         return self.killed[-1]
 
 
@@ -82,7 +77,7 @@ def test_killed_at_random_moments_it_ends_like_one_that_nobody_killed(tmp_path: 
         homes += 1
         broken, moments = Commands(tmp_path / f"broken-{homes}"), []
         while len(moments) < min(KILLS_A_HOME, KILLS - kills):
-            moments.append(chance.uniform(0.15, 0.95) * seconds)
+            moments.append(chance.uniform(0.05, 0.8) * seconds)
             begun = time.monotonic()
             if not broken.kill_after(moments[-1]):
                 seconds = time.monotonic() - begun if len(moments) == 1 else seconds  # the machine is less busy by now

@@ -1,0 +1,54 @@
+"""The command line in processes that can be killed, forked from one that has imported everything already.
+
+Each is as fresh as one that a shell starts, but begins to work at once: what is killed is work, not imports.
+"""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mlreg_dagster import cli, demo, replay, report
+from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster.market import feature_kernel
+from mlreg_dagster.models import forest_kernel, onnx_scorer
+
+__all__ = ["Process", "demo", "feature_kernel", "forest_kernel", "onnx_scorer", "replay", "report", "start"]
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload([__name__])
+
+Process = multiprocessing.process.BaseProcess
+
+
+def start(
+    arguments: list[str], environment: Mapping[str, str], output: Path, before: Callable[[], None] | None = None
+) -> Process:
+    """Start `mlreg` with these arguments.
+
+    Args:
+        arguments: What follows `mlreg`.
+        environment: All of it.
+        output: The file that gets what it prints, and its errors.
+        before: Called in the process before the command; a function of a module.
+    """
+    process = _FORKS.Process(target=_main, args=(arguments, dict(environment), output, before))
+    process.start()
+    return process
+
+
+def _main(
+    arguments: list[str], environment: Mapping[str, str], output: Path, before: Callable[[], None] | None
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(PROJECT_DIR)
+    sys.argv = ["mlreg", *arguments]
+    cli.console.width = 200  # made before there was this environment
+    with output.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    if before:
+        before()
+    cli.main()
