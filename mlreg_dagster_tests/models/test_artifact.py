@@ -233,7 +233,8 @@ def test_rows_of_other_feature_settings_are_not_selected(world, model):
     other = FEATURES.override({"min_window_share": 0.6})
     rows = world.holdout.rows
     last = rows["hour"] == rows["hour"].max()
-    mixed = rows.assign(feature_settings=rows["feature_settings"].mask(last, other.text))
+    made_with = rows["feature_settings"].astype("str").mask(last, other.text)
+    mixed = rows.assign(feature_settings=made_with)
     with pytest.raises(OtherFeatureSettings) as caught:
         model.select(mixed)
     text = str(caught.value)
