@@ -9,15 +9,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mlreg_dagster import cli, demo, replay, report
+from mlreg_dagster import cli
 from mlreg_dagster.config import PROJECT_DIR
-from mlreg_dagster.market import feature_kernel
-from mlreg_dagster.models import forest_kernel, onnx_scorer
-
-__all__ = ["Process", "demo", "feature_kernel", "forest_kernel", "onnx_scorer", "replay", "report", "start"]
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([__name__])
+_FORKS.set_forkserver_preload(["mlreg_dagster_tests.preloaded"])
 
 Process = multiprocessing.process.BaseProcess
 

@@ -1,6 +1,8 @@
 """The code location that `Deployment` serves: the project's own, but with a clock and outages written in files."""
 
 import os
+from multiprocessing import set_forkserver_preload
+from multiprocessing.context import ForkServerProcess, SpawnProcess
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +34,10 @@ class UnsteadySource(SimulatedMarket):
             raise SourceUnavailable("simulated: the source does not answer. Wait until it does.")
         return super()._rows(hours, now)
 
+
+if os.environ["MLREG_TEST_RUNS"] == "forked":
+    set_forkserver_preload(["mlreg_dagster_tests.preloaded"])
+    SpawnProcess._Popen = staticmethod(ForkServerProcess._Popen)
 
 pace.EVERY_S = 5
 retries.WAIT_S = 0

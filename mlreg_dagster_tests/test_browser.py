@@ -70,10 +70,19 @@ class Watched:
         refused = [f"{each.status} {each.url}" for each in self.answers if each.status >= 400]
         answers = [each for each in self.answers if "/graphql" in each.url and each.request.method == "POST"]
         assert answers
-        failed = [f"{each.url}: {text[:300]}" for each in answers if _has_failed(text := each.text())]
+        failed = [f"{each.url}: {text[:300]}" for each in answers if _has_failed(text := _body(each))]
         wrong = [*self.errors, *toasts, *refused, *failed]
         self.errors, self.answers[:] = [], []
         return wrong
+
+
+def _body(answer):
+    try:
+        return answer.text()
+    except playwright.Error as error:
+        if "navigated away" not in str(error):
+            raise
+        return "{}"  # an answer to the page before, which was asked for while it was being left
 
 
 def _has_failed(text):

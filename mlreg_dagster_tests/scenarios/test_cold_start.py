@@ -10,7 +10,7 @@ FOLLOWING = [f"2026-01-02-0{hour}:00" for hour in range(4)]
 
 
 def test_cold_start_trains_promotes_and_predicts_with_no_hand_on_it(deployment_folder, verified):
-    with Deployment(deployment_folder, "2026-01-02T00:30") as deployment:
+    with Deployment(deployment_folder, "2026-01-02T00:30", runs="spawned") as deployment:
         code, findings = verified(deployment)
         assert (code, findings["champion"][0], findings["predictions"][0]) == (0, "waiting", "waiting")
 
