@@ -167,10 +167,14 @@ def _steps(
     base = {name: grid[skipped:] for name, grid in inputs.items()}
 
     def divide() -> None:
-        traded = np.where(base["volume_24h"] > 0, base["volume_24h"], np.nan)
-        np.divide(base["market_cap"], traded, out=columns["market_cap_to_volume"])
-        signed_log(columns["market_cap_to_volume"], columns["slog_market_cap_to_volume"])
-        columns["ath_change_pct"][:] = (base["price"] / base["all_time_high"] - 1) * 100
+        ratio, change = columns["market_cap_to_volume"], columns["ath_change_pct"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            np.divide(base["market_cap"], base["volume_24h"], out=ratio)
+        ratio[~(base["volume_24h"] > 0)] = np.nan
+        signed_log(ratio, columns["slog_market_cap_to_volume"])
+        np.divide(base["price"], base["all_time_high"], out=change)
+        change -= 1
+        change *= 100
 
     yield divide
     for name in ("change_1h_pct", "change_24h_pct", "change_7d_pct", "volatility_7d_pct"):
