@@ -12,9 +12,6 @@ from pathlib import Path
 from mlreg_dagster import cli
 from mlreg_dagster.config import PROJECT_DIR
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["mlreg_dagster_tests.preloaded"])
-
 Process = multiprocessing.process.BaseProcess
 
 
@@ -29,7 +26,9 @@ def start(
         output: The file that gets what it prints, and its errors.
         before: Called in the process before the command; a function of a module.
     """
-    process = _FORKS.Process(target=_main, args=(arguments, dict(environment), output, before))
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["mlreg_dagster_tests.preloaded"])
+    process = forks.Process(target=_main, args=(arguments, dict(environment), output, before))
     process.start()
     return process
 

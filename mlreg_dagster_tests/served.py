@@ -1,8 +1,7 @@
 """The code location that `Deployment` serves: the project's own, but with a clock and outages written in files."""
 
+import multiprocessing
 import os
-from multiprocessing import set_forkserver_preload
-from multiprocessing.context import ForkServerProcess, SpawnProcess
 from pathlib import Path
 
 import pandas as pd
@@ -36,8 +35,9 @@ class UnsteadySource(SimulatedMarket):
 
 
 if os.environ["MLREG_TEST_RUNS"] == "forked":
-    set_forkserver_preload(["mlreg_dagster_tests.preloaded"])
-    SpawnProcess._Popen = staticmethod(ForkServerProcess._Popen)
+    multiprocessing.set_forkserver_preload(["mlreg_dagster_tests.preloaded"])
+    contexts = multiprocessing.context
+    contexts.SpawnProcess._Popen = staticmethod(contexts.ForkServerProcess._Popen)
 
 pace.EVERY_S = 5
 retries.WAIT_S = 0
