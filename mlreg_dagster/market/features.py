@@ -90,9 +90,9 @@ def compute_features(
     snapshots = snapshots[snapshots["hour"].between(first, hours[-1])]
     down = hours_since_epoch(snapshots["hour"]) - hours_since_epoch(hours[:1])[0] + lookback_hours
     across, instruments = pd.factorize(snapshots["instrument_id"])
-    order = instruments.argsort()
-    cells = down * len(instruments) + order.argsort()[across]
-    instruments = instruments[order]
+    order = instruments.argsort()  # in half the time of `sort=True`
+    instruments, ranks = instruments[order], order.argsort()
+    cells = down * len(instruments) + ranks[across]
     grids = np.empty((len(_INPUTS), lookback_hours + len(hours), len(instruments)))
 
     def on_grid(name: str, grid: Grid) -> Grid:
