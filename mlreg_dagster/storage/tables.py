@@ -17,6 +17,7 @@ UTC = DateTime(unit="us", tz="UTC")  # type: ignore[call-arg]
 FEW_TEXTS = "category"
 """The type of a column in which few texts stand many times: a byte for each row; stored and read back as text."""
 
+_TEXT = pa.Check(lambda s: pd.api.types.is_string_dtype(s.cat.categories), error="must be text")
 _SQL_TYPES = {"float64": "DOUBLE", "int64": "BIGINT", "bool": "BOOLEAN", str(UTC): "TIMESTAMPTZ"}
 _SHOWN_FAILURES = 5
 _IN_WORDS = {
@@ -41,7 +42,9 @@ def column(dtype: Any, description: str, *checks: pa.Check, nullable: bool = Fal
         checks: What its values must be like.
         nullable: Whether a value may be missing.
     """
-    return pa.Column(dtype, list(checks), nullable=nullable, description=description, coerce=dtype == FEW_TEXTS)
+    if dtype == FEW_TEXTS:  # text that is no category yet becomes one; whatever else does is refused
+        return pa.Column(dtype, [_TEXT, *checks], nullable=nullable, description=description, coerce=True)
+    return pa.Column(dtype, list(checks), nullable=nullable, description=description)
 
 
 @dataclass(frozen=True)

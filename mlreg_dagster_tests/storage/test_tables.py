@@ -98,3 +98,9 @@ def test_few_texts_are_stored_and_read_as_text(tmp_path, dtype):
     rows.loc[1, "kind"] = None
     with pytest.raises(InvalidRows, match="kind: must not be null"):
         warehouse.write(table, rows, [1, 2, 3])
+
+
+def test_numbers_are_no_texts_however_few(tmp_path):
+    table = Table("t", "…", {"day": column(int, "…"), "kind": column(FEW_TEXTS, "…")}, ("day",))
+    with pytest.raises(InvalidRows, match="kind: must be text"):
+        Warehouse(tmp_path / "warehouse.duckdb").write(table, pd.DataFrame({"day": [1, 2], "kind": [7, 7]}), [1, 2])
