@@ -33,6 +33,15 @@ def start(
     return process
 
 
+def outlives(process: Process, seconds: float) -> bool:
+    """Wait for its end, that long at most; whether it had to be killed then."""
+    process.join(seconds)
+    lives = process.is_alive()
+    process.kill()
+    process.join()
+    return lives
+
+
 def _main(
     arguments: list[str], environment: Mapping[str, str], output: Path, before: Callable[[], None] | None
 ) -> None:

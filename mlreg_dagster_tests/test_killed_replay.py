@@ -49,16 +49,14 @@ class Commands:
         """Seconds that it takes to the end."""
         begun = time.monotonic()
         process = self.start()
-        process.join(300)
+        assert not killable.outlives(process, 300), self.output.read_text()[-3000:]
         assert process.exitcode == 0, self.output.read_text()[-3000:]
         return time.monotonic() - begun
 
     def kill_after(self, seconds: float) -> bool:
         """Whether it was still running then."""
         process = self.start()
-        process.join(seconds)
-        process.kill()
-        process.join()
+        killable.outlives(process, seconds)
         assert process.exitcode in (0, -signal.SIGKILL), self.output.read_text()[-3000:]
         self.killed.append(process.exitcode == -signal.SIGKILL)
         return self.killed[-1]
