@@ -13,7 +13,16 @@ from mlreg_dagster.models import artifact
 from mlreg_dagster.models.artifact import Model
 from mlreg_dagster.models.names import NOBODY
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import AliasEvent, Decision, Evaluation, ModelVersion, Registry
+from mlreg_dagster.storage.registry import (
+    AliasEvent,
+    Decision,
+    Dossier,
+    Evaluation,
+    ModelVersion,
+    Permission,
+    Registry,
+)
+from mlreg_dagster.storage.registry.rules import passed_evaluation
 
 
 class PromotionRefused(MlregError):
@@ -122,14 +131,15 @@ def promote(
     held_before = any(move.version == model_version.version for move in registry.history(alias))
     tried_out = dict(governance.validate_rollback(model)) if held_before else None
 
-    def permit(
-        version: ModelVersion, evaluation: Evaluation, decisions: list[Decision], moves: list[AliasEvent]
-    ) -> dict[str, Any]:
-        facts, verdict = governance.consider(version, evaluation, decisions, moves, actor=actor, now=now)
+    def permit(dossier: Dossier) -> Permission:
+        evaluation = passed_evaluation(dossier.version.version, dossier.evaluations)
+        facts, verdict = governance.consider(
+            dossier.version, evaluation, dossier.decisions, dossier.moves, actor=actor, now=now
+        )
         if verdict.outcome != "promote":
-            raise _not_promoted(version.version, alias, verdict)
+            raise _not_promoted(dossier.version.version, alias, verdict)
         said = evidence_of(facts, verdict, governance.use_case.risk_tier, governance.policy, governance.use_case.sha256)
-        return said | {"rollback": tried_out}
+        return Permission(evaluation, said | {"rollback": tried_out})
 
     return registry.move_alias(
         alias,

@@ -180,7 +180,7 @@ def test_whoever_expects_another_holder_is_told_who_holds_it(refused, move):
     move("v1", expected=NOBODY)
     refused(
         AliasConflict,
-        "expected with nobody, but v1 holds it since .* by the word of bob",
+        "expected with nobody, but v1 holds it since .* requested by bob",
         version="v2",
         expected=NOBODY,
     )
@@ -197,7 +197,7 @@ def test_times_out_of_order_are_refused(refused, move):
 
 def test_names_and_actors_must_be_usable(refused):
     refused(InvalidRecord, "can't be an alias", alias="v7")
-    refused(InvalidRecord, "actor must not be blank", actor=" ")
+    refused(InvalidRecord, "actor.* must not be blank", actor=" ")
 
 
 def test_rollback_is_a_promotion_of_an_older_version(refused, move, registry):

@@ -314,7 +314,7 @@ class TestMoves:
     def test_another_holder_than_expected_is_named(self, registry):
         move(registry, "v1", None, actor="cy")
         for expected in (None, "v2"):
-            with pytest.raises(AliasConflict, match=r"v1 holds it since 2017-12-20 00:00:00.*by the word of cy"):
+            with pytest.raises(AliasConflict, match=r"v1 holds it since 2017-12-20 00:00:00.*requested by cy"):
                 move(registry, "v3", expected)
         with pytest.raises(AliasConflict, match="expected with v1, but nobody holds it"):
             move(registry, "v2", "v1", alias="challenger")
@@ -339,7 +339,7 @@ class TestMoves:
 
     def test_actor_and_reason_are_asked_for(self, registry):
         for field, text in itertools.product(["actor", "reason"], ["", " \n"]):
-            with pytest.raises(InvalidRecord, match=f"{field} must not be blank"):
+            with pytest.raises(InvalidRecord, match=f"{field}.* must not be blank"):
                 move(registry, "v1", None, **{field: text})
         assert registry.aliases() == {}
 
@@ -390,7 +390,7 @@ class TestMoves:
         loser.join(10)
         assert len(refusals) == 1
         assert "v2 holds it" in refusals[0]
-        assert "by the word of cy" in refusals[0]
+        assert "requested by cy" in refusals[0]
         assert [event.version for event in registry.history("champion")] == ["v1", "v2"]
 
 
@@ -530,7 +530,7 @@ class TestOpening:
         raw.exec_driver_sql("DROP TABLE schema_version")
         raw.exec_driver_sql("CREATE TABLE schema_version (version INTEGER)")
         raw.exec_driver_sql("INSERT INTO schema_version VALUES (99)")
-        with pytest.raises(SchemaMismatch, match="has schema 99, this release needs 2"):
+        with pytest.raises(SchemaMismatch, match="has schema 99, this release needs 3"):
             Registry(registry_url).versions()
 
     def test_tables_of_someone_else_are_not_taken_for_ours(self, postgres_url):

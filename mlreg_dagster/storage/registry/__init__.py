@@ -3,12 +3,14 @@
 Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an artifact's bytes.
 """
 
+from mlreg_dagster.storage.registry.aliases import Dossier, Permission, Permit
 from mlreg_dagster.storage.registry.errors import (
     AliasConflict,
     AlreadyHolder,
     EffectiveTimeError,
     GatesNotPassed,
     InvalidRecord,
+    RegistryDamaged,
     RegistryError,
     RegistryUnavailable,
     SchemaMismatch,
@@ -19,37 +21,54 @@ from mlreg_dagster.storage.registry.names import version_number
 from mlreg_dagster.storage.registry.records import (
     AliasEvent,
     AuditRecord,
+    Correction,
     Decision,
     DecisionKind,
     Evaluation,
     GateResult,
     ModelVersion,
+    PolicyApproval,
+    PolicyRecord,
+    Refusal,
+    RefusalOutcome,
+    Restore,
     Spell,
     Status,
+    Withdrawal,
 )
-from mlreg_dagster.storage.registry.registry import Permit, Registry
+from mlreg_dagster.storage.registry.registry import Registry
 
 __all__ = [
     "AliasConflict",
     "AliasEvent",
     "AlreadyHolder",
     "AuditRecord",
+    "Correction",
     "Decision",
     "DecisionKind",
+    "Dossier",
     "EffectiveTimeError",
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
     "InvalidRecord",
     "ModelVersion",
+    "Permission",
     "Permit",
+    "PolicyApproval",
+    "PolicyRecord",
+    "Refusal",
+    "RefusalOutcome",
     "Registry",
+    "RegistryDamaged",
     "RegistryError",
     "RegistryUnavailable",
+    "Restore",
     "SchemaMismatch",
     "Spell",
     "Status",
     "UnknownVersion",
     "VersionExists",
+    "Withdrawal",
     "version_number",
 ]

@@ -5,19 +5,20 @@ stays true until it has written, and the audit log is one chain.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, inspect, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from mlreg_dagster.storage.faults import explained, fault_in
+from mlreg_dagster.storage.registry import migration
 from mlreg_dagster.storage.registry.errors import InvalidRecord, RegistryUnavailable, SchemaMismatch
-from mlreg_dagster.storage.registry.schema import SCHEMA_VERSION, metadata, schema_version
+from mlreg_dagster.storage.registry.schema import SCHEMA_VERSION
 
 _SQLITE_WAIT_S = 30.0
 _WRITING_LOCK = 0x6D6C726567  # "mlreg": any number will do, as long as it stays the same
@@ -28,13 +29,15 @@ class Database:
 
     Args:
         url: An SQLAlchemy URL, `sqlite:////path/registry.db` or `postgresql://user@host/name`.
+        on_made: Called within the transaction that makes the tables, or upgrades those of an older release.
 
     Raises:
         RegistryUnavailable: The URL is none, or not of these two databases.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_made: Callable[[Connection], object] | None = None) -> None:
         self.url = _checked_url(url)
+        self._on_made = on_made
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -65,10 +68,12 @@ class Database:
     def _engine(self) -> Engine:
         engine = _sqlite_engine(self.url) if self.url.get_backend_name() == "sqlite" else _postgres_engine(self.url)
         with engine.connect() as connection:
-            found = _stored_schema(connection)
-        if found is None:
+            found = migration.stored_schema(connection)
+        if found is not None and found < SCHEMA_VERSION:
+            migration.back_up(self.url, found)
+        if found is None or found < SCHEMA_VERSION:
             with _begin_writing(engine) as connection:
-                found = _create(connection)
+                found = migration.bring_up_to_date(connection, self._on_made)
         if found != SCHEMA_VERSION:
             raise SchemaMismatch(
                 f"The registry {self.url} has schema {found}, this release needs {SCHEMA_VERSION}. "
@@ -121,6 +126,8 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions by its own rules
+        # a damaged text must not cost the answer about all others; records and audit refuse it by name
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
@@ -147,22 +154,6 @@ def _begin_writing(engine: Engine) -> Iterator[Connection]:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(_WRITING_LOCK)))
         yield connection
-
-
-def _stored_schema(connection: Connection) -> int | None:
-    if not inspect(connection).has_table(schema_version.name):
-        return None
-    found: int | None = connection.scalar(select(schema_version.c.version))
-    return found
-
-
-def _create(connection: Connection) -> int:
-    found = _stored_schema(connection)  # another process may have been faster
-    if found is not None:
-        return found
-    metadata.create_all(connection, checkfirst=False)
-    connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
-    return SCHEMA_VERSION
 
 
 def _json(value: Any) -> str:

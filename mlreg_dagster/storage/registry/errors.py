@@ -14,7 +14,11 @@ class RegistryUnavailable(RegistryError, TransientError):
 
 
 class SchemaMismatch(RegistryError):
-    """The database was made by a release with other tables."""
+    """The database was made by a newer release, or its tables are not those of the schema that it names."""
+
+
+class RegistryDamaged(RegistryError, DontWrapMixin):
+    """A row that can't be read: something other than this project wrote it."""
 
 
 class InvalidRecord(RegistryError, DontWrapMixin):

@@ -6,11 +6,12 @@ from datetime import datetime
 
 import pandas as pd
 
+from mlreg_dagster.people import NO_PERSON, NotAName, account_name, checked_text
 from mlreg_dagster.storage.registry.errors import InvalidRecord
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
 _LATEST = re.compile(r"latest(?:-([0-9]{1,9}))?")
-_ALIAS = re.compile(r"[a-z][a-z0-9_-]*")
+_ALIAS = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _NOT_AN_ALIAS = re.compile(r"v[0-9]+|latest(-.*)?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -43,10 +44,10 @@ def check_alias(name: str) -> None:
     Raises:
         InvalidRecord: The name can't be an alias.
     """
-    if not _ALIAS.fullmatch(name) or _NOT_AN_ALIAS.fullmatch(name):
+    if not _ALIAS.fullmatch(name) or _NOT_AN_ALIAS.fullmatch(name) or name in NO_PERSON:
         raise InvalidRecord(
-            f"{name!r} can't be an alias. Use lower-case letters, digits, - and _, starting with a letter, "
-            f"and nothing that looks like a version (v7) or like latest."
+            f"{name[:80]!a} can't be an alias. Use at most 64 lower-case letters, digits, - and _, starting with a "
+            f"letter, and nothing that looks like a version (v7), like latest or like nobody."
         )
 
 
@@ -69,6 +70,31 @@ def check_not_blank(**texts: str) -> None:
     blank = [name for name, text in texts.items() if not text.strip()]
     if blank:
         raise InvalidRecord(f"{' and '.join(blank)} must not be blank: the history says who did what, and why.")
+
+
+def checked_actor(name: str) -> str:
+    """The one spelling of the name of a person who acts.
+
+    Raises:
+        InvalidRecord: It can't be a name.
+    """
+    try:
+        return account_name(name)
+    except NotAName as error:
+        raise InvalidRecord(f"actor: {error}") from error
+
+
+def checked_reason(text: str) -> str:
+    """A reason as it is kept.
+
+    Raises:
+        InvalidRecord: It is blank, too long, or holds what can't be seen.
+    """
+    check_not_blank(reason=text)
+    try:
+        return checked_text("reason", text)
+    except NotAName as error:
+        raise InvalidRecord(str(error)) from error
 
 
 def as_utc(value: datetime) -> pd.Timestamp:

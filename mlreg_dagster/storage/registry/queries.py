@@ -2,18 +2,36 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, Table, insert, select
+from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, select
+from sqlalchemy.exc import DBAPIError
 
+from mlreg_dagster.storage.faults import fault_in
 from mlreg_dagster.storage.registry import audit
-from mlreg_dagster.storage.registry.errors import UnknownVersion
+from mlreg_dagster.storage.registry.errors import RegistryDamaged, UnknownVersion
 from mlreg_dagster.storage.registry.names import listed
-from mlreg_dagster.storage.registry.records import AliasEvent, Decision, Evaluation, ModelVersion
-from mlreg_dagster.storage.registry.schema import alias_events, decisions, evaluations, model_versions
+from mlreg_dagster.storage.registry.records import (
+    AliasEvent,
+    Decision,
+    Evaluation,
+    ModelVersion,
+    PolicyApproval,
+    PolicyRecord,
+    Withdrawal,
+)
+from mlreg_dagster.storage.registry.schema import (
+    alias_events,
+    corrections,
+    decisions,
+    evaluations,
+    model_versions,
+    policies,
+    policy_approvals,
+    withdrawals,
+)
 
-_Record = TypeVar("_Record", ModelVersion, Evaluation, AliasEvent, Decision)
+_Record = TypeVar("_Record")
 
 
 def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
@@ -23,6 +41,11 @@ def append(connection: Connection, cls: type[_Record], table: Table, **values: A
     return _record(cls, row)
 
 
+def all_of(connection: Connection, cls: type[_Record], table: Table) -> list[_Record]:
+    """All rows of a table, by their primary key."""
+    return _records(connection, cls, select(table).order_by(*table.primary_key.columns))
+
+
 def version_names(connection: Connection) -> Sequence[str]:
     """The names of all versions, from v1 up."""
     return connection.scalars(select(model_versions.c.version).order_by(model_versions.c.number)).all()
@@ -30,7 +53,7 @@ def version_names(connection: Connection) -> Sequence[str]:
 
 def all_versions(connection: Connection) -> list[ModelVersion]:
     """All versions, from v1 up."""
-    return _records(connection, ModelVersion, select(model_versions).order_by(model_versions.c.number))
+    return all_of(connection, ModelVersion, model_versions)
 
 
 def version_named(connection: Connection, name: str) -> ModelVersion:
@@ -41,7 +64,11 @@ def version_named(connection: Connection, name: str) -> ModelVersion:
     """
     found = _records(connection, ModelVersion, select(model_versions).where(model_versions.c.version == name))
     if not found:
-        raise UnknownVersion(f"{name} is not registered. Registered versions: {listed(version_names(connection))}.")
+        raise UnknownVersion(
+            f"{name[:80]!a} is not registered. Registered versions: {listed(version_names(connection))}."
+            if not name.isprintable() or len(name) > 80
+            else f"{name} is not registered. Registered versions: {listed(version_names(connection))}."
+        )
     return found[0]
 
 
@@ -61,27 +88,67 @@ def decisions_on(connection: Connection, model: ModelVersion) -> list[Decision]:
     return _records(connection, Decision, statement.order_by(table.id))
 
 
-def latest_move(connection: Connection, alias: str, as_of: datetime | None = None) -> AliasEvent | None:
-    """The move of an alias that counts at `as_of` (None: now)."""
-    statement = select(alias_events).where(alias_events.c.alias == alias)
-    if as_of is not None:
-        statement = statement.where(alias_events.c.effective_at <= as_of)
-    # effective_at never falls as the sequence grows, so the highest sequence is the latest move.
-    found = _records(connection, AliasEvent, statement.order_by(alias_events.c.sequence.desc()).limit(1))
-    return found[0] if found else None
+def withdrawals_on(connection: Connection, model: ModelVersion) -> list[Withdrawal]:
+    """The withdrawals of decisions about a version's bytes, the latest one last."""
+    mine = {each.id for each in decisions_on(connection, model)}
+    return [each for each in all_of(connection, Withdrawal, withdrawals) if each.decision_id in mine]
 
 
-def all_moves(connection: Connection, alias: str | None = None) -> list[AliasEvent]:
-    """The moves of one alias or of all, each alias's first one first."""
-    statement = select(alias_events).order_by(alias_events.c.alias, alias_events.c.sequence)
+def moves(connection: Connection, alias: str | None = None, *, taken_back: bool = False) -> list[AliasEvent]:
+    """The moves of one alias or of all, each alias's first one first.
+
+    Args:
+        connection: Where they are read from.
+        alias: Which alias; None: all.
+        taken_back: Whether those that a correction took back are listed, too.
+    """
+    table = alias_events.c
+    statement = select(alias_events).order_by(table.alias, table.sequence)
     if alias is not None:
-        statement = statement.where(alias_events.c.alias == alias)
+        statement = statement.where(table.alias == alias)
+    if not taken_back:
+        corrected = select(corrections.c.id).where(
+            corrections.c.alias == table.alias, corrections.c.sequence == table.sequence
+        )
+        statement = statement.where(~corrected.exists())
     return _records(connection, AliasEvent, statement)
 
 
+def last_sequence(connection: Connection, alias: str) -> int:
+    """The highest sequence that an alias has used; 0 without any."""
+    return connection.scalar(select(func.max(alias_events.c.sequence)).where(alias_events.c.alias == alias)) or 0
+
+
+def policy_in_force(connection: Connection) -> PolicyRecord | None:
+    """The policy that was adopted last, if any."""
+    statement = select(policies).order_by(policies.c.id.desc()).limit(1)
+    return next(iter(_records(connection, PolicyRecord, statement)), None)
+
+
+def approvals_of_policy(connection: Connection, content_sha256: str, previous_sha256: str) -> list[PolicyApproval]:
+    """The approvals of one change of the policy, the latest one last."""
+    table = policy_approvals.c
+    statement = select(policy_approvals).where(
+        table.content_sha256 == content_sha256, table.previous_sha256 == previous_sha256
+    )
+    return _records(connection, PolicyApproval, statement.order_by(table.id))
+
+
 def _records(connection: Connection, cls: type[_Record], statement: Select[Any]) -> list[_Record]:
-    return [_record(cls, row) for row in connection.execute(statement).mappings()]
+    try:
+        return [_record(cls, row) for row in connection.execute(statement).mappings()]
+    except audit.UNREADABLE as error:
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or fault_in(error, "")):
+            raise
+        raise RegistryDamaged(
+            f"A {cls.__name__} in the registry can't be read: {str(error)[:200]!a}. `mlreg audit verify` names the "
+            f"record; docs/runbook.md says how to go on."
+        ) from error
 
 
 def _record(cls: type[_Record], row: RowMapping) -> _Record:
-    return cls(**{field.name: row[field.name] for field in fields(cls)})
+    values = {field.name: row[field.name] for field in fields(cls)}  # type: ignore[arg-type]
+    for value in values.values():
+        if isinstance(value, str):
+            value.encode()  # what is no UTF-8 in the file arrives as lone surrogates
+    return cls(**values)

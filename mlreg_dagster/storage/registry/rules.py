@@ -1,5 +1,6 @@
 """What a move of an alias must satisfy, and how a history is cut into spells."""
 
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import pandas as pd
@@ -9,19 +10,29 @@ from mlreg_dagster.storage.registry.errors import (
     AlreadyHolder,
     EffectiveTimeError,
     GatesNotPassed,
+    InvalidRecord,
 )
-from mlreg_dagster.storage.registry.records import AliasEvent, Evaluation, Spell
+from mlreg_dagster.storage.registry.records import AliasEvent, Evaluation, ModelVersion, Spell
 
 
-def passed_evaluation(version: str, evaluations: list[Evaluation]) -> Evaluation:
-    """The latest evaluation, if it passed.
+def passed_evaluation(version: str, evaluations: Sequence[Evaluation], *, experiments: bool = False) -> Evaluation:
+    """The latest evaluation that counts, if it passed.
+
+    Args:
+        version: Whose evaluations they are.
+        evaluations: The latest one last.
+        experiments: Whether those that depart from the configuration in force count, too.
 
     Raises:
         GatesNotPassed: There is none, or it failed; the failed gates are named.
     """
-    if not evaluations:
-        raise GatesNotPassed(f"{version} was never evaluated. Evaluate it before it takes an alias.")
-    latest = evaluations[-1]
+    counting = [each for each in evaluations if experiments or not each.is_experiment]
+    if not counting:
+        known = "was never evaluated"
+        if evaluations:
+            known = f"was only evaluated in experiments ({'; '.join(evaluations[-1].departures or ())})"
+        raise GatesNotPassed(f"{version} {known}. Evaluate it as configured before it takes an alias.")
+    latest = counting[-1]
     if not latest.passed:
         failed = "; ".join(
             f"{gate.name} (found {gate.value}, asked {gate.threshold}: {gate.detail})"
@@ -71,7 +82,7 @@ def check_move(
 def conflict(alias: str, expected: str | None, current: AliasEvent | None) -> AliasConflict:
     """The error that names who holds the alias instead of `expected`."""
     found = (
-        f"{current.version} holds it since {current.effective_at}, by the word of {current.actor} "
+        f"{current.version} holds it since {current.effective_at}, requested by {current.actor} "
         f"({current.reason}; recorded {current.recorded_at})"
         if current
         else "nobody holds it"
@@ -98,3 +109,43 @@ def cut_into_spells(moves: list[AliasEvent], hours: pd.DatetimeIndex) -> list[Sp
         (move, first), (_, last) = run[0], run[-1]
         spells.append(Spell(move.version, move.artifact_sha256, first, last))
     return spells
+
+
+def left_by_rollbacks(moves: Iterable[AliasEvent]) -> set[str]:
+    """Versions that a rollback took an alias away from; a rollback never leads back to them.
+
+    A promotion of such a version that went through the whole policy again makes it an ordinary holder.
+
+    Args:
+        moves: Of one alias, the first one first.
+    """
+    held: set[str] = set()
+    left: set[str] = set()
+    for move in moves:
+        if move.version in left:
+            left.discard(move.version)
+        elif move.version in held and move.previous_version is not None:
+            left.add(move.previous_version)
+        held.add(move.version)
+    return left
+
+
+def rollback_target(moves: Sequence[AliasEvent]) -> str | None:
+    """The holder before the present one that no rollback left; None where none remains."""
+    if not moves:
+        return None
+    excluded = left_by_rollbacks(moves) | {moves[-1].version}
+    return next((move.version for move in reversed(moves) if move.version not in excluded), None)
+
+
+def check_same_bytes(model: ModelVersion, artifact_sha256: str, what: str) -> None:
+    """Refuse what is of other bytes than those registered.
+
+    Raises:
+        InvalidRecord: It is.
+    """
+    if artifact_sha256 != model.artifact_sha256:
+        raise InvalidRecord(
+            f"The {what} is of other bytes than {model.version}: registered is SHA-256 {model.artifact_sha256}, it is "
+            f"of {artifact_sha256}. Take the frozen artifact of {model.version}."
+        )

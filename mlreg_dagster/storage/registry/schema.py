@@ -1,82 +1,25 @@
-"""The registry's tables, and the triggers that keep them append-only on SQLite and PostgreSQL.
+"""The registry's tables. What a column holds is told by the record of the same name in `records`."""
 
-The triggers guard against mistakes, not against whoever may drop them.
-"""
-
-from dataclasses import asdict
-from datetime import datetime
-from typing import Any
-
-import pandas as pd
 from sqlalchemy import (
-    DDL,
     JSON,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
-    ExecutableDDLElement,
     ForeignKeyConstraint,
     Integer,
     MetaData,
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
-    event,
 )
 
-from mlreg_dagster.storage.registry.names import as_utc
-from mlreg_dagster.storage.registry.records import GateResult
+from mlreg_dagster.storage.registry.append_only import keep_append_only
+from mlreg_dagster.storage.registry.column_types import Gates, Texts, UtcTime
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 metadata = MetaData()
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """Aware times in, UTC timestamps out; SQLite keeps no zone, so everything is stored in UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102
-        return None if value is None else as_utc(value).to_pydatetime()
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> pd.Timestamp | None:  # noqa: ARG002, D102
-        if value is None:
-            return None
-        stamp = pd.Timestamp(value)
-        return as_utc(stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp)
-
-
-class Gates(TypeDecorator[tuple[GateResult, ...]]):
-    """The results of an evaluation's gates, in their order."""
-
-    impl = JSON
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> list[dict[str, Any]]:  # noqa: ARG002, D102
-        return [asdict(gate) for gate in value]
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[GateResult, ...]:  # noqa: ARG002, D102
-        return tuple(GateResult(**gate) for gate in value)
-
-
-class Texts(TypeDecorator[tuple[str, ...]]):
-    """Texts in their order."""
-
-    impl = JSON
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> list[str]:  # noqa: ARG002, D102
-        return list(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...]:  # noqa: ARG002, D102
-        return tuple(value)
-
 
 schema_version = Table(
     "schema_version",
@@ -115,6 +58,9 @@ evaluations = Table(
     Column("recorded_at", UtcTime, nullable=False),
     Column("actor", String, nullable=False),
     Column("run_id", String),
+    Column("holdout_day", String),
+    Column("code_sha256", String),
+    Column("departures", Texts),
     UniqueConstraint("version", "artifact_sha256", "id"),
     ForeignKeyConstraint(["version", "artifact_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]),
 )
@@ -166,6 +112,89 @@ decisions = Table(
     ),
 )
 
+policies = Table(
+    "policies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_sha256", String, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("previous_sha256", String),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("approved_by", Texts, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+)
+
+policy_approvals = Table(
+    "policy_approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_sha256", String, nullable=False),
+    Column("previous_sha256", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("decision_id", Integer, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+    ForeignKeyConstraint(["decision_id"], ["decisions.id"]),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alias", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("artifact_sha256", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("because", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    CheckConstraint("outcome IN ('hold', 'refuse')", name="known_outcome"),
+    ForeignKeyConstraint(["version", "artifact_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alias", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    UniqueConstraint("alias", "sequence"),
+    ForeignKeyConstraint(["alias", "sequence"], ["alias_events.alias", "alias_events.sequence"]),
+)
+
+restores = Table(
+    "restores",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+)
+
 audit_log = Table(
     "audit_log",
     metadata,
@@ -179,51 +208,8 @@ audit_log = Table(
 )
 """A record of each row of the tables above, chained by hashes; see `audit`."""
 
+ADDED_LATER = {"evaluations": frozenset({"holdout_day", "code_sha256", "departures"})}
+"""Columns that a schema after the first added. Where they are null they are no part of a row's audit record, so that
+the records of older rows stay as they are."""
 
-def _keep_append_only(table: Table) -> None:
-    for action in ("UPDATE", "DELETE"):
-        _after_create(
-            table,
-            "sqlite",
-            f"CREATE TRIGGER {table.name}_no_{action.lower()} BEFORE {action} ON {table.name} "
-            f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END",
-        )
-    # INSERT OR REPLACE deletes the old row without telling the trigger above.
-    keys = [table.primary_key, *(item for item in table.constraints if isinstance(item, UniqueConstraint))]
-    same = " OR ".join(
-        "(" + " AND ".join(f"{column.name} = NEW.{column.name}" for column in key.columns) + ")" for key in keys
-    )
-    _after_create(
-        table,
-        "sqlite",
-        f"CREATE TRIGGER {table.name}_no_replace BEFORE INSERT ON {table.name} "  # noqa: S608
-        f"WHEN EXISTS (SELECT 1 FROM {table.name} WHERE {same}) "
-        f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END",
-    )
-    _after_create(
-        table,
-        "postgresql",
-        f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table.name} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
-    )
-
-
-def _after_create(table: Table, dialect: str, statement: str) -> None:
-    event.listen(table, "after_create", _only_on(dialect, statement))
-
-
-def _only_on(dialect: str, statement: str) -> ExecutableDDLElement:
-    return DDL(statement).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
-
-
-event.listen(
-    metadata,
-    "before_create",
-    _only_on(
-        "postgresql",
-        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only'; END $$",
-    ),
-)
-for _table in metadata.tables.values():
-    _keep_append_only(_table)
+keep_append_only(metadata)
