@@ -12,6 +12,7 @@ from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
 from mlreg_dagster.governance.assets import build_governance_assets
 from mlreg_dagster.governance.checks import build_governance_checks
+from mlreg_dagster.governance.rules_in_force import rules_of
 from mlreg_dagster.jobs import build_jobs
 from mlreg_dagster.market.assets import build_market_assets
 from mlreg_dagster.market.checks import build_market_checks
@@ -73,7 +74,9 @@ def _default_resources(settings: Settings, home: Path) -> dict[str, Any]:
         "source": make_source(settings.ingest, LandingZone(home / "raw")),
         "warehouse": WarehouseResource(database=str(home / "warehouse.duckdb")),
         "artifacts": ArtifactsResource(root=str(home / "artifacts")),
-        "registry": RegistryResource(url=f"sqlite:///{home / 'registry.sqlite'}"),
+        "registry": RegistryResource(url=f"sqlite:///{home / 'registry.sqlite'}").beginning_with(
+            rules_of(settings).content
+        ),
         "clock": Clock(),
     }
 

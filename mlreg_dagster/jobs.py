@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.governance.jobs import build_decision_jobs
+from mlreg_dagster.governance.jobs import build_governance_jobs
 from mlreg_dagster.housekeeping.jobs import build_tidy_job
 
 if TYPE_CHECKING:
@@ -50,13 +50,8 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
         _job(TRAIN, "One version: train and register.", ("candidate_model",)),
         _job(EVALUATE, "One version: hold the frozen artifact against every gate.", ("evaluated_model",)),
         _job(RETRAIN, "One version: train, then evaluate.", ("candidate_model", "evaluated_model")),
-        _job(
-            PROMOTE,
-            "Move an alias to a version. Rollback is a promotion of an older version.",
-            ("champion_model",),
-        ),
         _job(BUNDLE, "One version: its evidence as HTML, Markdown and JSON.", ("delivery_bundle",)),
-        *build_decision_jobs(settings.promotion),
+        *build_governance_jobs(settings, PROMOTE),
         build_tidy_job(TIDY, settings, home),
     ]
 

@@ -42,8 +42,7 @@ def account_name(text: str) -> str:
         NotAName: The text is blank, too long, reserved, or holds other characters.
     """
     require_unicode("A name", text)
-    name = " ".join(text.split(" ")).strip().casefold()
-    name = re.sub(" +", " ", name)
+    name = re.sub(" +", " ", text).strip(" ").casefold()
     if not name:
         raise NotAName("A name must not be blank: the history says who did what. Use --actor or MLREG_ACTOR.")
     if len(name) > MAX_NAME:

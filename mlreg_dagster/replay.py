@@ -23,9 +23,10 @@ from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.monitoring.retraining import may_promote
+from mlreg_dagster.people import REPLAY
 from mlreg_dagster.runner import Runner, asset_config
 
-ACTOR = "replay"
+ACTOR = REPLAY
 
 _DAY = pd.Timedelta(days=1)
 _RETRAIN = {"daily": 1, "weekly": 7, "monthly": 30}

@@ -12,7 +12,15 @@ from mlreg_dagster.finding import Finding
 from mlreg_dagster.governance.challenge import Challenge
 from mlreg_dagster.governance.reproduction import Reproduction
 from mlreg_dagster.models.comparison import Comparison
-from mlreg_dagster.storage.registry import AliasEvent, Decision, Evaluation, Registry
+from mlreg_dagster.storage.registry import (
+    AliasEvent,
+    Decision,
+    Evaluation,
+    PolicyRecord,
+    Refusal,
+    Registry,
+    Withdrawal,
+)
 
 
 def versions_table(registry: Registry) -> Table:
@@ -60,20 +68,45 @@ def history_table(events: Iterable[AliasEvent]) -> Table:
     return table
 
 
-def decisions_table(decisions: Iterable[Decision]) -> Table:
-    """What people said of a version, the newest last."""
-    table = _table("Decisions", "version", "decision", "by", "on evaluation", "reason", "lifts", "signed")
+def decisions_table(decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal] = ()) -> Table:
+    """What people decided about a version, the newest last."""
+    table = _table("Decisions", "no.", "version", "decision", "by", "on evaluation", "reason", "lifts", "signed")
+    taken_back = {each.decision_id: each for each in withdrawals}
     for each in decisions:
         lifts = f"{', '.join(each.lifts)} until {each.expires_at:%Y-%m-%d %H:%M}" if each.lifts else ""
+        by = taken_back.get(each.id)
+        withdrawn = f" [yellow]withdrawn by {escape(by.actor)}: {escape(by.reason)}[/]" if by else ""
         table.add_row(
+            f"{each.id}",
             each.version,
             each.kind,
             escape(each.actor),
             f"#{each.evaluation_id}",
-            f"{escape(each.reason)} [dim](recorded {each.recorded_at:%Y-%m-%d %H:%M})[/]",
+            f"{escape(each.reason)} [dim](recorded {each.recorded_at:%Y-%m-%d %H:%M})[/]{withdrawn}",
             lifts,
             "yes" if each.signature else "no",
         )
+    return table
+
+
+def refusals_table(refusals: Iterable[Refusal]) -> Table:
+    """Promotions that did not happen, the newest last."""
+    table = _table("Refused promotions", "recorded", "alias", "version", "outcome", "by", "because")
+    for each in refusals:
+        outcome = "has to wait" if each.outcome == "hold" else "refused"
+        when = f"{each.recorded_at:%Y-%m-%d %H:%M}"
+        table.add_row(when, each.alias, each.version, outcome, escape(each.actor), escape(each.because))
+    return table
+
+
+def policies_table(policies: Iterable[PolicyRecord]) -> Table:
+    """Every policy that was in force, the present one last."""
+    table = _table("Policies", "from", "tier", "by", "approved by", "reason", "hash")
+    for each in policies:
+        tier = str(each.content.get("use_case", {}).get("risk_tier", "-"))
+        approved = ", ".join(map(escape, each.approved_by)) or "-"
+        when = f"{each.recorded_at:%Y-%m-%d %H:%M}"
+        table.add_row(when, tier, escape(each.actor), approved, escape(each.reason), each.content_sha256[:12])
     return table
 
 

@@ -24,6 +24,8 @@ from filelock import FileLock
 
 from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
+from mlreg_dagster.governance.adoption import adopt
+from mlreg_dagster.governance.rules_in_force import differences, recorded_rules, rules_of
 from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.runner import Runner, asset_config, prepare_home
@@ -67,6 +69,7 @@ class Lifecycle(Runner):
         home: Path,
         configs: Mapping[str, Any] | None = None,
         instance: dg.DagsterInstance | None = None,
+        adopts: bool = True,
         **resources: Any,
     ) -> None:
         self.home = home
@@ -75,6 +78,16 @@ class Lifecycle(Runner):
         super().__init__(instance, load_settings(self.config_dir), home, {"clock": Clock(fixed=NOW), **resources})
         for version in self.registry.versions():
             self.add_version(version.version)
+        if adopts and self.registry.versions():
+            self.adopt()
+
+    def adopt(self) -> None:
+        """Put the configuration of this world in force, where it differs from the one that the home was made with."""
+        files = rules_of(self.settings)
+        in_force = recorded_rules(self.registry.record_first_policy(files.content, self.clock.now()))
+        if differences(in_force, files):
+            how = {"reason": "a test wants it", "actor": "tester", "now": self.clock.now(), "run_id": None, "key": None}
+            adopt(self.registry, files, **how)
 
     def attempt(
         self,
@@ -115,6 +128,12 @@ class Lifecycle(Runner):
         when = None if effective_at is None else effective_at.isoformat()
         config = {"version": version, "reason": "a test wants it", "actor": "tester", "effective_at": when, **config}
         self.run(jobs.PROMOTE, asset_config("champion_model", config))
+
+    def ask_for(self, config: Mapping[str, Any]) -> dg.ExecuteInProcessResult:
+        """Run the promote job; a refusal is an answer, too."""
+        return self.definitions.resolve_job_def(jobs.PROMOTE).execute_in_process(
+            run_config=asset_config("champion_model", config), instance=self.instance, raise_on_error=False
+        )
 
     def tamper(self, version: str) -> None:
         """Change the bytes of an artifact, as someone might who has access to the disk."""

@@ -77,7 +77,12 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
-    """The URL of an empty schema of the test's own: much faster to make than a database."""
+    """The URL of an empty schema of the test's own."""
+    return schema_of_its_own(postgres_server)
+
+
+def schema_of_its_own(postgres_server: str) -> str:
+    """The URL of a new, empty schema: much faster to make than a database."""
     name = f"test_{uuid.uuid4().hex}"
     engine = sqlalchemy.create_engine(postgres_server)
     with engine.begin() as connection:

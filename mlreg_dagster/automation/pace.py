@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mlreg_dagster.people import AUTOMATION
+
 Jobs = Mapping[str, Any]
 """Job name to job."""
 
-ACTOR = "automation"
+ACTOR = AUTOMATION
 
 EVERY_S = 60
 """How often each sensor looks, seconds."""

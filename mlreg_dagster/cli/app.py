@@ -7,7 +7,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from mlreg_dagster.cli.evidence import bundle, report
-from mlreg_dagster.cli.governance import approve, audit, champion, except_, history, keygen, reject
+from mlreg_dagster.cli.governance import (
+    approve,
+    audit,
+    champion,
+    decisions,
+    except_,
+    history,
+    keygen,
+    policy,
+    refusals,
+    reject,
+    withdraw,
+)
 from mlreg_dagster.cli.housekeeping import doctor, tidy
 from mlreg_dagster.cli.models import compare, evaluate, promote, retrain, rollback, train
 from mlreg_dagster.cli.questions import status, verify
@@ -21,11 +33,12 @@ app = typer.Typer(
     add_completion=False,
 )
 _IN_THE_ORDER_OF_THE_HELP = (
-    env, demo, replay, train, retrain, evaluate, approve, reject, except_, promote, rollback, status, champion, history,
-    compare, bundle, report, verify, doctor, tidy, keygen,
+    env, demo, replay, train, retrain, evaluate, approve, reject, except_, withdraw, decisions, promote,
+    rollback, refusals,     status, champion, history, compare, bundle, report, verify, doctor, tidy, keygen,
 )  # fmt: skip
 for command in _IN_THE_ORDER_OF_THE_HELP:
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 
 

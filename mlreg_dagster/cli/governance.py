@@ -1,4 +1,4 @@
-"""Commands by which people decide on versions, and by which others check what was decided."""
+"""Commands by which people decide on versions and on the policy, and by which others check what was decided."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,15 +11,16 @@ from mlreg_dagster.cli.opening import console, open_runner
 from mlreg_dagster.errors import MlregError
 
 audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
+policy = typer.Typer(help="What promotions are judged by: kept in the registry, changed by a decision of its own.")
 
 
 def approve(version: Version, reason: Reason, actor: Actor = None) -> None:
-    """Vouch for a version: for its bytes, on its latest evaluation."""
+    """Approve a version: its bytes, on its latest evaluation."""
     _decide("approve", version, {"reason": reason, "actor": actor})
 
 
 def reject(version: Version, reason: Reason, actor: Actor = None) -> None:
-    """Object to a version; it can't take an alias until the same person approves it."""
+    """Reject a version; it can't take an alias until the same person approves it or withdraws."""
     _decide("reject", version, {"reason": reason, "actor": actor})
 
 
@@ -30,8 +31,79 @@ def except_(
     until: Annotated[str, typer.Option(help="When it expires, a whole hour, UTC (2017-12-20T00:00).")],
     actor: Actor = None,
 ) -> None:
-    """Lift, for a time, what holds a version up; never a failed gate, a rejection or a missing approval."""
+    """Waive, for a time, what holds a version up; never a failed gate, a rejection or a missing approval."""
     _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until})
+
+
+def withdraw(
+    decision: Annotated[int, typer.Argument(help="Its number; `mlreg decisions VERSION` lists them.", min=1)],
+    reason: Reason,
+    actor: Actor = None,
+) -> None:
+    """Take a decision back: your own approval or rejection, or any waiver."""
+    from mlreg_dagster.tables import decisions_table
+
+    runner = open_runner()
+    version = runner.registry.decision(decision).version
+    config = {"decision": decision, "reason": reason, "actor": actor}
+    runner.run("withdraw", {"ops": {"record_withdrawal": {"config": config}}})
+    console.print(decisions_table(runner.registry.decisions(version), runner.registry.withdrawals(version)))
+
+
+def decisions(version: Version) -> None:
+    """Every approval, rejection and waiver of a version, and which were withdrawn."""
+    from mlreg_dagster.tables import decisions_table
+
+    registry = open_runner().registry
+    name = registry.resolve(version).version
+    console.print(decisions_table(registry.decisions(name), registry.withdrawals(name)))
+
+
+def refusals() -> None:
+    """Every promotion that was refused or had to wait: who asked, when, and why it was."""
+    from mlreg_dagster.tables import refusals_table
+
+    console.print(refusals_table(open_runner().registry.refusals()))
+
+
+@policy.command("show")
+def show_policy() -> None:
+    """Which policy is in force, who adopted it, and what the configuration files say otherwise."""
+    from mlreg_dagster.governance.rules_in_force import differences, recorded_rules, rules_of
+    from mlreg_dagster.tables import policies_table
+
+    runner = open_runner()
+    files = rules_of(runner.settings)
+    in_force = runner.registry.record_first_policy(files.content, runner.clock.now())
+    console.print(policies_table(runner.registry.policies()))
+    found = differences(recorded_rules(in_force), files)
+    if not found:
+        console.print("The configuration files say the same.")
+        return
+    console.print("The configuration files differ, and do nothing until they are adopted (in force → in the files):")
+    for line in found:
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+@policy.command("approve")
+def approve_policy(reason: Reason, actor: Actor = None) -> None:
+    """Consent to what the configuration files say, where the policy in force asks for approvals."""
+    open_runner().run("approve_policy", _change("record_approve_policy", reason, actor))
+    console.print("Approved. `mlreg policy adopt` puts the files in force once enough people have.")
+
+
+@policy.command("adopt")
+def adopt_policy(reason: Reason, actor: Actor = None) -> None:
+    """Put promotion.yaml, use_case.yaml and evaluation.yaml in force, if the policy before lets you."""
+    from mlreg_dagster.tables import policies_table
+
+    runner = open_runner()
+    runner.run("adopt_policy", _change("record_adopt_policy", reason, actor))
+    console.print(policies_table(runner.registry.policies()))
+
+
+def _change(op: str, reason: str, actor: str | None) -> dict[str, Any]:
+    return {"ops": {op: {"config": {"reason": reason, "actor": actor}}}}
 
 
 def history(alias: Annotated[str, typer.Argument(help="champion, challenger, …")] = "champion") -> None:
@@ -54,10 +126,19 @@ def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is w
 
 @audit.command("verify")
 def verify_audit() -> None:
-    """Look for any edit, removal, insertion or reordering. Exits with 1 and names the first broken record."""
+    """Look for any edit, removal, insertion or reordering.
+
+    Exits with 1 where something is found, and names the first broken record; also where no record has a witness, since
+    a removal of the newest ones would not be noticed.
+    """
+    from mlreg_dagster.orchestration.witnesses import witness_of, witnessed_heads
+
     runner = open_runner()
     log = _require_intact(runner)
+    witness = witness_of(runner.registry, witnessed_heads(runner.instance))
     console.print(f"{len(log)} records, all as they were written." + (f" Head: {log[-1].hash}" if log else ""))
+    console.print(witness.text, soft_wrap=True, highlight=False)
+    raise typer.Exit(1 if witness.is_blind else 0)
 
 
 @audit.command("export")
@@ -87,19 +168,19 @@ def _decide(job: str, version: str, config: dict[str, Any]) -> None:
     name = runner.registry.resolve(version).version
     op = {"approve": "record_approval", "reject": "record_rejection", "grant_exception": "record_exception"}[job]
     runner.run(job, {"ops": {op: {"config": {"version": name, **config}}}})
-    console.print(decisions_table(runner.registry.decisions(name)))
+    console.print(decisions_table(runner.registry.decisions(name), runner.registry.withdrawals(name)))
 
 
 def _require_intact(runner: Any) -> Any:
     """The audit log, if nothing of it was tampered with.
 
     Raises:
-        MlregError: Something was; the first broken record is named.
+        RegistryTampered: Something was; the first broken record is named.
     """
-    from mlreg_dagster.orchestration.witnesses import witnessed_heads
+    from mlreg_dagster.orchestration.witnesses import RegistryTampered, witnessed_heads
 
     if broken := runner.registry.find_tampering(witnessed_heads(runner.instance)):
-        raise MlregError(
+        raise RegistryTampered(
             f"The registry was tampered with. {broken} Nothing after it is to be believed: compare with a copy, and "
             f"with the runs in Dagster; see docs/runbook.md."
         )

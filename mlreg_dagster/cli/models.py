@@ -76,17 +76,31 @@ def promote(
 
 def rollback(
     reason: Reason,
-    version: Annotated[str | None, typer.Argument(help="To which; default: the holder before.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="To which; default: the holder before that no rollback left.")
+    ] = None,
     alias: Alias = "champion",
     actor: Actor = None,
     effective_at: EffectiveAt = None,
 ) -> None:
-    """Give an alias back to an older version."""
-    if version is None:
-        history = open_runner().registry.history(alias)
-        version = history[-1].previous_version if history else None
+    """Give an alias back to an older version, never to one that a rollback left."""
+    from mlreg_dagster.storage.registry.rules import left_by_rollbacks, rollback_target
+
+    if version is not None:
+        registry = open_runner().registry
+        name = registry.resolve(version).version
+        if name in left_by_rollbacks(registry.history(alias)):
+            raise MlregError(
+                f"A rollback left {name}, and never leads back to it. `mlreg promote {name} --alias {alias}` asks for "
+                f"gates, approvals and all else again."
+            )
+    else:
+        version = rollback_target(open_runner().registry.history(alias))
         if version is None:
-            raise MlregError(f"Nobody held {alias} before: there is nothing to roll back to. Name a version.")
+            raise MlregError(
+                f"No version held {alias} before that a rollback has not left: there is nothing to roll back to. "
+                f"Name a version with mlreg promote, which asks for everything again."
+            )
     _move(version, reason, alias, actor, effective_at, expected=None)
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 
@@ -10,6 +9,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from mlreg_dagster.config.section import Count, Hour, Section
+from mlreg_dagster.people import OF_THE_PROJECT, NotAName, account_name
 
 Tier = Literal["low", "high"]
 
@@ -24,7 +24,6 @@ StrictGate = Literal[
 ]
 """Gates beyond the five that every version must pass; a tier of `promotion.yaml` may ask for them."""
 
-_PERSON = re.compile(r"\S(.*\S)?")
 _KEY_BYTES = 32
 
 
@@ -73,7 +72,9 @@ class Person(Section):
     """Somebody who may decide."""
 
     roles: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    public_key: str | None = Field(None, description="Ed25519, 32 bytes in base64; with one, only signed words count.")
+    public_key: str | None = Field(
+        None, description="Ed25519, 32 bytes in base64; with one, only signed decisions count."
+    )
 
     @field_validator("public_key")
     @classmethod
@@ -95,6 +96,16 @@ class TierPolicy(Section):
     roles: tuple[str, ...] = Field((), description="Each must be among the roles of those who approved.")
     gates: tuple[StrictGate, ...] = Field((), description="Measured, and to be passed, beyond the usual five.")
     stable: bool = Field(False, description="The evaluation must have been shown to be stable.")
+    experiments: bool = Field(
+        False, description="Evaluations under other thresholds than those in force count, too; the record says so."
+    )
+
+
+class WaiverPolicy(Section):
+    """What is asked of a permission to pass one named rule for a time."""
+
+    roles: tuple[str, ...] = Field((), description="Of these roles one must be held by the person who grants it.")
+    max_days: Count = Field(14, description="The longest duration.")
 
 
 class Freeze(Section):
@@ -119,7 +130,7 @@ _HIGH = TierPolicy(approvals=2, gates=get_args(StrictGate), stable=True)
 
 
 class PromotionSettings(Section):
-    """promotion.yaml: what is asked of whoever moves an alias."""
+    """promotion.yaml: what is asked before an alias moves."""
 
     min_reason_length: Count = 5
     automatic: Literal["never", "passed", "better"] = Field(
@@ -127,17 +138,28 @@ class PromotionSettings(Section):
     )
     low: TierPolicy = TierPolicy()
     high: TierPolicy = _HIGH
-    people: dict[str, Person] = Field({}, description="Who may decide; nobody named = anybody.")
+    waivers: WaiverPolicy = WaiverPolicy()
+    people: dict[str, Person] = Field({}, description="Who may decide and promote; nobody named = anybody.")
     separation_of_duties: bool = Field(True, description="Who trained or promotes a version can't approve it.")
     max_evaluation_age_days: Count | None = None
     min_matured_outcomes: Annotated[int, Field(ge=0)] = 0
     freezes: tuple[Freeze, ...] = ()
 
-    @model_validator(mode="after")
-    def _people_have_names(self) -> Self:
-        if blank := [name for name in self.people if not _PERSON.fullmatch(name)]:
-            raise ValueError(f"people: {blank[0]!r} is no name")
-        return self
+    @field_validator("people")
+    @classmethod
+    def _people_have_one_name_each(cls, people: dict[str, Person]) -> dict[str, Person]:
+        named: dict[str, Person] = {}
+        for text, person in people.items():
+            try:
+                name = account_name(text)
+            except NotAName as error:
+                raise ValueError(str(error)) from error
+            if name in OF_THE_PROJECT:
+                raise ValueError(f"{name} is the name of the project's own actor; name a person")
+            if name in named:
+                raise ValueError(f"{text!r} and another entry are both {name}; name each person once")
+            named[name] = person
+        return named
 
     def of(self, tier: Tier) -> TierPolicy:
         """What the tier asks for."""
@@ -148,6 +170,8 @@ class PromotionSettings(Section):
         asked, roles = self.of(tier), {role for person in self.people.values() for role in person.roles}
         if missing := sorted(set(asked.roles) - roles):
             return f"{tier}.roles: nobody among people is a {', '.join(missing)}"
+        if missing := sorted(set(self.waivers.roles) - roles):
+            return f"waivers.roles: nobody among people is a {', '.join(missing)}"
         if self.people and asked.approvals > len(self.people):
             return f"{tier}.approvals: {asked.approvals} are asked for, but people names {len(self.people)}"
         return None

@@ -1,7 +1,4 @@
-"""The champion, the evidence bundle of each version, and the report on all checks.
-
-Materializing the champion is a promotion.
-"""
+"""The champion, the evidence bundle of each version, and the report on all checks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +9,6 @@ from pydantic import Field
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.card.parts import GATES, Card
-from mlreg_dagster.hours import as_hour
-from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, fresh_within, table_view
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import (
@@ -21,29 +16,10 @@ from mlreg_dagster.orchestration.resources import (
     Clock,
     RegistryResource,
     WarehouseResource,
-    current_actor,
 )
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.storage.registry import AliasEvent
 
 GROUP = "models"
-
-
-class PromoteConfig(dg.Config):
-    """Which version is to hold which alias, and by whose word."""
-
-    version: str = Field(description="v7, latest, latest-1, or an alias.")
-    reason: str = Field(description="Why; kept for ever.")
-    alias: str = Field(default=CHAMPION, description="champion, challenger, or any other name.")
-    actor: str | None = Field(default=None, description="By whose word; null = MLREG_ACTOR or the system's user.")
-    effective_at: str | None = Field(
-        default=None,
-        description="From when it counts (2017-12-20T00:00, UTC); null = now. The past only for replays.",
-    )
-    expected: str | None = Field(
-        default=None,
-        description="The holder you saw (a version, or nobody); null = whoever holds it when this runs.",
-    )
 
 
 class BundleConfig(dg.Config):
@@ -62,7 +38,7 @@ class ReportConfig(dg.Config):
 
 def build_governance_assets(
     settings: Settings, home: Path, definitions: Callable[[], dg.Definitions]
-) -> list[dg.AssetsDefinition]:
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The champion, which is one; a bundle for each version; a report on all checks.
 
     Args:
@@ -73,66 +49,19 @@ def build_governance_assets(
     return [_champion_model(settings), _delivery_bundle(settings, home, definitions), _governance_report(definitions)]
 
 
-def _champion_model(settings: Settings) -> dg.AssetsDefinition:
-    @dg.asset(
+def _champion_model(settings: Settings) -> dg.AssetSpec:
+    """Written by the job `promote`, not by materializing it: a refused promotion must leave its state alone."""
+    return dg.AssetSpec(
+        "champion_model",
         group_name=GROUP,
         owners=OWNERS,
         kinds={"sqlite"},
         deps=["evaluated_model"],
         freshness_policy=fresh_within(24 * settings.retraining.champion_max_age_days),
         metadata=_use_case_metadata(settings),
-        description="Which version each alias points to, from when, by whose word. Materializing it is a promotion: "
-        "the gates and approvals of that very version are read again from the registry, and the policy decides.",
+        description="Which version each alias points to, from when, and who requested it. The job `promote` writes it, "
+        "after the gates and approvals of that very version were read again from the registry, by the policy in force.",
     )
-    @retried
-    def champion_model(
-        context: dg.AssetExecutionContext,
-        config: PromoteConfig,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
-        warehouse: WarehouseResource,
-        clock: Clock,
-    ) -> dg.MaterializeResult:
-        from mlreg_dagster.governance.evidence import governance_by
-        from mlreg_dagster.governance.pictures import alias_timeline
-        from mlreg_dagster.governance.promotion import promote
-
-        records = registry.open()
-        event = promote(
-            records,
-            artifacts.open(),
-            version=config.version,
-            alias=config.alias,
-            reason=config.reason,
-            actor=current_actor(config.actor),
-            effective_at=None if config.effective_at is None else as_hour(config.effective_at),
-            expected=config.expected,
-            now=clock.now(),
-            run_id=context.run.run_id,
-            governance=governance_by(settings, warehouse.open()),
-        )
-        context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or 'nobody'}).")
-        aliases = records.aliases()
-        champion = aliases.get(CHAMPION)
-        return dg.MaterializeResult(
-            metadata={
-                "champion": champion.version if champion else "nobody",
-                "moved": f"{event.alias}: {event.previous_version or 'nobody'} → {event.version}",
-                "reason": event.reason,
-                "actor": event.actor,
-                "effective_at": f"{event.effective_at:%Y-%m-%d %H:%M} UTC",
-                "artifact_sha256": event.artifact_sha256,
-                "risk_tier": event.evidence["risk_tier"],
-                "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "nobody was asked",
-                "lifted": ", ".join(event.evidence["verdict"]["lifted"]) or "nothing",
-                AUDIT_HEAD: audit_head(records),
-                "aliases": table_view([_alias_row(move) for move in aliases.values()]),
-                "history": dg.MetadataValue.md(alias_timeline(records.history(config.alias), clock.now())),
-            },
-            data_version=dg.DataVersion(champion.artifact_sha256 if champion else "nobody"),
-        )
-
-    return champion_model
 
 
 def _use_case_metadata(settings: Settings) -> dict[str, Any]:
@@ -148,16 +77,6 @@ def _use_case_metadata(settings: Settings) -> dict[str, Any]:
         "risk_tier": use_case.risk_tier,
         "approvals": tier.approvals,
         "strict_gates": ", ".join(tier.gates) or "none",
-    }
-
-
-def _alias_row(event: AliasEvent) -> dict[str, Any]:
-    return {
-        "alias": event.alias,
-        "version": event.version,
-        "since": event.effective_at,
-        "by": event.actor,
-        "reason": event.reason,
     }
 
 

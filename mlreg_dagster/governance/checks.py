@@ -1,7 +1,7 @@
 """Asset checks on the champion; the gates themselves are checks on `evaluated_model`, made where they are measured.
 
-They can be run at any time: an artifact that was changed after the promotion is found here too. And the results of all
-checks, whoever has them, for the governance report.
+They can be run at any time: an artifact or a registry that was changed after the promotion is found here too. And the
+results of all checks, for the governance report.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,22 @@ from mlreg_dagster.models.names import CHAMPION, STRICT_GATES
 from mlreg_dagster.orchestration import graph
 from mlreg_dagster.orchestration.check_log import check_results
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource
+from mlreg_dagster.orchestration.witnesses import witness_of, witnessed_heads
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import AliasEvent, Registry
 
 GATES_PASSED = "gates_passed"
 ARTIFACT_INTACT = "artifact_intact"
+REGISTRY_INTACT = "registry_intact"
+_CHAMPION_CHECKS = {
+    GATES_PASSED: "Its latest evaluation passed every gate.",
+    ARTIFACT_INTACT: "Its bytes have the registered hash and load.",
+    REGISTRY_INTACT: "Every row of the registry fits the audit log, and the log fits what was witnessed of it.",
+}
 
 
 def build_governance_checks() -> list[dg.AssetChecksDefinition]:
-    """The champion's gates, and its bytes."""
+    """The champion's gates, its bytes, and the registry that names it."""
     return [_champion_checks()]
 
 
@@ -48,18 +55,19 @@ def all_results(
     return report_checks.arrange(check_results(instance, strict.union(graph.check_keys(definitions)), begin, end))
 
 
+def champion_results(
+    records: Registry, store: ArtifactStore, instance: dg.DagsterInstance
+) -> list[dg.AssetCheckResult]:
+    """Every check on the champion, as it is now."""
+    champion = records.holder(CHAMPION)
+    return [_result(name, champion, records, store, instance) for name in _CHAMPION_CHECKS]
+
+
 def _champion_checks() -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name="champion_model_checks",
         specs=[
-            dg.AssetCheckSpec(
-                GATES_PASSED, asset="champion_model", description="Its latest evaluation passed every gate."
-            ),
-            dg.AssetCheckSpec(
-                ARTIFACT_INTACT,
-                asset="champion_model",
-                description="Its bytes have the registered hash and load.",
-            ),
+            dg.AssetCheckSpec(name, asset="champion_model", description=asks) for name, asks in _CHAMPION_CHECKS.items()
         ],
         can_subset=True,
     )
@@ -69,20 +77,37 @@ def _champion_checks() -> dg.AssetChecksDefinition:
         records = registry.open()
         champion = records.holder(CHAMPION)
         for key in context.selected_asset_check_keys:
-            passed, text = False, "Nobody is champion yet."
-            if champion is not None and key.name == GATES_PASSED:
-                passed, text = _gates_passed(champion, records)
-            elif champion is not None:
-                passed, text = _artifact_intact(champion, artifacts.open())
-            yield dg.AssetCheckResult(
-                asset_key=key.asset_key,
-                check_name=key.name,
-                passed=passed,
-                description=text,
-                metadata={"champion": champion.version if champion else "nobody"},
-            )
+            yield _result(key.name, champion, records, artifacts.open(), context.instance)
 
     return champion_model_checks
+
+
+def _result(
+    name: str, champion: AliasEvent | None, records: Registry, store: ArtifactStore, instance: dg.DagsterInstance
+) -> dg.AssetCheckResult:
+    passed, text, severity = False, "No version is champion yet.", dg.AssetCheckSeverity.ERROR
+    if name == REGISTRY_INTACT:
+        passed, text, severity = _registry_intact(records, instance)
+    elif champion is not None and name == GATES_PASSED:
+        passed, text = _gates_passed(champion, records)
+    elif champion is not None:
+        passed, text = _artifact_intact(champion, store)
+    return dg.AssetCheckResult(
+        asset_key=dg.AssetKey("champion_model"),
+        check_name=name,
+        passed=passed,
+        severity=severity,
+        description=text,
+        metadata={"champion": champion.version if champion else "nobody"},
+    )
+
+
+def _registry_intact(records: Registry, instance: dg.DagsterInstance) -> tuple[bool, str, dg.AssetCheckSeverity]:
+    heads = witnessed_heads(instance)
+    if broken := records.find_tampering(heads):
+        return False, broken, dg.AssetCheckSeverity.ERROR
+    witness = witness_of(records, heads)
+    return not witness.is_blind, f"The audit log fits all rows. {witness.text}", dg.AssetCheckSeverity.WARN
 
 
 def _gates_passed(champion: AliasEvent, records: Registry) -> tuple[bool, str]:

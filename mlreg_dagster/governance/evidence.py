@@ -6,19 +6,20 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.governance import rollback
 from mlreg_dagster.governance.policy import Verdict
 from mlreg_dagster.governance.promotion import Governance
+from mlreg_dagster.governance.rules_in_force import rules_of
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, UNRESOLVED
 from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster.storage.registry.rules import passed_evaluation
 from mlreg_dagster.storage.warehouse import Warehouse
 
 
-def governance_by(settings: Settings, tables: Warehouse) -> Governance:
+def governance_by(settings: Settings, tables: Warehouse, *, replays_history: bool = False) -> Governance:
     """The policy of the configuration, on the evidence of the tables."""
     return Governance(
-        policy=settings.promotion,
-        use_case=settings.use_case,
+        files=rules_of(settings),
         matured_outcomes=lambda version: matured_outcomes(tables, version),
+        changed_hours=lambda version: 0,
         validate_rollback=lambda model: rollback.validate(model, tables, settings),
+        replays_history=replays_history,
     )
 
 
@@ -29,17 +30,11 @@ def verdict_on(
 
     Raises:
         GatesNotPassed: It was never evaluated, or failed.
+        PolicyNotAdopted: The configuration files ask for another policy than the one in force.
     """
-    model, evaluations = registry.version(version), registry.evaluations(version)
-    _, verdict = governance_by(settings, tables).consider(
-        model,
-        passed_evaluation(version, evaluations),
-        registry.decisions(version),
-        registry.history(alias),
-        actor=actor,
-        now=now,
-    )
-    return verdict
+    governance = governance_by(settings, tables)
+    rules = governance.rules(registry, now)
+    return governance.consider(registry.dossier(version, alias), rules, alias=alias, actor=actor, now=now)[2]
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:

@@ -2,22 +2,20 @@
 
 A refusal can't be lifted: failed or missing gates, and a standing rejection. A hold can: approvals may still come, and
 an exception with a reason and an end lifts what it names, but never an approval. A rollback, to a version that held the
-alias before, waits for nothing: whoever is woken at night must be able to go back.
+alias before, waits for nothing: a person who is woken at night must be able to go back.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-import pandas as pd
-
-from mlreg_dagster.config.governance import PromotionSettings, Tier, TierPolicy
-from mlreg_dagster.governance.signing import is_signed_by
-from mlreg_dagster.storage.registry import AliasEvent, Decision, Evaluation, ModelVersion
+from mlreg_dagster.config.governance import PromotionSettings, TierPolicy
 
 FREEZE, STABILITY, AGE, OUTCOMES = "freeze", "stability", "evaluation_age", "matured_outcomes"
 LIFTABLE = (FREEZE, STABILITY, AGE, OUTCOMES)
 """What an exception may lift."""
+
+_SHOWN = 5
 
 Stability = Literal["stable", "unstable", "not measured"]
 Outcome = Literal["promote", "hold", "refuse"]
@@ -40,7 +38,11 @@ class Facts:
         frozen: Why nothing moves now; None if it does.
         evaluation_age_days: How old the evaluation is.
         matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: nobody asked.
-        is_rollback: The version held the alias before.
+        is_rollback: The version held the alias before, and no rollback left it.
+        stranger: Why the actor may not move the alias; None if they may.
+        departures: How the evaluation departs from the configuration in force.
+        failed_before: Earlier evaluations that failed under other settings; they refuse nothing, but are told.
+        changed_hours: Hours of its training data that changed since they were frozen; they are told, too.
     """
 
     failed_gates: tuple[str, ...] = ()
@@ -56,6 +58,10 @@ class Facts:
     evaluation_age_days: float = 0.0
     matured_outcomes: int | None = None
     is_rollback: bool = False
+    stranger: str | None = None
+    departures: tuple[str, ...] = ()
+    failed_before: tuple[str, ...] = ()
+    changed_hours: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,15 @@ class Verdict:
 def judge(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> Verdict:
     """The decision table."""
     refused = [
+        *([facts.stranger] if facts.stranger else []),
         *(f"failed {gate}" for gate in facts.failed_gates),
         *(f"{gate} was not measured; evaluate it again under this policy" for gate in facts.missing_gates),
         *(f"rejected by {who}" for who in facts.rejected_by),
     ]
+    if facts.departures and not tier.experiments:
+        refused.append(
+            f"its evaluation was not done as configured ({'; '.join(facts.departures[:_SHOWN])}); evaluate it again"
+        )
     if refused:
         return Verdict("refuse", tuple(refused))
     holds = {} if facts.is_rollback else _holds(facts, tier, policy)
@@ -118,100 +129,3 @@ def _missing_approvals(facts: Facts, tier: TierPolicy) -> list[str]:
     if reasons and facts.not_counted:
         reasons.append(f"not counted: {'; '.join(facts.not_counted)}")
     return reasons
-
-
-def facts_of(
-    version: ModelVersion,
-    evaluation: Evaluation,
-    decisions: Sequence[Decision],
-    moves: Sequence[AliasEvent],
-    *,
-    actor: str,
-    now: pd.Timestamp,
-    tier: TierPolicy,
-    policy: PromotionSettings,
-    matured_outcomes: Callable[[], int],
-) -> Facts:
-    """Read what counts out of the registry's records.
-
-    Args:
-        version: Who asks for the alias.
-        evaluation: Its latest.
-        decisions: All about its bytes, the latest one last.
-        moves: Of the alias, so far.
-        actor: Who promotes.
-        now: The current time.
-        tier: What the risk tier asks for.
-        policy: The rest of promotion.yaml.
-        matured_outcomes: Counts them; asked only where the policy wants some.
-    """
-    standing = {each.actor: each for each in decisions if each.kind != "exception"}  # the last word of each counts
-    approved, not_counted, rejected = [], [], []
-    for each in standing.values():
-        objection = _objection(each, version, evaluation, actor, policy)
-        if each.kind == "rejection" and _may_decide(each, policy):
-            rejected.append(f"{each.actor} ({each.reason})")
-        elif each.kind == "approval" and objection is None:
-            approved.append(each.actor)
-        elif each.kind == "approval":
-            not_counted.append(f"{each.actor}, {objection}")
-    gates = {gate.name: gate for gate in evaluation.gates}
-    stability = evaluation.metrics.get("stability") or {}
-    freeze = next((each for each in policy.freezes if each.covers(now)), None)
-    return Facts(
-        failed_gates=tuple(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
-        missing_gates=tuple(name for name in tier.gates if name not in gates),
-        stability=stability.get("verdict", "not measured"),
-        stability_detail=stability.get("detail", ""),
-        rejected_by=tuple(rejected),
-        approved_by=tuple(approved),
-        roles=tuple(sorted({role for name in approved if name in policy.people for role in policy.people[name].roles})),
-        not_counted=tuple(not_counted),
-        lifted={
-            name: f"{each.actor}, until {each.expires_at:%Y-%m-%d %H:%M} ({each.reason})"
-            for each in decisions
-            if each.kind == "exception" and now < each.expires_at and _may_decide(each, policy)  # type: ignore[operator]
-            for name in each.lifts
-        },
-        frozen=None if freeze is None else f"{freeze.reason}, until {freeze.until:%Y-%m-%d %H:%M}",
-        evaluation_age_days=(now - evaluation.recorded_at) / pd.Timedelta(days=1),
-        matured_outcomes=matured_outcomes() if policy.min_matured_outcomes else None,
-        is_rollback=any(move.version == version.version for move in moves),
-    )
-
-
-def evidence_of(
-    facts: Facts, verdict: Verdict, risk_tier: Tier, policy: PromotionSettings, use_case: str
-) -> dict[str, Any]:
-    """What is kept with the move: the policy that applied, and what it was decided on."""
-    return {
-        "risk_tier": risk_tier,
-        "policy": policy.model_dump(mode="json"),
-        "use_case_sha256": use_case,
-        "facts": asdict(facts),
-        "verdict": asdict(verdict),
-    }
-
-
-def _objection(
-    approval: Decision, version: ModelVersion, evaluation: Evaluation, actor: str, policy: PromotionSettings
-) -> str | None:
-    """Why an approval does not count; None if it does."""
-    if not _may_decide(approval, policy):
-        return "who is not among people, or whose signature is missing or of something else"
-    if approval.evaluation_id != evaluation.id:
-        return f"whose approval is of evaluation {approval.evaluation_id or 'none'}, not of the latest, {evaluation.id}"
-    if policy.separation_of_duties and approval.actor == version.created_by:
-        return "who trained it"
-    if policy.separation_of_duties and approval.actor == actor:
-        return "who promotes it"
-    return None
-
-
-def _may_decide(decision: Decision, policy: PromotionSettings) -> bool:
-    if not policy.people:
-        return True
-    person = policy.people.get(decision.actor)
-    if person is None:
-        return False
-    return person.public_key is None or is_signed_by(person.public_key, decision)

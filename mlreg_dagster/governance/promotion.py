@@ -6,23 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.config import PromotionSettings, UseCaseSettings
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.governance.policy import LIFTABLE, Facts, Verdict, evidence_of, facts_of, judge
+from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.governance.facts import evidence_of, facts_of
+from mlreg_dagster.governance.policy import LIFTABLE, Facts, Verdict, judge
+from mlreg_dagster.governance.rules_in_force import Rules, recorded_rules, require_adopted
 from mlreg_dagster.models import artifact
 from mlreg_dagster.models.artifact import Model
 from mlreg_dagster.models.names import NOBODY
+from mlreg_dagster.people import account_name, checked_text
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import (
-    AliasEvent,
-    Decision,
-    Dossier,
-    Evaluation,
-    ModelVersion,
-    Permission,
-    Registry,
-)
-from mlreg_dagster.storage.registry.rules import passed_evaluation
+from mlreg_dagster.storage.registry import AliasEvent, Dossier, Evaluation, ModelVersion, Permission, Registry
+from mlreg_dagster.storage.registry.names import check_alias
+from mlreg_dagster.storage.registry.rules import former_holders, passed_evaluation
 
 
 class PromotionRefused(MlregError):
@@ -35,44 +30,53 @@ class PromotionHeld(PromotionRefused):
 
 @dataclass(frozen=True)
 class Governance:
-    """By what promotions are judged.
+    """By what promotions are judged, beside the registry's records.
 
     Attributes:
-        policy: promotion.yaml.
-        use_case: use_case.yaml, whose risk tier says which part of the policy applies.
+        files: What the configuration files ask for; nothing is promoted unless it is in force.
         matured_outcomes: Counts those of a version.
+        changed_hours: Counts the hours of a version's training data that changed since they were frozen.
         validate_rollback: Looks whether a former holder still does its work; what it finds is kept, or it raises.
+        replays_history: Whether a move may count from the past.
     """
 
-    policy: PromotionSettings
-    use_case: UseCaseSettings
+    files: Rules
     matured_outcomes: Callable[[str], int]
+    changed_hours: Callable[[ModelVersion], int]
     validate_rollback: Callable[[Model], Mapping[str, Any]]
+    replays_history: bool = False
+
+    def rules(self, registry: Registry, now: pd.Timestamp) -> Rules:
+        """The rules in force; those of the files become the first ones of a registry that has none.
+
+        Raises:
+            PolicyNotAdopted: The files ask for others.
+        """
+        in_force = recorded_rules(registry.record_first_policy(self.files.content, now))
+        require_adopted(in_force, self.files)
+        return in_force
 
     def consider(
-        self,
-        version: ModelVersion,
-        evaluation: Evaluation,
-        decisions: list[Decision],
-        moves: list[AliasEvent],
-        *,
-        actor: str,
-        now: pd.Timestamp,
-    ) -> tuple[Facts, Verdict]:
-        """What the policy says of a version, and on what facts; the arguments are those of `policy.facts_of`."""
-        tier = self.policy.of(self.use_case.risk_tier)
+        self, dossier: Dossier, rules: Rules, *, alias: str, actor: str, now: pd.Timestamp
+    ) -> tuple[Evaluation, Facts, Verdict]:
+        """What the policy says of a version, on which evaluation and what facts.
+
+        Raises:
+            GatesNotPassed: It was never evaluated, or failed.
+        """
+        tier = rules.promotion.of(rules.use_case.risk_tier)
+        evaluation = passed_evaluation(dossier.version.version, dossier.evaluations, experiments=tier.experiments)
         facts = facts_of(
-            version,
-            evaluation,
-            decisions,
-            moves,
+            dossier,
+            alias=alias,
             actor=actor,
             now=now,
-            tier=tier,
-            policy=self.policy,
-            matured_outcomes=lambda: self.matured_outcomes(version.version),
+            rules=rules,
+            evaluation=evaluation,
+            matured_outcomes=lambda: self.matured_outcomes(dossier.version.version),
+            changed_hours=lambda: self.changed_hours(dossier.version),
         )
-        return facts, judge(facts, tier, self.policy)
+        return evaluation, facts, judge(facts, tier, rules.promotion)
 
 
 def promote(
@@ -91,15 +95,17 @@ def promote(
 ) -> AliasEvent:
     """Move an alias to a version. Rollback is the same, with an older version, which is tried out first.
 
+    A refusal is recorded in the registry, unless what was asked for can't even be written down.
+
     Args:
-        registry: Where gates, decisions and aliases are recorded; it refuses versions whose gates did not pass.
+        registry: Where gates, decisions, policies and aliases are recorded.
         store: Where the artifact is; it must be intact and loadable.
         version: `v7`, `latest`, `latest-1` or an alias.
         alias: Which alias.
-        reason: Why, for whoever asks later.
-        actor: By whose word.
+        reason: Why, for people who ask later.
+        actor: Who requests it.
         effective_at: From when it counts; None = from now on. The past only where history is replayed.
-        expected: The holder that the caller saw: a version, `nobody`, or None for whoever holds it now.
+        expected: The holder that the caller saw: a version, `nobody`, or None for the one of now.
         now: The current time.
         run_id: The run that promotes.
         governance: By what it is judged.
@@ -107,39 +113,89 @@ def promote(
     Raises:
         PromotionHeld: The policy says to wait; the message says for what.
         PromotionRefused: The policy says no, the reason is too short, or the model may not score yet at `effective_at`.
+        PolicyNotAdopted: The configuration files ask for another policy than the one in force.
         RollbackRefused: A former holder no longer does its work.
         ArtifactMissing, ArtifactTampered, UntrustedModel: The artifact can't be used.
+        NotAName: The actor's name or the reason has a forbidden form.
         RegistryError: Unknown version, gates not passed, another holder than expected, times out of order.
     """
-    asked = governance.policy.min_reason_length
-    if len(reason.strip()) < asked:
+    check_alias(alias)
+    actor, reason = account_name(actor), checked_text("reason", reason)
+    model_version = registry.resolve(version)
+    try:
+        return _promote(
+            registry,
+            store,
+            model_version,
+            alias=alias,
+            reason=reason,
+            actor=actor,
+            effective_at=effective_at,
+            expected=expected,
+            now=now,
+            run_id=run_id,
+            governance=governance,
+        )
+    except TransientError:
+        raise  # nothing was decided; the run tries again
+    except MlregError as refused:
+        registry.record_refusal(
+            alias=alias,
+            version=model_version,
+            actor=actor,
+            reason=reason or "(none)",
+            outcome="hold" if isinstance(refused, PromotionHeld) else "refuse",
+            because=str(refused),
+            recorded_at=now,
+            run_id=run_id,
+        )
+        raise
+
+
+def _promote(
+    registry: Registry,
+    store: ArtifactStore,
+    model_version: ModelVersion,
+    *,
+    alias: str,
+    reason: str,
+    actor: str,
+    effective_at: pd.Timestamp | None,
+    expected: str | None,
+    now: pd.Timestamp,
+    run_id: str | None,
+    governance: Governance,
+) -> AliasEvent:
+    rules = governance.rules(registry, now)
+    if len(reason.strip()) < rules.promotion.min_reason_length:
         raise PromotionRefused(
-            f"The reason {reason!r} is too short; promotion.yaml asks for {asked} characters. "
-            f"Say why, for whoever asks later."
+            f"The reason {reason!r} is too short; promotion.yaml asks for "
+            f"{rules.promotion.min_reason_length} characters. Say why, for people who ask later."
         )
     if expected is None:
         holder = registry.holder(alias)
         expected = holder.version if holder else NOBODY
-    model_version = registry.resolve(version)
     effective_at = now if effective_at is None else effective_at
+    if effective_at < now and not governance.replays_history:
+        raise PromotionRefused(
+            f"{alias} can't move as of {effective_at:%Y-%m-%d %H:%M} UTC: that is in the past, where only a "
+            f"replay of history writes. Leave the time out."
+        )
     model = artifact.load(store, model_version.version, model_version.artifact_sha256)
     if effective_at < model.scores_from:
         raise PromotionRefused(
             f"{model_version.version} may score from {model.scores_from:%Y-%m-%d %H:%M} UTC on, the end of its "
             f"dataset; as {alias} from {effective_at:%Y-%m-%d %H:%M} on it would have known the future."
         )
-    held_before = any(move.version == model_version.version for move in registry.history(alias))
-    tried_out = dict(governance.validate_rollback(model)) if held_before else None
+    is_rollback = model_version.version in former_holders(registry.history(alias))
+    tried_out = dict(governance.validate_rollback(model)) if is_rollback else None
 
     def permit(dossier: Dossier) -> Permission:
-        evaluation = passed_evaluation(dossier.version.version, dossier.evaluations)
-        facts, verdict = governance.consider(
-            dossier.version, evaluation, dossier.decisions, dossier.moves, actor=actor, now=now
-        )
+        evaluation, facts, verdict = governance.consider(dossier, rules, alias=alias, actor=actor, now=now)
         if verdict.outcome != "promote":
-            raise _not_promoted(dossier.version.version, alias, verdict)
-        said = evidence_of(facts, verdict, governance.use_case.risk_tier, governance.policy, governance.use_case.sha256)
-        return Permission(evaluation, said | {"rollback": tried_out})
+            raise _not_promoted(model_version.version, alias, verdict)
+        digest = dossier.policy.content_sha256 if dossier.policy else None
+        return Permission(evaluation, evidence_of(facts, verdict, rules, digest) | {"rollback": tried_out})
 
     return registry.move_alias(
         alias,
@@ -157,7 +213,7 @@ def promote(
 def _not_promoted(version: str, alias: str, verdict: Verdict) -> PromotionRefused:
     reasons = "; ".join(verdict.reasons)
     if verdict.outcome == "refuse":
-        return PromotionRefused(f"{version} must not become {alias}: {reasons}. Mend that, or promote another version.")
+        return PromotionRefused(f"{version} must not become {alias}: {reasons}. Fix that, or promote another version.")
     return PromotionHeld(
         f"{version} has to wait before it becomes {alias}: {reasons}. `mlreg approve {version}` adds an approval; "
         f"`mlreg except {version} --lift …` lifts {', '.join(LIFTABLE)} for a time."

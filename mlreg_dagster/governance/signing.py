@@ -2,8 +2,10 @@
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -18,11 +20,22 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.storage.registry import Decision, DecisionKind
+from mlreg_dagster.storage.registry import Decision, DecisionKind, PolicyApproval, Withdrawal
 
 
 class UnusableKey(MlregError):
     """A signing key that can't be read, or is none."""
+
+
+@dataclass(frozen=True)
+class Unsigned:
+    """The fields of a withdrawal, or of a change of the policy, before it is signed and recorded."""
+
+    actor: str
+    reason: str
+    recorded_at: pd.Timestamp
+    content_sha256: str = ""
+    previous_sha256: str = ""
 
 
 def message(
@@ -48,9 +61,9 @@ def sign(private_key: Ed25519PrivateKey, text: bytes) -> str:
     return base64.b64encode(private_key.sign(text)).decode()
 
 
-def is_signed_by(public_key: str, decision: Decision) -> bool:
-    """Whether a decision bears the signature of the holder of `public_key` (32 bytes in base64)."""
-    text = message(
+def decision_message(decision: Decision) -> bytes:
+    """What is signed of a decision that is on record."""
+    return message(
         kind=decision.kind,
         version=decision.version,
         artifact_sha256=decision.artifact_sha256,
@@ -61,9 +74,32 @@ def is_signed_by(public_key: str, decision: Decision) -> bool:
         expires_at=decision.expires_at,
         recorded_at=decision.recorded_at,
     )
+
+
+def withdrawal_message(withdrawal: Withdrawal | Unsigned, decision: Decision) -> bytes:
+    """What is signed of a withdrawal: of which decision, whose content is part of it, by whom, why and when."""
+    digest = hashlib.sha256(decision_message(decision)).hexdigest()
+    fields = [decision.id, digest, withdrawal.actor, withdrawal.reason, _spelled(withdrawal.recorded_at)]
+    return json.dumps(["mlreg withdrawal 1", *fields], ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def policy_message(what: str, change: PolicyApproval | Unsigned) -> bytes:
+    """What is signed of a change of the policy: an `approval` of it, or its `adoption`."""
+    fields = [what, change.content_sha256, change.previous_sha256, change.actor, change.reason]
+    return json.dumps(
+        ["mlreg policy 1", *fields, _spelled(change.recorded_at)], ensure_ascii=True, separators=(",", ":")
+    ).encode()
+
+
+def _spelled(time: pd.Timestamp) -> str:
+    return time.tz_convert("UTC").isoformat()
+
+
+def verifies(public_key: str, signature: str | None, text: bytes) -> bool:
+    """Whether a signature in base64 is of `text`, by the holder of `public_key` (32 bytes in base64)."""
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
-        key.verify(base64.b64decode(decision.signature or "", validate=True), text)
+        key.verify(base64.b64decode(signature or "", validate=True), text)
     except (InvalidSignature, binascii.Error, ValueError):
         return False
     return True

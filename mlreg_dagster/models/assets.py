@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from mlreg_dagster.config import Settings
+from mlreg_dagster.config import EvaluationSettings, Settings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import as_hour
@@ -15,8 +15,9 @@ from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head,
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.orchestration.witnesses import require_intact
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import Evaluation, GateResult
+from mlreg_dagster.storage.registry import Evaluation, GateResult, ModelVersion, Registry
 
 GROUP = "models"
 _DRAWN_ROWS = 5000
@@ -71,13 +72,13 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         from mlreg_dagster.models import registration, training
         from mlreg_dagster.models.pictures import score_distribution
 
-        store = artifacts.open()
+        store, records = artifacts.open(), registry.open()
+        require_intact(records, context.instance)
         chosen = settings.model(config.model).override(config.overrides, f"run config, over {config.model}.yaml")
         dataset = freezing.load(store, freezing.TRAINING, config.dataset or _newest_day(store))
         scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
         use_case = settings.use_case.sha256
         model = training.train(context.partition_key, dataset, scores_from, chosen, use_case_sha256=use_case)
-        records = registry.open()
         version = registration.register(
             model,
             store,
@@ -149,10 +150,11 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         registry: RegistryResource,
         clock: Clock,
     ) -> dg.MaterializeResult:
-        from mlreg_dagster.models import artifact, comparison, evaluation, stability, strict_gates
+        from mlreg_dagster.models import artifact, comparison, evaluation, experiments, stability, strict_gates
         from mlreg_dagster.models.pictures import gate_summary, refit_scatter, score_distribution
 
         store, records = artifacts.open(), registry.open()
+        require_intact(records, context.instance)
         version = records.version(context.partition_key)
         thresholds = settings.evaluation.override(config.overrides, "run config, over evaluation.yaml")
         holdout = freezing.load(store, freezing.HOLDOUT, config.holdout or version.dataset_day)
@@ -182,11 +184,17 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             recorded_at=clock.now(),
             actor=current_actor(config.actor),
             run_id=context.run.run_id,
+            holdout_day=holdout.day,
+            code_sha256=experiments.code_sha256(),
+            departures=_departures(thresholds, holdout.day, version, records, settings),
         )
+        if recorded.departures:
+            context.log.warning(f"This is an experiment and admits nothing: {'; '.join(recorded.departures)}.")
         return dg.MaterializeResult(
             metadata={
                 "version": version.version,
                 "status": records.status(version.version),
+                "experiment": "; ".join(recorded.departures or ()) or "no: evaluated as configured",
                 AUDIT_HEAD: audit_head(records),
                 "artifact_sha256": version.artifact_sha256,
                 "holdout": f"{holdout.day} ({holdout.sha256[:12]})",
@@ -201,6 +209,23 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return evaluated_model
+
+
+def _departures(
+    thresholds: EvaluationSettings, holdout_day: str, version: ModelVersion, records: Registry, settings: Settings
+) -> tuple[str, ...]:
+    """How an evaluation departs from the configuration in force."""
+    from mlreg_dagster.models import experiments
+
+    policy = records.policy_in_force()
+    in_force = EvaluationSettings.model_validate(policy.content["evaluation"]) if policy else settings.evaluation
+    return experiments.departures(
+        thresholds=thresholds.model_dump(mode="json"),
+        in_force=in_force.model_dump(mode="json"),
+        holdout_day=holdout_day,
+        dataset_day=version.dataset_day,
+        code=None,
+    )
 
 
 def _gate_row(gate: Any) -> dict[str, Any]:

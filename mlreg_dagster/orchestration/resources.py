@@ -2,9 +2,9 @@
 
 import getpass
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 import duckdb
@@ -13,6 +13,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
 from mlreg_dagster.orchestration.partitions import is_of_one_hour
+from mlreg_dagster.people import account_name
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.warehouse import Warehouse
@@ -74,15 +75,28 @@ class RegistryResource(dg.ConfigurableResource):
 
     url: str = Field(description="SQLAlchemy URL: sqlite:///… or postgresql+psycopg://…")
 
+    _first_policy: Mapping[str, Any] | None = PrivateAttr(default=None)
+
+    def beginning_with(self, policy: Mapping[str, Any]) -> Self:
+        """The same, for a registry that begins with this policy when it is made or upgraded."""
+        self._first_policy = policy
+        return self
+
     def open(self) -> Registry:
         """The registry behind it."""
-        return Registry(self.url)
+        policy = self._first_policy
+        return Registry(self.url, None if policy is None else lambda: (policy, pd.Timestamp.now(tz="UTC")))
 
 
 class Clock(dg.ConfigurableResource):
     """The current time; tests and replays set it."""
 
     fixed: str | None = Field(default=None, description="A time to stand still at; None = the machine's clock.")
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether history is replayed or tested: only then a move may count from the past."""
+        return self.fixed is not None
 
     def now(self) -> pd.Timestamp:
         """The current time, UTC."""
@@ -93,5 +107,9 @@ class Clock(dg.ConfigurableResource):
 
 
 def current_actor(named: str | None) -> str:
-    """Who acts: the name given, else MLREG_ACTOR, else the operating system's user."""
-    return named or os.environ.get("MLREG_ACTOR") or getpass.getuser()
+    """Who acts: the name given, else MLREG_ACTOR, else the operating system's user; in its one spelling.
+
+    Raises:
+        NotAName: It can't be the name of a person.
+    """
+    return account_name(named or os.environ.get("MLREG_ACTOR") or getpass.getuser())

@@ -22,6 +22,7 @@ from mlreg_dagster.orchestration.metadata import (
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_back, hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.orchestration.witnesses import require_intact
 from mlreg_dagster.outcomes.metrics import count, performance, summary_of_counts
 from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
@@ -76,6 +77,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         from mlreg_dagster.outcomes import scoring
 
         hours, tables, records = hours_of(context), warehouse.open(), registry.open()
+        require_intact(records, context.instance)
         assignments = scoring.assign(records, hours, config.versions)
         if not assignments:
             context.log.warning(f"Nobody was champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")

@@ -12,14 +12,15 @@ from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.hours import HOUR, as_hour, day_key
 from mlreg_dagster.models.names import AVERAGE_PRECISION, GATES, SILHOUETTE
 from mlreg_dagster.runner import RunFailed, asset_config
-from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE, NOW, failure, latest_verdict, metadata, verdicts
+from mlreg_dagster_tests.lifecycle import CONFIGS, DATASET_DAY, LIVE, NOW, Lifecycle, latest_verdict, metadata
 
+EVALUATED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 V3_FAILED = f"v3 failed its latest evaluation .*{AVERAGE_PRECISION}"
 
 
 def test_a_promotion_says_who_put_which_version_there_and_why(trained):
     config = {"version": "v1", "reason": "first to pass", "actor": "anna", "effective_at": LIVE.isoformat()}
-    result = trained.attempt("champion_model", config=config)
+    result = trained.ask_for(config)
     said = metadata(result, "champion_model")
     event = trained.registry.holder("champion")
     assert (event.version, event.previous_version, event.reason, event.actor) == ("v1", None, "first to pass", "anna")
@@ -27,7 +28,12 @@ def test_a_promotion_says_who_put_which_version_there_and_why(trained):
     assert event.run_id == result.run_id
     assert event.artifact_sha256 == trained.registry.version("v1").artifact_sha256 == said["artifact_sha256"]
     assert (said["champion"], said["moved"]) == ("v1", "champion: nobody → v1")
-    assert verdicts(result) == {"gates_passed": True, "artifact_intact": True}
+    checks = [event.event_specific_data for event in result.all_events if event.event_type == EVALUATED]
+    assert {each.check_name: each.passed for each in checks} == {
+        "gates_passed": True,
+        "artifact_intact": True,
+        "registry_intact": True,
+    }
 
 
 def test_rollback_is_a_promotion_of_an_older_version(trained):
@@ -52,11 +58,6 @@ def _through_the_job(world, config):
     world.run(jobs.PROMOTE, asset_config("champion_model", config))
 
 
-def _through_the_asset(world, config):
-    if message := failure(world.attempt("champion_model", config=config)):
-        raise RunFailed(message)
-
-
 def _after_forged_events(world, config):
     key = dg.AssetKey("evaluated_model")
     world.instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="v3"))
@@ -67,7 +68,7 @@ def _after_forged_events(world, config):
     _through_the_job(world, config)
 
 
-@pytest.mark.parametrize("how", [_through_the_job, _through_the_asset, _after_forged_events])
+@pytest.mark.parametrize("how", [_through_the_job, _after_forged_events])
 def test_a_version_that_failed_a_gate_is_refused_on_every_way(trained, how):
     with pytest.raises(RunFailed, match=V3_FAILED):
         how(trained, {"version": "v3", "reason": "it looks fine to me"})
@@ -81,12 +82,66 @@ def test_a_failed_promotion_leaves_the_champion_in_place(live):
     assert live.registry.history("champion") == before
 
 
-def test_the_latest_evaluation_counts(trained):
-    trained.attempt("evaluated_model", key="v1", config={"overrides": {"min_silhouette": 1.0}})
-    with pytest.raises(RunFailed, match=rf"v1 failed its latest evaluation .*{SILHOUETTE}"):
-        trained.promote("v1")
-    trained.attempt("evaluated_model", key="v1")
+def test_an_evaluation_under_other_thresholds_is_an_experiment_and_changes_nothing(trained):
+    result = trained.attempt("evaluated_model", key="v1", config={"overrides": {"min_silhouette": 1.0}})
+    assert metadata(result, "evaluated_model")["experiment"] == "min_silhouette was 1.0 instead of 0.0"
+    assert trained.registry.status("v1") == "evaluated"
+    everything = {"min_average_precision_margin": -1.0, "min_anomaly_rate": 0.0, "max_anomaly_rate": 1.0}
+    trained.attempt("evaluated_model", key="v3", config={"overrides": everything})
+    assert trained.registry.status("v3") == "rejected"
+    with pytest.raises(RunFailed, match=V3_FAILED):
+        trained.promote("v3")
     trained.promote("v1")
+
+
+def test_the_latest_evaluation_as_configured_counts(trained):
+    strict = make_strict(trained)
+    strict.attempt("evaluated_model", key="v1")
+    with pytest.raises(RunFailed, match=rf"v1 failed its latest evaluation .*{SILHOUETTE}"):
+        strict.promote("v1")
+
+
+def make_strict(world):
+    """The same home, where evaluation.yaml asks for more, and that is in force."""
+    return Lifecycle(world.home, {**CONFIGS, "evaluation": {"min_silhouette": 1.0}}, world.instance)
+
+
+def test_a_refused_promotion_leaves_state_and_checks_of_the_champion_alone(live):
+    live.promote("v1")
+    key, before = dg.AssetKey("champion_model"), live.registry.history("champion")
+    checks = latest_checks(live, key)
+    result = live.ask_for({"version": "v3", "reason": "it looks fine to me", "actor": "eve"})
+    assert not result.success
+    record = live.instance.get_run_record_by_id(result.run_id)
+    assert record.dagster_run.tags["mlreg/refused"].startswith("v3 failed its latest evaluation")
+    asset = live.instance.get_asset_records([key])[0].asset_entry
+    assert asset.last_run_id != result.run_id
+    assert asset.last_materialization_record.run_id != result.run_id
+    assert latest_checks(live, key) == checks
+    (seen,) = live.instance.fetch_observations(key, limit=1).records
+    assert seen.asset_observation.description.startswith("champion did not move: v3 failed")
+    assert live.registry.history("champion") == before
+    assert [each.version for each in live.registry.refusals()] == ["v3"]
+
+
+def latest_checks(world, key):
+    keys = [each for each in world.definitions.resolve_asset_graph().asset_check_keys if each.asset_key == key]
+    found = world.instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    return {each.name: (record.run_id, record.status) for each, record in found.items()}
+
+
+def test_nobody_acts_as_automation_but_a_sensor(trained):
+    with pytest.raises(RunFailed, match="automation acts in runs of sensors only"):
+        trained.promote("v1", actor="automation")
+
+
+def test_a_promotion_of_another_policy_than_the_one_in_force_is_refused(make_world, trained_home):
+    configs = {**CONFIGS, "promotion": {"separation_of_duties": False}}
+    world = make_world(trained_home, "other", configs=configs, adopts=False)
+    with pytest.raises(RunFailed, match=r"promotion.separation_of_duties: True → False.*mlreg policy adopt"):
+        world.promote("v1")
+    world.adopt()
+    world.promote("v1")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from mlreg_dagster.config import PromotionSettings
+from mlreg_dagster.config import EvaluationSettings, PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.governance import Freeze, Person, TierPolicy
-from mlreg_dagster.governance.policy import LIFTABLE, Facts, facts_of, judge
-from mlreg_dagster.governance.signing import make_key, message, read_key, sign
-from mlreg_dagster.storage.registry import AliasEvent, Decision, Evaluation, GateResult, ModelVersion
+from mlreg_dagster.governance.facts import facts_of
+from mlreg_dagster.governance.policy import LIFTABLE, Facts, judge
+from mlreg_dagster.governance.rules_in_force import Rules
+from mlreg_dagster.governance.signing import decision_message, make_key, read_key, sign
+from mlreg_dagster.storage.registry import AliasEvent, Decision, Dossier, Evaluation, GateResult, ModelVersion
 
 NOW = pd.Timestamp("2026-03-01 12:30", tz="UTC")
 POLICY = PromotionSettings()
@@ -23,7 +25,7 @@ EXCEPTIONS = [(), ("stability",), ("freeze",), ("stability", "freeze")]
 
 
 def outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen):
-    """The table in DESIGN's words: high risk asks for approvals and stability, the unstable waits, gates refuse."""
+    """The table in words: high risk asks for approvals and stability, the unstable waits, gates refuse."""
     if gates != "passed":
         return "refuse"
     waits = [
@@ -73,6 +75,33 @@ def test_a_rejection_refuses_whatever_else_is_there(tier, stability, frozen):
     assert (verdict.outcome, verdict.reasons) == ("refuse", ("rejected by dora (smells)",))
 
 
+@pytest.mark.parametrize("allowed", [False, True], ids=["", "tier allows experiments"])
+@pytest.mark.parametrize("experiment", [False, True], ids=["", "experiment"])
+@pytest.mark.parametrize("stranger", [False, True], ids=["", "stranger"])
+@pytest.mark.parametrize("rollback", [False, True], ids=["", "rollback"])
+@pytest.mark.parametrize("waived", [False, True], ids=["", "waived"])
+@pytest.mark.parametrize("frozen", [False, True], ids=["", "frozen"])
+def test_the_table_of_experiments_strangers_waivers_and_rollbacks(
+    allowed, experiment, stranger, rollback, waived, frozen
+):
+    found = Facts(
+        departures=("max_anomaly_rate was 1.0 instead of 0.2",) if experiment else (),
+        stranger="eve is not among people" if stranger else None,
+        is_rollback=rollback,
+        lifted={"freeze": "anna, for a day"} if waived else {},
+        frozen="end of the year" if frozen else None,
+    )
+    verdict = judge(found, TierPolicy(experiments=allowed), POLICY)
+    if stranger or (experiment and not allowed):
+        assert verdict.outcome == "refuse"
+        assert ("eve" in " ".join(verdict.reasons)) == stranger
+        assert ("max_anomaly_rate" in " ".join(verdict.reasons)) == (experiment and not allowed)
+    elif frozen and not waived and not rollback:
+        assert verdict.outcome == "hold"
+    else:
+        assert verdict.outcome == "promote"
+
+
 def test_a_rollback_waits_for_nothing_but_is_refused_all_the_same():
     facts = Facts(stability="unstable", frozen="night", evaluation_age_days=900, is_rollback=True)
     strict = PromotionSettings(max_evaluation_age_days=7)
@@ -111,12 +140,13 @@ def test_each_asked_role_must_have_approved():
 
 
 VERSION = ModelVersion("v7", NOW, "tom", None, "isolation_forest", "2026-02-27", "d" * 64, "a" * 64, {})
+THRESHOLDS = EvaluationSettings().model_dump(mode="json")
 PASSED = (GateResult("score_gap", True, 0.2, "at least 0.05", "fine"),)
 
 
 def evaluated(number=3, gates=PASSED, age_days=1.0, **metrics):
     recorded = NOW - pd.Timedelta(days=age_days)
-    return Evaluation(number, "v7", "a" * 64, "h" * 64, True, gates, metrics, {}, recorded, "tom", None)
+    return Evaluation(number, "v7", "a" * 64, "h" * 64, True, gates, metrics, THRESHOLDS, recorded, "tom", None)
 
 
 def said(kind="approval", actor="anna", evaluation_id=3, lifts=(), expires_at=None, signature=None, number=1):
@@ -125,10 +155,13 @@ def said(kind="approval", actor="anna", evaluation_id=3, lifts=(), expires_at=No
     )
 
 
-def facts(decisions=(), policy=POLICY, evaluation=None, actor="pia", moves=(), tier=None, matured=lambda: 5):
+def facts(decisions=(), policy=POLICY, evaluation=None, actor="pia", moves=(), matured=lambda: 5, **changes):
+    evaluation = evaluation or evaluated()
+    known = {"alias": "champion", "evaluations": [evaluation], "withdrawals": [], **changes}
+    dossier = Dossier(VERSION, known["evaluations"], list(decisions), known["withdrawals"], list(moves), None)
     return facts_of(
-        VERSION, evaluation or evaluated(), decisions, moves,
-        actor=actor, now=NOW, tier=tier or policy.high, policy=policy, matured_outcomes=matured,
+        dossier, alias=known["alias"], actor=actor, now=NOW, evaluation=evaluation, matured_outcomes=matured,
+        rules=Rules(policy, UseCaseSettings(risk_tier="high"), EvaluationSettings()),
     )  # fmt: skip
 
 
@@ -148,7 +181,7 @@ def test_approvals_of_two_people_count_and_of_one_twice_once():
 )
 def test_what_does_not_count_is_said(approval, why):
     tier = TierPolicy(approvals=1)
-    found = facts([approval], tier=tier)
+    found = replace(facts([approval]), missing_gates=())
     assert found.approved_by == ()
     assert why in found.not_counted[0]
     assert why in judge(found, tier, POLICY).reasons[-1]
@@ -178,6 +211,9 @@ def test_an_exception_lifts_what_it_names_until_it_expires():
     lifted = said("exception", lifts=("freeze",), expires_at=NOW + pd.Timedelta(minutes=1))
     assert facts([lifted]).lifted.keys() == {"freeze"}
     assert facts([replace(lifted, expires_at=NOW)]).lifted == {}
+    assert facts([replace(lifted, actor="tom")]).lifted == {}  # who trained it
+    assert facts([replace(lifted, actor="pia")]).lifted == {}  # who promotes it
+    assert facts([replace(lifted, expires_at=NOW + pd.Timedelta(days=15))]).lifted == {}  # 14 days by the policy
     policy = PromotionSettings(people={"anna": Person(), "bert": Person()})
     assert facts([replace(lifted, actor="eve")], policy).lifted == {}
 
@@ -221,9 +257,7 @@ def test_signatures_count_for_those_very_words(tmp_path):
     policy = PromotionSettings(people={"anna": Person(public_key=public), "bert": Person()})
 
     def signed(decision):
-        fields = ("kind", "version", "artifact_sha256", "evaluation_id", "actor", "reason", "lifts", "expires_at")
-        text = message(**{name: getattr(decision, name) for name in fields}, recorded_at=decision.recorded_at)
-        return replace(decision, signature=sign(key, text))
+        return replace(decision, signature=sign(key, decision_message(decision)))
 
     good = signed(said())
     assert facts([good], policy).approved_by == ("anna",)

@@ -3,11 +3,14 @@
 import pandas as pd
 import pytest
 
-from mlreg_dagster.config import PromotionSettings, UseCaseSettings
+from mlreg_dagster.config import EvaluationSettings, PromotionSettings, UseCaseSettings
+from mlreg_dagster.governance.adoption import adopt
 from mlreg_dagster.governance.promotion import Governance, PromotionRefused, promote
+from mlreg_dagster.governance.rules_in_force import PolicyNotAdopted, Rules, differences, recorded_rules
 from mlreg_dagster.models.artifact import MODELS, UntrustedModel
 from mlreg_dagster.models.names import CHAMPION, GATES, NOBODY
 from mlreg_dagster.models.registration import register
+from mlreg_dagster.people import NotAName
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
 from mlreg_dagster.storage.registry import (
     AliasConflict,
@@ -18,14 +21,34 @@ from mlreg_dagster.storage.registry import (
     InvalidRecord,
     UnknownVersion,
 )
+from mlreg_dagster.storage.registry.rules import left_by_rollbacks, rollback_target
 from mlreg_dagster_tests.models.builders import DAY_ENDS, with_manifest
 
 NOW = DAY_ENDS + pd.Timedelta(days=3, minutes=12)
 
 
-def governed(**policy):
-    """The usual policy, but for what is named; nothing has matured, and every rollback is fine."""
-    return Governance(PromotionSettings(**policy), UseCaseSettings(), lambda _: 0, lambda _: {})
+def rules(**policy):
+    """The usual rules, but for what is named of promotion.yaml."""
+    return Rules(PromotionSettings(**policy), UseCaseSettings(), EvaluationSettings())
+
+
+def governed(*, replays_history=True, **policy):
+    """Judges by these rules, where they are in force; nothing has matured, and every rollback is fine."""
+    return Governance(rules(**policy), lambda _: 0, lambda _: 0, lambda _: {}, replays_history)
+
+
+@pytest.fixture
+def in_force(registry):
+    """Puts rules in force and judges by them."""
+
+    def put(**policy):
+        files = rules(**policy)
+        before = recorded_rules(registry.record_first_policy(files.content, NOW))
+        if differences(before, files):
+            adopt(registry, files, reason="a test wants these rules", actor="ann", now=NOW, run_id=None, key=None)
+        return governed(**policy)
+
+    return put
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +56,23 @@ def model(model_of):
     return model_of("robust_z_score")
 
 
-def evaluate(registry, version, failing=()):
+LAX = EvaluationSettings(max_anomaly_rate=1.0)
+SEEDED = EvaluationSettings(injection={"seed": 21})
+
+
+def evaluate(registry, version, failing=(), **changes):
     gates = [GateResult(name, name not in failing, 0.1, "at least 0", "as measured") for name in GATES]
-    registry.record_evaluation(
-        version=version,
-        artifact_sha256=registry.version(version).artifact_sha256,
-        holdout_sha256="0" * 64,
-        gates=gates,
-        metrics={},
-        thresholds={},
-        recorded_at=NOW,
-        actor="ann",
-    )
+    values = {
+        "version": version,
+        "artifact_sha256": registry.version(version).artifact_sha256,
+        "holdout_sha256": "0" * 64,
+        "gates": gates,
+        "metrics": {},
+        "thresholds": EvaluationSettings().model_dump(mode="json"),
+        "recorded_at": NOW,
+        "actor": "ann",
+    }
+    registry.record_evaluation(**values | changes)
 
 
 @pytest.fixture
@@ -101,9 +129,9 @@ def test_a_reason_that_says_nothing_is_refused(refused, reason):
     refused(PromotionRefused, r"too short; promotion\.yaml asks for 5 characters", reason=reason)
 
 
-def test_how_much_reason_is_asked_for_is_a_setting(refused, move):
-    refused(PromotionRefused, "asks for 20 characters", governance=governed(min_reason_length=20))
-    assert move(reason="abcde")
+def test_how_much_reason_is_asked_for_is_a_setting(refused, move, in_force):
+    refused(PromotionRefused, "asks for 20 characters", governance=in_force(min_reason_length=20))
+    assert move(reason="abcde", governance=in_force(min_reason_length=5))
 
 
 def test_no_version_holds_an_alias_for_hours_that_it_has_seen(refused, move):
@@ -197,7 +225,99 @@ def test_times_out_of_order_are_refused(refused, move):
 
 def test_names_and_actors_must_be_usable(refused):
     refused(InvalidRecord, "can't be an alias", alias="v7")
-    refused(InvalidRecord, "actor.* must not be blank", actor=" ")
+    refused(NotAName, "must not be blank", actor=" ")
+
+
+def test_files_that_differ_from_the_policy_in_force_promote_nothing(refused, move):
+    lax = {"min_reason_length": 1, "separation_of_duties": False}
+    move("v1")
+    refused(
+        PolicyNotAdopted,
+        r"promotion.min_reason_length: 5 → 1; promotion.separation_of_duties: True → False.*mlreg policy adopt",
+        version="v2",
+        governance=governed(**lax),
+    )
+
+
+def test_where_people_are_named_nobody_else_moves_any_alias(refused, move, in_force):
+    named = in_force(people={"Anna": {}})
+    for alias in (CHAMPION, "challenger", "stable"):
+        refused(PromotionRefused, "bob is not among people; promotion.yaml names anna", alias=alias, governance=named)
+    assert move(actor=" ANNA", governance=named).actor == "anna"
+
+
+def test_only_a_replay_moves_an_alias_as_of_the_past(refused, move):
+    machine = governed(replays_history=False)
+    for alias in (CHAMPION, "challenger"):
+        refused(PromotionRefused, "only a replay", effective_at=DAY_ENDS, alias=alias, governance=machine)
+    assert move(governance=machine).effective_at == NOW
+
+
+def test_each_refusal_is_on_record(refused, registry):
+    refused(PromotionRefused, "too short", reason="x")
+    evaluate(registry, "v2", failing=["score_gap"])
+    refused(GatesNotPassed, "score_gap", version="v2", alias="challenger")
+    refused(AliasConflict, "expected with v2", expected="v2")
+    told = [(each.alias, each.version, each.actor, each.outcome) for each in registry.refusals()]
+    assert told == [
+        (CHAMPION, "v1", "bob", "refuse"), ("challenger", "v2", "bob", "refuse"), (CHAMPION, "v1", "bob", "refuse"),
+    ]  # fmt: skip
+    assert "too short" in registry.refusals()[0].because
+    assert registry.find_tampering() is None
+
+
+def test_an_experiment_admits_nothing_and_erases_nothing(refused, registry):
+    evaluate(registry, "v1", failing=["score_gap"])
+    evaluate(registry, "v1", departures=("max_anomaly_rate was 1.0 instead of 0.2",))
+    assert registry.status("v1") == "rejected"
+    refused(GatesNotPassed, "score_gap", version="v1")
+
+
+def test_a_tier_may_let_experiments_in_and_then_the_record_says_so(move, registry, in_force):
+    evaluate(registry, "v1", failing=["score_gap"])
+    lax = LAX.model_dump(mode="json")
+    evaluate(registry, "v1", thresholds=lax, departures=("max_anomaly_rate was 1.0 instead of 0.2",))
+    event = move("v1", governance=in_force(low={"experiments": True}))
+    assert event.evidence["facts"]["departures"] == ["max_anomaly_rate was 1.0 instead of 0.2"]
+    assert "failed score_gap" in event.evidence["facts"]["failed_before"][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"thresholds": {**LAX.model_dump(mode="json")}}, "max_anomaly_rate was 1.0 instead of 0.2"),
+        ({"thresholds": {**SEEDED.model_dump(mode="json")}}, "injection.seed was 21 instead of 20"),
+        ({"holdout_day": "2020-01-11"}, "the holdout was 2020-01-11 instead of"),
+        ({"code_sha256": "c" * 64}, "the gates' code was another"),
+    ],
+)
+def test_an_evaluation_that_differs_from_what_is_in_force_admits_nothing(refused, registry, changes, said):
+    evaluate(registry, "v1", **changes)
+    refused(PromotionRefused, f"not done as configured .*{said}", version="v1")
+
+
+def test_thresholds_that_were_lowered_by_adoption_show(move, registry):
+    evaluate(registry, "v1", failing=["score_gap"])
+    registry.record_first_policy(rules().content, NOW)
+    files = Rules(PromotionSettings(), UseCaseSettings(), LAX)
+    adopt(registry, files, reason="they are too strict", actor="ann", now=NOW, run_id=None, key=None)
+    evaluate(registry, "v1", thresholds=LAX.model_dump(mode="json"))
+    event = move("v1", governance=Governance(files, lambda _: 0, lambda _: 0, lambda _: {}))
+    assert "failed score_gap under other settings" in event.evidence["facts"]["failed_before"][0]
+
+
+def test_a_rollback_never_leads_back_to_a_version_that_a_rollback_left(move, registry):
+    hours = iter(NOW + pd.Timedelta(hours=number) for number in range(1, 9))
+    for version in ("v1", "v2", "v3", "v2"):
+        move(version, now=next(hours))
+    assert left_by_rollbacks(registry.history(CHAMPION)) == {"v3"}
+    assert rollback_target(registry.history(CHAMPION)) == "v1"
+    move("v1", now=next(hours))
+    assert rollback_target(registry.history(CHAMPION)) is None
+    event = move("v3", now=next(hours))  # by the whole policy, as if it had never been champion
+    assert event.evidence["rollback"] is None
+    assert not event.evidence["facts"]["is_rollback"]
+    assert left_by_rollbacks(registry.history(CHAMPION)) == {"v2"}
 
 
 def test_rollback_is_a_promotion_of_an_older_version(refused, move, registry):

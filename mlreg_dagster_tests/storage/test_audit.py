@@ -36,6 +36,10 @@ def registry(registry_url: str) -> Registry:
 
 @pytest.fixture
 def sql(registry: Registry) -> Callable[..., None]:
+    return sql_past(registry)
+
+
+def sql_past(registry: Registry) -> Callable[..., None]:
     """Plain SQL by somebody who knows how to get rid of the triggers."""
     url = sa.make_url(str(registry._database.url.render_as_string(hide_password=False)))
     engine = sa.create_engine(url, poolclass=sa.NullPool)

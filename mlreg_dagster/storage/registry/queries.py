@@ -48,7 +48,9 @@ def all_of(connection: Connection, cls: type[_Record], table: Table) -> list[_Re
 
 def version_names(connection: Connection) -> Sequence[str]:
     """The names of all versions, from v1 up."""
-    return connection.scalars(select(model_versions.c.version).order_by(model_versions.c.number)).all()
+    return [
+        str(name) for name in connection.scalars(select(model_versions.c.version).order_by(model_versions.c.number))
+    ]
 
 
 def all_versions(connection: Connection) -> list[ModelVersion]:

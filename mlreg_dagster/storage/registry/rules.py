@@ -130,12 +130,17 @@ def left_by_rollbacks(moves: Iterable[AliasEvent]) -> set[str]:
     return left
 
 
+def former_holders(moves: Sequence[AliasEvent]) -> set[str]:
+    """Versions to which a move of the alias is a rollback: they held it, and no rollback left them."""
+    return {move.version for move in moves} - left_by_rollbacks(moves)
+
+
 def rollback_target(moves: Sequence[AliasEvent]) -> str | None:
     """The holder before the present one that no rollback left; None where none remains."""
     if not moves:
         return None
-    excluded = left_by_rollbacks(moves) | {moves[-1].version}
-    return next((move.version for move in reversed(moves) if move.version not in excluded), None)
+    targets = former_holders(moves) - {moves[-1].version}
+    return next((move.version for move in reversed(moves) if move.version in targets), None)
 
 
 def check_same_bytes(model: ModelVersion, artifact_sha256: str, what: str) -> None:

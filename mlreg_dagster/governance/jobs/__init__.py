@@ -1,0 +1,13 @@
+"""Jobs in which people decide: on a version, on the policy, and on who holds an alias."""
+
+import dagster as dg
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.governance.jobs.decisions import build_decision_jobs
+from mlreg_dagster.governance.jobs.policy import build_policy_jobs
+from mlreg_dagster.governance.jobs.promote import build_promote_job
+
+
+def build_governance_jobs(settings: Settings, promote: str) -> list[dg.JobDefinition]:
+    """All of them; `promote` is the name of the job that moves aliases."""
+    return [build_promote_job(promote, settings), *build_decision_jobs(settings), *build_policy_jobs(settings)]

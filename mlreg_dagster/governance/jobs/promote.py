@@ -1,0 +1,184 @@
+"""The job that moves an alias.
+
+It stands outside of the asset `champion_model`: a promotion that is refused fails its run and is shown as an
+observation, and leaves the state and the checks of the champion as they are.
+"""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.governance.checks import champion_results
+from mlreg_dagster.hours import as_hour
+from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head, table_view
+from mlreg_dagster.orchestration.resources import (
+    ArtifactsResource,
+    Clock,
+    RegistryResource,
+    WarehouseResource,
+    current_actor,
+)
+from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.orchestration.witnesses import require_intact
+from mlreg_dagster.people import AUTOMATION
+from mlreg_dagster.storage.registry import AliasEvent, Registry
+
+REFUSED_TAG = "mlreg/refused"
+_DATA_VERSION_TAG = "dagster/data_version"
+_SENSOR_TAG = "dagster/sensor_name"
+_TAG_LENGTH = 200
+
+
+class PromoteConfig(dg.Config):
+    """Which version is to hold which alias, and who requests it."""
+
+    version: str = Field(description="v7, latest, latest-1, or an alias.")
+    reason: str = Field(description="Why; kept for ever.")
+    alias: str = Field(default=CHAMPION, description="champion, challenger, or any other name.")
+    actor: str | None = Field(default=None, description="Who requests it; null = MLREG_ACTOR or the system's user.")
+    effective_at: str | None = Field(
+        default=None,
+        description="From when it counts (2017-12-20T00:00, UTC); null = now. The past only in replays.",
+    )
+    expected: str | None = Field(
+        default=None,
+        description="The holder you saw (a version, or nobody); null = the one of the time when this runs.",
+    )
+
+
+class NotAutomation(MlregError):
+    """A run that was not started by a sensor and says that automation acts."""
+
+
+def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
+    """The job, whose op is named for the asset that it writes."""
+
+    @dg.op(
+        name="champion_model",
+        description="Points an alias to a version: gates, approvals and policy in force are read from the registry.",
+    )
+    @retried
+    def champion_model(
+        context: dg.OpExecutionContext,
+        config: PromoteConfig,
+        artifacts: ArtifactsResource,
+        registry: RegistryResource,
+        warehouse: WarehouseResource,
+        clock: Clock,
+    ) -> None:
+        from mlreg_dagster.governance.evidence import governance_by
+        from mlreg_dagster.governance.promotion import promote
+
+        records, actor = registry.open(), current_actor(config.actor)
+        try:
+            if actor == AUTOMATION and _SENSOR_TAG not in context.run.tags:
+                raise NotAutomation(f"{AUTOMATION} acts in runs of sensors only. Name the person who requests this.")
+            require_intact(records, context.instance)
+            event = promote(
+                records,
+                artifacts.open(),
+                version=config.version,
+                alias=config.alias,
+                reason=config.reason,
+                actor=actor,
+                effective_at=None if config.effective_at is None else as_hour(config.effective_at),
+                expected=config.expected,
+                now=clock.now(),
+                run_id=context.run.run_id,
+                governance=governance_by(settings, warehouse.open(), replays_history=clock.is_simulated),
+            )
+        except TransientError:
+            raise
+        except MlregError as refused:
+            _show_refusal(context, config, actor, refused)
+            raise
+        context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or 'nobody'}).")
+        _show_move(context, records, event, artifacts, clock)
+
+    @dg.job(
+        name=name,
+        description="Moves an alias to a version. A rollback is a promotion of an older version. Set `version` and "
+        "`reason` under ops → champion_model → config.",
+    )
+    def job() -> None:
+        champion_model()
+
+    return job
+
+
+def _show_refusal(context: dg.OpExecutionContext, config: PromoteConfig, actor: str, refused: MlregError) -> None:
+    # reported past the step, which is about to fail and would lose it
+    context.instance.report_runless_asset_event(
+        dg.AssetObservation(
+            "champion_model",
+            description=f"{config.alias} did not move: {refused}",
+            metadata={
+                "refused": f"{config.alias} → {config.version}",
+                "because": str(refused),
+                "requested_by": actor,
+                "reason": config.reason,
+                "run": dg.MetadataValue.dagster_run(context.run.run_id),
+            },
+        )
+    )
+    context.instance.add_run_tags(context.run.run_id, {REFUSED_TAG: str(refused)[:_TAG_LENGTH]})
+
+
+def _show_move(
+    context: dg.OpExecutionContext, records: Registry, event: AliasEvent, artifacts: ArtifactsResource, clock: Clock
+) -> None:
+    from mlreg_dagster.governance.pictures import alias_timeline
+
+    aliases = records.aliases()
+    champion = aliases.get(CHAMPION)
+    metadata: dict[str, Any] = {
+        "champion": champion.version if champion else "nobody",
+        "moved": f"{event.alias}: {event.previous_version or 'nobody'} → {event.version}",
+        "reason": event.reason,
+        "actor": event.actor,
+        "effective_at": f"{event.effective_at:%Y-%m-%d %H:%M} UTC",
+        "artifact_sha256": event.artifact_sha256,
+        "risk_tier": event.evidence["risk_tier"],
+        "policy": event.evidence["policy_sha256"],
+        "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "nobody was asked",
+        "lifted": ", ".join(event.evidence["verdict"]["lifted"]) or "nothing",
+        AUDIT_HEAD: audit_head(records),
+        "aliases": table_view([_alias_row(move) for move in aliases.values()]),
+        "history": dg.MetadataValue.md(alias_timeline(records.history(event.alias), clock.now())),
+    }
+    told = {
+        "departures": event.evidence["facts"]["departures"],
+        "failed_before": event.evidence["facts"]["failed_before"],
+    }
+    metadata |= {name: "; ".join(said) for name, said in told.items() if said}
+    context.log_event(
+        dg.AssetMaterialization(
+            "champion_model",
+            metadata=metadata,
+            tags={_DATA_VERSION_TAG: champion.artifact_sha256 if champion else "nobody"},
+        )
+    )
+    for result in champion_results(records, artifacts.open(), context.instance):
+        evaluation: Any = dg.AssetCheckEvaluation(  # taken by log_event, but not named in its type
+            asset_key=dg.AssetKey("champion_model"),
+            check_name=str(result.check_name),
+            passed=result.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=dict(result.metadata or {}),
+        )
+        context.log_event(evaluation)
+
+
+def _alias_row(event: AliasEvent) -> dict[str, Any]:
+    return {
+        "alias": event.alias,
+        "version": event.version,
+        "since": event.effective_at,
+        "by": event.actor,
+        "reason": event.reason,
+    }
