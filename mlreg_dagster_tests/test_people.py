@@ -53,17 +53,22 @@ def test_what_names_no_person_is_refused(name):
         account_name(name)
 
 
-@pytest.mark.parametrize("name", USUAL)
+@pytest.mark.parametrize(
+    "name", ["anna", "team:mlreg", "anna@example.org", "o'brien", "corp\\anna", "a.b-c_d+e/f", "x" * MAX_NAME, "7"]
+)
 def test_usual_account_names_are_kept(name):
     assert account_name(name) == name
 
 
 @given(st.text(max_size=130))
 def test_a_name_is_kept_as_it_is_or_refused_in_printable_words(text):
+    refusal, name = None, None
     try:
         name = account_name(text)
     except NotAName as refused:
-        assert str(refused).isprintable()
+        refusal = str(refused)
+    if name is None:
+        assert refusal.isprintable()
         return
     assert account_name(name) == name
     assert name.isascii()

@@ -132,7 +132,7 @@ def test_approvals_are_of_one_change_of_one_policy(people, registry):
         asked.adopt(back)
 
 
-def test_named_people_sign_and_nobody_else_changes_the_policy(people, registry, tmp_path):
+def test_named_people_sign_and_nobody_else_changes_the_policy(people, tmp_path):
     keys = {name: tmp_path / f"{name}.pem" for name in ("anna", "bert")}
     public = {name: make_key(path) for name, path in keys.items()}
     named = {"anna": {"public_key": public["anna"], "roles": ("risk_officer",)}, "bert": {"public_key": public["bert"]}}

@@ -1,8 +1,8 @@
 """Every column of every table, edited in turn: found each time, the record named, and no traceback anywhere."""
 
 import os
-import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -22,16 +22,14 @@ COLUMNS = [(table.name, column.name) for table in TABLES.values() for column in 
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def url(request, tmp_path_factory):
+def url(request):
     """One database for all edits: each is undone."""
     if request.param == "sqlite":
-        memory = Path("/dev/shm")  # where there is one: hundreds of commits need no disk
-        if not os.access(memory, os.W_OK):
-            return f"sqlite:///{tmp_path_factory.mktemp('cells')}/registry.db"
-        folder = tempfile.mkdtemp(dir=memory)
-        request.addfinalizer(lambda: shutil.rmtree(folder))
-        return f"sqlite:///{folder}/registry.db"
-    return schema_of_its_own(request.getfixturevalue("postgres_server"))
+        memory = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None  # hundreds of commits need no disk
+        with tempfile.TemporaryDirectory(dir=memory) as folder:
+            yield f"sqlite:///{folder}/registry.db"
+    else:
+        yield schema_of_its_own(request.getfixturevalue("postgres_server"))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +67,7 @@ def sql(registry):
     return sql_past(registry)
 
 
-def edits(backend: str, column: sa.Column, cell) -> dict[str, str]:
+def edits(backend: str, column: sa.Column) -> dict[str, str]:
     """Kind of edit to the SQL expression that is put in the cell's place."""
     kind = column.type.impl if isinstance(column.type, sa.TypeDecorator) else column.type
     if isinstance(kind, sa.DateTime):
@@ -110,7 +108,7 @@ def test_an_edit_is_found_and_the_record_named(registry, sql, table, column):
     with engine.connect() as connection:
         backend = connection.dialect.name
         number = connection.scalar(sa.select(sa.func.min(key)).where(sa.column(column).is_not(None)))
-    for kind, expression in edits(backend, definition, column).items():
+    for kind, expression in edits(backend, definition).items():
         copy = f"{table}_{column}_before"
         quoted = f'"{column}"'
         as_text = backend == "postgresql" and "'" in expression
@@ -142,10 +140,8 @@ def _ask_everything(registry):
         lambda: registry.status("v1"), lambda: registry.decisions("v2"), lambda: registry.withdrawals("v2"),
         lambda: registry.holder("champion", NOW), lambda: registry.dossier("v1", "champion"),
     ):  # fmt: skip
-        try:
+        with suppress(RegistryError):
             ask()
-        except RegistryError as error:
-            assert str(error)
 
 
 def _plain(column):
