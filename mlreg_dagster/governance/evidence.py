@@ -17,7 +17,7 @@ def governance_by(settings: Settings, tables: Warehouse, *, replays_history: boo
     return Governance(
         files=rules_of(settings),
         matured_outcomes=lambda version: matured_outcomes(tables, version),
-        changed_hours=lambda version: 0,
+        changed_hours=lambda _version: 0,
         validate_rollback=lambda model: rollback.validate(model, tables, settings),
         replays_history=replays_history,
     )
