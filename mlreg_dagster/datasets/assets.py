@@ -7,6 +7,7 @@ import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.changes import compare
 from mlreg_dagster.datasets.pictures import coverage_picture
 from mlreg_dagster.datasets.windows import Window, windows_of
 from mlreg_dagster.hours import HOUR, day_key
@@ -109,7 +110,7 @@ def _result(
     """What a frozen dataset is; `features` are those of today, if it was frozen earlier."""
     dataset = freezing.load(store, kind, day_key(day))
     lineage = dataset.lineage
-    changed = 0 if features is None else freezing.changed_hours(lineage, features)
+    changes = None if features is None else compare(kind, dataset, features)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": lineage["rows"],
         "sha256": dataset.sha256,
@@ -117,7 +118,9 @@ def _result(
         "instruments": lineage["instruments"],
         "instruments_left_out": lineage["instruments_left_out"],
         "hours": f"{lineage['hours_with_rows']} of {lineage['hours_in_window']}",
-        "hours_changed_since_frozen": changed,
+        "hours_changed_since_frozen": len(changes.changed) if changes else 0,
+        "hours_gone_since_frozen": len(changes.gone) if changes else 0,
+        "changes_since_frozen": str(changes) if changes else "It was frozen just now.",
         "feature_settings": lineage["feature_settings"],
         "feature_fingerprint": lineage["feature_fingerprint"],
         "uri": store.find(kind, day_key(day)).uri,  # type: ignore[union-attr]

@@ -120,14 +120,6 @@ def describe_lineage(
     }
 
 
-def changed_hours(lineage: Mapping[str, Any], features: pd.DataFrame) -> int:
-    """How many hours of a frozen dataset the feature table holds differently by now."""
-    left_out = set(lineage["instruments_left_out"])
-    kept = features[~features["instrument_id"].isin(left_out)].sort_values(["hour", "instrument_id"])
-    now, frozen = hash_hours(kept), lineage["hours"]
-    return sum(now.get(hour) != frozen.get(hour) for hour in now.keys() | frozen.keys())
-
-
 def hash_hours(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """The number of rows of each hour, and the SHA-256 of their content.
 

@@ -48,8 +48,11 @@ def test_a_frozen_dataset_stays_when_the_market_is_repaired(trained):
     for kind, result in results.items():
         assert result.success
         assert f"{kind} {DAY} is frozen already and stays as it is." in trained.warnings(result)
-        assert metadata(result, kind)["hours_changed_since_frozen"] == 1
         assert metadata(result, kind)["sha256"] == before[kind]
+    training, holdout = (metadata(results[kind], kind) for kind in BOTH)
+    assert (training["hours_changed_since_frozen"], training["hours_gone_since_frozen"]) == (1, 0)
+    assert "furthest off is change_1h_pct" in training["changes_since_frozen"]
+    assert (holdout["hours_changed_since_frozen"], holdout["hours_gone_since_frozen"]) == (0, 1)
 
 
 @pytest.mark.parametrize(

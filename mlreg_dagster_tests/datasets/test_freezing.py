@@ -13,10 +13,9 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING, TooLittleHistory, hash_hours
 from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.hours import HOUR, hour_key
-from mlreg_dagster.market.features import compute_features, features_table
+from mlreg_dagster.market.features import compute_features
 from mlreg_dagster.market.made_with import OtherFeatureSettings
 from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactMissing, ArtifactStore, ArtifactTampered
-from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.market.frames import START, at, hours_at, random_market
 
 DAY = "2020-01-09"
@@ -179,27 +178,6 @@ def test_a_dataset_is_never_rewritten(store):
     with pytest.raises(ArtifactFrozen, match=r"rows\.parquet"):
         frozen(store, dataset.rows.assign(change_1h_pct=0.0))
     assert freezing.load(store, TRAINING, DAY).sha256 == dataset.sha256
-
-
-def test_changed_hours_are_counted(store, tmp_path):
-    often = FEATURES[FEATURES["hour"].isin(WINDOW.hours)]["instrument_id"].value_counts()
-    settings = SETTINGS.override({"min_snapshots_per_instrument": int(often.iloc[1])})
-    rows = freezing.select_training_rows(FEATURES, WINDOW, settings)
-    lineage = frozen(store, rows).lineage
-    left_out = lineage["instruments_left_out"]
-    assert left_out
-    table, warehouse = features_table(FeatureSettings()), Warehouse(tmp_path / "warehouse.duckdb")
-    warehouse.write(table, FEATURES, hours_at(170, 229))
-    now = warehouse.read(table, WINDOW.first, WINDOW.end - HOUR)
-    assert freezing.changed_hours(lineage, now) == 0
-    assert freezing.changed_hours(lineage, now.sample(frac=1, random_state=1)) == 0
-    kept = ~now["instrument_id"].isin(left_out)
-    assert freezing.changed_hours(lineage, now.assign(is_gap=now["is_gap"].where(kept, 5.0))) == 0
-    touched = now["hour"].isin([at(181), at(190)]) & kept
-    assert freezing.changed_hours(lineage, now.assign(is_gap=now["is_gap"].mask(touched, 5.0))) == 2
-    assert freezing.changed_hours(lineage, now[now["hour"] != at(200)]) == 1
-    newcomer = now[now["hour"] == at(205)].iloc[[0]].assign(instrument_id="newcomer")
-    assert freezing.changed_hours(lineage, pd.concat([now, newcomer])) == 1
 
 
 def small() -> pd.DataFrame:
