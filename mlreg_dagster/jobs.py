@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
 from mlreg_dagster.housekeeping.jobs import build_tidy_job
 
@@ -43,7 +44,11 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
         _job(MARKET, "One hour or a range: snapshots and features.", HOURLY_ASSETS[:2]),
         _job(PREDICTIONS, "One hour or a range: predictions.", HOURLY_ASSETS[2:3]),
         _job(SCORING, "One hour or a range: predictions and outcomes.", HOURLY_ASSETS[2:]),
-        _job(FOLLOW_UP, "Hours whose market was late or repaired: features, predictions, outcomes.", HOURLY_ASSETS[1:]),
+        dg.define_asset_job(
+            FOLLOW_UP,
+            dg.AssetSelection.assets(*HOURLY_ASSETS[1:]) | dg.AssetSelection.checks(FROZEN_HOURS_UNCHANGED),
+            description="Hours whose market was late or repaired: features, predictions, outcomes.",
+        ),
         _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:]),
         _job(DATASETS, "One day: freeze training dataset and holdout.", ("training_dataset", "eval_holdout")),
         _job(PERFORMANCE, "One day: how right each version was.", ("model_performance",)),

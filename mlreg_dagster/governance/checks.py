@@ -16,14 +16,18 @@ from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import CHAMPION, STRICT_GATES
 from mlreg_dagster.orchestration import graph
 from mlreg_dagster.orchestration.check_log import check_results
-from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource
+from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.witnesses import witness_of, witnessed_heads
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import AliasEvent, Registry
+from mlreg_dagster.storage.warehouse import Warehouse
 
 GATES_PASSED = "gates_passed"
 ARTIFACT_INTACT = "artifact_intact"
 REGISTRY_INTACT = "registry_intact"
+FROZEN_HOURS_UNCHANGED = dg.AssetCheckKey(dg.AssetKey("champion_model"), "frozen_hours_unchanged")
+"""Part of the follow-up run that brings repaired hours up to date, so a repair is told when it happens."""
+
 _CHAMPION_CHECKS = {
     GATES_PASSED: "Its latest evaluation passed every gate.",
     ARTIFACT_INTACT: "Its bytes have the registered hash and load.",
@@ -32,8 +36,8 @@ _CHAMPION_CHECKS = {
 
 
 def build_governance_checks() -> list[dg.AssetChecksDefinition]:
-    """The champion's gates, its bytes, and the registry that names it."""
-    return [_champion_checks()]
+    """The champion's gates, its bytes, the registry that names it, and the hours behind it."""
+    return [_champion_checks(), _frozen_hours_unchanged()]
 
 
 def all_results(
@@ -56,11 +60,12 @@ def all_results(
 
 
 def champion_results(
-    records: Registry, store: ArtifactStore, instance: dg.DagsterInstance
+    records: Registry, store: ArtifactStore, tables: Warehouse, instance: dg.DagsterInstance
 ) -> list[dg.AssetCheckResult]:
     """Every check on the champion, as it is now."""
     champion = records.holder(CHAMPION)
-    return [_result(name, champion, records, store, instance) for name in _CHAMPION_CHECKS]
+    results = [_result(name, champion, records, store, instance) for name in _CHAMPION_CHECKS]
+    return [*results, _frozen_hours(champion, records, store, tables)]
 
 
 def _champion_checks() -> dg.AssetChecksDefinition:
@@ -128,3 +133,42 @@ def _artifact_intact(champion: AliasEvent, store: ArtifactStore) -> tuple[bool, 
     except MlregError as error:  # the failure is the finding
         return False, str(error)
     return True, f"{champion.version} has SHA-256 {champion.artifact_sha256} and loads."
+
+
+def _frozen_hours_unchanged() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=FROZEN_HOURS_UNCHANGED.asset_key,
+        name=FROZEN_HOURS_UNCHANGED.name,
+        additional_deps=["market_features"],  # in a follow-up run it looks at what that run has written
+        description="The hours that the champion was trained on and judged by hold the rows that were frozen; hours "
+        "that were tidied away since can't be compared.",
+    )
+    def frozen_hours_unchanged(
+        artifacts: ArtifactsResource, registry: RegistryResource, warehouse: WarehouseResource
+    ) -> dg.AssetCheckResult:
+        records = registry.open()
+        return _frozen_hours(records.holder(CHAMPION), records, artifacts.open(), warehouse.open())
+
+    return frozen_hours_unchanged
+
+
+def _frozen_hours(
+    champion: AliasEvent | None, records: Registry, store: ArtifactStore, tables: Warehouse
+) -> dg.AssetCheckResult:
+    from mlreg_dagster.governance.card.frozen import datasets_behind
+
+    passed, text, changed = True, "No version is champion yet: nothing can have changed.", 0
+    if champion is not None:
+        model, evaluation = records.version(champion.version), records.latest_evaluation(champion.version)
+        behind = datasets_behind(model, evaluation, store, tables)
+        changed = sum(len(part.changes.changed) for part in behind if part.changes)
+        passed = changed == 0 and not any(part.problem for part in behind)
+        text = f"{model.version}: {' '.join(part.problem or str(part.changes) for part in behind)}"
+    return dg.AssetCheckResult(
+        asset_key=FROZEN_HOURS_UNCHANGED.asset_key,
+        check_name=FROZEN_HOURS_UNCHANGED.name,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=text,
+        metadata={"champion": champion.version if champion else "nobody", "hours_changed_since_frozen": changed},
+    )

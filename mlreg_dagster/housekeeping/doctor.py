@@ -8,6 +8,7 @@ from mlreg_dagster.finding import Finding
 from mlreg_dagster.housekeeping.files import nothing_is_left_behind, payloads_can_be_read, there_is_room
 from mlreg_dagster.housekeeping.home import Home
 from mlreg_dagster.housekeeping.records import registry_is_sound
+from mlreg_dagster.housekeeping.repairs import frozen_hours_are_unchanged
 from mlreg_dagster.housekeeping.tables import tables_are_sound
 
 
@@ -25,6 +26,7 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp) -> list[Finding]:
     return [
         *tables_are_sound(home, settings),
         *registry_is_sound(home),
+        *frozen_hours_are_unchanged(home),
         payloads_can_be_read(home),
         nothing_is_left_behind(home, now),
         there_is_room(home),

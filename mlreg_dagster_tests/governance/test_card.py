@@ -13,9 +13,10 @@ from mlreg_dagster.governance.card.making import make_card
 from mlreg_dagster.governance.card.parts import GATES, SECTIONS, Table, Values
 from mlreg_dagster.governance.decisions import decide
 from mlreg_dagster.governance.reproduction import Reproduction
+from mlreg_dagster.hours import HOUR
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster_tests.governance.cards import card_of, known_of, with_use_case
-from mlreg_dagster_tests.lifecycle import DUE, DUE_HOURS, LIVE, LIVE_HOURS, NOW, Lifecycle
+from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START, Lifecycle
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,23 @@ def test_a_challenger_is_held_against_the_champion_on_the_predictions_of_both(tr
     rows = facts(card, "monitoring", "v2 against v1, on 288 predictions of both, of 12 instruments")
     assert {row["difference in"] for row in rows} == {"informedness", "recall", "precision", "error_rate"}
     assert all(row["verdict"] in ("better", "worse", "not distinguishable") and row["reason"] for row in rows)
+
+
+@pytest.mark.parametrize(("hour", "kind"), [(START, "training_dataset"), (DATASET_DAY, "eval_holdout")])
+def test_hours_that_were_repaired_after_freezing_are_told(live, hour, kind):
+    with live.warehouse.connect() as connection:
+        connection.execute(
+            "UPDATE market_features SET change_1h_pct = 99 WHERE hour BETWEEN $first AND $last",
+            {"first": hour + 24 * HOUR if hour == START else hour, "last": hour + 26 * HOUR},
+        )
+    card = card_of(live, "v2")
+    changed = 3 if kind == "training_dataset" else 24
+    rows = {row["dataset"]: row for row in facts(card, "lineage", "Their hours in the tables of today")}
+    assert rows.pop(f"{kind} 2026-01-04")["hours_changed"] == changed
+    assert [row["hours_changed"] for row in rows.values()] == [0]
+    (said,) = card.missing["gate_02_lineage"]
+    assert said.startswith(f"{changed} of the ")
+    assert said in card.answers["What data?"]
 
 
 # --- what is missing -----------------------------------------------------------------------------------------

@@ -1,6 +1,14 @@
 """The asset checks on the champion."""
 
-from mlreg_dagster_tests.lifecycle import verdicts
+import shutil
+
+import dagster as dg
+import pytest
+
+from mlreg_dagster import jobs
+from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.orchestration.check_log import latest_results
+from mlreg_dagster_tests.lifecycle import DATASET_DAY, START, verdicts
 
 
 def _described(result):
@@ -9,13 +17,13 @@ def _described(result):
 
 def test_without_a_champion_both_are_red(trained):
     result = trained.attempt(checks="champion_model")
-    assert verdicts(result) == {"gates_passed": False, "artifact_intact": False}
-    assert set(_described(result).values()) == {"Nobody is champion yet."}
+    assert verdicts(result) == {"gates_passed": False, "artifact_intact": False, "frozen_hours_unchanged": True}
+    assert {text.split(":")[0].rstrip(".") for text in _described(result).values()} == {"Nobody is champion yet"}
 
 
 def test_a_champion_with_passed_gates_and_its_own_bytes_is_green(live):
     result = live.attempt(checks="champion_model")
-    assert verdicts(result) == {"gates_passed": True, "artifact_intact": True}
+    assert verdicts(result) == {"gates_passed": True, "artifact_intact": True, "frozen_hours_unchanged": True}
     assert live.registry.version("v2").artifact_sha256 in _described(result)["artifact_intact"]
 
 
@@ -23,12 +31,56 @@ def test_bytes_that_were_changed_after_the_promotion_are_found(live):
     pipeline = live.home / "artifacts" / "models" / "v2" / "pipeline.skops"
     pipeline.write_bytes(pipeline.read_bytes()[:-1])
     result = live.attempt(checks="champion_model")
-    assert verdicts(result) == {"gates_passed": True, "artifact_intact": False}
+    assert verdicts(result) == {"gates_passed": True, "artifact_intact": False, "frozen_hours_unchanged": True}
     assert "pipeline.skops: expected" in _described(result)["artifact_intact"]
 
 
 def test_a_champion_that_fails_a_later_evaluation_is_found(live):
     live.attempt("evaluated_model", key="v2", config={"overrides": {"min_score_gap": 1000}})
     result = live.attempt(checks="champion_model")
-    assert verdicts(result) == {"gates_passed": False, "artifact_intact": True}
+    assert verdicts(result) == {"gates_passed": False, "artifact_intact": True, "frozen_hours_unchanged": True}
     assert "of v2 failed: score_gap." in _described(result)["gates_passed"]
+
+
+def _repair(world, hours, table="market_features"):
+    with world.warehouse.connect() as connection:
+        for hour in hours:
+            connection.execute(
+                f"UPDATE {table} SET change_1h_pct = change_1h_pct + 9 WHERE hour = $hour", {"hour": hour}
+            )
+
+
+def _frozen_hours(result):
+    (found,) = [check for check in result.get_asset_check_evaluations() if check.check_name == "frozen_hours_unchanged"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("hour", "kind"), [(START + 30 * HOUR, "training_dataset"), (DATASET_DAY + 5 * HOUR, "eval_holdout")]
+)
+def test_repaired_hours_behind_the_champion_are_a_warning(live, hour, kind):
+    _repair(live, [hour, hour + HOUR])
+    found = _frozen_hours(live.attempt(checks="champion_model"))
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert found.metadata["hours_changed_since_frozen"].value == 2
+    assert f"2 of the {48 if kind == 'training_dataset' else 24} hours of {kind} 2026-01-04" in found.description
+
+
+def test_a_follow_up_of_repaired_hours_tells_that_the_champion_was_trained_on_them(live):
+    """What a repaired snapshot changes is known once its features have followed, in the same run."""
+    hours = hour_range(START + 30 * HOUR, START + 30 * HOUR)
+    _repair(live, hours, "market_snapshot")
+    assert _frozen_hours(live.attempt(checks="champion_model")).passed
+    live.run_hours(jobs.FOLLOW_UP, hours)
+    key = dg.AssetCheckKey(dg.AssetKey("champion_model"), "frozen_hours_unchanged")
+    found = latest_results(live.instance, [key])[key]
+    assert not found["passed"]
+    assert "1 of the 48 hours of training_dataset 2026-01-04 hold other rows now" in found["description"]
+
+
+def test_a_frozen_file_that_is_lost_is_no_success(live):
+    shutil.rmtree(live.home / "artifacts" / "training_dataset" / "2026-01-04")
+    found = _frozen_hours(live.attempt(checks="champion_model"))
+    assert not found.passed
+    assert "training_dataset" in found.description

@@ -58,6 +58,25 @@ def test_an_empty_home_is_left_empty(make_world, live):
     assert list(world.home.iterdir()) == []
 
 
+def test_repaired_hours_behind_a_version_in_use_are_told(home, findings):
+    assert findings()["repaired hours"].state == "ok"
+    first = START + 30 * HOUR
+    _sql(home, f"UPDATE market_features SET change_1h_pct = 99 WHERE hour IN ('{first}', '{first + HOUR}')")
+    before = content_of(home.folder)
+    found = findings()["repaired hours"]
+    assert found.state == "waiting"  # a person or the next training decides
+    assert found.seen.startswith("v2 (champion): 2 of the 48 hours of training_dataset 2026-01-04 hold other rows now")
+    assert "mlreg train" in found.advice
+    assert content_of(home.folder) == before
+
+
+def test_hours_that_were_tidied_away_are_no_repair(home, findings):
+    _sql(home, f"DELETE FROM market_features WHERE hour < '{START + 30 * HOUR}'")
+    found = findings()["repaired hours"]
+    assert found.state == "ok"
+    assert "6 hours have no rows any more" in found.seen
+
+
 TABLES = {
     "an hour without snapshot": (
         [f"DELETE FROM {table} WHERE hour = '{GONE}'" for table in ("market_snapshot", "market_features")],

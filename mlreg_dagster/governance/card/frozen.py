@@ -1,15 +1,17 @@
 """The frozen bundles that a version is made of, verified: what can't be used says why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.changes import ChangedHours, changed_hours
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.models import artifact
 from mlreg_dagster.models.artifact import MODELS, Model
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Evaluation, ModelVersion
+from mlreg_dagster.storage.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Frozen:
         size: Bytes of all files.
         lineage: What went in, of a dataset.
         problem: Why it can't be used; None if it can.
+        changes: Which hours of a dataset the tables hold differently now; None where nobody looked.
     """
 
     kind: str
@@ -33,6 +36,7 @@ class Frozen:
     size: int = 0
     lineage: Mapping[str, Any] = field(default_factory=dict)
     problem: str | None = None
+    changes: ChangedHours | None = None
 
 
 def frozen(store: ArtifactStore, kind: str, key: str, sha256: str, problem: str | None = None) -> Frozen:
@@ -54,6 +58,19 @@ def holdout_of(store: ArtifactStore, version: ModelVersion, evaluation: Evaluati
         if found.problem is None:
             return found
     return frozen(store, freezing.HOLDOUT, version.dataset_day, evaluation.holdout_sha256)
+
+
+def datasets_behind(
+    version: ModelVersion, evaluation: Evaluation | None, store: ArtifactStore, tables: Warehouse
+) -> list[Frozen]:
+    """What a version was trained on, then the holdout of an evaluation, each with what changed in its hours."""
+    parts = [frozen(store, freezing.TRAINING, version.dataset_day, version.dataset_sha256)]
+    if evaluation is not None:
+        parts.append(holdout_of(store, version, evaluation))
+    return [
+        part if part.problem else replace(part, changes=changed_hours(store, tables, part.kind, part.key, part.sha256))
+        for part in parts
+    ]
 
 
 def loaded(version: ModelVersion, store: ArtifactStore) -> tuple[Model | None, str | None]:

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.datasets import freezing
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.governance.card.frozen import Frozen, frozen, holdout_of, loaded
+from mlreg_dagster.governance.card.frozen import Frozen, datasets_behind, frozen, loaded
 from mlreg_dagster.governance.challenge import Challenge, challenge
 from mlreg_dagster.governance.reproduction import Reproduction, reproduce
 from mlreg_dagster.hours import HOUR
@@ -137,6 +136,7 @@ def gather(
     evaluations = registry.evaluations(name)
     holders, champions = registry.aliases(), registry.history(CHAMPION)
     model, problem = loaded(version, store)
+    training, *holdout = datasets_behind(version, evaluations[-1] if evaluations else None, store, tables)
     market_until = tables.newest(MARKET_SNAPSHOT)
     predictions, overdue, outcomes = _served(tables, name, market_until, settings)
     return Known(
@@ -148,8 +148,8 @@ def gather(
         moves=[move for alias in holders for move in registry.history(alias) if move.version == name],
         holders=holders,
         champions=champions,
-        training=frozen(store, freezing.TRAINING, version.dataset_day, version.dataset_sha256),
-        holdout=holdout_of(store, version, evaluations[-1]) if evaluations else None,
+        training=training,
+        holdout=holdout[0] if holdout else None,
         bundle=frozen(store, MODELS, name, version.artifact_sha256, problem),
         model=model,
         audit=registry.audit_log(),

@@ -47,7 +47,9 @@ def _data(known: Known) -> str:
     )
     if told:
         text += f", of {told['instruments']} instruments"
-    return f"{text}; dataset of {known.version.dataset_day}, SHA-256 {known.version.dataset_sha256[:12]}."
+    text += f"; dataset of {known.version.dataset_day}, SHA-256 {known.version.dataset_sha256[:12]}."
+    parts = [known.training, *([known.holdout] if known.holdout else [])]
+    return " ".join([text, *(str(part.changes) for part in parts if part.changes and part.changes.changed)])
 
 
 def _checks(known: Known) -> str:

@@ -62,6 +62,7 @@ def lineage(known: Known) -> Section:
     meanings = describe_features(settings)
     parts = [known.training, *([known.holdout] if known.holdout else [])]
     missing = [f"{part.kind} {part.key} can't be used: {part.problem}" for part in parts if part.problem]
+    missing += [str(part.changes) for part in parts if part.changes and part.changes.changed]
     if unknown := [name for name in manifest["features"] if name not in meanings]:
         missing.append(f"No description of: {', '.join(unknown)}.")
     source = known.settings.ingest
@@ -71,6 +72,10 @@ def lineage(known: Known) -> Section:
             {"source": source.source, "first hour": when(source.first_hour), "universe": source.universe},
         ),
         Table("Frozen datasets", [_dataset(part) for part in parts]),
+        Table(
+            "Their hours in the tables of today",
+            [part.changes.as_facts() for part in parts if part.changes],
+        ),
         Values(
             "Features",
             {

@@ -97,7 +97,7 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
             _show_refusal(context, config, actor, refused)
             raise
         context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or 'nobody'}).")
-        _show_move(context, records, event, artifacts, clock)
+        _show_move(context, records, event, artifacts, warehouse, clock)
 
     @dg.job(
         name=name,
@@ -129,7 +129,12 @@ def _show_refusal(context: dg.OpExecutionContext, config: PromoteConfig, actor: 
 
 
 def _show_move(
-    context: dg.OpExecutionContext, records: Registry, event: AliasEvent, artifacts: ArtifactsResource, clock: Clock
+    context: dg.OpExecutionContext,
+    records: Registry,
+    event: AliasEvent,
+    artifacts: ArtifactsResource,
+    warehouse: WarehouseResource,
+    clock: Clock,
 ) -> None:
     from mlreg_dagster.governance.pictures import alias_timeline
 
@@ -162,7 +167,7 @@ def _show_move(
             tags={_DATA_VERSION_TAG: champion.artifact_sha256 if champion else "nobody"},
         )
     )
-    for result in champion_results(records, artifacts.open(), context.instance):
+    for result in champion_results(records, artifacts.open(), warehouse.open(), context.instance):
         evaluation: Any = dg.AssetCheckEvaluation(  # taken by log_event, but not named in its type
             asset_key=dg.AssetKey("champion_model"),
             check_name=str(result.check_name),
