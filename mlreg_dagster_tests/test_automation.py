@@ -137,7 +137,12 @@ def test_a_version_that_failed_a_gate_is_not_promoted(reopen):
 
 def test_everything_is_on_by_default(reopen):
     repository = reopen().repository
-    assert {each.name for each in repository.sensor_defs} == {*SENSORS, "failure_sensor"}
+    assert {each.name for each in repository.sensor_defs} == {
+        *SENSORS,
+        "failure_sensor",
+        "cancellation_sensor",
+        "never_started_sensor",
+    }
     assert {each.default_status for each in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     on = {each.name for each in repository.schedule_defs if each.default_status == dg.DefaultScheduleStatus.RUNNING}
     assert on == {"hourly_schedule"}  # the other one deletes
@@ -153,16 +158,16 @@ def test_the_schedule_asks_for_the_hour_that_has_just_ended(reopen, time):
 
 
 @pytest.mark.parametrize(
-    ("now", "time"),
+    ("now", "time", "why"),
     [
-        ("2026-01-02T07:05", "2026-01-01T00:05"),  # the hour before the start of the partitions
-        ("2026-01-02T07:05", "2026-01-02T09:05"),  # an hour that the source can't be asked about
+        ("2026-01-02T07:05", "2026-01-01T00:05", "2025-12-31-23:00 lies outside of start and end in ingest.yaml."),
+        ("2026-01-02T07:05", "2026-01-02T09:05", "simulated can't be asked about 2026-01-02-08:00."),
     ],
 )
-def test_the_schedule_does_not_ask_for_what_can_t_be_had(reopen, now, time):
+def test_the_schedule_does_not_ask_for_what_can_t_be_had_and_says_why(reopen, now, time, why):
     answer = reopen(now).at_schedule(time)
     assert not answer.run_requests
-    assert "can't be asked" in answer.skip_message
+    assert answer.skip_message == why
 
 
 def test_the_newest_hour_is_left_to_the_schedule_for_a_while(reopen):
@@ -282,7 +287,7 @@ def test_while_a_run_is_under_way_no_other_is_started(reopen, later):
     job = location.world.definitions.resolve_job_def(jobs.HOURLY)
     location.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     for name in ("catch_up_sensor", "days_sensor"):
-        assert location.ask(name).skip_message == "A run of hourly is under way."
+        assert location.ask(name).skip_message.endswith(" of hourly is under way.")
     later(minutes=29)
     assert not location.ask("catch_up_sensor").run_requests
     later(minutes=31)  # its process was killed

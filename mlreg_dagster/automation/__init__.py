@@ -7,7 +7,11 @@ schedule that deletes.
 import dagster as dg
 
 from mlreg_dagster.automation.hours import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
-from mlreg_dagster.automation.notices import build_failure_sensor
+from mlreg_dagster.automation.notices import (
+    build_cancellation_sensor,
+    build_failure_sensor,
+    build_never_started_sensor,
+)
 from mlreg_dagster.automation.pace import Jobs
 from mlreg_dagster.automation.tidying import build_tidy_schedule
 from mlreg_dagster.automation.versions import build_promote_sensor, build_retrain_sensor
@@ -20,11 +24,13 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
 
 def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:
-    """Catch-up, days, retraining, promotion, and notices of failures."""
+    """Catch-up, days, retraining, promotion, and notices of runs that failed, were cancelled or never started."""
     return [
         build_catch_up_sensor(settings, by_name),
         build_days_sensor(settings, by_name),
         build_retrain_sensor(settings, by_name),
         build_promote_sensor(settings, by_name),
         build_failure_sensor(settings),
+        build_cancellation_sensor(settings),
+        build_never_started_sensor(by_name),
     ]

@@ -14,6 +14,7 @@ from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.sources.base import MarketSource, last_ended_hour
 from mlreg_dagster.monitoring.backlog import (
     Order,
+    Pieces,
     basis_of_dataset,
     complete_days,
     find_backlog,
@@ -23,6 +24,7 @@ from mlreg_dagster.monitoring.backlog import (
 from mlreg_dagster.orchestration.partitions import range_tags
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock
 from mlreg_dagster.orchestration.runs import failed_just_now, under_way
+from mlreg_dagster.orchestration.turns import held_back, next_turn
 
 _CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
 _LEFT_TO_THE_SCHEDULE = pd.Timedelta(minutes=20)
@@ -42,10 +44,10 @@ def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, source: dg.ResourceParam[MarketSource], clock: Clock
     ) -> dg.RunRequest | dg.SkipReason:
         hour = last_ended_hour(pd.Timestamp(context.scheduled_execution_time))
-        if not settings.ingest.covers(hour) or not source.can_ask(hour, clock.now()):
-            return dg.SkipReason(
-                f"{hour_key(hour)} lies outside of start and end, or {source.name} can't be asked about it."
-            )
+        if not settings.ingest.covers(hour):
+            return dg.SkipReason(f"{hour_key(hour)} lies outside of start and end in ingest.yaml.")
+        if not source.can_ask(hour, clock.now()):
+            return dg.SkipReason(f"{source.name} can't be asked about {hour_key(hour)}.")
         return dg.RunRequest(partition_key=hour_key(hour))
 
     return hourly_schedule
@@ -76,11 +78,14 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
             lookback_hours=settings.max_lookback_hours,
             horizon_hours=settings.outcomes.horizon_hours,
         )
-        work = {jobs.HOURLY: backlog.missing, jobs.FOLLOW_UP: backlog.outdated}
-        if not any(work.values()):  # outcomes come last: they follow from both
-            work = {jobs.OUTCOMES: backlog.unvalidated}
-        requests = [_range_request(job, hour_key(first), hour_key(last)) for job in work for first, last in work[job]]
-        return dg.SensorResult(requests) if requests else dg.SkipReason(f"The last {len(hours)} hours are up to date.")
+        asked = _Asked(context.instance, settings)
+        asked.add(jobs.HOURLY, backlog.missing, hour_key)
+        asked.add(jobs.FOLLOW_UP, backlog.outdated, hour_key)
+        if not asked.requests:  # outcomes come last: they follow from both
+            asked.add(jobs.OUTCOMES, backlog.unvalidated, hour_key)
+        return asked.result(
+            f"The last {len(hours)} hours are up to date." if len(hours) else "No hour that can be had has ended yet."
+        )
 
     return catch_up_sensor
 
@@ -101,28 +106,61 @@ def build_days_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDefini
         clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         # hours that can't be had must not hold up the days, so a failed catch-up is no reason to wait
-        waiting = under_way(context.instance, (*_CATCH_UP, jobs.PERFORMANCE))
+        waiting = under_way(context.instance, (*_CATCH_UP, jobs.DATASETS, jobs.PERFORMANCE))
         if waiting := waiting or failed_just_now(context.instance, (jobs.PERFORMANCE,)):
             return dg.SkipReason(waiting)
         hours = _watched_hours(settings, source, clock.now())
         _, features, _, outcomes = _orders(context.instance, hours)
-        requests = []
+        asked = _Asked(context.instance, settings)
         complete = complete_days(hours, features)
         newest = newest_pair(artifacts.open())
         if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
-            basis = _basis(settings, context.instance, complete[-1])
-            if basis is not None:  # tried once, and again when hours of its week came in later
-                day = day_key(complete[-1])
-                request = dg.RunRequest(f"datasets-{day}-{basis}", job_name=jobs.DATASETS, partition_key=day)
-                requests.append(request)
+            asked.add_datasets(complete[-1])
         measured = _order(context.instance, "model_performance", complete, day_key)
-        for first, last in outdated_days(hours, outcomes, complete, measured):
-            requests.append(_range_request(jobs.PERFORMANCE, day_key(first), day_key(last)))
-        if not requests:
-            return dg.SkipReason(f"The {len(complete)} complete days that are watched are done.")
-        return dg.SensorResult(requests)
+        asked.add(jobs.PERFORMANCE, outdated_days(hours, outcomes, complete, measured), day_key)
+        return asked.result(
+            f"The {len(complete)} complete days that are watched are done."
+            if len(complete)
+            else f"None of the days that are watched has all its hours; {len(hours)} hours are watched."
+        )
 
     return days_sensor
+
+
+class _Asked:
+    """What a tick asks for, and why it does not ask for the rest."""
+
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
+        self.requests: list[dg.RunRequest] = []
+        self._instance, self._settings = instance, settings
+        self._held_back: list[str] = []
+
+    def add(self, job: str, pieces: Pieces, key_of: Callable[[pd.Timestamp], str]) -> None:
+        """Ask for ranges of hours or days, but for those whose run was cancelled."""
+        for begin, end in pieces:
+            first, last = key_of(begin), key_of(end)
+            if reason := held_back(self._instance, job, first, last, self._settings.automation):
+                self._held_back.append(f"{job} {first}...{last}: {reason}")
+            else:
+                self.requests.append(dg.RunRequest(job_name=job, tags=range_tags(first, last)))
+
+    def add_datasets(self, day: pd.Timestamp) -> None:
+        """Ask for the datasets of a day: once, and again when hours of its week came in later."""
+        basis = _basis(self._settings, self._instance, day)
+        if isinstance(basis, str):
+            self._held_back.append(f"{jobs.DATASETS} {day_key(day)}: {basis}")
+            return
+        turn = next_turn(self._instance, f"datasets-{day_key(day)}-{basis}", self._settings.automation)
+        if turn.run_key is None:
+            self._held_back.append(f"{jobs.DATASETS} {day_key(day)}: {turn.reason}")
+            return
+        self.requests.append(dg.RunRequest(turn.run_key, job_name=jobs.DATASETS, partition_key=day_key(day)))
+
+    def result(self, otherwise: str) -> dg.SensorResult | dg.SkipReason:
+        """The requests; without any, why."""
+        if self.requests:
+            return dg.SensorResult(self.requests)
+        return dg.SkipReason(" ".join(self._held_back) or otherwise)
 
 
 def _watched_hours(settings: Settings, source: MarketSource, now: pd.Timestamp) -> pd.DatetimeIndex:
@@ -141,7 +179,7 @@ def _orders(instance: dg.DagsterInstance, hours: pd.DatetimeIndex) -> tuple[Orde
     return snapshots, features, predictions, outcomes
 
 
-def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) -> int | None:
+def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) -> int | str:
     windows, lookback = windows_of(day, settings.datasets), settings.max_lookback_hours
     hours = hour_range(windows.training.first - lookback * HOUR, windows.holdout.end - HOUR)
     snapshots, features, _, _ = _orders(instance, hours)
@@ -153,7 +191,3 @@ def _order(
 ) -> Order:
     kind = dg.DagsterEventType.ASSET_MATERIALIZATION
     return order_of(instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), kind), map(key_of, times))
-
-
-def _range_request(job: str, first: str, last: str) -> dg.RunRequest:
-    return dg.RunRequest(job_name=job, tags=range_tags(first, last))

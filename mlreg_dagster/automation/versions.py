@@ -10,17 +10,18 @@ from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.monitoring.retraining import Training, due_trainings, may_promote
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
-from mlreg_dagster.orchestration.runs import failed_just_now, under_way, was_requested
-from mlreg_dagster.storage.registry import AliasEvent, Evaluation, version_number
+from mlreg_dagster.orchestration.runs import failed_just_now, under_way
+from mlreg_dagster.orchestration.turns import RUN_KEY, base_of, next_turn
+from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Registry, version_number
 
-_TRAINING = (jobs.RETRAIN, jobs.TRAIN)
+_TRAINING = (jobs.RETRAIN, jobs.TRAIN, jobs.EVALUATE)
 
 
 def build_retrain_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDefinition:
     """A training, and its evaluation, for each new dataset that retraining.yaml asks for."""
 
     @dg.sensor(
-        job=by_name[jobs.RETRAIN],
+        jobs=[by_name[jobs.RETRAIN], by_name[jobs.EVALUATE]],
         minimum_interval_seconds=pace.EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Trains and evaluates a new version when a dataset is frozen and retraining.yaml says so.",
@@ -35,30 +36,56 @@ def build_retrain_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDef
         store, records = artifacts.open(), registry.open()
         newest = newest_pair(store)
         versions, champion = records.versions(), records.holder(CHAMPION)
-        due = [
-            training
-            for training in due_trainings(
-                versions, newest, settings.models, settings.retraining, has_champion=champion is not None
+        due = due_trainings(versions, newest, settings.models, settings.retraining, has_champion=champion is not None)
+        turns = [(training, next_turn(context.instance, training.key, settings.automation)) for training in due]
+        ready = [(training, turn.run_key) for training, turn in turns if turn.run_key]
+        evaluations, waiting_for = _interrupted(context.instance, records, settings)
+        if not ready and not evaluations:
+            waiting_for += [f"{training.model} on {training.day}: {turn.reason}" for training, turn in turns]
+            policy = settings.retraining
+            nothing = (
+                f"Nothing is due: the newest complete dataset is {newest[0] if newest else 'none'}; retraining.yaml "
+                f"trains {', '.join(policy.models)} every {policy.every_days} days."
             )
-            if not was_requested(context.instance, training.key)  # one that failed is not tried for ever
-        ]
-        if not due:
-            return dg.SkipReason(f"Nothing is due; the newest complete dataset is {newest[0] if newest else 'none'}.")
+            return dg.SkipReason(" ".join(waiting_for) or nothing)
         taken = list(context.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
         first = version_number(next_version(records, store, taken))
-        names = [f"v{first + position}" for position in range(len(due))]
+        names = [f"v{first + position}" for position in range(len(ready))]
+        trainings = [_training_request(*each, name) for each, name in zip(ready, names, strict=True)]
         return dg.SensorResult(
-            run_requests=[_training_request(training, name) for training, name in zip(due, names, strict=True)],
-            dynamic_partitions_requests=[MODEL_VERSIONS.build_add_request(names)],
+            run_requests=[*evaluations, *trainings],
+            dynamic_partitions_requests=[MODEL_VERSIONS.build_add_request(names)] if names else [],
         )
 
     return retrain_sensor
 
 
-def _training_request(training: Training, version: str) -> dg.RunRequest:
+def _interrupted(
+    instance: dg.DagsterInstance, records: Registry, settings: Settings
+) -> tuple[list[dg.RunRequest], list[str]]:
+    """Evaluations of versions whose run was cancelled between training and evaluation; and why others have to wait."""
+    requests, waiting = [], []
+    for version in records.versions():
+        if version.created_by != pace.ACTOR or version.run_id is None or records.evaluations(version.version):
+            continue
+        run = instance.get_run_by_id(version.run_id)
+        if run is None or run.status != dg.DagsterRunStatus.CANCELED or RUN_KEY not in run.tags:
+            continue
+        turn = next_turn(instance, base_of(run.tags[RUN_KEY]), settings.automation)
+        if turn.run_key is None:
+            waiting.append(f"Evaluation of {version.version}: {turn.reason}")
+            continue
+        ops = {"evaluated_model": {"config": {"actor": pace.ACTOR}}}
+        requests.append(
+            dg.RunRequest(turn.run_key, job_name=jobs.EVALUATE, partition_key=version.version, run_config={"ops": ops})
+        )
+    return requests, waiting
+
+
+def _training_request(training: Training, run_key: str, version: str) -> dg.RunRequest:
     train = {"model": training.model, "dataset": training.day, "actor": pace.ACTOR}
     ops = {"candidate_model": {"config": train}, "evaluated_model": {"config": {"actor": pace.ACTOR}}}
-    return dg.RunRequest(run_key=training.key, partition_key=version, run_config={"ops": ops})
+    return dg.RunRequest(run_key, job_name=jobs.RETRAIN, partition_key=version, run_config={"ops": ops})
 
 
 def build_promote_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDefinition:
@@ -73,7 +100,7 @@ def build_promote_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDef
     def promote_sensor(
         context: dg.SensorEvaluationContext, registry: RegistryResource, warehouse: WarehouseResource, clock: Clock
     ) -> dg.SensorResult | dg.SkipReason:
-        if waiting := under_way(context.instance, (jobs.RETRAIN, jobs.EVALUATE)):
+        if waiting := under_way(context.instance, (jobs.RETRAIN, jobs.EVALUATE, jobs.PROMOTE)):
             return dg.SkipReason(waiting)
         from mlreg_dagster.governance.evidence import verdict_on
 
@@ -96,7 +123,11 @@ def build_promote_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDef
                 allowed = verdict.outcome == "promote"
                 reason = "; ".join(verdict.reasons) or reason
             if allowed:
-                return dg.SensorResult([_promotion_request(evaluation, champion, reason)])
+                request = _promotion_request(evaluation, champion, reason)
+                turn = next_turn(context.instance, str(request.run_key), settings.automation)
+                if turn.run_key is None:
+                    return dg.SkipReason(f"{version} may become champion, but: {turn.reason}")
+                return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config)])
             refusals.append(f"{version} {reason}")
         return dg.SkipReason(f"{'; '.join(refusals) or 'No version is newer than the champions so far'}.")
 

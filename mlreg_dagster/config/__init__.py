@@ -18,7 +18,7 @@ from mlreg_dagster.config.ingest import (
 )
 from mlreg_dagster.config.loading import PROJECT_DIR, home_dir, load_settings
 from mlreg_dagster.config.models import ModelSettings
-from mlreg_dagster.config.monitoring import NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.monitoring import AutomationSettings, NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.outcomes import OutcomeSettings
 from mlreg_dagster.config.retention import RetentionSettings
 from mlreg_dagster.config.section import ConfigError
@@ -28,6 +28,7 @@ __all__ = [
     "PROJECT_DIR",
     "ArchiveColumns",
     "ArchiveSettings",
+    "AutomationSettings",
     "CoinGeckoSettings",
     "ConfigError",
     "DatasetSettings",

@@ -1,10 +1,23 @@
-"""retraining.yaml and notifications.yaml: what goes on by itself, and who hears of it."""
+"""automation.yaml, retraining.yaml and notifications.yaml: what goes on by itself, and who hears of it."""
 
 from typing import Annotated
 
+import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config.section import Count, Section
+
+
+class AutomationSettings(Section):
+    """automation.yaml: what happens to work whose run was cancelled."""
+
+    ask_again: int = Field(2, ge=0, description="Times that the same work is asked for again.")
+    pause_minutes: Count = Field(60, description="From the cancellation to the next request.")
+
+    @property
+    def pause(self) -> pd.Timedelta:
+        """From the cancellation to the next request."""
+        return pd.Timedelta(minutes=self.pause_minutes)
 
 
 class RetrainingSettings(Section):
@@ -16,7 +29,7 @@ class RetrainingSettings(Section):
 
 
 class NotificationSettings(Section):
-    """notifications.yaml: who is told that a run failed."""
+    """notifications.yaml: who is told of runs that failed or were cancelled."""
 
     webhook_url: Annotated[str, Field(pattern="^https?://")] | None = Field(
         None, description="Gets notices as JSON; null = the log."

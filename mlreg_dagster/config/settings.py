@@ -12,7 +12,7 @@ from mlreg_dagster.config.features import FeatureSettings
 from mlreg_dagster.config.governance import PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.ingest import IngestSettings
 from mlreg_dagster.config.models import ModelSettings
-from mlreg_dagster.config.monitoring import NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.monitoring import AutomationSettings, NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.outcomes import OutcomeSettings
 from mlreg_dagster.config.retention import RetentionSettings
 from mlreg_dagster.config.section import ConfigError, Section
@@ -32,6 +32,7 @@ class Settings(Section):
     models: dict[str, ModelSettings] = Field({"model": ModelSettings()})
     evaluation: EvaluationSettings = EvaluationSettings()
     promotion: PromotionSettings = PromotionSettings()
+    automation: AutomationSettings = AutomationSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     notifications: NotificationSettings = NotificationSettings()
     outcomes: OutcomeSettings = OutcomeSettings()

@@ -89,7 +89,7 @@ def basis_of_dataset(
     *,
     lookback_hours: int,
     settings: DatasetSettings,
-) -> int | None:
+) -> int | str:
     """What a dataset would rest on if it were frozen now.
 
     Args:
@@ -101,17 +101,18 @@ def basis_of_dataset(
         settings: How many hours each window has to have.
 
     Returns:
-        Id of the newest features within the windows. None: too few hours, or features that are outdated.
+        Id of the newest features within the windows; or, in words, why nothing can be frozen yet: too few hours, or
+        features that are outdated.
     """
-    for window, wanted in (
-        (windows.training, settings.min_training_hours),
-        (windows.holdout, settings.min_holdout_hours),
+    for window, name, wanted in (
+        (windows.training, "training", settings.min_training_hours),
+        (windows.holdout, "holdout", settings.min_holdout_hours),
     ):
-        if np.count_nonzero(features[hours.isin(window.hours)]) < wanted:
-            return None
+        if (found := np.count_nonzero(features[hours.isin(window.hours)])) < wanted:
+            return f"Its {name} window has features for {found} hours; min_{name}_hours in datasets.yaml is {wanted}."
     inside = hours >= windows.training.first
     if (inside & (snapshots > 0) & _are_stale(features, snapshots, lookback_hours)).any():
-        return None
+        return "Hours of its week were repaired or came in late, and their features wait for the follow-up."
     return int(features[inside].max())
 
 

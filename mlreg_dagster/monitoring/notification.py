@@ -1,4 +1,4 @@
-"""Telling people that a run failed: into the log, or to a webhook."""
+"""Telling people that a run failed, was cancelled or never started: into the log, or to a webhook."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -20,12 +20,23 @@ class NotDelivered(MlregError):
 
 @dataclass(frozen=True)
 class Notice:
-    """What is told: which job failed, in which run, for which partition, and why."""
+    """What is told.
+
+    Attributes:
+        event: What became of the run: `failed` or `cancelled`; one that never started is cancelled.
+        message: Why, and of a cancelled one, what happens next.
+    """
 
     job: str
     run_id: str
     partition: str | None
     message: str
+    event: str = "failed"
+
+    @property
+    def happened(self) -> str:
+        """What became of the run, as a verb."""
+        return "was cancelled" if self.event == "cancelled" else self.event
 
 
 class Notifier(Protocol):
@@ -45,11 +56,11 @@ class LogNotifier:
     def notify(self, notice: Notice) -> None:
         """Log it as an error."""
         partition = f" of {notice.partition}" if notice.partition else ""
-        log.error("Run %s of job %s%s failed: %s", notice.run_id, notice.job, partition, notice.message)
+        log.error("Run %s of job %s%s %s: %s", notice.run_id, notice.job, partition, notice.happened, notice.message)
 
 
 class WebhookNotifier:
-    """Posts notices as JSON: job, run_id, partition, message, and `text` for chat systems.
+    """Posts notices as JSON: job, run_id, partition, event, message, and `text` for chat systems.
 
     Args:
         url: Where to.
@@ -69,7 +80,7 @@ class WebhookNotifier:
     def _post(self, notice: Notice) -> None:
         import httpx
 
-        text = f"Job {notice.job} failed ({notice.partition or 'no partition'}): {notice.message}"
+        text = f"Job {notice.job} {notice.happened} ({notice.partition or 'no partition'}): {notice.message}"
         try:
             reply = httpx.post(self.url, json={**asdict(notice), "text": text}, timeout=TIMEOUT_S)
             reply.raise_for_status()

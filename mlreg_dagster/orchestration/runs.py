@@ -1,4 +1,4 @@
-"""What the instance knows of runs: which are under way, which failed a moment ago, what was asked for before.
+"""What the instance knows of runs: which are under way, which failed a moment ago, which never started.
 
 All times here are the machine's, as Dagster writes them. A clock that was put back leaves times that are still to
 come; one that is far off, before or after, is no reason to wait.
@@ -12,11 +12,13 @@ import pandas as pd
 PAUSE_AFTER_A_FAILURE = pd.Timedelta(minutes=10)
 DEAD_AFTER = pd.Timedelta(minutes=30)
 """A run whose process was killed stays `started` for ever; one that is silent for so long is taken for dead."""
+STARTED_WITHIN = pd.Timedelta(minutes=5)
+"""A run that was made or launched and has not begun by then never will: what should start it has died."""
 
-_UNDER_WAY = [
+_BEGINNING = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
+UNDER_WAY = [
+    *_BEGINNING,
     dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
@@ -25,9 +27,9 @@ _UNDER_WAY = [
 def under_way(instance: dg.DagsterInstance, jobs: Iterable[str]) -> str | None:
     """Which of these jobs is running or about to, in words; None if none is."""
     for job in jobs:
-        records = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_UNDER_WAY))
-        if any(abs(_now() - _last_sign_of_life(instance, record)) < DEAD_AFTER for record in records):
-            return f"A run of {job} is under way."
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=UNDER_WAY)):
+            if _is_alive(instance, record):
+                return f"{named(record.dagster_run)} is {_IN_WORDS.get(record.dagster_run.status, 'under way')}."
     return None
 
 
@@ -36,15 +38,55 @@ def failed_just_now(instance: dg.DagsterInstance, jobs: Iterable[str]) -> str | 
     for job in jobs:
         newest = instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)
         if newest and newest[0].dagster_run.status == dg.DagsterRunStatus.FAILURE:
-            ended = pd.Timestamp(newest[0].end_time or 0, unit="s", tz="UTC")
+            ended = ended_at(newest[0])
             if abs(_now() - ended) < PAUSE_AFTER_A_FAILURE:
-                return f"The last run of {job} failed; it is tried again ten minutes after."
+                again = ended + PAUSE_AFTER_A_FAILURE
+                return f"{named(newest[0].dagster_run)} failed; the job is tried again at {again:%H:%M} UTC."
     return None
 
 
-def was_requested(instance: dg.DagsterInstance, run_key: str) -> bool:
-    """Whether a sensor has started a run under this key."""
-    return instance.get_runs_count(dg.RunsFilter(tags={"dagster/run_key": run_key})) > 0
+def cancel_those_that_never_started(instance: dg.DagsterInstance, jobs: Iterable[str]) -> list[str]:
+    """Cancel the runs of these jobs that should have begun and have not, so that nothing waits for them.
+
+    A queued run is not among them: the queue takes it when a slot is free. A process that starts a cancelled run after
+    all leaves it alone.
+
+    Returns:
+        The ids of those runs.
+    """
+    cancelled = []
+    for job in jobs:
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_BEGINNING)):
+            if abs(_now() - _last_sign_of_life(instance, record)) >= STARTED_WITHIN:
+                minutes = STARTED_WITHIN // pd.Timedelta(minutes=1)
+                said = f"It never started: it had not begun {minutes} minutes after it was asked for."
+                instance.report_run_canceled(record.dagster_run, said)
+                cancelled.append(record.dagster_run.run_id)
+    return cancelled
+
+
+def named(run: dg.DagsterRun) -> str:
+    """A run, for people."""
+    return f"Run {run.run_id[:8]} of {run.job_name}"
+
+
+def ended_at(record: dg.RunRecord) -> pd.Timestamp:
+    """When a run ended."""
+    return pd.Timestamp(record.end_time or 0, unit="s", tz="UTC")
+
+
+_IN_WORDS = {
+    dg.DagsterRunStatus.QUEUED: "in the queue, until a slot is free",
+    dg.DagsterRunStatus.CANCELING: "being cancelled",
+}
+
+
+def _is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    status = record.dagster_run.status
+    if status == dg.DagsterRunStatus.QUEUED:
+        return True
+    bound = STARTED_WITHIN if status in _BEGINNING else DEAD_AFTER
+    return abs(_now() - _last_sign_of_life(instance, record)) < bound
 
 
 def _last_sign_of_life(instance: dg.DagsterInstance, record: dg.RunRecord) -> pd.Timestamp:

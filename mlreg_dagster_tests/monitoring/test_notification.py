@@ -29,6 +29,7 @@ def test_a_webhook_gets_the_notice_as_json_once(status):
         "run_id": "abc",
         "partition": "2026-01-05-07:00",
         "message": "the source is silent … réally",
+        "event": "failed",
     }
     assert all(word in text for word in ("hourly", "2026-01-05-07:00", "the source is silent"))
 
@@ -88,6 +89,19 @@ def test_without_a_webhook_the_log_is_told(caplog):
     assert record.name.startswith("mlreg_dagster")
     for part in ("hourly", "abc", "2026-01-05-07:00", "the source is silent … réally"):
         assert part in record.getMessage()
+
+
+def test_a_cancelled_run_is_told_as_such(caplog):
+    notice = Notice("hourly", "abc", "2026-01-05", "It is asked for again after 60 minutes.", "cancelled")
+    with Receiver(200) as receiver:
+        WebhookNotifier(receiver.url).notify(notice)
+    ((_, _, body),) = receiver.requests
+    assert body["event"] == "cancelled"
+    assert body["text"] == "Job hourly was cancelled (2026-01-05): It is asked for again after 60 minutes."
+    LogNotifier().notify(notice)
+    assert caplog.messages == [
+        "Run abc of job hourly of 2026-01-05 was cancelled: It is asked for again after 60 minutes."
+    ]
 
 
 def test_the_log_does_without_a_partition(caplog):
