@@ -172,6 +172,8 @@ def _promote(
             f"The reason {reason!r} is too short; promotion.yaml asks for "
             f"{rules.promotion.min_reason_length} characters. Say why, for people who ask later."
         )
+    if (own := registry.move_of_run(run_id, alias, actor, reason)) is not None:
+        return own  # this run is tried again, since it did not hear that its move was stored
     if expected is None:
         holder = registry.holder(alias)
         expected = holder.version if holder else NOBODY

@@ -26,7 +26,7 @@ def registry(registry_url: str) -> Registry:
     for version in ("v1", "v2"):
         register(registry, version)
         evaluate(registry, version)
-    evaluate(registry, "v2", metrics={"silhouette": 0.1 + 0.2, "unknown": None})
+    evaluate(registry, "v2", metrics={"silhouette": 0.1 + 0.2, "unknown": None}, run_id="run-3")
     decide(registry, "v1")
     decide(registry, "v2", "exception", lifts=["freeze"], expires_at=NOW + HOUR)
     move(registry, "v1", None)

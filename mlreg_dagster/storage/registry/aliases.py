@@ -96,6 +96,8 @@ class Aliases:
     ) -> AliasEvent:
         """Point an alias to another version, if the caller knows who holds it; all in one transaction.
 
+        A run that has made this very move already, and did not hear of it, gets it back.
+
         Args:
             alias: Which alias.
             version: The name of the new holder.
@@ -123,6 +125,9 @@ class Aliases:
             raise EffectiveTimeError(f"{alias} can't move as of {effective_at}: that is after now ({now}).")
         with self._database.writing() as connection:
             model = queries.version_named(connection, version)
+            asked = {"alias": alias, "version": version, "actor": actor, "reason": reason, "run_id": run_id}
+            if (own := queries.of_run(connection, AliasEvent, alias_events, **asked)) is not None:
+                return own
             dossier = _dossier(connection, model, alias)
             current = dossier.moves[-1] if dossier.moves else None
             check_move(alias, version, expected, current, effective_at, now)
@@ -181,6 +186,12 @@ class Aliases:
         """
         return cut_into_spells(self.history(alias), hour_range(as_hour(first), as_hour(last)))
 
+    def move_of_run(self, run_id: str | None, alias: str, actor: str, reason: str) -> AliasEvent | None:
+        """The move of an alias that a run has made, if it has."""
+        asked = {"alias": alias, "actor": checked_actor(actor), "reason": checked_reason(reason), "run_id": run_id}
+        with self._database.reading() as connection:
+            return queries.of_run(connection, AliasEvent, alias_events, **asked)
+
     def recorded_moves(self, alias: str | None = None) -> list[AliasEvent]:
         """The moves of one alias or of all, those that were taken back included."""
         with self._database.reading() as connection:
@@ -199,6 +210,10 @@ class Aliases:
         """
         actor, reason, now = checked_actor(actor), checked_reason(reason), as_utc(now)
         with self._database.writing() as connection:
+            asked = {"alias": alias, "actor": actor, "reason": reason, "run_id": run_id}
+            own = queries.of_run(connection, Correction, corrections, **asked)
+            if own is not None and own.sequence == sequence:
+                return own
             moves = queries.moves(connection, alias)
             if not moves or moves[-1].sequence != sequence:
                 newest = f"move {moves[-1].sequence}" if moves else "none"

@@ -56,6 +56,12 @@ def head(connection: Connection) -> tuple[int, str]:
     return (newest.sequence, newest.hash) if newest else (0, GENESIS)
 
 
+def has(connection: Connection, sequence: int, digest: str) -> bool:
+    """Whether the log holds this record; the one before the first is always there."""
+    found = connection.scalar(select(audit_log.c.hash).where(audit_log.c.sequence == sequence))
+    return found == digest if sequence else True
+
+
 def records(connection: Connection) -> list[AuditRecord]:
     """The log, the first record first.
 

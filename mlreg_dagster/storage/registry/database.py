@@ -11,17 +11,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
 from mlreg_dagster.storage.faults import explained, fault_in
-from mlreg_dagster.storage.registry import migration
-from mlreg_dagster.storage.registry.errors import InvalidRecord, RegistryUnavailable, SchemaMismatch
+from mlreg_dagster.storage.registry import audit, migration, postgres
+from mlreg_dagster.storage.registry.errors import (
+    CommitUnanswered,
+    InvalidRecord,
+    RegistryUnavailable,
+    SchemaMismatch,
+)
 from mlreg_dagster.storage.registry.schema import SCHEMA_VERSION
 
 _SQLITE_WAIT_S = 30.0
-_WRITING_LOCK = 0x6D6C726567  # "mlreg": any number will do, as long as it stays the same
+_NOTHING_STORED = "Nothing was stored. "
 
 
 class Database:
@@ -48,25 +53,33 @@ class Database:
             StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault.
             SchemaMismatch: It was made by another release.
         """
-        with self._explained(), self._reading_engine.connect() as connection:
+        with self._explained(""), self._reading_engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction: all of it is stored, or none.
 
+        Where the answer to COMMIT is lost, the database is asked again whether it stored it.
+
         Raises:
             IntegrityError: The database refused a row.
             RegistryUnavailable: The database can't be reached or stayed locked.
+            CommitUnanswered: The answer to COMMIT is lost, and the database can't be asked again.
+            RegistryReadOnly: The server or the user may only read.
             StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault; nothing is stored.
             SchemaMismatch: It was made by another release.
         """
-        with self._explained(), _begin_writing(self._engine) as connection:
+        with self._explained(_NOTHING_STORED), _begin_writing(self._engine, self._was_stored) as connection:
             yield connection
 
     @cached_property
     def _engine(self) -> Engine:
-        engine = _sqlite_engine(self.url) if self.url.get_backend_name() == "sqlite" else _postgres_engine(self.url)
+        engine = (
+            _sqlite_engine(self.url)
+            if self.url.get_backend_name() == "sqlite"
+            else postgres.make_engine(self.url, _json)
+        )
         with engine.connect() as connection:
             found = migration.stored_schema(connection)
         if found is not None and found < SCHEMA_VERSION:
@@ -87,17 +100,38 @@ class Database:
             return self._engine  # where it is so anyway
         return self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
+    def _was_stored(self, head: tuple[int, str], lost: DBAPIError) -> bool:
+        """Whether a transaction that ended with this record of the audit log is there.
+
+        Asked with the lock that it had: by then the server has ended it, in one way or the other.
+        """
+        try:
+            with _begin_writing(self._engine) as connection:
+                return audit.has(connection, *head)
+        except (DBAPIError, RegistryUnavailable) as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error
+            raise CommitUnanswered(
+                f"The registry {self.url} did not answer to COMMIT ({lost.orig}) and can't be asked again ({reason}): "
+                f"it is unknown whether it was stored. Look at it before you repeat this by hand; a run that is tried "
+                f"again finds what it has stored."
+            ) from lost
+
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, stored: str) -> Iterator[None]:
+        """Say in words what the database complains of; `stored` says what became of what was to be written."""
         try:
             yield
         except IntegrityError:
             raise
         except DBAPIError as error:
             place = f"The registry {self.url}"
-            raise fault_in(error, place) or RegistryUnavailable(
-                f"{place} can't be used: {error.orig}. Nothing was stored. Check that "
-                f"it is there, that it may be written, and that no other program keeps it locked."
+            raise (
+                fault_in(error, place)
+                or postgres.fault_of(error, place)
+                or RegistryUnavailable(
+                    f"{place} can't be used: {error.orig}. {stored}Check that "
+                    f"it is there, that it may be written, and that no other program keeps it locked."
+                )
             ) from error
 
 
@@ -139,21 +173,23 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL) -> Engine:
-    try:
-        return create_engine(url, poolclass=NullPool, json_serializer=_json)
-    except ModuleNotFoundError as error:
-        raise RegistryUnavailable(
-            f"A registry in PostgreSQL needs the package {error.name}. Install mlreg-dagster[postgres]."
-        ) from error
-
-
 @contextmanager
-def _begin_writing(engine: Engine) -> Iterator[Connection]:
-    with engine.execution_options(writing=True).begin() as connection:
+def _begin_writing(
+    engine: Engine, was_stored: Callable[[tuple[int, str], DBAPIError], bool] | None = None
+) -> Iterator[Connection]:
+    """A transaction that keeps other writers out; `was_stored` is asked when the answer to its COMMIT is lost."""
+    with engine.execution_options(writing=True).connect() as connection, connection.begin() as transaction:
         if connection.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(_WRITING_LOCK)))
+            postgres.lock(connection)
         yield connection
+        if was_stored is None:
+            return
+        head = audit.head(connection)
+        try:
+            transaction.commit()
+        except DBAPIError as error:
+            if not error.connection_invalidated or not was_stored(head, error):
+                raise
 
 
 def _json(value: Any) -> str:

@@ -6,11 +6,23 @@ from mlreg_dagster.errors import MlregError, TransientError
 
 
 class RegistryError(MlregError):
-    """Any refusal of the registry; nothing was stored."""
+    """Any refusal of the registry; nothing was stored, but for `CommitUnanswered`."""
 
 
 class RegistryUnavailable(RegistryError, TransientError):
     """The database can't be reached, stayed locked, or holds the tables of someone else."""
+
+
+class RegistryBusy(RegistryUnavailable):
+    """Another writer kept the registry for longer than the allowed wait."""
+
+
+class CommitUnanswered(RegistryUnavailable):
+    """The connection broke before the database said whether it stored a transaction, and it can't be asked."""
+
+
+class RegistryReadOnly(RegistryError):
+    """A server, or a user, that may only read."""
 
 
 class SchemaMismatch(RegistryError):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, select
+from sqlalchemy import Boolean, Connection, RowMapping, Select, String, Table, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from mlreg_dagster.storage.faults import fault_in
@@ -35,10 +35,37 @@ _Record = TypeVar("_Record")
 
 
 def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
-    """Insert a row and its record in the audit log, and hand it out as it was stored."""
+    """Insert a row and its record in the audit log, and hand it out as it was stored.
+
+    A run that is tried again, since the answer to its COMMIT was lost, finds the row that it has stored.
+    """
+    said = {name: value for name, value in values.items() if type(table.c[name].type) in (String, Boolean)}
+    if (own := of_run(connection, cls, table, **said)) is not None:
+        return own
     row = connection.execute(insert(table).values(values).returning(table)).mappings().one()
     audit.record(connection, table, row)
     return _record(cls, row)
+
+
+def of_run(
+    connection: Connection, cls: type[_Record], table: Table, *, run_id: str | None = None, **said: str | bool | None
+) -> _Record | None:
+    """The newest row of a table that a run has stored, if it says the same; without a run there is none.
+
+    Args:
+        connection: Where it is read from.
+        cls: The class of its record.
+        table: Which table.
+        run_id: The run.
+        said: What the row must say, by column. Signatures are not compared: they are made at a time.
+    """
+    if run_id is None:
+        return None
+    statement = select(table).where(table.c.run_id == run_id).order_by(*table.primary_key.columns)
+    newest = next(reversed(_records(connection, cls, statement)), None)
+    if newest is None or any(getattr(newest, key) != value for key, value in said.items() if key != "signature"):
+        return None
+    return newest
 
 
 def all_of(connection: Connection, cls: type[_Record], table: Table) -> list[_Record]:
