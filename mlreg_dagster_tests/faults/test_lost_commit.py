@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 
+import dagster as dg
 import pytest
 
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.orchestration.resources import RegistryResource
 from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster_tests.lifecycle import LIVE, failure, metadata
+from mlreg_dagster_tests.lifecycle import failure
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 from mlreg_dagster_tests.storage.proxy import before
 
@@ -22,7 +23,8 @@ def proxied(make_world, trained_home, postgres_url, monkeypatch):
     for version in old.versions():
         direct.register(**asdict(version))
         for each in old.evaluations(version.version):
-            values = {name: value for name, value in vars(each).items() if name not in ("id", "passed", "departures")}
+            unasked = ("id", "passed", "departures")
+            values = {name: value for name, value in vars(each).items() if name not in unasked}
             direct.record_evaluation(**values)
     with before(postgres_url) as (proxy, url):
         world = make_world(trained_home, registry=RegistryResource(url=url))
@@ -34,21 +36,20 @@ def proxied(make_world, trained_home, postgres_url, monkeypatch):
 @pytest.mark.parametrize("loses", ["answer", "commit"])
 def test_a_promotion_is_made_once_and_succeeds(proxied, loses, expected):
     proxy, world, direct = proxied
-    direct.record_first_policy(_policy(world), LIVE)
     proxy.lose, proxy.refuse = loses, 1
     config = {"version": "v1", "reason": "a test wants it", "actor": "tester", "expected": expected}
-    result = world.attempt("champion_model", config=config)
+    result = world.ask_for(config)
     assert result.success, failure(result)
     assert proxy.lose is None  # it was lost, and somebody had to come again
     (move,) = direct.recorded_moves("champion")
     assert (move.version, move.run_id) == ("v1", result.run_id)
-    assert metadata(result, "champion_model")["champion"] == "v1"
+    (told,) = world.instance.fetch_materializations(dg.AssetKey("champion_model"), limit=9).records
+    assert told.asset_materialization.metadata["champion"].value == "v1"
 
 
 @pytest.mark.parametrize("loses", ["answer", "commit"])
 def test_an_evaluation_is_recorded_once(proxied, loses):
     proxy, world, direct = proxied
-    direct.record_first_policy(_policy(world), LIVE)
     known = len(direct.evaluations("v1"))
     proxy.lose, proxy.refuse = loses, 1
     result = world.attempt("evaluated_model", key="v1")
@@ -56,8 +57,3 @@ def test_an_evaluation_is_recorded_once(proxied, loses):
     assert proxy.lose is None
     recorded = direct.evaluations("v1")[known:]
     assert [each.run_id for each in recorded] == [result.run_id]
-
-
-def _policy(world):
-    settings = world.settings
-    return {name: getattr(settings, name).model_dump(mode="json") for name in ("promotion", "use_case", "evaluation")}

@@ -109,9 +109,9 @@ class Database:
             with _begin_writing(self._engine) as connection:
                 return audit.has(connection, *head)
         except (DBAPIError, RegistryUnavailable) as error:
-            reason = error.orig if isinstance(error, DBAPIError) else error
             raise CommitUnanswered(
-                f"The registry {self.url} did not answer to COMMIT ({lost.orig}) and can't be asked again ({reason}): "
+                f"The registry {self.url} did not answer to COMMIT ({_said(lost)}) and can't be asked again "
+                f"({_said(error)}): "
                 f"it is unknown whether it was stored. Look at it before you repeat this by hand; a run that is tried "
                 f"again finds what it has stored."
             ) from lost
@@ -129,10 +129,16 @@ class Database:
                 fault_in(error, place)
                 or postgres.fault_of(error, place)
                 or RegistryUnavailable(
-                    f"{place} can't be used: {error.orig}. {stored}Check that "
+                    f"{place} can't be used: {_said(error)}. {stored}Check that "
                     f"it is there, that it may be written, and that no other program keeps it locked."
                 )
             ) from error
+
+
+def _said(error: DBAPIError | RegistryUnavailable) -> str:
+    """What the driver says, without its further lines of advice."""
+    text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
 
 
 def _checked_url(text: str) -> URL:
