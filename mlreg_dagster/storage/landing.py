@@ -17,9 +17,15 @@ import pandas as pd
 from upath import UPath
 
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage import regular
 from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.regular import OddFile
+from mlreg_dagster.storage.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
 
 _BODY, _ABOUT = ".gz", ".json"
+_PIECE = 1 << 20
+_LARGEST_ABOUT = 1 << 20
+_A_DAY, _AN_HOUR = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"), re.compile(r"[01]\d|2[0-3]")
 _PLAIN_NAME = re.compile(r"[a-z0-9_]+")
 
 
@@ -86,19 +92,23 @@ class LandingZone:
 
     def hours(self, source: str, kind: str) -> Iterator[pd.Timestamp]:
         """The hours for which something was landed, newest first."""
-        for day in _newest_first(self.root / source / kind):
-            for hour in _newest_first(day):
+        for day in _newest_first(self.root / source / kind, _A_DAY):
+            for hour in _newest_first(day, _AN_HOUR):
                 yield pd.Timestamp(f"{day.name}T{hour.name}:00", tz="UTC").as_unit("us")
 
     def read(self, path: UPath) -> bytes:
         """The body as it was received.
 
         Raises:
-            PayloadDamaged: The file was changed since.
+            PayloadDamaged: The file was changed since, or is larger than any payload.
         """
+        receiver = Receiver(LARGEST_PAYLOAD, packed=True)
         try:
-            return gzip.decompress(path.read_bytes())
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            with regular.opened(path, LARGEST_PAYLOAD) as file:
+                while piece := file.read(_PIECE):
+                    receiver.take(piece)
+            return receiver.finish()
+        except (TooLarge, EOFError, zlib.error, OddFile) as error:
             raise _damaged(path, error) from error
 
     def about(self, path: UPath) -> dict[str, Any]:
@@ -109,8 +119,8 @@ class LandingZone:
         """
         beside = path.with_suffix(_ABOUT)
         try:
-            described = json.loads(beside.read_bytes())
-        except (ValueError, RecursionError, FileNotFoundError) as error:
+            described = json.loads(regular.read(beside, _LARGEST_ABOUT))
+        except (ValueError, RecursionError, FileNotFoundError, OddFile) as error:
             raise _damaged(beside, error) from error
         if not isinstance(described, dict):
             raise _damaged(beside, f"it holds a {type(described).__name__}")
@@ -137,5 +147,8 @@ def _write_whole(path: UPath, content: bytes) -> None:
         raise
 
 
-def _newest_first(folder: UPath) -> list[UPath]:
-    return sorted(folder.iterdir(), key=lambda path: path.name, reverse=True) if folder.exists() else []
+def _newest_first(folder: UPath, named: re.Pattern[str]) -> list[UPath]:
+    """The folders in a folder that we made: a link, or one of another name, is none of ours."""
+    found = folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ()
+    ours = [path for path in found if named.fullmatch(path.name) and path.is_dir() and not path.is_symlink()]
+    return sorted(ours, key=lambda path: path.name, reverse=True)
