@@ -10,7 +10,7 @@ from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_html, new_figure
+from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_html, label, new_figure
 from mlreg_dagster.replay import Replay
 from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.registry import AliasEvent, Registry
@@ -157,7 +157,7 @@ def _champions_picture(history: list[AliasEvent], first: pd.Timestamp, end: pd.T
     served = [(event.version, date2num(term)) for event, term in zip(history, terms, strict=True) if term[0] < term[1]]  # type: ignore[no-untyped-call]
     for number, (version, (left, right)) in enumerate(served):
         axes.barh(0, right - left, left=left, color=NORMAL if number % 2 else ACCENT)
-        axes.text((left + right) / 2, 0, version, ha="center", va="center", fontsize=8, color="white")
+        axes.text((left + right) / 2, 0, label(version), ha="center", va="center", fontsize=8, color="white")
     axes.xaxis_date()
     axes.set_xlim(*date2num([first, end]))  # type: ignore[no-untyped-call]
     axes.set_yticks([])
