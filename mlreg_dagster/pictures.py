@@ -4,8 +4,8 @@ The Dagster UI renders Markdown metadata but has no image type, so a picture tra
 every size, and made in six tenths of the time of a PNG, which counts where four are drawn every hour. matplotlib is
 imported when the first picture is drawn: a code location loads without it.
 
-No text in a picture is interpreted: a dollar is a dollar, not the beginning of a formula, whoever named an instrument
-so. Names that others gave go through `label`. An axis whose ticks matplotlib writes as formulas needs a plain formatter.
+No text in a picture is interpreted: a dollar in a name is a dollar, not the beginning of a formula. Names that others
+gave go through `label`. An axis whose ticks matplotlib writes as formulas (a log scale) needs a plain formatter.
 """
 
 import base64
@@ -23,7 +23,6 @@ _DATA_URI = "data:image/svg+xml;base64,"
 PICTURE = re.compile(rf"!\[([^\]]*)\]\(({re.escape(_DATA_URI)}([A-Za-z0-9+/=]+))\)")
 """What `as_markdown` gives: the words, the data URI, and of it what is encoded."""
 
-_PLAIN = {"text.parse_math": False, "text.usetex": False}  # for ticks, whose texts are made when they are drawn
 _NOT_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _LONGEST_LABEL, _LONGEST_ALT = 24, 1000
 
@@ -74,9 +73,16 @@ def _data_uri(figure: "Figure") -> str:
     from matplotlib.text import Text
 
     for each in figure.findobj(Text):
-        each.set_parse_math(False)  # type: ignore[attr-defined]
-        each.set_usetex(False)  # type: ignore[attr-defined]
+        each.set_parse_math(False)
+        each.set_usetex(False)
     buffer = io.BytesIO()
-    with mpl.rc_context(_PLAIN | {"svg.fonttype": "none", "svg.hashsalt": "mlreg"}):  # same drawing, same bytes
+    with mpl.rc_context(
+        {
+            "svg.fonttype": "none",  # text stays text
+            "svg.hashsalt": "mlreg",  # same drawing, same bytes
+            "text.parse_math": False,  # for ticks, whose texts are made when they are drawn
+            "text.usetex": False,
+        }
+    ):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return _DATA_URI + base64.b64encode(_NOT_XML.sub(b"?", buffer.getvalue())).decode("ascii")

@@ -37,7 +37,20 @@ def test_matplotlib_waits_for_the_first_picture():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-HOSTILE = ["$wif", "$a$", "$\\frac$", "$x^^y$", "$\\sqrt{$", "a\nb", "a\x00b", "\u202ebtc", "\x1b[31m", "a\x0bb", "a\ud800", "x" * 10**5]
+HOSTILE = [
+    "$wif",
+    "$a$",
+    "$\\frac$",
+    "$x^^y$",
+    "$\\sqrt{$",
+    "a\nb",
+    "a\x00b",
+    "\u202ebtc",
+    "\x1b[31m",
+    "a\x0bb",
+    "a\ud800",
+    "x" * 10**5,
+]
 
 
 def _text_of(picture):

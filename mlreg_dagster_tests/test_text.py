@@ -65,7 +65,9 @@ def test_a_spreadsheet_finds_no_formula(text):
     assert csv_cell(-1) == -1
 
 
-@pytest.mark.parametrize("text", ["<!channel>", "<@U1>", "<https://evil|here>", "@all", "[x](https://evil)", "```\nout"])
+@pytest.mark.parametrize(
+    "text", ["<!channel>", "<@U1>", "<https://evil|here>", "@all", "[x](https://evil)", "```\nout"]
+)
 def test_a_chat_finds_neither_mention_nor_link(text):
     quoted = chat_quote(text)
     assert quoted.startswith("```\n")

@@ -51,7 +51,8 @@ class CoinGeckoSettings(Section):
     api_key_header: Literal["x-cg-demo-api-key", "x-cg-pro-api-key"] = "x-cg-demo-api-key"
     vs_currency: str = "usd"
     timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
-        20.0, description="For connecting, and between two pieces of an answer; a whole one may take three times as long."
+        20.0,
+        description="For connecting, and between two pieces of an answer; a whole one may take three times as long.",
     )
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
     max_wait_s: Annotated[float, Field(gt=0, le=600)] = Field(

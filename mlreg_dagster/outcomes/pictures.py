@@ -96,7 +96,8 @@ def performance_picture(performance: pd.DataFrame) -> str:
     told = f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
     panels[-1].set_xlabel(f"day of the outcome, {told}")
     return as_markdown(
-        figure, f"Recall, precision and base rate per day, {told}, of {', '.join(map(label, versions))}, with intervals."
+        figure,
+        f"Recall, precision and base rate per day, {told}, of {', '.join(map(label, versions))}, with intervals.",
     )
 
 

@@ -20,7 +20,7 @@ from mlreg_dagster.errors import MlregError
 from mlreg_dagster.storage import regular
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.regular import OddFile
-from mlreg_dagster.storage.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
+from mlreg_dagster.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
 
 _BODY, _ABOUT = ".gz", ".json"
 _PIECE = 1 << 20

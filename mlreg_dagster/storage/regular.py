@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from upath import UPath
 
@@ -49,7 +49,7 @@ def opened(path: Path | UPath, largest: int) -> Iterator[BinaryIO]:
     if isinstance(path, UPath) and path.protocol not in {"", "file", "local"}:
         _require(path, int(path.stat().st_size), largest)
         with path.open("rb") as remote:
-            yield cast(BinaryIO, remote)
+            yield remote
         return
     local = Path(path.path) if isinstance(path, UPath) else path
     if (kind := kind_of(local)) is not None:

@@ -14,7 +14,7 @@ from upath import UPath
 
 from mlreg_dagster.hours import HOUR, as_hour
 from mlreg_dagster.storage.landing import LandingZone, PayloadDamaged
-from mlreg_dagster.storage.unpacking import LARGEST_PAYLOAD
+from mlreg_dagster.unpacking import LARGEST_PAYLOAD
 
 HOUR_ASKED = as_hour("2026-03-20T09:00")
 RECEIVED = pd.Timestamp("2026-03-20T10:20:30.123456", tz="UTC")

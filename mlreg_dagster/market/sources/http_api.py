@@ -4,12 +4,9 @@ The server is not trusted: how long a whole answer may take and how large it may
 here, whatever it sends and however slowly.
 """
 
-import asyncio
 import logging
 import time
-import zlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,9 +21,9 @@ from tenacity import (
 )
 
 from mlreg_dagster.market.sources.base import MalformedPayload, RequestRefused, SourceUnavailable
-from mlreg_dagster.redaction import blotted, quiet_http_log
-from mlreg_dagster.storage.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
-from mlreg_dagster.text import one_line
+from mlreg_dagster.redaction import blotted
+from mlreg_dagster.unpacking import LARGEST_PAYLOAD, TooLarge
+from mlreg_dagster.web import NoWholeAnswer, exchange
 
 _TOO_MANY_REQUESTS = 429
 _SHOWN_BODY = 200
@@ -83,9 +80,7 @@ class HttpApi:
         sleep: Callable[[float], None] = time.sleep,
         largest: int = LARGEST_PAYLOAD,
     ) -> None:
-        quiet_http_log()
         self._client = httpx.Client(base_url=base_url, headers={**headers, "Accept-Encoding": "gzip"})
-        self._tls = httpx.create_ssl_context()
         self._secrets = (*headers.values(), self._client.base_url.password)
         self._timeout_s = timeout_s
         self._attempts = attempts
@@ -122,51 +117,32 @@ class HttpApi:
         self._pace()
         url = str(request.url.copy_with(username=None, password=None))
         try:
-            with ThreadPoolExecutor(1) as thread:  # the caller's may have an event loop already
-                status, headers, body = thread.submit(asyncio.run, self._answer(request)).result()
-        except TimeoutError:
-            seconds = self._timeout_s * _WHOLE_ANSWER
-            raise _TryAgain(f"{url}: there was no whole answer within {seconds:g} s.") from None
-        except (httpx.RequestError, EOFError, zlib.error) as error:
-            # Without its cause: what a server sends may hold what it was sent.
-            said = one_line(f"{type(error).__name__}: {error}", _SHOWN_BODY)
-            raise _TryAgain(blotted(f"{url}: {said}.", self._secrets)) from None
+            answer = exchange(
+                request,
+                timeout_s=self._timeout_s,
+                deadline_s=self._timeout_s * _WHOLE_ANSWER,
+                largest=self._largest,
+                beginning=4 * _SHOWN_BODY,
+            )
+        except NoWholeAnswer as error:
+            raise _TryAgain(blotted(f"{url}: {error}.", self._secrets)) from None
         except TooLarge as error:
             raise MalformedPayload(
                 f"{url}: the answer is too large ({error}). Nothing of it was kept. Look at coingecko.base_url."
             ) from None
-        body = blotted(body, self._secrets)
+        status, body = answer.status, blotted(answer.body, self._secrets)
         if status == httpx.codes.OK:
             return Reply(url, status, body)
         said = f"{url}: HTTP {status}: {body.decode(errors='replace')[:_SHOWN_BODY]!r}."
         if status != _TOO_MANY_REQUESTS and not httpx.codes.is_server_error(status):
             raise RequestRefused(f"{said} Check the coingecko block of ingest.yaml and the API key.")
-        wait_s = _retry_after_s(headers)
+        wait_s = _retry_after_s(answer.headers)
         if wait_s is not None and wait_s > self._max_wait_s:
             raise SourceUnavailable(
                 f"{said} It asks to wait {wait_s:.0f} s, more than coingecko.max_wait_s "
                 f"({self._max_wait_s:g} s). Run it again later."
             )
         raise _TryAgain(said, wait_s)
-
-    async def _answer(self, request: httpx.Request) -> tuple[int, httpx.Headers, bytes]:
-        """Status, headers and body; of an answer that is no success only the beginning of the body."""
-        client = httpx.AsyncClient(timeout=self._timeout_s, verify=self._tls)
-        async with asyncio.timeout(self._timeout_s * _WHOLE_ANSWER), client:
-            response = await client.send(request, stream=True)
-            succeeded = response.status_code == httpx.codes.OK
-            encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-            if succeeded and encoding not in {"identity", "gzip", ""}:
-                raise httpx.DecodingError(f"it is packed as {one_line(encoding, 30)}, which was not asked for")
-            receiver = Receiver(self._largest if succeeded else 4 * _SHOWN_BODY, packed=encoding == "gzip")
-            try:
-                async for piece in response.aiter_raw():
-                    receiver.take(piece)
-                return response.status_code, response.headers, receiver.finish()
-            except (TooLarge, EOFError, zlib.error):
-                if succeeded:
-                    raise
-                return response.status_code, response.headers, bytes(receiver.body)
 
     def _pace(self) -> None:
         now = time.monotonic()

@@ -177,6 +177,8 @@ def serve(market: FakeCoinGecko) -> Iterator[FakeCoinGecko]:
                 return
             _send(self, 200, market.answer(parts.path, query), {"Content-Type": "application/json"})
 
+        do_POST = do_GET  # noqa: N815
+
         def log_message(self, *_: object) -> None:
             pass
 

@@ -15,7 +15,7 @@ import pytest
 from mlreg_dagster.market.sources.base import MalformedPayload, RequestRefused, SourceError, SourceUnavailable
 from mlreg_dagster.redaction import UnusableSecret
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.storage.unpacking import LARGEST_PAYLOAD
+from mlreg_dagster.unpacking import LARGEST_PAYLOAD
 from mlreg_dagster_tests.market.sources.asking import PAST_HOUR, Make, ask, bodies
 from mlreg_dagster_tests.market.sources.fake_coingecko import (
     FakeCoinGecko,
@@ -119,7 +119,9 @@ def test_requests_keep_their_distance(market: FakeCoinGecko, coingecko: Make, wa
 
 
 @pytest.mark.parametrize("fault", [drip, drip_headers])
-def test_a_whole_answer_has_a_deadline(market: FakeCoinGecko, coingecko: Make, landing: LandingZone, fault: Any) -> None:
+def test_a_whole_answer_has_a_deadline(
+    market: FakeCoinGecko, coingecko: Make, landing: LandingZone, fault: Any
+) -> None:
     market.faults.extend([fault] * 2)
     started = time.monotonic()
     with pytest.raises(SourceUnavailable, match=r"no whole answer within 0\.6 s.*after 2 attempts"):
@@ -129,15 +131,17 @@ def test_a_whole_answer_has_a_deadline(market: FakeCoinGecko, coingecko: Make, l
 
 
 @pytest.mark.parametrize("code", [200, 404, 500])
-@pytest.mark.parametrize(
-    "fault", [endless, lambda code: packed(code, zeros(80 << 20))], ids=["endless", "bomb"]
-)
+@pytest.mark.parametrize("fault", [endless, lambda code: packed(code, zeros(80 << 20))], ids=["endless", "bomb"])
 def test_an_answer_has_a_largest_size(
     market: FakeCoinGecko, coingecko: Make, landing: LandingZone, fault: Any, code: int
 ) -> None:
     market.faults.append(fault(code))
     tracemalloc.start()
-    refusals = {200: (MalformedPayload, "too large"), 404: (RequestRefused, "HTTP 404"), 500: (SourceUnavailable, "500")}
+    refusals = {
+        200: (MalformedPayload, "too large"),
+        404: (RequestRefused, "HTTP 404"),
+        500: (SourceUnavailable, "500"),
+    }
     refusal, said = refusals[code]
     with pytest.raises(refusal, match=said) as refused:
         ask(coingecko(attempts=1))
@@ -183,7 +187,9 @@ def test_no_retry_after_is_too_odd(market: FakeCoinGecko, coingecko: Make, waits
 # --- the key ---
 
 
-@pytest.mark.parametrize("key", [" CG-abcdef", "CG-abcdef\n", "CG abcdef", "CG-abc\r\nX: 1", "schlüssel", "a\x00b", "x" * 600])
+@pytest.mark.parametrize(
+    "key", [" CG-abcdef", "CG-abcdef\n", "CG abcdef", "CG-abc\r\nX: 1", "schlüssel", "a\x00b", "x" * 600]
+)
 def test_a_key_that_can_not_be_sent_is_refused_by_name(
     market: FakeCoinGecko, coingecko: Make, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
