@@ -27,6 +27,7 @@ from mlreg_dagster.hours import NotAnHour, as_hour
 from mlreg_dagster.market.made_with import require_settings
 from mlreg_dagster.models import canonical
 from mlreg_dagster.models.detectors import anomaly_scores, own_space
+from mlreg_dagster.models.soundness import require_sound
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
 if TYPE_CHECKING:
@@ -249,6 +250,8 @@ def _load_pipeline(content: bytes, version: str) -> Pipeline:
         if size > _LARGEST_MODEL_BYTES:
             raise ValueError(f"unpacked it would take {size:,} bytes")
         loaded = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))
+        if isinstance(loaded, Pipeline):
+            require_sound(loaded)
     except UntrustedTypesFoundException as error:
         untrusted = sorted(set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES)
         raise UntrustedModel(
