@@ -64,5 +64,5 @@ def _copy(connection: duckdb.DuckDBPyConnection, draft: Path) -> None:
 
 
 def _remove(draft: Path) -> None:
-    for path in draft.parent.glob(f"{draft.name}*"):
-        path.unlink()
+    for path in (draft, draft.with_name(f"{draft.name}.wal")):
+        path.unlink(missing_ok=True)

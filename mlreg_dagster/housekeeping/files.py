@@ -7,7 +7,8 @@ import pandas as pd
 from upath import UPath
 
 from mlreg_dagster.finding import Finding
-from mlreg_dagster.housekeeping.home import Home, drafts, remove
+from mlreg_dagster.housekeeping.drafts import drafts
+from mlreg_dagster.housekeeping.home import Home, remove
 from mlreg_dagster.storage.landing import PayloadDamaged
 
 _LEAST_FREE_BYTES = 1 << 30

@@ -1,7 +1,8 @@
 """Scoring by a version's ONNX graph, for what runs without scikit-learn; and looking at such a file before it runs.
 
-ONNX Runtime takes a file at its word: it opens the files that a tensor says it lies in, where a tree asks for a feature
-that rows don't have it reads beyond them, and it walks whatever leads on. So only what `onnx_graph` writes is let through.
+ONNX Runtime takes a file at its word: it opens the files that a tensor says it lies in, reads beyond the rows where a
+tree asks for a feature that they don't have, and walks whatever leads on. So only what `onnx_graph` writes is let
+through.
 """
 
 import json
@@ -167,7 +168,8 @@ def _require_sound_trees(node: onnx.NodeProto, columns: int) -> None:
     """Every way through a tree leads on to nodes of its own or to a leaf, by features that rows have."""
     values = {each.name: _values(each) for each in node.attribute}
     _require(values.keys() == _OF_TREES and len(values) == len(node.attribute))
-    _require((values["n_targets"], values["aggregate_function"], values["post_transform"]) == (1, SUM, NO_TRANSFORM))
+    wanted = {"n_targets": 1, "aggregate_function": SUM, "post_transform": NO_TRANSFORM}
+    _require(all(values[name].shape == () and values[name] == value for name, value in wanted.items()))
     splits, leaves, roots = values["nodes_splits"], values["leaf_weights"], values["tree_roots"]
     count = len(splits)
     for numbers in (splits, leaves):

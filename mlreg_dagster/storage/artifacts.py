@@ -82,7 +82,7 @@ class ArtifactStore:
 
     def __init__(self, root: UPath | str) -> None:
         self.root = UPath(root).absolute()
-        self._local = Path(self.root.path) if self.root.protocol in {"", "file", "local"} else None
+        self.local = Path(self.root.path) if self.root.protocol in {"", "file", "local"} else None
 
     def freeze(self, kind: str, key: str, files: Mapping[str, bytes]) -> Artifact:
         """Write a bundle, once; freezing the same content again changes nothing.
@@ -99,10 +99,10 @@ class ArtifactStore:
             raise InvalidArtifact(f"The bundle {kind}/{key} needs files, none of them called {SUMS}.")
         sums = _sums({name: _sha256(content) for name, content in files.items()})
         with explained(f"{self.root}/{kind}/{key}"):
-            if self._local is not None:
-                with _locked(self._local):
+            if self.local is not None:
+                with _locked(self.local):
                     if not self._is_frozen(kind, key, files):
-                        _write_local(self._local / ".staging", self._local / kind / key, {**files, SUMS: sums})
+                        _write_local(self.local / ".staging", self.local / kind / key, {**files, SUMS: sums})
             elif not self._is_frozen(kind, key, files):
                 _write_remote(self._folder(kind, key), {**files, SUMS: sums})
         return self._artifact(kind, key, sums)

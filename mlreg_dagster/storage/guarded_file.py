@@ -189,7 +189,8 @@ class GuardedFile:
     def _make(self) -> None:
         """A file that lost its process or its disk before it was whole is no database; it never gets the name."""
         draft = self.path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
+        for left in (draft, draft.with_name(f"{draft.name}.wal")):  # of another attempt: it would be replayed
+            left.unlink(missing_ok=True)
         duckdb.connect(str(draft)).close()
         draft.rename(self.path)
 

@@ -23,6 +23,9 @@ from mlreg_dagster.storage.regular import OddFile
 from mlreg_dagster.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
 
 _BODY, _ABOUT = ".gz", ".json"
+_NAME = r"\d{8}T\d{6}\.\d{6}Z-\d{6,}-[0-9a-f]{8}\.(gz|json)"
+A_PAYLOAD, A_DRAFT = re.compile(_NAME), re.compile(rf"\.{_NAME}\.part")
+"""Names of the files of a landed payload, and of what a process that died left of one."""
 _PIECE = 1 << 20
 _LARGEST_ABOUT = 1 << 20
 _A_DAY, _AN_HOUR = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"), re.compile(r"[01]\d|2[0-3]")
@@ -89,6 +92,20 @@ class LandingZone:
     def landed(self, source: str, kind: str, hour: pd.Timestamp) -> list[UPath]:
         """The bodies landed for an hour, newest last."""
         return sorted(self._folder(source, kind, hour).glob(f"*{_BODY}"), key=lambda path: path.name)
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """Source and kind of everything landed."""
+        return [
+            (source.name, kind.name)
+            for source in _newest_first(self.root, _PLAIN_NAME)
+            for kind in _newest_first(source, _PLAIN_NAME)
+        ]
+
+    def folders(self) -> Iterator[UPath]:
+        """The folder of each hour for which something was landed."""
+        for source, kind in self.kinds():
+            for hour in self.hours(source, kind):
+                yield self._folder(source, kind, hour)
 
     def hours(self, source: str, kind: str) -> Iterator[pd.Timestamp]:
         """The hours for which something was landed, newest first."""

@@ -132,7 +132,7 @@ def test_an_index_of_neighbours_that_leads_nowhere_is_not_loaded(store, world, a
 
 @pytest.mark.parametrize("detector", DETECTORS)
 @pytest.mark.parametrize("params", [{}, {"max_samples": 1}, {"max_features": 0.5}, {"bootstrap": True}])
-def test_what_was_trained_is_sound(model_of, detector, params):
+def test_what_was_trained_is_sound(detector, params):
     if params and detector != "isolation_forest":
         pytest.skip("parameters of the forest")
     rows = np.random.default_rng(5).normal(size=(300, 6))
