@@ -1,9 +1,10 @@
 """ingest.yaml: where the market comes from, and when a snapshot of it is fit to be used."""
 
+import re
 from typing import Annotated, Literal, Self
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlreg_dagster.config.section import Count, Hour, Percent, Section, Share
 from mlreg_dagster.hours import HOUR, as_hour
@@ -41,6 +42,13 @@ class ArchiveSettings(Section):
     volume_unit: Literal["base", "quote"] = Field(
         "base", description="base: coins or shares, multiplied by the close; quote: money already."
     )
+
+    @field_validator("path")
+    @classmethod
+    def _is_local(cls, path: str | None) -> str | None:
+        if path is not None and re.match(r"[a-z0-9+.-]+:/", path, re.IGNORECASE):
+            raise ValueError("must name files of this machine, not an address; copy them here first")
+        return path
 
 
 class CoinGeckoSettings(Section):

@@ -32,7 +32,7 @@ def compact(warehouse: Warehouse) -> int:
         CompactionFailed: The copy differs.
         WarehouseBusy, StorageFull, StorageNotWritable, StorageDamaged: Nothing was changed.
     """
-    path, draft = warehouse.path, warehouse.path.with_suffix(".compacted.new")
+    path, draft = warehouse.path, warehouse.draft
     with warehouse.connect() as connection:
         connection.execute("CHECKPOINT")  # what a killed process left in the write-ahead log
         before = path.stat().st_size

@@ -21,6 +21,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from mlreg_dagster.errors import TransientError
+from mlreg_dagster.storage.duckdb_access import connect
 from mlreg_dagster.storage.faults import explained
 
 _FOREIGN_LOCK_POLL_S = 0.1
@@ -120,7 +121,6 @@ class GuardedFile:
             connection = self._open(deadline)
             self._opened()
             try:
-                connection.execute("SET TimeZone = 'UTC'")
                 yield connection
             finally:
                 connection.close()
@@ -137,7 +137,7 @@ class GuardedFile:
         with explained(self.path):
             while True:
                 try:
-                    connection = duckdb.connect(str(self.path), read_only=True)
+                    connection = connect(self.path, read_only=True)
                     break
                 except duckdb.IOException as error:
                     if not any(sign in str(error) for sign in _FOREIGN_LOCK_SIGNS):
@@ -146,7 +146,6 @@ class GuardedFile:
                         raise WarehouseBusy(self._busy_message(json.dumps(_foreign_process(error)))) from error
                     time.sleep(_FOREIGN_LOCK_POLL_S)
             try:
-                connection.execute("SET TimeZone = 'UTC'")
                 yield connection
             finally:
                 connection.close()
@@ -176,7 +175,7 @@ class GuardedFile:
             self._make()
         while True:
             try:
-                return duckdb.connect(str(self.path))
+                return connect(self.path, reaches=self._drafts())
             except duckdb.IOException as error:
                 if not any(sign in str(error) for sign in _FOREIGN_LOCK_SIGNS):
                     raise
@@ -186,12 +185,22 @@ class GuardedFile:
                 self._holder_path.write_text(holder)  # whoever waits for our lock waits for that process
                 time.sleep(_FOREIGN_LOCK_POLL_S)
 
+    @property
+    def draft(self) -> Path:
+        """Where a copy of the whole file is written before it takes the file's place."""
+        return self.path.with_suffix(".compacted.new")
+
+    def _drafts(self) -> list[Path]:
+        """What a connection may reach besides the file: the copy, and the logs that DuckDB keeps beside it."""
+        logs = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
+        return [self.draft.with_name(f"{self.draft.name}{log}") for log in logs]
+
     def _make(self) -> None:
         """A file that lost its process or its disk before it was whole is no database; it never gets the name."""
         draft = self.path.with_suffix(".new")
         for left in (draft, draft.with_name(f"{draft.name}.wal")):  # of another attempt: it would be replayed
             left.unlink(missing_ok=True)
-        duckdb.connect(str(draft)).close()
+        connect(draft).close()
         draft.rename(self.path)
 
     def _holder(self) -> str:
