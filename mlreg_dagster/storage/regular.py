@@ -34,6 +34,33 @@ def kind_of(path: Path) -> str | None:
     return _KINDS.get(stat.S_IFMT(path.lstat().st_mode))
 
 
+def require_folder(path: Path) -> None:
+    """Refuse what lies where a folder belongs and is none; nothing at all is fine.
+
+    Raises:
+        OddFile: It is a link, a file, a pipe, ….
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "a file")
+        raise OddFile(f"{path} is {kind}, not a folder. Move it away, then run this again.")
+
+
+def require_files_alone(folder: Path) -> None:
+    """Refuse a folder that holds anything but files.
+
+    Raises:
+        OddFile: It does, or is no folder.
+    """
+    require_folder(folder)
+    for path in folder.iterdir() if folder.exists() else ():
+        if (kind := kind_of(path)) is not None:
+            raise OddFile(f"{path} is {kind}, not a file. Move it away, then run this again.")
+
+
 @contextmanager
 def opened(path: Path | UPath, largest: int) -> Iterator[BinaryIO]:
     """Open a file for reading.
