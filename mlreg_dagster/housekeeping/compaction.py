@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage import private
 from mlreg_dagster.storage.warehouse import Warehouse
 
 
@@ -39,6 +40,7 @@ def compact(warehouse: Warehouse) -> int:
         _remove(draft)
         try:
             _copy(connection, draft)
+            draft.chmod(private.OF_FILES)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
             draft.replace(path)  # while DuckDB still locks the old file: nobody can write into it in between

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from upath import UPath
 
 from mlreg_dagster.errors import MlregError, TransientError
-from mlreg_dagster.storage import regular
+from mlreg_dagster.storage import private, regular
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.regular import OddFile, require_files_alone, require_folder
 from mlreg_dagster.text import one_line, visible
@@ -206,8 +206,8 @@ class ArtifactStore:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(root / ".lock", timeout=_LOCK_WAIT_S)
+    private.make_folder(root)
+    lock = FileLock(root / ".lock", timeout=_LOCK_WAIT_S, mode=private.OF_FILES)
     try:
         lock.acquire()
     except Timeout:
@@ -245,13 +245,14 @@ def _write_local(staging: Path, folder: Path, contents: Mapping[str, bytes]) -> 
         if remains.exists():
             shutil.rmtree(remains)
     try:
-        staging.mkdir()
+        private.make_folder(staging)
         for name, content in contents.items():
-            with (staging / name).open("xb") as file:
+            private.make_file(staging / name)
+            with (staging / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        folder.parent.mkdir(exist_ok=True)
+        private.make_folder(folder.parent)
         staging.rename(folder)
     except OSError:
         shutil.rmtree(staging, ignore_errors=True)  # on a full disk it would stand in the way of what makes room

@@ -17,7 +17,7 @@ import pandas as pd
 from upath import UPath
 
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.storage import regular
+from mlreg_dagster.storage import private, regular
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.regular import OddFile
 from mlreg_dagster.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
@@ -76,7 +76,10 @@ class LandingZone:
             return self._land(folder, payload, received_at, about or {})
 
     def _land(self, folder: UPath, payload: bytes, received_at: pd.Timestamp, about: Mapping[str, Any]) -> UPath:
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder.protocol in {"", "file", "local"}:
+            private.make_folder(Path(folder.path))
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
         number = sum(1 for _ in folder.glob(f"*{_BODY}"))
         path = folder / f"{received_at:%Y%m%dT%H%M%S.%fZ}-{number:06d}-{uuid4().hex[:8]}{_BODY}"
         described = {"received_at": received_at.isoformat(), **about}
@@ -157,7 +160,7 @@ def _damaged(path: UPath, said: object) -> PayloadDamaged:
 def _write_whole(path: UPath, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(content)
+        private.write(part, content)
         part.rename(path)
     except OSError:
         part.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import pytest
 from upath import UPath
 
 from mlreg_dagster.hours import HOUR, as_hour
+from mlreg_dagster.storage import private
 from mlreg_dagster.storage.landing import LandingZone, PayloadDamaged
 from mlreg_dagster.unpacking import LARGEST_PAYLOAD
 
@@ -80,15 +81,15 @@ def test_a_crash_while_writing_leaves_no_half_payload(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_at: str
 ) -> None:
     landing = LandingZone(tmp_path)
-    write = Path.write_bytes
+    write = private.write
 
-    def torn(path: Path, content: bytes) -> int:
+    def torn(path: UPath, content: bytes) -> None:
         if crash_at in path.name:
             write(path, content[: len(content) // 2])
             raise OSError("disk full")
-        return write(path, content)
+        write(path, content)
 
-    monkeypatch.setattr(type(landing.root), "write_bytes", torn)
+    monkeypatch.setattr(private, "write", torn)
     with pytest.raises(OSError, match="disk full"):
         land(landing, b"payload" * 100)
     assert landing.landed("coingecko", "coins_markets", HOUR_ASKED) == []
