@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from sqlalchemy import URL
 
 from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import Settings, home_dir, load_settings
@@ -28,6 +29,7 @@ from mlreg_dagster.orchestration.resources import (
 from mlreg_dagster.outcomes.assets import build_outcome_assets
 from mlreg_dagster.outcomes.checks import build_outcome_checks
 from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.storage.private import keep_private
 
 
 def build_definitions(
@@ -74,14 +76,19 @@ def _default_resources(settings: Settings, home: Path) -> dict[str, Any]:
         "source": make_source(settings.ingest, LandingZone(home / "raw")),
         "warehouse": WarehouseResource(database=str(home / "warehouse.duckdb")),
         "artifacts": ArtifactsResource(root=str(home / "artifacts")),
-        "registry": RegistryResource(url=f"sqlite:///{home / 'registry.sqlite'}").beginning_with(
+        "registry": RegistryResource(url=_sqlite_url(home / "registry.sqlite")).beginning_with(
             rules_of(settings).content
         ),
         "clock": Clock(),
     }
 
 
+def _sqlite_url(path: Path) -> str:
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What `dagster dev` and the dagster CLI load."""
+    """What `dagster dev` and the dagster CLI load; the processes that do keep what they make to their user."""
+    keep_private()
     return build_definitions()

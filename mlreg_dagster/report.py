@@ -1,6 +1,5 @@
 """What a replay came to, as one HTML file with its pictures inside."""
 
-import html
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,11 @@ from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_html, new_figure
+from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_html, label, new_figure
 from mlreg_dagster.replay import Replay
 from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.registry import AliasEvent, Registry
+from mlreg_dagster.text import html_text, visible
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
@@ -50,8 +50,8 @@ def make_report(runner: Runner, replay: Replay) -> str:
     title = f"Replay of {first:%Y-%m-%d} to {end - pd.Timedelta(days=1):%Y-%m-%d}"
     parts = [
         f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>",
-        f"<p>{html.escape(_in_words(replay, versions, months))}</p>",
-        f"<p class=note>Source {html.escape(runner.settings.ingest.source)}; a crash is a change of at most "
+        f"<p>{html_text(_in_words(replay, versions, months))}</p>",
+        f"<p class=note>Source {html_text(runner.settings.ingest.source)}; a crash is a change of at most "
         f"{runner.settings.outcomes.crash_pct:g} % within {runner.settings.outcomes.horizon_hours} h. Intervals of "
         f"{runner.settings.outcomes.confidence:.0%}; those of the shares take overlapping hours as independent and are "
         f"too narrow, that of the lift resamples instruments.</p>",
@@ -144,7 +144,8 @@ def _readable(months: pd.DataFrame) -> pd.DataFrame:
 
 
 def _table(frame: pd.DataFrame) -> str:
-    return "" if frame.empty else frame.to_html(index=False, border=0)
+    shown = frame.map(lambda cell: visible(cell) if isinstance(cell, str) else cell)
+    return "" if frame.empty else shown.to_html(index=False, border=0)
 
 
 def _champions_picture(history: list[AliasEvent], first: pd.Timestamp, end: pd.Timestamp) -> str:
@@ -157,7 +158,7 @@ def _champions_picture(history: list[AliasEvent], first: pd.Timestamp, end: pd.T
     served = [(event.version, date2num(term)) for event, term in zip(history, terms, strict=True) if term[0] < term[1]]  # type: ignore[no-untyped-call]
     for number, (version, (left, right)) in enumerate(served):
         axes.barh(0, right - left, left=left, color=NORMAL if number % 2 else ACCENT)
-        axes.text((left + right) / 2, 0, version, ha="center", va="center", fontsize=8, color="white")
+        axes.text((left + right) / 2, 0, label(version), ha="center", va="center", fontsize=8, color="white")
     axes.xaxis_date()
     axes.set_xlim(*date2num([first, end]))  # type: ignore[no-untyped-call]
     axes.set_yticks([])

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlreg_dagster.config import Settings, home_dir, load_settings
+from mlreg_dagster.config import Settings, fit_for_databases, home_dir, load_settings
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import hour_key
@@ -17,6 +17,7 @@ from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.orchestration.resources import Clock
+from mlreg_dagster.storage import private
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.registry import Registry
@@ -62,16 +63,17 @@ def prepare_home(home: Path | None = None) -> dict[str, str]:
         DAGSTER_HOME that is set already is kept.
 
     Raises:
-        StorageFull, StorageNotWritable: The home can't be made.
+        ConfigError: The home has a name that no database can be opened under.
+        NotAFolder, StorageFull, StorageNotWritable: The home can't be made.
     """
     home = home or home_dir()
-    dagster_home = Path(os.environ.get("DAGSTER_HOME") or home / "dagster").expanduser().absolute()
+    dagster_home = fit_for_databases(Path(os.environ.get("DAGSTER_HOME") or home / "dagster"), "DAGSTER_HOME")
     config = dagster_home / "dagster.yaml"
     with explained(dagster_home):
-        dagster_home.mkdir(parents=True, exist_ok=True)
+        private.make_folder(dagster_home)
         if not config.exists():
             draft = config.with_suffix(".draft")  # a process killed meanwhile must not leave half of it for ever
-            draft.write_text(DAGSTER_YAML)
+            private.write(draft, DAGSTER_YAML.encode())
             draft.replace(config)
     return {"MLREG_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
 

@@ -10,12 +10,13 @@ import pytest
 import yaml
 
 from mlreg_dagster import jobs, runner
+from mlreg_dagster.config import ConfigError
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import day_key
 from mlreg_dagster.market.sources.base import MalformedPayload, MarketSource, SourceUnavailable
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.runner import RunFailed, asset_config, prepare_home
-from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE_HOURS, Lifecycle
+from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE_HOURS, MARKET_HOURS, Lifecycle
 
 # --- homes ---------------------------------------------------------------------------------------------------
 
@@ -28,6 +29,25 @@ def test_a_home_is_prepared_once(own_home):
     config.write_text("# mine\n")
     assert prepare_home() == environment
     assert config.read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("name", ["a b", "it's", "a#b", "ü", "a[b]*", 'a"b;c', "a&b=c", "a:b", "a\\b"])
+def test_a_home_of_any_usual_name_works(make_world, name):
+    world = make_world(None, name=name)
+    world.run_hours(jobs.MARKET, MARKET_HOURS[:1])
+    assert len(world.warehouse.query("SELECT * FROM market_snapshot")) > 0
+    assert world.registry.versions() == []
+    assert {path.name for path in world.home.iterdir()} >= {"warehouse.duckdb", "registry.sqlite"}
+
+
+@pytest.mark.parametrize("name", ["what?", "100%", "a%41b", "a\nb", "a\x1b[2J", "\u202ehome", "\udcff"])
+@pytest.mark.parametrize("variable", ["MLREG_HOME", "DAGSTER_HOME"])
+def test_a_home_under_whose_name_databases_would_lie_elsewhere_is_refused(tmp_path, monkeypatch, name, variable):
+    monkeypatch.setenv(variable, str(tmp_path / name / "home"))
+    with pytest.raises(ConfigError, match=rf"{variable} names the folder .* can't stand in its name") as refused:
+        prepare_home()
+    assert str(refused.value).isprintable()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dagster_home_that_is_set_is_kept(own_home, tmp_path, monkeypatch):

@@ -25,6 +25,7 @@ from mlreg_dagster.cli.models import compare, evaluate, promote, retrain, rollba
 from mlreg_dagster.cli.questions import status, verify
 from mlreg_dagster.cli.running import demo, env, replay
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage.private import keep_private
 
 app = typer.Typer(
     help='A model registry lifecycle on Dagster. `eval "$(mlreg env)"` makes the dagster CLI use the same home.',
@@ -44,6 +45,7 @@ app.add_typer(audit, name="audit")
 
 def main() -> None:
     """Entry point: a message for people where there is one, a traceback where we are wrong."""
+    keep_private()
     try:
         _require_text(sys.argv)
         app()

@@ -16,7 +16,7 @@ from mlreg_dagster.config.ingest import (
     SimulatedSettings,
     SnapshotChecks,
 )
-from mlreg_dagster.config.loading import PROJECT_DIR, home_dir, load_settings
+from mlreg_dagster.config.loading import PROJECT_DIR, fit_for_databases, home_dir, load_settings
 from mlreg_dagster.config.models import ModelSettings
 from mlreg_dagster.config.monitoring import AutomationSettings, NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.outcomes import OutcomeSettings
@@ -47,6 +47,7 @@ __all__ = [
     "SnapshotChecks",
     "UseCaseSettings",
     "canonical",
+    "fit_for_databases",
     "home_dir",
     "load_settings",
 ]

@@ -1,9 +1,10 @@
 """ingest.yaml: where the market comes from, and when a snapshot of it is fit to be used."""
 
+import re
 from typing import Annotated, Literal, Self
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlreg_dagster.config.section import Count, Hour, Percent, Section, Share
 from mlreg_dagster.hours import HOUR, as_hour
@@ -42,6 +43,13 @@ class ArchiveSettings(Section):
         "base", description="base: coins or shares, multiplied by the close; quote: money already."
     )
 
+    @field_validator("path")
+    @classmethod
+    def _is_local(cls, path: str | None) -> str | None:
+        if path is not None and re.match(r"[a-z0-9+.-]+:/", path, re.IGNORECASE):
+            raise ValueError("must name files of this machine, not an address; copy them here first")
+        return path
+
 
 class CoinGeckoSettings(Section):
     """The CoinGecko API."""
@@ -50,7 +58,10 @@ class CoinGeckoSettings(Section):
     api_key_env: str = Field("COINGECKO_API_KEY", description="Environment variable of the key; unset: none.")
     api_key_header: Literal["x-cg-demo-api-key", "x-cg-pro-api-key"] = "x-cg-demo-api-key"
     vs_currency: str = "usd"
-    timeout_s: Annotated[float, Field(gt=0, le=300)] = 20.0
+    timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        20.0,
+        description="For connecting, and between two pieces of an answer; a whole one may take three times as long.",
+    )
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
     max_wait_s: Annotated[float, Field(gt=0, le=600)] = Field(
         120.0, description="Longest single wait before a retry; a longer Retry-After is an error."

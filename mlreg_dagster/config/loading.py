@@ -13,6 +13,7 @@ from mlreg_dagster.config.models import ModelSettings
 from mlreg_dagster.config.section import ConfigError, Section, validated
 from mlreg_dagster.config.settings import Settings
 
+_LONGEST_SHOWN = 300
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
@@ -48,8 +49,30 @@ def load_settings(config_dir: Path | None = None) -> Settings:
 
 
 def home_dir() -> Path:
-    """The data home: MLREG_HOME, by default `.mlreg` beside the project."""
-    return Path(os.environ.get("MLREG_HOME") or PROJECT_DIR / ".mlreg").expanduser().absolute()
+    """The data home: MLREG_HOME, by default `.mlreg` beside the project.
+
+    Raises:
+        ConfigError: No database can be opened under its name.
+    """
+    return fit_for_databases(Path(os.environ.get("MLREG_HOME") or PROJECT_DIR / ".mlreg"), "MLREG_HOME")
+
+
+def fit_for_databases(folder: Path, variable: str) -> Path:
+    """A folder that is to hold databases, as an absolute path.
+
+    SQLite's and Dagster's addresses take `?` for the beginning of options and `%41` for an A: the databases would be
+    made elsewhere.
+
+    Raises:
+        ConfigError: Its name has such letters.
+    """
+    path = folder.expanduser().absolute()
+    if odd := sorted({each for each in str(path) if each in "?%" or not each.isprintable()}):
+        raise ConfigError(
+            f"{variable} names the folder {ascii(str(path))[:_LONGEST_SHOWN]}, and {', '.join(map(ascii, odd))} can't "
+            f"stand in its name: databases would be made elsewhere. Name a folder without it."
+        )
+    return path
 
 
 def _yaml_files(folder: Path) -> dict[str, Path]:

@@ -15,9 +15,11 @@ from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.metadata import OWNERS, table_metadata
 from mlreg_dagster.orchestration.partitions import Partitions, day_of, days_back
-from mlreg_dagster.orchestration.resources import ArtifactsResource, WarehouseResource
+from mlreg_dagster.orchestration.provenance import SHA256, is_recorded
+from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactStore
+from mlreg_dagster.storage.registry import Registry
 
 GROUP = "datasets"
 
@@ -42,16 +44,19 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
     )
     @retried
     def training_dataset(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource, artifacts: ArtifactsResource
+        context: dg.AssetExecutionContext,
+        warehouse: WarehouseResource,
+        artifacts: ArtifactsResource,
+        registry: RegistryResource,
     ) -> dg.MaterializeResult:
         day, store = day_of(context), artifacts.open()
         window = windows_of(day, settings.datasets).training
         features = warehouse.open().read(table, window.first, window.end - HOUR)
-        if _exists(context, store, freezing.TRAINING, day):
+        if _is_made(context, store, registry.open(), freezing.TRAINING, day):
             return _result(store, freezing.TRAINING, day, window, features)
         rows = freezing.select_training_rows(features, window, settings.datasets)
         lineage = freezing.describe_lineage(rows, window, features, settings.features)
-        freezing.freeze(store, freezing.TRAINING, day_key(day), rows, lineage)
+        _freeze(store, freezing.TRAINING, day, rows, lineage)
         return _result(store, freezing.TRAINING, day, window)
 
     return training_dataset
@@ -76,17 +81,20 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
     )
     @retried
     def eval_holdout(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource, artifacts: ArtifactsResource
+        context: dg.AssetExecutionContext,
+        warehouse: WarehouseResource,
+        artifacts: ArtifactsResource,
+        registry: RegistryResource,
     ) -> dg.MaterializeResult:
         day, store, tables = day_of(context), artifacts.open(), warehouse.open()
         window = windows_of(day, settings.datasets).holdout
         features = tables.read(table, window.first, window.end - HOUR)
-        if _exists(context, store, freezing.HOLDOUT, day):
+        if _is_made(context, store, registry.open(), freezing.HOLDOUT, day):
             return _result(store, freezing.HOLDOUT, day, window, features)
         rows = freezing.select_holdout_rows(features, window, settings.datasets)
         market = tables.read(MARKET_SNAPSHOT, window.first - lookback * HOUR, window.end - HOUR)
         lineage = freezing.describe_lineage(rows, window, features, settings.features)
-        freezing.freeze(store, freezing.HOLDOUT, day_key(day), rows, lineage, market)
+        _freeze(store, freezing.HOLDOUT, day, rows, lineage, market)
         return _result(store, freezing.HOLDOUT, day, window)
 
     return eval_holdout
@@ -96,12 +104,28 @@ def _features_of_the_week(settings: Settings) -> dg.AssetDep:
     return dg.AssetDep("market_features", partition_mapping=days_back(settings.datasets.history_hours))
 
 
-def _exists(context: dg.AssetExecutionContext, store: ArtifactStore, kind: str, day: pd.Timestamp) -> bool:
-    """A dataset is frozen once; what changed in the market since then goes into later ones."""
-    exists = store.find(kind, day_key(day)) is not None
-    if exists:
-        context.log.warning(f"{kind} {day_key(day)} is frozen already and stays as it is.")
-    return exists
+def _is_made(
+    context: dg.AssetExecutionContext, store: ArtifactStore, registry: Registry, kind: str, day: pd.Timestamp
+) -> bool:
+    """Whether an earlier run froze the dataset. It is frozen once; what changed in the market goes into later ones.
+
+    Files that no record names may have been put there by anyone: they have to be the ones that this run makes.
+    """
+    frozen = store.find(kind, day_key(day))
+    if frozen is None or not is_recorded(context.instance, registry, kind, day_key(day), frozen.sha256):
+        return False
+    context.log.warning(f"{kind} {day_key(day)} is frozen already and stays as it is.")
+    return True
+
+
+def _freeze(store: ArtifactStore, kind: str, day: pd.Timestamp, *made: Any) -> None:
+    try:
+        freezing.freeze(store, kind, day_key(day), *made)
+    except ArtifactFrozen as error:
+        raise ArtifactFrozen(
+            f"{error} No record names what lies there, and it is not what the tables give, so it is not used. Move "
+            f"{store.root / kind / day_key(day)} away, then run this again."
+        ) from error
 
 
 def _result(
@@ -113,7 +137,7 @@ def _result(
     changes = None if features is None else compare(kind, dataset, features)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": lineage["rows"],
-        "sha256": dataset.sha256,
+        SHA256: dataset.sha256,
         "window": str(dataset.window),
         "instruments": lineage["instruments"],
         "instruments_left_out": lineage["instruments_left_out"],

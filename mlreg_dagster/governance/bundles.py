@@ -9,6 +9,7 @@ from filelock import FileLock
 
 from mlreg_dagster.governance import rendering
 from mlreg_dagster.governance.card.parts import Card
+from mlreg_dagster.storage import private
 from mlreg_dagster.storage.artifacts import SUMS
 from mlreg_dagster.storage.faults import explained
 
@@ -35,8 +36,8 @@ def write(folder: Path, card: Card) -> dict[str, str]:
     }
     files[SUMS] = "".join(f"{_sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
     with explained(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f".{folder.name}.lock")):
+        private.make_folder(folder.parent)
+        with FileLock(folder.with_name(f".{folder.name}.lock"), mode=private.OF_FILES):
             _replace(folder, files)
     return {name: _sha256(content) for name, content in files.items()}
 
@@ -48,10 +49,10 @@ def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
         old.rename(folder)  # it died between the two renames
     for remains in (draft, old):
         shutil.rmtree(remains, ignore_errors=True)
-    draft.mkdir()
+    draft.mkdir(private.OF_FOLDERS)
     try:
         for name, content in files.items():
-            (draft / name).write_bytes(content)
+            private.write(draft / name, content)
         if folder.exists():
             folder.rename(old)
         draft.rename(folder)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mlreg_dagster.pictures import ACCENT, NORMAL, as_markdown, new_figure
+from mlreg_dagster.pictures import ACCENT, NORMAL, as_markdown, label, new_figure
 from mlreg_dagster.storage.registry import AliasEvent
 
 
@@ -26,8 +26,8 @@ def alias_timeline(history: Sequence[AliasEvent], now: pd.Timestamp) -> str:
     margin = max((ends[-1] - history[0].effective_at) / 50, pd.Timedelta(hours=1))
     axes.set_xlim(*date2num([history[0].effective_at - margin, ends[-1] + margin]))  # type: ignore[no-untyped-call]
     axes.xaxis_date()
-    axes.set_yticks(range(len(versions)), versions, fontsize=8)
+    axes.set_yticks(range(len(versions)), [label(version) for version in versions], fontsize=8)
     axes.set_ylim(-0.6, len(versions) - 0.4)
     axes.tick_params(axis="x", labelsize=7)
-    axes.set_title(f"Holders of {history[-1].alias}, effective times", fontsize=9)
-    return as_markdown(figure, f"Timeline of {history[-1].alias}")
+    axes.set_title(f"Holders of {label(history[-1].alias)}, effective times", fontsize=9)
+    return as_markdown(figure, f"Timeline of {label(history[-1].alias)}")

@@ -3,7 +3,6 @@
 The HTML is one file that needs no network; whatever a person wrote is escaped in it.
 """
 
-import html
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 
 from mlreg_dagster.governance.card.parts import Card, Fact, Picture, Section, Table, Text, Values, when
 from mlreg_dagster.pictures import PICTURE
+from mlreg_dagster.text import html_text, one_line
 
 _STYLE = """
 :root { --ink: #222; --soft: #667; --line: #dde; --good: #2e7d4f; --bad: #b3261e; --shade: #f6f7fa }
@@ -41,7 +41,8 @@ _ALARMING = {"passed", "intact", "intact and loads", "the same to the last bit"}
 """What should not be false."""
 _LARGE = 10_000
 _LONG_WORD = re.compile(r"\S{32}")
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
+_LIST_OR_RULE = re.compile(r"^(\d*)([-+=.)])")
 
 
 def shown(value: Any) -> str:
@@ -86,7 +87,7 @@ def to_json(card: Card) -> str:
 
 def to_markdown(card: Card) -> str:
     """For a repository or a ticket."""
-    lines = [f"# Model card of {card.version}", "", _escaped(card.headline), "", f"As of {when(card.made_at)}.", ""]
+    lines = [f"# Model card of {card.version}", "", _paragraph(card.headline), "", f"As of {when(card.made_at)}.", ""]
     lines += [f"- **{question}** {_escaped(answer)}" for question, answer in card.answers.items()]
     for section in card.sections:
         lines += ["", f"## {section.number}. {section.title}: {_state(section)}", ""]
@@ -98,22 +99,22 @@ def to_markdown(card: Card) -> str:
 
 def to_html(card: Card) -> str:
     """For people, one file with everything in it."""
-    title = f"Model card of {html.escape(card.version)}"
+    title = f"Model card of {html_text(card.version)}"
     state = "<span class='state good'>complete</span>"
     if card.missing:
         state = f"<span class='state bad'>{len(card.missing)} of {len(card.sections)} sections incomplete</span>"
     answers = "".join(
-        f"<dt>{html.escape(question)}</dt><dd>{html.escape(answer)}</dd>" for question, answer in card.answers.items()
+        f"<dt>{html_text(question)}</dt><dd>{html_text(answer)}</dd>" for question, answer in card.answers.items()
     )
     links = "".join(
-        f"<li><a href='#{section.gate}'>{html.escape(section.title)}</a> {_badge(section) if section.missing else ''}"
+        f"<li><a href='#{section.gate}'>{html_text(section.title)}</a> {_badge(section) if section.missing else ''}"
         for section in card.sections
     )
     return "\n".join(
         (
             f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
             f"<title>{title}</title><style>{_STYLE}</style>{_UNFOLD_TO_PRINT}",
-            f"<h1>{title} {state}</h1><p>{html.escape(card.headline)} <span class=note>As of {when(card.made_at)}."
+            f"<h1>{title} {state}</h1><p>{html_text(card.headline)} <span class=note>As of {when(card.made_at)}."
             f"</span></p>",
             f"<dl class=answers>{answers}</dl><nav><ol>{links}</ol></nav>",
             *(_section(section) for section in card.sections),
@@ -138,7 +139,7 @@ def _markdown(fact: Fact) -> list[str]:
     if isinstance(fact, Picture):
         return []
     if isinstance(fact, Text):
-        return [_escaped(fact.text)]
+        return [_paragraph(fact.text)]
     if isinstance(fact, Values):
         rows = [f"| {_escaped(name)} | {_escaped(shown(value))} |" for name, value in fact.values.items()]
         return [f"**{_escaped(fact.title)}**", "", "| | |", "| --- | --- |", *rows]
@@ -156,7 +157,12 @@ def _markdown(fact: Fact) -> list[str]:
 
 def _escaped(text: str) -> str:
     """So that neither Markdown nor the HTML in it takes a word of it for markup."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split())).replace("&", "&amp;")
+    return _MARKDOWN.sub(r"\\\1", one_line(text)).replace("&", "&amp;")
+
+
+def _paragraph(text: str) -> str:
+    """The same at the beginning of a line, where a list, a heading or a rule could begin."""
+    return _LIST_OR_RULE.sub(r"\1\\\2", _escaped(text))
 
 
 def _badge(section: Section) -> str:
@@ -164,8 +170,8 @@ def _badge(section: Section) -> str:
 
 
 def _section(section: Section) -> str:
-    missing = "".join(f"<li>{html.escape(text)}" for text in section.missing)
-    parts = [f"<h2 id='{section.gate}'>{section.number}. {html.escape(section.title)} {_badge(section)}</h2>"]
+    missing = "".join(f"<li>{html_text(text)}" for text in section.missing)
+    parts = [f"<h2 id='{section.gate}'>{section.number}. {html_text(section.title)} {_badge(section)}</h2>"]
     if missing:
         parts.append(f"<ul class=missing>{missing}</ul>")
     return "\n".join((*parts, *(_html(fact) for fact in section.facts)))
@@ -173,11 +179,11 @@ def _section(section: Section) -> str:
 
 def _html(fact: Fact) -> str:
     if isinstance(fact, Text):
-        return f"<p>{html.escape(fact.text)}</p>"
+        return f"<p>{html_text(fact.text)}</p>"
     if isinstance(fact, Picture):
         images = PICTURE.findall(fact.draw())
-        return "".join(f"<img alt='{html.escape(alt, quote=True)}' src='{data}'>" for alt, data, _ in images)
-    title = html.escape(fact.title)
+        return "".join(f"<img alt='{html_text(alt)}' src='{data}'>" for alt, data, _ in images)
+    title = html_text(fact.title)
     body = _values(fact) if isinstance(fact, Values) else _table(fact)
     if not body:
         return f"<h3>{title}</h3><p class=note>none</p>"
@@ -187,7 +193,7 @@ def _html(fact: Fact) -> str:
 
 
 def _values(fact: Values) -> str:
-    rows = "".join(f"<tr><td>{html.escape(name)}</td>{_cell(name, value)}</tr>" for name, value in fact.values.items())
+    rows = "".join(f"<tr><td>{html_text(name)}</td>{_cell(name, value)}</tr>" for name, value in fact.values.items())
     return rows and f"<table class=values>{rows}</table>"
 
 
@@ -195,7 +201,7 @@ def _table(fact: Table) -> str:
     if not fact.rows:
         return ""
     names = list(fact.rows[0])
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    head = "".join(f"<th>{html_text(name)}</th>" for name in names)
     rows = "".join(f"<tr>{''.join(_cell(name, row[name]) for name in names)}</tr>" for row in fact.rows)
     return f"<table><tr>{head}</tr>{rows}</table>"
 
@@ -208,4 +214,4 @@ def _cell(name: str, value: Any) -> str:
         kinds.append("long")
     elif isinstance(value, int | float):
         kinds.append("number")
-    return f"<td class='{' '.join(kinds)}'>{html.escape(text)}</td>"
+    return f"<td class='{' '.join(kinds)}'>{html_text(text)}</td>"

@@ -1,12 +1,12 @@
 """The governance report: every result of every check over a period, as a table, as counts, as HTML and as CSV."""
 
 import csv
-import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mlreg_dagster.governance.card.parts import when
+from mlreg_dagster.text import csv_cell, html_text, visible
 
 COLUMNS = (
     "recorded_at", "asset", "check", "partition", "version", "passed", "severity", "description", "values", "run_id",
@@ -49,12 +49,15 @@ def counts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One line a result, with a header; times in ISO 8601."""
+    """One line a result, with a header; times in ISO 8601. No text begins as a formula of a spreadsheet does."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     for row in rows:
-        writer.writerow({**row, "recorded_at": row["recorded_at"].isoformat()})
+        cells = {**row, "recorded_at": row["recorded_at"].isoformat()}
+        writer.writerow(
+            {name: csv_cell(visible(cell) if isinstance(cell, str) else cell) for name, cell in cells.items()}
+        )
     return text.getvalue()
 
 
@@ -67,7 +70,7 @@ def to_html(rows: Sequence[Mapping[str, Any]], first: str | None, last: str | No
         last: The last such day.
     """
     failed = sum(not row["passed"] for row in rows)
-    period = html.escape(f"{first or 'the first result'} to {last or 'the newest'}")
+    period = html_text(f"{first or 'the first result'} to {last or 'the newest'}")
     summary = [{**line, "is_bad": line["last"] == "FAILED"} for line in counts(rows)]
     shown = [
         {
@@ -108,7 +111,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return "<p class=note>none</p>"
     names = [name for name in rows[0] if name != "is_bad"]
-    head = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in names)
+    head = "".join(f"<th>{html_text(name.replace('_', ' '))}</th>" for name in names)
     lines = (
         f"<tr{' class=no' if row['is_bad'] else ''}>{''.join(_cell(name, row[name]) for name in names)}</tr>"
         for row in rows
@@ -118,4 +121,4 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(name: str, value: Any) -> str:
     kind = "when" if name.endswith(("recorded", "recorded_at")) else "number" if isinstance(value, int) else ""
-    return f"<td class='{kind}'>{html.escape(f'{value:,}' if isinstance(value, int) else str(value))}</td>"
+    return f"<td class='{kind}'>{html_text(f'{value:,}' if isinstance(value, int) else str(value))}</td>"

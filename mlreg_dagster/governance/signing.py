@@ -4,12 +4,14 @@ import base64
 import binascii
 import hashlib
 import json
+import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -20,7 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage import private, regular
+from mlreg_dagster.storage.private import NotAFolder
 from mlreg_dagster.storage.registry import Decision, DecisionKind, PolicyApproval, Withdrawal
+from mlreg_dagster.storage.regular import OddFile
+
+_LARGEST_KEY = 16 << 10
 
 
 class UnusableKey(MlregError):
@@ -109,11 +116,20 @@ def read_key(path: Path) -> Ed25519PrivateKey:
     """A private key from a PEM file without a password.
 
     Raises:
-        UnusableKey: The file is not there, or holds no such key.
+        UnusableKey: The file is not there, holds no such key, or others than its owner can read it.
     """
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError) as error:
+        with regular.opened(path.resolve(), _LARGEST_KEY) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read()
+        if os.name == "posix" and mode & 0o077:
+            raise UnusableKey(
+                f"{path} can't be used to sign: others than its owner can read or change it (mode {mode & 0o777:o}), "
+                f"so a signature would prove nothing. Make a new pair with `mlreg keygen`; or, if no one else had "
+                f"access: chmod 600 {shlex.quote(str(path))}"
+            )
+        key = load_pem_private_key(content, password=None)
+    except (OSError, RuntimeError, ValueError, TypeError, OddFile, UnsupportedAlgorithm) as error:
         raise UnusableKey(f"{path} can't be used to sign: {error}. `mlreg keygen` makes a pair of keys.") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise UnusableKey(f"{path} holds a key of another kind than Ed25519. `mlreg keygen` makes a pair of keys.")
@@ -131,10 +147,10 @@ def make_key(path: Path) -> str:
     """
     key = Ed25519PrivateKey.generate()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    except OSError as error:
+        private.make_folder(path.absolute().parent)
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, private.OF_FILES)) as file:
+            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    except (OSError, ValueError, NotAFolder) as error:  # ValueError: a NUL in the name
         raise UnusableKey(f"No key was written to {path}: {error}. Name another file.") from error
     return public_key(key)
 

@@ -1,6 +1,5 @@
 """What in a home may go, by retention.yaml; each chore may be done again, and a kill half way loses nothing else."""
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -10,9 +9,11 @@ from upath import UPath
 from mlreg_dagster.config import Settings
 from mlreg_dagster.hours import chunked
 from mlreg_dagster.housekeeping.compaction import compact, free_share
-from mlreg_dagster.housekeeping.home import Home, drafts
+from mlreg_dagster.housekeeping.drafts import drafts, remove
+from mlreg_dagster.housekeeping.home import Home
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.storage.landing import A_PAYLOAD
 from mlreg_dagster.storage.tables import Table
 
 _DAY = pd.Timedelta(days=1)
@@ -65,7 +66,7 @@ def chores(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Chore]
 
 def _remove_drafts(home: Home, now: pd.Timestamp) -> None:
     for path in drafts(home, now):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        remove(path)
 
 
 def _old_payloads(home: Home, newest: pd.Timestamp, settings: Settings) -> list[UPath]:
@@ -75,24 +76,24 @@ def _old_payloads(home: Home, newest: pd.Timestamp, settings: Settings) -> list[
     stored = set(_hours_before(home, MARKET_SNAPSHOT, before))
     tidied_before = newest - policy.snapshot_days * _DAY if policy.snapshot_days else None
     root, old = home.landing.root, []
-    for source, kind in _kinds(root):
+    for source, kind in home.landing.kinds():
         for hour in list(home.landing.hours(source, kind))[1:]:
             is_stored = hour in stored or (tidied_before is not None and hour < tidied_before)
-            if hour < before and is_stored:
-                old.append(root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}")
+            folder = root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
+            if hour < before and is_stored and any(A_PAYLOAD.fullmatch(path.name) for path in folder.iterdir()):
+                old.append(folder)
     return old
 
 
-def _kinds(root: UPath) -> list[tuple[str, str]]:
-    sources = [source for source in root.iterdir() if source.is_dir()] if root.is_dir() else []
-    return [(source.name, kind.name) for source in sources for kind in source.iterdir() if kind.is_dir()]
-
-
 def _remove_payloads(folders: Iterable[UPath]) -> None:
+    """The payloads in these folders; what else lies there, and then the folder, stays."""
     for folder in folders:
-        for path in sorted(folder.iterdir(), key=lambda path: path.suffix):  # each body before what describes it
+        found = list(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+        ours = [path for path in found if A_PAYLOAD.fullmatch(path.name) and path.is_file() and not path.is_symlink()]
+        for path in sorted(ours, key=lambda path: path.suffix):  # each body before what describes it
             path.unlink()
-        folder.rmdir()
+        if found and len(ours) == len(found):
+            folder.rmdir()
 
 
 def _hours_before(home: Home, table: Table, before: pd.Timestamp) -> pd.DatetimeIndex:

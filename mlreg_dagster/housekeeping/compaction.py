@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage import private
 from mlreg_dagster.storage.warehouse import Warehouse
 
 
@@ -32,13 +33,14 @@ def compact(warehouse: Warehouse) -> int:
         CompactionFailed: The copy differs.
         WarehouseBusy, StorageFull, StorageNotWritable, StorageDamaged: Nothing was changed.
     """
-    path, draft = warehouse.path, warehouse.path.with_suffix(".compacted.new")
+    path, draft = warehouse.path, warehouse.draft
     with warehouse.connect() as connection:
         connection.execute("CHECKPOINT")  # what a killed process left in the write-ahead log
         before = path.stat().st_size
         _remove(draft)
         try:
             _copy(connection, draft)
+            draft.chmod(private.OF_FILES)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
             draft.replace(path)  # while DuckDB still locks the old file: nobody can write into it in between
@@ -64,5 +66,5 @@ def _copy(connection: duckdb.DuckDBPyConnection, draft: Path) -> None:
 
 
 def _remove(draft: Path) -> None:
-    for path in draft.parent.glob(f"{draft.name}*"):
-        path.unlink()
+    for path in (draft, draft.with_name(f"{draft.name}.wal")):
+        path.unlink(missing_ok=True)

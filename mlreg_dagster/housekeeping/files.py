@@ -1,14 +1,15 @@
 """What lies about in a home: payloads, drafts of dead processes, and room on the disk."""
 
-import gzip
 import shutil
-import zlib
 from pathlib import Path
 
 import pandas as pd
+from upath import UPath
 
 from mlreg_dagster.finding import Finding
-from mlreg_dagster.housekeeping.home import Home, drafts, remove
+from mlreg_dagster.housekeeping.drafts import drafts
+from mlreg_dagster.housekeeping.home import Home, remove
+from mlreg_dagster.storage.landing import PayloadDamaged
 
 _LEAST_FREE_BYTES = 1 << 30
 _SHOWN = 3
@@ -18,7 +19,7 @@ _MB = 1 << 20
 def payloads_can_be_read(home: Home) -> Finding:
     """Every landed body is whole, and its description lies beside it."""
     bodies = sorted(Path(str(home.landing.root)).rglob("*.gz")) if "://" not in str(home.landing.root) else []
-    broken = [path for path in bodies if not path.with_suffix(".json").exists() or not _is_whole(path)]
+    broken = [path for path in bodies if not path.with_suffix(".json").exists() or not _is_whole(home, path)]
     if not broken:
         return Finding("payloads", "ok", f"All {len(bodies)} landed ones can be read.")
     names = ", ".join(str(path) for path in broken[:_SHOWN])
@@ -26,12 +27,10 @@ def payloads_can_be_read(home: Home) -> Finding:
     return Finding("payloads", "miss", seen, f"Restore them from a copy, or remove them: {remove(broken[0])}")
 
 
-def _is_whole(path: Path) -> bool:
+def _is_whole(home: Home, path: Path) -> bool:
     try:
-        with gzip.open(path) as body:
-            while body.read(_MB):
-                pass
-    except (OSError, EOFError, zlib.error):
+        home.landing.read(UPath(path))
+    except (PayloadDamaged, OSError):
         return False
     return True
 

@@ -13,9 +13,6 @@ from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.warehouse import Warehouse
 
-LEFT_BEHIND_AFTER = pd.Timedelta(hours=1)
-"""No draft is written for so long: an older one was left by a process that died."""
-
 
 @dataclass(frozen=True)
 class Home:
@@ -38,18 +35,6 @@ class Home:
         """The registry's file; None where it lives in PostgreSQL."""
         url = make_url(self.registry_url)
         return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
-
-
-def drafts(home: Home, now: pd.Timestamp) -> list[Path]:
-    """Unfinished files and folders that dead processes left on the local disk; living ones may still write younger."""
-    found = [
-        *home.folder.glob("*.new*"),
-        *home.folder.glob("*.tmp"),
-        *home.folder.glob("artifacts/.staging"),
-        *home.folder.rglob("*.draft"),
-    ]
-    found += (home.folder / "raw").rglob(".*.part")
-    return [path for path in found if pd.Timestamp(path.stat().st_mtime, unit="s", tz="UTC") < now - LEFT_BEHIND_AFTER]
 
 
 def materialize(assets: str, hours: pd.DatetimeIndex) -> str:

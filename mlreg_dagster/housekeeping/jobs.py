@@ -1,5 +1,6 @@
 """The chores as a job of the graph, with those of Dagster's own storage."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,9 +59,8 @@ def all_chores(home: Home, settings: Settings, instance: dg.DagsterInstance, now
 
 
 def _runs_on_record(registry: Registry) -> set[str]:
-    """The runs that the registry names: whoever asks who did it, and how, reads their logs."""
-    versions = registry.versions()
-    evaluations = [each for version in versions for each in registry.evaluations(version.version)]
-    moves = [each for alias in registry.aliases() for each in registry.history(alias)]
-    ids = [each.run_id for each in versions] + [each.run_id for each in evaluations] + [each.run_id for each in moves]
-    return {run for run in ids if run}
+    """The runs that any record of the registry names: whoever asks who did it, and how, reads their logs.
+
+    The audit log has all records of every kind, whatever kinds a release adds.
+    """
+    return {run for record in registry.audit_log() if (run := json.loads(record.content).get("run_id"))}

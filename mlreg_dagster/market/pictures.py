@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.market.features import BASE
-from mlreg_dagster.pictures import MUTED, NORMAL, as_markdown, new_figure
+from mlreg_dagster.pictures import MUTED, NORMAL, as_markdown, label, new_figure
 
 _MOST_INSTRUMENTS, _MOST_HOURS, _COLOUR_LIMIT_PCT = 24, 336, 10.0
 _BINS = 30
@@ -43,7 +43,7 @@ def change_heat_map(rows: pd.DataFrame) -> str:
     )
     ticks = np.linspace(0, wide.shape[1] - 1, min(8, wide.shape[1])).astype(int)
     axes.set_xticks(ticks, [f"{wide.columns[tick]:%m-%d %Hh}" for tick in ticks], fontsize=7)
-    axes.set_yticks(range(len(wide)), wide.index, fontsize=6)
+    axes.set_yticks(range(len(wide)), [label(name) for name in wide.index], fontsize=6)
     axes.set_title(f"Price change within the hour, {len(wide)} of {instruments} instruments: the liveliest", fontsize=9)
     figure.colorbar(image, label="%", extend="both")
     return as_markdown(figure, "Heat map of hourly price changes")
@@ -68,7 +68,7 @@ def _change_bars(changes: pd.Series) -> str:
 
 
 def _names(changes: pd.Series) -> str:
-    return ", ".join(map(str, changes.index)) or "none"
+    return ", ".join(map(label, changes.index)) or "none"
 
 
 def feature_distributions(features: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import GATES, STRICT_GATES
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+from mlreg_dagster.orchestration.provenance import require_recorded
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.orchestration.witnesses import require_intact
@@ -77,6 +78,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         chosen = settings.model(config.model).override(config.overrides, f"run config, over {config.model}.yaml")
         dataset = freezing.load(store, freezing.TRAINING, config.dataset or _newest_day(store))
         scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
+        records = registry.open()
+        require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case = settings.use_case.sha256
         model = training.train(context.partition_key, dataset, scores_from, chosen, use_case_sha256=use_case)
         version = registration.register(
@@ -158,6 +161,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         version = records.version(context.partition_key)
         thresholds = settings.evaluation.override(config.overrides, "run config, over evaluation.yaml")
         holdout = freezing.load(store, freezing.HOLDOUT, config.holdout or version.dataset_day)
+        require_recorded(context.instance, records, freezing.HOLDOUT, holdout.day, holdout.sha256)
         model = artifact.load(store, version.version, version.artifact_sha256)
         rounds = evaluation.plant_anomalies(
             holdout, thresholds.injection, settings.features, settings.max_lookback_hours

@@ -27,7 +27,7 @@ OPERATORS = {"": 21, "ai.onnx.ml": 5}
 """The two operator sets of every graph, and their versions."""
 
 _FORMAT = 10
-_SUM, _NO_TRANSFORM, _AT_MOST = 1, 0, 0  # codes of TreeEnsemble
+SUM, NO_TRANSFORM, AT_MOST = 1, 0, 0  # codes of TreeEnsemble
 _NEVER_INFINITE = 1e-10  # what scikit-learn adds to the mean distance of a row among its duplicates
 
 
@@ -144,10 +144,10 @@ def _trees(forest: IsolationForest) -> dict[str, Any]:
     splits = nodes.pop("nodes_splits")
     return {
         "n_targets": 1,
-        "aggregate_function": _SUM,
-        "post_transform": _NO_TRANSFORM,
+        "aggregate_function": SUM,
+        "post_transform": NO_TRANSFORM,
         "tree_roots": roots[:-1],
-        "nodes_modes": numpy_helper.from_array(np.full(len(splits), _AT_MOST, dtype=np.uint8)),
+        "nodes_modes": numpy_helper.from_array(np.full(len(splits), AT_MOST, dtype=np.uint8)),
         "nodes_splits": numpy_helper.from_array(splits),
         **{name: values.tolist() for name, values in nodes.items()},
         "leaf_targetids": [0] * len(weights),

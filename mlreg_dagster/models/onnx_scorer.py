@@ -1,10 +1,12 @@
 """Scoring by a version's ONNX graph, for what runs without scikit-learn; and looking at such a file before it runs.
 
-ONNX Runtime takes a file at its word: it opens the files that a tensor says it lies in, and where a tree asks for a
-feature that rows don't have it reads beyond them. So only what `onnx_graph` writes is let through.
+ONNX Runtime takes a file at its word: it opens the files that a tensor says it lies in, reads beyond the rows where a
+tree asks for a feature that they don't have, and walks whatever leads on. So only what `onnx_graph` writes is let
+through.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.models.onnx_graph import FEATURES, IS_ANOMALY, OPERATORS, SCORE
+from mlreg_dagster.models.onnx_graph import AT_MOST, FEATURES, IS_ANOMALY, NO_TRANSFORM, OPERATORS, SCORE, SUM
+from mlreg_dagster.models.soundness import require_trees
 
 _TREES = "TreeEnsemble"
 _TRUSTED_OPERATORS = frozenset(
@@ -25,7 +28,19 @@ _TRUSTED_OPERATORS = frozenset(
         *("ReduceMax", "ReduceMean", "ReduceSumSquare", "Scan", "Sqrt", "Squeeze", "Sub", "TopK", "Where", _TREES),
     }
 )
+_TRUSTED_MESSAGES = (
+    onnx.GraphProto, onnx.NodeProto, onnx.AttributeProto, onnx.TensorProto, onnx.ValueInfoProto, onnx.TypeProto,
+    onnx.TypeProto.Tensor, onnx.TensorShapeProto, onnx.TensorShapeProto.Dimension, onnx.OperatorSetIdProto,
+    onnx.StringStringEntryProto,
+)  # fmt: skip
+_OF_TREES = {
+    *("n_targets", "aggregate_function", "post_transform", "tree_roots", "nodes_modes", "nodes_splits"),
+    *("nodes_featureids", "nodes_truenodeids", "nodes_trueleafs", "nodes_falsenodeids", "nodes_falseleafs"),
+    *("leaf_targetids", "leaf_weights"),
+}
 _LARGEST_GRAPH_BYTES = 1 << 30
+_MOST_OPERATORS = 200  # the longest graph of ours has some 30
+_LARGEST_TENSOR = 1 << 28  # values
 _QUIET = 4  # errors come as exceptions
 
 
@@ -75,7 +90,7 @@ def load(content: bytes, version: str) -> GraphScorer:
 
     Raises:
         UntrustedGraph: It is no graph of a model, or holds what no such graph needs: other operators, data in other
-            files, trees that lead nowhere.
+            files, trees that lead nowhere or share nodes, more or larger of anything than a model has.
     """
     try:
         _require_harmless(content)
@@ -101,7 +116,13 @@ def _require_harmless(content: bytes) -> None:
     graph = model.graph
     if {each.domain: each.version for each in model.opset_import} != OPERATORS or model.functions:
         raise ValueError("it names other operator sets than a model needs, or brings functions")
+    operators = 0
     for message in _inside(model):
+        if not isinstance(message, _TRUSTED_MESSAGES):
+            raise ValueError(f"it holds a {type(message).__name__}, which no model needs")
+        operators += isinstance(message, onnx.NodeProto)
+        if operators > _MOST_OPERATORS:
+            raise ValueError(f"it holds more than {_MOST_OPERATORS} operators")
         if isinstance(message, onnx.NodeProto) and (
             message.op_type not in _TRUSTED_OPERATORS or (message.domain != "") != (message.op_type == _TREES)
         ):
@@ -112,7 +133,26 @@ def _require_harmless(content: bytes) -> None:
     found = [(each.name, each.type.tensor_type.elem_type) for each in [*graph.input, *graph.output]]
     if found != [(FEATURES, double), (SCORE, double), (IS_ANOMALY, boolean)]:
         raise ValueError(f"its inputs and outputs are {found}")
-    _require_sound_trees(model)
+    shapes = _shapes(model)
+    for node in _inside(model):
+        if isinstance(node, onnx.NodeProto) and node.op_type == _TREES:
+            _require_sound_trees(node, columns=shapes[node.input[0]][1])
+
+
+def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
+    """The shape of each value of the graph as far as it is known (0 = not), none of it larger than a model needs."""
+    for graph in (model.graph, *(each for each in _inside(model) if isinstance(each, onnx.GraphProto))):
+        del graph.value_info[:]  # what the file says of shapes is not to be believed
+    onnx.checker.check_model(model)
+    inferred = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    shapes = {}
+    for each in _inside(inferred):
+        if isinstance(each, onnx.ValueInfoProto):
+            shapes[each.name] = [dimension.dim_value for dimension in each.type.tensor_type.shape.dim]
+        sizes = each.dims if isinstance(each, onnx.TensorProto) else shapes.get(getattr(each, "name", ""), [])
+        if math.prod(size for size in sizes if size > 0) > _LARGEST_TENSOR:
+            raise ValueError(f"the value {each.name} is larger than a model needs")
+    return shapes
 
 
 def _inside(message: Any) -> Iterator[Any]:
@@ -124,31 +164,26 @@ def _inside(message: Any) -> Iterator[Any]:
                 yield from _inside(each)
 
 
-def _require_sound_trees(model: onnx.ModelProto) -> None:
-    """Every way through a tree leads on to later nodes or to a leaf, by features that rows have."""
-    trees = [node for node in _inside(model) if isinstance(node, onnx.NodeProto) and node.op_type == _TREES]
-    if not trees:
-        return
-    del model.graph.value_info[:]  # what the file says of shapes is not to be believed
-    onnx.checker.check_model(model)
-    shapes = {each.name: each.type.tensor_type.shape.dim for each in onnx.shape_inference.infer_shapes(
-        model, check_type=True, strict_mode=True
-    ).graph.value_info}  # fmt: skip
-    for node in trees:
-        columns = shapes[node.input[0]][1].dim_value
-        values = {each.name: _values(each) for each in node.attribute}
-        splits, leaves, roots = values["nodes_splits"], values["leaf_weights"], values["tree_roots"]
-        count = len(splits)
-        _require(len(values["nodes_modes"]) == count and not values["nodes_modes"].any())
-        _require_between(values["nodes_featureids"], count, 0, columns)
-        _require_between(values["leaf_targetids"], len(leaves), 0, 1)
-        _require_between(roots, len(roots), 0, count)
-        _require(values["n_targets"] == 1)
-        for side in ("true", "false"):
-            to, leaf = values[f"nodes_{side}nodeids"], values[f"nodes_{side}leafs"]
-            _require_between(leaf, count, 0, 2)
-            after = np.where(leaf == 1, -1, np.arange(count))
-            _require_between(to, count, after + 1, np.where(leaf == 1, len(leaves), count))
+def _require_sound_trees(node: onnx.NodeProto, columns: int) -> None:
+    """Every way through a tree leads on to nodes of its own or to a leaf, by features that rows have."""
+    values = {each.name: _values(each) for each in node.attribute}
+    _require(values.keys() == _OF_TREES and len(values) == len(node.attribute))
+    wanted = {"n_targets": 1, "aggregate_function": SUM, "post_transform": NO_TRANSFORM}
+    _require(all(values[name].shape == () and values[name] == value for name, value in wanted.items()))
+    splits, leaves, roots = values["nodes_splits"], values["leaf_weights"], values["tree_roots"]
+    count = len(splits)
+    for numbers in (splits, leaves):
+        _require(numbers.dtype == np.float64 and numbers.ndim == 1 and bool(np.isfinite(numbers).all()))
+    _require_between(values["nodes_modes"], count, AT_MOST, AT_MOST + 1)
+    _require_between(values["nodes_featureids"], count, 0, columns)
+    _require_between(values["leaf_targetids"], len(leaves), 0, 1)
+    sides = []
+    for side in ("true", "false"):
+        to, leaf = values[f"nodes_{side}nodeids"], values[f"nodes_{side}leafs"]
+        _require_between(leaf, count, 0, 2)
+        _require_between(to, count, 0, np.where(leaf == 1, len(leaves), count))
+        sides.append(np.where(leaf == 1, -1, to))
+    require_trees(roots, *sides)
 
 
 def _values(attribute: onnx.AttributeProto) -> NDArray[Any]:

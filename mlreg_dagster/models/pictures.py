@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, new_figure
+from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
 from mlreg_dagster.storage.registry import GateResult
 
 _PASSED, _FAILED = "#55a868", "#c44e52"
@@ -44,9 +44,9 @@ def gate_summary(gates: Sequence[GateResult]) -> str:
         axes.scatter(0.02, -row, s=220, color=_PASSED if gate.passed else _FAILED)
         axes.text(0.02, -row, "✓" if gate.passed else "✗", ha="center", va="center", color="white", fontsize=10)
         value = f"{gate.value:.3g}" if gate.value is not None else "none" if gate.passed else "not computable"
-        axes.text(0.06, -row, gate.name, va="center", fontsize=9)
+        axes.text(0.06, -row, label(gate.name, 40), va="center", fontsize=9)
         axes.text(0.49, -row, value, va="center", fontsize=9, color=ANOMALY if not gate.passed else "black")
-        axes.text(0.665, -row, gate.threshold, va="center", fontsize=8, color=MUTED)
+        axes.text(0.665, -row, label(gate.threshold, 60), va="center", fontsize=8, color=MUTED)
     axes.set(xlim=(0, 1), ylim=(-len(gates) + 0.4, 0.6))
     axes.axis("off")
     passed = sum(gate.passed for gate in gates)

@@ -1,7 +1,7 @@
 """From a trained model to a registered version: freeze the bytes, then write the record.
 
-A crash between the two leaves bytes that nobody registered. The next attempt with the same manifest takes
-them over; another one is told to use the next free version.
+A crash between the two leaves bytes that no record names. The same training gives the same bytes, so running it again
+finds its own and registers them. Any other bytes that lie there were not trained by this run and are refused.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlreg_dagster.models import artifact
 from mlreg_dagster.models.artifact import Model
-from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
+from mlreg_dagster.storage.artifacts import Artifact, ArtifactFrozen, ArtifactStore
 from mlreg_dagster.storage.registry import ModelVersion, Registry, VersionExists
 
 
@@ -32,11 +32,15 @@ def register(
     """Freeze a model and record it. Registering the same training again changes nothing.
 
     Raises:
-        VersionExists: The version was trained in another way; it is never trained again in place.
+        VersionExists: The version was trained in another way, or other bytes lie under its name.
+        ArtifactMissing, ArtifactTampered: The version is registered, and its bytes are not those of its record.
     """
     manifest = dict(model.manifest)
     version = manifest["version"]
-    frozen = _adopt(store, version, manifest) or artifact.save(store, version, model)
+    for known in registry.versions():
+        if known.version == version:
+            return _the_same(known, manifest, store)
+    frozen = _freeze(store, version, model)
     try:
         return registry.register(
             version=version,
@@ -49,24 +53,33 @@ def register(
             artifact_sha256=frozen.sha256,
             manifest=manifest,
         )
-    except VersionExists:
+    except VersionExists:  # another process registered it in between
         registered = registry.version(version)
         if registered.artifact_sha256 != frozen.sha256:
             raise
         return registered
 
 
-def _adopt(store: ArtifactStore, version: str, manifest: Mapping[str, Any]) -> Artifact | None:
-    frozen = store.find(artifact.MODELS, version)
-    if frozen is None:
-        return None
-    stored = artifact.load(store, version, frozen.sha256).manifest
+def _the_same(known: ModelVersion, manifest: Mapping[str, Any], store: ArtifactStore) -> ModelVersion:
+    """The record of a version that was trained in just this way; only the libraries may be others by now."""
+    stored = known.manifest
     differing = sorted(
         key for key in manifest.keys() | stored.keys() if key != "libraries" and manifest.get(key) != stored.get(key)
     )
     if differing:
         raise VersionExists(
-            f"{version} was trained in another way (differing: {', '.join(differing)}), and a version is never trained "
-            f"again in place. Train under a new version: mlreg train."
+            f"{known.version} was trained in another way (differing: {', '.join(differing)}), and a version is never "
+            f"trained again in place. Train under a new version: mlreg train."
         )
-    return frozen
+    store.read(artifact.MODELS, known.version, known.artifact_sha256)
+    return known
+
+
+def _freeze(store: ArtifactStore, version: str, model: Model) -> Artifact:
+    try:
+        return artifact.save(store, version, model)
+    except ArtifactFrozen as error:
+        raise VersionExists(
+            f"{error} No record names what lies there, and this run did not train it, so it is not registered. Train "
+            f"under a new version: mlreg train. mlreg doctor shows how to remove the other bundle."
+        ) from error

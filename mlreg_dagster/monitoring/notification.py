@@ -6,10 +6,15 @@ from typing import Protocol
 
 from mlreg_dagster.config import NotificationSettings
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.redaction import blotted
+from mlreg_dagster.text import chat_quote, one_line, visible
+from mlreg_dagster.unpacking import TooLarge
 
 ATTEMPTS = 3
 WAIT_S = 1.0
 TIMEOUT_S = 3.0  # Dagster gives a sensor a minute, for up to five failed runs at once
+_LONGEST = 2000
+_READ_OF_ANSWER = 1024
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +61,8 @@ class LogNotifier:
     def notify(self, notice: Notice) -> None:
         """Log it as an error."""
         partition = f" of {notice.partition}" if notice.partition else ""
-        log.error("Run %s of job %s%s %s: %s", notice.run_id, notice.job, partition, notice.happened, notice.message)
+        message = one_line(notice.message, _LONGEST)  # a second line would look like another entry
+        log.error("Run %s of job %s%s %s: %s", notice.run_id, notice.job, partition, notice.happened, message)
 
 
 class WebhookNotifier:
@@ -80,12 +86,25 @@ class WebhookNotifier:
     def _post(self, notice: Notice) -> None:
         import httpx
 
-        text = f"Job {notice.job} {notice.happened} ({notice.partition or 'no partition'}): {notice.message}"
+        from mlreg_dagster.web import NoWholeAnswer, exchange
+
+        told = {name: value and visible(value, _LONGEST) for name, value in asdict(notice).items()}
+        quoted = chat_quote(notice.message, _LONGEST)
+        text = f"Job {notice.job} {notice.happened} ({notice.partition or 'no partition'}):\n{quoted}"
         try:
-            reply = httpx.post(self.url, json={**asdict(notice), "text": text}, timeout=TIMEOUT_S)
-            reply.raise_for_status()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise NotDelivered(f"The webhook of notifications.yaml did not take the notice: {error}.") from error
+            request = httpx.Request("POST", self.url, json={**told, "text": text}, headers={"Accept-Encoding": "gzip"})
+            answer = exchange(
+                request, timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, largest=_READ_OF_ANSWER, beginning=_READ_OF_ANSWER
+            )
+            problem = "" if httpx.codes.is_success(answer.status) else f"it answered with HTTP {answer.status}"
+        except TooLarge:
+            problem = ""  # of what a receiver says beyond its status nothing is used
+        except NoWholeAnswer as error:
+            problem = blotted(str(error), [self.url])
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
+            problem = "webhook_url is no address"  # which the error would show
+        if problem:  # without the address: whoever knows it may post there
+            raise NotDelivered(f"The webhook of notifications.yaml did not take the notice: {problem}.")
 
 
 def make_notifier(settings: NotificationSettings) -> Notifier:

@@ -4,6 +4,7 @@ Runs themselves stay, and so do materializations and checks: what is due follows
 `dagster run delete` would take them along.
 """
 
+import re
 import sqlite3
 from collections.abc import Collection
 from contextlib import closing
@@ -19,6 +20,7 @@ from mlreg_dagster.finding import Finding
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PATIENCE_S = 30.0
 _MB = 1 << 20
 
@@ -77,7 +79,7 @@ def remove_logs(instance: dg.DagsterInstance, runs: Collection[str]) -> None:
     storage = instance.event_log_storage
     if not isinstance(storage, SqliteEventLogStorage):
         return
-    for run in runs:
+    for run in filter(_RUN_ID.fullmatch, runs):  # anything else would lead to other files
         instance.compute_log_manager.delete_logs(prefix=[run])
         for suffix in ("-wal", "-shm", ""):
             Path(storage.path_for_shard(run) + suffix).unlink(missing_ok=True)

@@ -11,7 +11,9 @@ from dagster._core.execution.context.metadata_logging import AssetMetadataHandle
 from mlreg_dagster.hours import hour_key
 from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.tables import Table
+from mlreg_dagster.text import visible
 
+_LONGEST_CELL = 1000
 OWNERS = ["team:mlreg"]
 AUDIT_HEAD = "audit_head"
 """Metadata in which a run that wrote to the registry tells how long its audit log was then."""
@@ -78,6 +80,8 @@ def _shown(value: Any) -> Any:
         return "-"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, str):
+        return visible(value, _LONGEST_CELL)
     return f"{value:.4g}" if isinstance(value, float) else value
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, new_figure
+from mlreg_dagster.pictures import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,7 +79,7 @@ def performance_picture(performance: pd.DataFrame) -> str:
         for number, version in enumerate(versions):
             rows = performance[performance["model_version"] == version].set_index("day").reindex(days)
             aside = 0.12 * (number - (len(versions) - 1) / 2)
-            _draw_rate(axes, rows, rate, aside, _VERSION_COLOURS[number % len(_VERSION_COLOURS)], version)
+            _draw_rate(axes, rows, rate, aside, _VERSION_COLOURS[number % len(_VERSION_COLOURS)], label(version))
         axes.set_title(title, loc="left", fontsize=9)
         axes.yaxis.set_major_formatter("{x:.0%}")
         axes.locator_params(axis="y", nbins=5)
@@ -96,7 +96,8 @@ def performance_picture(performance: pd.DataFrame) -> str:
     told = f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
     panels[-1].set_xlabel(f"day of the outcome, {told}")
     return as_markdown(
-        figure, f"Recall, precision and base rate per day, {told}, of {', '.join(versions)}, with intervals."
+        figure,
+        f"Recall, precision and base rate per day, {told}, of {', '.join(map(label, versions))}, with intervals.",
     )
 
 
@@ -117,7 +118,7 @@ def score_picture(predictions: pd.DataFrame) -> str:
     told = []
     for axes, version in zip(panels, versions, strict=True):
         rows = predictions[predictions["model_version"] == version]
-        told.append(f"{version}: {int(rows['is_anomaly'].sum())} of {len(rows)} flagged")
+        told.append(f"{label(version)}: {int(rows['is_anomaly'].sum())} of {len(rows)} flagged")
         _draw_scores(axes, rows)
         axes.set_title(told[-1], loc="left", fontsize=10)
     first, last = (f"{hour:%Y-%m-%d %Hh}" for hour in (predictions["hour"].min(), predictions["hour"].max()))

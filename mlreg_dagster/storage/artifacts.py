@@ -18,11 +18,15 @@ from filelock import FileLock, Timeout
 from upath import UPath
 
 from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.storage import private, regular
 from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.regular import OddFile, require_files_alone, require_folder
+from mlreg_dagster.text import one_line, visible
 
 SUMS = "SHA256SUMS"
 
-_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]+")  # no path separators; the leading dot is for the store itself
+_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")  # no path separators; the leading dot is for the store itself
+_LARGEST_FILE, _LARGEST_SUMS = 8 << 30, 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)\n")
 _LOCK_WAIT_S = 60.0
 
@@ -44,7 +48,7 @@ class ArtifactMissing(ArtifactError):
 
 
 class ArtifactTampered(ArtifactError):
-    """The bundle is not what was frozen."""
+    """The bundle is not what was frozen, or something else lies in its place: a link, a pipe."""
 
 
 class ArtifactStoreBusy(ArtifactError, TransientError):
@@ -82,7 +86,7 @@ class ArtifactStore:
 
     def __init__(self, root: UPath | str) -> None:
         self.root = UPath(root).absolute()
-        self._local = Path(self.root.path) if self.root.protocol in {"", "file", "local"} else None
+        self.local = Path(self.root.path) if self.root.protocol in {"", "file", "local"} else None
 
     def freeze(self, kind: str, key: str, files: Mapping[str, bytes]) -> Artifact:
         """Write a bundle, once; freezing the same content again changes nothing.
@@ -99,10 +103,10 @@ class ArtifactStore:
             raise InvalidArtifact(f"The bundle {kind}/{key} needs files, none of them called {SUMS}.")
         sums = _sums({name: _sha256(content) for name, content in files.items()})
         with explained(f"{self.root}/{kind}/{key}"):
-            if self._local is not None:
-                with _locked(self._local):
+            if self.local is not None:
+                with _locked(self.local):
                     if not self._is_frozen(kind, key, files):
-                        _write_local(self._local / ".staging", self._local / kind / key, {**files, SUMS: sums})
+                        _write_local(self.local / ".staging", self.local / kind / key, {**files, SUMS: sums})
             elif not self._is_frozen(kind, key, files):
                 _write_remote(self._folder(kind, key), {**files, SUMS: sums})
         return self._artifact(kind, key, sums)
@@ -130,12 +134,15 @@ class ArtifactStore:
         folder = self._folder(kind, key)
         for path in folder.iterdir():
             if path.name not in {*artifact.files, SUMS}:
-                raise _tampered(artifact.uri, path.name, "nothing", "something that was not frozen")
+                raise _tampered(artifact.uri, visible(path.name, 200), "nothing", "something that was not frozen")
         contents = {}
         for name, expected in artifact.files.items():
-            if not (folder / name).is_file():
-                raise _tampered(artifact.uri, name, expected, "no such file")
-            contents[name] = (folder / name).read_bytes()
+            try:
+                contents[name] = regular.read(folder / name, _LARGEST_FILE)
+            except FileNotFoundError:
+                raise _tampered(artifact.uri, name, expected, "no such file") from None
+            except OddFile as error:
+                raise ArtifactTampered(f"{error} The bundle {kind}/{key} needs the file that was frozen.") from error
             if (found := _sha256(contents[name])) != expected:
                 raise _tampered(artifact.uri, name, expected, found)
         return contents
@@ -155,17 +162,26 @@ class ArtifactStore:
         folder = self.root / kind
         if not folder.is_dir():
             return []
-        return sorted(path.name for path in folder.iterdir() if (path / SUMS).is_file())
+        if self.local is not None:
+            require_folder(self.local / kind)
+        named = [path for path in folder.iterdir() if _NAME.fullmatch(path.name) and not path.is_symlink()]
+        return sorted(path.name for path in named if (path / SUMS).is_file())
 
     def _folder(self, kind: str, key: str) -> UPath:
         _check_names(kind, key)
         return self.root / kind / key
 
     def _read_sums(self, kind: str, key: str) -> bytes | None:
+        folder = self._folder(kind, key)
         try:
-            return (self._folder(kind, key) / SUMS).read_bytes()
+            if self.local is not None:
+                for part in (self.local / kind, self.local / kind / key):
+                    require_folder(part)
+            return regular.read(folder / SUMS, _LARGEST_SUMS)
         except FileNotFoundError:
             return None
+        except OddFile as error:
+            raise ArtifactTampered(f"{error} The bundle {kind}/{key} can't be there.") from error
 
     def _artifact(self, kind: str, key: str, sums: bytes) -> Artifact:
         folder = self._folder(kind, key)
@@ -190,8 +206,8 @@ class ArtifactStore:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    root.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(root / ".lock", timeout=_LOCK_WAIT_S)
+    private.make_folder(root)
+    lock = FileLock(root / ".lock", timeout=_LOCK_WAIT_S, mode=private.OF_FILES)
     try:
         lock.acquire()
     except Timeout:
@@ -209,8 +225,8 @@ def _check_names(*names: str) -> None:
     for name in names:
         if not _NAME.fullmatch(name):
             raise InvalidArtifact(
-                f"{name!r} can't be a kind, key or file name. Use letters, digits, '.', '_' and '-', and no "
-                f"dot at the start."
+                f"{one_line(ascii(name), 200)} can't be a kind, key or file name. Use up to 128 letters, digits, '.', "
+                f"'_' and '-', and no dot at the start."
             )
 
 
@@ -225,16 +241,18 @@ def _sums(files: Mapping[str, str]) -> bytes:
 def _write_local(staging: Path, folder: Path, contents: Mapping[str, bytes]) -> None:
     """Under the lock: whatever lies in `staging`, or in `folder` without sums, was left by a dead process."""
     for remains in (staging, folder):
+        require_files_alone(remains)
         if remains.exists():
             shutil.rmtree(remains)
     try:
-        staging.mkdir()
+        private.make_folder(staging)
         for name, content in contents.items():
-            with (staging / name).open("xb") as file:
+            private.make_file(staging / name)
+            with (staging / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        folder.parent.mkdir(exist_ok=True)
+        private.make_folder(folder.parent)
         staging.rename(folder)
     except OSError:
         shutil.rmtree(staging, ignore_errors=True)  # on a full disk it would stand in the way of what makes room

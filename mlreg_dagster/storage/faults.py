@@ -11,7 +11,7 @@ from mlreg_dagster.errors import MlregError, TransientError
 
 
 class StorageFull(TransientError):
-    """The disk has no room left; what was being written is not stored."""
+    """The disk, or a quota or limit on it, has no room left; what was being written is not stored."""
 
 
 class StorageNotWritable(MlregError):
@@ -22,8 +22,15 @@ class StorageDamaged(MlregError):
     """A database file that was cut short, overwritten, or is none."""
 
 
-_FULL = ("No space left on device", "Disk quota exceeded", "disk is full")
-_NOT_WRITABLE = ("Read-only file system", "Permission denied", "readonly database", "unable to open database file")
+_FULL = ("No space left on device", "disk is full")
+_LIMITED = ("Disk quota exceeded", "File too large", "SQLITE_IOERR_WRITE")  # SQLite tells these two apart from nothing
+_NOT_WRITABLE = (
+    "Read-only file system",
+    "Permission denied",
+    "readonly database",
+    "unable to open database file",
+    "Operation not permitted",
+)
 _DAMAGED = (
     "not a valid DuckDB database",
     "Could not read enough bytes",
@@ -54,8 +61,16 @@ def explained(place: object) -> Iterator[None]:
 def fault_in(error: Exception, place: object) -> MlregError | None:
     """Which of these faults an error tells of; None where it is none of them."""
     said = str(error.orig if isinstance(error, DBAPIError) else error)
+    if isinstance(error, DBAPIError) and (name := getattr(error.orig, "sqlite_errorname", None)):
+        said = f"{said}, {name}"
     if isinstance(error, OSError) and error.errno is not None:
         said = os.strerror(error.errno)
+    if any(sign in said for sign in _LIMITED):
+        return StorageFull(
+            f"{place}: there is no room, for a quota or a limit on the size of files is reached ({said}). What was "
+            f"being written is not stored; all else is as it was. Make room or raise the limit (ulimit -f), then run "
+            f"this again."
+        )
     if any(sign in said for sign in _FULL):
         return StorageFull(
             f"{place}: the disk is full ({said}). What was being written is not stored; all else is as it was. "

@@ -21,6 +21,8 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from mlreg_dagster.errors import TransientError
+from mlreg_dagster.storage import private
+from mlreg_dagster.storage.duckdb_access import connect
 from mlreg_dagster.storage.faults import explained
 
 _FOREIGN_LOCK_POLL_S = 0.1
@@ -109,7 +111,7 @@ class GuardedFile:
     def _is_waited_for(self) -> bool:
         """Whether another process of ours has taken its turn: see `_locked`."""
         try:
-            with FileLock(self.path.with_suffix(".turn")).acquire(0):
+            with FileLock(self.path.with_suffix(".turn"), mode=private.OF_FILES).acquire(0):
                 return False
         except Timeout:
             return True
@@ -120,7 +122,6 @@ class GuardedFile:
             connection = self._open(deadline)
             self._opened()
             try:
-                connection.execute("SET TimeZone = 'UTC'")
                 yield connection
             finally:
                 connection.close()
@@ -137,7 +138,7 @@ class GuardedFile:
         with explained(self.path):
             while True:
                 try:
-                    connection = duckdb.connect(str(self.path), read_only=True)
+                    connection = connect(self.path, read_only=True)
                     break
                 except duckdb.IOException as error:
                     if not any(sign in str(error) for sign in _FOREIGN_LOCK_SIGNS):
@@ -146,7 +147,6 @@ class GuardedFile:
                         raise WarehouseBusy(self._busy_message(json.dumps(_foreign_process(error)))) from error
                     time.sleep(_FOREIGN_LOCK_POLL_S)
             try:
-                connection.execute("SET TimeZone = 'UTC'")
                 yield connection
             finally:
                 connection.close()
@@ -157,16 +157,16 @@ class GuardedFile:
     @contextmanager
     def _locked(self) -> Iterator[float]:
         """Our own lock; gives the moment (monotonic, s) until which DuckDB's may be waited for."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(self.path.parent)
         deadline = time.monotonic() + self.lock_timeout_s
-        lock, turn = (FileLock(self.path.with_suffix(suffix)) for suffix in (".lock", ".turn"))
+        lock, turn = (FileLock(self.path.with_suffix(suffix), mode=private.OF_FILES) for suffix in (".lock", ".turn"))
         try:
             with turn.acquire(self.lock_timeout_s):  # else whoever reads without a pause would keep all others out
                 lock.acquire(max(deadline - time.monotonic(), 0.0))
         except Timeout:
             raise WarehouseBusy(self._busy_message(self._holder())) from None
         try:
-            self._holder_path.write_text(json.dumps(_this_process()))
+            private.write(self._holder_path, json.dumps(_this_process()).encode())
             yield deadline
         finally:
             lock.release()
@@ -176,21 +176,33 @@ class GuardedFile:
             self._make()
         while True:
             try:
-                return duckdb.connect(str(self.path))
+                return connect(self.path, reaches=self._drafts())
             except duckdb.IOException as error:
                 if not any(sign in str(error) for sign in _FOREIGN_LOCK_SIGNS):
                     raise
                 holder = json.dumps(_foreign_process(error))
                 if time.monotonic() >= deadline:
                     raise WarehouseBusy(self._busy_message(holder)) from error
-                self._holder_path.write_text(holder)  # whoever waits for our lock waits for that process
+                private.write(self._holder_path, holder.encode())  # whoever waits for our lock waits for that process
                 time.sleep(_FOREIGN_LOCK_POLL_S)
+
+    @property
+    def draft(self) -> Path:
+        """Where a copy of the whole file is written before it takes the file's place."""
+        return self.path.with_suffix(".compacted.new")
+
+    def _drafts(self) -> list[Path]:
+        """What a connection may reach besides the file: the copy, and the logs that DuckDB keeps beside it."""
+        logs = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
+        return [self.draft.with_name(f"{self.draft.name}{log}") for log in logs]
 
     def _make(self) -> None:
         """A file that lost its process or its disk before it was whole is no database; it never gets the name."""
         draft = self.path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        duckdb.connect(str(draft)).close()
+        for left in (draft, draft.with_name(f"{draft.name}.wal")):  # of another attempt: it would be replayed
+            left.unlink(missing_ok=True)
+        connect(draft).close()
+        draft.chmod(private.OF_FILES)
         draft.rename(self.path)
 
     def _holder(self) -> str:

@@ -17,9 +17,18 @@ import pandas as pd
 from upath import UPath
 
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.storage import private, regular
 from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.regular import OddFile
+from mlreg_dagster.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
 
 _BODY, _ABOUT = ".gz", ".json"
+_NAME = r"\d{8}T\d{6}\.\d{6}Z-\d{6,}-[0-9a-f]{8}\.(gz|json)"
+A_PAYLOAD, A_DRAFT = re.compile(_NAME), re.compile(rf"\.{_NAME}\.part")
+"""Names of the files of a landed payload, and of what a process that died left of one."""
+_PIECE = 1 << 20
+_LARGEST_ABOUT = 1 << 20
+_A_DAY, _AN_HOUR = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"), re.compile(r"[01]\d|2[0-3]")
 _PLAIN_NAME = re.compile(r"[a-z0-9_]+")
 
 
@@ -67,7 +76,10 @@ class LandingZone:
             return self._land(folder, payload, received_at, about or {})
 
     def _land(self, folder: UPath, payload: bytes, received_at: pd.Timestamp, about: Mapping[str, Any]) -> UPath:
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder.protocol in {"", "file", "local"}:
+            private.make_folder(Path(folder.path))
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
         number = sum(1 for _ in folder.glob(f"*{_BODY}"))
         path = folder / f"{received_at:%Y%m%dT%H%M%S.%fZ}-{number:06d}-{uuid4().hex[:8]}{_BODY}"
         described = {"received_at": received_at.isoformat(), **about}
@@ -84,21 +96,39 @@ class LandingZone:
         """The bodies landed for an hour, newest last."""
         return sorted(self._folder(source, kind, hour).glob(f"*{_BODY}"), key=lambda path: path.name)
 
+    def kinds(self) -> list[tuple[str, str]]:
+        """Source and kind of everything landed."""
+        return [
+            (source.name, kind.name)
+            for source in _newest_first(self.root, _PLAIN_NAME)
+            for kind in _newest_first(source, _PLAIN_NAME)
+        ]
+
+    def folders(self) -> Iterator[UPath]:
+        """The folder of each hour for which something was landed."""
+        for source, kind in self.kinds():
+            for hour in self.hours(source, kind):
+                yield self._folder(source, kind, hour)
+
     def hours(self, source: str, kind: str) -> Iterator[pd.Timestamp]:
         """The hours for which something was landed, newest first."""
-        for day in _newest_first(self.root / source / kind):
-            for hour in _newest_first(day):
+        for day in _newest_first(self.root / source / kind, _A_DAY):
+            for hour in _newest_first(day, _AN_HOUR):
                 yield pd.Timestamp(f"{day.name}T{hour.name}:00", tz="UTC").as_unit("us")
 
     def read(self, path: UPath) -> bytes:
         """The body as it was received.
 
         Raises:
-            PayloadDamaged: The file was changed since.
+            PayloadDamaged: The file was changed since, or is larger than any payload.
         """
+        receiver = Receiver(LARGEST_PAYLOAD, packed=True)
         try:
-            return gzip.decompress(path.read_bytes())
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            with regular.opened(path, LARGEST_PAYLOAD) as file:
+                while piece := file.read(_PIECE):
+                    receiver.take(piece)
+            return receiver.finish()
+        except (TooLarge, EOFError, zlib.error, OddFile) as error:
             raise _damaged(path, error) from error
 
     def about(self, path: UPath) -> dict[str, Any]:
@@ -109,8 +139,8 @@ class LandingZone:
         """
         beside = path.with_suffix(_ABOUT)
         try:
-            described = json.loads(beside.read_bytes())
-        except (ValueError, RecursionError, FileNotFoundError) as error:
+            described = json.loads(regular.read(beside, _LARGEST_ABOUT))
+        except (ValueError, RecursionError, FileNotFoundError, OddFile) as error:
             raise _damaged(beside, error) from error
         if not isinstance(described, dict):
             raise _damaged(beside, f"it holds a {type(described).__name__}")
@@ -130,12 +160,15 @@ def _damaged(path: UPath, said: object) -> PayloadDamaged:
 def _write_whole(path: UPath, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(content)
+        private.write(part, content)
         part.rename(path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
 
 
-def _newest_first(folder: UPath) -> list[UPath]:
-    return sorted(folder.iterdir(), key=lambda path: path.name, reverse=True) if folder.exists() else []
+def _newest_first(folder: UPath, named: re.Pattern[str]) -> list[UPath]:
+    """The folders in a folder that we made: a link, or one of another name, is none of ours."""
+    found = folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ()
+    ours = [path for path in found if named.fullmatch(path.name) and path.is_dir() and not path.is_symlink()]
+    return sorted(ours, key=lambda path: path.name, reverse=True)

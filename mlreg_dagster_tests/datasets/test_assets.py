@@ -1,5 +1,7 @@
 """The frozen datasets as assets: written once, whatever becomes of the market after that."""
 
+import dagster as dg
+import pandas as pd
 import pytest
 
 from mlreg_dagster.datasets import freezing
@@ -67,3 +69,31 @@ def test_too_little_history_says_what_is_missing_and_freezes_nothing(trained, ki
     assert found in message
     assert "Materialize market_snapshot and market_features for 202" in message
     assert trained.artifacts.find(kind, day) is None
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_dataset_that_was_planted_is_neither_adopted_nor_built_on(trained, kind):
+    store, day = trained.artifacts, day_key(DATASET_DAY + pd.Timedelta(days=1))
+    honest = freezing.load(store, kind, DAY)
+    freezing.freeze(store, kind, day, honest.rows.iloc[::2], honest.lineage, honest.market)
+    planted = store.find(kind, day)
+    message = failure(trained.attempt(kind, key=day))
+    assert f"{kind}/{day} is frozen with other content" in message
+    assert "it is not used" in message
+    config = {"dataset": day} if kind == freezing.TRAINING else {"holdout": day}
+    asset = {freezing.TRAINING: "candidate_model", freezing.HOLDOUT: "evaluated_model"}[kind]
+    trained.add_version("v4")
+    message = failure(trained.attempt(asset, config=config, key="v4" if kind == freezing.TRAINING else "v1"))
+    assert f"No run is known to have frozen {kind} {day}" in message
+    assert {version.version for version in trained.registry.versions()} == {"v1", "v2", "v3"}
+    assert store.find(kind, day) == planted
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_dataset_that_a_crash_left_behind_is_taken_when_it_is_the_same(trained, kind):
+    day = day_key(DATASET_DAY + pd.Timedelta(days=1))
+    made = trained.attempt(kind, key=day)
+    trained.instance.wipe_assets([dg.AssetKey(kind)])
+    again = trained.attempt(kind, key=day)
+    assert metadata(again, kind)["sha256"] == metadata(made, kind)["sha256"]
+    assert "is frozen already" not in trained.warnings(again)

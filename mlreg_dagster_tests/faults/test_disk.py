@@ -1,13 +1,16 @@
 """A full disk and a home that can't be written: a clear error, no loss, and all is well once it is mended."""
 
+import errno
 import shutil
+import subprocess
+import sys
 
 import duckdb
 import pytest
 
 from mlreg_dagster.errors import TransientError
 from mlreg_dagster.runner import DAGSTER_YAML, prepare_home
-from mlreg_dagster.storage.faults import StorageFull, StorageNotWritable
+from mlreg_dagster.storage.faults import StorageFull, StorageNotWritable, explained
 from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.faults import phrases
@@ -100,3 +103,40 @@ def test_half_a_dagster_yaml_is_never_taken_for_one(own_home):
     prepare_home()
     assert (own_home / "dagster" / "dagster.yaml").read_text() == DAGSTER_YAML
     assert [path.name for path in (own_home / "dagster").iterdir()] == ["dagster.yaml"]
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from mlreg_dagster_tests.faults.home import Home
+from mlreg_dagster.storage.faults import StorageFull
+
+home = Home(Path(sys.argv[1]))
+before = home.seen()
+largest = max(path.stat().st_size for path in Path(sys.argv[1]).rglob("*"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 4096, resource.RLIM_INFINITY))
+try:
+    home.writes(size=8_000_000)[sys.argv[2]]()
+except StorageFull as error:
+    said = str(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert home.seen() == before
+assert home.litter() == []
+print(said)
+"""
+
+
+@pytest.mark.parametrize("what", WHAT)
+def test_a_limit_on_the_size_of_files_is_told_as_no_room(tmp_path, what):
+    folder = tmp_path / "home"
+    folder.mkdir()
+    Home(folder).fill()
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(folder), what], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert str(folder) in done.stdout
+    assert "there is no room, for a quota or a limit on the size of files is reached" in done.stdout
+
+
+def test_a_quota_is_told_as_no_room():
+    with pytest.raises(StorageFull, match=r"there is no room, for a quota"), explained("/somewhere"):
+        raise OSError(errno.EDQUOT, "whatever")

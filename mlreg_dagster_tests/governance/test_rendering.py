@@ -70,7 +70,7 @@ def squeezed(text):
 
 
 def unescaped_markdown(text):
-    return squeezed(re.sub(r"\\([\\`*_\[\]<>|#])", r"\1", html.unescape(text)))
+    return squeezed(re.sub(r"\\([\\`*_\[\]<>|#~=+.)-])", r"\1", html.unescape(text)))
 
 
 def test_the_three_forms_tell_the_same(champion):
@@ -108,6 +108,19 @@ def test_what_a_person_wrote_is_no_markup():
     assert "<script" not in markdown.replace("\\<", "")
     assert "[c](d)" not in markdown
     assert EVIL in unescaped_markdown(markdown)
+
+
+@pytest.mark.parametrize("text", ["- a", "+ a", "1. a", "12) a", "=====", "-----", "~~~", "# a", "> a"])
+def test_what_a_person_wrote_begins_no_list_heading_or_rule(text):
+    lines = to_markdown(card_saying(text)).splitlines()
+    assert text not in lines
+    assert f"{text}"[0] not in {line[:1] for line in lines if unescaped_markdown(line) == text} - set("1")
+
+
+def test_nothing_hidden_is_on_a_page_or_in_a_ticket():
+    card = card_saying("v1 \u202edehcorppa\u202c \x1b[31m by\u200b ann\ud800")
+    for form in (to_html(card), to_markdown(card)):
+        assert not set(form) & set("\u202e\u202c\x1b\u200b\ud800")
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1))

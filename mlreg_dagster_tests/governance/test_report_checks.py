@@ -126,3 +126,12 @@ def test_the_page_is_whole_and_escaped():
 def test_nothing_in_a_period_is_an_answer_too():
     assert "0 results of 0 checks; 0 failed" in to_html([], None, None)
     assert to_csv([]).strip() == ",".join(report_checks.COLUMNS)
+
+
+def test_no_cell_of_the_table_is_a_formula():
+    texts = ["=cmd|'/c calc'!A0", "@SUM(1)", "+1", "-1", "\u202eevil\x1b[2J"]
+    rows = arrange([result(description=text, partition=text) for text in texts])
+    for row in csv.DictReader(io.StringIO(to_csv(rows))):
+        for cell in row.values():
+            assert not cell.startswith(("=", "@", "+", "-", "\t"))
+            assert not set(cell) & set("\u202e\x1b")

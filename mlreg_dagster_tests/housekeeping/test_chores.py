@@ -250,3 +250,116 @@ def test_the_doctor_makes_no_home(own_home, monkeypatch, capsys):
 def test_the_schedule_is_off_until_a_person_wants_it(live):
     schedule = live.definitions.get_repository_def().get_schedule_def("tidy_schedule")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+# --- what is not ours ----------------------------------------------------------------------------------------
+
+
+def _aged(*paths):
+    for path in paths:
+        os.utime(path, (time.time() - 7200,) * 2, follow_symlinks=False)
+
+
+def _write(path, content=b"precious"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_what_people_put_into_a_home_stays(home, live, tmp_path):
+    folder, outside = home.folder, _write(tmp_path / "outside" / "precious.txt").parent
+    theirs = [
+        _write(folder / "audit.newest.jsonl"),
+        _write(folder / "notes.tmp"),
+        _write(folder / "my.newsletters" / "a"),
+        _write(folder / "warehouse.new.backup"),
+        _write(folder / "old.compacted.new"),
+        _write(folder / "bundles" / "thesis.draft"),
+        _write(folder / "bundles" / ".v1.draft" / "notes.txt"),
+        _write(folder / "bundles" / ".v2.draft" / "more" / "card.html"),
+        _write(folder / "artifacts" / ".staging" / "more" / "weights"),
+        _write(folder / "raw" / "coingecko" / "coins_markets" / "2026-01-05" / "05" / ".mine.part"),
+        _write(folder / "warehouse.duckdb.tmp" / "diary.txt"),
+        _write(folder / "dagster" / "history" / "runs" / "mine.new"),
+    ]
+    links = {
+        folder / "linked.draft": outside,
+        folder / "warehouse.new": outside / "precious.txt",
+        folder / "bundles" / ".v3.draft": outside,
+        folder / "dagster" / "dagster.draft": outside / "precious.txt",
+        folder / "warehouse.compacted.new.tmp": outside,
+    }
+    for link, to in links.items():
+        link.symlink_to(to)
+    _aged(*theirs, *links, *(path.parent for path in theirs), outside)
+    assert list(chores(home, live.settings, NOW)) == []
+    assert all(path.read_bytes() == b"precious" for path in theirs)
+    assert all(link.is_symlink() for link in links)
+
+
+def test_everything_that_we_leave_behind_is_known(home, live):
+    ours = [
+        _write(home.folder / "warehouse.new"),
+        _write(home.folder / "warehouse.new.wal"),
+        _write(home.folder / "warehouse.compacted.new"),
+        _write(home.folder / "artifacts" / ".staging" / "model.onnx").parent,
+        _write(home.folder / "bundles" / ".v1.draft" / "card.html").parent,
+        _write(home.folder / "bundles" / ".v1.old" / "SHA256SUMS").parent,
+        _write(home.folder / "dagster" / "dagster.draft"),
+        _write(home.folder / "dagster" / "history" / "runs" / "0f1f3a52-3d43-4fd1-9a5c-0f1f3a523d43.77.new"),
+        _write(home.folder / "warehouse.duckdb.tmp" / "duckdb_temp_storage_DEFAULT-0.tmp").parent,
+    ]
+    landed = home.landing.land("coingecko", "coins_markets", START, b"[]", START)
+    ours.append(_write(landed.with_name(f".{landed.name}.part")))
+    _aged(*ours)
+    (chore,) = chores(home, live.settings, NOW)
+    assert chore.found == f"{len(ours)} left by processes that died"
+    chore.do()
+    assert [path for path in ours if path.exists()] == []
+    assert landed.exists()
+
+
+def test_payloads_go_through_no_link_and_leave_what_is_not_theirs(home, live, tmp_path):
+    outside = tmp_path / "outside"
+    kind = home.folder / "raw" / "coingecko" / "coins_markets"
+    landed = home.landing.land("coingecko", "coins_markets", START, b"[]", START)
+    home.landing.land("coingecko", "coins_markets", END, b"[]", END)
+    note = _write(landed.parent / "note.txt")
+    precious = [
+        _write(outside / "hour" / landed.name),
+        _write(outside / "day" / "07" / landed.name),
+        _write(outside / "kind" / "2026-01-02" / "05" / landed.name),
+        _write(outside / "source" / "coins_markets" / "2026-01-02" / "05" / landed.name),
+    ]
+    links = {
+        kind / f"{START:%Y-%m-%d}" / "05": outside / "hour",
+        kind / "2026-01-02": outside / "day",
+        kind.with_name("linked_kind"): outside / "kind",
+        kind.parent.with_name("linked_source"): outside / "source",
+    }
+    for link, to in links.items():
+        link.symlink_to(to)
+    _do(*chores(home, _keeping(live.settings, raw_days=1), NOW))
+    assert not landed.exists()
+    assert note.exists()
+    assert all(path.exists() for path in precious)
+    assert all(link.is_symlink() for link in links)
+    assert list(chores(home, _keeping(live.settings, raw_days=1), NOW)) == []
+
+
+def test_the_logs_of_runs_that_decided_something_stay(live):
+    live.run("reject", {"ops": {"record_rejection": {"config": {"version": "v1", "reason": "a test wants it"}}}})
+    (decision,) = live.registry.decisions("v1")
+    from mlreg_dagster.housekeeping.jobs import _runs_on_record
+
+    assert decision.run_id
+    assert decision.run_id in _runs_on_record(live.registry)
+
+
+def test_a_run_id_that_is_a_path_leads_nowhere(ran, dagster_home, tmp_path):
+    from mlreg_dagster.orchestration.housekeeping import remove_logs
+
+    precious = _write(dagster_home / "history" / "precious.db")
+    remove_logs(ran.instance, ["../precious", str(tmp_path), ""])
+    assert precious.exists()
+    assert (dagster_home / "history" / "runs").exists()

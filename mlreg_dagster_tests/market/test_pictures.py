@@ -49,3 +49,14 @@ def test_the_distributions_of_known_and_unknown_features_are_drawn(features):
 def test_features_that_hardly_differ_are_drawn(features, value):
     alike = value + np.spacing(value) * np.arange(len(features)) / len(features)
     assert words_of(feature_distributions(features.assign(**dict.fromkeys(BASE, alike))))
+
+
+@pytest.mark.parametrize("name", ["$a$", "$\\frac$", "a\x00b", "\u202ebtc", "x" * 10**5, "<script>", "a\x0bb"])
+def test_a_hostile_name_stops_no_hour(name):
+    crowd = snapshot_of(
+        {"at": 24 * day, "instrument_id": each, "change_1h_pct": n}
+        for n, each in enumerate((name, "other", "third"))
+        for day in range(2)
+    )
+    assert words_of(change_heat_map(crowd))
+    assert words_of(change_heat_map(crowd[crowd["hour"] == crowd["hour"].max()]))

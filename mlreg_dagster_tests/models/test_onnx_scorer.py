@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from mlreg_dagster.models import artifact, onnx_scorer
 from mlreg_dagster.models.artifact import MODELS
@@ -100,6 +100,74 @@ def too_few_nodes(model: onnx.ModelProto) -> None:
     del trees_of(model)["nodes_truenodeids"].ints[-1]
 
 
+def shared_nodes(model: onnx.ModelProto) -> None:
+    """Both ways of a node lead to the same one: of n such nodes there are 2 to the power of n paths."""
+    trees = trees_of(model)
+    place = next(n for n, leaf in enumerate(trees["nodes_trueleafs"].ints) if not leaf)
+    trees["nodes_falseleafs"].ints[place] = 0
+    trees["nodes_falsenodeids"].ints[place] = trees["nodes_truenodeids"].ints[place]
+
+
+def one_long_path(model: onnx.ModelProto) -> None:
+    trees, length = trees_of(model), 300
+    last = [number == length - 1 for number in range(length)]
+    for name, values in {
+        "tree_roots": [0],
+        "nodes_featureids": [0] * length,
+        "nodes_truenodeids": [0] * length,
+        "nodes_trueleafs": [1] * length,
+        "nodes_falsenodeids": [0 if end else number + 1 for number, end in enumerate(last)],
+        "nodes_falseleafs": [int(end) for end in last],
+    }.items():
+        trees[name].ints[:] = values
+    trees["nodes_splits"].t.CopyFrom(numpy_helper.from_array(np.zeros(length)))
+    trees["nodes_modes"].t.CopyFrom(numpy_helper.from_array(np.zeros(length, dtype=np.uint8)))
+
+
+def _more(**attributes: object) -> Change:
+    def change(model: onnx.ModelProto) -> None:
+        (node,) = (node for node in model.graph.node if node.op_type == "TreeEnsemble")
+        for name, value in attributes.items():
+            kept = [each for each in node.attribute if each.name != name]
+            del node.attribute[:]
+            node.attribute.extend([*kept, helper.make_attribute(name, value)])
+
+    change.__name__ = "_".join(attributes)
+    return change
+
+
+def single_splits(model: onnx.ModelProto) -> None:
+    trees = trees_of(model)
+    for name in ("nodes_splits", "leaf_weights"):
+        values = numpy_helper.to_array(trees[name].t).astype(np.float32)
+        trees[name].t.CopyFrom(numpy_helper.from_array(values))
+
+
+def no_number(model: onnx.ModelProto) -> None:
+    trees = trees_of(model)
+    values = numpy_helper.to_array(trees["nodes_splits"].t).copy()
+    values[0] = np.nan
+    trees["nodes_splits"].t.CopyFrom(numpy_helper.from_array(values))
+
+
+def sparse(model: onnx.ModelProto) -> None:
+    values = helper.make_tensor("big", TensorProto.DOUBLE, [1], [1.0])
+    places = helper.make_tensor("places", TensorProto.INT64, [1], [0])
+    model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [1 << 40]))
+
+
+def too_many_operators(model: onnx.ModelProto) -> None:
+    for number in range(300):
+        model.graph.node.append(helper.make_node("Identity", ["features"], [f"more{number}"]))
+
+
+def table_out_of_two_columns(model: onnx.ModelProto) -> None:
+    """Two small constants whose sum is a table of gigabytes."""
+    for name, shape in (("tall", (60_000, 1)), ("wide", (1, 60_000))):
+        model.graph.initializer.append(numpy_helper.from_array(np.zeros(shape), name))
+    model.graph.node.append(helper.make_node("Add", ["tall", "wide"], ["table"]))
+
+
 def unnamed_features(model: onnx.ModelProto) -> None:
     del model.metadata_props[:]
 
@@ -118,7 +186,19 @@ EVIL: list[tuple[Change, str]] = [
     (nowhere, "lead nowhere"),
     (no_such_leaf, "lead nowhere"),
     (no_such_root, "lead nowhere"),
-    (too_few_nodes, "nodes_truenodeids"),
+    (too_few_nodes, "nodes_truenodeids|lead nowhere"),
+    (shared_nodes, "lead nowhere"),
+    (one_long_path, "deeper than 64"),
+    (_more(nodes_missing_value_tracks_true=[1]), "nodes_missing_value_tracks_true"),
+    (_more(nodes_hitrates=numpy_helper.from_array(np.zeros(1))), "nodes_hitrates"),
+    (_more(aggregate_function=99), "lead nowhere"),
+    (_more(post_transform=99), "lead nowhere"),
+    (_more(n_targets=1 << 40), "ShapeInferenceError"),
+    (single_splits, "nodes_splits"),
+    (no_number, "lead nowhere"),
+    (sparse, "SparseTensorProto, which no model needs"),
+    (too_many_operators, "more than 200 operators"),
+    (table_out_of_two_columns, "larger than a model needs"),
 ]
 
 

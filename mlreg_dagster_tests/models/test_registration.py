@@ -4,9 +4,9 @@ import pytest
 
 from mlreg_dagster.models import artifact
 from mlreg_dagster.models.registration import next_version, register
-from mlreg_dagster.storage.artifacts import ArtifactTampered
+from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered
 from mlreg_dagster.storage.registry import VersionExists
-from mlreg_dagster_tests.models.builders import with_manifest
+from mlreg_dagster_tests.models.builders import DETECTORS, with_manifest
 
 NOW = pd.Timestamp("2020-02-01 10:00", tz="UTC")
 
@@ -42,6 +42,29 @@ def test_bytes_that_a_crash_left_behind_are_taken_over(model, store, registry, w
     np.testing.assert_array_equal(loaded.score(rows), again.score(rows))
 
 
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_the_same_training_gives_the_same_bytes(world, store, tmp_path, detector):
+    one = artifact.save(store, "v1", world.train(detector))
+    other = artifact.save(ArtifactStore(str(tmp_path / "other")), "v1", world.train(detector))
+    assert one.files == other.files
+
+
+@pytest.mark.parametrize("name", ["pipeline.skops", "baseline.skops", "model.onnx", "more", "none"])
+def test_bytes_that_this_run_did_not_train_are_never_registered(model, store, registry, world, tmp_path, name):
+    honest = artifact.save(ArtifactStore(str(tmp_path / "elsewhere")), "v1", model)
+    files = ArtifactStore(str(tmp_path / "elsewhere")).read("models", "v1", honest.sha256)
+    other = artifact.save(ArtifactStore(str(tmp_path / "third")), "v1", world.train(seed=43))
+    others = ArtifactStore(str(tmp_path / "third")).read("models", "v1", other.sha256)
+    planted = {key: content for key, content in files.items() if not (name == "none" and key == "model.onnx")}
+    if name != "none":
+        planted[name] = others.get(name, b"more") if name != "baseline.skops" else files["pipeline.skops"]
+    before = store.freeze("models", "v1", planted)
+    with pytest.raises(VersionExists, match=r"models/v1 is frozen with other content .*this run did not train it"):
+        enter(model, store, registry)
+    assert registry.versions() == []
+    assert store.find("models", "v1") == before
+
+
 def test_registering_the_same_training_again_changes_nothing(model, store, registry, world):
     first = enter(model, store, registry)
     assert enter(world.train(), store, registry, now=NOW + pd.Timedelta(days=1), run_id="run-2") == first
@@ -54,23 +77,28 @@ def test_other_library_versions_alone_do_not_make_it_another_training(model, sto
     assert enter(with_manifest(model, libraries={"python": "9.9"}), store, registry) == first
 
 
-@pytest.mark.parametrize("registered", [True, False], ids=["registered", "left behind"])
-def test_a_version_is_never_trained_again_in_place(store, registry, world, model, registered):
+@pytest.mark.parametrize(
+    ("registered", "said"),
+    [(True, "v1 was trained in another way .*settings"), (False, "is frozen with other content .*manifest.json")],
+    ids=["registered", "left behind"],
+)
+def test_a_version_is_never_trained_again_in_place(store, registry, world, model, registered, said):
     enter(model, store, registry) if registered else artifact.save(store, "v1", model)
     before, records = store.find("models", "v1"), registry.versions()
-    with pytest.raises(VersionExists, match=r"v1 was trained in another way .*settings.* Train under a new version"):
+    with pytest.raises(VersionExists, match=f"{said}.* Train under a new version"):
         enter(world.train(seed=43), store, registry)
     assert (store.find("models", "v1"), registry.versions()) == (before, records)
 
 
 def test_a_record_whose_bytes_were_lost_is_not_given_other_bytes(model, store, registry, tmp_path):
-    from mlreg_dagster.storage.artifacts import ArtifactStore
-
     first = enter(model, store, registry)
     elsewhere = ArtifactStore(str(tmp_path / "elsewhere"))
     other = with_manifest(model, threshold=model.threshold + 1)
-    with pytest.raises(VersionExists, match="v1 is registered already"):
+    with pytest.raises(VersionExists, match="v1 was trained in another way"):
         enter(other, elsewhere, registry)
+    with pytest.raises(ArtifactMissing):
+        enter(model, elsewhere, registry)
+    assert elsewhere.keys("models") == []
     assert registry.versions() == [first]
 
 

@@ -1,11 +1,15 @@
 import logging
 import socket
+import time
+import traceback
 
+import pandas as pd
 import pytest
 
 from mlreg_dagster.config import NotificationSettings
 from mlreg_dagster.monitoring import notification
 from mlreg_dagster.monitoring.notification import LogNotifier, NotDelivered, Notice, WebhookNotifier, make_notifier
+from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko, drip, endless, serve
 from mlreg_dagster_tests.monitoring.receiver import Receiver
 
 NOTICE = Notice(job="hourly", run_id="abc", partition="2026-01-05-07:00", message="the source is silent … réally")
@@ -58,7 +62,7 @@ def test_a_receiver_that_recovers_gets_the_notice():
 def test_nobody_at_home():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but not listening: a connection is refused
-        with pytest.raises(NotDelivered, match="refused"):
+        with pytest.raises(NotDelivered, match=r"[Rr]efused"):
             WebhookNotifier(f"http://127.0.0.1:{taken.getsockname()[1]}/").notify(NOTICE)
 
 
@@ -67,7 +71,7 @@ def test_a_receiver_that_never_answers(monkeypatch):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        with pytest.raises(NotDelivered, match="timed out"):
+        with pytest.raises(NotDelivered, match=r"no whole answer|Timeout"):
             WebhookNotifier(f"http://127.0.0.1:{silent.getsockname()[1]}/").notify(NOTICE)
 
 
@@ -107,3 +111,57 @@ def test_a_cancelled_run_is_told_as_such(caplog):
 def test_the_log_does_without_a_partition(caplog):
     LogNotifier().notify(Notice("promote", "abc", None, "no"))
     assert caplog.messages == ["Run abc of job promote failed: no"]
+
+
+SECRET = "hooks/T000/B000/verysecret"
+
+
+@pytest.mark.parametrize("status", [404, 500, 302])
+def test_the_address_is_no_part_of_a_refusal(status, caplog):
+    with Receiver(status) as receiver:
+        url = f"{receiver.url.replace('http://', 'http://me:pass-word@')}/{SECRET}"
+        with caplog.at_level(logging.DEBUG), pytest.raises(NotDelivered) as refused:
+            WebhookNotifier(url).notify(NOTICE)
+    told = "".join(traceback.format_exception(refused.value)) + caplog.text
+    assert str(status) in told
+    assert "verysecret" not in told
+    assert "pass-word" not in told
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[verysecret", "https://host:verysecret", "http://verysecret..x/", "http://\x01verysecret"]
+)
+def test_an_address_that_is_none_is_not_shown(url):
+    with pytest.raises(NotDelivered) as refused:
+        WebhookNotifier(url).notify(NOTICE)
+    assert "verysecret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("body", [drip, endless(200)])
+def test_a_receiver_that_never_ends_its_answer(monkeypatch, body):
+    monkeypatch.setattr(notification, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(notification, "ATTEMPTS", 1)
+    market = FakeCoinGecko(pd.Timestamp.now(tz="UTC"), 1)
+    with serve(market):
+        market.faults.append(body)
+        started = time.monotonic()
+        if body is drip:
+            with pytest.raises(NotDelivered, match=r"no whole answer within 0\.3 s"):
+                WebhookNotifier(market.url).notify(NOTICE)
+        else:
+            WebhookNotifier(market.url).notify(NOTICE)
+    assert time.monotonic() - started < 3
+
+
+def test_a_notice_quotes_and_does_not_speak(caplog):
+    message = "coin <!channel> <https://evil|here> ``` @all \u202e\x1b[2J\nRun x of job y failed: fake" + "x" * 10**5
+    with Receiver(200) as receiver:
+        WebhookNotifier(receiver.url).notify(Notice("hourly", "abc", None, message))
+    ((_, _, body),) = receiver.requests
+    quoted = body["text"].split("```")[1]
+    assert body["text"].count("```") == 2
+    assert not set(quoted) & set("<>\u202e\x1b")
+    assert len(body["text"]) < 3000
+    assert len(body["message"]) < 3000
+    LogNotifier().notify(Notice("hourly", "abc", None, message))
+    assert "\n" not in caplog.messages[-1]

@@ -21,6 +21,7 @@ from mlreg_dagster.storage.artifacts import (
     ArtifactTampered,
     InvalidArtifact,
 )
+from mlreg_dagster.storage.regular import OddFile
 from mlreg_dagster_tests.storage.racing import freeze, race
 
 FILES = {"pipeline.skops": b"\x00\x01 weights", "manifest.json": b'{"seed": 42}', "empty": b""}
@@ -289,3 +290,100 @@ class TestRaces:
         outcomes = race(freeze, [(tmp_path, "a") for _ in range(8)])
         assert {outcome for _, outcome, _ in outcomes} == {"done"}
         assert len(ArtifactStore(tmp_path).read("models", "v1")) == 4
+
+
+class TestOddFiles:
+    """Something else lies where a file or folder of ours belongs: it is refused in words, and nothing waits for it."""
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        return tmp_path / "artifacts"
+
+    def put(self, what: str, path: Path, elsewhere: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            elsewhere.parent.mkdir(exist_ok=True)
+            shutil.move(path, elsewhere)
+        elif path.exists():
+            shutil.copy(path, elsewhere)
+            path.unlink()
+        if what == "a pipe":
+            os.mkfifo(path)
+        elif what == "a link":
+            path.symlink_to(elsewhere)
+        elif what == "a device":
+            path.symlink_to("/dev/zero")
+        elif what == "a folder":
+            path.mkdir()
+        elif what == "a file":
+            path.write_bytes(b"")
+        elif what == "a loop":
+            path.symlink_to(path)
+
+    @pytest.mark.parametrize("what", ["a pipe", "a link", "a device", "a folder", "a loop"])
+    @pytest.mark.parametrize("name", ["empty", "SHA256SUMS"])
+    def test_in_place_of_a_file(self, root, tmp_path, what, name):
+        store = ArtifactStore(root)
+        artifact = store.freeze("models", "v1", FILES)
+        self.put(what, root / "models" / "v1" / name, tmp_path / "elsewhere")
+        said = "a link" if what in {"a device", "a loop"} else what
+        for ask in (lambda: store.read("models", "v1", artifact.sha256), lambda: store.freeze("models", "v1", FILES)):
+            with pytest.raises(ArtifactTampered, match=f"{name} is {said}, not a file"):
+                ask()
+        if name == "SHA256SUMS":
+            with pytest.raises(ArtifactTampered, match=f"is {said}, not a file"):
+                store.find("models", "v1")
+
+    @pytest.mark.parametrize("what", ["a pipe", "a link", "a file", "a loop"])
+    @pytest.mark.parametrize("place", ["models", "models/v1"])
+    def test_in_place_of_a_folder(self, root, tmp_path, what, place):
+        store = ArtifactStore(root)
+        store.freeze("models", "v1", FILES)
+        self.put(what, root / place, tmp_path / "elsewhere")
+        said = "a link" if what == "a loop" else what
+        for ask in (store.read, store.find, lambda kind, key: store.freeze(kind, key, FILES)):
+            with pytest.raises((ArtifactTampered, OddFile), match=f"is {said}, not a folder"):
+                ask("models", "v1")
+        if place == "models/v1":
+            assert store.keys("models") == []
+
+    @pytest.mark.parametrize("what", ["a pipe", "a link", "a file"])
+    def test_in_place_of_the_folder_for_drafts(self, root, tmp_path, what):
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "elsewhere" / "precious").write_bytes(b"")
+        root.mkdir()
+        self.put(what, root / ".staging", tmp_path / "elsewhere")
+        with pytest.raises(OddFile, match=f"staging is {what}, not a folder"):
+            ArtifactStore(root).freeze("models", "v1", FILES)
+        assert (tmp_path / "elsewhere" / "precious").exists()
+
+    @pytest.mark.parametrize("what", ["a pipe", "a link", "a folder"])
+    def test_what_is_not_ours_is_not_cleared_away(self, root, tmp_path, what):
+        self.put(what, root / "models" / "v1" / "mine", tmp_path)
+        with pytest.raises(OddFile, match=f"mine is {what}, not a file"):
+            ArtifactStore(root).freeze("models", "v1", FILES)
+        assert os.path.lexists(root / "models" / "v1" / "mine")
+
+    def test_odd_names_beside_bundles_are_no_bundles(self, root):
+        store = ArtifactStore(root)
+        store.freeze("models", "v1", FILES)
+        for name in ("x" * 255, "a b", "\udcff", "a\nb", "\u202ev2"):
+            shutil.copytree(root / "models" / "v1", root / "models" / name)
+        (root / "models" / "v3").symlink_to(root / "models" / "v1")
+        assert store.keys("models") == ["v1"]
+        with pytest.raises(ArtifactMissing, match="Bundles of models: v1"):
+            store.read("models", "v2")
+
+    @pytest.mark.parametrize("name", ["x" * 129, "x" * 10**6])
+    def test_a_name_has_a_length(self, root, name):
+        with pytest.raises(InvalidArtifact, match="up to 128 letters") as refusal:
+            ArtifactStore(root).find("models", name)
+        assert len(str(refusal.value)) < 500
+
+    def test_a_file_beyond_any_size_is_not_read(self, root):
+        store = ArtifactStore(root)
+        store.freeze("models", "v1", FILES)
+        with (root / "models" / "v1" / "SHA256SUMS").open("r+b") as file:
+            file.truncate(1 << 40)
+        with pytest.raises(ArtifactTampered, match="at most 1,048,576 are read"):
+            store.find("models", "v1")

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import tracemalloc
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +13,9 @@ import pytest
 from upath import UPath
 
 from mlreg_dagster.hours import HOUR, as_hour
-from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.storage import private
+from mlreg_dagster.storage.landing import LandingZone, PayloadDamaged
+from mlreg_dagster.unpacking import LARGEST_PAYLOAD
 
 HOUR_ASKED = as_hour("2026-03-20T09:00")
 RECEIVED = pd.Timestamp("2026-03-20T10:20:30.123456", tz="UTC")
@@ -76,15 +81,15 @@ def test_a_crash_while_writing_leaves_no_half_payload(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_at: str
 ) -> None:
     landing = LandingZone(tmp_path)
-    write = Path.write_bytes
+    write = private.write
 
-    def torn(path: Path, content: bytes) -> int:
+    def torn(path: UPath, content: bytes) -> None:
         if crash_at in path.name:
             write(path, content[: len(content) // 2])
             raise OSError("disk full")
-        return write(path, content)
+        write(path, content)
 
-    monkeypatch.setattr(type(landing.root), "write_bytes", torn)
+    monkeypatch.setattr(private, "write", torn)
     with pytest.raises(OSError, match="disk full"):
         land(landing, b"payload" * 100)
     assert landing.landed("coingecko", "coins_markets", HOUR_ASKED) == []
@@ -94,3 +99,52 @@ def test_a_crash_while_writing_leaves_no_half_payload(
 def test_a_name_that_is_a_path_is_refused(landing: LandingZone, name: str) -> None:
     with pytest.raises(ValueError, match="can't name a landing folder"):
         landing.land("coingecko", name, HOUR_ASKED, b"", RECEIVED)
+
+
+@pytest.mark.parametrize("size", [LARGEST_PAYLOAD + 1, 600 << 20])
+def test_a_payload_is_read_within_the_limit_of_what_is_received(tmp_path: Path, size: int) -> None:
+    landing = LandingZone(tmp_path)
+    path = Path(str(land(landing, b"[]")))
+    packer, piece = zlib.compressobj(9, zlib.DEFLATED, 31), b"\0" * (1 << 20)
+    pieces = [packer.compress(piece[: min(len(piece), size - start)]) for start in range(0, size, len(piece))]
+    path.write_bytes(b"".join(pieces) + packer.flush())
+    tracemalloc.start()
+    with pytest.raises(PayloadDamaged, match=r"more than 33,554,432 bytes"):
+        landing.read(UPath(path))
+    assert tracemalloc.get_traced_memory()[1] < 4 * LARGEST_PAYLOAD
+    tracemalloc.stop()
+
+
+def _replace_by(what: str, path: Path, elsewhere: Path) -> None:
+    path.unlink()
+    if what == "a pipe":
+        os.mkfifo(path)
+    elif what == "a folder":
+        path.mkdir()
+    elif what == "a device":
+        path.symlink_to("/dev/zero")
+    else:
+        elsewhere.write_bytes(gzip.compress(b"[]"))
+        path.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a folder", "a link", "a device"])
+@pytest.mark.parametrize("suffix", [".gz", ".json"])
+def test_what_is_no_file_is_damage_and_nothing_waits_for_it(tmp_path: Path, what: str, suffix: str) -> None:
+    landing = LandingZone(tmp_path / "landing")
+    path = land(landing, b"[]")
+    _replace_by(what, Path(str(path.with_suffix(suffix))), tmp_path / "elsewhere")
+    with pytest.raises(PayloadDamaged, match=f"is {'a link' if what == 'a device' else what}, not a file"):
+        landing.read(path) if suffix == ".gz" else landing.about(path)
+
+
+def test_folders_that_we_did_not_make_are_no_hours(landing: LandingZone, tmp_path: Path) -> None:
+    land(landing, b"[]")
+    kind = landing.root / "coingecko" / "coins_markets"
+    for name in ("notes/09", "2026-13-01/09", "2026-03-20/later", "2026-03-19/25"):
+        (kind / name).mkdir(parents=True)
+    (kind / "2026-03-18").write_bytes(b"a file")
+    if isinstance(landing.root, Path):
+        (tmp_path / "outside" / "07").mkdir(parents=True)
+        Path(str(kind / "2026-03-17")).symlink_to(tmp_path / "outside")
+    assert list(landing.hours("coingecko", "coins_markets")) == [HOUR_ASKED]

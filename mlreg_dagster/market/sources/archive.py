@@ -24,6 +24,7 @@ from mlreg_dagster.market.sources.panel import (
     snapshot_rows,
     trailing_24h,
 )
+from mlreg_dagster.storage.duckdb_access import connect, folder_of
 
 _SQL_TYPES = {
     "instrument_id": "VARCHAR",
@@ -139,9 +140,8 @@ class Archive(MarketSource):
     @contextmanager
     def _bars(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the view `bars`: instrument_id, symbol, time, close, volume, filename."""
-        with duckdb.connect() as connection:
+        with connect(reaches=[folder_of(self._path)]) as connection:
             try:
-                connection.execute("SET TimeZone = 'UTC'")
                 columns = ", ".join(
                     f"CAST({_identifier(self._columns[field])} AS {sql_type}) AS {field}"
                     for field, sql_type in _SQL_TYPES.items()

@@ -6,7 +6,6 @@ after it has fetched loses nothing, and a clock that was put back writes no new 
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from mlreg_dagster.market.sources.coingecko_payloads import (
 )
 from mlreg_dagster.market.sources.http_api import HttpApi, Reply
 from mlreg_dagster.market.sources.panel import LOOKBACK_HOURS, Panel, snapshot_rows
+from mlreg_dagster.redaction import key_from_environment
 from mlreg_dagster.storage.landing import LandingZone, PayloadDamaged
 
 PAST = pd.Timedelta(days=90)  # a range that goes back further is answered with one point a day
@@ -80,7 +80,7 @@ class CoinGecko(MarketSource):
         landing: LandingZone,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        key = os.environ.get(settings.api_key_env)
+        key = key_from_environment(settings.api_key_env)
         self._api = HttpApi(
             base_url=settings.base_url,
             headers={settings.api_key_header: key} if key else {},

@@ -1,4 +1,8 @@
-"""One polite HTTP client: paced requests, retries with back-off, `Retry-After` honoured."""
+"""One polite HTTP client: paced requests, retries with back-off, `Retry-After` honoured.
+
+The server is not trusted: how long a whole answer may take and how large it may be, packed and unpacked, is bounded
+here, whatever it sends and however slowly.
+"""
 
 import logging
 import time
@@ -16,10 +20,15 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from mlreg_dagster.market.sources.base import RequestRefused, SourceUnavailable
+from mlreg_dagster.market.sources.base import MalformedPayload, RequestRefused, SourceUnavailable
+from mlreg_dagster.redaction import blotted
+from mlreg_dagster.unpacking import LARGEST_PAYLOAD, TooLarge
+from mlreg_dagster.web import NoWholeAnswer, exchange
 
 _TOO_MANY_REQUESTS = 429
 _SHOWN_BODY = 200
+_LONGEST_NUMBER = 12
+_WHOLE_ANSWER = 3  # times the timeout between two pieces
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +39,7 @@ class Reply:
     Attributes:
         url: What was asked, without user or password.
         status: The HTTP status.
-        body: The bytes as received.
+        body: The bytes as received, unpacked; a key of ours that is in them is blotted out.
     """
 
     url: str
@@ -52,11 +61,12 @@ class HttpApi:
     Args:
         base_url: What every path is appended to.
         headers: Sent with every request; never logged or shown.
-        timeout_s: For connecting, and between two pieces of an answer.
+        timeout_s: For connecting, and between two pieces of an answer; a whole answer may take three times as long.
         attempts: How often a request is tried before `SourceUnavailable`.
         max_wait_s: Longest wait before a retry; a longer `Retry-After` is an error.
         requests_per_minute: Requests, retries included, are at least this far apart.
         sleep: Waits for a number of seconds.
+        largest: Most bytes of an answer, received and unpacked.
     """
 
     def __init__(
@@ -68,13 +78,17 @@ class HttpApi:
         max_wait_s: float,
         requests_per_minute: float,
         sleep: Callable[[float], None] = time.sleep,
+        largest: int = LARGEST_PAYLOAD,
     ) -> None:
-        self._client = httpx.Client(base_url=base_url, headers=dict(headers), timeout=timeout_s)
+        self._client = httpx.Client(base_url=base_url, headers={**headers, "Accept-Encoding": "gzip"})
+        self._secrets = (*headers.values(), self._client.base_url.password)
+        self._timeout_s = timeout_s
         self._attempts = attempts
         self._max_wait_s = max_wait_s
         self._interval_s = 60.0 / requests_per_minute
         self._next_at = 0.0
         self._sleep = sleep
+        self._largest = largest
         self._backoff = wait_exponential_jitter(initial=min(1.0, max_wait_s), max=max_wait_s)
 
     def get(self, path: str, params: Mapping[str, str | int]) -> Reply:
@@ -83,6 +97,7 @@ class HttpApi:
         Raises:
             SourceUnavailable: No answer after the allowed attempts, or a longer wait asked for than allowed.
             RequestRefused: Any other status than 200; asking again would not help.
+            MalformedPayload: The answer is too large, or packed in a way that was not asked for.
         """
         request = self._client.build_request("GET", path, params=dict(params))
         retrying = Retrying(
@@ -96,21 +111,32 @@ class HttpApi:
         try:
             return retrying(self._send, request)
         except _TryAgain as error:
-            raise SourceUnavailable(f"{error} Gave up after {self._attempts} attempts; run it again later.") from error
+            raise SourceUnavailable(f"{error} Gave up after {self._attempts} attempts; run it again later.") from None
 
     def _send(self, request: httpx.Request) -> Reply:
         self._pace()
         url = str(request.url.copy_with(username=None, password=None))
         try:
-            response = self._client.send(request)
-        except httpx.RequestError as error:
-            raise _TryAgain(f"{url}: {type(error).__name__}: {error}.") from error
-        if response.status_code == httpx.codes.OK:
-            return Reply(url, response.status_code, response.content)
-        said = f"{url}: HTTP {response.status_code}: {response.text[:_SHOWN_BODY]!r}."
-        if response.status_code != _TOO_MANY_REQUESTS and not response.is_server_error:
+            answer = exchange(
+                request,
+                timeout_s=self._timeout_s,
+                deadline_s=self._timeout_s * _WHOLE_ANSWER,
+                largest=self._largest,
+                beginning=4 * _SHOWN_BODY,
+            )
+        except NoWholeAnswer as error:
+            raise _TryAgain(blotted(f"{url}: {error}.", self._secrets)) from None
+        except TooLarge as error:
+            raise MalformedPayload(
+                f"{url}: the answer is too large ({error}). Nothing of it was kept. Look at coingecko.base_url."
+            ) from None
+        status, body = answer.status, blotted(answer.body, self._secrets)
+        if status == httpx.codes.OK:
+            return Reply(url, status, body)
+        said = f"{url}: HTTP {status}: {body.decode(errors='replace')[:_SHOWN_BODY]!r}."
+        if status != _TOO_MANY_REQUESTS and not httpx.codes.is_server_error(status):
             raise RequestRefused(f"{said} Check the coingecko block of ingest.yaml and the API key.")
-        wait_s = _retry_after_s(response)
+        wait_s = _retry_after_s(answer.headers)
         if wait_s is not None and wait_s > self._max_wait_s:
             raise SourceUnavailable(
                 f"{said} It asks to wait {wait_s:.0f} s, more than coingecko.max_wait_s "
@@ -130,16 +156,16 @@ class HttpApi:
         return self._backoff(state) if asked is None else asked
 
 
-def _retry_after_s(response: httpx.Response) -> float | None:
+def _retry_after_s(headers: httpx.Headers) -> float | None:
     """Seconds that `Retry-After` asks to wait, measured from the server's own clock where it is a date."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value[:_LONGEST_NUMBER])
     try:
         until = parsedate_to_datetime(value)
-        said_at = parsedate_to_datetime(response.headers["Date"]) if "Date" in response.headers else datetime.now(UTC)
+        said_at = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.now(UTC)
         return max((until - said_at).total_seconds(), 0.0)
-    except (ValueError, TypeError):  # absent, or neither a number nor a date: the back-off decides
+    except (ValueError, TypeError, OverflowError, IndexError):  # neither a number nor a date: the back-off decides
         return None
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
+from mlreg_dagster.storage import private
 from mlreg_dagster.storage.faults import explained, fault_in
 from mlreg_dagster.storage.registry import audit, migration, postgres
 from mlreg_dagster.storage.registry.errors import (
@@ -160,7 +161,8 @@ def _checked_url(text: str) -> URL:
 
 def _sqlite_engine(url: URL) -> Engine:
     with explained(f"The registry {url}"):
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(Path(str(url.database)).absolute().parent)
+        private.make_file(Path(str(url.database)))
     engine = create_engine(url, poolclass=NullPool, json_serializer=_json, connect_args={"timeout": _SQLITE_WAIT_S})
 
     @event.listens_for(engine, "connect")

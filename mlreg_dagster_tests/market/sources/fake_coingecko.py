@@ -7,7 +7,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -121,6 +121,49 @@ def cut_off(handler: BaseHTTPRequestHandler) -> bool:
     return True
 
 
+def drip(handler: BaseHTTPRequestHandler) -> bool:
+    """A body that never ends, a byte now and then: no pause is as long as the time-out."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000000")
+    handler.end_headers()
+    return _until_nobody_listens(handler, b"[", pause_s=0.05)
+
+
+def drip_headers(handler: BaseHTTPRequestHandler) -> bool:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    return _until_nobody_listens(handler, b"X-A: 1\r\n", pause_s=0.05)
+
+
+def endless(code: int) -> Fault:
+    def fault(handler: BaseHTTPRequestHandler) -> bool:
+        handler.send_response(code)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        return _until_nobody_listens(handler, b"10000\r\n" + b"[" * 0x10000 + b"\r\n")
+
+    return fault
+
+
+def packed(code: int, body: bytes, encoding: str = "gzip") -> Fault:
+    """A body as it stands, said to be packed."""
+    return status(code, body, Content_Encoding=encoding)
+
+
+def zeros(size: int) -> bytes:
+    """Some kilobytes of gzip that unpack to `size` bytes."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return packer.compress(b"\0" * size) + packer.flush()
+
+
+def _until_nobody_listens(handler: BaseHTTPRequestHandler, piece: bytes, pause_s: float = 0.0) -> bool:
+    handler.close_connection = True
+    with suppress(OSError):
+        while True:
+            handler.wfile.write(piece)
+            time.sleep(pause_s)
+    return True
+
+
 @contextmanager
 def serve(market: FakeCoinGecko) -> Iterator[FakeCoinGecko]:
     class Handler(BaseHTTPRequestHandler):
@@ -134,8 +177,14 @@ def serve(market: FakeCoinGecko) -> Iterator[FakeCoinGecko]:
                 return
             _send(self, 200, market.answer(parts.path, query), {"Content-Type": "application/json"})
 
+        do_POST = do_GET  # noqa: N815
+
         def log_message(self, *_: object) -> None:
             pass
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):
+                super().handle()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
@@ -151,7 +200,8 @@ def _send(handler: BaseHTTPRequestHandler, code: int, body: bytes, headers: dict
         handler.send_header(name.replace("_", "-"), value)
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
-    handler.wfile.write(body)
+    with suppress(ConnectionError):  # whoever asked may have had enough
+        handler.wfile.write(body)
 
 
 def _dumps(payload: Any) -> bytes:

@@ -1,14 +1,33 @@
 """An unreliable network: what is tried again, how long that waits, and what is an error at once."""
 
+import gzip
 import json
+import logging
+import os
+import time
+import traceback
+import tracemalloc
+import zlib
 from typing import Any
 
 import pytest
 
-from mlreg_dagster.market.sources.base import RequestRefused, SourceUnavailable
+from mlreg_dagster.market.sources.base import MalformedPayload, RequestRefused, SourceError, SourceUnavailable
+from mlreg_dagster.redaction import UnusableSecret
 from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.unpacking import LARGEST_PAYLOAD
 from mlreg_dagster_tests.market.sources.asking import PAST_HOUR, Make, ask, bodies
-from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko, cut_off, hang, status
+from mlreg_dagster_tests.market.sources.fake_coingecko import (
+    FakeCoinGecko,
+    cut_off,
+    drip,
+    drip_headers,
+    endless,
+    hang,
+    packed,
+    status,
+    zeros,
+)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +113,109 @@ def test_requests_keep_their_distance(market: FakeCoinGecko, coingecko: Make, wa
     assert len(market.requests) == 5
     # Nobody really sleeps here, so each request finds itself 2 s further behind.
     assert waits == pytest.approx([2, 4, 6, 8], abs=1.5)
+
+
+# --- a server that means harm ---
+
+
+@pytest.mark.parametrize("fault", [drip, drip_headers])
+def test_a_whole_answer_has_a_deadline(
+    market: FakeCoinGecko, coingecko: Make, landing: LandingZone, fault: Any
+) -> None:
+    market.faults.extend([fault] * 2)
+    started = time.monotonic()
+    with pytest.raises(SourceUnavailable, match=r"no whole answer within 0\.6 s.*after 2 attempts"):
+        ask(coingecko(timeout_s=0.2, attempts=2))
+    assert time.monotonic() - started < 5
+    assert bodies(landing) == []
+
+
+@pytest.mark.parametrize("code", [200, 404, 500])
+@pytest.mark.parametrize("fault", [endless, lambda code: packed(code, zeros(80 << 20))], ids=["endless", "bomb"])
+def test_an_answer_has_a_largest_size(
+    market: FakeCoinGecko, coingecko: Make, landing: LandingZone, fault: Any, code: int
+) -> None:
+    market.faults.append(fault(code))
+    tracemalloc.start()
+    refusals = {
+        200: (MalformedPayload, "too large"),
+        404: (RequestRefused, "HTTP 404"),
+        500: (SourceUnavailable, "500"),
+    }
+    refusal, said = refusals[code]
+    with pytest.raises(refusal, match=said) as refused:
+        ask(coingecko(attempts=1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (4 * LARGEST_PAYLOAD if code == 200 else LARGEST_PAYLOAD)
+    assert len(str(refused.value)) < 2000
+    assert bodies(landing) == []
+
+
+def test_a_packed_answer_is_unpacked(market: FakeCoinGecko, coingecko: Make, landing: LandingZone) -> None:
+    body = json.dumps(market.listing(1, 4)).encode()
+    market.faults.append(packed(200, gzip.compress(body)))
+    assert len(ask(coingecko())) == 4
+    assert bodies(landing) == [body]
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [(b"no gzip", "gzip"), (gzip.compress(b"[]" * 99)[:-9], "gzip"), (gzip.compress(b"[]") + b"more", "gzip"),
+     (zlib.compress(b"[]"), "deflate"), (b"[]", "br")],
+    ids=["no gzip", "cut short", "more after it", "deflate", "br"],
+)  # fmt: skip
+def test_an_answer_that_can_not_be_unpacked_is_asked_for_again(
+    market: FakeCoinGecko, coingecko: Make, landing: LandingZone, body: bytes, encoding: str
+) -> None:
+    market.faults.append(packed(200, body, encoding))
+    assert len(ask(coingecko())) == 4
+    assert len(bodies(landing)) == 1
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "Fri, 20 Mar 2026 10:20:00 +99999999999", "-5", "٣", "nan", "1e9"])
+def test_no_retry_after_is_too_odd(market: FakeCoinGecko, coingecko: Make, waits: list[float], value: str) -> None:
+    market.faults.append(status(429, Retry_After=value.encode().decode("latin-1")))
+    if len(value) > 100:
+        with pytest.raises(SourceUnavailable, match="asks to wait"):
+            ask(coingecko())
+    else:
+        assert len(ask(coingecko())) == 4
+        assert waits[0] <= 2
+
+
+# --- the key ---
+
+
+@pytest.mark.parametrize(
+    "key", [" CG-abcdef", "CG-abcdef\n", "CG abcdef", "CG-abc\r\nX: 1", "schlüssel", "a\x00b", "x" * 600]
+)
+def test_a_key_that_can_not_be_sent_is_refused_by_name(
+    market: FakeCoinGecko, coingecko: Make, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {**os.environ, "COINGECKO_API_KEY": key})
+    with pytest.raises(UnusableSecret, match="COINGECKO_API_KEY holds no usable API key") as refused:
+        coingecko()
+    assert key.strip() not in str(refused.value)
+    assert market.requests == []
+
+
+@pytest.mark.parametrize("code", [200, 401, 429, 500])
+def test_a_server_that_repeats_the_key_does_not_bring_it_out(
+    market: FakeCoinGecko,
+    coingecko: Make,
+    landing: LandingZone,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    code: int,
+) -> None:
+    monkeypatch.setenv("COINGECKO_API_KEY", "CG-verysecret")
+    market.faults.extend([status(code, b'{"error": "key CG-verysecret and hidden-word"}')] * 2)
+    url = market.url.replace("http://", "http://me:hidden-word@")
+    with caplog.at_level(logging.DEBUG), pytest.raises(SourceError) as refused:
+        ask(coingecko(attempts=2, base_url=url))
+    told = caplog.text + "".join(traceback.format_exception(refused.value))
+    told += "".join(body.decode() for body in bodies(landing))
+    assert "HTTP" in told or "***" in told
+    for secret in ("verysecret", "hidden-word"):
+        assert secret not in told

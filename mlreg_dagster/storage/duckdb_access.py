@@ -1,0 +1,54 @@
+"""How every DuckDB connection is opened: it runs no code from outside and reaches no file that it was not given.
+
+By itself DuckDB downloads and loads extensions that a query happens to name, reads any file of the machine and any
+address on the network, and keeps secrets in the user's home folder. Nothing here needs that.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+_NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+}
+_GLOB = re.compile(r"[*?\[{]")
+
+
+def connect(
+    database: Path | None = None, *, read_only: bool = False, reaches: Sequence[Path] = ()
+) -> duckdb.DuckDBPyConnection:
+    """Open a database, in UTC.
+
+    Args:
+        database: Its file; None = in memory.
+        read_only: Change nothing.
+        reaches: Files, and folders with all that is in them, that statements may read and write besides the database.
+    """
+    connection = duckdb.connect(
+        ":memory:" if database is None else str(database), read_only=read_only, config=_NOTHING_FROM_OUTSIDE
+    )
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        if connection.execute("SELECT current_setting('enable_external_access')").fetchone() == (True,):
+            paths = ", ".join("'{}'".format(str(path).replace("'", "''")) for path in reaches)
+            connection.execute(f"SET allowed_paths = [{paths}]")
+            connection.execute(f"SET allowed_directories = [{paths}]")
+            connection.execute("SET enable_external_access = false")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def folder_of(pattern: str) -> Path:
+    """What a file name with wildcards reaches: the deepest folder above the first of them; a plain name is itself."""
+    path = Path(pattern).absolute()
+    for number, part in enumerate(path.parts):
+        if _GLOB.search(part):
+            return Path(*path.parts[:number])
+    return path

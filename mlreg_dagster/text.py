@@ -1,0 +1,46 @@
+"""Text that others wrote, made fit to be shown: what is printed, drawn, logged or sent is read and never obeyed."""
+
+import html
+import unicodedata
+
+_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+"""Controls, bidirectional and zero-width marks, halves of characters, separators: they act, or are not seen."""
+_UNSHOWN = "\N{REPLACEMENT CHARACTER}"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def visible(text: object, longest: int | None = None) -> str:
+    """The text without what acts on a terminal or hides in a line; line ends and tabs stay.
+
+    Args:
+        text: What somebody else wrote.
+        longest: At most so many characters; a longer text ends in "…".
+    """
+    text = str(text)
+    if longest is not None and len(text) > longest:
+        text = text[: max(longest - 1, 0)] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_UNSHOWN if unicodedata.category(each) in _HIDDEN and each not in "\n\t" else each for each in text)
+
+
+def one_line(text: object, longest: int | None = None) -> str:
+    """The same in one line: each stretch of line ends, tabs and blanks is one blank."""
+    shortened = str(text) if longest is None else str(text)[: 10 * longest]
+    return visible(" ".join(shortened.split()), longest)
+
+
+def html_text(text: object) -> str:
+    """For HTML, between tags and in quoted attributes."""
+    return html.escape(visible(text))
+
+
+def csv_cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: such a text gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def chat_quote(text: object, longest: int = 2000) -> str:
+    """A quotation for chat systems, in which neither mentions nor links nor markup are found."""
+    shown = visible(text, longest).translate(str.maketrans("<>`&", "()'+"))
+    return f"```\n{shown.strip()}\n```"
