@@ -53,6 +53,19 @@ def test_a_run_writes_what_the_source_says_and_counts_it(trained):
     assert counts == {hour_key(hour): int((rows["hour"] == hour).sum()) for hour in hours}
 
 
+def test_what_a_source_found_impossible_is_counted_over_the_run(altered):
+    world = altered(lambda rows: rows)
+
+    def count(rows):
+        world.source.unknown.update({"prices that are too old": 2})
+        return rows
+
+    world.source._alter = count
+    said = metadata(world.attempt("market_snapshot", hours=HOURS), "market_snapshot")
+    assert said["unknown_values"] == 2
+    assert said["unknown"].records[0].data == {"what": "prices that are too old", "count": 2}
+
+
 def test_a_source_that_fails_leaves_the_stored_partitions(altered):
     def fail(_):
         raise RequestRefused("The market is closed for good.")

@@ -16,7 +16,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from mlreg_dagster.market.sources.base import RequestRefused, SourceUnavailable
+from mlreg_dagster.market.sources.base import NotThere, RequestRefused, SourceUnavailable
 
 _TOO_MANY_REQUESTS = 429
 _SHOWN_BODY = 200
@@ -109,7 +109,8 @@ class HttpApi:
             return Reply(url, response.status_code, response.content)
         said = f"{url}: HTTP {response.status_code}: {response.text[:_SHOWN_BODY]!r}."
         if response.status_code != _TOO_MANY_REQUESTS and not response.is_server_error:
-            raise RequestRefused(f"{said} Check the coingecko block of ingest.yaml and the API key.")
+            refused = NotThere if response.status_code == httpx.codes.NOT_FOUND else RequestRefused
+            raise refused(f"{said} Check the coingecko block of ingest.yaml and the API key.")
         wait_s = _retry_after_s(response)
         if wait_s is not None and wait_s > self._max_wait_s:
             raise SourceUnavailable(
