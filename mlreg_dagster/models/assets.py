@@ -119,8 +119,8 @@ def _newest_day(store: ArtifactStore) -> str:
     days = store.keys(freezing.TRAINING)
     if not days:
         raise NoDataset(
-            "No training dataset is frozen yet. Materialize training_dataset and eval_holdout for a day whose week of "
-            "market_features is there."
+            "No training dataset is frozen yet. Materialize training_dataset and eval_holdout for a day whose days of "
+            "market_features before it are there."
         )
     return days[-1]
 
