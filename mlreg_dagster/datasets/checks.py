@@ -69,8 +69,8 @@ def _look_at_weekdays(store: ArtifactStore, day: str | None) -> tuple[bool, str]
     if new := new_weekdays(training.rows, holdout.rows):
         return False, (
             f"Training ({training.window}) has no row of {', '.join(new)}, which the holdout has ({holdout.window}): "
-            f"flags may be of the weekday alone. Let history_hours in datasets.yaml leave 168 h for training, and ingest all "
-            f"of them."
+            f"flags may be of the weekday alone. Let history_hours in datasets.yaml leave 168 h for training, and "
+            f"ingest all of them."
         )
     return True, f"Training has rows of {', '.join(weekdays_of(training.rows))}; the holdout has no other weekday."
 
