@@ -98,6 +98,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "artifact_sha256": version.artifact_sha256,
                 "dagster/row_count": model.manifest["training_rows"],
                 "sampled_from_rows": model.manifest["sampled_from_rows"],
+                "identical_rows": model.manifest["identical_rows"],
                 "features": model.features,
                 "feature_settings": dict(model.manifest["feature_settings"]),
                 "feature_fingerprint": model.manifest["feature_fingerprint"],
@@ -157,6 +158,8 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         thresholds = settings.evaluation.override(config.overrides, "run config, over evaluation.yaml")
         holdout = freezing.load(store, freezing.HOLDOUT, config.holdout or version.dataset_day)
         model = artifact.load(store, version.version, version.artifact_sha256)
+        for remark in model.remarks:
+            context.log.warning(remark)
         rounds = evaluation.plant_anomalies(
             holdout, thresholds.injection, settings.features, settings.max_lookback_hours
         )
@@ -191,6 +194,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
                 "artifact_sha256": version.artifact_sha256,
                 "holdout": f"{holdout.day} ({holdout.sha256[:12]})",
                 "dagster/row_count": len(holdout.rows),
+                "remarks": "\n\n".join(model.remarks) or "none",
                 "gates": table_view([_gate_row(gate) for gate in recorded.gates]),
                 "gate_summary": dg.MetadataValue.md(gate_summary(recorded.gates)),
                 "scores": dg.MetadataValue.md(score_distribution(result.scores, model.threshold, "holdout rows")),
