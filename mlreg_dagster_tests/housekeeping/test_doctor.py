@@ -55,6 +55,14 @@ def test_other_libraries_than_those_of_the_models_in_use_are_told(findings, monk
     )
 
 
+def test_snapshots_from_before_the_start_are_told(home, live):
+    ingest = live.settings.ingest.override({"start": (START + 5 * HOUR).isoformat()})
+    settings = live.settings.model_copy(update={"ingest": ingest})
+    found = {finding.name: finding for finding in examine(home, settings, NOW)}["start of the market"]
+    assert found.state == "waiting"
+    assert f"5 hours of snapshots, from {START:%Y-%m-%d %H:%M} on, lie before the start" in found.seen
+
+
 def test_a_home_that_is_not_there(home, live):
     shutil.rmtree(home.folder)
     (finding,) = examine(home, live.settings, NOW)
