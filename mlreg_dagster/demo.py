@@ -22,7 +22,7 @@ from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.tables import gates_table, history_table, outcomes_table, versions_table
 
 DAYS = 21
-DATASET_DAY = 14
+DATASET_DAY = 13
 TAKEOVER_DAYS = 2
 """Days of market; day of the dataset, counted from the start; days after which the second model may take over."""
 

@@ -88,8 +88,8 @@ BAD = {
     "half an hour": ("ingest.yaml", "start: 2026-01-01T00:30:00Z", "start", "whole hour"),
     "rise as a crash": ("outcomes.yaml", "crash_pct: 15", "crash_pct", "less than 0"),
     "crossed range": ("evaluation.yaml", "min_anomaly_rate: 0.5", "min_anomaly_rate", "must not exceed"),
-    "no training": ("datasets.yaml", "embargo_hours: 144", "history_hours", "more than holdout_hours"),
-    "too much training": ("datasets.yaml", "min_training_hours: 145", "min_training_hours", "144 h"),
+    "no training": ("datasets.yaml", "embargo_hours: 168", "history_hours", "more than holdout_hours"),
+    "too much training": ("datasets.yaml", "min_training_hours: 169", "min_training_hours", "168 h"),
     "too much holdout": ("datasets.yaml", "min_holdout_hours: 25", "min_holdout_hours", "24 h"),
     "tolerance": ("outcomes.yaml", "price_tolerance_hours: 24", "price_tolerance_hours", "less than horizon"),
     "features that outlive their snapshots": (
@@ -115,9 +115,9 @@ def test_a_bad_value_is_an_error_with_file_key_and_what_is_allowed(configs, file
 
 
 def test_what_is_still_read_is_kept(configs):
-    with pytest.raises(ConfigError, match=r"retention.yaml: feature_days \(30\) is too short: .* keep 36 days or more"):
-        _load(configs, "retention.yaml", "snapshot_days: 36\nfeature_days: 30")
-    assert _load(configs, "retention.yaml", "snapshot_days: 36\nfeature_days: 36").retention.feature_days == 36
+    with pytest.raises(ConfigError, match=r"retention.yaml: feature_days \(30\) is too short: .* keep 37 days or more"):
+        _load(configs, "retention.yaml", "snapshot_days: 37\nfeature_days: 30")
+    assert _load(configs, "retention.yaml", "snapshot_days: 37\nfeature_days: 37").retention.feature_days == 37
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(configs):

@@ -8,15 +8,19 @@ from mlreg_dagster.config.section import Count, Section
 
 
 class DatasetSettings(Section):
-    """datasets.yaml: the dataset of day D ends with D."""
+    """datasets.yaml: the dataset of day D ends with D.
 
-    history_hours: Annotated[int, Field(ge=2)] = 168
+    A training window of 168 h or more holds each hour of the week, so that none is new in the holdout. A shorter one is
+    allowed; the check `weekdays_are_known` on the holdout says what it costs.
+    """
+
+    history_hours: Annotated[int, Field(ge=2)] = 192
     holdout_hours: Annotated[int, Field(ge=1)] = 24
     embargo_hours: Annotated[int, Field(ge=0)] = Field(
         0, description="Between training and holdout; the label horizon where labels are used."
     )
     min_snapshots_per_instrument: Count = 24
-    min_training_hours: Count = Field(120, description="Hours of the training window that must have rows.")
+    min_training_hours: Count = Field(150, description="Hours of the training window that must have rows.")
     min_holdout_hours: Count = 20
 
     @property

@@ -58,6 +58,10 @@ class CoinGeckoSettings(Section):
     api_key_env: str = Field("COINGECKO_API_KEY", description="Environment variable of the key; unset: none.")
     api_key_header: Literal["x-cg-demo-api-key", "x-cg-pro-api-key"] = "x-cg-demo-api-key"
     vs_currency: str = "usd"
+    exclude: tuple[str, ...] = Field((), description="Coins to leave out, by id.")
+    max_price_age_minutes: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="A live price last updated longer than this before the end of its hour is unknown."
+    )
     timeout_s: Annotated[float, Field(gt=0, le=300)] = Field(
         20.0,
         description="For connecting, and between two pieces of an answer; a whole one may take three times as long.",
@@ -84,6 +88,9 @@ class SnapshotChecks(Section):
     allow_empty_hours: bool = Field(False, description="true for markets that close (nights, holidays).")
     max_abs_change_1h_pct: Percent = 50.0
     max_implausible_share: Share = 0.02
+    max_jump_factor: Annotated[float, Field(gt=1)] = Field(
+        1.8, description="A price this many times the one last seen, or this part of it, looks like a split."
+    )
     max_age_hours: Count = 3
 
 

@@ -1,1 +1,1 @@
-"""Frozen datasets: a week of features, split by time, hashed, never rewritten."""
+"""Frozen datasets: eight days of features, split by time, hashed, never rewritten."""

@@ -9,6 +9,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.changes import compare
 from mlreg_dagster.datasets.pictures import coverage_picture
+from mlreg_dagster.datasets.weekdays import weekdays_of
 from mlreg_dagster.datasets.windows import Window, windows_of
 from mlreg_dagster.hours import HOUR, day_key
 from mlreg_dagster.market.features import features_table
@@ -39,8 +40,8 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         owners=OWNERS,
         kinds={"parquet"},
         metadata={"dagster/column_schema": table_metadata(table)["dagster/column_schema"]},
-        deps=[_features_of_the_week(settings)],
-        description="Frozen feature rows to train on: the week that ends with the day, without its holdout.",
+        deps=[_features_of_the_days(settings)],
+        description="Frozen feature rows to train on: the days before the holdout, which ends with the day.",
     )
     @retried
     def training_dataset(
@@ -74,7 +75,7 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         kinds={"parquet"},
         metadata={"dagster/column_schema": table_metadata(table)["dagster/column_schema"]},
         deps=[
-            _features_of_the_week(settings),
+            _features_of_the_days(settings),
             dg.AssetDep("market_snapshot", partition_mapping=days_back(settings.datasets.holdout_hours + lookback)),
         ],
         description="Frozen feature rows to judge models by, and the market behind them to plant anomalies into.",
@@ -100,7 +101,7 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
     return eval_holdout
 
 
-def _features_of_the_week(settings: Settings) -> dg.AssetDep:
+def _features_of_the_days(settings: Settings) -> dg.AssetDep:
     return dg.AssetDep("market_features", partition_mapping=days_back(settings.datasets.history_hours))
 
 
@@ -142,6 +143,7 @@ def _result(
         "instruments": lineage["instruments"],
         "instruments_left_out": lineage["instruments_left_out"],
         "hours": f"{lineage['hours_with_rows']} of {lineage['hours_in_window']}",
+        "weekdays": ", ".join(weekdays_of(dataset.rows)),
         "hours_changed_since_frozen": len(changes.changed) if changes else 0,
         "hours_gone_since_frozen": len(changes.gone) if changes else 0,
         "changes_since_frozen": str(changes) if changes else "It was frozen just now.",

@@ -3,16 +3,18 @@
 import dagster as dg
 
 from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.weekdays import new_weekdays, weekdays_of
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.orchestration.resources import ArtifactsResource
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 
 def build_dataset_checks() -> list[dg.AssetChecksDefinition]:
-    """Frozen files are intact, and training and holdout of a day don't overlap."""
+    """Frozen files are intact; training and holdout of a day don't overlap, and have weekdays in common."""
     return [
         _dataset_is_sound(freezing.TRAINING, freezing.HOLDOUT),
         _dataset_is_sound(freezing.HOLDOUT, freezing.TRAINING),
+        _weekdays_are_known(),
     ]
 
 
@@ -25,7 +27,7 @@ def _dataset_is_sound(kind: str, counterpart: str) -> dg.AssetChecksDefinition:
     )
     def intact_and_apart(context: dg.AssetCheckExecutionContext, artifacts: ArtifactsResource) -> dg.AssetCheckResult:
         store = artifacts.open()
-        day = context.run.tags.get("dagster/partition") or next(reversed(store.keys(kind)), None)
+        day = _day_to_check(context, store, kind)
         if day is None:
             return dg.AssetCheckResult(passed=False, description=f"No {kind} is frozen yet.")
         try:
@@ -35,6 +37,46 @@ def _dataset_is_sound(kind: str, counterpart: str) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(passed=passed, description=text, metadata={"day": day})
 
     return intact_and_apart
+
+
+def _weekdays_are_known() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=freezing.HOLDOUT,
+        name="weekdays_are_known",
+        additional_deps=[freezing.TRAINING],
+        description="Training has rows of each weekday of the holdout; a weekday that is new looks like an anomaly. "
+        "Looks at the day of its run, or, run by itself, at the newest.",
+    )
+    def weekdays_are_known(context: dg.AssetCheckExecutionContext, artifacts: ArtifactsResource) -> dg.AssetCheckResult:
+        store = artifacts.open()
+        day = _day_to_check(context, store, freezing.HOLDOUT)
+        try:
+            passed, text = _look_at_weekdays(store, day)
+        except MlregError as error:  # the failure is the finding
+            passed, text = False, str(error)
+        return dg.AssetCheckResult(
+            passed=passed, severity=dg.AssetCheckSeverity.WARN, description=text, metadata={"day": str(day)}
+        )
+
+    return weekdays_are_known
+
+
+def _look_at_weekdays(store: ArtifactStore, day: str | None) -> tuple[bool, str]:
+    for kind in (freezing.TRAINING, freezing.HOLDOUT):
+        if day is None or store.find(kind, day) is None:
+            return False, f"No {kind} is frozen{'' if day is None else f' of {day}'} yet."
+    training, holdout = (freezing.load(store, kind, str(day)) for kind in (freezing.TRAINING, freezing.HOLDOUT))
+    if new := new_weekdays(training.rows, holdout.rows):
+        return False, (
+            f"Training ({training.window}) has no row of {', '.join(new)}, which the holdout has ({holdout.window}): "
+            f"flags may be of the weekday alone. Let history_hours in datasets.yaml leave 168 h for training, and "
+            f"ingest all of them."
+        )
+    return True, f"Training has rows of {', '.join(weekdays_of(training.rows))}; the holdout has no other weekday."
+
+
+def _day_to_check(context: dg.AssetCheckExecutionContext, store: ArtifactStore, kind: str) -> str | None:
+    return context.run.tags.get("dagster/partition") or next(reversed(store.keys(kind)), None)
 
 
 def _look_at(store: ArtifactStore, kind: str, counterpart: str, day: str) -> tuple[bool, str]:

@@ -32,6 +32,7 @@ def registry_is_sound(home: Home) -> Iterator[Finding]:
         yield _audit_log_fits(home.registry)
         yield _aliases_point_at_versions(home.registry)
         yield from _versions_have_bundles(home)
+        yield from _models_in_use_score_soundly(home)
         yield from _datasets_are_intact(home)
     except MlregError as error:
         yield Finding("registry", "miss", str(error), "See docs/runbook.md.")
@@ -87,6 +88,23 @@ def _versions_have_bundles(home: Home) -> Iterator[Finding]:
         seen = f"Nobody registered {', '.join(strays)} in {store.root / MODELS}: a training died, or still goes on."
         advice = f"If none goes on: {'; '.join(remove(store.root / MODELS / name) for name in strays)}"
         yield Finding("unregistered bundles", "miss", seen, advice)
+
+
+def _models_in_use_score_soundly(home: Home) -> Iterator[Finding]:
+    """Those that hold an alias: whether they score as they did when they were trained, and whether that is sound."""
+    from mlreg_dagster.models import artifact
+
+    remarks = []
+    in_use = {move.version: move.artifact_sha256 for move in home.registry.aliases().values()}
+    for version, sha256 in sorted(in_use.items()):
+        try:
+            remarks += artifact.load(home.artifacts, version, sha256).remarks
+        except MlregError:  # said already of its bundle
+            continue
+    if remarks:
+        yield Finding("models in use", "waiting", " ".join(remarks), "Compare or train again, as said.")
+    elif in_use:
+        yield Finding("models in use", "ok", f"{', '.join(sorted(in_use))} score with the libraries of their training.")
 
 
 def _datasets_are_intact(home: Home) -> Iterator[Finding]:

@@ -48,6 +48,7 @@ def _look(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator
             yield _nothing_is_half(connection, name, (made, basis), assets)
     if MARKET_SNAPSHOT.name in fit:
         yield _no_hour_is_missing(connection, settings)
+        yield _nothing_lies_before_the_start(connection, settings.ingest.first_hour)
     if {MARKET_SNAPSHOT.name, features.name} <= fit:
         yield _features_follow(connection)
     if {MARKET_SNAPSHOT.name, PREDICTIONS.name, PREDICTION_OUTCOMES.name} <= fit:
@@ -112,6 +113,19 @@ def _no_hour_is_missing(connection: duckdb.DuckDBPyConnection, settings: Setting
     if settings.ingest.checks.allow_empty_hours:
         return Finding(name, "ok", f"{seen} The market closes (allow_empty_hours in ingest.yaml).")
     return Finding(name, "miss", seen, materialize("market_snapshot,market_features", missing))
+
+
+def _nothing_lies_before_the_start(connection: duckdb.DuckDBPyConnection, start: pd.Timestamp) -> Finding:
+    """No snapshot is older than the first partition, where features look back on it and no run makes it again."""
+    hours = _hours(connection, "SELECT DISTINCT hour FROM market_snapshot WHERE hour < $start", {"start": start})
+    name = "start of the market"
+    if hours.empty:
+        return Finding(name, "ok", f"No snapshot lies before {start:%Y-%m-%d %H:%M}, the start in ingest.yaml.")
+    seen = (
+        f"{len(hours)} hours of snapshots, from {hours.min():%Y-%m-%d %H:%M} on, lie before the start in ingest.yaml "
+        f"({start:%Y-%m-%d %H:%M}); features look back on them, and no partition shows them."
+    )
+    return Finding(name, "waiting", seen, "Set start to the first of them, or go on in a new MLREG_HOME.")
 
 
 def _features_follow(connection: duckdb.DuckDBPyConnection) -> Finding:

@@ -1,5 +1,7 @@
 """The hourly assets of the market room: snapshots as the source gives them, and their features."""
 
+from collections import Counter
+
 import dagster as dg
 
 from mlreg_dagster.config import Settings
@@ -14,6 +16,7 @@ from mlreg_dagster.orchestration.metadata import (
     report_rows_by_hour,
     result_of_hours,
     table_metadata,
+    table_view,
 )
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_back, hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
@@ -46,9 +49,10 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         clock: Clock,
     ) -> dg.MaterializeResult:
         hours = hours_of(context)
-        rows, instruments = 0, set[str]()
+        rows, instruments, unknown = 0, set[str](), Counter[str]()
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             frame = source.snapshots(chunk, clock.now())
+            unknown.update(source.unknown)
             rows += warehouse.open().write(MARKET_SNAPSHOT, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
             instruments.update(frame["instrument_id"].unique())
@@ -57,6 +61,10 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
             "hours": len(hours),
             "instruments": len(instruments),
             "source": source.name,
+            "unknown_values": unknown.total(),
+            **(
+                {"unknown": table_view([{"what": what, "count": unknown[what]} for what in unknown])} if unknown else {}
+            ),
             "price_changes": dg.MetadataValue.md(change_heat_map(frame)),
         }
         return result_of_hours(context, hours, metadata)

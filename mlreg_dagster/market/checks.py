@@ -29,6 +29,8 @@ from mlreg_dagster.storage.tables import Table
 from mlreg_dagster.storage.warehouse import Warehouse
 
 _KEYS = ["hour", "instrument_id"]
+_PRICES = [*_KEYS, "price"]
+_SEEN_WITHIN = pd.Timedelta(days=14)  # longer than any holiday of a market
 
 
 def build_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
@@ -57,7 +59,8 @@ def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
             hours = _hours_to_check(context, tables, MARKET_SNAPSHOT)
             chunks = chunked(hours, settings.chunk_hours)
             pieces = (tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1]) for chunk in chunks)
-            findings, newest = check_snapshots(pieces, hours, settings), tables.newest(MARKET_SNAPSHOT)
+            before = tables.read(MARKET_SNAPSHOT, hours[0] - _SEEN_WITHIN, hours[0] - HOUR, columns=_PRICES)
+            findings, newest = check_snapshots(pieces, hours, settings, before), tables.newest(MARKET_SNAPSHOT)
         findings["freshness"] = check_freshness(newest, clock.now(), hours, settings)
         for key in context.selected_asset_check_keys:
             yield _result("market_snapshot", key.name, findings[key.name], hours)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import ConfigError, IngestSettings
@@ -10,11 +11,14 @@ from mlreg_dagster.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.storage.tables import InvalidRows, Table
 
+_SEEN = ["hour", "instrument_id", "price"]
+
 SNAPSHOT_CHECKS = {
     "schema": "The stored rows fit the catalogue: columns, types, ranges.",
     "uniqueness": "One row an instrument and hour.",
     "completeness": "Few values are unknown in each of the columns that the configuration names.",
-    "plausible_prices": "Few prices moved further within an hour than the configuration deems plausible.",
+    "plausible_prices": "Few prices moved further within an hour, or since they were last seen, than is plausible.",
+    "adjusted_prices": "No price has jumped, since it was last seen, by a factor that looks like a split.",
     "universe_size": "Each hour holds enough of the configured universe.",
     "freshness": "The newest hour is recent; older hours that are filled in on purpose don't count as stale.",
 }
@@ -44,7 +48,10 @@ def require_known_columns(settings: IngestSettings) -> None:
 
 
 def check_snapshots(
-    pieces: Iterable[pd.DataFrame], hours: pd.DatetimeIndex, settings: IngestSettings
+    pieces: Iterable[pd.DataFrame],
+    hours: pd.DatetimeIndex,
+    settings: IngestSettings,
+    before: pd.DataFrame | None = None,
 ) -> dict[str, Finding]:
     """Every check on the stored rows of `hours`, except freshness.
 
@@ -52,8 +59,13 @@ def check_snapshots(
         pieces: The rows, cut between hours so that not all have to be in memory at once.
         hours: What they are the rows of.
         settings: The thresholds.
+        before: hour, instrument_id and price of earlier rows, from which the first moves are measured.
     """
-    counted = [_count(rows, settings) for rows in pieces]
+    counted = []
+    seen = _last_seen(MARKET_SNAPSHOT.empty() if before is None else before)
+    for rows in pieces:
+        counted.append(_count(rows, seen, settings))
+        seen = _last_seen(pd.concat([seen, rows[_SEEN]]))
     total = sum(each.rows for each in counted)
     duplicates = sum(each.duplicates for each in counted)
     return {
@@ -61,6 +73,7 @@ def check_snapshots(
         "uniqueness": Finding(duplicates == 0, f"{duplicates} rows are there more than once.", duplicates),
         "completeness": _check_completeness(counted, total, settings),
         "plausible_prices": _check_prices(counted, total, settings),
+        "adjusted_prices": _check_jumps(counted, settings),
         "universe_size": _check_universe(counted, hours, settings),
     }
 
@@ -105,6 +118,7 @@ class _Count:
         known: For each column that is to be complete, its values.
         implausible: Prices that moved too far.
         furthest: The row of the one that moved furthest, if there is one.
+        jumps: Rows whose price looks like a split against the one last seen.
         by_hour: Rows of each hour that has any.
     """
 
@@ -114,21 +128,46 @@ class _Count:
     known: "pd.Series[int]"
     implausible: int
     furthest: pd.DataFrame
+    jumps: pd.DataFrame
     by_hour: "pd.Series[int]"
 
 
-def _count(rows: pd.DataFrame, settings: IngestSettings) -> _Count:
-    moves = rows["change_1h_pct"].abs()
-    wild = moves[moves > settings.checks.max_abs_change_1h_pct]
+def _count(rows: pd.DataFrame, seen: pd.DataFrame, settings: IngestSettings) -> _Count:
+    moves = _moves(rows, seen)
+    checks = settings.checks
+    wild = moves[moves["move_pct"].abs() > checks.max_abs_change_1h_pct]
+    factor = moves["price"] / moves["price_before"]
+    jumps = moves[np.maximum(factor, 1 / factor) >= checks.max_jump_factor]
     return _Count(
         rows=len(rows),
         schema=check_schema(MARKET_SNAPSHOT, rows),
         duplicates=int(rows.duplicated(["hour", "instrument_id"]).sum()),
-        known=rows.reindex(columns=list(settings.checks.completeness_columns)).notna().sum(),
+        known=rows.reindex(columns=list(checks.completeness_columns)).notna().sum(),
         implausible=len(wild),
-        furthest=rows.loc[wild.nlargest(1).index, ["hour", "instrument_id", "change_1h_pct"]],
+        furthest=wild.loc[wild["move_pct"].abs().nlargest(1).index],
+        jumps=jumps,
         by_hour=rows["hour"].value_counts(),
     )
+
+
+def _last_seen(rows: pd.DataFrame) -> pd.DataFrame:
+    """The newest price of each instrument."""
+    known = rows.loc[rows["price"] > 0, _SEEN]
+    return known.sort_values("hour").groupby("instrument_id", as_index=False).tail(1)
+
+
+def _moves(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    """Each price with the one last seen of its instrument, and how far it moved: since then, or as its row says."""
+    columns = [*_SEEN, "change_1h_pct"]
+    both = (
+        pd.concat([seen, rows.loc[rows["price"] > 0, columns]]) if len(seen) else rows.loc[rows["price"] > 0, columns]
+    )
+    both = both.sort_values(["instrument_id", "hour"], kind="stable", ignore_index=True)
+    before = both.groupby("instrument_id")[["hour", "price"]].shift()
+    both = both.assign(hour_before=before["hour"], price_before=before["price"])
+    since = (both["price"] / both["price_before"] - 1.0) * 100.0
+    said = both["change_1h_pct"]
+    return both.assign(move_pct=since.where(~(said.abs() >= since.abs()) & since.notna(), said))
 
 
 def _check_completeness(counted: list[_Count], total: int, settings: IngestSettings) -> Finding:
@@ -145,12 +184,26 @@ def _check_prices(counted: list[_Count], total: int, settings: IngestSettings) -
     limit = settings.checks.max_abs_change_1h_pct
     wild = sum(each.implausible for each in counted)
     share = wild / max(total, 1)
-    text = f"{wild} of {total} prices moved more than {limit:g} % within an hour."
+    text = f"{wild} of {total} prices moved more than {limit:g} % within an hour or since they were last seen."
     if wild:
         furthest = pd.concat([each.furthest for each in counted])
-        worst = furthest.iloc[int(furthest["change_1h_pct"].abs().to_numpy().argmax())]
-        text += f" The furthest: {worst.instrument_id} {worst.change_1h_pct:+.1f} % at {worst.hour:%Y-%m-%d %H:%M}."
+        worst = furthest.iloc[int(furthest["move_pct"].abs().to_numpy().argmax())]
+        text += f" The furthest: {worst.instrument_id} {worst.move_pct:+.1f} % at {worst.hour:%Y-%m-%d %H:%M}."
     return Finding(share <= settings.checks.max_implausible_share, text, share)
+
+
+def _check_jumps(counted: list[_Count], settings: IngestSettings) -> Finding:
+    jumps = pd.concat([each.jumps for each in counted]) if counted else pd.DataFrame()
+    limit = settings.checks.max_jump_factor
+    text = f"{len(jumps)} prices are {limit:g} times the one last seen or more, or as small a part of it."
+    if len(jumps):
+        first = jumps.sort_values(["hour", "instrument_id"]).iloc[0]
+        text += (
+            f" The first: {first.instrument_id} from {first.price_before:g} at {first.hour_before:%Y-%m-%d %H:%M} to "
+            f"{first.price:g} at {first.hour:%Y-%m-%d %H:%M}. Adjust the source for splits and changes of unit, or "
+            f"leave the instrument out; outcomes take an unadjusted split for a crash."
+        )
+    return Finding(jumps.empty, text, float(len(jumps)))
 
 
 def _check_universe(counted: list[_Count], hours: pd.DatetimeIndex, settings: IngestSettings) -> Finding:

@@ -27,6 +27,7 @@ from mlreg_dagster.hours import NotAnHour, as_hour
 from mlreg_dagster.market.made_with import require_settings
 from mlreg_dagster.models import canonical
 from mlreg_dagster.models.detectors import anomaly_scores, own_space
+from mlreg_dagster.models.local_density import crowded_rows
 from mlreg_dagster.models.soundness import require_sound
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
@@ -99,6 +100,23 @@ class Model:
     def scores_from(self) -> pd.Timestamp:
         """The first hour that the model may be judged by: the end of its dataset."""
         return as_hour(self.manifest["scores_from"])
+
+    @property
+    def remarks(self) -> list[str]:
+        """What those who use its scores should know: other libraries, rows beside which scores have no bound."""
+        version, said = self.manifest["version"], []
+        if other := other_libraries(self.manifest):
+            said.append(
+                f"{version} was trained with other libraries than those that score now, so its scores may differ: "
+                f"{', '.join(other)}. mlreg retrain --verify {version} compares them; or train a new version."
+            )
+        if crowded := crowded_rows(self.pipeline[-1]):
+            said.append(
+                f"{version} takes {crowded} of its {self.manifest['training_rows']} training rows for endlessly dense, "
+                f"as more identical rows than it has neighbours lie there: its scores beside them mean nothing. Train "
+                f"a new version, which counts identical rows once."
+            )
+        return said
 
     def select(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The model's features out of rows that hold more: keys, prices, features it does not use.
@@ -228,6 +246,16 @@ def library_versions() -> dict[str, str]:
         "scikit-learn": sklearn.__version__,
         "skops": skops.__version__,
     }
+
+
+def other_libraries(manifest: Mapping[str, Any]) -> list[str]:
+    """The libraries whose version is another one than a version was trained with, as `name then → now`."""
+    then, now = manifest.get("libraries") or {}, library_versions()
+    return [
+        f"{name} {then[name]} → {now[name]}"
+        for name in now
+        if name != "mlreg_dagster" and then.get(name, now[name]) != now[name]
+    ]
 
 
 def _read_manifest(content: bytes, version: str) -> Mapping[str, Any]:

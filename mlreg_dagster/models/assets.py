@@ -102,6 +102,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "artifact_sha256": version.artifact_sha256,
                 "dagster/row_count": model.manifest["training_rows"],
                 "sampled_from_rows": model.manifest["sampled_from_rows"],
+                "identical_rows": model.manifest["identical_rows"],
                 "features": model.features,
                 "feature_settings": dict(model.manifest["feature_settings"]),
                 "feature_fingerprint": model.manifest["feature_fingerprint"],
@@ -123,8 +124,8 @@ def _newest_day(store: ArtifactStore) -> str:
     days = store.keys(freezing.TRAINING)
     if not days:
         raise NoDataset(
-            "No training dataset is frozen yet. Materialize training_dataset and eval_holdout for a day whose week of "
-            "market_features is there."
+            "No training dataset is frozen yet. Materialize training_dataset and eval_holdout for a day whose days of "
+            "market_features before it are there."
         )
     return days[-1]
 
@@ -163,6 +164,8 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         holdout = freezing.load(store, freezing.HOLDOUT, config.holdout or version.dataset_day)
         require_recorded(context.instance, records, freezing.HOLDOUT, holdout.day, holdout.sha256)
         model = artifact.load(store, version.version, version.artifact_sha256)
+        for remark in model.remarks:
+            context.log.warning(remark)
         rounds = evaluation.plant_anomalies(
             holdout, thresholds.injection, settings.features, settings.max_lookback_hours
         )
@@ -203,6 +206,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
                 "artifact_sha256": version.artifact_sha256,
                 "holdout": f"{holdout.day} ({holdout.sha256[:12]})",
                 "dagster/row_count": len(holdout.rows),
+                "remarks": "\n\n".join(model.remarks) or "none",
                 "gates": table_view([_gate_row(gate) for gate in recorded.gates]),
                 "gate_summary": dg.MetadataValue.md(gate_summary(recorded.gates)),
                 "scores": dg.MetadataValue.md(score_distribution(result.scores, model.threshold, "holdout rows")),

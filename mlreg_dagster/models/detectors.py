@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mlreg_dagster.config import ConfigError, ModelSettings
+from mlreg_dagster.models.local_density import distinct_rows, fit_apart
 
 Matrix = NDArray[np.float64]
 
@@ -27,6 +28,8 @@ _MAD_TO_SIGMA = 1.4826  # the median absolute deviation of a normal distribution
 _WHITENED_VARIANCE = 0.9999
 _BLOCK_ROWS = 512
 _WORTH_SHARING = 4096  # rows; fewer are scored before a second core has begun
+
+_FEWEST_APART = 2
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _one_thread: Callable[[_Function], _Function] = threadpool_limits.wrap(limits=1)
@@ -110,13 +113,24 @@ def make_pipeline(settings: ModelSettings) -> Pipeline:
 
 
 @_one_thread
-def fit(pipeline: Pipeline, X: Matrix) -> Pipeline:
+def fit(pipeline: Pipeline, X: Matrix, *, apart: bool = True) -> Pipeline:
     """Fit a pipeline; every fit of a model passes here.
 
     Trees of a forest grow side by side, each from a seed of its own, so the number of cores changes nothing in them.
+
+    Args:
+        pipeline: As `make_pipeline` makes it.
+        X: The training rows.
+        apart: Whether a local outlier factor counts identical rows once, see `local_density`.
     """
     with parallel_config(backend="threading", n_jobs=-1):
-        return pipeline.fit(X)
+        if not (apart and isinstance(pipeline[-1], LocalOutlierFactor)):
+            return pipeline.fit(X)
+        first, _ = distinct_rows(X)
+        if len(first) < _FEWEST_APART:
+            return pipeline.fit(X)
+        fit_apart(pipeline[-1], pipeline[:-1].fit_transform(X)[first])
+        return pipeline
 
 
 @_one_thread
@@ -138,11 +152,12 @@ def training_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
     """Anomaly scores of the rows that the pipeline was fitted on.
 
     A local outlier factor that scores its own training rows as new ones finds each of them beside itself, so
-    it keeps the leave-one-out factors of its fit; those are meant here.
+    it keeps the leave-one-out factors of its fit; those are meant here. Rows that it counted once have one factor.
     """
     detector = pipeline[-1]
     if isinstance(detector, LocalOutlierFactor):
-        return -np.asarray(detector.negative_outlier_factor_, dtype=np.float64)
+        factors = -np.asarray(detector.negative_outlier_factor_, dtype=np.float64)
+        return factors if len(factors) == len(X) else factors[distinct_rows(X)[1]]
     return anomaly_scores(pipeline, X)
 
 

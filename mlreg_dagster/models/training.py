@@ -14,6 +14,10 @@ from mlreg_dagster.errors import MlregError
 from mlreg_dagster.market.made_with import FEATURE_SETTINGS
 from mlreg_dagster.models.artifact import Model, library_versions
 from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
+from mlreg_dagster.models.local_density import distinct_rows
+
+IDENTICAL_ROWS = "identical_rows"
+"""In a manifest: how many of the training rows are the same as an earlier one."""
 
 NOT_FEATURES = ("hour", "instrument_id", FEATURE_SETTINGS)
 
@@ -32,6 +36,7 @@ def train(
     settings: ModelSettings,
     *,
     use_case_sha256: str | None = None,
+    apart: bool = True,
 ) -> Model:
     """Fit a detector, and the baseline beside it, on the rows of a training dataset alone.
 
@@ -41,6 +46,7 @@ def train(
         scores_from: End of the dataset's last window, from which on the model may be judged.
         settings: Detector, parameters, contamination, seed, features.
         use_case_sha256: Of the use case that it is built under; written into the manifest.
+        apart: Whether a local outlier factor counts identical rows once, and the manifest says how many there are.
 
     Returns:
         The model; its manifest holds everything that `retrain` needs.
@@ -54,7 +60,7 @@ def train(
     rows = sampled(dataset.rows, settings)[features].to_numpy(dtype=np.float64)
     pipeline, baseline = make_pipeline(settings), make_pipeline(_BASELINE)
     try:
-        fit(pipeline, rows)
+        fit(pipeline, rows, apart=apart)
     except (ValueError, TypeError) as error:
         raise CannotTrain(
             f"{settings.detector} can't be fitted to the {len(rows)} rows of dataset {dataset.day}: {error}"
@@ -81,6 +87,7 @@ def train(
         "dataset_day": dataset.day,
         "dataset_sha256": dataset.sha256,
         "use_case_sha256": use_case_sha256,
+        **({IDENTICAL_ROWS: len(rows) - len(distinct_rows(rows)[0])} if apart else {}),
         "graph": said_of_graph,
         "libraries": library_versions(),
     }
@@ -100,6 +107,7 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
         pd.Timestamp(manifest["scores_from"]),
         ModelSettings.model_validate(manifest["settings"]),
         use_case_sha256=manifest.get("use_case_sha256"),  # versions of before there were use cases name none
+        apart=IDENTICAL_ROWS in manifest,  # earlier versions count identical rows as often as they occur
     )
 
 
@@ -146,16 +154,17 @@ def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Datas
     Raises:
         CannotTrain: The rows are fewer than the neighbours that it asks for, or all alike.
     """
-    neighbours = pipeline[-1].get_params().get("n_neighbors", 0)
-    if len(rows) <= neighbours:
-        raise CannotTrain(
-            f"Dataset {dataset.day} has {len(rows)} rows; with n_neighbors {neighbours} at least {neighbours + 1} are "
-            f"needed. Take a dataset with more rows, or lower n_neighbors in the model's params."
-        )
     if not pipeline["scale"].var_.any():
         raise CannotTrain(
             f"No feature varies in the {len(rows)} rows of dataset {dataset.day}, so nothing in it is unusual. Take "
             f"another dataset, or other features."
+        )
+    neighbours = pipeline[-1].get_params().get("n_neighbors", 0)
+    if (distinct := len(distinct_rows(rows)[0])) <= neighbours:
+        differ = "" if distinct == len(rows) else f", of which {distinct} differ"
+        raise CannotTrain(
+            f"Dataset {dataset.day} has {len(rows)} rows{differ}; with n_neighbors {neighbours} at least "
+            f"{neighbours + 1} are needed. Take a dataset with more rows, or lower n_neighbors in the model's params."
         )
 
 

@@ -8,12 +8,17 @@ from math import ceil
 import dagster as dg
 import pandas as pd
 
+from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import DAY_KEY_FORMAT, HOUR, HOUR_KEY_FORMAT, as_hour, hour_range
 
 MODEL_VERSIONS = dg.DynamicPartitionsDefinition(name="model_version")
 
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 """Hours are cheap and runs are not: a range of hours is one run."""
+
+
+class NotAPartition(MlregError):
+    """A run for hours or days that the configuration leaves out."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +63,44 @@ def days_back(hours: int) -> dg.TimeWindowPartitionMapping:
 
 
 def hours_of(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:
-    """The hours that the run of an hourly asset is for, one or a range."""
-    window = context.partition_key_range
-    return hour_range(as_hour(window.start), as_hour(window.end))
+    """The hours that the run of an hourly asset is for, one or a range.
+
+    Raises:
+        NotAPartition: One of them is no partition of the asset.
+    """
+    return hour_range(*_window_of(context))
 
 
 def days_of(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:
-    """The midnights, UTC, of the days that the run of a daily asset is for, one or a range."""
-    window = context.partition_key_range
-    return pd.date_range(as_hour(window.start), as_hour(window.end), freq="D", unit="us")
+    """The midnights, UTC, of the days that the run of a daily asset is for, one or a range.
+
+    Raises:
+        NotAPartition: One of them is no partition of the asset.
+    """
+    return pd.date_range(*_window_of(context), freq="D", unit="us")
 
 
 def day_of(context: dg.AssetExecutionContext) -> pd.Timestamp:
-    """The midnight, UTC, that begins the day of a run of a daily asset."""
-    return as_hour(context.partition_key)
+    """The midnight, UTC, that begins the day of a run of a daily asset.
+
+    Raises:
+        NotAPartition: It is no partition of the asset.
+    """
+    return _window_of(context)[0]
+
+
+def _window_of(context: dg.AssetExecutionContext) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """The first and the last partition of a run; Dagster itself looks at a range once its rows are written."""
+    keys, partitions = context.partition_key_range, context.assets_def.partitions_def
+    first, last = as_hour(keys.start), as_hour(keys.end)
+    begins, end = as_hour(partitions.start), partitions.end
+    if begins <= first <= last and (end is None or last < as_hour(end)):
+        return first, last
+    until = "on" if end is None else f"up to, but without, {as_hour(end):%Y-%m-%d %H:%M}"
+    raise NotAPartition(
+        f"{context.asset_key.to_user_string()} has no partitions {keys.start}...{keys.end}: it has them from "
+        f"{begins:%Y-%m-%d %H:%M} {until} (start and end in ingest.yaml). Nothing was written. Ask for some of those."
+    )
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

@@ -82,11 +82,12 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         if not assignments:
             context.log.warning(f"Nobody was champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
         counts = Counter(rows=0, hours=len(hours), flagged=0, in_sample=0)
+        remarks: dict[str, list[str]] = {}
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             with tables.session():
                 rows = tables.read(features, chunk[0], chunk[-1])
                 prices = tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1], columns=_PRICE)
-                frame = scoring.score(assignments, rows, prices, artifacts.open())
+                frame = scoring.score(assignments, rows, prices, artifacts.open(), remarks)
                 tables.write(PREDICTIONS, frame, chunk)
             report_rows_by_hour(context, chunk, frame)
             flags = {name: int(frame[name].sum()) for name in ("is_anomaly", "in_sample")}
@@ -101,9 +102,13 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             }
             for each in assignments
         ]
+        said = [remark for each in remarks.values() for remark in each]
+        for remark in said:
+            context.log.warning(remark)
         metadata = {
             **counts,
             "models": table_view(models),
+            "remarks": "\n\n".join(said) or "none",
             "scores": dg.MetadataValue.md(score_picture(frame)),
         }
         return result_of_hours(context, hours, metadata)

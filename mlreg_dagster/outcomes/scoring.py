@@ -52,7 +52,11 @@ def assign(registry: Registry, hours: pd.DatetimeIndex, requested: Iterable[str]
 
 
 def score(
-    assignments: Iterable[Assignment], features: pd.DataFrame, prices: pd.DataFrame, store: ArtifactStore
+    assignments: Iterable[Assignment],
+    features: pd.DataFrame,
+    prices: pd.DataFrame,
+    store: ArtifactStore,
+    remarks: dict[str, list[str]] | None = None,
 ) -> pd.DataFrame:
     """What each assigned version says of the rows of its hours.
 
@@ -61,6 +65,7 @@ def score(
         features: Rows of `market_features`.
         prices: hour, instrument_id, price of the same rows.
         store: Where the artifacts are.
+        remarks: Gets what is to be said of each version that scores.
 
     Returns:
         Rows of PREDICTIONS; in_sample where the hour lies before the model may score.
@@ -78,6 +83,8 @@ def score(
             continue
         model = artifact.load(store, assignment.version, assignment.artifact_sha256)
         scores = model.score(model.select(mine))
+        if remarks is not None:
+            remarks[assignment.version] = model.remarks
         scored.append(
             mine[["hour", "instrument_id", "price"]].assign(
                 model_version=assignment.version,

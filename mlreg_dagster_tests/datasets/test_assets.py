@@ -1,5 +1,7 @@
 """The frozen datasets as assets: written once, whatever becomes of the market after that."""
 
+import calendar
+
 import dagster as dg
 import pandas as pd
 import pytest
@@ -26,6 +28,9 @@ def test_what_a_dataset_tells_of_itself(trained, kind):
     assert said["window"] == str(dataset.window)
     assert said["hours"] == f"{len(dataset.window.hours)} of {len(dataset.window.hours)}"
     assert said["uri"].endswith(f"{kind}/{DAY}")
+    assert said["weekdays"].split(", ") == sorted(
+        set(dataset.rows["hour"].dt.day_name()), key=list(calendar.day_name).index
+    )
     assert said["coverage"].startswith("![")
     assert said["hours_changed_since_frozen"] == 0
 

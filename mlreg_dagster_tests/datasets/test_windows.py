@@ -2,7 +2,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.config import DatasetSettings
+from mlreg_dagster.config import DatasetSettings, load_settings
 from mlreg_dagster.datasets.windows import Window, windows_of
 from mlreg_dagster.hours import HOUR, as_hour
 
@@ -43,10 +43,20 @@ def test_a_later_day_shifts_both_windows_by_as_much(settings, days):
     assert later.holdout == Window(now.holdout.first + shift, now.holdout.end + shift)
 
 
-def test_a_week_by_default():
+def test_seven_whole_days_and_one_by_default():
     windows = windows_of(DAY, DatasetSettings())
-    assert str(windows.training) == "2017-12-13 00:00 to 2017-12-19 00:00 UTC"
+    assert str(windows.training) == "2017-12-12 00:00 to 2017-12-19 00:00 UTC"
     assert str(windows.holdout) == "2017-12-19 00:00 to 2017-12-20 00:00 UTC"
+
+
+def test_the_configured_windows_know_each_hour_of_the_week():
+    settings = load_settings().datasets
+    assert settings == DatasetSettings()
+    for day in range(7):
+        windows = windows_of(DAY + pd.Timedelta(days=day), settings)
+        known = set(zip(windows.training.hours.day_of_week, windows.training.hours.hour, strict=True))
+        assert known == {(weekday, hour) for weekday in range(7) for hour in range(24)}
+        assert settings.min_training_hours > windows.training.hours.size - 24  # so that no whole weekday is missing
 
 
 def test_a_window_holds_its_first_hour_and_not_its_end():

@@ -106,6 +106,6 @@ def test_a_listing_without_its_middle_is_no_listing(landing, suffix):
     ]
     nowhere = CoinGeckoSettings(base_url="http://127.0.0.1:9", attempts=1, timeout_s=1.0)
     source = CoinGecko(nowhere, 3, landing, sleep=lambda _: None)
-    assert source._landed_listing(hour) is not None
+    assert source._listings.landed(hour) is not None
     paths[1].with_suffix(suffix).write_bytes(b"[")
-    assert source._landed_listing(hour) is None
+    assert source._listings.landed(hour) is None

@@ -14,6 +14,7 @@ from mlreg_dagster.governance.card.parts import GATES, SECTIONS, Table, Values
 from mlreg_dagster.governance.decisions import decide
 from mlreg_dagster.governance.reproduction import Reproduction
 from mlreg_dagster.hours import HOUR
+from mlreg_dagster.models import artifact
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster_tests.governance.cards import card_of, known_of, with_use_case
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START, Lifecycle
@@ -264,3 +265,16 @@ def test_a_version_that_scores_otherwise_when_trained_again_is_missed(champion):
     other = Reproduction("v2", rows=563, largest_difference=0.25, thresholds=(1.7, 1.7), libraries=())
     missing = make_card(replace(champion[1], reproduction=other)).missing
     assert missing["gate_08_reproducibility"] == ("Trained again it scores otherwise, by up to 0.25.",)
+
+
+def test_other_libraries_are_missed_until_training_again_gives_the_same(champion, monkeypatch):
+    known, now = champion[1], artifact.library_versions()
+    monkeypatch.setattr(artifact, "library_versions", lambda: {**now, "numpy": "9.9"})
+    assert make_card(known).missing == {}  # it was trained again, and scores the same
+    (said,) = make_card(replace(known, reproduction=None)).missing["gate_08_reproducibility"]
+    assert f"numpy {now['numpy']} → 9.9" in said
+    assert "mlreg retrain --verify v2" in said
+
+
+def test_identical_training_rows_are_told(champion):
+    assert facts(make_card(champion[1]), "evaluation", "Training")["rows identical to an earlier one"] == 0

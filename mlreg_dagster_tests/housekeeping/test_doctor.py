@@ -15,6 +15,7 @@ from mlreg_dagster import jobs
 from mlreg_dagster.finding import Finding
 from mlreg_dagster.hours import HOUR, hour_key
 from mlreg_dagster.housekeeping.doctor import examine
+from mlreg_dagster.models import artifact
 from mlreg_dagster.orchestration.housekeeping import dagster_is_sound
 from mlreg_dagster_tests.housekeeping.conftest import NOW, content_of, home_of
 from mlreg_dagster_tests.lifecycle import LIVE, LIVE_HOURS, NOON, START
@@ -40,6 +41,26 @@ def test_a_home_in_order(home, findings):
     assert {finding.state for finding in found.values()} <= {"ok", "waiting"}
     assert found["datasets"].seen == "1 days are intact; 0 of them no version was trained on."
     assert content_of(home.folder) == before
+
+
+def test_other_libraries_than_those_of_the_models_in_use_are_told(findings, monkeypatch):
+    assert findings()["models in use"].state == "ok"
+    now = artifact.library_versions()
+    monkeypatch.setattr(artifact, "library_versions", lambda: {**now, "scikit-learn": "9.9"})
+    found = findings()["models in use"]
+    assert (found.state, "scikit-learn" in found.seen, "mlreg retrain --verify v2" in found.seen) == (
+        "waiting",
+        True,
+        True,
+    )
+
+
+def test_snapshots_from_before_the_start_are_told(home, live):
+    ingest = live.settings.ingest.override({"start": (START + 5 * HOUR).isoformat()})
+    settings = live.settings.model_copy(update={"ingest": ingest})
+    found = {finding.name: finding for finding in examine(home, settings, NOW)}["start of the market"]
+    assert found.state == "waiting"
+    assert f"5 hours of snapshots, from {START:%Y-%m-%d %H:%M} on, lie before the start" in found.seen
 
 
 def test_a_home_that_is_not_there(home, live):

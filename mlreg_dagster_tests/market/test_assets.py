@@ -3,12 +3,13 @@
 import pandas as pd
 import pytest
 
-from mlreg_dagster.hours import HOUR, hour_key
+from mlreg_dagster.hours import HOUR, hour_key, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource, RequestRefused
+from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.storage.warehouse import TableChanged
-from mlreg_dagster_tests.lifecycle import END, MARKET_HOURS, failure, metadata
+from mlreg_dagster_tests.lifecycle import CONFIGS, END, MARKET_HOURS, START, failure, metadata
 
 HOURS = MARKET_HOURS[-3:]
 
@@ -53,6 +54,19 @@ def test_a_run_writes_what_the_source_says_and_counts_it(trained):
     assert counts == {hour_key(hour): int((rows["hour"] == hour).sum()) for hour in hours}
 
 
+def test_what_a_source_found_impossible_is_counted_over_the_run(altered):
+    world = altered(lambda rows: rows)
+
+    def count(rows):
+        world.source.unknown.update({"prices that are too old": 2})
+        return rows
+
+    world.source._alter = count
+    said = metadata(world.attempt("market_snapshot", hours=HOURS), "market_snapshot")
+    assert said["unknown_values"] == 2
+    assert said["unknown"].records[0].data == {"what": "prices that are too old", "count": 2}
+
+
 def test_a_source_that_fails_leaves_the_stored_partitions(altered):
     def fail(_):
         raise RequestRefused("The market is closed for good.")
@@ -94,3 +108,21 @@ def test_features_of_other_settings_are_told_to_move_to_another_home(make_world,
     assert "another MLREG_HOME" in message
     old = features_table(world.settings.features.override({"lag_hours": [1]}))
     assert world.warehouse.newest(old) == HOURS[-1]
+
+
+@pytest.mark.parametrize("hours", [(-3, 1), (-3, -1)], ids=["from before the start on", "before the start"])
+@pytest.mark.parametrize("asset", ["market_snapshot", "market_features", "predictions", "prediction_outcomes"])
+def test_hours_before_the_start_are_refused_before_anything_is_written(trained, asset, hours):
+    asked = hour_range(START + hours[0] * HOUR, START + hours[1] * HOUR)
+    tables = (MARKET_SNAPSHOT, features_table(trained.settings.features), PREDICTIONS)
+    before = [len(trained.warehouse.read(table)) for table in tables]
+    said = failure(trained.attempt(asset, hours=asked))
+    assert f"{asset} has no partitions {hour_key(asked[0])}...{hour_key(asked[-1])}" in said
+    assert f"from {START:%Y-%m-%d %H:%M} on (start and end in ingest.yaml). Nothing was written." in said
+    assert [len(trained.warehouse.read(table)) for table in tables] == before
+
+
+def test_hours_after_the_end_are_refused_before_anything_is_written(make_world, live_home):
+    ingest = CONFIGS["ingest"] | {"end": (END - 2 * HOUR).isoformat()}
+    world = make_world(live_home, configs={"ingest": ingest})
+    assert "up to, but without, 2026-01-06 22:00" in failure(world.attempt("market_snapshot", hours=HOURS))

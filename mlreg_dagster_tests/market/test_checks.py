@@ -49,6 +49,15 @@ def test_what_is_odd_is_warned_of_and_does_not_fail_the_run(trained):
     assert {check.severity.value for check in odd.values()} == {"WARN"}
 
 
+def test_a_split_since_the_day_before_is_found(trained):
+    with trained.warehouse.connect() as connection:
+        connection.execute(
+            "UPDATE market_snapshot SET price = 10 * price WHERE instrument_id = 'sim-003' AND hour < $1", [DUE]
+        )
+    odd = [check for check in _checks(trained.attempt(checks="market_snapshot")) if not check.passed]
+    assert {check.check_name for check in odd} == {"adjusted_prices", "freshness"}
+
+
 def test_alone_on_an_empty_table_they_say_what_to_do(make_world):
     assert "market_snapshot holds no hour yet. Materialize it first." in failure(
         make_world(None).attempt(checks="market_snapshot")

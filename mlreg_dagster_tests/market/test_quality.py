@@ -107,6 +107,36 @@ def test_unknown_changes_are_not_wild():
     assert check("plausible_prices", market(())).passed
 
 
+def test_a_move_is_measured_since_the_price_was_last_seen():
+    rows = market(change_1h_pct=None)
+    rows = rows[~rows["hour"].isin(HOURS[1:3]) | (rows["instrument_id"] != "coin4")].reset_index(drop=True)
+    rows.loc[rows.index[-6], "price"] = 1.6  # coin4 after a gap of two hours
+    finding = check("plausible_prices", rows)
+    assert (finding.passed, finding.value) == (False, 1 / 38)
+    assert "The furthest: coin4 +60.0 % at 2020-01-01 03:00." in finding.text
+    assert check("adjusted_prices", rows).passed
+
+
+@pytest.mark.parametrize("price", [0.1, 0.5, 1.8, 10.0])
+def test_one_split_among_many_instruments_is_found(price):
+    rows = market((200, 200, 0, 200), change_1h_pct=None)
+    rows.loc[rows.index[-100], "price"] = price
+    finding = check("adjusted_prices", rows)
+    assert (finding.passed, finding.value) == (False, 1)
+    assert f"coin100 from 1 at 2020-01-01 01:00 to {price:g} at 2020-01-01 03:00" in finding.text
+    assert check("plausible_prices", rows).passed
+    assert check("adjusted_prices", rows, max_jump_factor=10.5).passed
+
+
+def test_a_split_between_what_was_stored_before_and_the_first_hour_is_found():
+    before = market((10, 0, 0, 0)).assign(price=2.0, hour=at(-60))
+    older = before.assign(price=1.0, hour=at(-70))
+    findings = check_snapshots([market()], HOURS, settings(), pd.concat([before, older]))
+    assert findings["adjusted_prices"].value == 10
+    assert "coin0 from 2 at 2019-12-29 12:00 to 1 at 2020-01-01 00:00" in findings["adjusted_prices"].text
+    assert check_snapshots([market()], HOURS, settings(), older)["adjusted_prices"].passed
+
+
 def test_thin_hours_are_found():
     finding = check("universe_size", market((10, 7, 8, 6)))
     assert (finding.passed, finding.value) == (False, 2)

@@ -5,6 +5,7 @@ import pytest
 
 from mlreg_dagster.hours import HOUR, day_key, hour_range
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.models import artifact
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests.lifecycle import (
     DATASET_DAY,
@@ -181,3 +182,14 @@ def test_noon_is_when_the_second_takes_over(live):
     rows = _predictions(live)
     assert rows[rows["hour"] == NOON - HOUR]["model_version"].unique().tolist() == ["v1"]
     assert rows[rows["hour"] == NOON]["model_version"].unique().tolist() == ["v2"]
+
+
+def test_other_libraries_than_those_of_the_training_are_said_by_the_run_that_scores(live, monkeypatch):
+    quiet = live.attempt("predictions", hours=LIVE_HOURS[:2])
+    assert metadata(quiet, "predictions")["remarks"] == "none"
+    now = artifact.library_versions()
+    monkeypatch.setattr(artifact, "library_versions", lambda: {**now, "scikit-learn": "9.9"})
+    result = live.attempt("predictions", hours=LIVE_HOURS[:2])
+    said = f"so its scores may differ: scikit-learn {now['scikit-learn']} → 9.9."
+    assert said in metadata(result, "predictions")["remarks"]
+    assert said in live.warnings(result)

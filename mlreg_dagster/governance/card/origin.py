@@ -104,6 +104,7 @@ def evaluation(known: Known) -> Section:
                 **{f"settings.{name}": value for name, value in flat(manifest["settings"]).items()},
                 "rows": manifest["training_rows"],
                 "sampled from rows": manifest["sampled_from_rows"],
+                "rows identical to an earlier one": manifest.get("identical_rows", "unknown"),
                 "threshold": manifest["threshold"],
                 "training anomaly rate": manifest["training_anomaly_rate"],
                 "may score from": when(pd.Timestamp(manifest["scores_from"])),

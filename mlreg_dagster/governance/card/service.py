@@ -11,6 +11,7 @@ from mlreg_dagster.governance.card.frozen import Frozen
 from mlreg_dagster.governance.card.goodness import contest_facts, outcome_facts, success
 from mlreg_dagster.governance.card.known import Known
 from mlreg_dagster.governance.card.parts import Fact, Section, Table, Text, Values, flat, when
+from mlreg_dagster.governance.reproduction import Reproduction
 from mlreg_dagster.models.artifact import library_versions
 from mlreg_dagster.models.names import CHAMPION
 
@@ -125,6 +126,8 @@ def reproducibility(known: Known) -> Section:
         {"library": each, "then": then.get(each), "now": now.get(each)} for each in sorted(then.keys() | now.keys())
     ]
     found = known.reproduction
+    if known.model is not None and not (isinstance(found, Reproduction) and found.is_exact):
+        missing += known.model.remarks
     command = f"mlreg retrain --verify {name}"
     if found is None:
         tried: Fact = Text(f"It was not trained again for this card. `{command}` does that and compares all scores.")

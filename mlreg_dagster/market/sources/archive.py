@@ -2,7 +2,8 @@
 
 The snapshot of hour `h` is the bar that starts at `h`. Bars are checked as they are read, so a question is
 refused for a bad bar among the hours that it reads (those asked and the 168 before), not for one elsewhere.
-Only the columns' types, the archive's range and the all-time highs look at all of it.
+Only the columns' types, the archive's range and the all-time highs look at all of it. Excluded instruments
+are not looked at.
 """
 
 import re
@@ -15,10 +16,10 @@ import pandas as pd
 
 from mlreg_dagster.config import ArchiveSettings
 from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.market.sources.archive_bars import create_view, first_bar, literal
 from mlreg_dagster.market.sources.base import MalformedArchive, MarketSource, last_ended_hour
 from mlreg_dagster.market.sources.panel import (
     LOOKBACK_HOURS,
-    FloatArray,
     Panel,
     running_high,
     snapshot_rows,
@@ -26,32 +27,34 @@ from mlreg_dagster.market.sources.panel import (
 )
 from mlreg_dagster.storage.duckdb_access import connect, folder_of
 
-_SQL_TYPES = {
-    "instrument_id": "VARCHAR",
-    "symbol": "VARCHAR",
-    "time": "TIMESTAMPTZ",
-    "close": "DOUBLE",
-    "volume": "DOUBLE",
-}
-_ACCEPTED = {
-    "VARCHAR": r"VARCHAR|ENUM.*",
-    "TIMESTAMPTZ": r"TIMESTAMP.*",
-    "DOUBLE": r"DOUBLE|FLOAT|DECIMAL.*|.*INT.*",
-}
-# guessing takes ten times as long, and a line of a hundred thousand columns minutes
-_CSV = "header = true, delim = ',', quote = '\"', escape = '\"', max_line_size = 65536"
 _LONGEST_QUOTE = 2000
+_LONGEST_VALUE = 100
+_TEXTS = ("time", "close", "volume")
 _A_TIME = "time >= '1678-01-01' AND time < '2262-01-01'"  # what pandas can keep in any unit
-_IN_WORDS = {"VARCHAR": "text", "TIMESTAMPTZ": "a timestamp", "DOUBLE": "a number"}
+_TIMELESS = f"NOT coalesce({_A_TIME}, false)"
+_REMEDY = "Correct the archive, or leave the instrument out by archive.exclude."
+_TIME_REMEDY = "Write 2025-06-01T02:00:00Z, or whole seconds, milli-, micro- or nanoseconds since 1970 (1973 to 2286)."
+_NO_HIGH = "coalesce(NOT isfinite(close), close_unread)"  # what is null is no price at all
+_RULES = (
+    ("instrument_id", "must not be empty", "coalesce(instrument_id, '') = ''"),
+    ("symbol", "must not be empty", "coalesce(symbol, '') = ''"),
+    ("time", "must be a whole hour", "time != date_trunc('hour', time)"),
+    ("close", "must be a number", "close_unread"),
+    ("close", "must be finite and greater than 0", "NOT coalesce(close > 0 AND isfinite(close), false)"),
+    ("volume", "must be a number, or empty", "volume_unread"),
+    ("volume", "must be finite and not negative, or null", "coalesce(volume < 0 OR isinf(volume), false)"),
+)
+"""What each value of a bar must be, in words and as SQL of a bar that is not so."""
 
 
 class Archive(MarketSource):
     """The bars of `ingest.yaml`'s `archive` block.
 
-    CSV files have a header, commas and double quotes. Times without a zone are UTC. `all_time_high` is the
-    highest close since the instrument's first bar, `market_cap` is unknown. Where more than `universe`
-    instruments have a bar, an hour keeps those of the highest 24 h volume at that hour; what traded later
-    plays no part in the choice.
+    CSV files have a header, commas and double quotes. Times without a zone are UTC. A column that files lack may be
+    the name of a folder above them, `symbol=BTC`. Numbers become doubles. `all_time_high` is the highest close since
+    the instrument's first bar, `market_cap` is unknown. Where more than `universe` instruments have a bar, an hour
+    keeps those of the highest 24 h volume at that hour; what traded later plays no part in the choice. Prices must be
+    adjusted for splits: nothing here can tell a split from a crash.
 
     Args:
         settings: Which files, what their columns are called, what to leave out.
@@ -76,12 +79,14 @@ class Archive(MarketSource):
         with self._bars() as connection:
             first, last, timeless = connection.execute(
                 f"SELECT min(time) FILTER ({_A_TIME})::TIMESTAMP, max(time) FILTER ({_A_TIME})::TIMESTAMP, "  # noqa: S608
-                f"count(*) FILTER (NOT coalesce({_A_TIME}, false)) FROM bars"
+                f"count(*) FILTER ({_TIMELESS}) FROM bars"
             ).fetchall()[0]
-        if first is None or timeless:
-            problem = f"{timeless} bars have no time" if timeless else "there are no bars"
-            column = self._columns["time"]
-            raise MalformedArchive(f"{self._path}: {problem} (column {column}; times lie between 1678 and 2261).")
+            if timeless:
+                rule, said = "must be a time of the years 1678 to 2261", f"{timeless} bars have no time"
+                raise self._bad_bar(connection, "time", rule, _TIMELESS, said, _TIME_REMEDY)
+        if first is None:
+            left_out = " besides those of excluded instruments" if self._settings.exclude else ""
+            raise MalformedArchive(f"{self._path}: there are no bars{left_out}.")
         try:
             first, last = (pd.Timestamp(time, tz="UTC").as_unit("us").floor("h") for time in (first, last))
         except ValueError as error:  # a damaged file need not hold what its statistics say
@@ -91,16 +96,22 @@ class Archive(MarketSource):
     def _rows(self, hours: pd.DatetimeIndex, now: pd.Timestamp) -> pd.DataFrame:  # noqa: ARG002
         start = hours[0] - LOOKBACK_HOURS * HOUR
         with self._bars() as connection:
-            bars = connection.execute(
-                "SELECT * FROM bars WHERE time >= $start AND time < $stop AND "
-                "NOT coalesce(list_contains($excluded, instrument_id), false) ORDER BY time, instrument_id",
-                {"start": start, "stop": hours[-1] + HOUR, "excluded": list(self._settings.exclude)},
-            ).df()
+            connection.execute(
+                "CREATE TEMP TABLE read AS SELECT * EXCLUDE (time_text, close_text, volume_text) FROM bars "
+                "WHERE time >= $start AND time < $stop",
+                {"start": start, "stop": hours[-1] + HOUR},
+            )
+            self._check(connection)
+            bars = connection.execute("SELECT * FROM read ORDER BY time, instrument_id").df()
             highs = connection.execute(
-                "SELECT instrument_id, max(close) AS high FROM bars WHERE time < $start GROUP BY ALL",
+                f"SELECT instrument_id, max(close) AS high, count(*) FILTER ({_NO_HIGH}) AS spoiled FROM bars "  # noqa: S608
+                "WHERE time < $start GROUP BY ALL",
                 {"start": start},
             ).df()
-        self._check(bars)
+            if spoiled := int(highs["spoiled"].sum()):
+                rule = "must be finite in every bar, for the highest price counts"
+                where = f"{_NO_HIGH} AND time < {literal(str(start))}"
+                raise self._bad_bar(connection, "close", rule, where, f"{spoiled} such bars before the hours read")
         rows = snapshot_rows(self._panel(bars, highs, hour_range(start, hours[-1])), hours, self.name)
         return _most_traded(rows, self._universe)
 
@@ -116,6 +127,7 @@ class Archive(MarketSource):
         symbols[row, column] = bars["symbol"]
         if self._settings.volume_unit == "base":
             volume *= price
+        before = highs.set_index("instrument_id")["high"].reindex(instruments)  # NaN where there was no bar
         return Panel(
             hours=hours,
             instrument_ids=instruments.tolist(),
@@ -123,80 +135,54 @@ class Archive(MarketSource):
             price=price,
             volume_24h=trailing_24h(volume),
             market_cap=np.full(shape, np.nan),
-            all_time_high=running_high(price, self._highs_of(instruments, highs, hours[0])),
+            all_time_high=running_high(price, before.to_numpy(dtype=float)),
         )
-
-    def _highs_of(self, instruments: FloatArray, highs: pd.DataFrame, before: pd.Timestamp) -> FloatArray:
-        """The high per instrument before the window; NaN where there was no bar."""
-        infinite = highs[~np.isfinite(highs["high"])]
-        if len(infinite):
-            raise MalformedArchive(
-                f"{self._path}: column {self._columns['close']} of {infinite['instrument_id'].iloc[0]} has a "
-                f"price that is not finite before {before}. Mend the archive."
-            )
-        known: FloatArray = highs.set_index("instrument_id")["high"].reindex(instruments).to_numpy(dtype=float)
-        return known
 
     @contextmanager
     def _bars(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection with the view `bars`: instrument_id, symbol, time, close, volume, filename."""
+        """A connection with the view `bars`."""
         with connect(reaches=[folder_of(self._path)]) as connection:
             try:
-                columns = ", ".join(
-                    f"CAST({_identifier(self._columns[field])} AS {sql_type}) AS {field}"
-                    for field, sql_type in _SQL_TYPES.items()
-                )
-                connection.execute(
-                    f"CREATE VIEW bars AS SELECT {columns}, filename FROM {self._reader(connection)}"  # noqa: S608
-                )
+                create_view(connection, self._path, self._columns, self._settings.exclude)
                 yield connection
             except duckdb.Error as error:
                 raise MalformedArchive(f"{self._path} can't be read as hourly bars: {_in_short(error)}") from error
 
-    def _reader(self, connection: duckdb.DuckDBPyConnection) -> str:
-        """The table function that reads the files, after a look at their columns."""
-        path = _literal(self._path)
-        if not re.search(r"\.csv(\.gz)?$", self._path):
-            reader = f"read_parquet({path}, filename = true)"
-            self._check_types(_columns_of(connection, reader))
-            return reader
-        as_text = f"read_csv({path}, {_CSV}, all_varchar = true)"
-        self._check_types(dict.fromkeys(_columns_of(connection, as_text)))
-        # CSV has no types of its own: they are declared, and DuckDB names the line that doesn't fit.
-        types = ", ".join(f"{_literal(self._columns[field])}: '{sql}'" for field, sql in _SQL_TYPES.items())
-        return f"read_csv({path}, {_CSV}, filename = true, types = {{{types}}})"
+    def _check(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Refuse the first of the bars read that can't be used."""
+        counts = ", ".join(f"count(*) FILTER ({bad})" for _, _, bad in _RULES)
+        found = connection.execute(f"SELECT {counts} FROM read").fetchall()[0]  # noqa: S608
+        for (role, rule, bad), count in zip(_RULES, found, strict=True):
+            if count:
+                said = f"{count} such bars among the hours read"
+                raise self._bad_bar(connection, role, rule, f"{bad} AND {_among(connection)}", said)
+        repeated = connection.execute(
+            "SELECT instrument_id, time::VARCHAR, max(file), sum(count(*)) OVER () FROM read "
+            "GROUP BY instrument_id, time HAVING count(*) > 1 ORDER BY time, instrument_id LIMIT 1"
+        ).fetchall()
+        for instrument, time, file, count in repeated:
+            where = f"instrument_id = {literal(instrument)} AND time = {literal(time)}"
+            said = f"the last one in {file}; {count} such bars among the hours read"
+            rule = "there is more than one bar of this instrument and hour"
+            raise self._bad_bar(connection, "time", rule, where, said)
 
-    def _check_types(self, found: dict[str, str | None]) -> None:
-        for field, sql_type in _SQL_TYPES.items():
-            column = self._columns[field]
-            if column not in found:
-                has = ", ".join(found)[:_LONGEST_QUOTE]
-                raise MalformedArchive(f"{self._path} has no column {column} (archive.columns.{field}); it has {has}.")
-            stored = found[column]
-            if stored is not None and not re.fullmatch(_ACCEPTED[sql_type], stored):
-                raise MalformedArchive(
-                    f"{self._path}: column {column} holds {stored}; {field} must be {_IN_WORDS[sql_type]}."
-                )
-
-    def _check(self, bars: pd.DataFrame) -> None:
-        close, volume = bars["close"], bars["volume"]
-        key = ["instrument_id", "time"]
-        bad = {
-            ("instrument_id", "must not be empty"): bars["instrument_id"].fillna("") == "",
-            ("symbol", "must not be empty"): bars["symbol"].fillna("") == "",
-            ("time", "must be a whole hour"): bars["time"] != bars["time"].dt.floor("h"),
-            ("close", "must be finite and greater than 0"): ~((close > 0) & (close < np.inf)),
-            ("volume", "must be finite and not negative, or null"): (volume < 0) | np.isinf(volume),
-            ("time", "there is more than one bar of this instrument and hour"): bars.duplicated(key, keep=False),
-        }
-        for (field, rule), rows in bad.items():
-            if rows.any():
-                bar = bars[rows].iloc[0]
-                raise MalformedArchive(
-                    f"{bar['filename']}: column {self._columns[field]} of {bar['instrument_id']} at "
-                    f"{bar['time']}: {rule} (found {bar[field]}; {int(rows.sum())} such bars among the hours "
-                    f"read). Mend the archive, or leave the instrument out by archive.exclude."
-                )
+    def _bad_bar(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        role: str,
+        rule: str,
+        where: str,
+        said: str,
+        remedy: str = _REMEDY,
+    ) -> MalformedArchive:
+        """What is wrong with the first bar for which the SQL `where` holds."""
+        bar = first_bar(connection, self._path, self._columns, self._settings.exclude, where)
+        at = f" of {_quoted(bar['instrument_id'])}" + (f" at {bar['time']}" if bar["time"] else "")
+        found = _quoted(bar[f"{role}_text"] if role in _TEXTS else bar[role])
+        return MalformedArchive(
+            f"{bar['file']}, row {bar['row']}: column {self._columns[role]}{at}: {rule} (found {found}; {said}). "
+            f"{remedy}"
+        )
 
 
 def _most_traded(rows: pd.DataFrame, universe: int) -> pd.DataFrame:
@@ -206,22 +192,21 @@ def _most_traded(rows: pd.DataFrame, universe: int) -> pd.DataFrame:
     return ranked.groupby("hour").head(universe).sort_values(["hour", "instrument_id"], ignore_index=True)
 
 
-def _columns_of(connection: duckdb.DuckDBPyConnection, reader: str) -> dict[str, str | None]:
-    described = connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()  # noqa: S608
-    return {name: sql_type for name, sql_type, *_ in described}
+def _among(connection: duckdb.DuckDBPyConnection) -> str:
+    """SQL of the hours read, as literals: they are asked of single files."""
+    first, last = connection.execute("SELECT min(time)::VARCHAR, max(time)::VARCHAR FROM read").fetchall()[0]
+    return f"time BETWEEN {literal(first)} AND {literal(last)}"
 
 
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _quoted(text: str | None) -> str:
+    return "nothing" if text is None else text[:_LONGEST_VALUE]
 
 
 def _in_short(error: duckdb.Error) -> str:
     """What went wrong and in which file, without DuckDB's hints about its own options."""
     text = str(error)
     file = re.search(r"^\s*file = .*$", text, re.MULTILINE)
-    said = " ".join(text.split("Possible solutions:")[0].split())[:_LONGEST_QUOTE]
+    if "state machine reached an invalid state" in text:
+        text = "it is not the CSV of RFC 4180: quotes within values, or line ends of two kinds."
+    said = " ".join(re.split("Possible (solutions|fixes):", text)[0].split())[:_LONGEST_QUOTE]
     return f"{said} {file.group().strip() if file else ''}".strip()

@@ -1,7 +1,8 @@
 """What a market source is, and how it fails."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections import Counter
+from typing import ClassVar, Self
 
 import pandas as pd
 
@@ -25,6 +26,10 @@ class RequestRefused(SourceError):
     """The source answered that it will not serve this request; asking again won't help."""
 
 
+class NotThere(RequestRefused):
+    """The source knows nothing under this address."""
+
+
 class MalformedPayload(SourceError):
     """What the source sent is not what it promises; the message names payload, instrument and field."""
 
@@ -36,11 +41,21 @@ class MalformedArchive(SourceError):
 class MarketSource(ABC):
     """Where the market comes from.
 
+    Attributes:
+        unknown: What `snapshots` last found impossible and left out, in words, and how often.
+
     The snapshot of hour `h` describes the market at the end of that hour, so it exists once the clock has
     reached `h` + 1 h. The same hour gives the same rows, whatever else is asked with it, before or after.
     """
 
     name: ClassVar[str]
+    unknown: Counter[str]
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        """A source that has left out nothing yet, whatever its own `__init__` does."""
+        source = super().__new__(cls)
+        source.unknown = Counter()
+        return source
 
     @abstractmethod
     def span(self, now: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -76,6 +91,7 @@ class MarketSource(ABC):
         for hour in hours[(hours < first) | (hours > last)]:
             if not self.can_ask(hour, now):
                 raise HourNotAvailable(self._refusal(hour, first, last, now))
+        self.unknown = Counter()
         return self._rows(hours, now)
 
     def _refusal(self, hour: pd.Timestamp, first: pd.Timestamp, last: pd.Timestamp, now: pd.Timestamp) -> str:

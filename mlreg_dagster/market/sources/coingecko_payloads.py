@@ -1,103 +1,181 @@
-"""What CoinGecko promises to send, checked: payload bytes in, typed coins and charts out.
+"""What CoinGecko sends, checked: payload bytes in, typed coins and charts out.
 
-Nothing is repaired. A payload that breaks its promise in a field that we use is malformed as a whole.
+What is impossible in one coin becomes unknown and is counted. A payload is malformed as a whole where it has another
+form, or where more than half of it is impossible.
 """
 
-import json
-from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.market.sources.base import MalformedPayload
+from mlreg_dagster.market.sources.base import MalformedPayload, SourceError, SourceUnavailable
+from mlreg_dagster.market.sources.coingecko_models import Coin, MarketChart, Sparkline
 from mlreg_dagster.market.sources.panel import FloatArray, volatility_pct
 
-Text = Annotated[str, Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Change = Annotated[float, Field(ge=-100, allow_inf_nan=False)]
-
+_POINT = "sparkline_in_7d.price"
+_SERIES = ("prices", "market_caps", "total_volumes")
+_HOUR_MS = HOUR.total_seconds() * 1000
 _SHOWN = 120
+_SEARCHED = 2000
 _SHOWN_PROBLEMS = 3
-_Parsed = TypeVar("_Parsed")
+_PASSES = ("rate limit", "too many requests", "throttled", "unavailable", "timed out", "timeout", "try again")
+_TOO_MANY_REQUESTS, _SERVER_ERRORS = 429, range(500, 600)
 
 
-class _Payload(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True)
+class ListingMoved(SourceUnavailable):
+    """Ranks moved between the requests of two pages, so a coin is in both and another one in neither."""
 
 
-class Sparkline(_Payload):
-    """Hourly prices of the last 7 days, oldest first."""
+def parse_listing(
+    body: bytes, where: str, unknown: Counter[str] | None = None, excluded: Collection[str] = ()
+) -> list[Coin]:
+    """The coins of one page of `/coins/markets`, as many as it has; of some nothing may be known.
 
-    price: list[Positive | None]
-
-
-class Coin(_Payload):
-    """One coin of `/coins/markets`; a null is "not known"."""
-
-    id: Text
-    symbol: Text
-    current_price: Positive | None
-    market_cap: NotNegative | None
-    total_volume: NotNegative | None
-    change_1h_pct: Change | None = Field(alias="price_change_percentage_1h_in_currency")
-    change_24h_pct: Change | None = Field(alias="price_change_percentage_24h_in_currency")
-    change_7d_pct: Change | None = Field(alias="price_change_percentage_7d_in_currency")
-    ath: Positive | None
-    ath_date: AwareDatetime | None
-    sparkline_in_7d: Sparkline | None
-
-
-class MarketChart(_Payload):
-    """`/coins/{id}/market_chart/range`: [milliseconds since 1970, value] pairs."""
-
-    prices: list[tuple[NotNegative, Positive | None]]
-    market_caps: list[tuple[NotNegative, NotNegative | None]]
-    total_volumes: list[tuple[NotNegative, NotNegative | None]]
-
-
-_LISTING: TypeAdapter[list[Coin]] = TypeAdapter(list[Coin])
-_CHART = TypeAdapter(MarketChart)
-
-
-def parse_listing(body: bytes, where: str) -> list[Coin]:
-    """The coins of one page of `/coins/markets`.
+    Args:
+        body: The bytes as received.
+        where: How errors name them.
+        unknown: Counts the coins with an impossible value, by field.
+        excluded: Ids of coins that are not looked at.
 
     Raises:
-        MalformedPayload: It is not such a page; the message names `where`, coin and field.
+        MalformedPayload: It is not such a page, or a field is impossible in most coins; the message names `where`,
+            coin and field.
+        SourceUnavailable: It is an error that passes.
     """
-    return _parse(_LISTING, body, where)
+    page = _read(body, where)
+    if not isinstance(page, list):
+        raise _refusal(page, where, "a valid array of coins")
+    coins, judged = list[Coin](), 0
+    problems: dict[str, list[str]] = {}
+    for position, values in enumerate(page):
+        name = values.get("id") if isinstance(values, dict) else None
+        if isinstance(name, str) and name in excluded:
+            coins.append(Coin.unknown(name))
+            continue
+        coin, wrong = _coin(values)
+        coins.append(coin)
+        judged += 1
+        for field, said in wrong.items():
+            problems.setdefault(field, []).append(f"coin {name or f'number {position}'}: field {field}: {said}")
+    for field, each in problems.items():
+        if 2 * len(each) > judged and field != _POINT:
+            raise MalformedPayload(f"{where}: {_in_short(each)}. Nothing was taken of it.")
+    if unknown is not None:
+        unknown.update({field: len(each) for field, each in problems.items()})
+    return coins
 
 
-def parse_chart(body: bytes, where: str) -> MarketChart:
-    """The history of one coin.
+def _coin(values: object) -> tuple[Coin, dict[str, str]]:
+    """A coin, without what is impossible; and for each of those fields what is wrong with it."""
+    wrong: dict[str, str] = {}
+    if not isinstance(values, dict):
+        return Coin.unknown(), {"as a whole": f"should be an object (found {repr(values)[:_SHOWN]})"}
+    possible = dict(values)
+    try:
+        return Coin.model_validate_json(to_json(possible)), wrong
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+    for problem in problems:
+        field, *inner = problem["loc"]
+        is_point = len(inner) == len(["price", "place"])
+        key = _POINT if is_point else str(field)
+        wrong.setdefault(key, ".".join(map(str, [*inner, ""])) + _in_words(problem))
+        if field in ("id", "symbol"):
+            return Coin.unknown(), wrong
+        if is_point:
+            points = list(possible[str(field)]["price"])
+            points[int(inner[1])] = None
+            possible[str(field)] = {"price": points}
+        else:
+            possible[str(field)] = None
+    return Coin.model_validate_json(to_json(possible)), wrong
+
+
+def parse_chart(body: bytes, where: str, unknown: Counter[str] | None = None) -> MarketChart:
+    """The history of one coin, without points that are impossible.
+
+    Args:
+        body: The bytes as received.
+        where: How errors name them.
+        unknown: Counts the points that are impossible.
 
     Raises:
-        MalformedPayload: It is not such a history; the message names `where` and field.
+        MalformedPayload: It is not such a history, most of its points are impossible, or they are too far apart for
+            hours; the message names `where` and field.
+        SourceUnavailable: It is an error that passes.
     """
-    return _parse(_CHART, body, where)
+    chart = _read(body, where)
+    if not isinstance(chart, dict) or "prices" not in chart:
+        raise _refusal(chart, where, "a valid chart with prices")
+    try:
+        parsed = MarketChart.model_validate_json(body)
+    except ValidationError as error:
+        parsed = _without_impossible_points(chart, error, where, unknown)
+    times = np.unique([time for time, _ in parsed.prices])
+    if len(times) > 1 and (apart := float(np.median(np.diff(times)))) > 1.5 * _HOUR_MS:
+        raise MalformedPayload(
+            f"{where}: field prices: its points are {apart / _HOUR_MS:.0f} h apart, too coarse for hours. "
+            f"CoinGecko sends such charts for ranges that go back further than the plan of the API key allows."
+        )
+    return parsed
+
+
+def _without_impossible_points(
+    chart: Mapping[str, Any], error: ValidationError, where: str, unknown: Counter[str] | None
+) -> MarketChart:
+    problems = error.errors(include_url=False)
+    bad: dict[str, dict[int, bool]] = {name: {} for name in _SERIES}  # place to whether at least its time is known
+    for problem in problems:
+        series, *inner = problem["loc"]
+        if inner:
+            place = int(inner[0])
+            bad[str(series)][place] = bad[str(series)].get(place, True) and inner[1:] == [1]
+    broken = any(2 * len(bad[name]) > len(chart.get(name) or []) for name in _SERIES if bad[name])
+    if broken or any(len(problem["loc"]) == 1 for problem in problems):
+        said = [f"field {'.'.join(map(str, problem['loc']))}: {_in_words(problem)}" for problem in problems]
+        raise MalformedPayload(f"{where}: {_in_short(said)}. Nothing was taken of it.") from error
+    if unknown is not None:
+        unknown["chart points"] += sum(map(len, bad.values()))
+    kept = {
+        name: [
+            [point[0], None] if place in bad[name] else point
+            for place, point in enumerate(chart[name])
+            if bad[name].get(place, True)
+        ]
+        for name in _SERIES
+    }
+    return MarketChart.model_validate_json(to_json(kept))
 
 
 def refuse_duplicates(coins: Sequence[Coin], where: str) -> None:
     """Check that no coin is listed twice.
 
     Raises:
-        MalformedPayload: One is; between two pages that happens when ranks move while they are fetched.
+        ListingMoved: One is; it passes when the whole listing is asked for again.
     """
     seen: set[str] = set()
     for coin in coins:
-        if coin.id in seen:
-            raise MalformedPayload(f"{where}: coin {coin.id}: field id: listed more than once. Ask again.")
+        if coin.id and coin.id in seen:
+            raise ListingMoved(f"{where}: coin {coin.id}: field id: listed more than once. Run it again.")
         seen.add(coin.id)
+
+
+def is_older(coin: Coin, limit: pd.Timestamp) -> bool:
+    """Whether a coin's price was last updated before `limit`; false where that is not known."""
+    return coin.last_updated is not None and pd.Timestamp(coin.last_updated) < limit
 
 
 def live_rows(coins: Sequence[Coin], hour: pd.Timestamp, observed_at: pd.Timestamp, source: str) -> pd.DataFrame:
     """Snapshot rows of a listing; a coin without a price was not observed and has none."""
-    priced = sorted((coin for coin in coins if coin.current_price is not None), key=lambda coin: coin.id)
+    known = (coin for coin in coins if coin.has_a_name and coin.current_price is not None)
+    priced = sorted(known, key=lambda coin: coin.id)
     rows = pd.DataFrame(
         {
             "hour": pd.DatetimeIndex([hour] * len(priced), dtype="datetime64[us, UTC]"),
@@ -123,7 +201,7 @@ def by_hour(points: Sequence[tuple[float, float | None]], hours: pd.DatetimeInde
     last_of = {}
     first_ms = hours[0].timestamp() * 1000.0
     for time_ms, value in sorted(points, key=lambda point: point[0]):
-        last_of[int(np.ceil((time_ms - first_ms) / (HOUR.total_seconds() * 1000.0))) - 1] = value
+        last_of[int(np.ceil((time_ms - first_ms) / _HOUR_MS)) - 1] = value
     return _floats([last_of.get(row) for row in range(len(hours))])
 
 
@@ -146,28 +224,29 @@ def _floats(values: Sequence[float | None]) -> FloatArray:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _parse(adapter: TypeAdapter[_Parsed], body: bytes, where: str) -> _Parsed:
+def _read(body: bytes, where: str) -> Any:
     try:
-        return adapter.validate_json(body)
-    except ValidationError as error:
-        problems = [_in_words(problem, body) for problem in error.errors(include_url=False)[:_SHOWN_PROBLEMS]]
-        more = error.error_count() - len(problems)
-        raise MalformedPayload(
-            f"{where}: {'; '.join(problems)}{f'; and {more} more' if more else ''}. Nothing was taken of it."
-        ) from error
+        return from_json(body)
+    except ValueError as error:
+        raise _refusal(body, where, f"JSON ({error})") from error
 
 
-def _in_words(problem: Any, body: bytes) -> str:
-    location, found = problem["loc"], repr(problem["input"])[:_SHOWN]
-    if problem["type"] == "json_invalid":
-        return f"not JSON ({problem['msg']}); it begins with {body[:_SHOWN]!r}"
-    if not location:
-        return f"{problem['msg']} (found {found})"
-    coin = f"coin {_coin_name(body, location[0])}: " if isinstance(location[0], int) else ""
-    field = ".".join(str(part) for part in (location[1:] if coin else location))
-    return f"{coin}field {field or 'as a whole'}: {problem['msg']} (found {found})"
+def _refusal(answer: object, where: str, wanted: str) -> SourceError:
+    """What to say of an answer that is none; an error that passes is told from one that stays."""
+    said = repr(answer)
+    shown = f"it begins with {said[:_SHOWN]}" if isinstance(answer, bytes) else f"found {said[:_SHOWN]}"
+    status = answer.get("status", answer) if isinstance(answer, dict) else None
+    code = status.get("error_code") if isinstance(status, dict) else None
+    passes = code == _TOO_MANY_REQUESTS or code in _SERVER_ERRORS
+    if passes or any(sign in said[:_SEARCHED].lower() for sign in _PASSES):
+        return SourceUnavailable(f"{where}: it answers with an error: {said[:_SHOWN]}. Run it again later.")
+    return MalformedPayload(f"{where}: not {wanted}; {shown}. Nothing was taken of it.")
 
 
-def _coin_name(body: bytes, position: int) -> str:
-    coin = json.loads(body)[position]
-    return str(coin["id"]) if isinstance(coin, dict) and coin.get("id") else f"number {position}"
+def _in_words(problem: Mapping[str, Any]) -> str:
+    return f"{problem['msg']} (found {repr(problem['input'])[:_SHOWN]})"
+
+
+def _in_short(said: Sequence[str]) -> str:
+    more = len(said) - _SHOWN_PROBLEMS
+    return "; ".join(said[:_SHOWN_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")

@@ -20,7 +20,7 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
-from mlreg_dagster.market.sources.base import MalformedPayload, RequestRefused, SourceUnavailable
+from mlreg_dagster.market.sources.base import MalformedPayload, NotThere, RequestRefused, SourceUnavailable
 from mlreg_dagster.redaction import blotted
 from mlreg_dagster.unpacking import LARGEST_PAYLOAD, TooLarge
 from mlreg_dagster.web import NoWholeAnswer, exchange
@@ -135,7 +135,8 @@ class HttpApi:
             return Reply(url, status, body)
         said = f"{url}: HTTP {status}: {body.decode(errors='replace')[:_SHOWN_BODY]!r}."
         if status != _TOO_MANY_REQUESTS and not httpx.codes.is_server_error(status):
-            raise RequestRefused(f"{said} Check the coingecko block of ingest.yaml and the API key.")
+            refused = NotThere if status == httpx.codes.NOT_FOUND else RequestRefused
+            raise refused(f"{said} Check the coingecko block of ingest.yaml and the API key.")
         wait_s = _retry_after_s(answer.headers)
         if wait_s is not None and wait_s > self._max_wait_s:
             raise SourceUnavailable(

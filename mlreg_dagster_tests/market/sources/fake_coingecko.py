@@ -86,7 +86,7 @@ class FakeCoinGecko:
             "ath": price * 1.5,
             "ath_date": "2026-03-10T12:30:00.000Z",
             "roi": None,
-            "last_updated": "2026-03-20T10:19:58.123Z",
+            "last_updated": pd.Timestamp(now - 32, unit="s", tz="UTC").isoformat(),
             "sparkline_in_7d": {"price": [self.price(coin, now - 3600 * back) for back in range(167, -1, -1)]},
             "price_change_percentage_1h_in_currency": change(1),
             "price_change_percentage_24h_in_currency": change(24),

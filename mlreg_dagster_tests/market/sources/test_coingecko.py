@@ -87,7 +87,7 @@ def test_unknown_stays_unknown_and_a_coin_without_price_is_left_out(
     with caplog.at_level(logging.WARNING):
         rows = ask(coingecko()).set_index("instrument_id")
     assert list(rows.index) == ["coin-000", "coin-002", "coin-003"]
-    assert "1 coins have no price" in caplog.text
+    assert "coins without a price (1)" in caplog.text
     columns = [
         "market_cap",
         "volume_24h",
@@ -202,7 +202,7 @@ def test_a_fetch_that_failed_half_way_is_made_anew_and_the_whole_one_counts(
     market.faults.extend([lambda _: False, status(404)])  # the second page fails
     with pytest.raises(RequestRefused):
         ask(coingecko(universe=300))
-    market.edit_listing = change_coin(0, current_price="12")
+    market.edit_listing = lambda coins: coins[0]
     with pytest.raises(MalformedPayload):
         ask(coingecko(universe=300), now=NOW + pd.Timedelta("5min"))
     market.edit_listing = lambda payload: payload

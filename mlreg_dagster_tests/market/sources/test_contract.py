@@ -152,3 +152,10 @@ def test_hours_in_which_nothing_was_observed_have_no_rows(tmp_path: Path) -> Non
 def test_asking_for_nothing_is_a_mistake_of_the_caller(world: World) -> None:
     with pytest.raises(ValueError, match="at least one hour"):
         world.make().snapshots(pd.DatetimeIndex([], tz="UTC"), NOW)
+
+
+def test_nothing_is_unknown_in_a_sound_market(world: World) -> None:
+    source = world.make()
+    assert not source.unknown
+    source.snapshots(worlds.hours("2026-03-18T20:00", 2), NOW)
+    assert not source.unknown
