@@ -13,7 +13,7 @@ from mlreg_dagster.hours import HOUR, day_key
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.metadata import OWNERS, table_metadata
-from mlreg_dagster.orchestration.partitions import Partitions, day_of, days_back
+from mlreg_dagster.orchestration.partitions import Partitions, day_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -36,7 +36,7 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         owners=OWNERS,
         kinds={"parquet"},
         metadata={"dagster/column_schema": table_metadata(table)["dagster/column_schema"]},
-        deps=[_features_of_the_week(settings)],
+        deps=["market_features"],
         description="Frozen feature rows to train on: the week that ends with the day, without its holdout.",
     )
     @retried
@@ -67,10 +67,7 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         owners=OWNERS,
         kinds={"parquet"},
         metadata={"dagster/column_schema": table_metadata(table)["dagster/column_schema"]},
-        deps=[
-            _features_of_the_week(settings),
-            dg.AssetDep("market_snapshot", partition_mapping=days_back(settings.datasets.holdout_hours + lookback)),
-        ],
+        deps=["market_features", "market_snapshot"],
         description="Frozen feature rows to judge models by, and the market behind them to plant anomalies into.",
     )
     @retried
@@ -89,10 +86,6 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         return _result(store, freezing.HOLDOUT, day, window)
 
     return eval_holdout
-
-
-def _features_of_the_week(settings: Settings) -> dg.AssetDep:
-    return dg.AssetDep("market_features", partition_mapping=days_back(settings.datasets.history_hours))
 
 
 def _exists(context: dg.AssetExecutionContext, store: ArtifactStore, kind: str, day: pd.Timestamp) -> bool:

@@ -15,9 +15,10 @@ from mlreg_dagster.orchestration.metadata import (
     result_of_hours,
     table_metadata,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_back, hours_of
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.orchestration.upstream import require_made
 
 GROUP = "market"
 
@@ -75,13 +76,15 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         owners=OWNERS,
         kinds={"duckdb", "numpy"},
         metadata=table_metadata(table),
-        deps=[dg.AssetDep("market_snapshot", partition_mapping=hours_back(lookback))],
-        description="What models see of each instrument at each hour: base and temporal features by clock time.",
+        deps=["market_snapshot"],
+        description="What models see of each instrument at each hour: base and temporal features by clock time, made "
+        f"from the snapshots of the hour and the {lookback} hours before it.",
     )
     @retried
     def market_features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         hours = hours_of(context)
         tables = warehouse.open()
+        require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows = 0
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             with tables.session():

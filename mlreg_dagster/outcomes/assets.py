@@ -19,9 +19,10 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_back, hours_of
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.orchestration.upstream import require_any_made, require_made
 from mlreg_dagster.outcomes.metrics import count, performance, summary_of_counts
 from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
@@ -76,6 +77,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         from mlreg_dagster.outcomes import scoring
 
         hours, tables, records = hours_of(context), warehouse.open(), registry.open()
+        require_made(context, tables, features, hours)
         assignments = scoring.assign(records, hours, config.versions)
         if not assignments:
             context.log.warning(f"Nobody was champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
@@ -119,15 +121,13 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         owners=OWNERS,
         kinds={"duckdb"},
         metadata=table_metadata(PREDICTION_OUTCOMES),
-        deps=[
-            dg.AssetDep("predictions", partition_mapping=hours_back(horizon, horizon)),
-            dg.AssetDep("market_snapshot", partition_mapping=hours_back(horizon)),
-        ],
+        deps=["predictions", "market_snapshot"],
         description=f"What became of the predictions of {horizon} h before: crash, no crash, or unresolved.",
     )
     @retried
     def prediction_outcomes(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         hours, tables = hours_of(context), warehouse.open()
+        require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows, kinds = 0, Counter[Any]()
         counts: list[pd.DataFrame] = []
         for chunk in chunked(hours, settings.ingest.chunk_hours):
@@ -167,6 +167,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
     @retried
     def model_performance(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         days, tables = days_of(context), warehouse.open()
+        require_any_made(context, tables, MARKET_SNAPSHOT, days)
         for chunk in chunked(days, settings.ingest.chunk_hours // 24):
             with tables.session():
                 outcomes = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR)
