@@ -152,17 +152,21 @@ def test_the_schedule_asks_for_the_hour_that_has_just_ended(reopen, time):
     assert request.partition_key == "2026-01-02-06:00"
 
 
+ENDING = {"ingest": {"start": START.isoformat(), "end": "2026-01-02T06:00", "universe": 12}}
+
+
 @pytest.mark.parametrize(
-    ("now", "time"),
+    ("time", "reason"),
     [
-        ("2026-01-02T07:05", "2026-01-01T00:05"),  # the hour before the start of the partitions
-        ("2026-01-02T07:05", "2026-01-02T09:05"),  # an hour that the source can't be asked about
+        ("2026-01-01T00:05", "2025-12-31-23:00 lies before the first hour, 2026-01-01-00:00 (`start` in ingest.yaml)."),
+        ("2026-01-02T05:05", "can't be asked about 2026-01-02-04:00, only about 2026-01-01-00:00 to 2026-01-02-03:00."),
+        ("2026-01-02T07:05", "The market ended with 2026-01-02-05:00 (`end` in ingest.yaml): no hour is to come."),
     ],
 )
-def test_the_schedule_does_not_ask_for_what_can_t_be_had(reopen, now, time):
-    answer = reopen(now).at_schedule(time)
+def test_the_schedule_says_why_it_does_not_ask_for_an_hour(reopen, time, reason):
+    answer = reopen("2026-01-02T04:05", ENDING).at_schedule(time)
     assert not answer.run_requests
-    assert "can't be asked" in answer.skip_message
+    assert reason in answer.skip_message
 
 
 def test_the_newest_hour_is_left_to_the_schedule_for_a_while(reopen):
@@ -177,12 +181,55 @@ def test_before_the_first_hour_has_ended_nothing_is_asked_for(tmp_path, now):
     assert {name: bool(location.ask(name).run_requests) for name in SENSORS} == dict.fromkeys(SENSORS, False)
 
 
-def test_only_so_many_hours_are_watched(reopen):
-    ingest = {"start": START.isoformat(), "universe": 12, "catch_up_hours": 5}
-    location = reopen("2026-01-03T00:30", {"ingest": ingest})
-    (request,) = location.ask("catch_up_sensor").run_requests
-    assert request.tags["dagster/asset_partition_range_start"] == "2026-01-02-19:00"
-    assert request.tags["dagster/asset_partition_range_end"] == "2026-01-02-23:00"
+FEW = {"ingest": {"start": START.isoformat(), "universe": 12, "catch_up_hours": 5}}
+
+
+def test_an_empty_home_begins_so_many_hours_back(tmp_path):
+    location = Location(tmp_path / "new", "2026-01-03T00:30", FEW)
+    assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-19:00...2026-01-02-23:00"]
+    assert "All 5 hours from 2026-01-02-19:00 to 2026-01-02-23:00 are up to date." in (
+        location.ask("catch_up_sensor").skip_message
+    )
+
+
+def test_an_outage_that_was_longer_leaves_no_hole(reopen):
+    """The hours after the newest one come in forward; what is recent does not wait for them."""
+    location = reopen("2026-01-02T12:30", FEW)
+    (request,) = location.at_schedule("2026-01-02T12:05").run_requests
+    location.start(request, jobs.HOURLY)
+    assert location.tick("catch_up_sensor") == [
+        "hourly 2026-01-02-00:00...2026-01-02-04:00",
+        "hourly 2026-01-02-07:00...2026-01-02-10:00",
+    ]
+    location.settle()
+    hours = pd.DatetimeIndex(location.table(MARKET_SNAPSHOT)["hour"].unique())
+    assert list(hours) == list(hour_range(START, as_hour("2026-01-02T11:00")))
+    assert len(location.table(features_table(location.world.settings.features))) == len(location.table(MARKET_SNAPSHOT))
+    assert location.settle() == []
+
+
+def test_hours_that_are_lost_for_good_are_told(reopen):
+    class Forgetful(SimulatedMarket):
+        def span(self, now):
+            return now.floor("h") - 3 * HOUR, now.floor("h") - HOUR
+
+    settings = reopen().world.settings.ingest
+    source = Forgetful(settings.simulated, settings.universe)
+    location = reopen("2026-01-02T12:30", source=source)
+    assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-09:00...2026-01-02-11:00"]
+    assert location.ask("catch_up_sensor").skip_message.startswith(
+        "9 hours are missing for good: simulated can't be asked about hours before 2026-01-02-09:00. All 36 hours"
+    )
+
+
+def test_a_market_that_has_ended_comes_to_rest_and_says_so(reopen):
+    location = reopen("2026-11-25T12:30", ENDING)
+    assert location.settle()[0] == "hourly 2026-01-02-00:00...2026-01-02-05:00"
+    ended = "The market ended with 2026-01-02-05:00 (`end` in ingest.yaml): no hour is to come."
+    assert location.ask("catch_up_sensor").skip_message == (
+        f"{ended} All 30 hours from 2026-01-01-00:00 to 2026-01-02-05:00 are up to date."
+    )
+    assert location.failed_runs() == []
 
 
 def test_an_outage_leaves_no_trace(reopen):

@@ -1,6 +1,7 @@
 """The hours that come in, come late or are repaired, and the days that they make."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import dagster as dg
 import pandas as pd
@@ -10,10 +11,11 @@ from mlreg_dagster.automation import pace
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.datasets.windows import windows_of
-from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
+from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
 from mlreg_dagster.market.sources.base import MarketSource, last_ended_hour
 from mlreg_dagster.monitoring.backlog import (
     Order,
+    at_most,
     basis_of_dataset,
     complete_days,
     find_backlog,
@@ -42,10 +44,14 @@ def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, source: dg.ResourceParam[MarketSource], clock: Clock
     ) -> dg.RunRequest | dg.SkipReason:
         hour = last_ended_hour(pd.Timestamp(context.scheduled_execution_time))
-        if not settings.ingest.covers(hour) or not source.can_ask(hour, clock.now()):
-            return dg.SkipReason(
-                f"{hour_key(hour)} lies outside of start and end, or {source.name} can't be asked about it."
-            )
+        if settings.ingest.has_ended(hour):
+            return dg.SkipReason(_ended(settings))
+        if not settings.ingest.covers(hour):
+            first = hour_key(settings.ingest.first_hour)
+            return dg.SkipReason(f"{hour_key(hour)} lies before the first hour, {first} (`start` in ingest.yaml).")
+        if not source.can_ask(hour, clock.now()):
+            first, last = map(hour_key, source.span(clock.now()))
+            return dg.SkipReason(f"{source.name} can't be asked about {hour_key(hour)}, only about {first} to {last}.")
         return dg.RunRequest(partition_key=hour_key(hour))
 
     return hourly_schedule
@@ -65,7 +71,8 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, _CATCH_UP) or failed_just_now(context.instance, _CATCH_UP):
             return dg.SkipReason(waiting)
-        hours = _watched_hours(settings, source, clock.now())
+        watch = _watch(settings, source, clock.now(), context.instance)
+        hours = watch.hours
         snapshots, features, predictions, outcomes = _orders(context.instance, hours)
         backlog = find_backlog(
             hours,
@@ -75,12 +82,21 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
             outcomes,
             lookback_hours=settings.max_lookback_hours,
             horizon_hours=settings.outcomes.horizon_hours,
+            recent=watch.recent,
         )
-        work = {jobs.HOURLY: backlog.missing, jobs.FOLLOW_UP: backlog.outdated}
+        missing = [(max(first, watch.known), last) for first, last in backlog.missing if last >= watch.known]
+        work = {jobs.HOURLY: missing, jobs.FOLLOW_UP: backlog.outdated}
         if not any(work.values()):  # outcomes come last: they follow from both
             work = {jobs.OUTCOMES: backlog.unvalidated}
-        requests = [_range_request(job, hour_key(first), hour_key(last)) for job in work for first, last in work[job]]
-        return dg.SensorResult(requests) if requests else dg.SkipReason(f"The last {len(hours)} hours are up to date.")
+        requests = [
+            _range_request(job, hour_key(first), hour_key(last))
+            for job, pieces in work.items()
+            for first, last in at_most(pieces, settings.ingest.catch_up_hours, watch.recent)
+        ]
+        if requests:
+            return dg.SensorResult(requests)
+        lost = sum(len(hour_range(first, min(last, watch.known - HOUR))) for first, last in backlog.missing)
+        return dg.SkipReason(" ".join([*_left_out(lost, watch.known, source), *_up_to_date(watch, settings)]))
 
     return catch_up_sensor
 
@@ -104,34 +120,74 @@ def build_days_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDefini
         waiting = under_way(context.instance, (*_CATCH_UP, jobs.PERFORMANCE))
         if waiting := waiting or failed_just_now(context.instance, (jobs.PERFORMANCE,)):
             return dg.SkipReason(waiting)
-        hours = _watched_hours(settings, source, clock.now())
+        hours = _watch(settings, source, clock.now(), context.instance).hours
         _, features, _, outcomes = _orders(context.instance, hours)
-        requests = []
+        requests, held_back = [], ""
         complete = complete_days(hours, features)
         newest = newest_pair(artifacts.open())
         if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
             basis = _basis(settings, context.instance, complete[-1])
-            if basis is not None:  # tried once, and again when hours of its week came in later
-                day = day_key(complete[-1])
+            day = day_key(complete[-1])
+            if basis is None:
+                held_back = (
+                    f" The dataset of {day} is not: too few of its hours are there, or their features are outdated."
+                )
+            else:  # tried once, and again when hours of its week came in later
                 request = dg.RunRequest(f"datasets-{day}-{basis}", job_name=jobs.DATASETS, partition_key=day)
                 requests.append(request)
         measured = _order(context.instance, "model_performance", complete, day_key)
         for first, last in outdated_days(hours, outcomes, complete, measured):
             requests.append(_range_request(jobs.PERFORMANCE, day_key(first), day_key(last)))
         if not requests:
-            return dg.SkipReason(f"The {len(complete)} complete days that are watched are done.")
+            return dg.SkipReason(f"The {len(complete)} complete days that are watched are measured.{held_back}")
         return dg.SensorResult(requests)
 
     return days_sensor
 
 
-def _watched_hours(settings: Settings, source: MarketSource, now: pd.Timestamp) -> pd.DatetimeIndex:
-    """The hours that catch-up looks after: those the source can be asked about, up to some weeks back."""
+@dataclass(frozen=True)
+class _Watch:
+    """The hours that are looked after.
+
+    Attributes:
+        hours: From the oldest snapshot on, or from `recent` on where that is earlier.
+        recent: The first hour that is filled in even where no snapshot is older.
+        known: The first hour that the source can be asked about.
+    """
+
+    hours: pd.DatetimeIndex
+    recent: pd.Timestamp
+    known: pd.Timestamp
+
+
+def _watch(settings: Settings, source: MarketSource, now: pd.Timestamp, instance: dg.DagsterInstance) -> _Watch:
     first_known, last_known = source.span(now)
     ingest = settings.ingest
     last = min(last_ended_hour(now - _LEFT_TO_THE_SCHEDULE), last_known, ingest.last_hour or last_known)
-    first = max(ingest.first_hour, first_known, last - (ingest.catch_up_hours - 1) * HOUR)
-    return hour_range(first, last)
+    recent = max(ingest.first_hour, first_known, last - (ingest.catch_up_hours - 1) * HOUR)
+    snapshots = instance.get_materialized_partitions(dg.AssetKey("market_snapshot"))
+    oldest = min((key for key in snapshots if key >= hour_key(ingest.first_hour)), default=hour_key(recent))
+    return _Watch(hour_range(min(recent, as_hour(oldest)), last), recent, first_known)
+
+
+def _up_to_date(watch: _Watch, settings: Settings) -> list[str]:
+    if watch.hours.empty:
+        return ["No hour of the market has ended yet."]
+    first, last = watch.hours[0], watch.hours[-1]
+    ended = [_ended(settings)] if last == settings.ingest.last_hour else []
+    return [*ended, f"All {len(watch.hours)} hours from {hour_key(first)} to {hour_key(last)} are up to date."]
+
+
+def _ended(settings: Settings) -> str:
+    last = settings.ingest.last_hour
+    assert last is not None  # noqa: S101 - a market without an end does not end
+    return f"The market ended with {hour_key(last)} (`end` in ingest.yaml): no hour is to come."
+
+
+def _left_out(lost: int, known: pd.Timestamp, source: MarketSource) -> list[str]:
+    if not lost:
+        return []
+    return [f"{lost} hours are missing for good: {source.name} can't be asked about hours before {hour_key(known)}."]
 
 
 def _orders(instance: dg.DagsterInstance, hours: pd.DatetimeIndex) -> tuple[Order, Order, Order, Order]:
