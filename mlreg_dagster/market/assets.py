@@ -3,12 +3,13 @@
 import dagster as dg
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.hours import HOUR, chunked
+from mlreg_dagster.hours import HOUR, chunked, hour_key
 from mlreg_dagster.market.features import compute_features, describe_features, features_table
 from mlreg_dagster.market.pictures import change_heat_map, feature_distributions
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.metadata import (
+    MARKET_ENDS_WITH,
     OWNERS,
     fresh_within,
     report_rows_by_hour,
@@ -35,7 +36,7 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         backfill_policy=SINGLE_RUN,
         owners=OWNERS,
         kinds={"duckdb", settings.ingest.source},
-        metadata=table_metadata(MARKET_SNAPSHOT),
+        metadata=table_metadata(MARKET_SNAPSHOT) | _end_of(settings),
         freshness_policy=fresh_within(settings.ingest.checks.max_age_hours),
         description="The cross-section of the market at each hour, as the source gave it: one row an instrument.",
     )
@@ -63,6 +64,11 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         return result_of_hours(context, hours, metadata)
 
     return market_snapshot
+
+
+def _end_of(settings: Settings) -> dict[str, str]:
+    last = settings.ingest.last_hour
+    return {} if last is None else {MARKET_ENDS_WITH: hour_key(last)}
 
 
 def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:

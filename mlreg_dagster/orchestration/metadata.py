@@ -1,6 +1,6 @@
 """What every asset tells about itself in the same way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +16,18 @@ OWNERS = ["team:mlreg"]
 AUDIT_HEAD = "audit_head"
 """Metadata in which a run that wrote to the registry tells how long its audit log was then."""
 
+MARKET_ENDS_WITH = "market_ends_with"
+"""Definition metadata of market_snapshot: the last hour, where the configuration names an end."""
+
 
 def fresh_within(hours: float) -> dg.FreshnessPolicy:
     """A policy that fails when the last materialization is older than `hours`, and warns at three quarters."""
     return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours), warn_window=timedelta(hours=0.75 * hours))
+
+
+def without_alarms(assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The assets without their freshness policies: where no hour is to come, nothing is overdue."""
+    return [each.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=None)) for each in assets]
 
 
 def table_metadata(table: Table) -> dict[str, Any]:

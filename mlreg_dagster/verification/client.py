@@ -108,6 +108,11 @@ class Client:
         answer = self.ask(queries.CHECK_EXECUTIONS, asset=[asset], check=check, partition=partition, limit=limit)
         return [execution_of(asset, check, each) for each in answer["assetCheckExecutions"]]
 
+    def definition(self, asset: str) -> dict[str, str]:
+        """What the definition of an asset says of it, as far as it is text."""
+        entries = self.ask(queries.DEFINITION, asset=[asset])["assetNodeOrError"].get("metadataEntries", [])
+        return {entry["label"]: entry["text"] for entry in entries if "text" in entry}
+
     def freshness(self, asset: str) -> str | None:
         """HEALTHY, WARNING, DEGRADED or UNKNOWN; None without a policy."""
         info = self.ask(queries.FRESHNESS, asset=[asset])["assetNodeOrError"].get("freshnessStatusInfo")

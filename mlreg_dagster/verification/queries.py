@@ -69,6 +69,14 @@ query ($asset: [String!]!, $check: String!, $partition: String, $limit: Int!) {
 }
 """
 
+DEFINITION = """
+query ($asset: [String!]!) {
+  assetNodeOrError(assetKey: {path: $asset}) {
+    ... on AssetNode { metadataEntries { label ... on TextMetadataEntry { text } } }
+  }
+}
+"""
+
 FRESHNESS = """
 query ($asset: [String!]!) {
   assetNodeOrError(assetKey: {path: $asset}) {

@@ -46,5 +46,8 @@ def verify(client: Client) -> list[Finding]:
         service.checks_pass(checks),
         service.no_check_is_left(checks),
         *(lifecycle.picture_is_there(asset, written[asset]) for asset in expected.WITH_PICTURES),
-        service.assets_are_fresh({asset: client.freshness(asset) for asset in expected.WITH_FRESHNESS}),
+        service.assets_are_fresh(
+            {asset: client.freshness(asset) for asset in expected.WITH_FRESHNESS},
+            client.definition("market_snapshot").get("market_ends_with"),
+        ),
     ]
