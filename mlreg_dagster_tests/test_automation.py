@@ -20,7 +20,7 @@ from mlreg_dagster.orchestration import retries, runs
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests.lifecycle import START, _made_once
-from mlreg_dagster_tests.location import SENSORS, Location
+from mlreg_dagster_tests.location import CONFIGS, SENSORS, Location
 from mlreg_dagster_tests.monitoring.receiver import Receiver
 
 SETTLED = "2026-01-02T00:30"
@@ -137,7 +137,7 @@ def test_a_version_that_failed_a_gate_is_not_promoted(reopen):
 
 def test_everything_is_on_by_default(reopen):
     repository = reopen().repository
-    assert {each.name for each in repository.sensor_defs} == {*SENSORS, "failure_sensor"}
+    assert {each.name for each in repository.sensor_defs} == {*SENSORS, "failure_sensor", "check_sensor"}
     assert {each.default_status for each in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     on = {each.name for each in repository.schedule_defs if each.default_status == dg.DefaultScheduleStatus.RUNNING}
     assert on == {"hourly_schedule"}  # the other one deletes
@@ -217,8 +217,9 @@ def test_hours_that_are_lost_for_good_are_told(reopen):
     source = Forgetful(settings.simulated, settings.universe)
     location = reopen("2026-01-02T12:30", source=source)
     assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-09:00...2026-01-02-11:00"]
-    assert location.ask("catch_up_sensor").skip_message.startswith(
-        "9 hours are missing for good: simulated can't be asked about hours before 2026-01-02-09:00. All 36 hours"
+    assert location.ask("catch_up_sensor").skip_message == (
+        "9 hours are missing for good: simulated can't be asked about hours before 2026-01-02-09:00. "
+        "All 27 hours from 2026-01-01-00:00 to 2026-01-02-11:00 are up to date."
     )
 
 
@@ -538,6 +539,45 @@ def test_a_notice_that_can_t_be_delivered_is_in_the_log_and_the_sensor_fails(reo
         (reaction,) = location.ask("failure_sensor", cursor).dagster_run_reactions
     assert "did not take the notice" in reaction.error.to_string()
     assert any("job retrain of v2 failed" in message for message in caplog.messages)
+
+
+LIMITS = {"evaluation": {**CONFIGS["evaluation"], "min_anomaly_rate": 0.9}}
+
+
+def _check_is_told(location: Location, cursor: str | None) -> tuple[str, str]:
+    location.world.attempt(checks="predictions")
+    answer = location.ask("check_sensor", cursor)
+    return answer.cursor, answer.skip_message
+
+
+def test_people_are_told_once_that_a_check_fails_and_again_after_it_has_passed(reopen):
+    check = "flagged_share_within_limits of predictions"
+    with Receiver(200) as receiver:
+        webhook = {"notifications": {"webhook_url": receiver.url}}
+        reopen("2026-01-02T12:30").settle()  # half a day of predictions by v1
+        cursor = None
+        for limits, told in ((LIMITS, 1), (LIMITS, 1), ({}, 1), (LIMITS, 2)):
+            location = reopen("2026-01-02T12:30", {**webhook, **limits})
+            cursor, said = _check_is_told(location, cursor)
+            assert len(receiver.requests) == told
+            assert said.startswith(f"Failing: {check}." if limits else "Failing: none.")
+        notice = receiver.requests[0][2]
+    assert (notice["check"], notice["job"]) == (check, "__ASSET_JOB")
+    assert notice["message"].startswith("v1 flagged ")
+    assert notice["text"] == f"Check {check} failed: {notice['message']}"
+
+
+def test_a_failing_check_that_can_t_be_told_is_in_the_log_and_tried_again(reopen, monkeypatch, caplog):
+    monkeypatch.setattr(notification, "WAIT_S", 0.0)
+    reopen("2026-01-02T12:30").settle()
+    cursor = None
+    for status, requests in ((500, notification.ATTEMPTS), (200, 1), (200, 0)):
+        with Receiver(status) as receiver:
+            webhook = {"notifications": {"webhook_url": receiver.url}}
+            cursor, said = _check_is_told(reopen("2026-01-02T12:30", {**webhook, **LIMITS}), cursor)
+            assert len(receiver.requests) == requests
+            assert ("to be tried again" in said) == (status == 500)
+    assert any("Check flagged_share_within_limits of predictions failed" in message for message in caplog.messages)
 
 
 def test_without_a_webhook_the_log_is_told(reopen, caplog):

@@ -24,7 +24,7 @@ SHIPPED = sorted((PROJECT_DIR / "configs").glob("*.yaml"))
 MODELS = {
     "model": ModelSettings(),
     "model_lof": ModelSettings(
-        detector="local_outlier_factor", params={"n_neighbors": 20}, contamination=0.05, max_training_rows=10_000
+        detector="local_outlier_factor", params={"n_neighbors": 20}, contamination=0.02, max_training_rows=10_000
     ),
     "model_conservative": ModelSettings(contamination=0.05),
     "model_aggressive": ModelSettings(contamination=0.12),

@@ -6,6 +6,7 @@ schedule that deletes.
 
 import dagster as dg
 
+from mlreg_dagster.automation.check_notices import build_check_sensor
 from mlreg_dagster.automation.hours import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
 from mlreg_dagster.automation.notices import build_failure_sensor
 from mlreg_dagster.automation.pace import Jobs
@@ -20,11 +21,12 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
 
 def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:
-    """Catch-up, days, retraining, promotion, and notices of failures."""
+    """Catch-up, days, retraining, promotion, and notices of failed runs and checks."""
     return [
         build_catch_up_sensor(settings, by_name),
         build_days_sensor(settings, by_name),
         build_retrain_sensor(settings, by_name),
         build_promote_sensor(settings, by_name),
         build_failure_sensor(settings),
+        build_check_sensor(settings),
     ]

@@ -1,17 +1,17 @@
 """The hours that come in, come late or are repaired, and the days that they make."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import dagster as dg
 import pandas as pd
 
 from mlreg_dagster import jobs
 from mlreg_dagster.automation import pace
+from mlreg_dagster.automation.watch import ended, watched
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.datasets.windows import windows_of
-from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
+from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.sources.base import MarketSource, last_ended_hour
 from mlreg_dagster.monitoring.backlog import (
     Order,
@@ -27,7 +27,6 @@ from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock
 from mlreg_dagster.orchestration.runs import failed_just_now, under_way
 
 _CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
-_LEFT_TO_THE_SCHEDULE = pd.Timedelta(minutes=20)
 
 
 def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
@@ -45,7 +44,7 @@ def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
     ) -> dg.RunRequest | dg.SkipReason:
         hour = last_ended_hour(pd.Timestamp(context.scheduled_execution_time))
         if settings.ingest.has_ended(hour):
-            return dg.SkipReason(_ended(settings))
+            return dg.SkipReason(ended(settings.ingest))
         if not settings.ingest.covers(hour):
             first = hour_key(settings.ingest.first_hour)
             return dg.SkipReason(f"{hour_key(hour)} lies before the first hour, {first} (`start` in ingest.yaml).")
@@ -71,7 +70,7 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, _CATCH_UP) or failed_just_now(context.instance, _CATCH_UP):
             return dg.SkipReason(waiting)
-        watch = _watch(settings, source, clock.now(), context.instance)
+        watch = watched(settings.ingest, source, clock.now(), context.instance)
         hours = watch.hours
         snapshots, features, predictions, outcomes = _orders(context.instance, hours)
         backlog = find_backlog(
@@ -84,8 +83,7 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
             horizon_hours=settings.outcomes.horizon_hours,
             recent=watch.recent,
         )
-        missing = [(max(first, watch.known), last) for first, last in backlog.missing if last >= watch.known]
-        work = {jobs.HOURLY: missing, jobs.FOLLOW_UP: backlog.outdated}
+        work = {jobs.HOURLY: watch.askable(backlog.missing), jobs.FOLLOW_UP: backlog.outdated}
         if not any(work.values()):  # outcomes come last: they follow from both
             work = {jobs.OUTCOMES: backlog.unvalidated}
         requests = [
@@ -93,10 +91,9 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
             for job, pieces in work.items()
             for first, last in at_most(pieces, settings.ingest.catch_up_hours, watch.recent)
         ]
-        if requests:
-            return dg.SensorResult(requests)
-        lost = sum(len(hour_range(first, min(last, watch.known - HOUR))) for first, last in backlog.missing)
-        return dg.SkipReason(" ".join([*_left_out(lost, watch.known, source), *_up_to_date(watch, settings)]))
+        if not requests:
+            return dg.SkipReason(watch.at_rest(backlog.missing))
+        return dg.SensorResult(requests)
 
     return catch_up_sensor
 
@@ -120,74 +117,25 @@ def build_days_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDefini
         waiting = under_way(context.instance, (*_CATCH_UP, jobs.PERFORMANCE))
         if waiting := waiting or failed_just_now(context.instance, (jobs.PERFORMANCE,)):
             return dg.SkipReason(waiting)
-        hours = _watch(settings, source, clock.now(), context.instance).hours
+        hours = watched(settings.ingest, source, clock.now(), context.instance).hours
         _, features, _, outcomes = _orders(context.instance, hours)
-        requests, held_back = [], ""
+        requests = []
         complete = complete_days(hours, features)
         newest = newest_pair(artifacts.open())
         if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
             basis = _basis(settings, context.instance, complete[-1])
-            day = day_key(complete[-1])
-            if basis is None:
-                held_back = (
-                    f" The dataset of {day} is not: too few of its hours are there, or their features are outdated."
-                )
-            else:  # tried once, and again when hours of its week came in later
+            if basis is not None:  # tried once, and again when hours of its week came in later
+                day = day_key(complete[-1])
                 request = dg.RunRequest(f"datasets-{day}-{basis}", job_name=jobs.DATASETS, partition_key=day)
                 requests.append(request)
         measured = _order(context.instance, "model_performance", complete, day_key)
         for first, last in outdated_days(hours, outcomes, complete, measured):
             requests.append(_range_request(jobs.PERFORMANCE, day_key(first), day_key(last)))
         if not requests:
-            return dg.SkipReason(f"The {len(complete)} complete days that are watched are measured.{held_back}")
+            return dg.SkipReason(f"The {len(complete)} complete days that are watched are done.")
         return dg.SensorResult(requests)
 
     return days_sensor
-
-
-@dataclass(frozen=True)
-class _Watch:
-    """The hours that are looked after.
-
-    Attributes:
-        hours: From the oldest snapshot on, or from `recent` on where that is earlier.
-        recent: The first hour that is filled in even where no snapshot is older.
-        known: The first hour that the source can be asked about.
-    """
-
-    hours: pd.DatetimeIndex
-    recent: pd.Timestamp
-    known: pd.Timestamp
-
-
-def _watch(settings: Settings, source: MarketSource, now: pd.Timestamp, instance: dg.DagsterInstance) -> _Watch:
-    first_known, last_known = source.span(now)
-    ingest = settings.ingest
-    last = min(last_ended_hour(now - _LEFT_TO_THE_SCHEDULE), last_known, ingest.last_hour or last_known)
-    recent = max(ingest.first_hour, first_known, last - (ingest.catch_up_hours - 1) * HOUR)
-    snapshots = instance.get_materialized_partitions(dg.AssetKey("market_snapshot"))
-    oldest = min((key for key in snapshots if key >= hour_key(ingest.first_hour)), default=hour_key(recent))
-    return _Watch(hour_range(min(recent, as_hour(oldest)), last), recent, first_known)
-
-
-def _up_to_date(watch: _Watch, settings: Settings) -> list[str]:
-    if watch.hours.empty:
-        return ["No hour of the market has ended yet."]
-    first, last = watch.hours[0], watch.hours[-1]
-    ended = [_ended(settings)] if last == settings.ingest.last_hour else []
-    return [*ended, f"All {len(watch.hours)} hours from {hour_key(first)} to {hour_key(last)} are up to date."]
-
-
-def _ended(settings: Settings) -> str:
-    last = settings.ingest.last_hour
-    assert last is not None  # noqa: S101 - a market without an end does not end
-    return f"The market ended with {hour_key(last)} (`end` in ingest.yaml): no hour is to come."
-
-
-def _left_out(lost: int, known: pd.Timestamp, source: MarketSource) -> list[str]:
-    if not lost:
-        return []
-    return [f"{lost} hours are missing for good: {source.name} can't be asked about hours before {hour_key(known)}."]
 
 
 def _orders(instance: dg.DagsterInstance, hours: pd.DatetimeIndex) -> tuple[Order, Order, Order, Order]:

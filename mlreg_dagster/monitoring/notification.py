@@ -1,4 +1,4 @@
-"""Telling people that a run failed: into the log, or to a webhook."""
+"""Telling people that a run or a check failed: into the log, or to a webhook."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -20,12 +20,22 @@ class NotDelivered(MlregError):
 
 @dataclass(frozen=True)
 class Notice:
-    """What is told: which job failed, in which run, for which partition, and why."""
+    """What is told: which job failed, in which run, for which partition, and why.
+
+    Attributes:
+        check: The asset and the name of the check that failed in the run, where the run itself did not.
+    """
 
     job: str
     run_id: str
     partition: str | None
     message: str
+    check: str | None = None
+
+    @property
+    def what(self) -> str:
+        """What failed."""
+        return f"Check {self.check}" if self.check else f"Job {self.job} ({self.partition or 'no partition'})"
 
 
 class Notifier(Protocol):
@@ -44,12 +54,15 @@ class LogNotifier:
 
     def notify(self, notice: Notice) -> None:
         """Log it as an error."""
+        if notice.check:
+            log.error("Check %s failed in run %s: %s", notice.check, notice.run_id, notice.message)
+            return
         partition = f" of {notice.partition}" if notice.partition else ""
         log.error("Run %s of job %s%s failed: %s", notice.run_id, notice.job, partition, notice.message)
 
 
 class WebhookNotifier:
-    """Posts notices as JSON: job, run_id, partition, message, and `text` for chat systems.
+    """Posts notices as JSON: job, run_id, partition, message, check, and `text` for chat systems.
 
     Args:
         url: Where to.
@@ -69,7 +82,7 @@ class WebhookNotifier:
     def _post(self, notice: Notice) -> None:
         import httpx
 
-        text = f"Job {notice.job} failed ({notice.partition or 'no partition'}): {notice.message}"
+        text = f"{notice.what} failed: {notice.message}"
         try:
             reply = httpx.post(self.url, json={**asdict(notice), "text": text}, timeout=TIMEOUT_S)
             reply.raise_for_status()

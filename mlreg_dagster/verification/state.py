@@ -38,6 +38,9 @@ def verify(client: Client) -> list[Finding]:
         service.no_job_failed_last(runs),
         *(lifecycle.hours_have_rows(asset, written, hourly_has_run) for asset in expected.HOURLY_ASSETS[:2]),
         lifecycle.predictions_are_made(written, champion),
+        lifecycle.flagged_share_is_within_limits(
+            next(iter(client.check_executions("predictions", expected.FLAGGED_SHARE)), None)
+        ),
         lifecycle.outcomes_are_counted(written),
         lifecycle.datasets_have_rows(written),
         lifecycle.versions_have_a_status(written),
