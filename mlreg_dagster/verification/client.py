@@ -101,6 +101,12 @@ class Client:
         answer = self.ask(queries.MATERIALIZATIONS, asset=[asset], limit=limit, partitions=partitions)
         return [materialization_of(event) for event in answer["assetOrError"].get("assetMaterializations", [])]
 
+    def newest_partition(self, asset: str) -> str | None:
+        """The latest hour or day of an asset that was materialized, however long ago that was done."""
+        statuses = self.ask(queries.PARTITIONS, asset=[asset])["assetNodeOrError"].get("assetPartitionStatuses", {})
+        made = [span["endKey"] for span in statuses.get("ranges", []) if span["status"] == "MATERIALIZED"]
+        return max(made, default=None)
+
     def check_executions(
         self, asset: str, check: str, partition: str | None = None, limit: int = 1
     ) -> list[CheckExecution]:

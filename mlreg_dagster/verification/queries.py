@@ -59,6 +59,14 @@ query ($asset: [String!]!, $partitions: [String!], $limit: Int) {
 }
 """
 
+PARTITIONS = """
+query ($asset: [String!]!) {
+  assetNodeOrError(assetKey: {path: $asset}) {
+    ... on AssetNode { assetPartitionStatuses { ... on TimePartitionStatuses { ranges { status endKey } } } }
+  }
+}
+"""
+
 CHECK_EXECUTIONS = """
 query ($asset: [String!]!, $check: String!, $partition: String, $limit: Int!) {
   assetCheckExecutions(assetKey: {path: $asset}, checkName: $check, partition: $partition, limit: $limit) {
