@@ -12,8 +12,8 @@ from mlreg_dagster.orchestration.metadata import (
     MARKET_ENDS_WITH,
     OWNERS,
     fresh_within,
-    report_rows_by_hour,
-    result_of_hours,
+    report_hours,
+    result_of_range,
     table_metadata,
 )
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_of
@@ -52,7 +52,8 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             frame = source.snapshots(chunk, clock.now())
             rows += warehouse.open().write(MARKET_SNAPSHOT, frame, chunk)
-            report_rows_by_hour(context, chunk, frame)
+            unknown = frame[list(settings.ingest.checks.completeness_columns)].isna().mean(axis=1)
+            report_hours(context, chunk, frame, unknown_share=unknown)
             instruments.update(frame["instrument_id"].unique())
         metadata = {
             "rows": rows,
@@ -61,7 +62,7 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
             "source": source.name,
             "price_changes": dg.MetadataValue.md(change_heat_map(frame)),
         }
-        return result_of_hours(context, hours, metadata)
+        return result_of_range(context, hour_key(hours[-1]), metadata)
 
     return market_snapshot
 
@@ -97,13 +98,13 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
                 snapshots = tables.read(MARKET_SNAPSHOT, chunk[0] - lookback * HOUR, chunk[-1])
                 frame = compute_features(snapshots, chunk, settings.features, lookback)
                 rows += tables.write(table, frame, chunk)
-            report_rows_by_hour(context, chunk, frame)
+            report_hours(context, chunk, frame)
         metadata = {
             "rows": rows,
             "hours": len(hours),
             "features": len(describe_features(settings.features)),
             "distributions": dg.MetadataValue.md(feature_distributions(frame)),
         }
-        return result_of_hours(context, hours, metadata)
+        return result_of_range(context, hour_key(hours[-1]), metadata)
 
     return market_features

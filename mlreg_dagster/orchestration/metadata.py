@@ -47,29 +47,48 @@ def table_metadata(table: Table) -> dict[str, Any]:
     }
 
 
-def report_rows_by_hour(context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, frame: pd.DataFrame) -> None:
-    """Attach to each hour of a range the number of its rows.
+def report_partitions(context: dg.AssetExecutionContext, keys: Sequence[str], numbers: pd.DataFrame) -> None:
+    """Attach to each partition of a range its own numbers, which the UI plots over time.
 
     All at once, past `context.add_asset_metadata`: that copies what was added before and lists all partitions of a run
     each time, which took longer for the hours of a year than all else together.
+
+    Args:
+        context: Of the step.
+        keys: Of the partitions.
+        numbers: A row for each of them, in their order: shares and rates, comparable between partitions. One that is
+            not known is left out.
     """
-    counts = frame["hour"].value_counts()
     rows: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=hour_key(hour)): {
-            "dagster/partition_row_count": int(counts.get(hour, 0))
+        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): {
+            str(name): value for name, value in row.items() if not pd.isna(value)
         }
-        for hour in hours
+        for key, row in zip(keys, numbers.to_dict("records"), strict=True)
     }
     step = context.get_step_execution_context()
     before = step._metadata_accumulator.per_output_metadata
     step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**before, **rows})
 
 
-def result_of_hours(
-    context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, metadata: Mapping[str, Any]
-) -> dg.MaterializeResult:
-    """What a range of hours came to, told on its last hour: a copy on each would fill the event log with pictures."""
-    context.add_asset_metadata(metadata, partition_key=hour_key(hours[-1]))
+def report_hours(
+    context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, frame: pd.DataFrame, **shares: "pd.Series[Any]"
+) -> None:
+    """Attach to each hour of a range the number of its rows, and the mean of each of `shares` over them.
+
+    Args:
+        context: Of the step.
+        hours: The range.
+        frame: Its rows.
+        shares: By the label that people see, a value for each row; rows without one don't count.
+    """
+    numbers = pd.DataFrame({name: share.groupby(frame["hour"]).mean() for name, share in shares.items()}, index=hours)
+    counts = frame["hour"].value_counts().reindex(hours, fill_value=0)
+    report_partitions(context, list(map(hour_key, hours)), numbers.assign(**{"dagster/partition_row_count": counts}))
+
+
+def result_of_range(context: dg.AssetExecutionContext, last: str, metadata: Mapping[str, Any]) -> dg.MaterializeResult:
+    """What a range came to, told on its last partition: a copy on each would fill the event log with pictures."""
+    context.add_asset_metadata(metadata, partition_key=last)
     return dg.MaterializeResult()
 
 

@@ -53,6 +53,18 @@ def test_a_run_writes_what_the_source_says_and_counts_it(trained):
     assert counts == {hour_key(hour): int((rows["hour"] == hour).sum()) for hour in hours}
 
 
+def test_the_unknown_share_of_each_hour_can_be_plotted(make_world, trained, live_home):
+    def forget(rows):
+        return rows.assign(volume_24h=rows["volume_24h"].where(rows["hour"] > END))
+
+    world = make_world(live_home, "forgetful", source=Altered(trained.source, forget))
+    result = world.attempt("market_snapshot", hours=pd.date_range(END, periods=2, freq="h"))
+    shares = [
+        event.metadata["unknown_share"].value for event in result.asset_materializations_for_node("market_snapshot")
+    ]
+    assert shares == pytest.approx([1 / 5, 0.0])  # of the five columns that are to be complete
+
+
 def test_a_source_that_fails_leaves_the_stored_partitions(altered):
     def fail(_):
         raise RequestRefused("The market is closed for good.")

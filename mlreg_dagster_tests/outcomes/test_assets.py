@@ -116,6 +116,47 @@ def test_a_tampered_artifact_scores_nothing(live):
     assert live.attempt("predictions", hours=MORNING[:2]).success  # those hours are v1's
 
 
+def _by_partition(result, asset, label):
+    events = result.asset_materializations_for_node(asset)
+    return {event.partition: event.metadata[label].value for event in events if label in event.metadata}
+
+
+def test_the_flagged_share_of_each_hour_can_be_plotted(live):
+    """The same for an hour whether it is made alone or in a range; champion and challenger apart."""
+    live.promote("v1", NOON, alias="challenger")
+    result = live.attempt("predictions", hours=LIVE_HOURS)
+    rows = _predictions(live)
+    for role, label in (("champion", "flagged_share"), ("challenger", "challenger_flagged_share")):
+        shares = rows[rows["role"] == role].groupby("hour")["is_anomaly"].mean()
+        assert _by_partition(result, "predictions", label) == {hour_key(hour): share for hour, share in shares.items()}
+    alone = live.attempt("predictions", key=hour_key(NOON))
+    for label in ("flagged_share", "challenger_flagged_share"):
+        assert _by_partition(alone, "predictions", label).items() <= _by_partition(result, "predictions", label).items()
+
+
+def test_what_a_model_knows_is_not_plotted(live):
+    known = hour_range(DATASET_DAY, DATASET_DAY + HOUR)
+    result = live.attempt("predictions", hours=known, config={"versions": ["v1"]})
+    assert _by_partition(result, "predictions", "flagged_share") == {}
+
+
+def test_the_quality_of_each_day_can_be_plotted(live):
+    result = live.attempt("model_performance", key=day_key(DUE))
+    rows = live.warehouse.read(PREDICTION_OUTCOMES)
+    crash, flagged = rows["outcome"] == "crash", rows["is_anomaly"]
+    expected = {
+        "recall": (crash & flagged).sum() / crash.sum(),
+        "precision": (crash & flagged).sum() / flagged.sum(),
+        "flagged_share": flagged.mean(),
+        "unknown_share": 0.0,
+        "base_rate": crash.mean(),
+    }
+    said = metadata(result, "model_performance")
+    assert {name: said[name] for name in expected} == pytest.approx(expected)
+    assert said["lift"] == pytest.approx(said["precision"] / said["base_rate"])
+    assert "challenger_recall" not in said
+
+
 # --- what came of it -----------------------------------------------------------------------------------------
 
 
