@@ -19,6 +19,7 @@ from mlreg_dagster.market.assets import build_market_assets
 from mlreg_dagster.market.checks import build_market_checks
 from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.models.assets import build_model_assets
+from mlreg_dagster.orchestration.metadata import without_alarms
 from mlreg_dagster.orchestration.partitions import make_partitions
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
@@ -48,14 +49,16 @@ def build_definitions(
     home = home or home_dir()
     jobs = build_jobs(settings, home)
     partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
+    resources = _default_resources(settings, home) | dict(resources or {})
+    assets = [
+        *build_market_assets(settings, partitions),
+        *build_dataset_assets(settings, partitions),
+        *build_model_assets(settings),
+        *build_outcome_assets(settings, partitions),
+        *build_governance_assets(settings, home, lambda: definitions),
+    ]
     definitions = dg.Definitions(
-        assets=[
-            *build_market_assets(settings, partitions),
-            *build_dataset_assets(settings, partitions),
-            *build_model_assets(settings),
-            *build_outcome_assets(settings, partitions),
-            *build_governance_assets(settings, home, lambda: definitions),
-        ],
+        assets=without_alarms(assets) if settings.ingest.has_ended(resources["clock"].now()) else assets,
         asset_checks=[
             *build_market_checks(settings),
             *build_dataset_checks(),
@@ -65,7 +68,7 @@ def build_definitions(
         jobs=jobs,
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, {job.name: job for job in jobs}),
-        resources=_default_resources(settings, home) | dict(resources or {}),
+        resources=resources,
         executor=dg.in_process_executor,  # the jobs are small: a process for each step would cost more than its work
     )
     return definitions

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,30 @@ class Deployment:
         assert answer["addDynamicPartition"]["__typename"] == "AddDynamicPartitionSuccess", answer
         config = {"candidate_model": {"config": dict(train)}, "evaluated_model": {"config": dict(evaluate or {})}}
         return self.ended(self.launch("retrain", {"ops": config}, version))
+
+    def backfill(self, assets: Sequence[str], partitions: Sequence[str]) -> str:
+        """Select assets, "Materialize", choose partitions of the first ones; returns how it ends."""
+        mutation = """
+            mutation ($parameters: LaunchBackfillParams!) {
+              launchPartitionBackfill(backfillParams: $parameters) {
+                __typename
+                ... on LaunchBackfillSuccess { backfillId }
+                ... on PythonError { message }
+              }
+            }
+        """
+        parameters = {"assetSelection": [{"path": [asset]} for asset in assets], "partitionNames": list(partitions)}
+        answer = self.client.ask(mutation, parameters=parameters)["launchPartitionBackfill"]
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
+        query = """
+            query ($it: String!) { partitionBackfillOrError(backfillId: $it) { ... on PartitionBackfill { status } } }
+        """
+
+        def ended() -> str | None:
+            found = self.client.ask(query, it=answer["backfillId"])["partitionBackfillOrError"]["status"]
+            return found if found.startswith(("COMPLETED", "FAILED", "CANCELED")) else None
+
+        return self.wait_for("end of the backfill", ended)
 
     def stop(self, sensor: str) -> None:
         """Switch a sensor off."""

@@ -20,7 +20,7 @@ from mlreg_dagster.orchestration import retries, runs
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests.lifecycle import START, _made_once
-from mlreg_dagster_tests.location import SENSORS, Location
+from mlreg_dagster_tests.location import CONFIGS, SENSORS, Location
 from mlreg_dagster_tests.monitoring.receiver import Receiver
 
 SETTLED = "2026-01-02T00:30"
@@ -142,6 +142,7 @@ def test_everything_is_on_by_default(reopen):
         "failure_sensor",
         "cancellation_sensor",
         "never_started_sensor",
+        "check_sensor",
     }
     assert {each.default_status for each in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     on = {each.name for each in repository.schedule_defs if each.default_status == dg.DefaultScheduleStatus.RUNNING}
@@ -157,17 +158,21 @@ def test_the_schedule_asks_for_the_hour_that_has_just_ended(reopen, time):
     assert request.partition_key == "2026-01-02-06:00"
 
 
+ENDING = {"ingest": {"start": START.isoformat(), "end": "2026-01-02T06:00", "universe": 12}}
+
+
 @pytest.mark.parametrize(
-    ("now", "time", "why"),
+    ("time", "reason"),
     [
-        ("2026-01-02T07:05", "2026-01-01T00:05", "2025-12-31-23:00 lies outside of start and end in ingest.yaml."),
-        ("2026-01-02T07:05", "2026-01-02T09:05", "simulated can't be asked about 2026-01-02-08:00."),
+        ("2026-01-01T00:05", "2025-12-31-23:00 lies before the first hour, 2026-01-01-00:00 (`start` in ingest.yaml)."),
+        ("2026-01-02T05:05", "can't be asked about 2026-01-02-04:00, only about 2026-01-01-00:00 to 2026-01-02-03:00."),
+        ("2026-01-02T07:05", "The market ended with 2026-01-02-05:00 (`end` in ingest.yaml): no hour is to come."),
     ],
 )
-def test_the_schedule_does_not_ask_for_what_can_t_be_had_and_says_why(reopen, now, time, why):
-    answer = reopen(now).at_schedule(time)
+def test_the_schedule_says_why_it_does_not_ask_for_an_hour(reopen, time, reason):
+    answer = reopen("2026-01-02T04:05", ENDING).at_schedule(time)
     assert not answer.run_requests
-    assert answer.skip_message == why
+    assert reason in answer.skip_message
 
 
 def test_the_newest_hour_is_left_to_the_schedule_for_a_while(reopen):
@@ -182,12 +187,56 @@ def test_before_the_first_hour_has_ended_nothing_is_asked_for(tmp_path, now):
     assert {name: bool(location.ask(name).run_requests) for name in SENSORS} == dict.fromkeys(SENSORS, False)
 
 
-def test_only_so_many_hours_are_watched(reopen):
-    ingest = {"start": START.isoformat(), "universe": 12, "catch_up_hours": 5}
-    location = reopen("2026-01-03T00:30", {"ingest": ingest})
-    (request,) = location.ask("catch_up_sensor").run_requests
-    assert request.tags["dagster/asset_partition_range_start"] == "2026-01-02-19:00"
-    assert request.tags["dagster/asset_partition_range_end"] == "2026-01-02-23:00"
+FEW = {"ingest": {"start": START.isoformat(), "universe": 12, "catch_up_hours": 5}}
+
+
+def test_an_empty_home_begins_so_many_hours_back(tmp_path):
+    location = Location(tmp_path / "new", "2026-01-03T00:30", FEW)
+    assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-19:00...2026-01-02-23:00"]
+    assert "All 5 hours from 2026-01-02-19:00 to 2026-01-02-23:00 are up to date." in (
+        location.ask("catch_up_sensor").skip_message
+    )
+
+
+def test_an_outage_that_was_longer_leaves_no_hole(reopen):
+    """The hours after the newest one come in forward; what is recent does not wait for them."""
+    location = reopen("2026-01-02T12:30", FEW)
+    (request,) = location.at_schedule("2026-01-02T12:05").run_requests
+    location.start(request, jobs.HOURLY)
+    assert location.tick("catch_up_sensor") == [
+        "hourly 2026-01-02-00:00...2026-01-02-04:00",
+        "hourly 2026-01-02-07:00...2026-01-02-10:00",
+    ]
+    location.settle()
+    hours = pd.DatetimeIndex(location.table(MARKET_SNAPSHOT)["hour"].unique())
+    assert list(hours) == list(hour_range(START, as_hour("2026-01-02T11:00")))
+    assert len(location.table(features_table(location.world.settings.features))) == len(location.table(MARKET_SNAPSHOT))
+    assert location.settle() == []
+
+
+def test_hours_that_are_lost_for_good_are_told(reopen):
+    class Forgetful(SimulatedMarket):
+        def span(self, now):
+            return now.floor("h") - 3 * HOUR, now.floor("h") - HOUR
+
+    settings = reopen().world.settings.ingest
+    source = Forgetful(settings.simulated, settings.universe)
+    location = reopen("2026-01-02T12:30", source=source)
+    assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-09:00...2026-01-02-11:00"]
+    assert location.ask("catch_up_sensor").skip_message == (
+        "9 hours are missing for good: simulated can't be asked about hours before 2026-01-02-09:00. "
+        "All 27 hours from 2026-01-01-00:00 to 2026-01-02-11:00 are up to date."
+    )
+
+
+def test_a_market_that_has_ended_comes_to_rest_and_says_so(reopen):
+    location = reopen("2026-11-25T12:30", ENDING)
+    assert location.settle()[0] == "hourly 2026-01-02-00:00...2026-01-02-05:00"
+    ended = "The market ended with 2026-01-02-05:00 (`end` in ingest.yaml): no hour is to come."
+    assert location.ask("catch_up_sensor").skip_message == (
+        f"{ended} All 30 hours from 2026-01-01-00:00 to 2026-01-02-05:00 are up to date."
+    )
+    assert location.failed_runs() == []
 
 
 def test_an_outage_leaves_no_trace(reopen):
@@ -496,6 +545,45 @@ def test_a_notice_that_can_t_be_delivered_is_in_the_log_and_the_sensor_fails(reo
         (reaction,) = location.ask("failure_sensor", cursor).dagster_run_reactions
     assert "did not take the notice" in reaction.error.to_string()
     assert any("job retrain of v2 failed" in message for message in caplog.messages)
+
+
+LIMITS = {"evaluation": {**CONFIGS["evaluation"], "min_anomaly_rate": 0.9}}
+
+
+def _check_is_told(location: Location, cursor: str | None) -> tuple[str, str]:
+    location.world.attempt(checks="predictions")
+    answer = location.ask("check_sensor", cursor)
+    return answer.cursor, answer.skip_message
+
+
+def test_people_are_told_once_that_a_check_fails_and_again_after_it_has_passed(reopen):
+    check = "flagged_share_within_limits of predictions"
+    with Receiver(200) as receiver:
+        webhook = {"notifications": {"webhook_url": receiver.url}}
+        reopen("2026-01-02T12:30").settle()  # half a day of predictions by v1
+        cursor = None
+        for limits, told in ((LIMITS, 1), (LIMITS, 1), ({}, 1), (LIMITS, 2)):
+            location = reopen("2026-01-02T12:30", {**webhook, **limits})
+            cursor, said = _check_is_told(location, cursor)
+            assert len(receiver.requests) == told
+            assert said.startswith(f"Failing: {check}." if limits else "Failing: none.")
+        notice = receiver.requests[0][2]
+    assert (notice["check"], notice["job"]) == (check, "__ASSET_JOB")
+    assert notice["message"].startswith("v1 flagged ")
+    assert notice["text"] == f"Check {check} failed: {notice['message']}"
+
+
+def test_a_failing_check_that_can_t_be_told_is_in_the_log_and_tried_again(reopen, monkeypatch, caplog):
+    monkeypatch.setattr(notification, "WAIT_S", 0.0)
+    reopen("2026-01-02T12:30").settle()
+    cursor = None
+    for status, requests in ((500, notification.ATTEMPTS), (200, 1), (200, 0)):
+        with Receiver(status) as receiver:
+            webhook = {"notifications": {"webhook_url": receiver.url}}
+            cursor, said = _check_is_told(reopen("2026-01-02T12:30", {**webhook, **LIMITS}), cursor)
+            assert len(receiver.requests) == requests
+            assert ("to be tried again" in said) == (status == 500)
+    assert any("Check flagged_share_within_limits of predictions failed" in message for message in caplog.messages)
 
 
 def test_without_a_webhook_the_log_is_told(reopen, caplog):

@@ -191,6 +191,7 @@ def test_status_shows_versions_moves_and_outcomes(on_live):
         "rejected",
         "local outlier factor",
         "a test wants it",
+        "Flagged share, within: v2 flagged ",
         "Outcomes, with 95% intervals",
     ):
         assert words in answer.out
@@ -200,6 +201,7 @@ def test_status_of_an_empty_home(mlreg):
     answer = mlreg("status")
     assert answer.code == 0
     assert "Nobody holds an alias yet." in answer.out
+    assert "Flagged share, unknown: Not known: no champion has scored an hour yet." in answer.out
     assert "No prediction has fallen due yet." in answer.out
 
 

@@ -9,10 +9,14 @@ import pytest
 
 from mlreg_dagster.config import PROJECT_DIR, ConfigError, load_settings
 from mlreg_dagster.definitions import build_definitions
+from mlreg_dagster.hours import as_hour
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import GATES
+from mlreg_dagster.orchestration.metadata import MARKET_ENDS_WITH
+from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.verification.expected import WITH_FRESHNESS
 from mlreg_dagster_tests.graph import SNAPSHOT, describe_graph, project_definitions
 
 FEATURES = features_table(load_settings(PROJECT_DIR / "configs").features)
@@ -54,6 +58,18 @@ def test_every_asset_says_what_it_is_and_whose(specs):
         assert spec.owners, name
         assert spec.kinds, name
         assert spec.group_name in {"market", "datasets", "models", "outcomes"}, name
+
+
+@pytest.mark.parametrize(("now", "watched"), [("2026-01-23T23:59", True), ("2026-01-24T00:00", False)])
+def test_nothing_is_overdue_once_the_market_has_ended(now, watched):
+    settings = load_settings(PROJECT_DIR / "configs")
+    assert settings.ingest.end == as_hour("2026-01-24")
+    definitions = build_definitions(settings, home=Path("home"), resources={"clock": Clock(fixed=now)})
+    specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+    assert {name for name, spec in specs.items() if spec.freshness_policy} == (
+        set(WITH_FRESHNESS) if watched else set()
+    )
+    assert specs["market_snapshot"].metadata[MARKET_ENDS_WITH] == "2026-01-23-23:00"
 
 
 def test_every_table_shows_its_columns(specs):

@@ -6,6 +6,7 @@ schedule that deletes.
 
 import dagster as dg
 
+from mlreg_dagster.automation.check_notices import build_check_sensor
 from mlreg_dagster.automation.hours import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
 from mlreg_dagster.automation.notices import (
     build_cancellation_sensor,
@@ -24,7 +25,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
 
 def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:
-    """Catch-up, days, retraining, promotion, and notices of runs that failed, were cancelled or never started."""
+    """Catch-up, days, retraining, promotion, and notices of failed checks and of runs that failed or did not run."""
     return [
         build_catch_up_sensor(settings, by_name),
         build_days_sensor(settings, by_name),
@@ -33,4 +34,5 @@ def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition
         build_failure_sensor(settings),
         build_cancellation_sensor(settings),
         build_never_started_sensor(by_name),
+        build_check_sensor(settings),
     ]

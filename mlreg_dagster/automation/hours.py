@@ -7,6 +7,7 @@ import pandas as pd
 
 from mlreg_dagster import jobs
 from mlreg_dagster.automation import pace
+from mlreg_dagster.automation.watch import ended, watched
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.datasets.windows import windows_of
@@ -15,6 +16,7 @@ from mlreg_dagster.market.sources.base import MarketSource, last_ended_hour
 from mlreg_dagster.monitoring.backlog import (
     Order,
     Pieces,
+    at_most,
     basis_of_dataset,
     complete_days,
     find_backlog,
@@ -27,7 +29,6 @@ from mlreg_dagster.orchestration.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.turns import held_back, next_turn
 
 _CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
-_LEFT_TO_THE_SCHEDULE = pd.Timedelta(minutes=20)
 
 
 def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
@@ -44,10 +45,14 @@ def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, source: dg.ResourceParam[MarketSource], clock: Clock
     ) -> dg.RunRequest | dg.SkipReason:
         hour = last_ended_hour(pd.Timestamp(context.scheduled_execution_time))
+        if settings.ingest.has_ended(hour):
+            return dg.SkipReason(ended(settings.ingest))
         if not settings.ingest.covers(hour):
-            return dg.SkipReason(f"{hour_key(hour)} lies outside of start and end in ingest.yaml.")
+            first = hour_key(settings.ingest.first_hour)
+            return dg.SkipReason(f"{hour_key(hour)} lies before the first hour, {first} (`start` in ingest.yaml).")
         if not source.can_ask(hour, clock.now()):
-            return dg.SkipReason(f"{source.name} can't be asked about {hour_key(hour)}.")
+            first, last = map(hour_key, source.span(clock.now()))
+            return dg.SkipReason(f"{source.name} can't be asked about {hour_key(hour)}, only about {first} to {last}.")
         return dg.RunRequest(partition_key=hour_key(hour))
 
     return hourly_schedule
@@ -67,7 +72,8 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, _CATCH_UP) or failed_just_now(context.instance, _CATCH_UP):
             return dg.SkipReason(waiting)
-        hours = _watched_hours(settings, source, clock.now())
+        watch = watched(settings.ingest, source, clock.now(), context.instance)
+        hours = watch.hours
         snapshots, features, predictions, outcomes = _orders(context.instance, hours)
         backlog = find_backlog(
             hours,
@@ -77,15 +83,14 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
             outcomes,
             lookback_hours=settings.max_lookback_hours,
             horizon_hours=settings.outcomes.horizon_hours,
+            recent=watch.recent,
         )
-        asked = _Asked(context.instance, settings)
-        asked.add(jobs.HOURLY, backlog.missing, hour_key)
-        asked.add(jobs.FOLLOW_UP, backlog.outdated, hour_key)
+        asked, limit = _Asked(context.instance, settings), settings.ingest.catch_up_hours
+        asked.add(jobs.HOURLY, at_most(watch.askable(backlog.missing), limit, watch.recent), hour_key)
+        asked.add(jobs.FOLLOW_UP, at_most(backlog.outdated, limit, watch.recent), hour_key)
         if not asked.requests:  # outcomes come last: they follow from both
-            asked.add(jobs.OUTCOMES, backlog.unvalidated, hour_key)
-        return asked.result(
-            f"The last {len(hours)} hours are up to date." if len(hours) else "No hour that can be had has ended yet."
-        )
+            asked.add(jobs.OUTCOMES, at_most(backlog.unvalidated, limit, watch.recent), hour_key)
+        return asked.result(watch.at_rest(backlog.missing))
 
     return catch_up_sensor
 
@@ -109,7 +114,7 @@ def build_days_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDefini
         waiting = under_way(context.instance, (*_CATCH_UP, jobs.DATASETS, jobs.PERFORMANCE))
         if waiting := waiting or failed_just_now(context.instance, (jobs.PERFORMANCE,)):
             return dg.SkipReason(waiting)
-        hours = _watched_hours(settings, source, clock.now())
+        hours = watched(settings.ingest, source, clock.now(), context.instance).hours
         _, features, _, outcomes = _orders(context.instance, hours)
         asked = _Asked(context.instance, settings)
         complete = complete_days(hours, features)
@@ -161,15 +166,6 @@ class _Asked:
         if self.requests:
             return dg.SensorResult(self.requests)
         return dg.SkipReason(" ".join(self._held_back) or otherwise)
-
-
-def _watched_hours(settings: Settings, source: MarketSource, now: pd.Timestamp) -> pd.DatetimeIndex:
-    """The hours that catch-up looks after: those the source can be asked about, up to some weeks back."""
-    first_known, last_known = source.span(now)
-    ingest = settings.ingest
-    last = min(last_ended_hour(now - _LEFT_TO_THE_SCHEDULE), last_known, ingest.last_hour or last_known)
-    first = max(ingest.first_hour, first_known, last - (ingest.catch_up_hours - 1) * HOUR)
-    return hour_range(first, last)
 
 
 def _orders(instance: dg.DagsterInstance, hours: pd.DatetimeIndex) -> tuple[Order, Order, Order, Order]:

@@ -33,10 +33,11 @@ def bundle(
         shutil.copytree(home_dir() / "bundles" / name, out, dirs_exist_ok=True)
         card = json.loads((out / bundles.JSON).read_text(encoding="utf-8"))
     for section in card["sections"]:
-        for text in section["missing"]:
-            console.print(f"{section['gate']}: {text}", style="red", markup=False)
+        for kind, style in (("missing", "red"), ("against", "red"), ("unknown", "yellow")):
+            for text in section[kind]:
+                console.print(f"{section['gate']}: {text}", style=style, markup=False)
     console.print(f"{card['headline']} The evidence is in {out / bundles.HTML}.", markup=False)
-    raise typer.Exit(0 if card["complete"] else 1)
+    raise typer.Exit(1 if card["state"] == "incomplete" else 0)
 
 
 def report(

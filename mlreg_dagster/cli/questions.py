@@ -8,7 +8,8 @@ from mlreg_dagster.cli.opening import console, open_runner
 
 
 def status() -> None:
-    """Versions, aliases, and how right each version was."""
+    """Versions, aliases, what the champion flags today, and how right each version was."""
+    from mlreg_dagster.outcomes.flagged_share import flagged_share
     from mlreg_dagster.outcomes.metrics import summary
     from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
     from mlreg_dagster.tables import history_table, outcomes_table, versions_table
@@ -17,6 +18,9 @@ def status() -> None:
     console.print(versions_table(runner.registry))
     moves = [event for alias in runner.registry.aliases() for event in runner.registry.history(alias)]
     console.print(history_table(moves) if moves else "Nobody holds an alias yet.")
+    flagged = flagged_share(runner.warehouse, runner.settings.evaluation)
+    colour = {"within": "green", "outside": "red", "unknown": "yellow"}[flagged.state]
+    console.print(f"Flagged share, {flagged.state}: {flagged.text}", style=colour, markup=False)
     outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
     confidence = runner.settings.outcomes.confidence
     console.print("No prediction has fallen due yet." if outcomes.empty else outcomes_table(outcomes, confidence))

@@ -58,7 +58,10 @@ class UseCaseSettings(Section):
     )
     owner: Annotated[str, Field(min_length=1)] = "team:mlreg"
     risk_tier: Tier = "low"
-    success: tuple[SuccessMetric, ...] = (SuccessMetric(metric="lift", at_least=1.0),)
+    success: tuple[SuccessMetric, ...] = (
+        SuccessMetric(metric="lift", at_least=1.0),
+        SuccessMetric(metric="false_alarm_rate", at_most=0.2),
+    )
     constraints: Constraints = Constraints()
     contacts: tuple[Annotated[str, Field(min_length=1)], ...] = ("team:mlreg",)
 

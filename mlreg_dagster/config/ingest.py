@@ -102,7 +102,9 @@ class IngestSettings(Section):
     end: Hour | None = Field(None, description="The hour after the last partition; None = there is no last one.")
     universe: Count = 100
     chunk_hours: Annotated[int, Field(ge=24)] = Field(744, description="Hours held in memory at once.")
-    catch_up_hours: Count = Field(504, description="How far back missing hours are filled in without being asked.")
+    catch_up_hours: Count = Field(
+        504, description="How far back an empty home is filled, and how many hours of a longer outage at once."
+    )
     simulated: SimulatedSettings = SimulatedSettings()
     archive: ArchiveSettings = ArchiveSettings()
     coingecko: CoinGeckoSettings = CoinGeckoSettings()
@@ -123,6 +125,10 @@ class IngestSettings(Section):
     def last_hour(self) -> pd.Timestamp | None:
         """The last partition, if there is a last one."""
         return None if self.end is None else as_hour(self.end) - HOUR
+
+    def has_ended(self, now: pd.Timestamp) -> bool:
+        """Whether there is a last partition and it lies in the past: no hour is to come."""
+        return self.end is not None and now >= as_hour(self.end)
 
     def covers(self, hour: pd.Timestamp) -> bool:
         """Whether an hour is a partition, or will be."""

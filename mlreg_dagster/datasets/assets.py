@@ -15,7 +15,7 @@ from mlreg_dagster.hours import HOUR, day_key
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.metadata import OWNERS, table_metadata
-from mlreg_dagster.orchestration.partitions import Partitions, day_of, days_back
+from mlreg_dagster.orchestration.partitions import Partitions, day_of
 from mlreg_dagster.orchestration.provenance import SHA256, is_recorded
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
@@ -40,7 +40,7 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         owners=OWNERS,
         kinds={"parquet"},
         metadata={"dagster/column_schema": table_metadata(table)["dagster/column_schema"]},
-        deps=[_features_of_the_days(settings)],
+        deps=["market_features"],
         description="Frozen feature rows to train on: the days before the holdout, which ends with the day.",
     )
     @retried
@@ -74,10 +74,7 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         owners=OWNERS,
         kinds={"parquet"},
         metadata={"dagster/column_schema": table_metadata(table)["dagster/column_schema"]},
-        deps=[
-            _features_of_the_days(settings),
-            dg.AssetDep("market_snapshot", partition_mapping=days_back(settings.datasets.holdout_hours + lookback)),
-        ],
+        deps=["market_features", "market_snapshot"],
         description="Frozen feature rows to judge models by, and the market behind them to plant anomalies into.",
     )
     @retried
@@ -99,10 +96,6 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         return _result(store, freezing.HOLDOUT, day, window)
 
     return eval_holdout
-
-
-def _features_of_the_days(settings: Settings) -> dg.AssetDep:
-    return dg.AssetDep("market_features", partition_mapping=days_back(settings.datasets.history_hours))
 
 
 def _is_made(

@@ -152,8 +152,9 @@ def _section_results(card: Card) -> list[dg.AssetCheckResult]:
     return [
         dg.AssetCheckResult(
             check_name=section.gate,
-            passed=not section.missing,
-            description=" ".join(section.missing) or "Nothing is missing.",
+            passed=section.state == "complete",
+            severity=dg.AssetCheckSeverity.ERROR if section.missing else dg.AssetCheckSeverity.WARN,
+            description=" ".join((*section.missing, *section.against, *section.unknown)) or "Nothing is missing.",
             metadata={"version": card.version},
         )
         for section in card.sections

@@ -13,7 +13,7 @@ from mlreg_dagster.pictures import PICTURE
 from mlreg_dagster.text import html_text, one_line
 
 _STYLE = """
-:root { --ink: #222; --soft: #667; --line: #dde; --good: #2e7d4f; --bad: #b3261e; --shade: #f6f7fa }
+:root { --ink: #222; --soft: #667; --line: #dde; --good: #2e7d4f; --bad: #b3261e; --unsure: #8a5a00; --shade: #f6f7fa }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1.2rem; color: var(--ink) }
 h1 { margin-bottom: .2rem } h2 { margin: 2.4rem 0 .4rem; padding-top: .5rem; border-top: 2px solid var(--line) }
 h3 { font-size: 14px; margin: 1.2rem 0 .3rem } .note { color: var(--soft) }
@@ -26,8 +26,11 @@ th { border-bottom: 2px solid #aab; white-space: nowrap }
 table.values td:first-child { width: 17rem; color: var(--soft) }
 .state { font-size: 13px; font-weight: 600; padding: .1rem .6rem; border-radius: 1rem; color: white;
   vertical-align: middle }
-.good { background: var(--good) } .bad { background: var(--bad) } td.no { color: var(--bad); font-weight: 600 }
-ul.missing { color: var(--bad) } nav ol { columns: 2; padding-left: 1.4rem } a { color: inherit }
+.good { background: var(--good) } .bad { background: var(--bad) }
+.unsure { background: var(--unsure) } td.no { color: var(--bad); font-weight: 600 }
+ul.remarks .bad { color: var(--bad); background: none }
+ul.remarks .unsure { color: var(--unsure); background: none }
+nav ol { columns: 2; padding-left: 1.4rem } a { color: inherit }
 img { max-width: 100%; display: block; margin: .6rem 0 } summary { cursor: pointer; font-weight: 600; font-size: 14px }
 details { margin: .8rem 0 } details > table { margin-top: .4rem } code { background: var(--shade); padding: 0 .25rem }
 @media print { body { margin: 0; max-width: none; font-size: 11px } table { font-size: 10px }
@@ -39,6 +42,13 @@ _UNFOLD_TO_PRINT = (
 )
 _ALARMING = {"passed", "intact", "intact and loads", "the same to the last bit"}
 """What should not be false."""
+_WORDS = {
+    "incomplete": "incomplete",
+    "against": "speaks against it",
+    "unknown": "not everything is known",
+    "complete": "complete",
+}
+_COLOURS = {"incomplete": "bad", "against": "bad", "unknown": "unsure", "complete": "good"}
 _LARGE = 10_000
 _LONG_WORD = re.compile(r"\S{32}")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
@@ -68,15 +78,19 @@ def to_json(card: Card) -> str:
         "version": card.version,
         "made_at": when(card.made_at),
         "headline": card.headline,
-        "complete": not card.missing,
+        "complete": card.state == "complete",
+        "state": card.state,
         "answers": dict(card.answers),
         "sections": [
             {
                 "number": section.number,
                 "gate": section.gate,
                 "title": section.title,
-                "complete": not section.missing,
+                "complete": section.state == "complete",
+                "state": section.state,
                 "missing": list(section.missing),
+                "against": list(section.against),
+                "unknown": list(section.unknown),
                 "facts": [_plain(fact) for fact in section.facts if not isinstance(fact, Picture)],
             }
             for section in card.sections
@@ -91,7 +105,7 @@ def to_markdown(card: Card) -> str:
     lines += [f"- **{question}** {_escaped(answer)}" for question, answer in card.answers.items()]
     for section in card.sections:
         lines += ["", f"## {section.number}. {section.title}: {_state(section)}", ""]
-        lines += [f"- **Missing:** {_escaped(text)}" for text in section.missing]
+        lines += [f"- **{kind}:** {_escaped(text)}" for kind, texts in _remarks(section).items() for text in texts]
         for fact in section.facts:
             lines += ["", *_markdown(fact)]
     return "\n".join(lines) + "\n"
@@ -100,14 +114,15 @@ def to_markdown(card: Card) -> str:
 def to_html(card: Card) -> str:
     """For people, one file with everything in it."""
     title = f"Model card of {html_text(card.version)}"
-    state = "<span class='state good'>complete</span>"
-    if card.missing:
-        state = f"<span class='state bad'>{len(card.missing)} of {len(card.sections)} sections incomplete</span>"
+    count = len(card.missing)
+    words = f"{count} of {len(card.sections)} sections incomplete" if count else _WORDS[card.state]
+    state = f"<span class='state {_COLOURS[card.state]}'>{words}</span>"
     answers = "".join(
         f"<dt>{html_text(question)}</dt><dd>{html_text(answer)}</dd>" for question, answer in card.answers.items()
     )
     links = "".join(
-        f"<li><a href='#{section.gate}'>{html_text(section.title)}</a> {_badge(section) if section.missing else ''}"
+        f"<li><a href='#{section.gate}'>{html_text(section.title)}</a> "
+        f"{'' if section.state == 'complete' else _badge(section)}"
         for section in card.sections
     )
     return "\n".join(
@@ -132,7 +147,12 @@ def _plain(fact: Fact) -> dict[str, Any]:
 
 
 def _state(section: Section) -> str:
-    return "INCOMPLETE" if section.missing else "complete"
+    words = _WORDS[section.state]
+    return words.upper() if section.missing or section.against else words
+
+
+def _remarks(section: Section) -> dict[str, tuple[str, ...]]:
+    return {"Missing": section.missing, "Against it": section.against, "Not known": section.unknown}
 
 
 def _markdown(fact: Fact) -> list[str]:
@@ -166,14 +186,18 @@ def _paragraph(text: str) -> str:
 
 
 def _badge(section: Section) -> str:
-    return f"<span class='state {'bad' if section.missing else 'good'}'>{_state(section).lower()}</span>"
+    return f"<span class='state {_COLOURS[section.state]}'>{_WORDS[section.state]}</span>"
 
 
 def _section(section: Section) -> str:
-    missing = "".join(f"<li>{html_text(text)}" for text in section.missing)
+    remarks = "".join(
+        f"<li class={'unsure' if kind == 'Not known' else 'bad'}>{html_text(f'{kind}: {text}')}"
+        for kind, texts in _remarks(section).items()
+        for text in texts
+    )
     parts = [f"<h2 id='{section.gate}'>{section.number}. {html_text(section.title)} {_badge(section)}</h2>"]
-    if missing:
-        parts.append(f"<ul class=missing>{missing}</ul>")
+    if remarks:
+        parts.append(f"<ul class=remarks>{remarks}</ul>")
     return "\n".join((*parts, *(_html(fact) for fact in section.facts)))
 
 

@@ -5,22 +5,24 @@ from collections import Counter
 import dagster as dg
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.hours import HOUR, chunked
+from mlreg_dagster.hours import HOUR, chunked, hour_key
 from mlreg_dagster.market.features import compute_features, describe_features, features_table
 from mlreg_dagster.market.pictures import change_heat_map, feature_distributions
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.metadata import (
+    MARKET_ENDS_WITH,
     OWNERS,
     fresh_within,
-    report_rows_by_hour,
-    result_of_hours,
+    report_hours,
+    result_of_range,
     table_metadata,
     table_view,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_back, hours_of
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.orchestration.upstream import require_made
 
 GROUP = "market"
 
@@ -37,7 +39,7 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         backfill_policy=SINGLE_RUN,
         owners=OWNERS,
         kinds={"duckdb", settings.ingest.source},
-        metadata=table_metadata(MARKET_SNAPSHOT),
+        metadata=table_metadata(MARKET_SNAPSHOT) | _end_of(settings),
         freshness_policy=fresh_within(settings.ingest.checks.max_age_hours),
         description="The cross-section of the market at each hour, as the source gave it: one row an instrument.",
     )
@@ -54,7 +56,8 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
             frame = source.snapshots(chunk, clock.now())
             unknown.update(source.unknown)
             rows += warehouse.open().write(MARKET_SNAPSHOT, frame, chunk)
-            report_rows_by_hour(context, chunk, frame)
+            unknown_share = frame[list(settings.ingest.checks.completeness_columns)].isna().mean(axis=1)
+            report_hours(context, chunk, frame, unknown_share=unknown_share)
             instruments.update(frame["instrument_id"].unique())
         metadata = {
             "rows": rows,
@@ -67,9 +70,14 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
             ),
             "price_changes": dg.MetadataValue.md(change_heat_map(frame)),
         }
-        return result_of_hours(context, hours, metadata)
+        return result_of_range(context, hour_key(hours[-1]), metadata)
 
     return market_snapshot
+
+
+def _end_of(settings: Settings) -> dict[str, str]:
+    last = settings.ingest.last_hour
+    return {} if last is None else {MARKET_ENDS_WITH: hour_key(last)}
 
 
 def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
@@ -83,26 +91,28 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         owners=OWNERS,
         kinds={"duckdb", "numpy"},
         metadata=table_metadata(table),
-        deps=[dg.AssetDep("market_snapshot", partition_mapping=hours_back(lookback))],
-        description="What models see of each instrument at each hour: base and temporal features by clock time.",
+        deps=["market_snapshot"],
+        description="What models see of each instrument at each hour: base and temporal features by clock time, made "
+        f"from the snapshots of the hour and the {lookback} hours before it.",
     )
     @retried
     def market_features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         hours = hours_of(context)
         tables = warehouse.open()
+        require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows = 0
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             with tables.session():
                 snapshots = tables.read(MARKET_SNAPSHOT, chunk[0] - lookback * HOUR, chunk[-1])
                 frame = compute_features(snapshots, chunk, settings.features, lookback)
                 rows += tables.write(table, frame, chunk)
-            report_rows_by_hour(context, chunk, frame)
+            report_hours(context, chunk, frame)
         metadata = {
             "rows": rows,
             "hours": len(hours),
             "features": len(describe_features(settings.features)),
             "distributions": dg.MetadataValue.md(feature_distributions(frame)),
         }
-        return result_of_hours(context, hours, metadata)
+        return result_of_range(context, hour_key(hours[-1]), metadata)
 
     return market_features

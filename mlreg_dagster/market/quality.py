@@ -20,7 +20,8 @@ SNAPSHOT_CHECKS = {
     "plausible_prices": "Few prices moved further within an hour, or since they were last seen, than is plausible.",
     "adjusted_prices": "No price has jumped, since it was last seen, by a factor that looks like a split.",
     "universe_size": "Each hour holds enough of the configured universe.",
-    "freshness": "The newest hour is recent; older hours that are filled in on purpose don't count as stale.",
+    "freshness": "The newest hour is recent, unless the market has ended; older hours that are filled in on purpose "
+    "don't count as stale.",
 }
 
 
@@ -95,9 +96,12 @@ def first_failure(findings: Iterable[Finding], else_text: str) -> Finding:
 def check_freshness(
     newest: pd.Timestamp | None, now: pd.Timestamp, hours: pd.DatetimeIndex, settings: IngestSettings
 ) -> Finding:
-    """Whether the newest stored hour is recent, or the run filled in the past on purpose."""
+    """Whether the newest stored hour is recent, the run filled in the past on purpose, or the market has ended."""
     if newest is None:
         return Finding(False, "No hour is stored yet.")
+    if settings.has_ended(now):
+        until, last = (f"{hour:%Y-%m-%d %H:%M}" for hour in (newest, settings.last_hour))
+        return Finding(True, f"The market ended with {last}: no hour is to come. The newest that is stored: {until}.")
     age = (now - (newest + HOUR)) / HOUR
     allowed = settings.checks.max_age_hours
     if age <= allowed:

@@ -11,6 +11,7 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import GATES, STRICT_GATES
+from mlreg_dagster.models.telling import feature_rows, numbers_of, setting_rows, verdict_text, versus_rows
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.provenance import require_recorded
@@ -103,8 +104,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "dagster/row_count": model.manifest["training_rows"],
                 "sampled_from_rows": model.manifest["sampled_from_rows"],
                 "identical_rows": model.manifest["identical_rows"],
-                "features": model.features,
-                "feature_settings": dict(model.manifest["feature_settings"]),
+                "features": table_view(feature_rows(model.features, settings.features)),
+                "feature_settings": table_view(setting_rows(model.manifest["feature_settings"])),
                 "feature_fingerprint": model.manifest["feature_fingerprint"],
                 "threshold": model.threshold,
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
@@ -210,7 +211,9 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
                 "gates": table_view([_gate_row(gate) for gate in recorded.gates]),
                 "gate_summary": dg.MetadataValue.md(gate_summary(recorded.gates)),
                 "scores": dg.MetadataValue.md(score_distribution(result.scores, model.threshold, "holdout rows")),
-                "versus_champion": versus or "There was no other champion to compare with.",
+                **numbers_of(result.metrics),
+                "versus_champion": table_view(versus_rows(versus)),
+                "versus_champion_verdict": verdict_text(versus),
                 **{name: dg.MetadataValue.md(refit_scatter(each)) for name, each in refits.items()},
             },
             check_results=_check_results(recorded),

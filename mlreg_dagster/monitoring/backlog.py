@@ -52,8 +52,12 @@ def find_backlog(
     *,
     lookback_hours: int,
     horizon_hours: int,
+    recent: pd.Timestamp,
 ) -> Backlog:
     """Compare the four hourly tables.
+
+    A table has no hole: what lies after its oldest hour is looked after, however long automation was down. Before
+    that hour only what is recent is.
 
     Args:
         hours: Consecutive hours that are due.
@@ -63,16 +67,38 @@ def find_backlog(
         outcomes: Made from the predictions `horizon_hours` before and the snapshots since.
         lookback_hours: How far features look back.
         horizon_hours: How far outcomes look back.
+        recent: The first hour that is filled in even where a table holds nothing before it.
 
     Returns:
         Each hour at most once. An hour whose snapshot is missing is nothing else: what follows from it is done
         with it.
     """
-    present = snapshots > 0
-    outdated = present & (_are_stale(features, snapshots, lookback_hours) | (predictions < features))
+    present, is_recent = snapshots > 0, np.asarray(hours >= recent)
+    missing = ~present & _since_oldest(snapshots, is_recent)
+    stale = _are_stale(features, snapshots, lookback_hours) & _since_oldest(features, is_recent)
+    outdated = present & (stale | ((predictions < features) & _since_oldest(predictions, is_recent)))
     behind = np.maximum(_lagged(predictions, horizon_hours), _newest_within(snapshots, horizon_hours))
-    unvalidated = present & ~outdated & (outcomes < behind)
-    return Backlog(*(list(_pieces(hours, chosen, HOUR)) for chosen in (~present, outdated, unvalidated)))
+    unvalidated = present & ~outdated & (outcomes < behind) & _since_oldest(outcomes, is_recent)
+    return Backlog(*(list(_pieces(hours, chosen, HOUR)) for chosen in (missing, outdated, unvalidated)))
+
+
+def at_most(pieces: Pieces, limit: int, recent: pd.Timestamp) -> Pieces:
+    """All that is recent, and of what is older the oldest `limit` hours: a long outage is worked off forward.
+
+    Args:
+        pieces: Consecutive hours, in their order.
+        limit: How many older hours are done at once.
+        recent: The first hour that is not older; a piece that reaches over it is cut there.
+    """
+    chosen: Pieces = []
+    for first, last in pieces:
+        if first < recent and limit > 0:
+            end = min(last, recent - HOUR, first + (limit - 1) * HOUR)
+            chosen.append((first, end))
+            limit -= (end - first) // HOUR + 1
+        if last >= recent:
+            chosen.append((max(first, recent), last))
+    return chosen
 
 
 def complete_days(hours: pd.DatetimeIndex, made: Order) -> pd.DatetimeIndex:
@@ -127,6 +153,11 @@ def outdated_days(hours: pd.DatetimeIndex, outcomes: Order, days: pd.DatetimeInd
     """
     newest = pd.Series(outcomes, index=hours).groupby(hours.normalize()).max().reindex(days).to_numpy()
     return list(_pieces(days, measured < newest, pd.Timedelta(days=1)))
+
+
+def _since_oldest(order: Order, is_recent: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The hours that are recent, or not older than the oldest that was made."""
+    return is_recent | np.logical_or.accumulate(order > 0)
 
 
 def _are_stale(features: Order, snapshots: Order, lookback_hours: int) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Telling people that a run failed, was cancelled or never started: into the log, or to a webhook."""
+"""Telling people that a run or a check failed, or that a run was cancelled or never started."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -25,11 +25,12 @@ class NotDelivered(MlregError):
 
 @dataclass(frozen=True)
 class Notice:
-    """What is told.
+    """What is told: which job, in which run, for which partition, and why.
 
     Attributes:
-        event: What became of the run: `failed` or `cancelled`; one that never started is cancelled.
+        event: What happened to the run: `failed` or `cancelled`; one that never started is cancelled.
         message: Why, and of a cancelled one, what happens next.
+        check: The asset and the name of the check that failed in the run, where the run itself did not.
     """
 
     job: str
@@ -37,11 +38,17 @@ class Notice:
     partition: str | None
     message: str
     event: str = "failed"
+    check: str | None = None
 
     @property
     def happened(self) -> str:
-        """What became of the run, as a verb."""
+        """What happened to the run, as a verb."""
         return "was cancelled" if self.event == "cancelled" else self.event
+
+    @property
+    def what(self) -> str:
+        """To what it happened."""
+        return f"Check {self.check}" if self.check else f"Job {self.job} ({self.partition or 'no partition'})"
 
 
 class Notifier(Protocol):
@@ -60,13 +67,16 @@ class LogNotifier:
 
     def notify(self, notice: Notice) -> None:
         """Log it as an error."""
-        partition = f" of {notice.partition}" if notice.partition else ""
         message = one_line(notice.message, _LONGEST)  # a second line would look like another entry
+        if notice.check:
+            log.error("Check %s failed in run %s: %s", notice.check, notice.run_id, message)
+            return
+        partition = f" of {notice.partition}" if notice.partition else ""
         log.error("Run %s of job %s%s %s: %s", notice.run_id, notice.job, partition, notice.happened, message)
 
 
 class WebhookNotifier:
-    """Posts notices as JSON: job, run_id, partition, event, message, and `text` for chat systems.
+    """Posts notices as JSON: job, run_id, partition, event, message, check, and `text` for chat systems.
 
     Args:
         url: Where to.
@@ -89,8 +99,7 @@ class WebhookNotifier:
         from mlreg_dagster.web import NoWholeAnswer, exchange
 
         told = {name: value and visible(value, _LONGEST) for name, value in asdict(notice).items()}
-        quoted = chat_quote(notice.message, _LONGEST)
-        text = f"Job {notice.job} {notice.happened} ({notice.partition or 'no partition'}):\n{quoted}"
+        text = f"{notice.what} {notice.happened}:\n{chat_quote(notice.message, _LONGEST)}"
         try:
             request = httpx.Request("POST", self.url, json={**told, "text": text}, headers={"Accept-Encoding": "gzip"})
             answer = exchange(

@@ -1,6 +1,6 @@
 """What every asset tells about itself in the same way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -18,10 +18,25 @@ OWNERS = ["team:mlreg"]
 AUDIT_HEAD = "audit_head"
 """Metadata in which a run that wrote to the registry tells how long its audit log was then."""
 
+MARKET_ENDS_WITH = "market_ends_with"
+"""Definition metadata of market_snapshot: the last hour, where the configuration names an end."""
+
 
 def fresh_within(hours: float) -> dg.FreshnessPolicy:
     """A policy that fails when the last materialization is older than `hours`, and warns at three quarters."""
     return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=hours), warn_window=timedelta(hours=0.75 * hours))
+
+
+def without_alarms(assets: Iterable[dg.AssetsDefinition | dg.AssetSpec]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The assets without their freshness policies: where no hour is to come, nothing is overdue."""
+    return [
+        _without_alarm(each) if isinstance(each, dg.AssetSpec) else each.map_asset_specs(_without_alarm)
+        for each in assets
+    ]
+
+
+def _without_alarm(spec: dg.AssetSpec) -> dg.AssetSpec:
+    return spec.replace_attributes(freshness_policy=None)
 
 
 def table_metadata(table: Table) -> dict[str, Any]:
@@ -41,29 +56,48 @@ def table_metadata(table: Table) -> dict[str, Any]:
     }
 
 
-def report_rows_by_hour(context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, frame: pd.DataFrame) -> None:
-    """Attach to each hour of a range the number of its rows.
+def report_partitions(context: dg.AssetExecutionContext, keys: Sequence[str], numbers: pd.DataFrame) -> None:
+    """Attach to each partition of a range its own numbers, which the UI plots over time.
 
     All at once, past `context.add_asset_metadata`: that copies what was added before and lists all partitions of a run
     each time, which took longer for the hours of a year than all else together.
+
+    Args:
+        context: Of the step.
+        keys: Of the partitions.
+        numbers: A row for each of them, in their order: shares and rates, comparable between partitions. One that is
+            not known is left out.
     """
-    counts = frame["hour"].value_counts()
     rows: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=hour_key(hour)): {
-            "dagster/partition_row_count": int(counts.get(hour, 0))
+        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): {
+            str(name): value for name, value in row.items() if not pd.isna(value)
         }
-        for hour in hours
+        for key, row in zip(keys, numbers.to_dict("records"), strict=True)
     }
     step = context.get_step_execution_context()
     before = step._metadata_accumulator.per_output_metadata
     step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**before, **rows})
 
 
-def result_of_hours(
-    context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, metadata: Mapping[str, Any]
-) -> dg.MaterializeResult:
-    """What a range of hours came to, told on its last hour: a copy on each would fill the event log with pictures."""
-    context.add_asset_metadata(metadata, partition_key=hour_key(hours[-1]))
+def report_hours(
+    context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, frame: pd.DataFrame, **shares: "pd.Series[Any]"
+) -> None:
+    """Attach to each hour of a range the number of its rows, and the mean of each of `shares` over them.
+
+    Args:
+        context: Of the step.
+        hours: The range.
+        frame: Its rows.
+        shares: By the label that people see, a value for each row; rows without one don't count.
+    """
+    numbers = pd.DataFrame({name: share.groupby(frame["hour"]).mean() for name, share in shares.items()}, index=hours)
+    counts = frame["hour"].value_counts().reindex(hours, fill_value=0)
+    report_partitions(context, list(map(hour_key, hours)), numbers.assign(**{"dagster/partition_row_count": counts}))
+
+
+def result_of_range(context: dg.AssetExecutionContext, last: str, metadata: Mapping[str, Any]) -> dg.MaterializeResult:
+    """What a range came to, told on its last partition: a copy on each would fill the event log with pictures."""
+    context.add_asset_metadata(metadata, partition_key=last)
     return dg.MaterializeResult()
 
 

@@ -1,9 +1,13 @@
-"""The partitions of the graph, and what a run says about the hours it is for."""
+"""The partitions of the graph, and what a run says about the hours it is for.
+
+Every dependency between them is on the partition of the same time, although features and outcomes look back further:
+Dagster follows a look-back downstream, too, and would materialize a week of hours after each hour that is asked for.
+See docs/decisions/0009.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 
 import dagster as dg
 import pandas as pd
@@ -45,20 +49,6 @@ def make_partitions(first: pd.Timestamp, last: pd.Timestamp | None = None) -> Pa
             timezone="UTC",
             fmt=DAY_KEY_FORMAT,
         ),
-    )
-
-
-def hours_back(first: int, last: int = 0) -> dg.TimeWindowPartitionMapping:
-    """Hourly on hourly: hour `h` reads the hours `h - first … h - last`; hours before the start are left out."""
-    return dg.TimeWindowPartitionMapping(
-        start_offset=-first, end_offset=-last, allow_nonexistent_upstream_partitions=True
-    )
-
-
-def days_back(hours: int) -> dg.TimeWindowPartitionMapping:
-    """Daily on hourly: day `D` reads the `hours` that end with `D`."""
-    return dg.TimeWindowPartitionMapping(
-        start_offset=1 - ceil(hours / 24), end_offset=0, allow_nonexistent_upstream_partitions=True
     )
 
 

@@ -8,24 +8,27 @@ import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.hours import HOUR, chunked
+from mlreg_dagster.hours import HOUR, chunked, day_key, hour_key
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.orchestration.metadata import (
     OWNERS,
     fresh_within,
-    report_rows_by_hour,
-    result_of_hours,
+    report_hours,
+    report_partitions,
+    result_of_range,
     table_metadata,
     table_view,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_back, hours_of
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.orchestration.upstream import require_any_made, require_made
 from mlreg_dagster.orchestration.witnesses import require_intact
-from mlreg_dagster.outcomes.metrics import count, performance, summary_of_counts
+from mlreg_dagster.outcomes.metrics import count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
-from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS, UNRESOLVED
 from mlreg_dagster.outcomes.validation import validate_predictions
 
 GROUP = "outcomes"
@@ -78,6 +81,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
 
         hours, tables, records = hours_of(context), warehouse.open(), registry.open()
         require_intact(records, context.instance)
+        require_made(context, tables, features, hours)
         assignments = scoring.assign(records, hours, config.versions)
         if not assignments:
             context.log.warning(f"Nobody was champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
@@ -89,7 +93,9 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
                 prices = tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1], columns=_PRICE)
                 frame = scoring.score(assignments, rows, prices, artifacts.open(), remarks)
                 tables.write(PREDICTIONS, frame, chunk)
-            report_rows_by_hour(context, chunk, frame)
+            flagged = frame["is_anomaly"].where(~frame["in_sample"]).astype("float64")
+            by_role = [flagged.where(frame["role"] == role) for role in (CHAMPION, CHALLENGER)]
+            report_hours(context, chunk, frame, flagged_share=by_role[0], challenger_flagged_share=by_role[1])
             flags = {name: int(frame[name].sum()) for name in ("is_anomaly", "in_sample")}
             counts.update(rows=len(frame), flagged=flags["is_anomaly"], in_sample=flags["in_sample"])
         models = [
@@ -111,7 +117,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             "remarks": "\n\n".join(said) or "none",
             "scores": dg.MetadataValue.md(score_picture(frame)),
         }
-        return result_of_hours(context, hours, metadata)
+        return result_of_range(context, hour_key(hours[-1]), metadata)
 
     return predictions
 
@@ -126,15 +132,13 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         owners=OWNERS,
         kinds={"duckdb"},
         metadata=table_metadata(PREDICTION_OUTCOMES),
-        deps=[
-            dg.AssetDep("predictions", partition_mapping=hours_back(horizon, horizon)),
-            dg.AssetDep("market_snapshot", partition_mapping=hours_back(horizon)),
-        ],
+        deps=["predictions", "market_snapshot"],
         description=f"What became of the predictions of {horizon} h before: crash, no crash, or unresolved.",
     )
     @retried
     def prediction_outcomes(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         hours, tables = hours_of(context), warehouse.open()
+        require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows, kinds = 0, Counter[Any]()
         counts: list[pd.DataFrame] = []
         for chunk in chunked(hours, settings.ingest.chunk_hours):
@@ -143,7 +147,7 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
                 prices = tables.read(MARKET_SNAPSHOT, chunk[0] - horizon * HOUR, chunk[-1], columns=_PRICE)
                 frame = validate_predictions(made, prices, settings.outcomes)
                 tables.write(PREDICTION_OUTCOMES, frame, chunk)
-            report_rows_by_hour(context, chunk, frame)
+            report_hours(context, chunk, frame, unknown_share=(frame["outcome"] == UNRESOLVED).astype("float64"))
             rows += len(frame)
             kinds.update(frame["outcome"].value_counts().to_dict())
             counts.append(count(frame))
@@ -155,7 +159,7 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
             "by_version": table_view(by_version),
             **{f"confusion_{row['model_version']}": dg.MetadataValue.md(confusion_picture(row)) for row in by_version},
         }
-        return result_of_hours(context, hours, metadata)
+        return result_of_range(context, hour_key(hours[-1]), metadata)
 
     return prediction_outcomes
 
@@ -174,20 +178,24 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
     @retried
     def model_performance(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         days, tables = days_of(context), warehouse.open()
+        require_any_made(context, tables, MARKET_SNAPSHOT, days)
         for chunk in chunked(days, settings.ingest.chunk_hours // 24):
             with tables.session():
                 outcomes = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR)
-                tables.write(MODEL_PERFORMANCE, performance(outcomes, settings.outcomes), chunk)
+                measured = performance(outcomes, settings.outcomes)
+                tables.write(MODEL_PERFORMANCE, measured, chunk)
+            counts = measured["day"].value_counts().reindex(chunk, fill_value=0)
+            numbers = rates_in_use(outcomes).reindex(chunk).assign(**{"dagster/partition_row_count": counts})
+            report_partitions(context, list(map(day_key, chunk)), numbers)
         with tables.session():
             written = tables.read(MODEL_PERFORMANCE, days[0], days[-1])
             recent = tables.read(MODEL_PERFORMANCE, days[-1] - pd.Timedelta(days=_SHOWN_DAYS), days[-1])
-        return dg.MaterializeResult(
-            metadata={
-                "rows": len(written),
-                "days": len(days),
-                "performance": table_view(written.to_dict("records")),
-                "recent_days": dg.MetadataValue.md(performance_picture(recent)),
-            }
-        )
+        metadata = {
+            "rows": len(written),
+            "days": len(days),
+            "performance": table_view(written.to_dict("records")),
+            "recent_days": dg.MetadataValue.md(performance_picture(recent)),
+        }
+        return result_of_range(context, day_key(days[-1]), metadata)
 
     return model_performance

@@ -1,4 +1,4 @@
-"""Asset checks of the outcomes room: does every prediction have its outcome, and are the scores usable?"""
+"""Asset checks of the outcomes room: does every prediction have its outcome, and does the champion flag too much?"""
 
 import dagster as dg
 
@@ -7,11 +7,40 @@ from mlreg_dagster.hours import HOUR, chunked, hour_range
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.outcomes.flagged_share import as_values, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
+
+FLAGGED_SHARE = "flagged_share_within_limits"
+"""The name of the check on predictions; `verification` looks for it."""
 
 
 def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The check on prediction_outcomes."""
+    """The checks on predictions and prediction_outcomes."""
+    return [_flagged_share_check(settings), _outcomes_check(settings)]
+
+
+def _flagged_share_check(settings: Settings) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset="predictions",
+        name=FLAGGED_SHARE,
+        description="Of its last day, the champion flagged a share within the limits that let it in. Too few "
+        "predictions to tell are a warning. Looks at the newest day, whatever hours its run has written.",
+    )
+    @retried
+    def flagged_share_within_limits(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        found = flagged_share(warehouse.open(), settings.evaluation)
+        is_unknown = found.state == "unknown"
+        return dg.AssetCheckResult(
+            passed=found.state == "within",
+            severity=dg.AssetCheckSeverity.WARN if is_unknown else dg.AssetCheckSeverity.ERROR,
+            description=found.text,
+            metadata=as_values(found),
+        )
+
+    return flagged_share_within_limits
+
+
+def _outcomes_check(settings: Settings) -> dg.AssetChecksDefinition:
     horizon = settings.outcomes.horizon_hours * HOUR
 
     @dg.asset_check(
@@ -43,4 +72,4 @@ def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             metadata={"predictions": predictions, "outcomes": outcomes},
         )
 
-    return [one_outcome_a_prediction]
+    return one_outcome_a_prediction

@@ -64,6 +64,27 @@ def summary_of_counts(counts: Sequence[pd.DataFrame], settings: OutcomeSettings)
     return _measured(added, ["model_version"], settings)[columns]
 
 
+def rates_in_use(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """The rates of the champions of each day, and those of the challengers beside them.
+
+    Args:
+        outcomes: Rows of PREDICTION_OUTCOMES.
+
+    Returns:
+        By day: each rate, lift, flagged_share and unknown_share; the challengers' as `challenger_<rate>`. NaN where it
+        is undefined.
+    """
+    counts = _counts(outcomes.assign(day=outcomes["hour"].dt.normalize()), ["day", "role"])
+    rates = pd.DataFrame({rate: _ratio(counts[part], counts[whole]) for rate, (part, whole) in RATES.items()})
+    rates["lift"] = _ratio(rates["precision"], rates["base_rate"])
+    rates["flagged_share"] = _ratio(counts["flagged"], counts["resolved"])
+    rates["unknown_share"] = _ratio(counts["unresolved"], counts["resolved"] + counts["unresolved"])
+    champion, challenger = (
+        rates[rates.index.get_level_values("role") == role].droplevel("role") for role in ("champion", "challenger")
+    )
+    return champion.join(challenger.add_prefix("challenger_"), how="outer")
+
+
 def wilson_interval(
     successes: npt.ArrayLike, trials: npt.ArrayLike, confidence: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -87,6 +87,17 @@ class Warehouse(GuardedFile):
                 frame[name] = pd.Series(index=frame.index, dtype="str")  # no text to tell the type from
         return frame
 
+    def partitions(self, table: Table, first: object, last: object) -> pd.DatetimeIndex:
+        """The partitions within `first … last` (both included) that have rows, in their order."""
+        with self.connect() as connection:
+            self._ensure(connection, table)
+            column = table.partition_column
+            sql = (
+                f'SELECT DISTINCT "{column}" AS partition FROM "{table.name}" '  # noqa: S608
+                f'WHERE "{column}" BETWEEN $first AND $last ORDER BY 1'
+            )
+            return pd.DatetimeIndex(connection.execute(sql, {"first": first, "last": last}).df()["partition"])
+
     def newest(self, table: Table) -> pd.Timestamp | None:
         """The newest partition that has rows; None where there is none."""
         with self.connect() as connection:

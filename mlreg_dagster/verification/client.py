@@ -101,12 +101,23 @@ class Client:
         answer = self.ask(queries.MATERIALIZATIONS, asset=[asset], limit=limit, partitions=partitions)
         return [materialization_of(event) for event in answer["assetOrError"].get("assetMaterializations", [])]
 
+    def newest_partition(self, asset: str) -> str | None:
+        """The latest hour or day of an asset that was materialized, however long ago that was done."""
+        statuses = self.ask(queries.PARTITIONS, asset=[asset])["assetNodeOrError"].get("assetPartitionStatuses", {})
+        made = [span["endKey"] for span in statuses.get("ranges", []) if span["status"] == "MATERIALIZED"]
+        return max(made, default=None)
+
     def check_executions(
         self, asset: str, check: str, partition: str | None = None, limit: int = 1
     ) -> list[CheckExecution]:
         """Executions of a check, the newest first; of all partitions where none is named."""
         answer = self.ask(queries.CHECK_EXECUTIONS, asset=[asset], check=check, partition=partition, limit=limit)
         return [execution_of(asset, check, each) for each in answer["assetCheckExecutions"]]
+
+    def definition(self, asset: str) -> dict[str, str]:
+        """What the definition of an asset says of it, as far as it is text."""
+        entries = self.ask(queries.DEFINITION, asset=[asset])["assetNodeOrError"].get("metadataEntries", [])
+        return {entry["label"]: entry["text"] for entry in entries if "text" in entry}
 
     def freshness(self, asset: str) -> str | None:
         """HEALTHY, WARNING, DEGRADED or UNKNOWN; None without a policy."""

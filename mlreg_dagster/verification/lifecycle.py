@@ -48,6 +48,19 @@ def predictions_are_made(written: Written, champion: Materialization | None) -> 
     return Finding(name, "miss", seen, "Open the last run of hourly in the UI: its log says who was champion.")
 
 
+def flagged_share_is_within_limits(newest: CheckExecution | None) -> Finding:
+    """What the champion flags, as the check on predictions last found it; an unknown share is not a good one."""
+    name = "flagged share"
+    if newest is None:
+        return Finding(name, "waiting", "Never looked at: the first predictions bring the check.")
+    if newest.status == "SUCCEEDED":
+        return Finding(name, "ok", newest.text)
+    if newest.severity == "ERROR":
+        advice = "Roll back, or promote a version that flags less or more: mlreg rollback, mlreg train."
+        return Finding(name, "miss", newest.text, advice)
+    return Finding(name, "waiting", newest.text or f"The check is {newest.status}.")
+
+
 def outcomes_are_counted(written: Written) -> Finding:
     """Outcomes follow; that none is dropped is a check of the asset."""
     newest = _newest_hour(written["prediction_outcomes"])

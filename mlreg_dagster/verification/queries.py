@@ -59,12 +59,28 @@ query ($asset: [String!]!, $partitions: [String!], $limit: Int) {
 }
 """
 
+PARTITIONS = """
+query ($asset: [String!]!) {
+  assetNodeOrError(assetKey: {path: $asset}) {
+    ... on AssetNode { assetPartitionStatuses { ... on TimePartitionStatuses { ranges { status endKey } } } }
+  }
+}
+"""
+
 CHECK_EXECUTIONS = """
 query ($asset: [String!]!, $check: String!, $partition: String, $limit: Int!) {
   assetCheckExecutions(assetKey: {path: $asset}, checkName: $check, partition: $partition, limit: $limit) {
     status
     partition
     evaluation { severity description }
+  }
+}
+"""
+
+DEFINITION = """
+query ($asset: [String!]!) {
+  assetNodeOrError(assetKey: {path: $asset}) {
+    ... on AssetNode { metadataEntries { label ... on TextMetadataEntry { text } } }
   }
 }
 """

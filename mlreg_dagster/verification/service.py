@@ -73,12 +73,28 @@ def checks_pass(checks: Iterable[CheckExecution]) -> Finding:
     seen = "; ".join(f"{check.name} of {check.asset}: {check.text}" for check in failed)
     if any(check.severity == "ERROR" for check in failed):
         return Finding("checks", "miss", seen, "Open the check in the UI: it says what to do.")
-    return Finding("checks", "ok", f"Only warnings. {seen}" if seen else "None failed last.")
+    if failed:
+        return Finding("checks", "waiting", f"Only warnings. {seen}", "Open the check in the UI: it says what to do.")
+    return Finding("checks", "ok", "None failed last.")
 
 
-def assets_are_fresh(freshness: Mapping[str, str | None]) -> Finding:
-    """No asset with a freshness policy is older than it may be; by the machine's clock, as the daemon judges it."""
+def assets_are_fresh(freshness: Mapping[str, str | None], last_hour: str | None) -> Finding:
+    """No asset is older than its freshness policy allows; by the machine's clock, as the daemon judges it.
+
+    Args:
+        freshness: The status of each asset that is to have a policy; None where it has none.
+        last_hour: Of the market, where it has an end; once that has passed there are no policies.
+    """
+    name, seen = "freshness", ", ".join(f"{asset} {status}" for asset, status in freshness.items() if status)
     if stale := [asset for asset, status in freshness.items() if status == "DEGRADED"]:
         advice = "Are schedule, sensors and source at work? A champion is renewed by a promotion."
-        return Finding("freshness", "miss", f"Overdue: {', '.join(stale)}.", advice)
-    return Finding("freshness", "ok", ", ".join(f"{asset} {status}" for asset, status in freshness.items()) + ".")
+        if last_hour:
+            advice += f" The market ends with {last_hour}: when it has, reload the code location."
+        return Finding(name, "miss", f"Overdue: {', '.join(stale)}.", advice)
+    if unwatched := [asset for asset, status in freshness.items() if status is None]:
+        if last_hour and len(unwatched) == len(freshness):
+            return Finding(name, "ok", f"No hour is to come: the market ended with {last_hour}.")
+        return Finding(name, "miss", f"No policy: {', '.join(unwatched)}.", "Deploy this version and reload.")
+    if all(status == "HEALTHY" for status in freshness.values()):
+        return Finding(name, "ok", f"{seen}.")
+    return Finding(name, "waiting", f"{seen}.", "UNKNOWN: the daemon has not looked yet. WARNING: soon overdue.")

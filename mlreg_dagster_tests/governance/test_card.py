@@ -1,5 +1,6 @@
 """Ten sections, each of which says what is so, and what is missing."""
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -9,12 +10,16 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
+from mlreg_dagster.config.governance import SuccessMetric
+from mlreg_dagster.governance.card.known import Watch
 from mlreg_dagster.governance.card.making import make_card
-from mlreg_dagster.governance.card.parts import GATES, SECTIONS, Table, Values
+from mlreg_dagster.governance.card.parts import GATES, SECTIONS, Table, Text, Values
 from mlreg_dagster.governance.decisions import decide
+from mlreg_dagster.governance.rendering import to_html
 from mlreg_dagster.governance.reproduction import Reproduction
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.models import artifact
+from mlreg_dagster.outcomes.flagged_share import flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster_tests.governance.cards import card_of, known_of, with_use_case
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START, Lifecycle
@@ -62,6 +67,9 @@ def test_a_rejected_version_has_its_evidence_too(trained):
     card = card_of(trained, "v3")
     assert card.missing == {}
     assert "FAILED its gates and holds no alias now" in card.headline
+    assert card.against == ("v3 failed its gates: injection_average_precision.",)
+    assert card.state == section(card, "evaluation").state == "against"
+    assert _looks_good(card) is False
     assert card.answers["Who let it in?"].startswith("Nobody")
     assert card.answers["How good since?"].startswith("Not known")
     assert card.answers["How to undo it?"] == "nothing: it is not champion"
@@ -101,8 +109,9 @@ def test_every_feature_has_its_meaning_and_every_file_its_hash(champion):
 
 def test_the_use_case_is_held_against_the_outcomes(champion):
     card = make_card(champion[1])
-    (met,) = facts(card, "monitoring", "Whether the use case is met")
-    assert (met["metric"], met["value"], met["verdict"]) == ("lift", 2.0, "met, but its interval does not tell")
+    lift, false_alarms = facts(card, "monitoring", "Whether the use case is met")
+    assert (lift["metric"], lift["value"], lift["verdict"]) == ("lift", 2.0, "met, but its interval does not tell")
+    assert (false_alarms["metric"], false_alarms["verdict"]) == ("false_alarm_rate", "met")
     rates = {row["rate"]: row for row in facts(card, "monitoring", "How good since")}
     assert rates["recall"]["low"] < rates["recall"]["value"] == 3 / 24 < rates["recall"]["high"]
 
@@ -134,6 +143,76 @@ def test_hours_that_were_repaired_after_freezing_are_told(live, hour, kind):
     (said,) = card.missing["gate_02_lineage"]
     assert said.startswith(f"{changed} of the ")
     assert said in card.answers["What data?"]
+
+
+# --- what speaks against it, and what is not known ------------------------------------------------------------
+
+
+def section(card, key):
+    return next(each for each in card.sections if each.key == key)
+
+
+def _looks_good(card):
+    """Whether what one sees first is green."""
+    (colour,) = re.findall(r"<h1>[^<]*<span class='state (\w+)'>", to_html(card))
+    return colour == "good"
+
+
+def test_a_card_is_not_green_while_a_sentence_on_it_says_otherwise(champion):
+    card = make_card(champion[1])
+    assert (card.missing, card.against, card.state) == ({}, (), "unknown")
+    assert not _looks_good(card)
+    assert "Drift is not measured" in section(card, "monitoring").unknown[0]
+    assert "The use case's lift is met, but its interval does not tell." in section(card, "monitoring").unknown
+    assert card.headline.endswith("Not everything is known: see section 6.")
+    complete = [each.key for each in card.sections if each.state == "complete"]
+    assert complete == [key for key in SECTIONS if key not in ("monitoring", "bundle")]
+    for part, each in zip(re.split(r"<h2 ", to_html(card))[1:], card.sections, strict=True):
+        assert ("class='state good'" in part) == (each.state == "complete")
+        sentences = " ".join(fact.text for fact in each.facts if isinstance(fact, Text))
+        assert each.state != "complete" or not re.search("not (measured|known|tried|tell)", sentences), each.key
+
+
+def test_what_was_not_tried_is_not_known(champion):
+    card = make_card(replace(champion[1], reproduction=None))
+    assert section(card, "reproducibility").state == "unknown"
+    assert "It was not trained again for this card" in section(card, "reproducibility").unknown[0]
+    assert card.headline.endswith("see section 6, 8.")
+
+
+def test_a_champion_that_flags_too_much_has_it_in_its_headline(champion):
+    live, known = champion
+    limits = live.settings.evaluation.model_copy(update={"max_anomaly_rate": 0.02})
+    flagged = flagged_share(live.warehouse, limits)
+    card = make_card(replace(known, flagged=flagged))
+    assert (card.state, card.against) == ("against", (flagged.text,))
+    assert f"Against it: {flagged.text}" in card.headline
+    assert not _looks_good(card)
+    unsure = replace(flagged, state="unknown")
+    assert flagged.text in section(make_card(replace(known, flagged=unsure)), "monitoring").unknown
+
+
+def test_the_flagged_share_is_that_of_the_champion_alone(live):
+    assert known_of(live, "v1").flagged is None
+    assert known_of(live, "v2").flagged.state == "within"
+    live.promote("v1", DUE)
+    assert known_of(live, "v2").flagged is None
+    found = known_of(live, "v1").flagged
+    assert found.state == "unknown"
+    assert found.text.startswith("Not known: v1 has not scored the newest hour yet.")
+
+
+def test_success_that_is_not_met_and_checks_that_failed_speak_against_it(champion):
+    live, known = champion
+    asked = (SuccessMetric(metric="false_alarm_rate", at_most=0.001),)
+    failed = {"asset": "predictions", "check": "flagged", "last result": "FAILED", "recorded": "now"}
+    own = {"asset": "delivery_bundle", "check": "gate_06_monitoring", "last result": "FAILED", "recorded": "now"}
+    settings = with_use_case(live, success=asked)
+    card = make_card(replace(known, settings=settings, watch=Watch(checks=[failed, own])))
+    assert card.against == (
+        "The use case's false_alarm_rate is NOT met.",
+        "The check flagged of predictions failed last, at now.",
+    )
 
 
 # --- what is missing -----------------------------------------------------------------------------------------

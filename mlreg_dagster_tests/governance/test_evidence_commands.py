@@ -24,9 +24,11 @@ def test_a_bundle_is_made_and_copied(tmp_path, capsys):
     assert ended.value.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"card.html", "card.md", "card.json", "SHA256SUMS"}
     card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))
-    assert (card["version"], card["complete"]) == ("v2", True)
+    assert (card["version"], card["complete"], card["state"]) == ("v2", False, "unknown")
     assert "the same to the last bit" in json.dumps(card)
-    assert "is champion now" in " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "is champion now" in printed
+    assert "gate_06_monitoring: Drift is not measured" in printed
 
 
 def test_an_incomplete_bundle_is_written_but_ends_with_1(world, tmp_path, capsys):

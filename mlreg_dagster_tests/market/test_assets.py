@@ -67,6 +67,18 @@ def test_what_a_source_found_impossible_is_counted_over_the_run(altered):
     assert said["unknown"].records[0].data == {"what": "prices that are too old", "count": 2}
 
 
+def test_the_unknown_share_of_each_hour_can_be_plotted(make_world, trained, live_home):
+    def forget(rows):
+        return rows.assign(volume_24h=rows["volume_24h"].where(rows["hour"] > END))
+
+    world = make_world(live_home, "forgetful", source=Altered(trained.source, forget))
+    result = world.attempt("market_snapshot", hours=pd.date_range(END, periods=2, freq="h"))
+    shares = [
+        event.metadata["unknown_share"].value for event in result.asset_materializations_for_node("market_snapshot")
+    ]
+    assert shares == pytest.approx([1 / 5, 0.0])  # of the five columns that are to be complete
+
+
 def test_a_source_that_fails_leaves_the_stored_partitions(altered):
     def fail(_):
         raise RequestRefused("The market is closed for good.")
@@ -98,6 +110,25 @@ def test_malformed_rows_fail_the_run_and_none_is_stored(altered, alter, complain
     assert complaint in message
     assert "Nothing was stored." in message
     pd.testing.assert_frame_equal(_market(world), before)
+
+
+def test_features_of_an_hour_without_a_snapshot_are_refused(trained):
+    before = trained.warehouse.read(features_table(trained.settings.features))
+    result = trained.attempt("market_features", hours=pd.date_range(END - HOUR, periods=4, freq="h", unit="us"))
+    assert "3 of 4 hours (2026-01-07-00:00 to 2026-01-07-02:00). Nothing was stored." in failure(result)
+    assert not result.asset_materializations_for_node("market_features")
+    pd.testing.assert_frame_equal(trained.warehouse.read(features_table(trained.settings.features)), before)
+
+
+def test_features_of_an_hour_in_which_nothing_was_there_are_none(make_world, trained, live_home):
+    closed = Altered(trained.source, lambda rows: rows[rows["hour"] > END].reset_index(drop=True))
+    world = make_world(live_home, "closed", source=closed)
+    result = world.attempt("market_snapshot", "market_features", hours=pd.date_range(END, periods=2, freq="h"))
+    counts = {
+        event.partition: event.metadata["dagster/partition_row_count"].value
+        for event in result.asset_materializations_for_node("market_features")
+    }
+    assert counts == {hour_key(END): 0, hour_key(END + HOUR): 12}
 
 
 def test_features_of_other_settings_are_told_to_move_to_another_home(make_world, live_home):

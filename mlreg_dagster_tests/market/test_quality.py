@@ -170,3 +170,12 @@ def test_the_newest_hour_must_be_fresh_unless_the_past_was_filled_in(newest, che
     finding = check_freshness(newest, at(4), hours_at(checked - 5, checked), settings())
     assert finding.passed is passed
     assert text in finding.text
+
+
+@pytest.mark.parametrize(("end", "passed"), [(4, True), (5, False)])
+def test_no_hour_is_awaited_once_the_market_has_ended(end, passed):
+    ending = settings().model_copy(update={"end": at(end)})
+    finding = check_freshness(at(-10), at(4), hours_at(-15, -10), ending)
+    assert finding.passed is passed
+    ended = f"The market ended with {at(3):%Y-%m-%d %H:%M}: no hour is to come. The newest that is stored: "
+    assert finding.text.startswith(ended) == passed

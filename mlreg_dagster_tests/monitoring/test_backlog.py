@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from mlreg_dagster.config import DatasetSettings
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.monitoring.backlog import basis_of_dataset, complete_days, find_backlog, order_of, outdated_days
+from mlreg_dagster.monitoring.backlog import (
+    at_most,
+    basis_of_dataset,
+    complete_days,
+    find_backlog,
+    order_of,
+    outdated_days,
+)
 
 START = as_hour("2026-01-01")
 TABLES = ("snapshots", "features", "predictions", "outcomes")
@@ -23,6 +30,7 @@ class Storage:
     """The newest id of each hour of each table; `run` gives fresh ids in the order in which a job writes them."""
 
     size: int
+    recent: int = 0
     ids: dict[str, np.ndarray] = field(default_factory=dict)
     last_id: int = 1000
 
@@ -37,7 +45,9 @@ class Storage:
                 self.ids[table][position] = self.last_id
 
     def look(self):
-        return find_backlog(self.hours, *self.ids.values(), lookback_hours=LOOKBACK, horizon_hours=HORIZON)
+        recent = START + self.recent * HOUR
+        limits = {"lookback_hours": LOOKBACK, "horizon_hours": HORIZON, "recent": recent}
+        return find_backlog(self.hours, *self.ids.values(), **limits)
 
     def work(self) -> bool:
         """One round, as the sensor asks for it; whether there was anything to do."""
@@ -56,7 +66,7 @@ class Storage:
 @st.composite
 def storages(draw):
     """What is left by runs of any jobs for any hours in any order, some of which died half way."""
-    storage = Storage(draw(st.integers(1, 24)))
+    storage = Storage(draw(st.integers(1, 24)), draw(st.integers(0, 24)))
     if draw(st.booleans()):
         storage.run(storage.hours[0], storage.hours[-1])
     position = st.integers(0, storage.size - 1)
@@ -78,14 +88,17 @@ def verdict(storage: Storage, position: int) -> str:
     def read_since(hours_back: int) -> list[int]:
         return [snapshots[earlier] for earlier in range(max(0, position - hours_back), position + 1)]
 
+    def looked_after(table: list[int]) -> bool:
+        return position >= storage.recent or any(table[: position + 1])
+
     if snapshots[position] == 0:
-        return "missing"
-    if any(features[position] < snapshot for snapshot in read_since(LOOKBACK)):
+        return "missing" if looked_after(snapshots) else "up to date"
+    if looked_after(features) and any(features[position] < snapshot for snapshot in read_since(LOOKBACK)):
         return "outdated"
-    if predictions[position] < features[position]:
+    if looked_after(predictions) and predictions[position] < features[position]:
         return "outdated"
     validated = [predictions[position - HORIZON]] if position >= HORIZON else []
-    if any(outcomes[position] < source for source in [*validated, *read_since(HORIZON)]):
+    if looked_after(outcomes) and any(outcomes[position] < each for each in [*validated, *read_since(HORIZON)]):
         return "unvalidated"
     return "up to date"
 
@@ -177,11 +190,50 @@ def test_outcomes_follow_a_run_that_died_before_them():
 def test_no_hours_are_no_backlog():
     nothing = np.zeros(0, dtype=np.int64)
     hours = hour_range(START, START - HOUR)
-    backlog = find_backlog(hours, *[nothing] * 4, lookback_hours=LOOKBACK, horizon_hours=HORIZON)
+    backlog = find_backlog(hours, *[nothing] * 4, lookback_hours=LOOKBACK, horizon_hours=HORIZON, recent=START)
     assert (backlog.missing, backlog.outdated, backlog.unvalidated) == ([], [], [])
     days = complete_days(hours, nothing)
     assert len(days) == 0
     assert outdated_days(hours, nothing, days, nothing) == []
+
+
+def test_an_outage_longer_than_what_is_recent_leaves_no_hole():
+    storage = Storage(40, recent=35)
+    storage.run(storage.hours[10], storage.hours[14])
+    storage.run(storage.hours[39], storage.hours[39])  # the schedule goes on meanwhile
+    assert storage.look().missing == [(storage.hours[15], storage.hours[38])]
+    assert storage.work()
+    assert storage.look().outdated == [(storage.hours[39], storage.hours[39])]
+
+
+def test_what_is_older_than_the_oldest_hour_is_left_to_people():
+    storage = Storage(40, recent=30)
+    storage.run(storage.hours[5], storage.hours[35], TABLES[:2])  # a market to train on
+    storage.run(storage.hours[20], storage.hours[35], TABLES[2:3])
+    backlog = storage.look()
+    assert backlog.missing == [(storage.hours[36], storage.hours[39])]
+    assert backlog.outdated == []
+    assert backlog.unvalidated == [(storage.hours[30], storage.hours[35])]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "done"),
+    [
+        ([(0, 2)], [(0, 2)]),
+        ([(0, 9)], [(0, 4)]),  # forward, so many at once
+        ([(0, 1), (4, 9)], [(0, 1), (4, 6)]),
+        ([(0, 4), (7, 9)], [(0, 4)]),
+        ([(0, 30)], [(0, 4), (20, 30)]),  # the present does not wait
+        ([(18, 22), (25, 99)], [(18, 19), (20, 22), (25, 99)]),
+        ([(20, 99)], [(20, 99)]),
+        ([], []),
+    ],
+)
+def test_a_long_outage_is_worked_off_forward(pieces, done):
+    def hours(pairs):
+        return [(START + first * HOUR, START + last * HOUR) for first, last in pairs]
+
+    assert at_most(hours(pieces), 5, START + 20 * HOUR) == hours(done)
 
 
 def test_order_of_puts_ids_in_the_order_of_the_keys():

@@ -34,6 +34,7 @@ def test_a_webhook_gets_the_notice_as_json_once(status):
         "partition": "2026-01-05-07:00",
         "message": "the source is silent … réally",
         "event": "failed",
+        "check": None,
     }
     assert all(word in text for word in ("hourly", "2026-01-05-07:00", "the source is silent"))
 

@@ -1,9 +1,10 @@
 """predictions, prediction_outcomes and model_performance as assets: who scores which hour, and what counts."""
 
+import dagster as dg
 import pandas as pd
 import pytest
 
-from mlreg_dagster.hours import HOUR, day_key, hour_range
+from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models import artifact
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
@@ -116,6 +117,47 @@ def test_a_tampered_artifact_scores_nothing(live):
     assert live.attempt("predictions", hours=MORNING[:2]).success  # those hours are v1's
 
 
+def _by_partition(result, asset, label):
+    events = result.asset_materializations_for_node(asset)
+    return {event.partition: event.metadata[label].value for event in events if label in event.metadata}
+
+
+def test_the_flagged_share_of_each_hour_can_be_plotted(live):
+    """The same for an hour whether it is made alone or in a range; champion and challenger apart."""
+    live.promote("v1", NOON, alias="challenger")
+    result = live.attempt("predictions", hours=LIVE_HOURS)
+    rows = _predictions(live)
+    for role, label in (("champion", "flagged_share"), ("challenger", "challenger_flagged_share")):
+        shares = rows[rows["role"] == role].groupby("hour")["is_anomaly"].mean()
+        assert _by_partition(result, "predictions", label) == {hour_key(hour): share for hour, share in shares.items()}
+    alone = live.attempt("predictions", key=hour_key(NOON))
+    for label in ("flagged_share", "challenger_flagged_share"):
+        assert _by_partition(alone, "predictions", label).items() <= _by_partition(result, "predictions", label).items()
+
+
+def test_what_a_model_knows_is_not_plotted(live):
+    known = hour_range(DATASET_DAY, DATASET_DAY + HOUR)
+    result = live.attempt("predictions", hours=known, config={"versions": ["v1"]})
+    assert _by_partition(result, "predictions", "flagged_share") == {}
+
+
+def test_the_quality_of_each_day_can_be_plotted(live):
+    result = live.attempt("model_performance", key=day_key(DUE))
+    rows = live.warehouse.read(PREDICTION_OUTCOMES)
+    crash, flagged = rows["outcome"] == "crash", rows["is_anomaly"]
+    expected = {
+        "recall": (crash & flagged).sum() / crash.sum(),
+        "precision": (crash & flagged).sum() / flagged.sum(),
+        "flagged_share": flagged.mean(),
+        "unknown_share": 0.0,
+        "base_rate": crash.mean(),
+    }
+    said = metadata(result, "model_performance")
+    assert {name: said[name] for name in expected} == pytest.approx(expected)
+    assert said["lift"] == pytest.approx(said["precision"] / said["base_rate"])
+    assert "challenger_recall" not in said
+
+
 # --- what came of it -----------------------------------------------------------------------------------------
 
 
@@ -129,6 +171,8 @@ def test_every_prediction_gets_its_outcome_24_hours_later(live):
 def test_a_price_that_is_missing_leaves_the_outcome_open_and_counted(live):
     with live.warehouse.connect() as connection:
         connection.execute("DELETE FROM market_snapshot WHERE hour = $hour", {"hour": DUE})
+    taken = dg.AssetMaterialization("market_snapshot", partition=hour_key(DUE))  # an hour in which nothing was there
+    live.instance.report_runless_asset_event(taken)
     result = live.attempt("prediction_outcomes", hours=DUE_HOURS[:1])
     rows = live.warehouse.read(PREDICTION_OUTCOMES, DUE, DUE)
     assert set(rows["outcome"]) == {"unresolved"}
@@ -167,6 +211,30 @@ def test_performance_tells_each_version_of_the_day(live):
     assert list(measured["model_version"]) == ["v1", "v2"]
     assert measured["predictions"].sum() == len(came)
     assert measured["crashes"].sum() == (came["outcome"] == "crash").sum()
+
+
+@pytest.mark.parametrize(
+    ("asset", "upstream"), [("predictions", "market_features"), ("prediction_outcomes", "market_snapshot")]
+)
+def test_an_hour_that_was_never_computed_is_refused_before_anything_is_stored(live, asset, upstream):
+    with live.warehouse.connect() as connection:
+        connection.execute(f"DELETE FROM {upstream} WHERE hour = $hour", {"hour": DUE})
+    hours = hour_range(DUE - HOUR, DUE + HOUR)
+    before = live.warehouse.read(PREDICTIONS), live.warehouse.read(PREDICTION_OUTCOMES)
+    refusal = f"{asset}: {upstream} was never made for 1 of 3 hours (2026-01-06-00:00). Nothing was stored."
+    assert refusal in failure(live.attempt(asset, hours=hours))
+    for table, frame in zip((PREDICTIONS, PREDICTION_OUTCOMES), before, strict=True):
+        pd.testing.assert_frame_equal(live.warehouse.read(table), frame)
+    nothing_was_there = dg.AssetMaterialization(upstream, partition=hour_key(DUE))
+    live.instance.report_runless_asset_event(nothing_was_there)
+    assert live.attempt(asset, hours=hours).success
+
+
+def test_a_day_without_any_hour_is_not_measured(live):
+    for key, is_made in ((day_key(DUE), True), ("2026-01-07", False)):
+        result = live.attempt("model_performance", key=key)
+        assert result.success == is_made
+    assert "market_snapshot was never made for any hour of 2026-01-07" in failure(result)
 
 
 @pytest.mark.parametrize("asset", ["prediction_outcomes", "model_performance"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.outcomes.metrics import count, performance, summary, summary_of_counts, wilson_interval
+from mlreg_dagster.outcomes.metrics import count, performance, rates_in_use, summary, summary_of_counts, wilson_interval
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE
 from mlreg_dagster_tests.outcomes.frames import at, outcomes_of
 
@@ -226,3 +226,26 @@ def test_a_lift_interval_that_cannot_be_told_is_null(rows):
     found = total(rows)
     assert found["lift"] > 0
     assert found[["lift_low", "lift_high"]].isna().all()
+
+
+def test_rates_in_use_follow_the_champions_of_the_day_whatever_their_version():
+    flagged, crash = {"is_anomaly": True}, {"outcome": "crash"}
+    outcomes = outcomes_of(
+        [
+            {"at": 24, "instrument_id": "a", **flagged, **crash},
+            {"at": 25, "instrument_id": "a", "model_version": "v2", **flagged},
+            {"at": 25, "instrument_id": "b", "model_version": "v2", **crash},
+            {"at": 25, "instrument_id": "c", "model_version": "v2", "outcome": "unresolved"},
+            {"at": 25, "instrument_id": "d", "model_version": "v2", "in_sample": True, **flagged},
+            {"at": 25, "instrument_id": "a", "model_version": "v1", "role": "challenger"},
+            {"at": 25, "instrument_id": "a", "model_version": "v3", "role": "requested", **flagged},
+            {"at": 48, "instrument_id": "a", "model_version": "v2"},
+        ]
+    )
+    first, second = rates_in_use(outcomes).to_dict("records")
+    assert (first["recall"], first["precision"], first["lift"]) == (1 / 2, 1 / 2, 3 / 4)
+    assert (first["flagged_share"], first["unknown_share"]) == (2 / 3, 1 / 4)
+    assert (first["challenger_flagged_share"], first["challenger_unknown_share"]) == (0.0, 0.0)
+    assert (second["flagged_share"], second["false_alarm_rate"]) == (0.0, 0.0)
+    assert all(pd.isna(second[name]) for name in ("recall", "precision", "lift", "challenger_recall"))
+    assert rates_in_use(outcomes[:0]).empty

@@ -1,10 +1,13 @@
 from mlreg_dagster import jobs
+from mlreg_dagster.config import load_settings
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.verification import expected
 
 
 def test_it_expects_what_is_defined():
-    repository = build_definitions().get_repository_def()
+    settings = load_settings()
+    goes_on = settings.ingest.model_copy(update={"end": None})
+    repository = build_definitions(settings.model_copy(update={"ingest": goes_on})).get_repository_def()
     assert {key.to_user_string() for key in repository.asset_graph.materializable_asset_keys} == set(expected.ASSETS)
     assert {name for name in repository.job_names if not name.startswith("__")} == set(expected.JOBS)
     assert {each.name for each in repository.schedule_defs} == set(expected.SCHEDULES)

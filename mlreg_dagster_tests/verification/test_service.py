@@ -75,11 +75,23 @@ def test_an_error_is_a_miss_a_warning_is_told_a_failed_gate_is_a_result():
     failed = replace(PASSED, status="FAILED", text="3 rows are there more than once.")
     assert service.checks_pass([PASSED]).state == "ok"
     assert service.checks_pass([failed]).seen.endswith("schema of market_snapshot: 3 rows are there more than once.")
-    assert service.checks_pass([failed]).state == "ok"
+    assert service.checks_pass([failed]).state == "waiting"  # not green: there is something to read
     assert service.checks_pass([replace(failed, severity="ERROR")]).state == "miss"
     assert service.checks_pass([replace(failed, severity="ERROR", asset="evaluated_model")]).state == "ok"
 
 
 def test_an_overdue_asset_is_a_miss():
-    assert service.assets_are_fresh({"predictions": "WARNING", "champion_model": "UNKNOWN"}).state == "ok"
-    assert service.assets_are_fresh({"predictions": "DEGRADED"}).seen == "Overdue: predictions."
+    assert service.assets_are_fresh({"predictions": "HEALTHY"}, None).state == "ok"
+    assert service.assets_are_fresh({"predictions": "HEALTHY", "champion_model": "UNKNOWN"}, None).state == "waiting"
+    assert service.assets_are_fresh({"predictions": "WARNING"}, None).state == "waiting"
+    assert service.assets_are_fresh({"predictions": "DEGRADED"}, None).seen == "Overdue: predictions."
+
+
+def test_where_the_market_has_ended_nothing_is_overdue():
+    at_rest = dict.fromkeys(("market_snapshot", "champion_model"))
+    finding = service.assets_are_fresh(at_rest, "2026-01-23-23:00")
+    assert (finding.state, finding.seen) == ("ok", "No hour is to come: the market ended with 2026-01-23-23:00.")
+    assert service.assets_are_fresh(at_rest, None).state == "miss"  # a policy that is not there watches nothing
+    assert service.assets_are_fresh(at_rest | {"champion_model": "HEALTHY"}, "2026-01-23-23:00").state == "miss"
+    ended_since = service.assets_are_fresh({"market_snapshot": "DEGRADED"}, "2026-01-23-23:00")
+    assert (ended_since.state, "reload the code location" in ended_since.advice) == ("miss", True)

@@ -15,6 +15,7 @@ from mlreg_dagster.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.artifact import MODELS, Model
 from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.outcomes.flagged_share import FlaggedShare, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import AliasEvent, AuditRecord, Decision, Evaluation, ModelVersion, Registry
@@ -65,6 +66,7 @@ class Known:
         tampering: What does not fit in it, if anything.
         predictions: Rows of role, predictions, in_sample, first_hour, last_hour.
         market_until: The newest hour of the market; None where there is none.
+        flagged: What it flags today, where it is champion.
         overdue: Predictions whose outcome could be known but is not recorded.
         outcomes: Its rows of PREDICTION_OUTCOMES.
         contest: It against the champion, or the champion before it, on the predictions of both; None without any.
@@ -89,6 +91,7 @@ class Known:
     tampering: str | None
     predictions: Sequence[Mapping[str, Any]]
     market_until: pd.Timestamp | None
+    flagged: FlaggedShare | None
     overdue: int
     outcomes: pd.DataFrame
     contest: Challenge | None
@@ -156,6 +159,7 @@ def gather(
         tampering=tampering,
         predictions=predictions,
         market_until=market_until,
+        flagged=_flagged(tables, version, holders, settings),
         overdue=overdue,
         outcomes=outcomes,
         contest=_contest(tables, name, champions, settings),
@@ -198,6 +202,18 @@ def _served(
             asked,
         )
     return by_role.to_dict("records"), int(overdue["n"].iloc[0]), outcomes  # type: ignore[return-value]
+
+
+def _flagged(
+    tables: Warehouse, version: ModelVersion, holders: Mapping[str, AliasEvent], settings: Settings
+) -> FlaggedShare | None:
+    if CHAMPION not in holders or holders[CHAMPION].version != version.version:
+        return None
+    found = flagged_share(tables, settings.evaluation)
+    if found.version == version.version:
+        return found
+    text = f"Not known: {version.version} has not scored the newest hour yet. Before it: {found.text}"
+    return FlaggedShare("unknown", None, 0, version.version, text)
 
 
 def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], settings: Settings) -> Challenge | None:

@@ -1,11 +1,13 @@
 """The card as a whole, with the six answers on top."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from mlreg_dagster.governance.card import origin, service
+from mlreg_dagster.governance.card import origin, service, watching
 from mlreg_dagster.governance.card.goodness import measured, success
 from mlreg_dagster.governance.card.known import Known
-from mlreg_dagster.governance.card.parts import Card, when
+from mlreg_dagster.governance.card.parts import Card, Section, when
 
 _TOLD_RATES = ("lift", "recall", "precision")
 
@@ -13,9 +15,10 @@ _TOLD_RATES = ("lift", "recall", "precision")
 def make_card(known: Known) -> Card:
     """Everything that is to be said of a version, in ten sections."""
     sections = [make(known) for make in (
-        origin.use_case, origin.lineage, origin.evaluation, origin.promotion, service.serving, service.monitoring,
-        service.rollback, service.reproducibility, service.operations,
+        origin.use_case, origin.lineage, origin.evaluation, origin.promotion, service.serving,
+        watching.monitoring, service.rollback, service.reproducibility, service.operations,
     )]  # fmt: skip
+    headline = _headline(known, sections)
     sections.append(service.bundle(known, sections))
     answers = {
         "What data?": _data(known),
@@ -25,17 +28,25 @@ def make_card(known: Known) -> Card:
         "How good since?": _how_good(known),
         "How to undo it?": _undo(known),
     }
-    return Card(known.version.version, known.now, _headline(known), answers, tuple(sections))
+    return Card(known.version.version, known.now, headline, answers, tuple(sections))
 
 
-def _headline(known: Known) -> str:
+def _headline(known: Known, sections: Sequence[Section]) -> str:
     evaluation = known.evaluation
     status = (
         "was never evaluated" if evaluation is None else "passed its gates" if evaluation.passed else "FAILED its gates"
     )
     holds = f"is {' and '.join(known.aliases)} now" if known.aliases else "holds no alias now"
     what = f"{known.version.detector.replace('_', ' ')}, {known.settings.use_case.name}"
-    return f"{known.version.version} ({what}) {status} and {holds}."
+    against = [text for section in sections for text in section.against]
+    unsure = [str(section.number) for section in sections if section.unknown]
+    return " ".join(
+        [
+            f"{known.version.version} ({what}) {status} and {holds}.",
+            *(["Against it:", *against] if against else []),
+            *([f"Not everything is known: see section {', '.join(unsure)}."] if unsure else []),
+        ]
+    )
 
 
 def _data(known: Known) -> str:

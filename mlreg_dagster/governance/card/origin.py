@@ -125,21 +125,24 @@ def evaluation(known: Known) -> Section:
     facts.insert(2, Picture(lambda: gate_summary(latest.gates)))
     versus = latest.metrics.get("versus_champion")
     facts.append(Values("Against the champion of then, on the same rows", flat(versus)) if versus else _NOT_COMPARED)
-    if unmeasured := [name for name in STRICT_GATES if name not in measured]:
-        facts.append(Text(f"Not measured, of the gates that a risk tier may ask for: {', '.join(unmeasured)}."))
+    asked_by = f"The {known.settings.use_case.risk_tier} risk tier"
+    if others := [name for name in STRICT_GATES if name not in tier.gates and name not in measured]:
+        facts.append(Text(f"{asked_by} does not ask for these gates: {', '.join(others)}."))
     stability = latest.metrics.get("stability")
     if stability:
         facts += [Values("Stability of refits", flat(stability)), Picture(lambda: refit_scatter(stability))]
-    else:
-        facts.append(Text("Stability across refits was not measured."))
+    elif not tier.stable:
+        facts.append(Text(f"{asked_by} does not ask for a stable evaluation."))
     if tier.stable and (stability or {}).get("verdict", "not measured") == "not measured":
         missing.append("The stability that this risk tier asks for was not measured.")
-    others = {name: value for name, value in latest.metrics.items() if name not in ("versus_champion", "stability")}
+    numbers = {name: value for name, value in latest.metrics.items() if name not in ("versus_champion", "stability")}
     facts += [
-        Values("Further numbers", flat(others), folded=True),
+        Values("Further numbers", flat(numbers), folded=True),
         Values("Settings of the evaluation", flat(latest.thresholds), folded=True),
     ]
-    return Section("evaluation", tuple(facts), tuple(missing))
+    failed = [gate.name for gate in latest.gates if not gate.passed]
+    against = [f"{version.version} failed its gates: {', '.join(failed)}."] if failed else []
+    return Section("evaluation", tuple(facts), tuple(missing), tuple(against))
 
 
 def promotion(known: Known) -> Section:

@@ -1,8 +1,11 @@
-"""What a card is made of: ten sections, each with facts that people and programs can read, and what it lacks."""
+"""What a card is made of: ten sections, each with facts that people and programs can read, and what it lacks.
+
+A section is complete when everything is there, nothing speaks against the version, and nothing is left unknown.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -70,6 +73,13 @@ class Picture:
 
 Fact = Text | Values | Table | Picture
 
+State = Literal["incomplete", "against", "unknown", "complete"]
+"""Of a section or a card, the worst first."""
+
+
+def _state(missing: object, against: object, unknown: object) -> State:
+    return "incomplete" if missing else "against" if against else "unknown" if unknown else "complete"
+
 
 @dataclass(frozen=True)
 class Section:
@@ -78,12 +88,21 @@ class Section:
     Attributes:
         key: Of `SECTIONS`.
         facts: What is so, in the order in which it is told.
-        missing: A sentence for each thing that is not there or not as it should be; none = complete.
+        missing: A sentence for each thing that is not there or not as it should be.
+        against: A sentence for each thing that speaks against the version.
+        unknown: A sentence for each thing that was not measured or can't be told yet.
     """
 
     key: str
     facts: tuple[Fact, ...]
     missing: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> State:
+        """Complete only where no sentence says otherwise."""
+        return _state(self.missing, self.against, self.unknown)
 
     @property
     def number(self) -> int:
@@ -123,6 +142,16 @@ class Card:
     def missing(self) -> dict[str, tuple[str, ...]]:
         """What incomplete sections lack, by their check."""
         return {section.gate: section.missing for section in self.sections if section.missing}
+
+    @property
+    def against(self) -> tuple[str, ...]:
+        """Everything that speaks against the version; the bundle only points at other sections."""
+        return tuple(text for section in self.sections[:-1] for text in section.against)
+
+    @property
+    def state(self) -> State:
+        """Complete only where every section is."""
+        return _state(self.missing, self.against, any(section.unknown for section in self.sections))
 
 
 def when(stamp: pd.Timestamp) -> str:

@@ -1,14 +1,11 @@
-"""Sections 5 to 10: how a version serves, who watches, how to undo it, how to make it again, whom to call."""
+"""Sections 5 and 7 to 10: how a version serves, how to undo it, how to make it again, whom to call."""
 
 import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.governance.card.frozen import Frozen
-from mlreg_dagster.governance.card.goodness import contest_facts, outcome_facts, success
 from mlreg_dagster.governance.card.known import Known
 from mlreg_dagster.governance.card.parts import Fact, Section, Table, Text, Values, flat, when
 from mlreg_dagster.governance.reproduction import Reproduction
@@ -43,7 +40,7 @@ def serving(known: Known) -> Section:
                 "bundle, bytes": bundle.size,
                 "allowed, MB": limits.max_model_mb,
                 "allowed latency, ms": limits.max_latency_ms,
-                "measured latency": speed.detail if speed else "not measured",
+                "measured latency": speed.detail if speed else "this risk tier does not ask for it",
                 "intact and loads": bundle.problem is None,
             },
         ),
@@ -56,29 +53,6 @@ def serving(known: Known) -> Section:
         ),
     )
     return Section("serving", facts, tuple(missing))
-
-
-def monitoring(known: Known) -> Section:
-    """How good it has been since, and what would notice if it were not."""
-    missing = [f"{known.overdue:,} predictions could have an outcome and have none."] if known.overdue else []
-    if CHAMPION in known.aliases and not known.predictions and _days_in_charge(known) >= 1:
-        missing.append(f"It is champion since {when(known.champions[-1].effective_at)} and has made no prediction.")
-    facts: list[Fact] = []
-    if known.outcomes.empty:
-        facts.append(Text("No prediction of this version has fallen due: how good it is in use is not known."))
-    else:
-        facts += outcome_facts(known)
-    facts += contest_facts(known)
-    facts += [
-        Table("Whether the use case is met", [success(known, each) for each in known.settings.use_case.success]),
-        Text(
-            "Drift is not measured: nothing compares the features of today with those of the training window. What is "
-            "watched instead are the checks below, and the outcomes above."
-        ),
-        Table("Checks, and their last result", known.watch.checks, folded=True),
-        Table("How old the newest materialization may be", known.watch.freshness),
-    ]
-    return Section("monitoring", tuple(facts), tuple(missing))
 
 
 def rollback(known: Known) -> Section:
@@ -128,9 +102,12 @@ def reproducibility(known: Known) -> Section:
     found = known.reproduction
     if known.model is not None and not (isinstance(found, Reproduction) and found.is_exact):
         missing += known.model.remarks
-    command = f"mlreg retrain --verify {name}"
+    command, unknown = f"mlreg retrain --verify {name}", []
     if found is None:
-        tried: Fact = Text(f"It was not trained again for this card. `{command}` does that and compares all scores.")
+        tried: Fact = Text(
+            f"`{command}` trains it again and compares all scores; so does `mlreg bundle {name} --verify`."
+        )
+        unknown.append("It was not trained again for this card: whether it can be made again is not known.")
     elif isinstance(found, str):
         tried = Text(f"Training it again failed: {found}")
         missing.append(f"It can't be trained again: {found}")
@@ -156,6 +133,7 @@ def reproducibility(known: Known) -> Section:
             Values("Manifest", flat(manifest), folded=True),
         ),
         tuple(missing),
+        unknown=tuple(unknown),
     )
 
 
@@ -190,7 +168,10 @@ def bundle(known: Known, others: Sequence[Section]) -> Section:
     rows = [_file(part, name, digest) for part in parts for name, digest in part.files.items()]
     missing = [f"Section {each.number} is incomplete: {each.title}." for each in others if each.missing]
     missing += [f"The files of {part.kind} {part.key} can't be listed." for part in parts if not part.files]
-    return Section("bundle", (Table("Files of the version, each with its SHA-256", rows),), tuple(missing))
+    against = [f"Section {each.number} speaks against it: {each.title}." for each in others if each.against]
+    unknown = [f"Section {each.number} leaves things unknown: {each.title}." for each in others if each.unknown]
+    files = Table("Files of the version, each with its SHA-256", rows)
+    return Section("bundle", (files,), tuple(missing), tuple(against), tuple(unknown))
 
 
 def undo(known: Known) -> str:
@@ -200,10 +181,6 @@ def undo(known: Known) -> str:
     if known.way_back.version is None:
         return "there is nobody to go back to"
     return f'mlreg rollback {known.way_back.version} --reason "…"'
-
-
-def _days_in_charge(known: Known) -> float:
-    return float((known.now - known.champions[-1].effective_at) / pd.Timedelta(days=1))
 
 
 def _predictions(row: Any) -> dict[str, Any]:
