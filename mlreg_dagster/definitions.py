@@ -21,6 +21,7 @@ from mlreg_dagster.orchestration.partitions import make_partitions
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
     Clock,
+    Fixed,
     RegistryResource,
     WarehouseResource,
 )
@@ -62,20 +63,22 @@ def build_definitions(
         jobs=jobs,
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, {job.name: job for job in jobs}),
-        resources=_default_resources(settings, home) | dict(resources or {}),
+        resources=_resources(settings, home, resources or {}),
         executor=dg.in_process_executor,  # the jobs are small: a process for each step would cost more than its work
     )
     return definitions
 
 
-def _default_resources(settings: Settings, home: Path) -> dict[str, Any]:
-    return {
+def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) -> dict[str, Fixed]:
+    """Every resource, closed to run config."""
+    own = {
         "source": make_source(settings.ingest, LandingZone(home / "raw")),
         "warehouse": WarehouseResource(database=str(home / "warehouse.duckdb")),
         "artifacts": ArtifactsResource(root=str(home / "artifacts")),
         "registry": RegistryResource(url=f"sqlite:///{home / 'registry.sqlite'}"),
         "clock": Clock(),
     }
+    return {name: Fixed(value) for name, value in (own | dict(replacements)).items()}
 
 
 @dg.definitions

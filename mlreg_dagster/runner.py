@@ -182,7 +182,7 @@ class Runner:
         raise RunFailed(f"{reason}\n(step {failures[0].step_key} of job {job}, run {result.run_id})")
 
     def _resource(self, name: str) -> Any:
-        return (self.definitions.resources or {})[name]
+        return (self.definitions.resources or {})[name].value
 
 
 def asset_config(asset: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,4 +57,4 @@ def tidy(
 def _home(folder: Path, resources: Any) -> "Home":
     from mlreg_dagster.housekeeping.jobs import open_home
 
-    return open_home(folder, *(resources[name] for name in ("warehouse", "artifacts", "registry")))
+    return open_home(folder, *(resources[name].value for name in ("warehouse", "artifacts", "registry")))

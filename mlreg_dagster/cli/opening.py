@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 console = Console()
 
 
-def open_runner() -> "Runner":
-    """The graph and its storage; the home is made if it is not there yet."""
+def open_runner(*, replays: bool = False) -> "Runner":
+    """The graph and its storage; the home is made if it is not there yet.
+
+    Args:
+        replays: History is written: moves of aliases may count from the past on.
+    """
+    from mlreg_dagster.orchestration.resources import ReplayClock
     from mlreg_dagster.runner import Runner, prepare_home
 
     os.environ.update(prepare_home())
-    return Runner()
+    return Runner(resources={"clock": ReplayClock()} if replays else None)

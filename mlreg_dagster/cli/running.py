@@ -24,7 +24,7 @@ def demo() -> None:
     """Run the whole lifecycle on the simulated market: a few weeks, two models, their outcomes."""
     from mlreg_dagster.demo import run_demo
 
-    run_demo(open_runner(), console)
+    run_demo(open_runner(replays=True), console)
 
 
 def replay(
@@ -43,7 +43,7 @@ def replay(
     from mlreg_dagster.replay import Replay, days_between, run_replay
     from mlreg_dagster.report import make_report
 
-    runner = open_runner()
+    runner = open_runner(replays=True)
     promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
     end = as_hour(last) + pd.Timedelta(days=1)
     plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)

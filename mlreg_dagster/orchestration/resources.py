@@ -1,10 +1,13 @@
-"""Storage as Dagster resources: where things are is configuration, what they do stands in `storage/`."""
+"""Storage and clock as Dagster resources: where things are is fixed when the code location loads.
+
+Run config chooses what a run does, never where or when. `Fixed` therefore closes every resource to it.
+"""
 
 import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 import dagster as dg
 import duckdb
@@ -80,9 +83,14 @@ class RegistryResource(dg.ConfigurableResource):
 
 
 class Clock(dg.ConfigurableResource):
-    """The current time; tests and replays set it."""
+    """The current time: the machine's, unless a test lets it stand still."""
 
     fixed: str | None = Field(default=None, description="A time to stand still at; None = the machine's clock.")
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether history is replayed or a test runs: only then may a move count from the past on."""
+        return self.fixed is not None
 
     def now(self) -> pd.Timestamp:
         """The current time, UTC."""
@@ -90,6 +98,34 @@ class Clock(dg.ConfigurableResource):
             return pd.Timestamp.now(tz="UTC")
         stamp = pd.Timestamp(self.fixed)
         return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+
+
+class ReplayClock(Clock):
+    """The clock of a replay: records tell the machine's time, while moves count from the replayed time on."""
+
+    @property
+    def is_simulated(self) -> bool:
+        """A replay writes history."""
+        return True
+
+
+class Fixed(dg.ResourceDefinition):
+    """A resource without config: a run that brings some is refused before it starts.
+
+    Args:
+        value: What assets and sensors get. A Dagster resource is brought up and taken down around each run.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        super().__init__(self._bring_up, config_schema={}, description=type(value).__doc__)
+
+    def _bring_up(self, context: dg.InitResourceContext) -> Iterator[Any]:
+        if not isinstance(self.value, dg.ConfigurableResource):
+            yield self.value
+            return
+        with self.value.model_copy().yield_for_execution(context) as resource:  # each run has a state of its own
+            yield resource
 
 
 def current_actor(named: str | None) -> str:
