@@ -14,6 +14,7 @@ from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import hour_key
 from mlreg_dagster.jobs import TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
+from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.orchestration.resources import Clock
@@ -47,7 +48,9 @@ concurrency:
 """
 
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}  # the event log keeps everything
+_ON_CONSOLE: dict[str, Any] = {
+    "loggers": {"console": {}}
+}  # Dagster takes one of its own for a logger that run config doesn't name
 
 
 class RunFailed(MlregError):
@@ -144,9 +147,16 @@ class Runner:
 
         Returns:
             The version.
+
+        Raises:
+            ConfigError, NoDataset: What is asked for can't be trained; no version was used up.
+            RunFailed: The training failed.
         """
+        from mlreg_dagster.models.order import place_order
         from mlreg_dagster.models.registration import next_version
 
+        order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
+        place_order(self.settings, self.artifacts, **order)
         taken = list(self.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
         version = next_version(self.registry, self.artifacts, taken)
         self.add_version(version)
@@ -165,11 +175,11 @@ class Runner:
         self.instance.add_dynamic_partitions(str(MODEL_VERSIONS.name), [version])
 
     def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> None:
-        definition = self.definitions.resolve_job_def(job)
+        definition = self.definitions.resolve_job_def(job).with_logger_defs({"console": terse_console})
         try:
             with explained(f"Dagster's storage in {self.instance.root_directory}"):
                 result = definition.execute_in_process(
-                    instance=self.instance, run_config={**_QUIET, **(config or {})}, raise_on_error=False, **how
+                    instance=self.instance, run_config={**_ON_CONSOLE, **(config or {})}, raise_on_error=False, **how
                 )
         except dg.DagsterError as error:  # an unknown partition, config of another form: no run was made
             raise RunFailed(f"Job {job} could not start. {error}") from error

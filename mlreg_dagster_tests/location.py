@@ -39,6 +39,11 @@ CONFIGS = {
     "outcomes": {"horizon_hours": 2, "bootstrap_samples": 100},
     "retraining": {"every_days": 1},
 }
+EASILY_TOLD_APART = {
+    "promotion": {"automatic": "better"},
+    "evaluation": {**CONFIGS["evaluation"], "comparison": {"min_instruments": 2, "confidence": 0.52}},
+}
+"""Promotes what is better; twelve instruments are few, so that the interval is a narrow one."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 

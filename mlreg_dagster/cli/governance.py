@@ -6,21 +6,21 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, writing_to
-from mlreg_dagster.cli.opening import console, open_runner
+from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, complete_aliases, writing_to
+from mlreg_dagster.cli.opening import AsJson, console, open_runner, show
 from mlreg_dagster.errors import MlregError
 
 audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
 
 
-def approve(version: Version, reason: Reason, actor: Actor = None) -> None:
+def approve(version: Version, reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
     """Vouch for a version: for its bytes, on its latest evaluation."""
-    _decide("approve", version, {"reason": reason, "actor": actor})
+    _decide("approve", version, {"reason": reason, "actor": actor}, as_json)
 
 
-def reject(version: Version, reason: Reason, actor: Actor = None) -> None:
+def reject(version: Version, reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
     """Object to a version; it can't take an alias until the same person approves it."""
-    _decide("reject", version, {"reason": reason, "actor": actor})
+    _decide("reject", version, {"reason": reason, "actor": actor}, as_json)
 
 
 def except_(
@@ -29,18 +29,22 @@ def except_(
     lift: Annotated[list[str], typer.Option(help="freeze, stability, evaluation_age or matured_outcomes.")],
     until: Annotated[str, typer.Option(help="When it expires, a whole hour, UTC (2017-12-20T00:00).")],
     actor: Actor = None,
+    as_json: AsJson = False,
 ) -> None:
     """Lift, for a time, what holds a version up; never a failed gate, a rejection or a missing approval."""
-    _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until})
+    _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until}, as_json)
 
 
-def history(alias: Annotated[str, typer.Argument(help="champion, challenger, …")] = "champion") -> None:
+def history(
+    alias: Annotated[str, typer.Argument(help="champion, challenger, …", autocompletion=complete_aliases)] = "champion",
+    as_json: AsJson = False,
+) -> None:
     """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
     from mlreg_dagster.tables import history_table
 
     runner = open_runner()
     _require_intact(runner)
-    console.print(history_table(runner.registry.history(alias)))
+    show(as_json, moves=history_table(runner.registry.history(alias)))
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
@@ -53,11 +57,13 @@ def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is w
 
 
 @audit.command("verify")
-def verify_audit() -> None:
+def verify_audit(as_json: AsJson = False) -> None:
     """Look for any edit, removal, insertion or reordering. Exits with 1 and names the first broken record."""
     runner = open_runner()
     log = _require_intact(runner)
-    console.print(f"{len(log)} records, all as they were written." + (f" Head: {log[-1].hash}" if log else ""))
+    head = log[-1].hash if log else None
+    sentence = f"{len(log)} records, all as they were written." + (f" Head: {head}" if head else "")
+    show(as_json, sentence, records=len(log), head=head)
 
 
 @audit.command("export")
@@ -80,14 +86,14 @@ def export_audit(
     console.print(f"{len(lines)} records are in {out}.")
 
 
-def _decide(job: str, version: str, config: dict[str, Any]) -> None:
+def _decide(job: str, version: str, config: dict[str, Any], as_json: bool) -> None:
     from mlreg_dagster.tables import decisions_table
 
     runner = open_runner()
     name = runner.registry.resolve(version).version
     op = {"approve": "record_approval", "reject": "record_rejection", "grant_exception": "record_exception"}[job]
     runner.run(job, {"ops": {op: {"config": {"version": name, **config}}}})
-    console.print(decisions_table(runner.registry.decisions(name)))
+    show(as_json, decisions=decisions_table(runner.registry.decisions(name)))
 
 
 def _require_intact(runner: Any) -> Any:
@@ -109,6 +115,7 @@ def _require_intact(runner: Any) -> Any:
 def champion(
     as_of: Annotated[str | None, typer.Option(help="A time, UTC; default: now.")] = None,
     alias: Alias = "champion",
+    as_json: AsJson = False,
 ) -> None:
     """Which version held the alias at a time, who put it there, and why."""
     from mlreg_dagster.hours import as_time
@@ -120,4 +127,4 @@ def champion(
     event = runner.registry.holder(alias, when)
     if event is None:
         raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
-    console.print(history_table([event]))
+    show(as_json, moves=history_table([event]))

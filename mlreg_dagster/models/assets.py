@@ -8,23 +8,17 @@ from pydantic import Field
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets import freezing
-from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import GATES, STRICT_GATES
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Evaluation, GateResult
 
 GROUP = "models"
 _DRAWN_ROWS = 5000
 _ALL_DAYS = dg.AllPartitionMapping()  # which day a version was trained on is its own choice, kept in its manifest
-
-
-class NoDataset(MlregError):
-    """There is no frozen dataset to train on."""
 
 
 class TrainConfig(dg.Config):
@@ -69,11 +63,14 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import registration, training
+        from mlreg_dagster.models.order import place_order
         from mlreg_dagster.models.pictures import score_distribution
 
         store = artifacts.open()
-        chosen = settings.model(config.model).override(config.overrides, f"run config, over {config.model}.yaml")
-        dataset = freezing.load(store, freezing.TRAINING, config.dataset or _newest_day(store))
+        chosen, day = place_order(
+            settings, store, model=config.model, dataset=config.dataset, overrides=config.overrides
+        )
+        dataset = freezing.load(store, freezing.TRAINING, day)
         scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
         use_case = settings.use_case.sha256
         model = training.train(context.partition_key, dataset, scores_from, chosen, use_case_sha256=use_case)
@@ -113,16 +110,6 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         )
 
     return candidate_model
-
-
-def _newest_day(store: ArtifactStore) -> str:
-    days = store.keys(freezing.TRAINING)
-    if not days:
-        raise NoDataset(
-            "No training dataset is frozen yet. Materialize training_dataset and eval_holdout for a day whose week of "
-            "market_features is there."
-        )
-    return days[-1]
 
 
 def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
