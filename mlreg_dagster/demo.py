@@ -12,9 +12,11 @@ from rich.table import Table as RichTable
 
 from mlreg_dagster import jobs
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.governance.request import PromotionRequest
 from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
 from mlreg_dagster.models.verdict import better_than, champion_in
+from mlreg_dagster.orchestration.resources import current_actor
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import CRASH, PREDICTION_OUTCOMES
 from mlreg_dagster.progress import step_progress
@@ -141,14 +143,9 @@ def _promote(
         if any(event.version == version for event in registry.history(alias)) or not condition(registry, version):
             return
         holder = registry.holder(alias)
-        config = {
-            "version": version,
-            "alias": alias,
-            "reason": reason,
-            "effective_at": effective_at.isoformat(),
-            "expected": holder.version if holder else NOBODY,
-        }
-        runner.run(jobs.PROMOTE, asset_config("champion_model", config))
+        expected = holder.version if holder else NOBODY
+        actor = current_actor(None)
+        runner.move_alias(PromotionRequest(version, reason, actor, alias, effective_at.isoformat(), expected))
 
     return work
 

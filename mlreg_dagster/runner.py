@@ -11,8 +11,9 @@ import pandas as pd
 from mlreg_dagster.config import Settings, home_dir, load_settings
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.governance.request import PromotionRequest
 from mlreg_dagster.hours import hour_key
-from mlreg_dagster.jobs import TRAIN
+from mlreg_dagster.jobs import PROMOTE, TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
@@ -138,9 +139,13 @@ class Runner:
         """Run a job for one partition: a day or a model version."""
         self._execute(job, config, partition_key=key)
 
-    def run(self, job: str, config: Mapping[str, Any] | None = None) -> None:
+    def run(self, job: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> None:
         """Run a job without partitions."""
-        self._execute(job, config)
+        self._execute(job, config, tags=tags)
+
+    def move_alias(self, asked: PromotionRequest) -> None:
+        """Move an alias, if the policy allows it."""
+        self.run(PROMOTE, asked.run_config, asked.tags)
 
     def train(self, config: Mapping[str, Any]) -> str:
         """Train under the next free version; `config` is that of `candidate_model`.

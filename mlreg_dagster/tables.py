@@ -200,7 +200,12 @@ def findings_table(place: str, findings: Iterable[Finding]) -> Grid:
     return grid
 
 
-_SIGNS = {"ok": "[green]ok[/]", "waiting": "[yellow]waiting[/]", "miss": "[red]MISS[/]"}
+_SIGNS = {
+    "ok": "[green]ok[/]",
+    "waiting": "[yellow]waiting[/]",
+    "warning": "[yellow]warning[/]",
+    "miss": "[red]MISS[/]",
+}
 
 
 def _status(status: str) -> str:

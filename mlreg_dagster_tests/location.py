@@ -41,7 +41,11 @@ CONFIGS = {
 }
 EASILY_TOLD_APART = {
     "promotion": {"automatic": "better"},
-    "evaluation": {**CONFIGS["evaluation"], "comparison": {"min_instruments": 2, "confidence": 0.52}},
+    "evaluation": {
+        **CONFIGS["evaluation"],
+        "injection": {"rounds": 12, "instrument_share": 0.4},
+        "comparison": {"min_instruments": 2, "confidence": 0.52},
+    },
 }
 """Promotes what is better; twelve instruments are few, so that the interval is a narrow one."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -135,7 +135,7 @@ def test_a_version_that_is_told_apart_as_better_is_promoted(reopen):
 
 
 def test_a_larger_average_alone_promotes_nobody(reopen):
-    location = reopen(configs={**EASILY_TOLD_APART, **neighbours(60)})
+    location = reopen(configs={"promotion": {"automatic": "better"}, **neighbours(60)})
     assert location.settle() == ["retrain v2"]
     mine, champions = location.world.registry.latest_evaluation("v2").metrics["versus_champion"]["average_precision"]
     assert mine > champions

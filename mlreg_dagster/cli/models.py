@@ -156,20 +156,14 @@ def _move(
     expected: str | None,
     as_json: bool,
 ) -> None:
-    from mlreg_dagster import jobs
+    from mlreg_dagster.governance.request import PromotionRequest
     from mlreg_dagster.models.names import NOBODY
-    from mlreg_dagster.runner import asset_config
+    from mlreg_dagster.orchestration.resources import current_actor
     from mlreg_dagster.tables import history_table
 
     runner = open_runner()
     holder = runner.registry.holder(alias)
-    config = {
-        "version": runner.registry.resolve(version).version,
-        "alias": alias,
-        "reason": reason,
-        "actor": actor,
-        "effective_at": effective_at,
-        "expected": expected or (holder.version if holder else NOBODY),
-    }
-    runner.run(jobs.PROMOTE, asset_config("champion_model", config))
+    name = runner.registry.resolve(version).version
+    seen = expected or (holder.version if holder else NOBODY)
+    runner.move_alias(PromotionRequest(name, reason, current_actor(actor), alias, effective_at, seen))
     show(as_json, moves=history_table(runner.registry.history(alias)))

@@ -27,22 +27,25 @@ from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.registry import AliasEvent
 
 GROUP = "models"
+_NO_PARTITION = dg.SpecificPartitionsPartitionMapping([])
+"""Lineage alone: the champion is not out of date because another version was judged."""
 
 
 class PromoteConfig(dg.Config):
-    """Which version is to hold which alias, and by whose word."""
+    """Which version is to hold which alias, and why. There is no default for either."""
 
-    version: str = Field(description="v7, latest, latest-1, or an alias.")
-    reason: str = Field(description="Why; kept for ever.")
+    version: str = Field(description="Required. v7, latest, latest-1, or an alias. Its gates must have passed.")
+    reason: str = Field(description="Required. Why this version; kept for ever. A placeholder such as TODO is refused.")
     alias: str = Field(default=CHAMPION, description="champion, challenger, or any other name.")
-    actor: str | None = Field(default=None, description="By whose word; null = MLREG_ACTOR or the system's user.")
+    actor: str | None = Field(default=None, description="Requested by; null = MLREG_ACTOR or the system's user.")
     effective_at: str | None = Field(
         default=None,
-        description="From when it counts (2017-12-20T00:00, UTC); null = now. The past only for replays.",
+        description="From when it counts (2017-12-20T00:00, UTC); null = now. The past is for replays alone.",
     )
     expected: str | None = Field(
         default=None,
-        description="The holder you saw (a version, or nobody); null = whoever holds it when this runs.",
+        description="The holder you saw (a version, or nobody): the run fails if another one holds it by then. "
+        "null = the holder when this runs.",
     )
 
 
@@ -78,11 +81,12 @@ def _champion_model(settings: Settings) -> dg.AssetsDefinition:
         group_name=GROUP,
         owners=OWNERS,
         kinds={"sqlite"},
-        deps=["evaluated_model"],
+        deps=[dg.AssetDep("evaluated_model", partition_mapping=_NO_PARTITION)],
         freshness_policy=fresh_within(24 * settings.retraining.champion_max_age_days),
         metadata=_use_case_metadata(settings),
-        description="Which version each alias points to, from when, by whose word. Materializing it is a promotion: "
-        "the gates and approvals of that very version are read again from the registry, and the policy decides.",
+        description="Which version each alias points to, from when, requested by whom. Materializing it is a "
+        "promotion: it needs a version and a reason in the launchpad's config. The gates and approvals of that very "
+        "version are read again from the registry, and the policy decides.",
     )
     @retried
     def champion_model(
@@ -96,15 +100,19 @@ def _champion_model(settings: Settings) -> dg.AssetsDefinition:
         from mlreg_dagster.governance.evidence import governance_by
         from mlreg_dagster.governance.pictures import alias_timeline
         from mlreg_dagster.governance.promotion import promote
+        from mlreg_dagster.governance.request import promotion_tags, require_reason
 
-        records = registry.open()
+        require_reason(config.reason)
+        records, actor = registry.open(), current_actor(config.actor)
+        asked_for = records.resolve(config.version).version
+        context.instance.add_run_tags(context.run.run_id, promotion_tags(asked_for, config.alias, actor))
         event = promote(
             records,
             artifacts.open(),
             version=config.version,
             alias=config.alias,
             reason=config.reason,
-            actor=current_actor(config.actor),
+            actor=actor,
             effective_at=None if config.effective_at is None else as_hour(config.effective_at),
             expected=config.expected,
             now=clock.now(),

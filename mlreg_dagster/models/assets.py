@@ -14,7 +14,7 @@ from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head,
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.storage.registry import Evaluation, GateResult
+from mlreg_dagster.storage.registry import Evaluation, GateResult, version_number
 
 GROUP = "models"
 _DRAWN_ROWS = 5000
@@ -22,22 +22,28 @@ _ALL_DAYS = dg.AllPartitionMapping()  # which day a version was trained on is it
 
 
 class TrainConfig(dg.Config):
-    """What to train."""
+    """What to train. As it stands it trains model.yaml on the newest frozen dataset."""
 
     model: str = Field(default="model", description="Config file to take, without .yaml: model, model_lof, …")
-    dataset: str | None = Field(default=None, description="Day of the dataset (2017-12-19); null = the newest frozen.")
-    overrides: dict[str, Any] = Field(default={}, description="Values that replace those of the file, this time.")
-    actor: str | None = Field(default=None, description="Who trains; null = MLREG_ACTOR or the system's user.")
+    dataset: str | None = Field(
+        default=None, description="Day of a frozen dataset (2017-12-19); null = the newest frozen."
+    )
+    overrides: dict[str, Any] = Field(
+        default={}, description="Values that replace those of the file, this time; recorded in the manifest."
+    )
+    actor: str | None = Field(default=None, description="Trained by; null = MLREG_ACTOR or the system's user.")
 
 
 class EvaluateConfig(dg.Config):
     """How to evaluate."""
 
     holdout: str | None = Field(
-        default=None, description="Day of the holdout; null = the one of the version's dataset."
+        default=None, description="Day of a frozen holdout; null = the one of the version's dataset."
     )
-    overrides: dict[str, Any] = Field(default={}, description="Values that replace those of evaluation.yaml.")
-    actor: str | None = Field(default=None, description="Who evaluates; null = MLREG_ACTOR or the system's user.")
+    overrides: dict[str, Any] = Field(
+        default={}, description="Values that replace those of evaluation.yaml, this time."
+    )
+    actor: str | None = Field(default=None, description="Evaluated by; null = MLREG_ACTOR or the system's user.")
 
 
 def build_model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -52,7 +58,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"scikitlearn"},
         deps=[dg.AssetDep(freezing.TRAINING, partition_mapping=_ALL_DAYS)],
-        description="A trained model: the fitted pipeline and its manifest, frozen and registered with its hash.",
+        description="A trained model: the fitted pipeline and its manifest, frozen and registered with its hash. Its "
+        "partition is the version: the next free one (v1, v2, …), which the launchpad's dialog adds.",
     )
     @retried
     def candidate_model(
@@ -67,6 +74,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         from mlreg_dagster.models.pictures import score_distribution
 
         store = artifacts.open()
+        version_number(context.partition_key)
         chosen, day = place_order(
             settings, store, model=config.model, dataset=config.dataset, overrides=config.overrides
         )

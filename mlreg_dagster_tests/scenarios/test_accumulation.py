@@ -79,5 +79,5 @@ def _nor_can_a_person_promote_what_was_rejected(deployment, verified):
     assert "17 of 96 rows flagged" in error
     assert len(deployment.client.materializations("champion_model")) == 1
     code, findings = verified(deployment)
-    assert (code, findings["runs"][0], findings["champion"][0]) == (1, "MISS", "ok")
+    assert (code, findings["runs"][0], findings["champion"][0]) == (1, "miss", "ok")
     assert "promote" in findings["runs"][1]

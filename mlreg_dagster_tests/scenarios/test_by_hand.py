@@ -17,7 +17,7 @@ def test_detectors_are_compared_by_override_and_a_champion_is_rolled_back_by_nam
         assert verified(deployment)[0] == 0
         deployment.stop("catch_up_sensor")
         code, findings = verified(deployment)
-        assert (code, findings["automation"][0]) == (1, "MISS")
+        assert (code, findings["automation"][0]) == (1, "miss")
         assert "catch_up_sensor" in findings["automation"][1]
 
 

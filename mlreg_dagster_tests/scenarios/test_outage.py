@@ -32,7 +32,7 @@ def _the_run_of_the_lost_hours_fails(deployment, verified):
     assert "simulated: the source does not answer" in deployment.failure(run)
     assert deployment.newest("market_snapshot", *LOST) == {}
     code, findings = verified(deployment)
-    assert (code, findings["runs"][0]) == (1, "MISS")
+    assert (code, findings["runs"][0]) == (1, "miss")
     assert "hourly" in findings["runs"][1]
     assert findings["market_snapshot"] == ("ok", "12 rows in 2026-01-01-23:00.")
     return run
