@@ -54,14 +54,16 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write the results of all checks over a period, by version and partition, as HTML and CSV."""
-    from mlreg_dagster.governance import report_checks
+    from mlreg_dagster.governance import report_checks, report_page
     from mlreg_dagster.governance.checks import all_results
 
     runner = open_runner()
     rows = all_results(runner.definitions, runner.instance, first, last)
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
-        (out / "checks.html").write_text(report_checks.to_html(rows, first, last), encoding="utf-8")
+        (out / "checks.html").write_text(
+            report_page.render(rows, report_checks.counts(rows), first, last), encoding="utf-8"
+        )
         (out / "checks.csv").write_text(report_checks.to_csv(rows), encoding="utf-8", newline="")
     failed = sum(not row["passed"] for row in rows)
     sentence = f"{len(rows):,} results, {failed:,} of them failed: {out / 'checks.html'} and checks.csv."
