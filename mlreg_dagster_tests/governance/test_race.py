@@ -21,7 +21,7 @@ __all__ = ["postgres_server", "postgres_url", "registry_url"]
 
 PROCESSES, ROUNDS = (int(word) for word in os.environ.get("MLREG_RACE", "8x5").split("x"))
 VERSIONS = [f"v{number}" for number in range(1, 6)]
-WAIT_S = 120
+WAIT_S = 600
 
 
 def racer(number: int, url: str, barrier: Barrier, results: "Queue[Any]") -> None:
