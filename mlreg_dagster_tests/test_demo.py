@@ -45,6 +45,7 @@ def _versions(world):
     return {name: (registry.version(name).manifest, registry.latest_evaluation(name).gates) for name in ("v1", "v2")}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_a_demo_that_was_killed_three_times_ends_like_one_done_by_hand(by_hand, dagster_home, own_home, tmp_path):
     env, output = os.environ | {"MLREG_CONFIG_DIR": str(write_configs(tmp_path / "configs"))}, tmp_path / "output.txt"

@@ -22,6 +22,8 @@ from mlreg_dagster_tests import killable
 from mlreg_dagster_tests.lifecycle import LIVE, START, Lifecycle, write_configs
 from mlreg_dagster_tests.test_replay import END, moves, tables
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("MLREG_KILLS", "2"))
 """More of them for a thorough look: MLREG_KILLS=100."""
 

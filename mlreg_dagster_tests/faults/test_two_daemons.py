@@ -16,7 +16,7 @@ from mlreg_dagster.runner import prepare_home
 from mlreg_dagster_tests.faults import phrases
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals")]
 
 NOTHING = "import dagster\ndefs = dagster.Definitions()\n"
 

@@ -11,11 +11,14 @@ from threading import Barrier
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from mlreg_dagster.storage.registry import AliasConflict, Registry
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 from mlreg_dagster_tests.storage.conftest import registry_url
 from mlreg_dagster_tests.storage.test_registry import NOW, evaluate, move, register
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["postgres_server", "postgres_url", "registry_url"]
 

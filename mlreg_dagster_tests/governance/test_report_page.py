@@ -52,6 +52,7 @@ def test_assets_with_a_failure_are_unfolded():
     assert "<details class=asset><summary>predictions " in page
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system")
 @pytest.mark.parametrize("width", [700, 1600])
 def test_in_a_browser_it_fits_and_its_filters_work(tmp_path, width):

@@ -91,6 +91,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_killed_at_any_moment_the_file_is_whole(warehouse):
     rows, chance = warehouse.read(READINGS), random.Random()

@@ -1,9 +1,13 @@
 """Days pass, left alone: too few hours, then a version that fails a gate, then one that becomes champion."""
 
+import pytest
+
 from mlreg_dagster.models.names import ANOMALY_RATE, GATES
 from mlreg_dagster_tests import location
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.seeing import words_of
+
+pytestmark = pytest.mark.slow
 
 CONFIGS = {
     "datasets": {**location.CONFIGS["datasets"], "history_hours": 40, "min_training_hours": 30},

@@ -1,9 +1,13 @@
 """A person at the launchpad, next to the automation: comparing detectors, and taking a champion back."""
 
+import pytest
+
 from mlreg_dagster.models.names import GATES
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.location import EASILY_TOLD_APART
 from mlreg_dagster_tests.seeing import words_of
+
+pytestmark = pytest.mark.slow
 
 FOREST = {"detector": "isolation_forest", "params": {"n_estimators": 50}}
 CLOSE_NEIGHBOURS = {"params": {"n_neighbors": 5}}

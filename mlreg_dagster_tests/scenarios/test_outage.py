@@ -1,7 +1,11 @@
 """The source gives no answer about six hours; the hours after them arrive before it does."""
 
+import pytest
+
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.seeing import words_of
+
+pytestmark = pytest.mark.slow
 
 LOST = [f"2026-01-02-0{hour}:00" for hour in range(6)]
 NEXT = "2026-01-02-06:00"

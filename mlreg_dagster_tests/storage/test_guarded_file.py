@@ -93,6 +93,7 @@ def _rewrite_for_ever(path, writes):
                 writes.value += 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_writer_killed_at_any_moment_leaves_the_old_rows_or_the_new(warehouse):
     seen = set()
@@ -120,6 +121,7 @@ def _write_hours(path, hours):
         warehouse.write(READINGS, rows([hour]), [hour])
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_and_double_nothing(warehouse):
     hours = [FIRST + n * HOUR for n in range(100)]
     warehouse.write(READINGS, rows(hours[:10], names=5, price=9.0), hours[:10])
@@ -141,6 +143,7 @@ def _read_without_a_pause(path, count, stop):
             count.value += 1
 
 
+@pytest.mark.slow
 def test_readers_without_a_pause_keep_nobody_out(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
     stop, count = PROCESSES.Event(), PROCESSES.Value("i", 0)
