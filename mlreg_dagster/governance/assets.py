@@ -15,7 +15,7 @@ from mlreg_dagster.governance.card.parts import GATES, Card
 from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, fresh_within, table_view
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
     Clock,
@@ -205,7 +205,7 @@ def _delivery_bundle(settings: Settings, home: Path, definitions: Callable[[], d
 
         records, whole = registry.open(), definitions()
         known = gather(
-            records.version(context.partition_key),
+            records.version(version_of(context)),
             records,
             artifacts.open(),
             warehouse.open(),

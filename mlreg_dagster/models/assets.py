@@ -11,10 +11,10 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import GATES, STRICT_GATES
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.storage.registry import Evaluation, GateResult, version_number
+from mlreg_dagster.storage.registry import Evaluation, GateResult
 
 GROUP = "models"
 _DRAWN_ROWS = 5000
@@ -74,14 +74,14 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         from mlreg_dagster.models.pictures import score_distribution
 
         store = artifacts.open()
-        version_number(context.partition_key)
+        name = version_of(context)
         chosen, day = place_order(
             settings, store, model=config.model, dataset=config.dataset, overrides=config.overrides
         )
         dataset = freezing.load(store, freezing.TRAINING, day)
         scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
         use_case = settings.use_case.sha256
-        model = training.train(context.partition_key, dataset, scores_from, chosen, use_case_sha256=use_case)
+        model = training.train(name, dataset, scores_from, chosen, use_case_sha256=use_case)
         records = registry.open()
         version = registration.register(
             model,
@@ -148,7 +148,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         from mlreg_dagster.models.pictures import gate_summary, refit_scatter, score_distribution
 
         store, records = artifacts.open(), registry.open()
-        version = records.version(context.partition_key)
+        version = records.version(version_of(context))
         thresholds = settings.evaluation.override(config.overrides, "run config, over evaluation.yaml")
         holdout = freezing.load(store, freezing.HOLDOUT, config.holdout or version.dataset_day)
         model = artifact.load(store, version.version, version.artifact_sha256)

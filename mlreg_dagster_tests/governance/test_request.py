@@ -99,5 +99,10 @@ def test_every_field_of_every_launchpad_is_explained(trained):
 def test_a_partition_that_is_no_version_is_refused(trained):
     trained.add_version("foo")
     result = trained.attempt("candidate_model", key="foo")
-    assert "'foo' is not the name of a version. Versions are called v1, v2, v3, …" in failure(result)
+    assert "The partition 'foo' is not the name of a version. Add the next free one" in failure(result)
     assert trained.artifacts.keys("models") == ["v1", "v2", "v3"]
+
+
+@pytest.mark.parametrize("asset", ["candidate_model", "evaluated_model", "delivery_bundle"])
+def test_a_run_without_a_partition_says_what_to_choose(trained, asset):
+    assert "This run names no version. Choose a partition (v1, v2, …)" in failure(trained.attempt(asset))

@@ -9,8 +9,8 @@ from mlreg_dagster_tests.seeing import words_of
 
 pytestmark = pytest.mark.slow
 
-FOREST = {"detector": "isolation_forest", "params": {"n_estimators": 50}}
-CLOSE_NEIGHBOURS = {"params": {"n_neighbors": 5}}
+FOREST = {"detector": "isolation_forest", "params": {"n_estimators": 100}}
+CLOSE_NEIGHBOURS = {"params": {"n_neighbors": 10}}
 
 
 def test_detectors_are_compared_by_override_and_a_champion_is_rolled_back_by_name(first_day, verified):
