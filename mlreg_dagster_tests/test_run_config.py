@@ -59,7 +59,9 @@ def test_only_replays_and_tests_simulate_time():
     assert not project_definitions().resources["clock"].value.is_simulated
 
 
-def test_a_resource_of_dagsters_own_kind_is_brought_up_for_each_run_apart():
+def test_a_resource_of_dagsters_own_kind_is_brought_up_for_each_run_apart(monkeypatch):
+    monkeypatch.setenv("START", "10")
+
     class Counted(dg.ConfigurableResource):
         start: int
         _up: int = 0
@@ -76,9 +78,11 @@ def test_a_resource_of_dagsters_own_kind_is_brought_up_for_each_run_apart():
     def look(counted: Counted) -> None:
         seen.append(counted.seen())
 
-    @dg.job(resource_defs={"counted": Fixed(Counted(start=10))})
+    @dg.job(resource_defs={"counted": Fixed(Counted(start=dg.EnvVar.int("START")))})
     def looking():
         look()
 
     assert all(looking.execute_in_process().success for _ in range(2))
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        looking.execute_in_process({"resources": {"counted": {"config": {"start": 11}}}})
     assert seen == [11, 11]

@@ -121,11 +121,10 @@ class Fixed(dg.ResourceDefinition):
         super().__init__(self._bring_up, config_schema={}, description=type(value).__doc__)
 
     def _bring_up(self, context: dg.InitResourceContext) -> Iterator[Any]:
-        if not isinstance(self.value, dg.ConfigurableResource):
-            yield self.value
-            return
-        with self.value.model_copy().yield_for_execution(context) as resource:  # each run has a state of its own
-            yield resource
+        with dg.build_resources(
+            {"it": self.value}, instance=context.instance, log_manager=context.log, dagster_run=context.run
+        ) as resources:
+            yield resources.it
 
 
 def current_actor(named: str | None) -> str:
