@@ -31,6 +31,7 @@ from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
 from mlreg_dagster.orchestration.partitions import range_tags
+from mlreg_dagster.orchestration.resources import ReplayClock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.runner import Runner, asset_config, prepare_home
 
@@ -156,7 +157,7 @@ def make_runner(folder: Path, instruments: int, chunk_hours: int, days: int) -> 
     (configs / "ingest.yaml").write_text(yaml.safe_dump(ingest))
     os.environ.pop("DAGSTER_HOME", None)
     os.environ.update(prepare_home(folder / "home"))
-    return Runner(settings=load_settings(configs), home=folder / "home")
+    return Runner(settings=load_settings(configs), home=folder / "home", resources={"clock": ReplayClock()})
 
 
 def write_archive(path: Path, hours: pd.DatetimeIndex, instruments: int) -> None:

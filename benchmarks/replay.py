@@ -24,6 +24,7 @@ from mlreg_dagster.config import load_settings
 from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+from mlreg_dagster.orchestration.resources import ReplayClock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.replay import Replay, run_replay
 from mlreg_dagster.runner import Runner, prepare_home
@@ -62,7 +63,7 @@ def make_runner(folder: Path, days: int, instruments: int) -> Runner:
     (configs / "ingest.yaml").write_text(yaml.safe_dump(ingest))
     os.environ.pop("DAGSTER_HOME", None)
     os.environ.update(prepare_home(folder / "home"))
-    return Runner(settings=load_settings(configs), home=folder / "home")
+    return Runner(settings=load_settings(configs), home=folder / "home", resources={"clock": ReplayClock()})
 
 
 def time_of_replay(runner: Runner, days: int) -> Counter[str]:

@@ -24,6 +24,7 @@ from mlreg_dagster.orchestration.partitions import make_partitions
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
     Clock,
+    Fixed,
     RegistryResource,
     WarehouseResource,
 )
@@ -49,7 +50,7 @@ def build_definitions(
     home = home or home_dir()
     jobs = build_jobs(settings, home)
     partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
-    resources = _default_resources(settings, home) | dict(resources or {})
+    closed = _resources(settings, home, resources or {})
     assets = [
         *build_market_assets(settings, partitions),
         *build_dataset_assets(settings, partitions),
@@ -58,7 +59,7 @@ def build_definitions(
         *build_governance_assets(settings, home, lambda: definitions),
     ]
     definitions = dg.Definitions(
-        assets=without_alarms(assets) if settings.ingest.has_ended(resources["clock"].now()) else assets,
+        assets=without_alarms(assets) if settings.ingest.has_ended(closed["clock"].value.now()) else assets,
         asset_checks=[
             *build_market_checks(settings),
             *build_dataset_checks(),
@@ -68,22 +69,24 @@ def build_definitions(
         jobs=jobs,
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, {job.name: job for job in jobs}),
-        resources=resources,
+        resources=closed,
         executor=dg.in_process_executor,  # the jobs are small: a process for each step would cost more than its work
     )
     return definitions
 
 
-def _default_resources(settings: Settings, home: Path) -> dict[str, Any]:
-    return {
+def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) -> dict[str, Fixed]:
+    """Every resource, closed to run config."""
+    own = {
         "source": make_source(settings.ingest, LandingZone(home / "raw")),
         "warehouse": WarehouseResource(database=str(home / "warehouse.duckdb")),
         "artifacts": ArtifactsResource(root=str(home / "artifacts")),
-        "registry": RegistryResource(url=_sqlite_url(home / "registry.sqlite")).beginning_with(
-            rules_of(settings).content
+        "registry": RegistryResource(
+            url=_sqlite_url(home / "registry.sqlite"), first_policy=rules_of(settings).content
         ),
         "clock": Clock(),
     }
+    return {name: Fixed(value) for name, value in (own | dict(replacements)).items()}
 
 
 def _sqlite_url(path: Path) -> str:

@@ -12,8 +12,11 @@ from rich.table import Table as RichTable
 
 from mlreg_dagster import jobs
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.governance.request import PromotionRequest
 from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
+from mlreg_dagster.models.verdict import better_than, champion_in
+from mlreg_dagster.orchestration.resources import current_actor
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import CRASH, PREDICTION_OUTCOMES
 from mlreg_dagster.progress import step_progress
@@ -85,16 +88,16 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
 
 
 def _moves(runner: Runner, version: str, live: pd.Timestamp) -> list[tuple[str, Callable[[], None]]]:
-    """The first version becomes champion; the second shadows it, and takes over later if it is better."""
+    """The first version becomes champion; the second shadows it, and takes over later if it is told apart as better."""
     if version == "v1":
         move = _promote(runner, version, CHAMPION, live, "first to pass its gates", _passed)
         return [("v1: champion, if its gates passed", move)]
     takeover = live + TAKEOVER_DAYS * _DAY
     shadow = _promote(runner, version, CHALLENGER, live, "to be compared with the champion", _passed)
-    move = _promote(runner, version, CHAMPION, takeover, "finds more of the planted anomalies", _is_better)
+    move = _promote(runner, version, CHAMPION, takeover, "told apart as better on the holdout", _is_better)
     return [
         ("v2: challenger, if its gates passed", shadow),
-        ("v2: champion, if it is better on the same holdout", move),
+        ("v2: champion, if it is told apart as better", move),
     ]
 
 
@@ -140,14 +143,9 @@ def _promote(
         if any(event.version == version for event in registry.history(alias)) or not condition(registry, version):
             return
         holder = registry.holder(alias)
-        config = {
-            "version": version,
-            "alias": alias,
-            "reason": reason,
-            "effective_at": effective_at.isoformat(),
-            "expected": holder.version if holder else NOBODY,
-        }
-        runner.run(jobs.PROMOTE, asset_config("champion_model", config))
+        expected = holder.version if holder else NOBODY
+        actor = current_actor(None)
+        runner.move_alias(PromotionRequest(version, reason, actor, alias, effective_at.isoformat(), expected))
 
     return work
 
@@ -157,15 +155,14 @@ def _passed(registry: Registry, version: str) -> bool:
 
 
 def _is_better(registry: Registry, version: str) -> bool:
-    """Passed all gates, and finds at least as many planted anomalies as the champion on the same rows."""
-    if not _passed(registry, version):
-        return False
+    """Passed all gates, and is told apart from the champion as the better one."""
+    return _passed(registry, version) and _against_champion(registry, version)[0]
+
+
+def _against_champion(registry: Registry, version: str) -> tuple[bool, str]:
     evaluation = registry.latest_evaluation(version)
     versus = evaluation.metrics["versus_champion"] if evaluation else {}
-    if not versus:
-        return True
-    mine, champions = versus["average_precision"]
-    return bool(mine >= champions)
+    return better_than(versus, champion_in(versus))
 
 
 def _measure(runner: Runner, days: pd.DatetimeIndex) -> Callable[[], None]:
@@ -187,7 +184,10 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
     outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
     console.print(outcomes_table(summary(outcomes, settings), settings.confidence))
     console.print(_truth_table(runner, outcomes, predicted))
-    champion = registry.holder(CHAMPION)
+    champion, challenger = registry.holder(CHAMPION), registry.holder(CHALLENGER)
+    if champion and challenger and champion.version != challenger.version:
+        standing = _against_champion(registry, challenger.version)[1]
+        console.print(f"{challenger.version} stays challenger: it {standing}", markup=False)
     console.print(
         f"Champion: [bold]{champion.version if champion else 'nobody'}[/]. Look around in the UI: "
         '[bold]eval "$(mlreg env)" && dagster dev[/]'

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "waiting", "miss"]
+State = Literal["ok", "waiting", "warning", "miss"]
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,8 @@ class Finding:
     """What was seen of one thing.
 
     Attributes:
-        state: `waiting` is no fault: what it waits for comes by itself, or when a person decides.
+        state: `waiting` is no fault: what it waits for comes by itself, or when a person decides. A `warning` is worth
+            a look and fails no command.
         seen: A sentence.
         advice: What to do about it; empty where nothing is to be done.
     """

@@ -52,10 +52,28 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
         _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:]),
         _job(DATASETS, "One day: freeze training dataset and holdout.", ("training_dataset", "eval_holdout")),
         _job(PERFORMANCE, "One day: how right each version was.", ("model_performance",)),
-        _job(TRAIN, "One version: train and register.", ("candidate_model",)),
-        _job(EVALUATE, "One version: hold the frozen artifact against every gate.", ("evaluated_model",)),
-        _job(RETRAIN, "One version: train, then evaluate.", ("candidate_model", "evaluated_model")),
-        _job(BUNDLE, "One version: its evidence as HTML, Markdown and JSON.", ("delivery_bundle",)),
+        _job(
+            TRAIN,
+            "Train a new version and register it. Choose the partition `Add a partition`, and name it like the next "
+            "free version: v1, v2, …; a version is trained once. The config names the model file and the dataset; its "
+            "defaults are model.yaml and the newest dataset.",
+            ("candidate_model",),
+        ),
+        _job(
+            EVALUATE,
+            "Hold the frozen artifact of a version against every gate. The partition is the version.",
+            ("evaluated_model",),
+        ),
+        _job(
+            RETRAIN,
+            "Train a new version, then evaluate it. Partition and config as for `train`.",
+            ("candidate_model", "evaluated_model"),
+        ),
+        _job(
+            BUNDLE,
+            "Write the evidence on a version as HTML, Markdown and JSON. The partition is the version.",
+            ("delivery_bundle",),
+        ),
         *build_governance_jobs(settings, PROMOTE),
         build_tidy_job(TIDY, settings, home),
     ]

@@ -19,6 +19,7 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.governance.evidence import verdict_on
+from mlreg_dagster.governance.request import PromotionRequest
 from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.models.names import CHAMPION, NOBODY
@@ -172,14 +173,9 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
             tell(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
             return
         tell(f"{version} becomes champion", effective_at)
-        config = {
-            "version": version,
-            "reason": reason,
-            "actor": ACTOR,
-            "effective_at": effective_at.isoformat(),
-            "expected": champion.version if champion else NOBODY,
-        }
-        runner.run(jobs.PROMOTE, asset_config("champion_model", config))
+        expected = champion.version if champion else NOBODY
+        asked = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
+        runner.move_alias(asked)
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:

@@ -11,9 +11,11 @@ import pandas as pd
 from mlreg_dagster.config import Settings, fit_for_databases, home_dir, load_settings
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.governance.request import PromotionRequest
 from mlreg_dagster.hours import hour_key
-from mlreg_dagster.jobs import TRAIN
+from mlreg_dagster.jobs import PROMOTE, TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
+from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.orchestration.resources import Clock
@@ -48,7 +50,9 @@ concurrency:
 """
 
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}  # the event log keeps everything
+_ON_CONSOLE: dict[str, Any] = {
+    "loggers": {"console": {}}
+}  # Dagster takes one of its own for a logger that run config doesn't name
 
 
 class RunFailed(MlregError):
@@ -137,18 +141,29 @@ class Runner:
         """Run a job for one partition: a day or a model version."""
         self._execute(job, config, partition_key=key)
 
-    def run(self, job: str, config: Mapping[str, Any] | None = None) -> None:
+    def run(self, job: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> None:
         """Run a job without partitions."""
-        self._execute(job, config)
+        self._execute(job, config, tags=tags)
+
+    def move_alias(self, asked: PromotionRequest) -> None:
+        """Move an alias, if the policy allows it."""
+        self.run(PROMOTE, asked.run_config, asked.tags)
 
     def train(self, config: Mapping[str, Any]) -> str:
         """Train under the next free version; `config` is that of `candidate_model`.
 
         Returns:
             The version.
+
+        Raises:
+            ConfigError, NoDataset: What is asked for can't be trained; no version was used up.
+            RunFailed: The training failed.
         """
+        from mlreg_dagster.models.order import place_order
         from mlreg_dagster.models.registration import next_version
 
+        order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
+        place_order(self.settings, self.artifacts, **order)
         taken = list(self.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
         version = next_version(self.registry, self.artifacts, taken)
         self.add_version(version)
@@ -167,11 +182,11 @@ class Runner:
         self.instance.add_dynamic_partitions(str(MODEL_VERSIONS.name), [version])
 
     def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> None:
-        definition = self.definitions.resolve_job_def(job)
+        definition = self.definitions.resolve_job_def(job).with_logger_defs({"console": terse_console})
         try:
             with explained(f"Dagster's storage in {self.instance.root_directory}"):
                 result = definition.execute_in_process(
-                    instance=self.instance, run_config={**_QUIET, **(config or {})}, raise_on_error=False, **how
+                    instance=self.instance, run_config={**_ON_CONSOLE, **(config or {})}, raise_on_error=False, **how
                 )
         except dg.DagsterError as error:  # an unknown partition, config of another form: no run was made
             raise RunFailed(f"Job {job} could not start. {error}") from error
@@ -184,7 +199,7 @@ class Runner:
         raise RunFailed(f"{reason}\n(step {failures[0].step_key} of job {job}, run {result.run_id})")
 
     def _resource(self, name: str) -> Any:
-        return (self.definitions.resources or {})[name]
+        return (self.definitions.resources or {})[name].value
 
 
 def asset_config(asset: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster_tests.commands import mlreg, on_live, on_trained, registry
 from mlreg_dagster_tests.first_day import deployment_folder, first_day, made_first_day
 from mlreg_dagster_tests.lifecycle import (
     dagster_home,
@@ -27,6 +28,10 @@ __all__ = [
     "made_dagster_home",
     "made_first_day",
     "make_world",
+    "mlreg",
+    "on_live",
+    "on_trained",
+    "registry",
     "trained",
     "trained_home",
 ]

@@ -25,6 +25,7 @@ from filelock import FileLock
 from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.governance.adoption import adopt
+from mlreg_dagster.governance.request import PromotionRequest
 from mlreg_dagster.governance.rules_in_force import differences, recorded_rules, rules_of
 from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
 from mlreg_dagster.orchestration.resources import Clock
@@ -123,11 +124,11 @@ class Lifecycle(Runner):
             raise_on_error=False,
         )
 
-    def promote(self, version: str, effective_at: pd.Timestamp | None = None, **config: Any) -> None:
+    def promote(self, version: str, effective_at: pd.Timestamp | None = None, **changes: Any) -> None:
         """Run the promote job."""
         when = None if effective_at is None else effective_at.isoformat()
-        config = {"version": version, "reason": "a test wants it", "actor": "tester", "effective_at": when, **config}
-        self.run(jobs.PROMOTE, asset_config("champion_model", config))
+        wanted = {"reason": "a test wants it", "actor": "tester", "effective_at": when, **changes}
+        self.move_alias(PromotionRequest(version, **wanted))
 
     def ask_for(self, config: Mapping[str, Any]) -> dg.ExecuteInProcessResult:
         """Run the promote job; a refusal is an answer, too."""

@@ -39,6 +39,15 @@ CONFIGS = {
     "outcomes": {"horizon_hours": 2, "bootstrap_samples": 100},
     "retraining": {"every_days": 1},
 }
+EASILY_TOLD_APART = {
+    "promotion": {"automatic": "better"},
+    "evaluation": {
+        **CONFIGS["evaluation"],
+        "injection": {"rounds": 12, "instrument_share": 0.4},
+        "comparison": {"min_instruments": 2, "confidence": 0.52},
+    },
+}
+"""Promotes what is better; twelve instruments are few, so that the interval is a narrow one."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 

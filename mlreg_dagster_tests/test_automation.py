@@ -15,12 +15,13 @@ from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MalformedPayload, SourceUnavailable
 from mlreg_dagster.market.sources.simulated import SimulatedMarket
+from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring import notification
 from mlreg_dagster.orchestration import retries, runs
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests.lifecycle import START, _made_once
-from mlreg_dagster_tests.location import CONFIGS, SENSORS, Location
+from mlreg_dagster_tests.location import CONFIGS, EASILY_TOLD_APART, SENSORS, Location
 from mlreg_dagster_tests.monitoring.receiver import Receiver
 
 SETTLED = "2026-01-02T00:30"
@@ -117,14 +118,29 @@ def test_where_trainings_are_rarer_than_datasets_none_is_due(reopen):
     assert location.ask("retrain_sensor").run_requests
 
 
-@pytest.mark.parametrize(("neighbours", "is_better"), [(2, False), (60, True)])
-def test_a_better_version_is_promoted_and_no_other(reopen, neighbours, is_better):
-    another = {"model": {"detector": "local_outlier_factor", "params": {"n_neighbors": neighbours}}}
-    location = reopen(configs={"promotion": {"automatic": "better"}, **another})
-    assert location.settle() == ["retrain v2", *(["promote None"] if is_better else [])]
+def neighbours(number: int) -> dict:
+    return {"model": {"detector": "local_outlier_factor", "params": {"n_neighbors": number}}}
+
+
+def test_a_version_that_is_told_apart_as_better_is_promoted(reopen):
+    location = reopen(configs={**EASILY_TOLD_APART, "model": {"detector": "isolation_forest"}})
+    assert location.settle() == ["retrain v2"]
+    assert location.ask("promote_sensor").skip_message.startswith("v2 is worse than v1 at finding planted anomalies: ")
+    location.world.promote("v2", reason="a person tries the forest")
+    location = reopen(configs={**EASILY_TOLD_APART, **neighbours(10)})
+    assert location.settle() == ["retrain v3", "promote None"]
+    move = location.world.registry.holder(CHAMPION)
+    assert (move.version, move.actor) == ("v3", ACTOR)
+    assert move.reason.startswith("is better than v2 at finding planted anomalies: ")
+
+
+def test_a_larger_average_alone_promotes_nobody(reopen):
+    location = reopen(configs={"promotion": {"automatic": "better"}, **neighbours(60)})
+    assert location.settle() == ["retrain v2"]
     mine, champions = location.world.registry.latest_evaluation("v2").metrics["versus_champion"]["average_precision"]
-    assert (mine > champions) == is_better
-    assert [version for version, _ in location.champions()] == (["v1", "v2"] if is_better else ["v1"])
+    assert mine > champions
+    assert location.ask("promote_sensor").skip_message.startswith("v2 is not distinguishable from v1 at ")
+    assert [version for version, _ in location.champions()] == ["v1"]
 
 
 def test_a_version_that_failed_a_gate_is_not_promoted(reopen):

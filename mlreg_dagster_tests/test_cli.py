@@ -1,68 +1,30 @@
 import json
+import os
+import re
 import shutil
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
-from typing import NamedTuple
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+import yaml
 
 from mlreg_dagster import cli
 from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS, write_configs
-
-
-class Answer(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def mlreg(dagster_home, tmp_path, monkeypatch, capsys):  # noqa: ARG001
-    """Call `mlreg` as its entry point does, on the home of the test."""
-    monkeypatch.setenv("MLREG_CONFIG_DIR", str(write_configs(tmp_path / "configs")))
-    monkeypatch.setenv("MLREG_ACTOR", "anna")
-    monkeypatch.setattr(cli.console, "width", 240)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mlreg", *arguments])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            code = stop.code or 0
-        out, err = capsys.readouterr()
-        return Answer(code, out, err)
-
-    return call
-
-
-@pytest.fixture
-def on_trained(mlreg, own_home, trained_home):
-    shutil.copytree(trained_home, own_home)
-    return mlreg
-
-
-@pytest.fixture
-def on_live(mlreg, own_home, live_home):
-    shutil.copytree(live_home, own_home)
-    return mlreg
-
-
-@pytest.fixture
-def registry(own_home):
-    return Registry(f"sqlite:///{own_home / 'registry.sqlite'}")
+from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS
 
 
 def _refused(answer, message):
     """Exit code 1, the message for people, no traceback."""
     assert (answer.code, answer.out) == (1, "")
-    assert "mlreg: " in answer.err
     assert message in answer.err
-    assert "Traceback" not in answer.err.partition("mlreg: ")[2]
+    assert answer.err.startswith("mlreg: ")
+    assert "Traceback" not in answer.err
+    assert "Stack Trace" not in answer.err
 
 
 # --- train, evaluate -----------------------------------------------------------------------------------------
@@ -249,6 +211,15 @@ def test_compare_holds_two_versions_against_what_became_of_their_predictions(on_
     assert "informedness" in answer.out
 
 
+def test_compare_judges_by_evaluation_yaml_and_says_whether_they_are_told_apart(on_live, tmp_path):
+    few = "instruments tell something, asked are 20."
+    assert few in on_live("compare", "v1", "v2").out
+    settings = {"injection": {"rounds": 8, "instrument_share": 0.4}, "comparison": {"min_instruments": 2}}
+    (tmp_path / "configs" / "evaluation.yaml").write_text(yaml.safe_dump(settings))
+    said = on_live("compare", "v1", "v2").out
+    assert re.search(r"v1 is [a-z ]+ (from|than) v2 at finding planted anomalies: .* 95% interval .* to ", said)
+
+
 def test_compare_without_a_holdout_says_what_to_do(on_trained, own_home):
     store = ArtifactStore(str(own_home / "artifacts"))
     shutil.rmtree(own_home / "artifacts" / "eval_holdout")
@@ -346,6 +317,40 @@ def test_a_version_is_trained_again_and_found_the_same(on_trained, own_home):
 def test_a_mistake_in_a_config_file_gets_a_message(mlreg, tmp_path):
     (tmp_path / "configs" / "ingest.yaml").write_text("univers: 3\n")
     _refused(mlreg("status"), "univers: unknown key; allowed are source")
+
+
+def test_the_version_is_told(mlreg):
+    assert mlreg("--version").out == f"mlreg {version('mlreg-dagster')}\n"
+
+
+def test_a_narrow_terminal_gets_every_word(on_live, monkeypatch):
+    monkeypatch.setattr(cli.console, "_force_terminal", True)
+    for width in (20, 80):
+        monkeypatch.setattr(cli.console, "width", width)
+        said = on_live("status").out
+        for words in ("isolation", "2026-01-05", "champion", "baseline", "recorded", "rejected"):
+            assert words in said
+
+
+# --- the tab key ---------------------------------------------------------------------------------------------
+
+
+def completed(home, *words):
+    """What bash is offered for the last of these words."""
+    environment = {**os.environ, "MLREG_HOME": str(home), "_MLREG_COMPLETE": "complete_bash"}
+    environment |= {"COMP_WORDS": " ".join(("mlreg", *words)), "COMP_CWORD": str(len(words))}
+    program = Path(sys.executable).with_name("mlreg")
+    return subprocess.run([program], env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="bash")
+def test_the_tab_key_knows_commands_versions_and_aliases(live_home, tmp_path):
+    assert completed(live_home, "comp") == ["compare"]
+    assert completed(live_home, "compare", "v") == ["v1", "v2", "v3"]
+    assert completed(live_home, "history", "ch") == ["champion", "challenger"]
+    assert completed(live_home, "promote", "l") == ["latest"]
+    assert completed(tmp_path / "nowhere", "promote", "v") == []
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_the_commands_are_listed(mlreg):

@@ -104,8 +104,8 @@ def test_the_definitions_can_be_loaded(definitions):
 def test_a_resource_can_be_replaced(tmp_path):
     source = object()
     resources = build_definitions(home=tmp_path, resources={"source": source}).resources
-    assert resources["source"] is source
-    assert resources["warehouse"].database == str(tmp_path / "warehouse.duckdb")
+    assert resources["source"].value is source
+    assert resources["warehouse"].value.database == str(tmp_path / "warehouse.duckdb")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_commands_that_check_definitions_accept_them(own_home):
         )
         for command in commands
     ]
-    said = [process.communicate(timeout=120)[0] for process in running]
+    said = [process.communicate(timeout=600)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0], "\n".join(said)
     assert "All code locations passed validation" in said[0]
     assert not own_home.exists()  # looking at the graph makes nothing

@@ -148,10 +148,56 @@ def test_training_takes_the_next_name_that_nobody_uses(trained):
     assert trained.train({"actor": "anna"}) == "v8"
 
 
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        {"model": "modell"},
+        {"dataset": "2026-01-01"},
+        {"dataset": "../models/v1"},
+        {"overrides": {"contaminaton": 0.1}},
+        {"overrides": {"params": {"neighbours": 3}}},
+    ],
+)
+def test_what_can_not_be_trained_uses_up_no_name(trained, mistake):
+    with pytest.raises(MlregError):
+        trained.train(mistake)
+    assert trained.instance.get_runs_count() == 0
+    assert trained.train({"actor": "anna"}) == "v4"
+
+
 def test_a_name_is_not_used_again_after_a_failure(trained):
     with pytest.raises(RunFailed):
-        trained.train({"dataset": "2026-01-01"})
+        trained.train({"overrides": {"params": {"n_neighbors": 100_000}}})
     assert trained.train({"actor": "anna"}) == "v5"
+
+
+# --- what its terminal shows ---------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_no_stack_trace_on_the_terminal(trained, capfd):
+    with pytest.raises(RunFailed, match="v3 failed its latest evaluation"):
+        trained.promote("v3")
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_a_defect_shows_where_it_is(make_world, capfd):
+    with pytest.raises(RunFailed, match="KeyError: 'price'"):
+        make_world(None, source=Failing(KeyError("price"))).run_hours(jobs.MARKET, LIVE_HOURS[:1])
+    said = capfd.readouterr().err
+    assert "Stack Trace" in said
+    assert "in _rows" in said
+    assert said.count("KeyError") <= 2
+
+
+def test_a_step_that_is_tried_again_says_why_in_a_line(make_world, monkeypatch, capfd):
+    monkeypatch.setattr(retries, "WAIT_S", 0)
+    world = make_world(None, source=Failing(SourceUnavailable("The market did not answer.")))
+    with pytest.raises(RunFailed):
+        world.run_hours(jobs.MARKET, LIVE_HOURS[:1])
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == retries.MAX_RETRIES
+    assert all("market_snapshot" in line and line.endswith("The market did not answer.") for line in lines)
 
 
 def test_runs_are_recorded_on_the_instance_that_the_ui_shows(trained_home, tmp_path):

@@ -6,6 +6,7 @@ from mlreg_dagster import jobs
 from mlreg_dagster.automation import pace
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets.freezing import newest_pair
+from mlreg_dagster.governance.request import PromotionRequest
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.monitoring.retraining import Training, due_trainings, may_promote
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
@@ -135,11 +136,6 @@ def build_promote_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDef
 
 
 def _promotion_request(evaluation: Evaluation, champion: AliasEvent | None, reason: str) -> dg.RunRequest:
-    config = {
-        "version": evaluation.version,
-        "reason": reason,
-        "actor": pace.ACTOR,
-        "expected": champion.version if champion else NOBODY,
-    }
-    ops = {"champion_model": {"config": config}}
-    return dg.RunRequest(run_key=f"evaluation-{evaluation.id}", run_config={"ops": ops})
+    expected = champion.version if champion else NOBODY
+    asked = PromotionRequest(evaluation.version, reason, pace.ACTOR, expected=expected)
+    return dg.RunRequest(run_key=f"evaluation-{evaluation.id}", run_config=asked.run_config, tags=asked.tags)

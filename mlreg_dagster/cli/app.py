@@ -1,6 +1,7 @@
 """The command line as a whole: every command in the order of its help, and how it ends."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -31,8 +32,26 @@ app = typer.Typer(
     help='A model registry lifecycle on Dagster. `eval "$(mlreg env)"` makes the dagster CLI use the same home.',
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"mlreg {version('mlreg-dagster')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 _IN_THE_ORDER_OF_THE_HELP = (
     env, demo, replay, train, retrain, evaluate, approve, reject, except_, withdraw, decisions, promote,
     rollback, refusals,     status, champion, history, compare, bundle, report, verify, doctor, tidy, keygen,

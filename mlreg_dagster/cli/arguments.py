@@ -10,11 +10,49 @@ import yaml
 
 from mlreg_dagster.config import plain_yaml
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 
-Version = Annotated[str, typer.Argument(help="v7, latest, latest-1, or an alias.")]
+
+def complete_versions(incomplete: str) -> list[str]:
+    """For the shell's tab key: versions, aliases, and `latest`."""
+    versions, aliases = _registered()
+    return [name for name in (*versions, *aliases, "latest") if name.startswith(incomplete)]
+
+
+def complete_aliases(incomplete: str) -> list[str]:
+    """For the shell's tab key: aliases that were ever moved, and the usual two."""
+    return [name for name in dict.fromkeys((*_registered()[1], CHAMPION, CHALLENGER)) if name.startswith(incomplete)]
+
+
+def complete_models(incomplete: str) -> list[str]:
+    """For the shell's tab key: model config files."""
+    from mlreg_dagster.config import load_settings
+
+    try:
+        return [name for name in sorted(load_settings().models) if name.startswith(incomplete)]
+    except MlregError:  # the command itself says what is wrong
+        return []
+
+
+def _registered() -> tuple[list[str], list[str]]:
+    """Versions and aliases of the registry in the home; none where there is none, or it can't be read."""
+    from mlreg_dagster.config import home_dir
+    from mlreg_dagster.storage.registry import Registry
+
+    file = home_dir() / "registry.sqlite"
+    if not file.is_file():
+        return [], []
+    try:
+        registry = Registry(f"sqlite:///{file}")
+        return [version.version for version in registry.versions()], list(registry.aliases())
+    except MlregError:  # the command itself says what is wrong
+        return [], []
+
+
+Version = Annotated[str, typer.Argument(help="v7, latest, latest-1, or an alias.", autocompletion=complete_versions)]
 Reason = Annotated[str, typer.Option(help="Why; kept for ever.")]
-Actor = Annotated[str | None, typer.Option(help="By whose word; default: MLREG_ACTOR or the system's user.")]
-Alias = Annotated[str, typer.Option(help="champion, challenger, or any other name.")]
+Actor = Annotated[str | None, typer.Option(help="Requested by; default: MLREG_ACTOR or the system's user.")]
+Alias = Annotated[str, typer.Option(help="champion, challenger, or any other name.", autocompletion=complete_aliases)]
 EffectiveAt = Annotated[
     str | None, typer.Option(help="From when it counts, UTC (2017-12-20T00:00); the past only for replays.")
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mlreg_dagster.cli.arguments import Version, writing_to
-from mlreg_dagster.cli.opening import console, open_runner
+from mlreg_dagster.cli.opening import AsJson, open_runner, show
 
 _Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; it is made if it is not there.")]
 
@@ -15,6 +15,7 @@ def bundle(
     version: Version,
     out: _Folder,
     verify: Annotated[bool, typer.Option("--verify", help="Train it again and compare all scores.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write all evidence on a version, as HTML, Markdown and JSON. Exits with 1 when a section is incomplete."""
     import json
@@ -32,11 +33,22 @@ def bundle(
     with writing_to(out):
         shutil.copytree(home_dir() / "bundles" / name, out, dirs_exist_ok=True)
         card = json.loads((out / bundles.JSON).read_text(encoding="utf-8"))
-    for section in card["sections"]:
-        for kind, style in (("missing", "red"), ("against", "red"), ("unknown", "yellow")):
-            for text in section[kind]:
-                console.print(f"{section['gate']}: {text}", style=style, markup=False)
-    console.print(f"{card['headline']} The evidence is in {out / bundles.HTML}.", markup=False)
+    remarks = [
+        {"gate": section["gate"], "kind": kind, "what": what}
+        for section in card["sections"]
+        for kind in ("missing", "against", "unknown")
+        for what in section[kind]
+    ]
+    show(
+        as_json,
+        *(f"{each['gate']}: {each['what']}" for each in remarks),
+        f"{card['headline']} The evidence is in {out / bundles.HTML}.",
+        version=name,
+        headline=card["headline"],
+        state=card["state"],
+        remarks=remarks,
+        folder=str(out),
+    )
     raise typer.Exit(1 if card["state"] == "incomplete" else 0)
 
 
@@ -44,18 +56,20 @@ def report(
     out: _Folder,
     first: Annotated[str | None, typer.Option("--from", help="First day, UTC; default: of the first result.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day, UTC; default: of the newest result.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the results of all checks over a period, by version and partition, as HTML and CSV."""
-    from mlreg_dagster.governance import report_checks
+    from mlreg_dagster.governance import report_checks, report_page
     from mlreg_dagster.governance.checks import all_results
 
     runner = open_runner()
     rows = all_results(runner.definitions, runner.instance, first, last)
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
-        (out / "checks.html").write_text(report_checks.to_html(rows, first, last), encoding="utf-8")
+        (out / "checks.html").write_text(
+            report_page.render(rows, report_checks.counts(rows), first, last), encoding="utf-8"
+        )
         (out / "checks.csv").write_text(report_checks.to_csv(rows), encoding="utf-8", newline="")
     failed = sum(not row["passed"] for row in rows)
-    console.print(
-        f"{len(rows):,} results, {failed:,} of them failed: {out / 'checks.html'} and checks.csv.", markup=False
-    )
+    sentence = f"{len(rows):,} results, {failed:,} of them failed: {out / 'checks.html'} and checks.csv."
+    show(as_json, sentence, results=len(rows), failed=failed, folder=str(out))

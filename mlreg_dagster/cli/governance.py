@@ -6,22 +6,22 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, writing_to
-from mlreg_dagster.cli.opening import console, open_runner
+from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, complete_aliases, writing_to
+from mlreg_dagster.cli.opening import AsJson, console, open_runner, show
 from mlreg_dagster.errors import MlregError
 
 audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
 policy = typer.Typer(help="What promotions are judged by: kept in the registry, changed by a decision of its own.")
 
 
-def approve(version: Version, reason: Reason, actor: Actor = None) -> None:
+def approve(version: Version, reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
     """Approve a version: its bytes, on its latest evaluation."""
-    _decide("approve", version, {"reason": reason, "actor": actor})
+    _decide("approve", version, {"reason": reason, "actor": actor}, as_json)
 
 
-def reject(version: Version, reason: Reason, actor: Actor = None) -> None:
+def reject(version: Version, reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
     """Reject a version; it can't take an alias until the same person approves it or withdraws."""
-    _decide("reject", version, {"reason": reason, "actor": actor})
+    _decide("reject", version, {"reason": reason, "actor": actor}, as_json)
 
 
 def except_(
@@ -30,44 +30,41 @@ def except_(
     lift: Annotated[list[str], typer.Option(help="freeze, stability, evaluation_age or matured_outcomes.")],
     until: Annotated[str, typer.Option(help="When it expires, a whole hour, UTC (2017-12-20T00:00).")],
     actor: Actor = None,
+    as_json: AsJson = False,
 ) -> None:
     """Waive, for a time, what holds a version up; never a failed gate, a rejection or a missing approval."""
-    _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until})
+    _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until}, as_json)
 
 
 def withdraw(
     decision: Annotated[int, typer.Argument(help="Its number; `mlreg decisions VERSION` lists them.", min=1)],
     reason: Reason,
     actor: Actor = None,
+    as_json: AsJson = False,
 ) -> None:
     """Take a decision back: your own approval or rejection, or any waiver."""
-    from mlreg_dagster.tables import decisions_table
-
     runner = open_runner()
     version = runner.registry.decision(decision).version
     config = {"decision": decision, "reason": reason, "actor": actor}
     runner.run("withdraw", {"ops": {"record_withdrawal": {"config": config}}})
-    console.print(decisions_table(runner.registry.decisions(version), runner.registry.withdrawals(version)))
+    _show_decisions(runner, version, as_json)
 
 
-def decisions(version: Version) -> None:
+def decisions(version: Version, as_json: AsJson = False) -> None:
     """Every approval, rejection and waiver of a version, and which were withdrawn."""
-    from mlreg_dagster.tables import decisions_table
-
-    registry = open_runner().registry
-    name = registry.resolve(version).version
-    console.print(decisions_table(registry.decisions(name), registry.withdrawals(name)))
+    runner = open_runner()
+    _show_decisions(runner, runner.registry.resolve(version).version, as_json)
 
 
-def refusals() -> None:
+def refusals(as_json: AsJson = False) -> None:
     """Every promotion that was refused or had to wait: who asked, when, and why it was."""
     from mlreg_dagster.tables import refusals_table
 
-    console.print(refusals_table(open_runner().registry.refusals()))
+    show(as_json, refusals=refusals_table(open_runner().registry.refusals()))
 
 
 @policy.command("show")
-def show_policy() -> None:
+def show_policy(as_json: AsJson = False) -> None:
     """Which policy is in force, who adopted it, and what the configuration files say otherwise."""
     from mlreg_dagster.governance.rules_in_force import differences, recorded_rules, rules_of
     from mlreg_dagster.tables import policies_table
@@ -75,14 +72,17 @@ def show_policy() -> None:
     runner = open_runner()
     files = rules_of(runner.settings)
     in_force = runner.registry.record_first_policy(files.content, runner.clock.now())
-    console.print(policies_table(runner.registry.policies()))
     found = differences(recorded_rules(in_force), files)
-    if not found:
-        console.print("The configuration files say the same.")
-        return
-    console.print("The configuration files differ, and do nothing until they are adopted (in force → in the files):")
-    for line in found:
-        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    says = "The configuration files say the same."
+    if found:
+        says = "The configuration files differ, and do nothing until they are adopted (in force → in the files):"
+    show(
+        as_json,
+        says,
+        *(f"  {line}" for line in found),
+        policies=policies_table(runner.registry.policies()),
+        differences=found,
+    )
 
 
 @policy.command("approve")
@@ -93,26 +93,29 @@ def approve_policy(reason: Reason, actor: Actor = None) -> None:
 
 
 @policy.command("adopt")
-def adopt_policy(reason: Reason, actor: Actor = None) -> None:
+def adopt_policy(reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
     """Put promotion.yaml, use_case.yaml and evaluation.yaml in force, if the policy before lets you."""
     from mlreg_dagster.tables import policies_table
 
     runner = open_runner()
     runner.run("adopt_policy", _change("record_adopt_policy", reason, actor))
-    console.print(policies_table(runner.registry.policies()))
+    show(as_json, policies=policies_table(runner.registry.policies()))
 
 
 def _change(op: str, reason: str, actor: str | None) -> dict[str, Any]:
     return {"ops": {op: {"config": {"reason": reason, "actor": actor}}}}
 
 
-def history(alias: Annotated[str, typer.Argument(help="champion, challenger, …")] = "champion") -> None:
+def history(
+    alias: Annotated[str, typer.Argument(help="champion, challenger, …", autocompletion=complete_aliases)] = "champion",
+    as_json: AsJson = False,
+) -> None:
     """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
     from mlreg_dagster.tables import history_table
 
     runner = open_runner()
     _require_intact(runner)
-    console.print(history_table(runner.registry.history(alias)))
+    show(as_json, moves=history_table(runner.registry.history(alias)))
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
@@ -125,7 +128,7 @@ def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is w
 
 
 @audit.command("verify")
-def verify_audit() -> None:
+def verify_audit(as_json: AsJson = False) -> None:
     """Look for any edit, removal, insertion or reordering.
 
     Exits with 1 where something is found, and names the first broken record; also where no record has a witness, since
@@ -136,8 +139,9 @@ def verify_audit() -> None:
     runner = open_runner()
     log = _require_intact(runner)
     witness = witness_of(runner.registry, witnessed_heads(runner.instance))
-    console.print(f"{len(log)} records, all as they were written." + (f" Head: {log[-1].hash}" if log else ""))
-    console.print(witness.text, soft_wrap=True, highlight=False)
+    head = log[-1].hash if log else None
+    sentence = f"{len(log)} records, all as they were written." + (f" Head: {head}" if head else "")
+    show(as_json, sentence, witness.text, records=len(log), head=head, witnessed=witness.witnessed)
     raise typer.Exit(1 if witness.is_blind else 0)
 
 
@@ -161,14 +165,20 @@ def export_audit(
     console.print(f"{len(lines)} records are in {out}.")
 
 
-def _decide(job: str, version: str, config: dict[str, Any]) -> None:
-    from mlreg_dagster.tables import decisions_table
+def _decide(job: str, version: str, config: dict[str, Any], as_json: bool) -> None:
 
     runner = open_runner()
     name = runner.registry.resolve(version).version
     op = {"approve": "record_approval", "reject": "record_rejection", "grant_exception": "record_exception"}[job]
     runner.run(job, {"ops": {op: {"config": {"version": name, **config}}}})
-    console.print(decisions_table(runner.registry.decisions(name), runner.registry.withdrawals(name)))
+    _show_decisions(runner, name, as_json)
+
+
+def _show_decisions(runner: Any, version: str, as_json: bool) -> None:
+    from mlreg_dagster.tables import decisions_table
+
+    registry = runner.registry
+    show(as_json, decisions=decisions_table(registry.decisions(version), registry.withdrawals(version)))
 
 
 def _require_intact(runner: Any) -> Any:
@@ -190,6 +200,7 @@ def _require_intact(runner: Any) -> Any:
 def champion(
     as_of: Annotated[str | None, typer.Option(help="A time, UTC; default: now.")] = None,
     alias: Alias = "champion",
+    as_json: AsJson = False,
 ) -> None:
     """Which version held the alias at a time, who put it there, and why."""
     from mlreg_dagster.hours import as_time
@@ -201,4 +212,4 @@ def champion(
     event = runner.registry.holder(alias, when)
     if event is None:
         raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
-    console.print(history_table([event]))
+    show(as_json, moves=history_table([event]))

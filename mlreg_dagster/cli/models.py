@@ -4,30 +4,53 @@ from typing import Annotated
 
 import typer
 
-from mlreg_dagster.cli.arguments import Actor, Alias, EffectiveAt, Overrides, Reason, Version, parse_overrides
-from mlreg_dagster.cli.opening import console, open_runner
+from mlreg_dagster.cli.arguments import (
+    Actor,
+    Alias,
+    EffectiveAt,
+    Overrides,
+    Reason,
+    Version,
+    complete_models,
+    complete_versions,
+    parse_overrides,
+)
+from mlreg_dagster.cli.opening import AsJson, open_runner, show
 from mlreg_dagster.errors import MlregError
 
 
 def train(
-    model: Annotated[str, typer.Option(help="Config file without .yaml: model, model_lof, …")] = "model",
+    model: Annotated[
+        str, typer.Option(help="Config file without .yaml: model, model_lof, …", autocompletion=complete_models)
+    ] = "model",
     dataset: Annotated[str | None, typer.Option(help="Day of the dataset; default: the newest frozen.")] = None,
     overrides: Overrides = None,
     actor: Actor = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train under the next free version."""
     runner = open_runner()
     config = {"model": model, "dataset": dataset, "overrides": parse_overrides(overrides), "actor": actor}
     version = runner.train(config)
     registered = runner.registry.version(version)
-    console.print(
-        f"[bold]{version}[/] is a candidate: {registered.detector}, dataset {registered.dataset_day}, "
-        f"artifact {registered.artifact_sha256[:12]}."
+    show(
+        as_json,
+        f"{version} is a candidate: {registered.detector}, dataset {registered.dataset_day}, "
+        f"artifact {registered.artifact_sha256[:12]}.",
+        version=version,
+        status=runner.registry.status(version),
+        detector=registered.detector,
+        dataset_day=registered.dataset_day,
+        artifact_sha256=registered.artifact_sha256,
     )
 
 
 def retrain(
-    verify: Annotated[str, typer.Option(help="The version: v7, latest, latest-1, or an alias.")],
+    verify: Annotated[
+        str,
+        typer.Option(help="The version: v7, latest, latest-1, or an alias.", autocompletion=complete_versions),
+    ],
+    as_json: AsJson = False,
 ) -> None:
     """Train a version again from its manifest and compare scores; nothing is stored. Exits with 1 if they differ."""
     from mlreg_dagster.governance.reproduction import reproduce
@@ -35,7 +58,7 @@ def retrain(
 
     runner = open_runner()
     found = reproduce(runner.registry.resolve(verify), runner.artifacts)
-    console.print(reproduction_table(found))
+    show(as_json, reproduction=reproduction_table(found))
     raise typer.Exit(0 if found.is_exact else 1)
 
 
@@ -44,6 +67,7 @@ def evaluate(
     holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: that of its dataset.")] = None,
     overrides: Overrides = None,
     actor: Actor = None,
+    as_json: AsJson = False,
 ) -> None:
     """Hold a frozen artifact against every gate. Exits with 1 when a gate fails."""
     from mlreg_dagster import jobs
@@ -57,8 +81,8 @@ def evaluate(
     runner.run_partition(jobs.EVALUATE, name, asset_config("evaluated_model", config))
     evaluation = runner.registry.latest_evaluation(name)
     assert evaluation is not None  # noqa: S101 - the run has just recorded it
-    console.print(gates_table(evaluation))
-    console.print(f"[bold]{name}[/] is {runner.registry.status(name)}.")
+    status = runner.registry.status(name)
+    show(as_json, f"{name} is {status}.", status=status, evaluation=gates_table(evaluation))
     raise typer.Exit(0 if evaluation.passed else 1)
 
 
@@ -69,9 +93,10 @@ def promote(
     actor: Actor = None,
     effective_at: EffectiveAt = None,
     expected: Annotated[str | None, typer.Option(help="The holder you saw, or nobody; default: today's.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Point an alias to a version whose gates passed."""
-    _move(version, reason, alias, actor, effective_at, expected)
+    _move(version, reason, alias, actor, effective_at, expected, as_json)
 
 
 def rollback(
@@ -82,6 +107,7 @@ def rollback(
     alias: Alias = "champion",
     actor: Actor = None,
     effective_at: EffectiveAt = None,
+    as_json: AsJson = False,
 ) -> None:
     """Give an alias back to an older version, never to one that a rollback left."""
     from mlreg_dagster.storage.registry.rules import left_by_rollbacks, rollback_target
@@ -101,13 +127,14 @@ def rollback(
                 f"No version held {alias} before that a rollback has not left: there is nothing to roll back to. "
                 f"Name a version with mlreg promote, which asks for everything again."
             )
-    _move(version, reason, alias, actor, effective_at, expected=None)
+    _move(version, reason, alias, actor, effective_at, None, as_json)
 
 
 def compare(
     left: Version,
     right: Version,
     holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: the newest frozen.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Two versions on the same holdout and planted anomalies, and on what became of the predictions that both made."""
     from mlreg_dagster.datasets import freezing
@@ -126,34 +153,31 @@ def compare(
     for spec in (left, right):
         version = runner.registry.resolve(spec)
         models.append(artifact.load(store, version.version, version.artifact_sha256))
-    rounds = evaluation.plant_anomalies(
-        rows, settings.evaluation.injection, settings.features, settings.max_lookback_hours
-    )
-    console.print(comparison_table(comparison.compare(models[0], models[1], rows, rounds)))
-    outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
-    names = [str(model.manifest["version"]) for model in models]
-    found = challenge(outcomes, names[0], names[1], settings.evaluation.comparison)
-    if found.pairs:
-        console.print(challenge_table(found))
+    thresholds = settings.evaluation
+    rounds = evaluation.plant_anomalies(rows, thresholds.injection, settings.features, settings.max_lookback_hours)
+    compared = comparison.compare(models[0], models[1], rows, rounds, thresholds.comparison)
+    found = challenge(runner.warehouse.read(PREDICTION_OUTCOMES), compared.left, compared.right, thresholds.comparison)
+    on_outcomes = {"on_outcomes": challenge_table(found) if found.pairs else None}
+    show(as_json, on_holdout=comparison_table(compared), **on_outcomes)
 
 
 def _move(
-    version: str, reason: str, alias: str, actor: str | None, effective_at: str | None, expected: str | None
+    version: str,
+    reason: str,
+    alias: str,
+    actor: str | None,
+    effective_at: str | None,
+    expected: str | None,
+    as_json: bool,
 ) -> None:
-    from mlreg_dagster import jobs
+    from mlreg_dagster.governance.request import PromotionRequest
     from mlreg_dagster.models.names import NOBODY
-    from mlreg_dagster.runner import asset_config
+    from mlreg_dagster.orchestration.resources import current_actor
     from mlreg_dagster.tables import history_table
 
     runner = open_runner()
     holder = runner.registry.holder(alias)
-    config = {
-        "version": runner.registry.resolve(version).version,
-        "alias": alias,
-        "reason": reason,
-        "actor": actor,
-        "effective_at": effective_at,
-        "expected": expected or (holder.version if holder else NOBODY),
-    }
-    runner.run(jobs.PROMOTE, asset_config("champion_model", config))
-    console.print(history_table(runner.registry.history(alias)))
+    name = runner.registry.resolve(version).version
+    seen = expected or (holder.version if holder else NOBODY)
+    runner.move_alias(PromotionRequest(name, reason, current_actor(actor), alias, effective_at, seen))
+    show(as_json, moves=history_table(runner.registry.history(alias)))

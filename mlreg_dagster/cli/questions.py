@@ -1,39 +1,40 @@
-"""Commands that answer what is, what was, and whether all is well with what is served."""
+"""Commands that answer what is, what was, and the state of what is served."""
 
 from typing import Annotated
 
 import typer
 
-from mlreg_dagster.cli.opening import console, open_runner
+from mlreg_dagster.cli.opening import AsJson, open_runner, show
 
 
-def status() -> None:
+def status(as_json: AsJson = False) -> None:
     """Versions, aliases, what the champion flags today, and how right each version was."""
-    from mlreg_dagster.outcomes.flagged_share import flagged_share
     from mlreg_dagster.outcomes.metrics import summary
     from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
     from mlreg_dagster.tables import history_table, outcomes_table, versions_table
 
     runner = open_runner()
-    console.print(versions_table(runner.registry))
-    moves = [event for alias in runner.registry.aliases() for event in runner.registry.history(alias)]
-    console.print(history_table(moves) if moves else "Nobody holds an alias yet.")
-    flagged = flagged_share(runner.warehouse, runner.settings.evaluation)
-    colour = {"within": "green", "outside": "red", "unknown": "yellow"}[flagged.state]
-    console.print(f"Flagged share, {flagged.state}: {flagged.text}", style=colour, markup=False)
     outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
-    confidence = runner.settings.outcomes.confidence
-    console.print("No prediction has fallen due yet." if outcomes.empty else outcomes_table(outcomes, confidence))
+    flagged = flagged_share(runner.warehouse, runner.settings.evaluation)
+    show(
+        as_json,
+        f"Flagged share, {flagged.state}: {flagged.text}",
+        versions=versions_table(runner.registry),
+        moves=history_table(event for alias in runner.registry.aliases() for event in runner.registry.history(alias)),
+        outcomes=outcomes_table(outcomes, runner.settings.outcomes.confidence),
+        flagged_share=flagged,
+    )
 
 
 def verify(
     url: Annotated[str, typer.Option(help="Where the UI is served.")] = "http://127.0.0.1:3000",
+    as_json: AsJson = False,
 ) -> None:
-    """Look at a running deployment as a person does in the UI. Exits with 1 when something is amiss."""
+    """Look at a running deployment as a person does in the UI. Exits with 1 when something is wrong."""
     from mlreg_dagster.tables import findings_table
     from mlreg_dagster.verification.client import Client
     from mlreg_dagster.verification.state import verify as look
 
     findings = look(Client(url))
-    console.print(findings_table(url, findings))
+    show(as_json, url=url, findings=findings_table(url, findings))
     raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)

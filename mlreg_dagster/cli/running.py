@@ -7,7 +7,8 @@ import pandas as pd
 import typer
 
 from mlreg_dagster.cli.arguments import writing_to
-from mlreg_dagster.cli.opening import console, open_runner
+from mlreg_dagster.cli.opening import AsJson, console, open_runner, progress_console, show
+from mlreg_dagster.models.names import CHAMPION
 
 
 def env() -> None:
@@ -20,11 +21,14 @@ def env() -> None:
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
-def demo() -> None:
+def demo(as_json: AsJson = False) -> None:
     """Run the whole lifecycle on the simulated market: a few weeks, two models, their outcomes."""
+    from mlreg_dagster.cli.questions import status
     from mlreg_dagster.demo import run_demo
 
-    run_demo(open_runner(), console)
+    run_demo(open_runner(replays=True), progress_console if as_json else console)
+    if as_json:
+        status(as_json=True)
 
 
 def replay(
@@ -36,21 +40,24 @@ def replay(
     ] = None,
     models: Annotated[list[str] | None, typer.Option("--model", help="Config files to train; default: model.")] = None,
     report: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("replay.html"),
+    as_json: AsJson = False,
 ) -> None:
     """Run the lifecycle through history on a simulated clock; killed, it goes on where it stopped."""
     from mlreg_dagster.hours import as_hour
     from mlreg_dagster.progress import step_progress
     from mlreg_dagster.replay import Replay, days_between, run_replay
     from mlreg_dagster.report import make_report
+    from mlreg_dagster.tables import history_table
 
-    runner = open_runner()
+    runner = open_runner(replays=True)
     promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
     end = as_hour(last) + pd.Timedelta(days=1)
     plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)
     with writing_to(report):
         report.open("a").close()  # said now rather than after all the work
-    with step_progress(console, total=(plan.end - plan.first).days) as advance:
+    with step_progress(progress_console if as_json else console, total=(plan.end - plan.first).days) as advance:
         run_replay(runner, plan, lambda step, clock: advance(f"{clock:%Y-%m-%d}: {step}", (clock - plan.first).days))
     with writing_to(report):
         report.write_text(make_report(runner, plan), encoding="utf-8")
-    console.print(f"Done. The report is in {report}.")
+    moves = history_table(runner.registry.history(CHAMPION))
+    show(as_json, f"Done. The report is in {report}.", report=str(report), moves=moves)

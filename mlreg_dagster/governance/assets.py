@@ -10,7 +10,7 @@ from pydantic import Field
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.card.parts import GATES, Card
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, fresh_within, table_view
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
     Clock,
@@ -20,6 +20,8 @@ from mlreg_dagster.orchestration.resources import (
 from mlreg_dagster.orchestration.retries import retried
 
 GROUP = "models"
+_NO_PARTITION = dg.SpecificPartitionsPartitionMapping([])
+"""Lineage alone: the champion is not out of date because another version was judged."""
 
 
 class BundleConfig(dg.Config):
@@ -56,7 +58,7 @@ def _champion_model(settings: Settings) -> dg.AssetSpec:
         group_name=GROUP,
         owners=OWNERS,
         kinds={"sqlite"},
-        deps=["evaluated_model"],
+        deps=[dg.AssetDep("evaluated_model", partition_mapping=_NO_PARTITION)],
         freshness_policy=fresh_within(24 * settings.retraining.champion_max_age_days),
         metadata=_use_case_metadata(settings),
         description="Which version each alias points to, from when, and who requested it. The job `promote` writes it, "
@@ -116,7 +118,7 @@ def _delivery_bundle(settings: Settings, home: Path, definitions: Callable[[], d
 
         records, whole = registry.open(), definitions()
         known = gather(
-            records.version(context.partition_key),
+            records.version(version_of(context)),
             records,
             artifacts.open(),
             warehouse.open(),

@@ -8,17 +8,15 @@ from pydantic import Field
 
 from mlreg_dagster.config import EvaluationSettings, Settings
 from mlreg_dagster.datasets import freezing
-from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import GATES, STRICT_GATES
 from mlreg_dagster.models.telling import feature_rows, numbers_of, setting_rows, verdict_text, versus_rows
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
 from mlreg_dagster.orchestration.provenance import require_recorded
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.orchestration.witnesses import require_intact
-from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Evaluation, GateResult, ModelVersion, Registry
 
 GROUP = "models"
@@ -26,27 +24,29 @@ _DRAWN_ROWS = 5000
 _ALL_DAYS = dg.AllPartitionMapping()  # which day a version was trained on is its own choice, kept in its manifest
 
 
-class NoDataset(MlregError):
-    """There is no frozen dataset to train on."""
-
-
 class TrainConfig(dg.Config):
-    """What to train."""
+    """What to train. As it stands it trains model.yaml on the newest frozen dataset."""
 
     model: str = Field(default="model", description="Config file to take, without .yaml: model, model_lof, …")
-    dataset: str | None = Field(default=None, description="Day of the dataset (2017-12-19); null = the newest frozen.")
-    overrides: dict[str, Any] = Field(default={}, description="Values that replace those of the file, this time.")
-    actor: str | None = Field(default=None, description="Who trains; null = MLREG_ACTOR or the system's user.")
+    dataset: str | None = Field(
+        default=None, description="Day of a frozen dataset (2017-12-19); null = the newest frozen."
+    )
+    overrides: dict[str, Any] = Field(
+        default={}, description="Values that replace those of the file, this time; recorded in the manifest."
+    )
+    actor: str | None = Field(default=None, description="Trained by; null = MLREG_ACTOR or the system's user.")
 
 
 class EvaluateConfig(dg.Config):
     """How to evaluate."""
 
     holdout: str | None = Field(
-        default=None, description="Day of the holdout; null = the one of the version's dataset."
+        default=None, description="Day of a frozen holdout; null = the one of the version's dataset."
     )
-    overrides: dict[str, Any] = Field(default={}, description="Values that replace those of evaluation.yaml.")
-    actor: str | None = Field(default=None, description="Who evaluates; null = MLREG_ACTOR or the system's user.")
+    overrides: dict[str, Any] = Field(
+        default={}, description="Values that replace those of evaluation.yaml, this time."
+    )
+    actor: str | None = Field(default=None, description="Evaluated by; null = MLREG_ACTOR or the system's user.")
 
 
 def build_model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -61,7 +61,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"scikitlearn"},
         deps=[dg.AssetDep(freezing.TRAINING, partition_mapping=_ALL_DAYS)],
-        description="A trained model: the fitted pipeline and its manifest, frozen and registered with its hash.",
+        description="A trained model: the fitted pipeline and its manifest, frozen and registered with its hash. Its "
+        "partition is the version: the next free one (v1, v2, …), which the launchpad's dialog adds.",
     )
     @retried
     def candidate_model(
@@ -72,17 +73,21 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import registration, training
+        from mlreg_dagster.models.order import place_order
         from mlreg_dagster.models.pictures import score_distribution
 
         store, records = artifacts.open(), registry.open()
         require_intact(records, context.instance)
-        chosen = settings.model(config.model).override(config.overrides, f"run config, over {config.model}.yaml")
-        dataset = freezing.load(store, freezing.TRAINING, config.dataset or _newest_day(store))
+        name = version_of(context)
+        chosen, day = place_order(
+            settings, store, model=config.model, dataset=config.dataset, overrides=config.overrides
+        )
+        dataset = freezing.load(store, freezing.TRAINING, day)
         scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
         records = registry.open()
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case = settings.use_case.sha256
-        model = training.train(context.partition_key, dataset, scores_from, chosen, use_case_sha256=use_case)
+        model = training.train(name, dataset, scores_from, chosen, use_case_sha256=use_case)
         version = registration.register(
             model,
             store,
@@ -121,16 +126,6 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
     return candidate_model
 
 
-def _newest_day(store: ArtifactStore) -> str:
-    days = store.keys(freezing.TRAINING)
-    if not days:
-        raise NoDataset(
-            "No training dataset is frozen yet. Materialize training_dataset and eval_holdout for a day whose days of "
-            "market_features before it are there."
-        )
-    return days[-1]
-
-
 def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
     tier = settings.promotion.of(settings.use_case.risk_tier)
     gates = GATES | {name: STRICT_GATES[name] for name in tier.gates}
@@ -160,7 +155,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
 
         store, records = artifacts.open(), registry.open()
         require_intact(records, context.instance)
-        version = records.version(context.partition_key)
+        version = records.version(version_of(context))
         thresholds = settings.evaluation.override(config.overrides, "run config, over evaluation.yaml")
         holdout = freezing.load(store, freezing.HOLDOUT, config.holdout or version.dataset_day)
         require_recorded(context.instance, records, freezing.HOLDOUT, holdout.day, holdout.sha256)

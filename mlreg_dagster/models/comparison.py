@@ -24,8 +24,6 @@ from mlreg_dagster.models.statistics import (
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Registry
 
-_DEFAULTS = ComparisonSettings()
-
 RoundScores = list[NDArray[np.float64]]
 
 
@@ -69,9 +67,16 @@ def compare(
     right: Model,
     holdout: Dataset,
     rounds: list[PlantedRound],
-    settings: ComparisonSettings = _DEFAULTS,
+    settings: ComparisonSettings,
 ) -> Comparison:
     """Score the same rows with two frozen models.
+
+    Args:
+        left: One of them.
+        right: The other one.
+        holdout: The rows.
+        rounds: The anomalies planted into them.
+        settings: When two are told apart.
 
     Raises:
         FeatureMismatch: The holdout lacks features of one of them.

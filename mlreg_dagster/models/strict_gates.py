@@ -20,6 +20,7 @@ from mlreg_dagster.models.artifact import Model
 from mlreg_dagster.models.evaluation import EvaluationResult
 from mlreg_dagster.models.gates import NotComputable, gate
 from mlreg_dagster.models.names import BETTER, IMPROVEMENT, LATENCY, MISSING, NOISE, PARITY, SIZE
+from mlreg_dagster.models.verdict import better_than, champion_in
 from mlreg_dagster.storage.registry import GateResult
 
 _SEED = 5
@@ -61,19 +62,19 @@ def measure(names: Iterable[str], judged: Judged) -> tuple[GateResult, ...]:
 def better_than_champion(judged: Judged) -> GateResult:
     """Passes where there is no other champion, and where the comparison's verdict is that it is better."""
     versus = judged.versus
-    threshold = "told apart as better"
-    if not versus:
-        return GateResult(BETTER, True, None, threshold, "There is no other champion.")
+    champion = champion_in(versus)
+    is_better, standing = better_than(versus, champion)
+    reason, threshold = f"The candidate {standing}", "told apart as better"
+    if champion is None:
+        return GateResult(BETTER, True, None, threshold, reason)
 
     def compared() -> tuple[float, str]:
-        if "not_comparable" in versus:
-            raise NotComputable(f"{versus['champion']} can't be compared with: {versus['not_comparable']}")
-        if versus["difference"] is None:
-            raise NotComputable(f"against {versus['right']}: {versus['reason']}")
-        flattered = f" {versus['right']} has seen the holdout." if versus["right"] in versus["in_sample"] else ""
-        return versus["difference"], f"Against {versus['right']} {versus['verdict']}: {versus['reason']}{flattered}"
+        if versus.get("difference") is None:
+            raise NotComputable(reason)
+        flattered = f" {champion} has seen the holdout." if champion in versus["in_sample"] else ""
+        return versus["difference"], f"{reason}{flattered}"
 
-    return gate(BETTER, compared, threshold, lambda _: bool(versus["verdict"] == "better"))
+    return gate(BETTER, compared, threshold, lambda _: is_better)
 
 
 def improvement_over_baseline(judged: Judged) -> GateResult:

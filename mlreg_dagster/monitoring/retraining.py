@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlreg_dagster.config import ModelSettings, PromotionSettings, RetrainingSettings
 from mlreg_dagster.hours import as_hour
+from mlreg_dagster.models.verdict import better_than
 from mlreg_dagster.storage.registry import AliasEvent, Evaluation, ModelVersion
 
 
@@ -66,7 +67,7 @@ def may_promote(candidate: Evaluation, champion: AliasEvent | None, settings: Pr
     Args:
         candidate: Its latest evaluation.
         champion: The current champion, if any.
-        settings: `automatic`: never, passed (its gates), or better (than the champion on the same rows).
+        settings: `automatic`: never, passed (its gates), or better (told apart from the champion as the better one).
     """
     if settings.automatic == "never":
         return False, "promotion.yaml leaves promotions to people"
@@ -76,17 +77,7 @@ def may_promote(candidate: Evaluation, champion: AliasEvent | None, settings: Pr
         return True, "the first version whose gates passed"
     if settings.automatic == "passed":
         return True, "newer than the champion, and its gates passed"
-    versus = candidate.metrics.get("versus_champion") or {}
-    if versus.get("champion") == champion.version:
-        return False, f"can't be compared with {champion.version}: {versus['not_comparable']}"
-    if versus.get("right") != champion.version:
-        return False, f"was not compared with {champion.version}, the champion of today: evaluate it again"
-    mine, champions = versus["average_precision"]
-    if mine is None or champions is None:
-        return False, f"can't be compared with {champion.version}: nothing could be planted"
-    if mine > champions:
-        return True, f"finds more of the planted anomalies than {champion.version}: {mine:.3f} against {champions:.3f}"
-    return False, f"finds no more of the planted anomalies than {champion.version}: {mine:.3f} against {champions:.3f}"
+    return better_than(candidate.metrics.get("versus_champion") or {}, champion.version)
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

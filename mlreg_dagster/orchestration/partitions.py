@@ -14,6 +14,7 @@ import pandas as pd
 
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import DAY_KEY_FORMAT, HOUR, HOUR_KEY_FORMAT, as_hour, hour_range
+from mlreg_dagster.storage.registry.names import is_version
 
 MODEL_VERSIONS = dg.DynamicPartitionsDefinition(name="model_version")
 
@@ -50,6 +51,24 @@ def make_partitions(first: pd.Timestamp, last: pd.Timestamp | None = None) -> Pa
             fmt=DAY_KEY_FORMAT,
         ),
     )
+
+
+class NoVersion(MlregError):
+    """A run for a model version that names none."""
+
+
+def version_of(context: dg.AssetExecutionContext) -> str:
+    """The version that a run is for.
+
+    Raises:
+        NoVersion: It was launched without a partition, or with one that is no version's name.
+    """
+    if not context.has_partition_key:
+        raise NoVersion("This run names no version. Choose a partition (v1, v2, …) in the launchpad, or add one there.")
+    key = str(context.partition_key)
+    if not is_version(key):
+        raise NoVersion(f"The partition {key!r} is not the name of a version. Add the next free one: v1, v2, v3, …")
+    return key
 
 
 def hours_of(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:

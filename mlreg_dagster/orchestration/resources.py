@@ -1,8 +1,11 @@
-"""Storage as Dagster resources: where things are is configuration, what they do stands in `storage/`."""
+"""Storage and clock as Dagster resources: where things are is fixed when the code location loads.
+
+Run config chooses what a run does, never where or when. `Fixed` therefore closes every resource to it.
+"""
 
 import getpass
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -75,27 +78,24 @@ class RegistryResource(dg.ConfigurableResource):
 
     url: str = Field(description="SQLAlchemy URL: sqlite:///… or postgresql+psycopg://…")
 
-    _first_policy: Mapping[str, Any] | None = PrivateAttr(default=None)
-
-    def beginning_with(self, policy: Mapping[str, Any]) -> Self:
-        """The same, for a registry that begins with this policy when it is made or upgraded."""
-        self._first_policy = policy
-        return self
+    first_policy: dict[str, Any] | None = Field(
+        default=None, description="The policy that a registry begins with when it is made or upgraded."
+    )
 
     def open(self) -> Registry:
         """The registry behind it."""
-        policy = self._first_policy
+        policy = self.first_policy
         return Registry(self.url, None if policy is None else lambda: (policy, pd.Timestamp.now(tz="UTC")))
 
 
 class Clock(dg.ConfigurableResource):
-    """The current time; tests and replays set it."""
+    """The current time: the machine's, unless a test lets it stand still."""
 
     fixed: str | None = Field(default=None, description="A time to stand still at; None = the machine's clock.")
 
     @property
     def is_simulated(self) -> bool:
-        """Whether history is replayed or tested: only then a move may count from the past."""
+        """Whether history is replayed or a test runs: only then may a move count from the past on."""
         return self.fixed is not None
 
     def now(self) -> pd.Timestamp:
@@ -104,6 +104,33 @@ class Clock(dg.ConfigurableResource):
             return pd.Timestamp.now(tz="UTC")
         stamp = pd.Timestamp(self.fixed)
         return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
+
+
+class ReplayClock(Clock):
+    """The clock of a replay: records tell the machine's time, while moves count from the replayed time on."""
+
+    @property
+    def is_simulated(self) -> bool:
+        """A replay writes history."""
+        return True
+
+
+class Fixed(dg.ResourceDefinition):
+    """A resource without config: a run that brings some is refused before it starts.
+
+    Args:
+        value: What assets and sensors get. A Dagster resource is brought up and taken down around each run.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        super().__init__(self._bring_up, config_schema={}, description=type(value).__doc__)
+
+    def _bring_up(self, context: dg.InitResourceContext) -> Iterator[Any]:
+        with dg.build_resources(
+            {"it": self.value}, instance=context.instance, log_manager=context.log, dagster_run=context.run
+        ) as resources:
+            yield resources.it
 
 
 def current_actor(named: str | None) -> str:

@@ -166,7 +166,7 @@ class GuardedFile:
         except Timeout:
             raise WarehouseBusy(self._busy_message(self._holder())) from None
         try:
-            private.write(self._holder_path, json.dumps(_this_process()).encode())
+            self._name_holder(json.dumps(_this_process()))
             yield deadline
         finally:
             lock.release()
@@ -183,7 +183,7 @@ class GuardedFile:
                 holder = json.dumps(_foreign_process(error))
                 if time.monotonic() >= deadline:
                     raise WarehouseBusy(self._busy_message(holder)) from error
-                private.write(self._holder_path, holder.encode())  # whoever waits for our lock waits for that process
+                self._name_holder(holder)  # those who wait for our lock wait for that process
                 time.sleep(_FOREIGN_LOCK_POLL_S)
 
     @property
@@ -205,11 +205,18 @@ class GuardedFile:
         draft.chmod(private.OF_FILES)
         draft.rename(self.path)
 
+    def _name_holder(self, holder: str) -> None:
+        """Tell others who holds the file; they read a whole name at any moment. Only who holds our lock writes it."""
+        draft = self._holder_path.with_suffix(".draft")
+        private.write(draft, holder.encode())
+        draft.replace(self._holder_path)
+
     def _holder(self) -> str:
         try:
-            return self._holder_path.read_text()
+            told = self._holder_path.read_text().strip()
         except FileNotFoundError:
-            return "unknown"
+            told = ""
+        return told or "unknown; it has not written its name yet"
 
     def _busy_message(self, holder: str) -> str:
         return (

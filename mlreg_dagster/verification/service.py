@@ -60,22 +60,39 @@ def no_job_failed_last(last_runs: Iterable[Run]) -> Finding:
     return Finding("runs", "ok", f"None failed last: {', '.join(jobs)}.")
 
 
-def no_check_is_left(checks: Iterable[CheckExecution]) -> Finding:
-    """No check was planned by a run that ended without its result."""
+def no_check_is_left(checks: Iterable[CheckExecution], never_run: Iterable[tuple[str, str]] = ()) -> Finding:
+    """No check was planned by a run that ended without its result, and none of an asset that is there never ran.
+
+    Args:
+        checks: The newest execution of each.
+        never_run: Asset and name of checks without any, whose asset was materialized.
+    """
+    name = "planned checks"
     if left := [f"{check.name} of {check.asset}" for check in checks if check.status in _WITHOUT_RESULT]:
-        return Finding("planned checks", "miss", f"Without a result: {', '.join(left)}.", "Execute them in the UI.")
-    return Finding("planned checks", "ok", "Each has its result, or its run goes on.")
+        return Finding(name, "miss", f"Without a result: {', '.join(left)}.", "Execute them in the UI.")
+    if never := [f"{check} of {asset}" for asset, check in never_run]:
+        return Finding(name, "warning", f"Not evaluated yet: {', '.join(never)}.", "Execute them in the UI.")
+    return Finding(name, "ok", "Each has its result, or its run goes on.")
 
 
 def checks_pass(checks: Iterable[CheckExecution]) -> Finding:
-    """No check of severity ERROR failed last; gates are left out, since a rejected candidate is a result."""
-    failed = [check for check in checks if check.status == "FAILED" and check.asset != "evaluated_model"]
-    seen = "; ".join(f"{check.name} of {check.asset}: {check.text}" for check in failed)
-    if any(check.severity == "ERROR" for check in failed):
-        return Finding("checks", "miss", seen, "Open the check in the UI: it says what to do.")
-    if failed:
-        return Finding("checks", "waiting", f"Only warnings. {seen}", "Open the check in the UI: it says what to do.")
-    return Finding("checks", "ok", "None failed last.")
+    """No check failed last. What the UI shows red or yellow is told here, too.
+
+    A gate that a version failed is a result of its evaluation, not a fault of the deployment; the gates of the champion
+    have a finding of their own.
+    """
+    failed = [check for check in checks if check.status == "FAILED"]
+    gates = [check for check in failed if check.asset == "evaluated_model"]
+    others = [check for check in failed if check.asset != "evaluated_model"]
+    seen = [f"{check.name} of {check.asset}: {check.text}" for check in others]
+    if gates:
+        failing = ", ".join(f"{check.partition or 'a version'} {check.name}" for check in gates)
+        seen.append(f"Gates that a version failed: {failing}.")
+    text = "; ".join(seen) or "None failed last."
+    advice = "Open the check in the UI: it says what to do."
+    if any(check.severity == "ERROR" for check in others):
+        return Finding("checks", "miss", text, advice)
+    return Finding("checks", "warning", text, advice) if others else Finding("checks", "ok", text)
 
 
 def assets_are_fresh(freshness: Mapping[str, str | None], last_hour: str | None) -> Finding:

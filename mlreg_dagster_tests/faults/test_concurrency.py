@@ -6,6 +6,8 @@ import pytest
 
 from mlreg_dagster_tests.faults.crowd import run_crowd
 
+pytestmark = pytest.mark.slow
+
 HOURS = int(os.environ.get("MLREG_CROWD", "0"))
 """It takes half a minute or more: MLREG_CROWD=6 for a glance, 300 for a thorough look."""
 

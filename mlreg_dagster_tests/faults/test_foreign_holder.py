@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -22,6 +21,7 @@ from mlreg_dagster_tests.lifecycle import failure
 from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko, serve
 from mlreg_dagster_tests.market.sources.worlds import LIVE, NOW
 from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
+from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="DuckDB names the holder on Linux")
 
@@ -42,7 +42,7 @@ class Shell:
 
     def let_go(self):
         if self.process.poll() is None:
-            self.process.communicate("\n", timeout=30)
+            self.process.communicate("\n", timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -66,15 +66,15 @@ def test_it_is_named_by_process_and_command(warehouse, shell):
 
 
 def test_it_is_named_as_well_to_whoever_waits_behind_one_of_ours(warehouse, shell):
-    patient = Warehouse(warehouse.path, lock_timeout_s=4)
+    patient = Warehouse(warehouse.path, lock_timeout_s=PATIENCE_S)
     waiting = threading.Thread(target=lambda: patient.read(READINGS))
     waiting.start()
-    time.sleep(0.5)  # it holds our lock now, and waits for the shell
+    wait_for(lambda: re.search(shell.named, warehouse._holder()))  # it holds our lock, and waits for the shell
     for _ in range(2):
-        with pytest.raises(WarehouseBusy, match=shell.named):
+        with pytest.raises(WarehouseBusy, match=rf"Holder: .*{shell.named}"):
             warehouse.read(READINGS)
     shell.let_go()
-    waiting.join()
+    waiting.join(PATIENCE_S)
     assert len(warehouse.read(READINGS)) == 3
 
 
@@ -92,9 +92,9 @@ def live_world(make_world, market, tmp_path, monkeypatch):
     monkeypatch.setattr(retries, "WAIT_S", 0)
     settings = CoinGeckoSettings(base_url=market.url, requests_per_minute=1e9)
 
-    def make(now=NOW):
+    def make(now=NOW, lock_timeout_s=0.5):
         source = CoinGecko(settings, 4, LandingZone(tmp_path / "raw"))
-        tables = WarehouseResource(database=str(tmp_path / "warehouse.duckdb"), lock_timeout_s=0.5)
+        tables = WarehouseResource(database=str(tmp_path / "warehouse.duckdb"), lock_timeout_s=lock_timeout_s)
         return make_world(None, source=source, warehouse=tables, clock=Clock(fixed=now.isoformat()))
 
     return make
@@ -115,7 +115,16 @@ def test_a_run_that_waits_in_vain_names_the_shell_and_loses_nothing_it_had_fetch
 
 
 def test_a_run_outlasts_a_shell_that_lets_go_between_two_attempts(live_world, market, warehouse, shell):
-    threading.Timer(1.2, shell.let_go).start()  # during the second attempt of four
-    assert live_world().attempt("market_snapshot", hours=LIVE_HOUR).success
+    world = live_world(lock_timeout_s=2)
+    letting_go = threading.Thread(target=lambda: (wait_for(lambda: _is_tried_again(world)), shell.let_go()))
+    letting_go.start()
+    assert world.attempt("market_snapshot", hours=LIVE_HOUR).success
+    letting_go.join(PATIENCE_S)
+    assert _is_tried_again(world)
     assert len(market.requests) == 1
     assert len(warehouse.read(MARKET_SNAPSHOT)) == 4
+
+
+def _is_tried_again(world):
+    events = (entry.dagster_event for run in world.instance.get_runs() for entry in world.instance.all_logs(run.run_id))
+    return any(event is not None and event.is_step_up_for_retry for event in events)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,11 +14,11 @@ import pytest
 from mlreg_dagster.orchestration.one_daemon import DaemonRunsAlready, _DaemonLock
 from mlreg_dagster.runner import prepare_home
 from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals")]
 
 NOTHING = "import dagster\ndefs = dagster.Definitions()\n"
-PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def start(dagster_home, tmp_path):
 
 def test_the_second_ends_and_names_the_first(start, dagster_home: Path, tmp_path: Path):
     first = start()
-    _wait_for(lambda: _heartbeats() and (dagster_home / "daemon.pid").read_text() == str(first.pid))
+    wait_for(lambda: _heartbeats() and (dagster_home / "daemon.pid").read_text() == str(first.pid))
     before = _heartbeats()
     second = start()
     assert second.wait(PATIENCE_S) == 1
@@ -84,10 +83,3 @@ def _heartbeats():
     prepare_home()
     with dg.DagsterInstance.get() as instance:
         return instance.get_daemon_heartbeats()
-
-
-def _wait_for(look):
-    end = time.monotonic() + PATIENCE_S
-    while not look():
-        assert time.monotonic() < end
-        time.sleep(0.3)

@@ -16,6 +16,8 @@ from mlreg_dagster.market.sources.archive import Archive
 from mlreg_dagster_tests.fuzz.mutation import mutated_bytes
 from mlreg_dagster_tests.fuzz.profile import accepted, cases
 
+pytestmark = pytest.mark.slow
+
 FIRST = as_hour("2020-01-01")
 HOURS = hour_range(FIRST, FIRST + 30 * HOUR)
 NOW = FIRST + 100 * HOUR

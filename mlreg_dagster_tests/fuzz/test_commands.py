@@ -14,6 +14,8 @@ from mlreg_dagster import cli
 from mlreg_dagster_tests.fuzz.profile import PATIENCE_S, cases, counted, patience
 from mlreg_dagster_tests.lifecycle import write_configs
 
+pytestmark = pytest.mark.slow
+
 WORDS = """v0 v1 v9 v99999999999999999999 latest latest-1 latest--1 latest-99 champion nobody
 2026-01-01 2026-01-01T00:00 0001-01-01T00:00+14:00 9999-12-31T23:59:59 10000-01-01 NaT 10:00
 a=b a=[ = a.b.c=1 a=&x[*x] seed=1e400 params=1 seed=1 params.=2 -1 0 -5 1e400 nan 99999999999999999999 ٣

@@ -11,6 +11,8 @@ from mlreg_dagster.config import PROJECT_DIR, Settings, load_settings
 from mlreg_dagster_tests.fuzz.mutation import mutated, mutated_bytes, odd_values
 from mlreg_dagster_tests.fuzz.profile import accepted, cases
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = {path.name: path.read_bytes() for path in sorted((PROJECT_DIR / "configs").glob("*.yaml"))}
 LAUGHS = b"a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + b"".join(
     b"a%d: &a%d [%s]\n" % (level, level, b", ".join([b"*a%d" % (level - 1)] * 9)) for level in range(1, 12)

@@ -18,6 +18,8 @@ from mlreg_dagster_tests.fuzz.mutation import mutated, mutated_bytes, to_json
 from mlreg_dagster_tests.fuzz.profile import accepted, cases
 from mlreg_dagster_tests.models.builders import build_world
 
+pytestmark = pytest.mark.slow
+
 EVIL = """os system builtins eval exec subprocess Popen posix importlib pickle loads numpy sklearn.pipeline Pipeline
 ObjectNode FunctionNode TypeNode PartialNode MethodNode OperatorFuncNode"""
 

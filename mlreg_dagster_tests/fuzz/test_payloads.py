@@ -18,6 +18,8 @@ from mlreg_dagster_tests.fuzz.mutation import mutated, mutated_bytes, to_json
 from mlreg_dagster_tests.fuzz.profile import accepted, cases
 from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko
 
+pytestmark = pytest.mark.slow
+
 HOUR_ASKED = as_hour("2026-03-20T09:00")
 NOW = HOUR_ASKED + HOUR + pd.Timedelta(minutes=20)
 _MARKET = FakeCoinGecko(NOW, coins=3)

@@ -20,7 +20,7 @@ from mlreg_dagster_tests.lifecycle import NOW
 
 __all__ = ["promotion"]  # the job imports it when it runs
 
-COUNT, WAIT_S = 16, 120
+COUNT, WAIT_S = 16, 600
 
 
 def promote(runner, version, barrier, outcomes):

@@ -11,17 +11,20 @@ from threading import Barrier
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from mlreg_dagster.storage.registry import AliasConflict, Registry
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 from mlreg_dagster_tests.storage.conftest import registry_url
 from mlreg_dagster_tests.storage.test_registry import NOW, evaluate, move, register
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["postgres_server", "postgres_url", "registry_url"]
 
 PROCESSES, ROUNDS = (int(word) for word in os.environ.get("MLREG_RACE", "8x5").split("x"))
 VERSIONS = [f"v{number}" for number in range(1, 6)]
-WAIT_S = 120
+WAIT_S = 600
 
 
 def racer(number: int, url: str, barrier: Barrier, results: "Queue[Any]") -> None:

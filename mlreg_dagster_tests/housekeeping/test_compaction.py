@@ -32,7 +32,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def warehouse(made, tmp_path):
     home = shutil.copytree(made.parent, tmp_path / "it's a home")
-    return Warehouse(home / made.name, lock_timeout_s=5)
+    return Warehouse(home / made.name, lock_timeout_s=300)
 
 
 def test_it_shrinks_and_holds_the_same(warehouse):
@@ -87,10 +87,11 @@ from mlreg_dagster.housekeeping.compaction import compact
 from mlreg_dagster.storage.warehouse import Warehouse
 print("begins", flush=True)
 while True:
-    compact(Warehouse(sys.argv[1], lock_timeout_s=5))
+    compact(Warehouse(sys.argv[1], lock_timeout_s=300))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
 def test_killed_at_any_moment_the_file_is_whole(warehouse):
     rows, chance = warehouse.read(READINGS), random.Random()

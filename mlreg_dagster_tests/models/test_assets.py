@@ -2,6 +2,7 @@
 
 import pytest
 
+from mlreg_dagster import jobs
 from mlreg_dagster.models.names import (
     AVERAGE_PRECISION,
     GATES,
@@ -11,7 +12,8 @@ from mlreg_dagster.models.names import (
     SILHOUETTE,
     SIZE,
 )
-from mlreg_dagster.runner import RunFailed
+from mlreg_dagster.models.order import NoDataset
+from mlreg_dagster.runner import RunFailed, asset_config
 from mlreg_dagster_tests.lifecycle import failure, latest_verdict, metadata, verdicts
 
 
@@ -64,13 +66,14 @@ def test_run_config_overrides_the_file_and_goes_into_the_manifest(trained):
         ({"overrides": {"params": {"neighbours": 3}}}, "neighbours"),
         ({"overrides": {"features": ["change_1h_pct", "moon_phase"]}}, "does not have: moon_phase"),
         ({"model": "model_svm"}, "There is no model_svm.yaml among the configs; models are: model.yaml"),
-        ({"dataset": "2026-01-02"}, "There is no bundle training_dataset/2026-01-02"),
+        ({"dataset": "2026-01-02"}, "No training dataset is frozen for '2026-01-02'. Frozen days: 2026-01-04."),
     ],
     ids=["unknown key", "impossible value", "unknown parameter", "unknown feature", "unknown model", "unknown dataset"],
 )
 def test_training_with_a_mistake_says_which_and_stores_nothing(trained, config, complaint):
-    with pytest.raises(RunFailed) as caught:
-        trained.train(config)
+    trained.add_version("v4")
+    with pytest.raises(RunFailed) as caught:  # as launched in the UI, for a version that was added there
+        trained.run_partition(jobs.TRAIN, "v4", asset_config("candidate_model", config))
     assert complaint in str(caught.value)
     assert "step candidate_model of job train" in str(caught.value)
     assert len(trained.registry.versions()) == len(trained.artifacts.keys("models")) == 3
@@ -78,7 +81,7 @@ def test_training_with_a_mistake_says_which_and_stores_nothing(trained, config, 
 
 def test_training_without_a_dataset_says_what_to_do(make_world):
     world = make_world(None)
-    with pytest.raises(RunFailed, match=r"No training dataset is frozen yet\. Materialize training_dataset and eval_h"):
+    with pytest.raises(NoDataset, match=r"No training dataset is frozen yet\. Materialize training_dataset and eval_h"):
         world.train({})
 
 

@@ -22,7 +22,7 @@ def right(model_of):
 
 
 def test_both_score_the_same_rows_and_the_same_planted_anomalies(world, rounds, left, right):
-    found = compare(left, right, world.holdout, rounds)
+    found = compare(left, right, world.holdout, rounds, USUAL)
     assert (found.left, found.right, found.rows) == ("v1", "v2", len(world.holdout.rows))
     scores = [model.score(model.select(world.holdout.rows)) for model in (left, right)]
     flags = [score > model.threshold for score, model in zip(scores, (left, right), strict=True)]
@@ -34,18 +34,18 @@ def test_both_score_the_same_rows_and_the_same_planted_anomalies(world, rounds, 
 
 
 def test_left_and_right_are_alike_but_for_their_places(world, rounds, left, right):
-    one, other = compare(left, right, world.holdout, rounds), compare(right, left, world.holdout, rounds)
+    one, other = compare(left, right, world.holdout, rounds, USUAL), compare(right, left, world.holdout, rounds, USUAL)
     assert (one.left, one.average_precision) == (other.right, other.average_precision[::-1])
     assert (one.agreement, one.anomaly_rate) == (other.agreement, other.anomaly_rate[::-1])
 
 
 def test_a_model_agrees_with_itself(world, rounds, left):
-    found = compare(left, left, world.holdout, rounds)
+    found = compare(left, left, world.holdout, rounds, USUAL)
     assert (found.agreement, found.rank_correlation) == (1.0, pytest.approx(1.0))
 
 
 def test_where_nothing_was_planted_or_scores_are_constant_there_is_no_number(world, left, right):
-    found = compare(left, right, with_rows(world.holdout, world.holdout.rows.iloc[[3]]), [])
+    found = compare(left, right, with_rows(world.holdout, world.holdout.rows.iloc[[3]]), [], USUAL)
     assert found.average_precision == (None, None)
     assert found.rank_correlation is None
 
@@ -53,25 +53,26 @@ def test_where_nothing_was_planted_or_scores_are_constant_there_is_no_number(wor
 def test_versions_that_knew_the_holdout_are_named(world, left, right):
     first = world.holdout.window.first
     later = with_manifest(right, training_end=(first + pd.Timedelta(hours=1)).isoformat())
-    assert compare(left, right, world.holdout, []).in_sample == ()
-    assert compare(left, later, world.holdout, []).in_sample == ("v2",)
-    assert compare(later, later, world.holdout, []).in_sample == ("v2", "v2")
+    assert compare(left, right, world.holdout, [], USUAL).in_sample == ()
+    assert compare(left, later, world.holdout, [], USUAL).in_sample == ("v2",)
+    assert compare(later, later, world.holdout, [], USUAL).in_sample == ("v2", "v2")
 
 
 def test_a_model_of_a_later_day_that_was_not_trained_on_the_holdout_does_not_know_it(world, left, right):
     """With an embargo of a day, training ends before the holdout of the day before."""
     later = with_manifest(right, scores_from=(world.holdout.window.end + pd.Timedelta(days=1)).isoformat())
-    assert compare(left, later, world.holdout, []).in_sample == ()
+    assert compare(left, later, world.holdout, [], USUAL).in_sample == ()
 
 
 def test_a_holdout_without_the_features_of_one_is_refused(world, left, right):
     lacking = with_rows(world.holdout, world.holdout.rows.drop(columns="is_gap"))
     with pytest.raises(FeatureMismatch, match=r"missing \['is_gap'\]"):
-        compare(left, right, lacking, [])
+        compare(left, right, lacking, [], USUAL)
 
 
 # --- told apart ---------------------------------------------------------------------------------------------
 
+USUAL = ComparisonSettings()
 FEW = ComparisonSettings(min_instruments=2, bootstrap_samples=200)
 
 
@@ -131,7 +132,7 @@ def test_the_difference_is_that_of_the_precisions_whatever_the_order_of_rows(wor
 
 
 def test_too_few_instruments_with_anomalies_are_said(world, rounds, left, right):
-    found = compare(left, right, world.holdout, rounds)
+    found = compare(left, right, world.holdout, rounds, USUAL)
     assert (found.verdict, found.low, found.high) == ("not distinguishable", None, None)
     assert found.reason == f"too few samples: {found.samples} instruments tell something, asked are 20."
-    assert compare(left, right, world.holdout, []).reason == "too few samples: there is no instrument."
+    assert compare(left, right, world.holdout, [], USUAL).reason == "too few samples: there is no instrument."

@@ -14,6 +14,8 @@ from mlreg_dagster.models.evaluation import evaluate, plant_anomalies
 from mlreg_dagster.models.training import train
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
+pytestmark = pytest.mark.slow
+
 DAY = as_hour("2017-12-19")
 LATER = pd.Timestamp("2020-01-01", tz="UTC")
 SETTINGS, FEATURES = DatasetSettings(), FeatureSettings()

@@ -71,16 +71,27 @@ def test_gates_are_measured_as_named_and_once(judged):
 # --- against others -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("verdict", "passed"), [("better", True), ("worse", False), ("not distinguishable", False)])
-def test_only_who_is_told_apart_as_better_passes(judged, verdict, passed):
+@pytest.mark.parametrize(
+    ("verdict", "passed", "words"),
+    [
+        ("better", True, "better than"),
+        ("worse", False, "worse than"),
+        ("not distinguishable", False, "not distinguishable from"),
+    ],
+)
+def test_only_who_is_told_apart_as_better_passes(judged, verdict, passed, words):
     found = one(BETTER, judged, versus=VERSUS | {"verdict": verdict})
     assert (found.passed, found.value) == (passed, 0.1)
-    assert found.detail == f"Against v7 {verdict}: of 30 instruments."
+    assert found.detail == f"The candidate is {words} v7 at finding planted anomalies: of 30 instruments."
 
 
 def test_the_first_champion_has_nobody_to_be_better_than(judged):
     found = one(BETTER, judged, versus={})
-    assert (found.passed, found.value, found.detail) == (True, None, "There is no other champion.")
+    assert (found.passed, found.value, found.detail) == (
+        True,
+        None,
+        "The candidate has no other champion to be better than",
+    )
 
 
 def test_a_champion_that_knows_the_holdout_is_named(judged):
@@ -90,8 +101,11 @@ def test_a_champion_that_knows_the_holdout_is_named(judged):
 @pytest.mark.parametrize(
     ("versus", "reason"),
     [
-        ({"champion": "v7", "not_comparable": "damaged"}, "v7 can't be compared with: damaged"),
-        (VERSUS | {"difference": None, "verdict": "not distinguishable"}, "against v7: of 30 instruments."),
+        ({"champion": "v7", "not_comparable": "damaged"}, "The candidate can't be compared with v7: damaged"),
+        (
+            VERSUS | {"difference": None, "verdict": "not distinguishable"},
+            "The candidate can't be compared with v7: of 30 instruments.",
+        ),
     ],
 )
 def test_a_champion_that_can_not_be_compared_with_fails_the_candidate(judged, versus, reason):

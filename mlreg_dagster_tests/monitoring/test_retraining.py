@@ -123,19 +123,20 @@ def evaluation(passed: bool, versus: dict | None) -> Evaluation:
     return Evaluation(7, "v2", "0" * 64, "0" * 64, passed, gates, {"versus_champion": versus}, {}, DAY, "tester", None)
 
 
-def compared(right: str, mine: float | None = 0.6, champions: float | None = 0.5) -> dict:
-    return {"left": "v2", "right": right, "average_precision": [mine, champions]}
+def compared(right: str, verdict: str, difference: float | None = 0.1) -> dict:
+    reason = "of 30 instruments." if difference is not None else "too few samples: there is no instrument."
+    versus = {"left": "v2", "right": right, "average_precision": [0.6, 0.5]}
+    return {**versus, "verdict": verdict, "difference": difference, "reason": reason}
 
 
 NOT_COMPARABLE = {"champion": "v1", "not_comparable": "v1 was trained on 3 features; these rows differ"}
 VERSUS = {  # how the candidate stands against v1: what the evaluation recorded, and whether it is better
     "nothing recorded": ({}, False),
-    "compared with another": (compared("v9"), False),
-    "better": (compared("v1", 0.6, 0.5), True),
-    "equal": (compared("v1", 0.5, 0.5), False),
-    "worse": (compared("v1", 0.4, 0.5), False),
-    "mine unknown": (compared("v1", None, 0.5), False),
-    "champion's unknown": (compared("v1", 0.6, None), False),
+    "compared with another": (compared("v9", "better"), False),
+    "better": (compared("v1", "better"), True),
+    "a larger average alone": (compared("v1", "not distinguishable"), False),
+    "worse": (compared("v1", "worse", -0.1), False),
+    "unknown": (compared("v1", "not distinguishable", None), False),
     "not comparable": (NOT_COMPARABLE, False),
 }
 
@@ -163,9 +164,10 @@ def test_who_may_be_promoted(automatic, passed, has_champion, case):
     [
         ("compared with another", ["not compared with v1", "evaluate it again"]),
         ("nothing recorded", ["not compared with v1", "evaluate it again"]),
-        ("better", ["more", "v1", "0.600", "0.500"]),
-        ("worse", ["no more", "v1", "0.400", "0.500"]),
-        ("mine unknown", ["can't be compared with v1", "planted"]),
+        ("better", ["better than v1", "of 30 instruments"]),
+        ("a larger average alone", ["not distinguishable from v1", "of 30 instruments"]),
+        ("worse", ["worse than v1"]),
+        ("unknown", ["can't be compared with v1", "too few samples"]),
         ("not comparable", ["can't be compared with v1", NOT_COMPARABLE["not_comparable"]]),
     ],
 )

@@ -1,4 +1,4 @@
-import re
+import json
 import sys
 
 import pytest
@@ -11,11 +11,10 @@ def verified(monkeypatch, capsys):
     """Call `mlreg verify`: its exit code, and state and sight of every finding."""
 
     def call(deployment):
-        monkeypatch.setattr(cli.console, "width", 400)
-        monkeypatch.setattr(sys, "argv", ["mlreg", "verify", "--url", deployment.client.url])
+        monkeypatch.setattr(sys, "argv", ["mlreg", "verify", "--json", "--url", deployment.client.url])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        rows = re.findall(r"^ *(ok|waiting|MISS) {2,}(\S.*?) {2,}(\S.*?) {2,}", capsys.readouterr().out, re.MULTILINE)
-        return end.value.code or 0, {name: (state, seen) for state, name, seen in rows}
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        return end.value.code or 0, {each["name"]: (each["state"], each["seen"]) for each in findings}
 
     return call

@@ -1,9 +1,13 @@
 """An empty home, left alone: from the first hours to a champion that predicts."""
 
+import pytest
+
 from mlreg_dagster.hours import as_hour, hour_range
 from mlreg_dagster.models.names import GATES
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.seeing import words_of
+
+pytestmark = pytest.mark.slow
 
 DAY = sorted(hour_range(as_hour("2026-01-01"), as_hour("2026-01-01T23:00")).strftime("%Y-%m-%d-%H:%M"))
 FOLLOWING = [f"2026-01-02-0{hour}:00" for hour in range(4)]

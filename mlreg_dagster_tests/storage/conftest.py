@@ -10,7 +10,7 @@ from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 __all__ = ["postgres_server", "postgres_url"]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database that nobody has opened yet."""
     if request.param == "sqlite":

@@ -15,7 +15,7 @@ from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster.storage.registry.schema import metadata
 
-WAIT_S = 60
+WAIT_S = 300
 NOW = pd.Timestamp("2018-01-01", tz="UTC")
 
 

@@ -1,3 +1,4 @@
+import json
 import random
 import signal
 import sys
@@ -13,6 +14,7 @@ from mlreg_dagster.storage.faults import StorageDamaged
 from mlreg_dagster.storage.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse import Warehouse
 from mlreg_dagster_tests.storage.readings import DAY, FIRST, READINGS, assert_stored, rows
+from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 PROCESSES = get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":
@@ -46,14 +48,14 @@ def test_one_that_stays_open_keeps_others_out_from_its_first_use_until_it_lets_g
 
 def test_one_that_stays_open_lets_whoever_waits_have_a_turn(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
-    staying, other = Warehouse(warehouse.path, stay_open=True), Warehouse(warehouse.path, lock_timeout_s=20)
+    staying, other = Warehouse(warehouse.path, stay_open=True), Warehouse(warehouse.path, lock_timeout_s=PATIENCE_S)
     waiting = threading.Thread(target=lambda: other.write(READINGS, rows(DAY[:1], names=1), DAY[:1]))
     with staying.session() as tables:
         waiting.start()
+        wait_for(staying._is_waited_for)
         for _ in range(10):  # not within a piece of work
             assert len(tables.read(READINGS)) == 72
-            time.sleep(0.05)
-    waiting.join(10)
+    waiting.join(PATIENCE_S)
     assert not waiting.is_alive()
     assert len(staying.read(READINGS)) == 70
     staying.let_go()
@@ -82,24 +84,26 @@ def test_a_file_that_is_no_database_is_not_called_busy(warehouse):
 # --- many processes ---------------------------------------------------------------------------------------
 
 
-def _rewrite_for_ever(path, ready):
+def _rewrite_for_ever(path, writes):
     warehouse = Warehouse(path)
     while True:
         for names in (40, 90):
             warehouse.write(READINGS, rows(DAY[:2], names, price=float(names)), DAY[:2])
-            ready.set()
+            with writes.get_lock():
+                writes.value += 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_writer_killed_at_any_moment_leaves_the_old_rows_or_the_new(warehouse):
     seen = set()
     moments = random.Random(0)
-    for _ in range(12):
-        ready = PROCESSES.Event()
-        writer = PROCESSES.Process(target=_rewrite_for_ever, args=(warehouse.path, ready))
+    for number in range(12):
+        writes = PROCESSES.Value("i", 0)
+        writer = PROCESSES.Process(target=_rewrite_for_ever, args=(warehouse.path, writes))
         writer.start()
-        assert ready.wait(60)
-        time.sleep(moments.uniform(0, 0.15))
+        wait_for(lambda writes=writes, least=1 + number % 2: writes.value >= least)
+        time.sleep(moments.uniform(0, 0.15))  # somewhere within a later write
         writer.kill()
         writer.join()
         assert writer.exitcode == -signal.SIGKILL
@@ -117,6 +121,7 @@ def _write_hours(path, hours):
         warehouse.write(READINGS, rows([hour]), [hour])
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_and_double_nothing(warehouse):
     hours = [FIRST + n * HOUR for n in range(100)]
     warehouse.write(READINGS, rows(hours[:10], names=5, price=9.0), hours[:10])
@@ -138,14 +143,14 @@ def _read_without_a_pause(path, count, stop):
             count.value += 1
 
 
+@pytest.mark.slow
 def test_readers_without_a_pause_keep_nobody_out(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
     stop, count = PROCESSES.Event(), PROCESSES.Value("i", 0)
     readers = [PROCESSES.Process(target=_read_without_a_pause, args=(warehouse.path, count, stop)) for _ in range(2)]
     for reader in readers:
         reader.start()
-    while count.value < 10:
-        time.sleep(0.05)
+    wait_for(lambda: count.value >= 10)
     served_first = []
     for hour in DAY[:6]:
         before = count.value
@@ -169,13 +174,13 @@ def test_threads_of_one_process_take_turns(warehouse):
 def _hold(path, ready, release):
     with Warehouse(path).connect():
         ready.set()
-        release.wait(60)
+        release.wait(PATIENCE_S)
 
 
 def _hold_without_our_lock(path, ready, release):
     with duckdb.connect(str(path)):
         ready.set()
-        release.wait(60)
+        release.wait(PATIENCE_S)
 
 
 @pytest.fixture(params=[_hold, _hold_without_our_lock])
@@ -185,7 +190,7 @@ def holder(request, warehouse):
     ready, release = PROCESSES.Event(), PROCESSES.Event()
     process = PROCESSES.Process(target=request.param, args=(warehouse.path, ready, release))
     process.start()
-    assert ready.wait(60)
+    assert ready.wait(PATIENCE_S)
     process.release = release.set
     yield process
     release.set()
@@ -205,3 +210,24 @@ def test_the_holder_of_a_busy_warehouse_is_named(warehouse, holder):
 def test_a_holder_that_lets_go_in_time_is_waited_for(warehouse, holder):
     threading.Timer(0.5, holder.release).start()
     assert_stored(warehouse.read(READINGS), rows(DAY))
+
+
+def test_who_holds_it_is_told_whole_at_any_moment(warehouse):
+    """The name is read by those who can't have the lock, while its holder writes it again and again."""
+    assert warehouse._holder() == "unknown; it has not written its name yet"
+    warehouse.path.parent.mkdir()
+    names = [json.dumps({"pid": number, "command": "x" * 5000 * number}) for number in (1, 2)]
+    warehouse._name_holder(names[0])
+    done = threading.Event()
+
+    def rename():
+        while not done.is_set():
+            for name in names:
+                warehouse._name_holder(name)
+
+    renaming = threading.Thread(target=rename)
+    renaming.start()
+    seen = {warehouse._holder() for _ in range(3000)}
+    done.set()
+    renaming.join()
+    assert seen <= set(names)

@@ -387,7 +387,7 @@ class TestMoves:
             loser.start()
             loser.join(0.5)
             assert loser.is_alive()
-        loser.join(10)
+        loser.join(300)
         assert len(refusals) == 1
         assert "v2 holds it" in refusals[0]
         assert "requested by cy" in refusals[0]

@@ -71,13 +71,23 @@ def test_a_check_that_was_planned_and_never_came(status, left):
     assert service.no_check_is_left([PASSED, replace(PASSED, status=status)]).state == left
 
 
-def test_an_error_is_a_miss_a_warning_is_told_a_failed_gate_is_a_result():
+def test_what_is_red_or_yellow_in_the_ui_is_told():
     failed = replace(PASSED, status="FAILED", text="3 rows are there more than once.")
     assert service.checks_pass([PASSED]).state == "ok"
-    assert service.checks_pass([failed]).seen.endswith("schema of market_snapshot: 3 rows are there more than once.")
-    assert service.checks_pass([failed]).state == "waiting"  # not green: there is something to read
+    warning = service.checks_pass([failed])
+    assert (warning.state, warning.seen) == ("warning", "schema of market_snapshot: 3 rows are there more than once.")
     assert service.checks_pass([replace(failed, severity="ERROR")]).state == "miss"
-    assert service.checks_pass([replace(failed, severity="ERROR", asset="evaluated_model")]).state == "ok"
+
+
+def test_a_gate_that_a_version_failed_is_a_result_and_is_told():
+    gate = CheckExecution("evaluated_model", "silhouette", "FAILED", "v3", "ERROR", "-0.1")
+    finding = service.checks_pass([PASSED, gate])
+    assert (finding.state, finding.seen) == ("ok", "Gates that a version failed: v3 silhouette.")
+
+
+def test_a_check_that_never_ran_is_told():
+    finding = service.no_check_is_left([PASSED], [("champion_model", "gates_passed")])
+    assert (finding.state, finding.seen) == ("warning", "Not evaluated yet: gates_passed of champion_model.")
 
 
 def test_an_overdue_asset_is_a_miss():

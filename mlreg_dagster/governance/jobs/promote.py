@@ -34,19 +34,20 @@ _TAG_LENGTH = 200
 
 
 class PromoteConfig(dg.Config):
-    """Which version is to hold which alias, and who requests it."""
+    """Which version is to hold which alias, and why. There is no default for either."""
 
-    version: str = Field(description="v7, latest, latest-1, or an alias.")
-    reason: str = Field(description="Why; kept for ever.")
+    version: str = Field(description="Required. v7, latest, latest-1, or an alias. Its gates must have passed.")
+    reason: str = Field(description="Required. Why this version; kept for ever. A placeholder such as TODO is refused.")
     alias: str = Field(default=CHAMPION, description="champion, challenger, or any other name.")
-    actor: str | None = Field(default=None, description="Who requests it; null = MLREG_ACTOR or the system's user.")
+    actor: str | None = Field(default=None, description="Requested by; null = MLREG_ACTOR or the system's user.")
     effective_at: str | None = Field(
         default=None,
-        description="From when it counts (2017-12-20T00:00, UTC); null = now. The past only in replays.",
+        description="From when it counts (2017-12-20T00:00, UTC); null = now. The past is for replays alone.",
     )
     expected: str | None = Field(
         default=None,
-        description="The holder you saw (a version, or nobody); null = the one of the time when this runs.",
+        description="The holder you saw (a version, or nobody): the run fails if another one holds it by then. "
+        "null = the holder when this runs.",
     )
 
 
@@ -72,9 +73,13 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
     ) -> None:
         from mlreg_dagster.governance.evidence import governance_by
         from mlreg_dagster.governance.promotion import promote
+        from mlreg_dagster.governance.request import promotion_tags, require_reason
 
         records, actor = registry.open(), current_actor(config.actor)
         try:
+            require_reason(config.reason)
+            tags = promotion_tags(records.resolve(config.version).version, config.alias, actor)
+            context.instance.add_run_tags(context.run.run_id, tags)  # also where a person launched it
             if actor == AUTOMATION and _SENSOR_TAG not in context.run.tags:
                 raise NotAutomation(f"{AUTOMATION} acts in runs of sensors only. Name the person who requests this.")
             require_intact(records, context.instance)
@@ -101,8 +106,8 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
 
     @dg.job(
         name=name,
-        description="Moves an alias to a version. A rollback is a promotion of an older version. Set `version` and "
-        "`reason` under ops → champion_model → config.",
+        description="Point an alias to a version whose gates passed. The config needs a version and a reason; neither "
+        "has a default. A rollback is a promotion of an older version.",
     )
     def job() -> None:
         champion_model()

@@ -1,0 +1,111 @@
+"""`--json`: one object of a documented shape, for every command that prints facts."""
+
+import json
+import re
+
+import pytest
+from typer.main import get_command
+
+from mlreg_dagster.cli import app
+from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster.runner import Runner
+from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS
+
+DOCUMENTED = (PROJECT_DIR / "docs" / "json.md").read_text(encoding="utf-8")
+WITHOUT = {"env", "keygen", "audit export"}  # a shell's commands, a text for a config file, JSON Lines as it is
+WHY = ("--reason", "a good reason")
+
+
+def commands():
+    for name, command in get_command(app).commands.items():
+        inner = getattr(command, "commands", None)
+        yield from [(f"{name} {each}", inner[each]) for each in inner] if inner else [(name, command)]
+
+
+def keys_of(name):
+    """The keys that docs/json.md documents for a command, or for a list or object."""
+    for line in DOCUMENTED.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 2 and f"`{name}`" in re.split(r", ", cells[0]):
+            return set(re.findall(r"`([a-z_0-9]+)`", cells[1])) - {"ok", "waiting", "warning", "miss", "null"}
+    raise AssertionError(f"docs/json.md does not document {name}.")
+
+
+def test_every_command_that_prints_facts_can_print_them_as_json():
+    for name, command in commands():
+        has_it = any("--json" in option.opts for option in command.params)
+        assert has_it == (name not in WITHOUT), name
+        if has_it:
+            assert keys_of(name)
+
+
+@pytest.fixture
+def ask(on_live):
+    def call(*arguments, code=0):
+        answer = on_live(*arguments, "--json")
+        assert answer.code == code or code is None, answer
+        found = json.loads(answer.out)
+        assert set(found) == keys_of(arguments[0] if arguments[0] != "audit" else " ".join(arguments[:2]))
+        return found
+
+    return call
+
+
+def assert_documented(name, facts):
+    intervals = re.compile(r"_(low|high)$")
+    for each in facts if isinstance(facts, list) else [facts]:
+        assert {intervals.sub("", key) for key in each} == keys_of(name), name
+    assert facts
+
+
+def test_what_is(ask):
+    status = ask("status")
+    for name in ("versions", "moves"):
+        assert_documented(name, status[name])
+    (outcomes, *_) = status["outcomes"]
+    assert {"model_version", "predictions", "recall", "lift"} <= set(outcomes)
+    assert [version["aliases"] for version in status["versions"]] == [[], ["champion"], []]
+    assert status["moves"] == ask("history")["moves"]
+    assert status["moves"][1:] == ask("champion")["moves"]
+    assert status["moves"][0]["effective_at"] == "2026-01-05T00:00:00+00:00"
+    assert ask("audit", "verify")["records"] > 5
+
+
+def test_what_is_done(ask):
+    assert ask("train", "--model", "model_forest")["version"] == "v4"
+    evaluation = ask("evaluate", "v3", code=1)
+    assert evaluation["status"] == "rejected"
+    assert_documented("evaluation", evaluation["evaluation"])
+    assert_documented("gates", evaluation["evaluation"]["gates"])
+    assert_documented("reproduction", ask("retrain", "--verify", "v1")["reproduction"])
+    decisions = ask("approve", "v1", *WHY, "--actor", "bert")["decisions"]
+    assert_documented("decisions", decisions)
+    assert decisions[0]["expires_at"] is None
+    assert ask("promote", "v1", "--alias", "challenger", *WHY)["moves"][-1]["version"] == "v1"
+
+
+def test_what_is_compared(ask):
+    found = ask("compare", "v1", "v2")
+    assert_documented("on_holdout", found["on_holdout"])
+    assert found["on_outcomes"] is None
+    for job, hours in (("predictions_only", LIVE_HOURS), ("outcomes_only", DUE_HOURS)):
+        config = {"ops": {"predictions": {"config": {"versions": ["v1", "v2"]}}}} if "pred" in job else {}
+        Runner().run_hours(job, hours, config)
+    on_outcomes = ask("compare", "v1", "v2")["on_outcomes"]
+    assert {"challenger", "champion", "pairs", "verdict", "informedness"} <= set(on_outcomes)
+    assert set(on_outcomes["recall"]) == {"verdict", "difference", "low", "high", "samples", "reason"}
+
+
+def test_what_is_kept(ask, tmp_path):
+    doctor = ask("doctor", code=1)
+    assert_documented("findings", doctor["findings"])
+    assert ask("tidy", "--dry-run")["dry_run"] is True
+    assert ask("report", "--out", str(tmp_path / "report"))["results"] >= 0
+    bundle = ask("bundle", "v1", "--out", str(tmp_path / "bundle"), code=None)
+    assert bundle["complete"] == (not bundle["missing"])
+
+
+def test_a_refusal_prints_nothing_to_the_standard_output(on_live):
+    answer = on_live("promote", "v3", *WHY, "--json")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("mlreg: v3 failed its latest evaluation")
