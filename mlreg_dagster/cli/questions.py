@@ -9,6 +9,7 @@ from mlreg_dagster.cli.opening import AsJson, open_runner, show
 
 def status(as_json: AsJson = False) -> None:
     """Versions, aliases, what the champion flags today, and how right each version was."""
+    from mlreg_dagster.outcomes.flagged_share import flagged_share
     from mlreg_dagster.outcomes.metrics import summary
     from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
     from mlreg_dagster.tables import history_table, outcomes_table, versions_table
