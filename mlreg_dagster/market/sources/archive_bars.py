@@ -69,10 +69,14 @@ def create_view(
             if _holds_bars(connection, file, columns, excluded):
                 raise MalformedArchive(problem)
             continue
-        folders = tuple(_folder(file, name) for name in columns.values())
-        groups.setdefault((file.form, file.columns, folders), []).append(file)
-    parts = [_select(files, columns, excluded) for files in groups.values()]
+        from_folders = tuple(_folder(file, name) is not None for name in columns.values())
+        groups.setdefault((file.form, file.columns, from_folders), []).append(file)
     connection.execute(_MACROS)
+    parts = []
+    for number, files in enumerate(groups.values()):
+        if len(files) > 1 and any(_folder(files[0], name) for name in columns.values()):
+            connection.execute(_folder_table(f"folders{number}", files, columns))
+        parts.append(_select(files, columns, excluded, f"folders{number}"))
     connection.execute("CREATE VIEW bars AS " + " UNION ALL ".join(parts or [_NO_BARS]))
 
 
@@ -128,14 +132,18 @@ def _holds_bars(
     name = columns["instrument_id"]
     known = file.has(name) or _folder(file, name) is not None
     where = _not_excluded(f"CAST({_value(file, name)} AS VARCHAR)", excluded) if known else "true"
-    found = connection.execute(f"SELECT 1 FROM {_reader([file])} WHERE {where} LIMIT 1")  # noqa: S608
+    found = connection.execute(f"SELECT 1 FROM {_reader([file])} AS bar WHERE {where} LIMIT 1")  # noqa: S608
     return bool(found.fetchall())
 
 
-def _select(files: Sequence[BarFile], columns: Mapping[str, str], excluded: Sequence[str]) -> str:
-    """The bars of files that are alike."""
+def _select(files: Sequence[BarFile], columns: Mapping[str, str], excluded: Sequence[str], folders: str = "") -> str:
+    """The bars of files that are alike; `folders` is a table of what their folders say, where those differ."""
     file = files[0]
     values = {role: _value(file, name) for role, name in columns.items()}
+    source = f"{_reader(files)} AS bar"
+    if len(files) > 1 and (from_folders := [role for role, name in columns.items() if _folder(file, name)]):
+        values |= {role: f"{folders}.{role}" for role in from_folders}
+        source += f" LEFT JOIN {folders} ON {folders}.path = bar.{_file_column(file)}"
     stored = {role: _stored(file, name) for role, name in columns.items()}
     numbers = {role: _number(values[role], stored[role]) for role in ("close", "volume")}
     fields = {
@@ -145,10 +153,19 @@ def _select(files: Sequence[BarFile], columns: Mapping[str, str], excluded: Sequ
         **numbers,
         **{f"{role}_text": f"CAST({values[role]} AS VARCHAR)" for role in ("time", "close", "volume")},
         **{f"{role}_unread": f"{number} IS NULL AND {values[role]} IS NOT NULL" for role, number in numbers.items()},
-        "file": _file_column(file),
+        "file": f"bar.{_file_column(file)}",
     }
     selected = ", ".join(f"{value} AS {field}" for field, value in fields.items())
-    return f"SELECT {selected} FROM {_reader(files)} WHERE {_not_excluded(fields['instrument_id'], excluded)}"  # noqa: S608
+    return f"SELECT {selected} FROM {source} WHERE {_not_excluded(fields['instrument_id'], excluded)}"  # noqa: S608
+
+
+def _folder_table(table: str, files: Sequence[BarFile], columns: Mapping[str, str]) -> str:
+    """A table of what the folders of each file say, by role."""
+    roles = [role for role, name in columns.items() if _folder(files[0], name)]
+    rows = ", ".join(
+        f"({', '.join([literal(file.path), *(_value(file, columns[role]) for role in roles)])})" for file in files
+    )
+    return f"CREATE TABLE {table} AS SELECT * FROM (VALUES {rows}) AS said(path, {', '.join(roles)})"  # noqa: S608
 
 
 def _reader(files: Sequence[BarFile]) -> str:
@@ -180,7 +197,7 @@ def _value(file: BarFile, name: str) -> str:
     if folder := _folder(file, name):
         return "NULL::VARCHAR" if folder[0] is None else f"{literal(folder[0])}::VARCHAR"
     (place,) = file.places_of(name)
-    return f"c{place}" if file.form == "csv" else _identifier(name)
+    return f"bar.c{place}" if file.form == "csv" else f"bar.{_identifier(name)}"
 
 
 def _stored(file: BarFile, name: str) -> str:

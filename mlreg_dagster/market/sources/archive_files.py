@@ -63,8 +63,9 @@ class BarFile:
     folders: tuple[tuple[str, str | None], ...]
 
     def places_of(self, name: str) -> list[int]:
-        """The positions of a column's name, whatever the case of its letters: DuckDB makes no difference."""
-        return [place for place, (other, _) in enumerate(self.columns) if other.casefold() == name.casefold()]
+        """The positions of a column's name; in Parquet whatever the case of its letters, as DuckDB reads it."""
+        same = str if self.form == "csv" else str.casefold
+        return [place for place, (other, _) in enumerate(self.columns) if same(other) == same(name)]
 
     def has(self, name: str) -> bool:
         """Whether the file itself has a column of exactly this name."""
@@ -82,7 +83,8 @@ def bar_files(connection: duckdb.DuckDBPyConnection, path: str) -> list[BarFile]
         MalformedArchive: There are none, or one that is neither Parquet nor CSV or too damaged to say.
         duckdb.Error: A Parquet file without a readable schema.
     """
-    names = [path] if Path(path).is_file() else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))  # noqa: PTH207
+    found = [path] if Path(path).is_file() else sorted(filter(os.path.isfile, glob.glob(path, recursive=True)))  # noqa: PTH207
+    names = [str(Path(name).absolute()) for name in found]
     if not names:
         folder = Path(path).is_dir()
         said = f"it is a folder. Name its files, for example {path}/**/*.parquet" if folder else "No files found there"

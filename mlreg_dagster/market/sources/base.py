@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from typing import ClassVar, Self
+from functools import cached_property
+from typing import ClassVar
 
 import pandas as pd
 
@@ -41,21 +42,16 @@ class MalformedArchive(SourceError):
 class MarketSource(ABC):
     """Where the market comes from.
 
-    Attributes:
-        unknown: What `snapshots` last found impossible and left out, in words, and how often.
-
     The snapshot of hour `h` describes the market at the end of that hour, so it exists once the clock has
     reached `h` + 1 h. The same hour gives the same rows, whatever else is asked with it, before or after.
     """
 
     name: ClassVar[str]
-    unknown: Counter[str]
 
-    def __new__(cls, *_: object, **__: object) -> Self:
-        """A source that has left out nothing yet, whatever its own `__init__` does."""
-        source = super().__new__(cls)
-        source.unknown = Counter()
-        return source
+    @cached_property
+    def unknown(self) -> Counter[str]:
+        """What `snapshots` last found impossible and left out, in words, and how often."""
+        return Counter()
 
     @abstractmethod
     def span(self, now: pd.Timestamp) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -91,7 +87,7 @@ class MarketSource(ABC):
         for hour in hours[(hours < first) | (hours > last)]:
             if not self.can_ask(hour, now):
                 raise HourNotAvailable(self._refusal(hour, first, last, now))
-        self.unknown = Counter()
+        self.unknown.clear()
         return self._rows(hours, now)
 
     def _refusal(self, hour: pd.Timestamp, first: pd.Timestamp, last: pd.Timestamp, now: pd.Timestamp) -> str:

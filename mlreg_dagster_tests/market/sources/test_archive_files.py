@@ -159,8 +159,18 @@ def test_folders_may_say_what_files_do_not(tmp_path: Path, form: str, names: tup
     for name in names:
         folder = tmp_path / "market=1" / f"asset_id={name}"
         folder.mkdir(parents=True)
-        worlds.write(bars("x").drop(columns="asset_id"), folder / f"bars.{form}")
+        worlds.write(bars("x").drop(columns="asset_id").assign(path="p", instrument_id="i"), folder / f"bars.{form}")
     assert set(ask(tmp_path / "**" / f"*.{form}")) == {name.replace("%2F", "/") for name in names}
+
+
+def test_a_bad_bar_in_a_folder_is_named_with_its_file_and_row(tmp_path: Path) -> None:
+    for name, price in (("a", 1.0), ("b", -1.0)):
+        (tmp_path / f"asset_id={name}").mkdir()
+        rows = bars("x").drop(columns="asset_id").assign(close=[1.0, price, 1.0])
+        rows.to_parquet(tmp_path / f"asset_id={name}" / "bars.parquet")
+    said = refusal(tmp_path / "*" / "*.parquet")
+    assert "asset_id=b/bars.parquet, row 2: column close of b at 2025-06-01 03:00:00+00: must be" in said
+    assert ask(tmp_path / "*" / "*.parquet", exclude=("b",)) == {"a": [1.0, 1.0, 1.0]}
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv"])
@@ -178,6 +188,17 @@ def test_columns_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
     assert "2 columns close" in refusal(
         texts(tmp_path / "bars.csv", "asset_id,symbol,ts,close,close,volume\na,A,,1,2,3")
     )
+
+
+def test_names_of_a_csv_are_told_apart_by_case(tmp_path: Path) -> None:
+    path = texts(tmp_path / "bars.csv", "Close,asset_id,symbol,ts,close,volume\n9,a,A,2025-06-01 02:00:00,2,3\n")
+    assert ask(path, hours=HOURS[:1]) == {"a": [2.0]}
+
+
+def test_a_relative_path_is_found_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bars().assign(close=-1.0).to_parquet("a[1].parquet")
+    assert f"{tmp_path}/a[1].parquet, row 1: column close of btc" in refusal("a[1].parquet")
 
 
 def test_names_with_wildcards_are_plain_names(tmp_path: Path) -> None:
