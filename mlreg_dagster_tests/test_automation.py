@@ -20,6 +20,7 @@ from mlreg_dagster.monitoring import notification
 from mlreg_dagster.orchestration import retries, runs
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster_tests.lifecycle import CONFIGS as LIFECYCLE
 from mlreg_dagster_tests.lifecycle import START, _made_once
 from mlreg_dagster_tests.location import CONFIGS, EASILY_TOLD_APART, SENSORS, Location
 from mlreg_dagster_tests.monitoring.receiver import Receiver
@@ -456,7 +457,9 @@ def candidates(trained_home, tmp_path):
 
     def make(automatic: str = "passed") -> Location:
         shutil.copytree(trained_home, tmp_path / "candidates" / "home")
-        return Location(tmp_path / "candidates", "2026-01-05T00:30", {"promotion": {"automatic": automatic}})
+        as_evaluated = {"evaluation": LIFECYCLE["evaluation"]}
+        configs = {"promotion": {"automatic": automatic}, **as_evaluated}
+        return Location(tmp_path / "candidates", "2026-01-05T00:30", configs)
 
     return make
 
