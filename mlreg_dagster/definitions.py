@@ -8,7 +8,7 @@ import dagster as dg
 from sqlalchemy import URL
 
 from mlreg_dagster.automation import build_schedules, build_sensors
-from mlreg_dagster.config import Settings, home_dir, load_settings
+from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
 from mlreg_dagster.governance.assets import build_governance_assets
@@ -27,6 +27,7 @@ from mlreg_dagster.orchestration.resources import (
 )
 from mlreg_dagster.outcomes.assets import build_outcome_assets
 from mlreg_dagster.outcomes.checks import build_outcome_checks
+from mlreg_dagster.redaction import password_in
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.storage.private import keep_private
 
@@ -42,9 +43,14 @@ def build_definitions(
         settings: None = the configuration files; see `load_settings`.
         home: Where data lives; None = MLREG_HOME.
         resources: Replacements by name, for tests and replays: source, warehouse, artifacts, registry, clock.
+
+    Raises:
+        ConfigError: The registry's URL has a password in plain text.
     """
     settings = settings or load_settings()
     home = home or home_dir()
+    used = _default_resources(settings, home) | dict(resources or {})
+    _require_hidden_password(used)
     jobs = build_jobs(settings, home)
     partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
     definitions = dg.Definitions(
@@ -64,7 +70,7 @@ def build_definitions(
         jobs=jobs,
         schedules=build_schedules(settings),
         sensors=build_sensors(settings, {job.name: job for job in jobs}),
-        resources=_default_resources(settings, home) | dict(resources or {}),
+        resources=used,
         executor=dg.in_process_executor,  # the jobs are small: a process for each step would cost more than its work
     )
     return definitions
@@ -78,6 +84,16 @@ def _default_resources(settings: Settings, home: Path) -> dict[str, Any]:
         "registry": RegistryResource(url=_sqlite_url(home / "registry.sqlite")),
         "clock": Clock(),
     }
+
+
+def _require_hidden_password(resources: Mapping[str, Any]) -> None:
+    """Dagster keeps the configuration of resources and shows it; only that of an environment variable it does not."""
+    url = getattr(resources["registry"], "url", "")
+    if not isinstance(url, dg.EnvVar) and password_in(str(url)):
+        raise ConfigError(
+            "The URL of the registry resource has a password in it, which Dagster would keep and show. Pass it as "
+            'RegistryResource(url=dg.EnvVar("MLREG_REGISTRY_URL")) and set that variable, or use a password file.'
+        )
 
 
 def _sqlite_url(path: Path) -> str:

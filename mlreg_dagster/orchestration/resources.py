@@ -76,7 +76,13 @@ class RegistryResource(dg.ConfigurableResource):
 
     def open(self) -> Registry:
         """The registry behind it."""
-        return Registry(self.url)
+        return Registry(self.address)
+
+    @property
+    def address(self) -> str:
+        """The URL, of an environment variable where it is kept in one: what Dagster shows holds no password then."""
+        url: object = self.url
+        return str(url.get_value() if isinstance(url, dg.EnvVar) else url)
 
 
 class Clock(dg.ConfigurableResource):

@@ -50,7 +50,7 @@ def write(path: "Path | UPath", content: bytes) -> None:
     if getattr(path, "protocol", "") not in {"", "file", "local"}:
         path.write_bytes(content)
         return
-    local = Path(getattr(path, "path", path))
+    local = Path(str(getattr(path, "path", path)))
     descriptor = os.open(local, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), OF_FILES)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inse
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
+from mlreg_dagster.redaction import blotted
 from mlreg_dagster.storage import private
 from mlreg_dagster.storage.faults import explained, fault_in
 from mlreg_dagster.storage.registry.errors import InvalidRecord, RegistryUnavailable, SchemaMismatch
@@ -91,19 +92,25 @@ class Database:
             raise
         except DBAPIError as error:
             place = f"The registry {self.url}"
+            said = blotted(str(error.orig), [self.url.password])
             raise fault_in(error, place) or RegistryUnavailable(
-                f"{place} can't be used: {error.orig}. Nothing was stored. Check that "
-                f"it is there, that it may be written, and that no other program keeps it locked."
+                f"{place} can't be used: {said}. Nothing was stored. Check that it is there, that it may "
+                f"be written, and that no other program keeps it locked."
             ) from error
 
 
 def _checked_url(text: str) -> URL:
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
         raise RegistryUnavailable(
             "The registry's URL can't be read. Write sqlite:////path/registry.db or postgresql://user@host/name."
-        ) from error
+        ) from None  # whose cause may show it
+    if any("passw" in option.lower() for option in url.query if option != "passfile"):
+        raise RegistryUnavailable(
+            "The registry's URL has a password among its options, where messages would show it. Write it as "
+            "postgresql://user:password@host/name, or in a password file."
+        )
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     backend = url.get_backend_name()
