@@ -13,6 +13,7 @@ from mlreg_dagster.governance.challenge import Challenge
 from mlreg_dagster.governance.reproduction import Reproduction
 from mlreg_dagster.models.comparison import Comparison
 from mlreg_dagster.storage.registry import AliasEvent, Decision, Evaluation, Registry
+from mlreg_dagster.text import visible
 
 
 def versions_table(registry: Registry) -> Table:
@@ -136,11 +137,27 @@ def findings_table(url: str, findings: Iterable[Finding]) -> Table:
 
 
 _SIGNS = {"ok": "[green]ok[/]", "waiting": "[yellow]waiting[/]", "miss": "[red]MISS[/]"}
+_LONGEST_CELL = 4000
 _UNBROKEN = {"state", "what", "version", "dataset", "status", "alias", "effective from", "by", "flagged", "baseline"}
 
 
+class _PlainTable(Table):
+    """A table in whose cells nothing acts, and none of which looks like another row."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row as Rich does."""
+        shown = (visible(cell, _LONGEST_CELL).replace("\n", " ") if isinstance(cell, str) else cell for cell in cells)
+        super().add_row(*shown, **options)
+
+
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD)
+    table = _PlainTable(
+        title=visible(title, _LONGEST_CELL),
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+    )
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in _UNBROKEN)
     return table

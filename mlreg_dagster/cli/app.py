@@ -3,13 +3,13 @@
 import sys
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from mlreg_dagster.cli.evidence import bundle, report
 from mlreg_dagster.cli.governance import approve, audit, champion, except_, history, keygen, reject
 from mlreg_dagster.cli.housekeeping import doctor, tidy
 from mlreg_dagster.cli.models import compare, evaluate, promote, retrain, rollback, train
+from mlreg_dagster.cli.opening import Terminal
 from mlreg_dagster.cli.questions import status, verify
 from mlreg_dagster.cli.running import demo, env, replay
 from mlreg_dagster.errors import MlregError
@@ -37,7 +37,7 @@ def main() -> None:
         _require_text(sys.argv)
         app()
     except MlregError as error:
-        Console(stderr=True).print(f"[red]mlreg:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        Terminal(stderr=True).print(f"[red]mlreg:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

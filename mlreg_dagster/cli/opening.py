@@ -1,14 +1,25 @@
 """What every command works with: the terminal, and the graph on the home of whoever calls."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+
+from mlreg_dagster.text import visible
 
 if TYPE_CHECKING:
     from mlreg_dagster.runner import Runner
 
-console = Console()
+
+class Terminal(Console):
+    """A terminal on which no text that is printed acts: what others wrote moves no cursor and hides nothing."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as Rich does."""
+        super().print(*(visible(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+console = Terminal()
 
 
 def open_runner() -> "Runner":
