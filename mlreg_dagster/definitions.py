@@ -8,7 +8,7 @@ import dagster as dg
 from sqlalchemy import URL
 
 from mlreg_dagster.automation import build_schedules, build_sensors
-from mlreg_dagster.config import Settings, home_dir, load_settings
+from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
 from mlreg_dagster.governance.assets import build_governance_assets
@@ -30,6 +30,7 @@ from mlreg_dagster.orchestration.resources import (
 )
 from mlreg_dagster.outcomes.assets import build_outcome_assets
 from mlreg_dagster.outcomes.checks import build_outcome_checks
+from mlreg_dagster.redaction import password_in
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.storage.private import keep_private
 
@@ -45,12 +46,16 @@ def build_definitions(
         settings: None = the configuration files; see `load_settings`.
         home: Where data lives; None = MLREG_HOME.
         resources: Replacements by name, for tests and replays: source, warehouse, artifacts, registry, clock.
+
+    Raises:
+        ConfigError: The registry's URL has a password in plain text.
     """
     settings = settings or load_settings()
     home = home or home_dir()
+    closed = _resources(settings, home, resources or {})
+    _require_hidden_password(closed["registry"].value)
     jobs = build_jobs(settings, home)
     partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
-    closed = _resources(settings, home, resources or {})
     assets = [
         *build_market_assets(settings, partitions),
         *build_dataset_assets(settings, partitions),
@@ -87,6 +92,16 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
         "clock": Clock(),
     }
     return {name: Fixed(value) for name, value in (own | dict(replacements)).items()}
+
+
+def _require_hidden_password(registry: object) -> None:
+    """Dagster keeps the configuration of resources and shows it; only that of an environment variable it does not."""
+    url = getattr(registry, "url", "")
+    if not isinstance(url, dg.EnvVar) and password_in(str(url)):
+        raise ConfigError(
+            "The URL of the registry resource has a password in it, which Dagster would keep and show. Pass it as "
+            'RegistryResource(url=dg.EnvVar("MLREG_REGISTRY_URL")) and set that variable, or use a password file.'
+        )
 
 
 def _sqlite_url(path: Path) -> str:

@@ -14,7 +14,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from mlreg_dagster.text import one_line, visible
+
 _BESIDE_A_COLUMN = 3  # its padding, and the border
+_LONGEST_CELL = 4000
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Grid:
 
     def add_row(self, *cells: str) -> None:
         """Add a row of Rich markup."""
-        self.rows.append([Text.from_markup(cell) for cell in cells])
+        self.rows.append([Text.from_markup(one_line(cell, _LONGEST_CELL)) for cell in cells])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """As a table where every word fits, else row by row."""
@@ -51,7 +54,7 @@ class Grid:
         columns = [[Text(name), *cells] for name, cells in zip(self.columns, zip(*self.rows, strict=True), strict=True)]
         room = options.max_width if console.is_terminal else None
         widths = column_widths([[cell.plain for cell in column] for column in columns], room)
-        yield Text(self.title, style="bold")
+        yield Text(visible(self.title, _LONGEST_CELL), style="bold")
         if widths is None:
             yield from self._row_by_row()
         else:
@@ -59,7 +62,7 @@ class Grid:
             yield from console.render(self._table(widths), whole)
         if self.caption:
             yield Text(self.caption, style="dim")
-        yield from (Text(note) for note in self.notes)
+        yield from (Text(visible(note)) for note in self.notes)
 
     def _table(self, widths: Sequence[int]) -> Table:
         table = Table(box=SIMPLE_HEAD)

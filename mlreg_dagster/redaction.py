@@ -5,12 +5,13 @@ import os
 import re
 from collections.abc import Iterable
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from mlreg_dagster.errors import MlregError
 
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
 _SECRET_NAME = re.compile(r"url|key|token|secret|passw|credential|webhook", re.IGNORECASE)
+_SECRET_OPTION = re.compile(r"password|token|secret|api_?key", re.IGNORECASE)
 _BLOT = "***"
 _LEAST_BLOTTED = 4  # of a shorter text nearly every sentence has a part that looks alike
 
@@ -42,11 +43,27 @@ def names_a_secret(name: str) -> bool:
 
 
 def password_in(url: str) -> str | None:
-    """The password in a URL, if there is one."""
+    """The password in a URL, if there is one: after the user, or among its options."""
     try:
-        return urlsplit(url).password
+        parts = urlsplit(url)
+        return parts.password or next((value for name, value in parse_qsl(parts.query) if _is_secret(name)), None)
     except ValueError:
         return None
+
+
+def shown_url(url: str) -> str:
+    """A URL without its user, password and secret options."""
+    try:
+        parts = urlsplit(url)
+        pairs = [(name, _BLOT if _is_secret(name) else value) for name, value in parse_qsl(parts.query)]
+        options = "&".join(f"{name}={value}" for name, value in pairs)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=options).geturl()
+    except ValueError:
+        return "an address that can't be read"
+
+
+def _is_secret(option: str) -> bool:
+    return bool(_SECRET_OPTION.search(option))
 
 
 def blotted(text: _Text, secrets: Iterable[str | None]) -> _Text:

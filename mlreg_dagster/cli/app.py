@@ -4,7 +4,6 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from mlreg_dagster.cli.evidence import bundle, report
@@ -23,6 +22,7 @@ from mlreg_dagster.cli.governance import (
 )
 from mlreg_dagster.cli.housekeeping import doctor, tidy
 from mlreg_dagster.cli.models import compare, evaluate, promote, retrain, rollback, train
+from mlreg_dagster.cli.opening import Terminal
 from mlreg_dagster.cli.questions import status, verify
 from mlreg_dagster.cli.running import demo, env, replay
 from mlreg_dagster.errors import MlregError
@@ -69,7 +69,7 @@ def main() -> None:
         _require_text(sys.argv)
         app()
     except MlregError as error:
-        Console(stderr=True).print(f"[red]mlreg:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        Terminal(stderr=True).print(f"[red]mlreg:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

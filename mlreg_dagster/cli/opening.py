@@ -11,12 +11,22 @@ import typer
 from rich.console import Console
 
 from mlreg_dagster.grid import Grid
+from mlreg_dagster.text import visible
 
 if TYPE_CHECKING:
     from mlreg_dagster.runner import Runner
 
-console = Console(soft_wrap=True)  # lines are never broken: paths and commands in them can be pasted
-progress_console = Console(soft_wrap=True, stderr=True)
+
+class Terminal(Console):
+    """A terminal on which no text that is printed acts: what others wrote moves no cursor and hides nothing."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as Rich does."""
+        super().print(*(visible(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+console = Terminal(soft_wrap=True)  # lines are never broken: paths and commands in them can be pasted
+progress_console = Terminal(soft_wrap=True, stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead; docs/json.md documents its shape.")]
 

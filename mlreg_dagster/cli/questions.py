@@ -36,6 +36,7 @@ def verify(
     from mlreg_dagster.verification.client import Client
     from mlreg_dagster.verification.state import verify as look
 
-    findings = look(Client(url))
-    show(as_json, url=url, findings=findings_table(url, findings))
+    client = Client(url)
+    findings = look(client)
+    show(as_json, url=client.url, findings=findings_table(client.url, findings))
     raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)

@@ -54,8 +54,10 @@ class ArchiveSettings(Section):
 class CoinGeckoSettings(Section):
     """The CoinGecko API."""
 
-    base_url: Annotated[str, Field(pattern=r"^https?://")] = "https://api.coingecko.com/api/v3"
-    api_key_env: str = Field("COINGECKO_API_KEY", description="Environment variable of the key; unset: none.")
+    base_url: Annotated[str, Field(pattern=r"^https?://[^?#]+$")] = "https://api.coingecko.com/api/v3"
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = Field(
+        "COINGECKO_API_KEY", description="Environment variable of the key, not the key itself; unset: none."
+    )
     api_key_header: Literal["x-cg-demo-api-key", "x-cg-pro-api-key"] = "x-cg-demo-api-key"
     vs_currency: str = "usd"
     exclude: tuple[str, ...] = Field((), description="Coins to leave out, by id.")

@@ -93,13 +93,23 @@ def _class_of(path: Path) -> type[Section]:
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         values = plain_yaml.parse(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: not UTF-8
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} can't be read as YAML: {_without_its_line(error)}") from None
+    except (ValueError, OSError) as error:  # ValueError: not UTF-8
         raise ConfigError(f"{path} can't be read as YAML: {error}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values, not a {type(values).__name__}.")
     return values
+
+
+def _without_its_line(error: yaml.YAMLError) -> str:
+    """What is wrong and where; the line itself may hold a secret."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return str(error)
+    return f"{problem}, in line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _with_absolute_archive(ingest: IngestSettings, path: Path) -> IngestSettings:

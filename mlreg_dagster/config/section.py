@@ -10,7 +10,10 @@ from pydantic_core import to_json
 
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import NotAnHour, as_hour
+from mlreg_dagster.redaction import names_a_secret
+from mlreg_dagster.text import one_line
 
+_LONGEST_FOUND = 200
 _Validated = TypeVar("_Validated", bound=BaseModel)
 
 
@@ -36,7 +39,9 @@ Count = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A file, or a part of one: no unknown keys, no infinite numbers, and nobody changes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=(), hide_input_in_errors=True
+    )
 
     def override(self, values: Mapping[str, Any], where: str = "run config") -> Self:
         """A copy with some values replaced, checked like a file; `where` is named in errors.
@@ -65,11 +70,19 @@ def validated(cls: type[_Validated], values: Mapping[str, Any], where: str) -> _
                 known = _class_at(cls, item["loc"][:-1]).model_fields
                 problems.append(f"{key}: unknown key; allowed are {', '.join(known)}")
             else:
-                found = f" (found {item['input']!r})" if key else ""
+                found = _found(item["loc"], item["input"]) if key else ""
                 problems.append(f"{key or 'as a whole'}: {item['msg'].removeprefix('Value error, ')}{found}")
-        raise ConfigError(f"{where}: {'; '.join(problems)}.") from error
+        raise ConfigError(f"{where}: {'; '.join(problems)}.") from None  # whose cause would show every value
     except ValueError as error:
         raise ConfigError(f"{where}: {error}.") from error
+
+
+def _found(location: tuple[int | str, ...], value: object) -> str:
+    """What was found, unless it may be a secret: by the name of its setting, or because it is an address."""
+    shown = repr(value)
+    if any(names_a_secret(str(part)) for part in location) or "://" in shown:
+        return " (what was found may be a secret and is not shown)"
+    return f" (found {one_line(shown, _LONGEST_FOUND)})"
 
 
 def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

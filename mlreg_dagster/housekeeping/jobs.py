@@ -43,7 +43,7 @@ def open_home(
 ) -> Home:
     """The home in `folder`, whose parts are where the resources say."""
     landing = LandingZone(folder / "raw")
-    return Home(folder, warehouse.open(), artifacts.open(), registry.open(), registry.url, landing)
+    return Home(folder, warehouse.open(), artifacts.open(), registry.open(), registry.address, landing)
 
 
 def all_chores(home: Home, settings: Settings, instance: dg.DagsterInstance, now: pd.Timestamp) -> Iterator[Chore]:

@@ -85,7 +85,13 @@ class RegistryResource(dg.ConfigurableResource):
     def open(self) -> Registry:
         """The registry behind it."""
         policy = self.first_policy
-        return Registry(self.url, None if policy is None else lambda: (policy, pd.Timestamp.now(tz="UTC")))
+        return Registry(self.address, None if policy is None else lambda: (policy, pd.Timestamp.now(tz="UTC")))
+
+    @property
+    def address(self) -> str:
+        """The URL, of an environment variable where it is kept in one: what Dagster shows holds no password then."""
+        url: object = self.url
+        return str(url.get_value() if isinstance(url, dg.EnvVar) else url)
 
 
 class Clock(dg.ConfigurableResource):

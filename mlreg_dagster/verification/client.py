@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.redaction import blotted, password_in, quiet_http_log, shown_url
 from mlreg_dagster.verification import queries
 from mlreg_dagster.verification.answers import (
     CheckExecution,
@@ -45,7 +46,9 @@ class Client:
     """
 
     def __init__(self, url: str, timeout_s: float = 60.0) -> None:
-        self.url = url.rstrip("/")
+        quiet_http_log()
+        self._address = url.rstrip("/")
+        self.url = shown_url(self._address)
         self._http = httpx.Client(timeout=timeout_s)
 
     def ask(self, query: str, **variables: Any) -> Any:
@@ -56,9 +59,10 @@ class Client:
             QueryFailed: It answers with an error.
         """
         try:
-            reply = self._http.post(f"{self.url}/graphql", json={"query": query, "variables": variables})
+            reply = self._http.post(f"{self._address}/graphql", json={"query": query, "variables": variables})
         except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:  # ValueError: no text for a URL
-            raise NoAnswer(f"{self.url} does not answer: {error}. Is `dagster dev` running there?") from error
+            said = blotted(str(error), [self._address, password_in(self._address)])
+            raise NoAnswer(f"{self.url} does not answer: {said}. Is `dagster dev` running there?") from None
         try:
             answer = reply.json()
         except ValueError as error:

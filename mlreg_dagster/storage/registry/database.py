@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
 
+from mlreg_dagster.redaction import blotted
 from mlreg_dagster.storage import private
 from mlreg_dagster.storage.faults import explained, fault_in
 from mlreg_dagster.storage.registry import audit, migration, postgres
@@ -111,11 +112,16 @@ class Database:
                 return audit.has(connection, *head)
         except (DBAPIError, RegistryUnavailable) as error:
             raise CommitUnanswered(
-                f"The registry {self.url} did not answer to COMMIT ({_said(lost)}) and can't be asked again "
-                f"({_said(error)}): "
+                f"The registry {self.url} did not answer to COMMIT ({self._said(lost)}) and can't be asked again "
+                f"({self._said(error)}): "
                 f"it is unknown whether it was stored. Look at it before you repeat this by hand; a run that is tried "
                 f"again finds what it has stored."
             ) from lost
+
+    def _said(self, error: DBAPIError | RegistryUnavailable) -> str:
+        """What the driver says, without its further lines of advice and without the password."""
+        text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+        return blotted(text.splitlines()[0].rstrip("."), [self.url.password]) if text else type(error).__name__
 
     @contextmanager
     def _explained(self, stored: str) -> Iterator[None]:
@@ -130,25 +136,24 @@ class Database:
                 fault_in(error, place)
                 or postgres.fault_of(error, place)
                 or RegistryUnavailable(
-                    f"{place} can't be used: {_said(error)}. {stored}Check that "
+                    f"{place} can't be used: {self._said(error)}. {stored}Check that "
                     f"it is there, that it may be written, and that no other program keeps it locked."
                 )
             ) from error
 
 
-def _said(error: DBAPIError | RegistryUnavailable) -> str:
-    """What the driver says, without its further lines of advice."""
-    text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
-    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
-
-
 def _checked_url(text: str) -> URL:
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
         raise RegistryUnavailable(
             "The registry's URL can't be read. Write sqlite:////path/registry.db or postgresql://user@host/name."
-        ) from error
+        ) from None  # whose cause may show it
+    if any("passw" in option.lower() for option in url.query if option != "passfile"):
+        raise RegistryUnavailable(
+            "The registry's URL has a password among its options, where messages would show it. Write it as "
+            "postgresql://user:password@host/name, or in a password file."
+        )
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     backend = url.get_backend_name()
