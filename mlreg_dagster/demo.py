@@ -14,6 +14,7 @@ from mlreg_dagster import jobs
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
+from mlreg_dagster.orchestration.one_lifecycle import alone_on
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import CRASH, PREDICTION_OUTCOMES
 from mlreg_dagster.progress import step_progress
@@ -40,9 +41,15 @@ def run_demo(runner: Runner, console: Console) -> None:
     """Ingest, freeze, train, evaluate, promote, predict, validate; then say how it went.
 
     Raises:
+        HomeInUse: Another replay or demo works on this home.
         NotADemoHome: The source is not the simulated market, or other models live in this home.
         RunFailed: A step failed; running the demo again goes on from there.
     """
+    with alone_on(runner.warehouse.path.parent):
+        _run(runner, console)
+
+
+def _run(runner: Runner, console: Console) -> None:
     start = runner.settings.ingest.first_hour.floor("D")
     _require_demo_home(runner, start)
     predicted = hour_range(start + (DATASET_DAY + 1) * _DAY, start + (DAYS - 1) * _DAY - HOUR)

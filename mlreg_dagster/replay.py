@@ -23,6 +23,7 @@ from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.monitoring.retraining import may_promote
+from mlreg_dagster.orchestration.one_lifecycle import alone_on
 from mlreg_dagster.people import REPLAY
 from mlreg_dagster.runner import Runner, asset_config
 
@@ -83,6 +84,7 @@ def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
 
     Raises:
         CannotReplay: The period is empty, or begins before the partitions do.
+        HomeInUse: Another replay or demo works on the home.
         RunFailed: A run failed; starting the same replay again goes on from there.
     """
     ingest = runner.settings.ingest
@@ -93,6 +95,12 @@ def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
             f"{hour_key(ingest.first_hour)} to {until} (`start` and `end` in ingest.yaml), and the last day must "
             f"not lie before the first."
         )
+    with alone_on(runner.warehouse.path.parent):
+        _run(runner, replay, tell)
+
+
+def _run(runner: Runner, replay: Replay, tell: Tell) -> None:
+    ingest = runner.settings.ingest
     history = (runner.settings.datasets.history_hours + runner.settings.max_lookback_hours) * HOUR
     warm_up = hour_range(max(ingest.first_hour, replay.first - history), replay.first - HOUR)
     if len(warm_up) and not _is_made(runner, "market_features", hour_key(warm_up[-1])):
