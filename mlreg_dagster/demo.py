@@ -185,7 +185,7 @@ def _measure(runner: Runner, days: pd.DatetimeIndex) -> Callable[[], None]:
 
 def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> None:
     registry, settings = runner.registry, runner.settings.outcomes
-    console.print(versions_table(registry))
+    console.print(versions_table(registry, pd.Timestamp.now(tz="UTC")))
     for version in registry.versions():
         evaluation = registry.latest_evaluation(version.version)
         if evaluation:

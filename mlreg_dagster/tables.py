@@ -1,6 +1,6 @@
 """Tables for the terminal: what the registry and the outcomes say, for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -23,10 +23,10 @@ from mlreg_dagster.storage.registry import (
 )
 
 
-def versions_table(registry: Registry) -> Table:
-    """Every version: what it is, what its gates said, which aliases it holds."""
+def versions_table(registry: Registry, now: pd.Timestamp) -> Table:
+    """Every version: what it is, what its gates said, which aliases it holds as of now."""
     table = _table("Versions", "version", "detector", "dataset", "status", "AP", "baseline", "aliases")
-    holders = registry.aliases()
+    holders = {alias: event for alias in registry.aliases() if (event := registry.holder(alias, now))}
     for version in registry.versions():
         evaluation = registry.latest_evaluation(version.version)
         metrics = evaluation.metrics if evaluation else {}
@@ -66,6 +66,18 @@ def history_table(events: Iterable[AliasEvent]) -> Table:
             f"{escape(event.reason)} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
         )
     return table
+
+
+def uncounted_moves(registry: Registry, alias: str, now: pd.Timestamp) -> Iterator[str]:
+    """The moves of an alias that do not count as of now, in words: those that were taken back or lie in the future."""
+    taken_back = {each.sequence: each for each in registry.corrections() if each.alias == alias}
+    for move in registry.recorded_moves(alias):
+        said = f"The move to {move.version}, recorded {move.recorded_at:%Y-%m-%d %H:%M}, "
+        if correction := taken_back.get(move.sequence):
+            when = f"{correction.recorded_at:%Y-%m-%d %H:%M}"
+            yield f"{said}was taken back by {correction.actor} at {when}: {correction.reason}"
+        elif move.effective_at > now:
+            yield f'{said}lies after now. Take it back: mlreg correct {alias} --reason "…"'
 
 
 def decisions_table(decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal] = ()) -> Table:

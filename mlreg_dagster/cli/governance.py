@@ -108,11 +108,14 @@ def _change(op: str, reason: str, actor: str | None) -> dict[str, Any]:
 
 def history(alias: Annotated[str, typer.Argument(help="champion, challenger, …")] = "champion") -> None:
     """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
-    from mlreg_dagster.tables import history_table
+    from mlreg_dagster.tables import history_table, uncounted_moves
 
     runner = open_runner()
     _require_intact(runner)
-    console.print(history_table(runner.registry.history(alias)))
+    registry, now = runner.registry, pd.Timestamp.now(tz="UTC")
+    console.print(history_table(move for move in registry.history(alias) if move.effective_at <= now))
+    for text in uncounted_moves(registry, alias, now):
+        console.print(text, markup=False)
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
@@ -131,12 +134,15 @@ def verify_audit() -> None:
     Exits with 1 where something is found, and names the first broken record; also where no record has a witness, since
     a removal of the newest ones would not be noticed.
     """
+    from mlreg_dagster.housekeeping.recovery import told
     from mlreg_dagster.orchestration.witnesses import witness_of, witnessed_heads
 
     runner = open_runner()
     log = _require_intact(runner)
     witness = witness_of(runner.registry, witnessed_heads(runner.instance))
     console.print(f"{len(log)} records, all as they were written." + (f" Head: {log[-1].hash}" if log else ""))
+    for restored in runner.registry.restores():
+        console.print(told(restored), markup=False)
     console.print(witness.text, soft_wrap=True, highlight=False)
     raise typer.Exit(1 if witness.is_blind else 0)
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from mlreg_dagster.cli.opening import console, open_runner
@@ -14,8 +15,10 @@ def status() -> None:
     from mlreg_dagster.tables import history_table, outcomes_table, versions_table
 
     runner = open_runner()
-    console.print(versions_table(runner.registry))
+    now = pd.Timestamp.now(tz="UTC")
+    console.print(versions_table(runner.registry, now))
     moves = [event for alias in runner.registry.aliases() for event in runner.registry.history(alias)]
+    moves = [event for event in moves if event.effective_at <= now]
     console.print(history_table(moves) if moves else "Nobody holds an alias yet.")
     outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
     confidence = runner.settings.outcomes.confidence

@@ -15,7 +15,7 @@ from mlreg_dagster.orchestration.metadata import (
     result_of_hours,
     table_metadata,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_back, hours_of
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, ended_hours_of, hours_back
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 
@@ -45,7 +45,7 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         warehouse: WarehouseResource,
         clock: Clock,
     ) -> dg.MaterializeResult:
-        hours = hours_of(context)
+        hours = ended_hours_of(context, clock.now())
         rows, instruments = 0, set[str]()
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             frame = source.snapshots(chunk, clock.now())
@@ -79,8 +79,10 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         description="What models see of each instrument at each hour: base and temporal features by clock time.",
     )
     @retried
-    def market_features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        hours = hours_of(context)
+    def market_features(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: Clock
+    ) -> dg.MaterializeResult:
+        hours = ended_hours_of(context, clock.now())
         tables = warehouse.open()
         rows = 0
         for chunk in chunked(hours, settings.ingest.chunk_hours):

@@ -19,8 +19,8 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_back, hours_of
-from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of, hours_back
+from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.orchestration.witnesses import require_intact
 from mlreg_dagster.outcomes.metrics import count, performance, summary_of_counts
@@ -72,11 +72,12 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         warehouse: WarehouseResource,
         artifacts: ArtifactsResource,
         registry: RegistryResource,
+        clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models.detectors import SCORERS
         from mlreg_dagster.outcomes import scoring
 
-        hours, tables, records = hours_of(context), warehouse.open(), registry.open()
+        hours, tables, records = ended_hours_of(context, clock.now()), warehouse.open(), registry.open()
         require_intact(records, context.instance)
         assignments = scoring.assign(records, hours, config.versions)
         if not assignments:
@@ -128,8 +129,10 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         description=f"What became of the predictions of {horizon} h before: crash, no crash, or unresolved.",
     )
     @retried
-    def prediction_outcomes(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        hours, tables = hours_of(context), warehouse.open()
+    def prediction_outcomes(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: Clock
+    ) -> dg.MaterializeResult:
+        hours, tables = ended_hours_of(context, clock.now()), warehouse.open()
         rows, kinds = 0, Counter[Any]()
         counts: list[pd.DataFrame] = []
         for chunk in chunked(hours, settings.ingest.chunk_hours):

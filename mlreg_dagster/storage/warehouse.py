@@ -95,6 +95,31 @@ class Warehouse(GuardedFile):
             newest = connection.execute(sql).df()["newest"].iloc[0]
         return None if pd.isna(newest) else newest
 
+    def partitions(self, table: Table, first: object = None, last: object = None) -> pd.DatetimeIndex:
+        """The partitions that have rows, those of `first … last` (both included, None = open), ascending.
+
+        Raises:
+            TableChanged: The stored table has other columns.
+        """
+        column = table.partition_column
+        with self.connect() as connection:
+            self._ensure(connection, table)
+            found = connection.execute(
+                f'SELECT DISTINCT "{column}" AS partition FROM "{table.name}" '  # noqa: S608
+                f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) ORDER BY 1',
+                {"first": first, "last": last},
+            ).df()
+        return pd.DatetimeIndex(found["partition"])
+
+    def hours(self, name: str, first: object, last: object) -> pd.DatetimeIndex:
+        """The hours from `first` to `last` of which an hourly table holds rows; none where it is not there yet."""
+        with self.connect() as connection:
+            there = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = $name", {"name": name})
+            if not there.fetchall()[0][0]:
+                return pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
+            sql = f'SELECT DISTINCT hour FROM "{name}" WHERE hour BETWEEN $first AND $last ORDER BY 1'  # noqa: S608
+            return pd.DatetimeIndex(connection.execute(sql, {"first": first, "last": last}).df()["hour"])
+
     def query(self, sql: str, parameters: dict[str, object] | None = None) -> pd.DataFrame:
         """The result of a reading statement as a frame."""
         with self.connect() as connection:
