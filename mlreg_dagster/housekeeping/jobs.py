@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster.housekeeping.ages import old_before
 from mlreg_dagster.housekeeping.ahead import set_aside
 from mlreg_dagster.housekeeping.chores import Chore, chores
@@ -17,7 +18,12 @@ from mlreg_dagster.housekeeping.home import Home
 from mlreg_dagster.housekeeping.made import Made, require_agreement
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.housekeeping import old_logs, old_ticks, purge_ticks, remove_logs
-from mlreg_dagster.orchestration.materialized import lost_hours, made_versions, written_hours
+from mlreg_dagster.orchestration.materialized import (
+    lost_hours,
+    made_partitions,
+    made_versions,
+    written_hours,
+)
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
@@ -219,7 +225,14 @@ def made_by_runs(instance: dg.DagsterInstance, but_for: str | None = None) -> Ma
             return written_hours(instance, asset)
 
     with explained(place):
-        return Made(written, lost, made_versions(instance), newest_run_time(instance, but_for))
+        return Made(
+            written,
+            lost,
+            made_versions(instance),
+            {kind: made_partitions(instance, kind) for kind in (TRAINING, HOLDOUT)},
+            frozenset(witnessed_heads(instance)),
+            newest_run_time(instance, but_for),
+        )
 
 
 def _old_runs_before(instance: dg.DagsterInstance, days: int | None, now: pd.Timestamp) -> pd.Timestamp | None:

@@ -32,12 +32,16 @@ class Made:
         lost: Of some hours (second argument) of an asset, those for which a run wrote rows and which are not among
             the stored ones (third argument).
         versions: The model versions that runs have trained, evaluated or given an alias.
+        datasets: The days of each kind of dataset that runs have frozen.
+        heads: Sequence and hash of the registry's audit records that runs have witnessed.
         newest_run: When the run that was recorded last was recorded, by the clock of then.
     """
 
     written: Callable[[str], pd.DatetimeIndex]
     lost: Callable[[str, pd.DatetimeIndex, pd.DatetimeIndex], pd.DatetimeIndex]
     versions: frozenset[str]
+    datasets: Mapping[str, frozenset[str]]
+    heads: frozenset[tuple[int, str]]
     newest_run: pd.Timestamp | None
 
 

@@ -13,7 +13,7 @@ from mlreg_dagster.errors import MlregError
 from mlreg_dagster.finding import Finding
 from mlreg_dagster.housekeeping.home import Home, set_aside
 from mlreg_dagster.housekeeping.made import Made
-from mlreg_dagster.housekeeping.recovery import moves_after
+from mlreg_dagster.housekeeping.recovery import moves_after, told
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactError, ArtifactStore
 from mlreg_dagster.storage.registry import Decision, Registry
 
@@ -32,7 +32,11 @@ def registry_is_sound(home: Home, now: pd.Timestamp, made: Made | None) -> Itera
     """
     file = home.registry_file
     if file is not None and not file.exists():
-        yield Finding("registry", "waiting", f"{file} is not there yet.", "The first command that asks it makes it.")
+        if made is not None and made.versions:
+            seen = f"{file} is not there, but runs made {', '.join(sorted(made.versions))}."
+            yield Finding("registry", "miss", seen, f"{_COPY}: see docs/runbook.md.")
+        else:
+            yield Finding("registry", "waiting", f"{file} is not there yet.", "The first command makes it.")
         return
     if file is not None:
         database = _database_is_sound(file)
@@ -40,13 +44,15 @@ def registry_is_sound(home: Home, now: pd.Timestamp, made: Made | None) -> Itera
         if database.state == "miss":
             return
     try:
-        yield _audit_log_fits(home.registry)
+        yield _audit_log_fits(home.registry, made.heads if made else frozenset())
         yield _aliases_point_at_versions(home.registry)
         yield _nothing_is_recorded_ahead(home.registry, now)
         if made is not None:
             yield _versions_are_registered(home.registry, made)
         yield from _versions_have_bundles(home, made)
         yield from _datasets_are_intact(home)
+        if made is not None:
+            yield _datasets_are_there(home.artifacts, made)
     except MlregError as error:
         yield Finding("registry", "miss", str(error), "See docs/runbook.md.")
 
@@ -67,10 +73,11 @@ def _database_is_sound(file: Path) -> Finding:
     return Finding("registry", "ok", f"{file} is intact.")
 
 
-def _audit_log_fits(registry: Registry) -> Finding:
-    if broken := registry.find_tampering():
-        return Finding("audit log", "miss", broken, "It was tampered with: see docs/runbook.md.")
-    return Finding("audit log", "ok", f"{len(registry.audit_log())} records, all as they were written.")
+def _audit_log_fits(registry: Registry, heads: frozenset[tuple[int, str]]) -> Finding:
+    if broken := registry.find_tampering(heads):
+        return Finding("audit log", "miss", broken, "See docs/runbook.md: it was tampered with, or is an older copy.")
+    seen = f"{len(registry.audit_log())} records, all as they were written."
+    return Finding("audit log", "ok", " ".join([seen, *map(told, registry.restores())]))
 
 
 def _aliases_point_at_versions(registry: Registry) -> Finding:
@@ -157,6 +164,18 @@ def _versions_have_bundles(home: Home, made: Made | None) -> Iterator[Finding]:
             seen,
             set_aside(home.folder, *(store.root / MODELS / name for name in strays)),
         )
+
+
+def _datasets_are_there(store: ArtifactStore, made: Made) -> Finding:
+    """No dataset that a run froze was lost with an older copy of the artifacts."""
+    lost = {kind: sorted(days - set(store.keys(kind))) for kind, days in made.datasets.items()}
+    if not any(lost.values()):
+        return Finding("datasets that runs froze", "ok", "All of them are there.")
+    kinds = [kind for kind, days in lost.items() if days]
+    days = sorted({day for each in lost.values() for day in each})
+    command = f"dagster asset materialize -m mlreg_dagster.definitions --select {','.join(kinds)} --partition {days[0]}"
+    seen = f"Runs froze {', '.join(kinds)} of {', '.join(days)}, which are not in {store.root} any more."
+    return Finding("datasets that runs froze", "miss", seen, f"{_COPY}; without one: {command}")
 
 
 def _datasets_are_intact(home: Home) -> Iterator[Finding]:

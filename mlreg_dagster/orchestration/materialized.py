@@ -18,10 +18,14 @@ def written_hours(instance: dg.DagsterInstance, asset: str) -> pd.DatetimeIndex:
     return pd.DatetimeIndex([as_hour(key) for key in keys], dtype="datetime64[us, UTC]").sort_values()
 
 
+def made_partitions(instance: dg.DagsterInstance, asset: str) -> frozenset[str]:
+    """The partitions of an asset that were materialized."""
+    return frozenset(instance.get_materialized_partitions(dg.AssetKey(asset)))
+
+
 def made_versions(instance: dg.DagsterInstance) -> frozenset[str]:
     """The model versions that runs have trained or evaluated."""
-    kinds = ("candidate_model", "evaluated_model")
-    return frozenset(key for kind in kinds for key in instance.get_materialized_partitions(dg.AssetKey(kind)))
+    return made_partitions(instance, "candidate_model") | made_partitions(instance, "evaluated_model")
 
 
 def lost_hours(

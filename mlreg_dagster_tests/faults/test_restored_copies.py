@@ -142,11 +142,14 @@ def test_a_restore_is_found_and_once_recorded_the_log_is_intact(old_registry):
     registry, witnessed = old_registry.world.registry, witnessed_heads(old_registry.instance)
     assert f'{phrases.RESTORED}: mlreg restore --reason "…"' in registry.find_tampering(witnessed)
     found = _found(old_registry)
-    assert found["versions that runs made"].state == "miss"
+    assert _missed(found) == {"versions that runs made", "audit log"}
+    assert phrases.RESTORED in found["audit log"].seen
     assert found["versions that runs made"].advice.startswith("mlreg restore --reason ")
     _restore(old_registry)
     assert registry.find_tampering(witnessed_heads(old_registry.instance)) is None
-    assert _missed(_found(old_registry)) == set()
+    found = _found(old_registry)
+    assert _missed(found) == set()
+    assert "by anna (the disk broke). 3 records lost; versions among them: v2." in found["audit log"].seen
     (restored,) = registry.restores()
     assert (restored.actor, restored.facts["lost_versions"]) == ("anna", ["v2"])
     assert restored.facts["lost"] == 3  # the version, its evaluation, its promotion
@@ -201,3 +204,17 @@ def test_a_log_that_is_broken_in_itself_is_no_restore(old_registry):
         connection.execute("UPDATE alias_events SET actor = 'mallory'")
     with pytest.raises(RunFailed, match="This is no sound copy"):
         _restore(old_registry)
+
+
+def test_a_registry_that_is_gone_is_missed(old_registry):
+    home_of(old_registry.world).registry_file.unlink()
+    found = _found(old_registry)["registry"]
+    assert (found.state, "runs made v1, v2" in found.seen) == ("miss", True)
+
+
+def test_older_artifacts_are_found(reopen):
+    location = reopen()
+    location.thaw("eval_holdout")
+    found = _found(location)["datasets that runs froze"]
+    assert found.state == "miss"
+    assert "--select eval_holdout --partition 2026-01-01" in found.advice
