@@ -10,7 +10,6 @@ not done again, so a replay that was killed goes on where it stopped.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import dagster as dg
 import pandas as pd
 
 from mlreg_dagster import jobs
@@ -113,10 +112,11 @@ def _run(runner: Runner, replay: Replay, tell: Tell) -> None:
             ahead = min(max(end, first + ingest.chunk_hours * HOUR), replay.end)
             tell(f"market until {day_key(ahead - HOUR)}", first)
             runner.run_hours(jobs.MARKET, hour_range(first, ahead - HOUR))
-        if not _is_made(runner, "prediction_outcomes", hour_key(last)):
+        is_scored = _is_made(runner, "prediction_outcomes", hour_key(last))
+        if not is_scored:
             tell(f"hours until {day_key(last)}", first)
             runner.run_hours(jobs.SCORING, hour_range(first, last))
-        if not _is_made(runner, "model_performance", day_key(last.floor("D"))):
+        if not is_scored or not _is_made(runner, "model_performance", day_key(last.floor("D"))):
             tell(f"performance until {day_key(last)}", end)
             runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
     tell("done", replay.end)
@@ -191,6 +191,5 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:
-    """Whether a partition was materialized; a range run records its last partition only when all are written."""
-    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-    return key in runner.instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), kind, partitions={key})
+    """Whether a partition was made; a range run records its last partition only when all are written."""
+    return runner.has_made(asset, [key])

@@ -115,7 +115,7 @@ def history(alias: Annotated[str, typer.Argument(help="champion, challenger, …
     registry, now = runner.registry, pd.Timestamp.now(tz="UTC")
     console.print(history_table(move for move in registry.history(alias) if move.effective_at <= now))
     for text in uncounted_moves(registry, alias, now):
-        console.print(text, markup=False)
+        console.print(text, markup=False, soft_wrap=True)
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
@@ -142,7 +142,7 @@ def verify_audit() -> None:
     witness = witness_of(runner.registry, witnessed_heads(runner.instance))
     console.print(f"{len(log)} records, all as they were written." + (f" Head: {log[-1].hash}" if log else ""))
     for restored in runner.registry.restores():
-        console.print(told(restored), markup=False)
+        console.print(told(restored), markup=False, soft_wrap=True)
     console.print(witness.text, soft_wrap=True, highlight=False)
     raise typer.Exit(1 if witness.is_blind else 0)
 

@@ -87,7 +87,7 @@ def restore(reason: Reason, actor: Actor = None) -> None:
 
     runner = open_runner()
     runner.run(jobs.RESTORE, {"ops": {"record_restore": {"config": {"reason": reason, "actor": actor}}}})
-    console.print(told(runner.registry.restores()[-1]), markup=False)
+    console.print(told(runner.registry.restores()[-1]), markup=False, soft_wrap=True)
 
 
 def _home(folder: Path, resources: Any) -> "Home":

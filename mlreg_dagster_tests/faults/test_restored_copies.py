@@ -8,7 +8,7 @@ import pytest
 
 from mlreg_dagster import jobs
 from mlreg_dagster.automation.pace import ACTOR
-from mlreg_dagster.hours import HOUR
+from mlreg_dagster.hours import HOUR, hour_key
 from mlreg_dagster.housekeeping.doctor import examine
 from mlreg_dagster.housekeeping.jobs import all_chores, made_by_runs
 from mlreg_dagster.housekeeping.made import ClocksDisagree
@@ -20,6 +20,7 @@ from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES
 from mlreg_dagster.runner import RunFailed
 from mlreg_dagster_tests.faults import phrases
 from mlreg_dagster_tests.housekeeping.conftest import home_of
+from mlreg_dagster_tests.lifecycle import LIVE_HOURS
 from mlreg_dagster_tests.test_automation import reopen, settled_folder
 
 __all__ = ["reopen", "settled_folder"]
@@ -105,6 +106,15 @@ def test_hours_that_the_event_log_does_not_know_are_found(reopen):
     found = _found(location)["hours on record"]
     assert (found.state, "1 hours of market_snapshot" in found.seen) == ("miss", True)
     assert "--select market_snapshot --partition-range 2026-01-02-00:00...2026-01-02-00:00" in found.advice
+
+
+def test_a_replay_or_demo_does_not_take_for_made_what_was_lost(live):
+    keys = list(map(hour_key, LIVE_HOURS))
+    assert not live.has_made("market_snapshot", keys)
+    live.run_hours(jobs.MARKET, LIVE_HOURS)
+    assert live.has_made("market_snapshot", keys)
+    live.warehouse.write(MARKET_SNAPSHOT, MARKET_SNAPSHOT.empty(), LIVE_HOURS[3:4])
+    assert not live.has_made("market_snapshot", keys)
 
 
 def test_a_process_that_keeps_the_tables_is_why_a_sensor_waits(reopen, monkeypatch):

@@ -97,7 +97,7 @@ def find_tampering(connection: Connection, witnessed: Iterable[tuple[int, str]] 
             found = f"has hash {chain[sequence]}" if sequence in chain else f"is missing: the log ends at {len(chain)}"
             return (
                 f"Record {sequence} was witnessed with hash {known}, but it {found}. If an older copy of the registry "
-                f'was put back, record it: mlreg restore --reason "…"'
+                f'was put back, record it: mlreg restore --reason "…".'
             )
     return _differing_row(connection, told)
 
