@@ -16,6 +16,7 @@ from mlreg_dagster.governance.request import PromotionRequest
 from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
 from mlreg_dagster.models.verdict import better_than, champion_in
+from mlreg_dagster.orchestration.one_lifecycle import alone_on
 from mlreg_dagster.orchestration.resources import current_actor
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import CRASH, PREDICTION_OUTCOMES
@@ -43,9 +44,15 @@ def run_demo(runner: Runner, console: Console) -> None:
     """Ingest, freeze, train, evaluate, promote, predict, validate; then say how it went.
 
     Raises:
+        HomeInUse: Another replay or demo works on this home.
         NotADemoHome: The source is not the simulated market, or other models live in this home.
         RunFailed: A step failed; running the demo again goes on from there.
     """
+    with alone_on(runner.warehouse.path.parent):
+        _run(runner, console)
+
+
+def _run(runner: Runner, console: Console) -> None:
     start = runner.settings.ingest.first_hour.floor("D")
     _require_demo_home(runner, start)
     predicted = hour_range(start + (DATASET_DAY + 1) * _DAY, start + (DAYS - 1) * _DAY - HOUR)
@@ -175,7 +182,7 @@ def _measure(runner: Runner, days: pd.DatetimeIndex) -> Callable[[], None]:
 
 def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> None:
     registry, settings = runner.registry, runner.settings.outcomes
-    console.print(versions_table(registry))
+    console.print(versions_table(registry, pd.Timestamp.now(tz="UTC")))
     for version in registry.versions():
         evaluation = registry.latest_evaluation(version.version)
         if evaluation:

@@ -8,7 +8,7 @@ import dagster as dg
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
-from mlreg_dagster.housekeeping.jobs import build_tidy_job
+from mlreg_dagster.housekeeping.jobs import build_correct_job, build_restore_job, build_tidy_job
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -27,6 +27,8 @@ RETRAIN = "retrain"
 PROMOTE = "promote"
 BUNDLE = "bundle"
 TIDY = "tidy"
+CORRECT = "correct"
+RESTORE = "restore"
 
 HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
 """The hourly assets, each made from those before it."""
@@ -76,6 +78,8 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
         ),
         *build_governance_jobs(settings, PROMOTE),
         build_tidy_job(TIDY, settings, home),
+        build_correct_job(CORRECT, settings),
+        build_restore_job(RESTORE, settings),
     ]
 
 

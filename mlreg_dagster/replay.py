@@ -10,7 +10,6 @@ not done again, so a replay that was killed goes on where it stopped.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import dagster as dg
 import pandas as pd
 
 from mlreg_dagster import jobs
@@ -24,6 +23,7 @@ from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.monitoring.retraining import may_promote
+from mlreg_dagster.orchestration.one_lifecycle import alone_on
 from mlreg_dagster.people import REPLAY
 from mlreg_dagster.runner import Runner, asset_config
 
@@ -84,6 +84,7 @@ def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
 
     Raises:
         CannotReplay: The period is empty, or begins before the partitions do.
+        HomeInUse: Another replay or demo works on the home.
         RunFailed: A run failed; starting the same replay again goes on from there.
     """
     ingest = runner.settings.ingest
@@ -94,6 +95,12 @@ def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
             f"{hour_key(ingest.first_hour)} to {until} (`start` and `end` in ingest.yaml), and the last day must "
             f"not lie before the first."
         )
+    with alone_on(runner.warehouse.path.parent):
+        _run(runner, replay, tell)
+
+
+def _run(runner: Runner, replay: Replay, tell: Tell) -> None:
+    ingest = runner.settings.ingest
     history = (runner.settings.datasets.history_hours + runner.settings.max_lookback_hours) * HOUR
     warm_up = hour_range(max(ingest.first_hour, replay.first - history), replay.first - HOUR)
     if len(warm_up) and not _is_made(runner, "market_features", hour_key(warm_up[-1])):
@@ -106,10 +113,11 @@ def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
             ahead = min(max(end, first + ingest.chunk_hours * HOUR), replay.end)
             tell(f"market until {day_key(ahead - HOUR)}", first)
             runner.run_hours(jobs.MARKET, hour_range(first, ahead - HOUR))
-        if not _is_made(runner, "prediction_outcomes", hour_key(last)):
+        is_scored = _is_made(runner, "prediction_outcomes", hour_key(last))
+        if not is_scored:
             tell(f"hours until {day_key(last)}", first)
             runner.run_hours(jobs.SCORING, hour_range(first, last))
-        if not _is_made(runner, "model_performance", day_key(last.floor("D"))):
+        if not is_scored or not _is_made(runner, "model_performance", day_key(last.floor("D"))):
             tell(f"performance until {day_key(last)}", end)
             runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
     tell("done", replay.end)
@@ -179,6 +187,5 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:
-    """Whether a partition was materialized; a range run records its last partition only when all are written."""
-    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-    return key in runner.instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), kind, partitions={key})
+    """Whether a partition was made; a range run records its last partition only when all are written."""
+    return runner.has_made(asset, [key])

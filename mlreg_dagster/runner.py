@@ -12,11 +12,12 @@ from mlreg_dagster.config import Settings, fit_for_databases, home_dir, load_set
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.governance.request import PromotionRequest
-from mlreg_dagster.hours import hour_key
-from mlreg_dagster.jobs import PROMOTE, TRAIN
+from mlreg_dagster.hours import as_hour, hour_key
+from mlreg_dagster.jobs import HOURLY_ASSETS, PROMOTE, TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
+from mlreg_dagster.orchestration.materialized import lost_hours
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.storage import private
@@ -171,11 +172,18 @@ class Runner:
         return version
 
     def has_made(self, asset: str, keys: Iterable[str]) -> bool:
-        """Whether runs have recorded that they made all these partitions of an asset.
+        """Whether runs have recorded that they made all these partitions of an asset, and the tables still hold them.
 
         A run that was killed may have written data without a record; whoever goes on after it makes them again.
         """
-        return set(keys) <= self.instance.get_materialized_partitions(dg.AssetKey(asset))
+        wanted = set(keys)
+        if not wanted <= self.instance.get_materialized_partitions(dg.AssetKey(asset)):
+            return False
+        if asset not in HOURLY_ASSETS or not wanted:
+            return True
+        hours = pd.DatetimeIndex(sorted(map(as_hour, wanted)))
+        stored = self.warehouse.hours(asset, hours[0], hours[-1])
+        return lost_hours(self.instance, asset, hours, stored).empty
 
     def add_version(self, version: str) -> None:
         """Make a partition for a version, so that runs can name it."""

@@ -3,7 +3,7 @@
 The facts of each table are documented in docs/json.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -26,9 +26,9 @@ from mlreg_dagster.storage.registry import (
 )
 
 
-def versions_table(registry: Registry) -> Grid:
-    """Every version: what it is, what its gates said, which aliases it holds."""
-    holders = registry.aliases()
+def versions_table(registry: Registry, now: pd.Timestamp) -> Grid:
+    """Every version: what it is, what its gates said, which aliases it holds as of now."""
+    holders = {alias: event for alias in registry.aliases() if (event := registry.holder(alias, now))}
     facts: list[dict[str, Any]] = []
     for version in registry.versions():
         evaluation = registry.latest_evaluation(version.version)
@@ -103,6 +103,18 @@ def history_table(events: Iterable[AliasEvent]) -> Grid:
             f"{escape(event.reason)} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
         )
     return grid
+
+
+def uncounted_moves(registry: Registry, alias: str, now: pd.Timestamp) -> Iterator[str]:
+    """The moves of an alias that do not count as of now, in words: those that were taken back or lie in the future."""
+    taken_back = {each.sequence: each for each in registry.corrections() if each.alias == alias}
+    for move in registry.recorded_moves(alias):
+        said = f"The move to {move.version}, recorded {move.recorded_at:%Y-%m-%d %H:%M}, "
+        if correction := taken_back.get(move.sequence):
+            when = f"{correction.recorded_at:%Y-%m-%d %H:%M}"
+            yield f"{said}was taken back by {correction.actor} at {when}: {correction.reason}"
+        elif move.effective_at > now:
+            yield f'{said}lies after now. Take it back: mlreg correct {alias} --reason "…"'
 
 
 def decisions_table(decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal] = ()) -> Grid:

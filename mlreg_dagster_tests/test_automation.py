@@ -112,7 +112,7 @@ def test_two_trainings_and_promotions_need_no_hand(reopen):
 
 
 def test_where_trainings_are_rarer_than_datasets_none_is_due(reopen):
-    location = reopen(configs={"retraining": {"every_days": 2}})
+    location = reopen("2026-01-04T00:30", configs={"retraining": {"every_days": 2}})
     location.freeze_another_day("2026-01-02")
     assert "Nothing is due" in location.ask("retrain_sensor").skip_message
     location.freeze_another_day("2026-01-03")

@@ -23,12 +23,16 @@ from mlreg_dagster.monitoring.backlog import (
     order_of,
     outdated_days,
 )
+from mlreg_dagster.orchestration.materialized import lost_hours
 from mlreg_dagster.orchestration.partitions import range_tags
-from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock
+from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
 from mlreg_dagster.orchestration.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.turns import held_back, next_turn
+from mlreg_dagster.storage.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse import Warehouse
 
 _CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
+_PATIENCE_S = 10.0  # how long a sensor waits for a process that keeps the tables
 
 
 def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
@@ -68,13 +72,19 @@ def build_catch_up_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDe
         description="Fills in missing hours, then brings up to date what was made from late or repaired ones.",
     )
     def catch_up_sensor(
-        context: dg.SensorEvaluationContext, source: dg.ResourceParam[MarketSource], clock: Clock
+        context: dg.SensorEvaluationContext,
+        source: dg.ResourceParam[MarketSource],
+        warehouse: WarehouseResource,
+        clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, _CATCH_UP) or failed_just_now(context.instance, _CATCH_UP):
             return dg.SkipReason(waiting)
         watch = watched(settings.ingest, source, clock.now(), context.instance)
         hours = watch.hours
-        snapshots, features, predictions, outcomes = _orders(context.instance, hours)
+        try:
+            snapshots, features, predictions, outcomes = _orders(context.instance, hours, warehouse.open())
+        except WarehouseBusy as busy:
+            return dg.SkipReason(str(busy))
         backlog = find_backlog(
             hours,
             snapshots,
@@ -108,6 +118,7 @@ def build_days_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDefini
         context: dg.SensorEvaluationContext,
         source: dg.ResourceParam[MarketSource],
         artifacts: ArtifactsResource,
+        warehouse: WarehouseResource,
         clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         # hours that can't be had must not hold up the days, so a failed catch-up is no reason to wait
@@ -115,10 +126,13 @@ def build_days_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDefini
         if waiting := waiting or failed_just_now(context.instance, (jobs.PERFORMANCE,)):
             return dg.SkipReason(waiting)
         hours = watched(settings.ingest, source, clock.now(), context.instance).hours
-        _, features, _, outcomes = _orders(context.instance, hours)
+        try:
+            _, features, _, outcomes = _orders(context.instance, hours, warehouse.open())
+        except WarehouseBusy as busy:
+            return dg.SkipReason(str(busy))
         asked = _Asked(context.instance, settings)
         complete = complete_days(hours, features)
-        newest = newest_pair(artifacts.open())
+        newest = newest_pair(artifacts.open(), clock.now())
         if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
             asked.add_datasets(complete[-1])
         measured = _order(context.instance, "model_performance", complete, day_key)
@@ -168,10 +182,22 @@ class _Asked:
         return dg.SkipReason(" ".join(self._held_back) or otherwise)
 
 
-def _orders(instance: dg.DagsterInstance, hours: pd.DatetimeIndex) -> tuple[Order, Order, Order, Order]:
+def _orders(
+    instance: dg.DagsterInstance, hours: pd.DatetimeIndex, tables: Warehouse | None = None
+) -> tuple[Order, Order, Order, Order]:
+    """The newest materializations of the hourly tables; with `tables`, hours whose rows these lost have none.
+
+    Raises:
+        WarehouseBusy: Another process kept the tables.
+    """
     snapshots, features, predictions, outcomes = (
         _order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS
     )
+    if tables is not None and len(hours):
+        tables.lock_timeout_s = min(tables.lock_timeout_s, _PATIENCE_S)
+        for name, order in zip(jobs.HOURLY_ASSETS, (snapshots, features, predictions, outcomes), strict=True):
+            stored = tables.hours(name, hours[0], hours[-1])
+            order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
     return snapshots, features, predictions, outcomes
 
 

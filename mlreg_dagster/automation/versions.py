@@ -1,5 +1,8 @@
 """New versions from new datasets, and which of them becomes champion without a person."""
 
+import hashlib
+import json
+
 import dagster as dg
 
 from mlreg_dagster import jobs
@@ -7,6 +10,7 @@ from mlreg_dagster.automation import pace
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.governance.request import PromotionRequest
+from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.monitoring.retraining import Training, due_trainings, may_promote
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
@@ -28,15 +32,17 @@ def build_retrain_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDef
         description="Trains and evaluates a new version when a dataset is frozen and retraining.yaml says so.",
     )
     def retrain_sensor(
-        context: dg.SensorEvaluationContext, artifacts: ArtifactsResource, registry: RegistryResource
+        context: dg.SensorEvaluationContext, artifacts: ArtifactsResource, registry: RegistryResource, clock: Clock
     ) -> dg.SensorResult | dg.SkipReason:
         from mlreg_dagster.models.registration import next_version
 
         if waiting := under_way(context.instance, _TRAINING) or failed_just_now(context.instance, _TRAINING):
             return dg.SkipReason(waiting)
         store, records = artifacts.open(), registry.open()
-        newest = newest_pair(store)
+        newest = newest_pair(store, clock.now())
         versions, champion = records.versions(), records.holder(CHAMPION)
+        # a day after now is of a clock that was ahead
+        versions = [each for each in versions if as_hour(each.dataset_day) <= clock.now()]
         due = due_trainings(versions, newest, settings.models, settings.retraining, has_champion=champion is not None)
         turns = [(training, next_turn(context.instance, training.key, settings.automation)) for training in due]
         ready = [(training, turn.run_key) for training, turn in turns if turn.run_key]
@@ -124,18 +130,33 @@ def build_promote_sensor(settings: Settings, by_name: pace.Jobs) -> dg.SensorDef
                 allowed = verdict.outcome == "promote"
                 reason = "; ".join(verdict.reasons) or reason
             if allowed:
-                request = _promotion_request(evaluation, champion, reason)
+                request = _promotion_request(evaluation, champion, reason, records)
                 turn = next_turn(context.instance, str(request.run_key), settings.automation)
                 if turn.run_key is None:
                     return dg.SkipReason(f"{version} may become champion, but: {turn.reason}")
-                return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config)])
+                return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config, tags=request.tags)])
             refusals.append(f"{version} {reason}")
         return dg.SkipReason(f"{'; '.join(refusals) or 'No version is newer than the champions so far'}.")
 
     return promote_sensor
 
 
-def _promotion_request(evaluation: Evaluation, champion: AliasEvent | None, reason: str) -> dg.RunRequest:
+def _promotion_request(
+    evaluation: Evaluation, champion: AliasEvent | None, reason: str, records: Registry
+) -> dg.RunRequest:
     expected = champion.version if champion else NOBODY
     asked = PromotionRequest(evaluation.version, reason, pace.ACTOR, expected=expected)
-    return dg.RunRequest(run_key=f"evaluation-{evaluation.id}", run_config=asked.run_config, tags=asked.tags)
+    return dg.RunRequest(_key_of_promotion(evaluation, records), run_config=asked.run_config, tags=asked.tags)
+
+
+def _key_of_promotion(evaluation: Evaluation, records: Registry) -> str:
+    """The same for the same evaluation after the same move; numbers of rows come again when a copy is put back."""
+    moves = records.recorded_moves(CHAMPION)
+    basis = [
+        evaluation.artifact_sha256,
+        evaluation.holdout_sha256,
+        evaluation.recorded_at.isoformat(),
+        evaluation.run_id,
+        [len(moves), moves[-1].recorded_at.isoformat()] if moves else [],
+    ]
+    return f"{evaluation.version}-{hashlib.sha256(json.dumps(basis).encode()).hexdigest()[:16]}"

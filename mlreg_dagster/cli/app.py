@@ -20,7 +20,7 @@ from mlreg_dagster.cli.governance import (
     reject,
     withdraw,
 )
-from mlreg_dagster.cli.housekeeping import doctor, tidy
+from mlreg_dagster.cli.housekeeping import correct, doctor, restore, tidy
 from mlreg_dagster.cli.models import compare, evaluate, promote, retrain, rollback, train
 from mlreg_dagster.cli.opening import Terminal
 from mlreg_dagster.cli.questions import status, verify
@@ -54,7 +54,8 @@ def _options(
 
 _IN_THE_ORDER_OF_THE_HELP = (
     env, demo, replay, train, retrain, evaluate, approve, reject, except_, withdraw, decisions, promote,
-    rollback, refusals,     status, champion, history, compare, bundle, report, verify, doctor, tidy, keygen,
+    rollback, refusals,     status, champion, history, compare, bundle, report, verify, doctor, tidy, correct,
+    restore, keygen,
 )  # fmt: skip
 for command in _IN_THE_ORDER_OF_THE_HELP:
     app.command(command.__name__.rstrip("_"))(command)

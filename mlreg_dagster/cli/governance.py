@@ -111,11 +111,14 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
-    from mlreg_dagster.tables import history_table
+    from mlreg_dagster.tables import history_table, uncounted_moves
 
     runner = open_runner()
     _require_intact(runner)
-    show(as_json, moves=history_table(runner.registry.history(alias)))
+    registry, now = runner.registry, pd.Timestamp.now(tz="UTC")
+    others = list(uncounted_moves(registry, alias, now))
+    counted = history_table(move for move in registry.history(alias) if move.effective_at <= now)
+    show(as_json, *others, moves=counted, do_not_count=others)
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
@@ -134,6 +137,7 @@ def verify_audit(as_json: AsJson = False) -> None:
     Exits with 1 where something is found, and names the first broken record; also where no record has a witness, since
     a removal of the newest ones would not be noticed.
     """
+    from mlreg_dagster.housekeeping.recovery import told
     from mlreg_dagster.orchestration.witnesses import witness_of, witnessed_heads
 
     runner = open_runner()
@@ -141,7 +145,17 @@ def verify_audit(as_json: AsJson = False) -> None:
     witness = witness_of(runner.registry, witnessed_heads(runner.instance))
     head = log[-1].hash if log else None
     sentence = f"{len(log)} records, all as they were written." + (f" Head: {head}" if head else "")
-    show(as_json, sentence, witness.text, records=len(log), head=head, witnessed=witness.witnessed)
+    restored = [told(each) for each in runner.registry.restores()]
+    show(
+        as_json,
+        sentence,
+        *restored,
+        witness.text,
+        records=len(log),
+        head=head,
+        witnessed=witness.witnessed,
+        restores=restored,
+    )
     raise typer.Exit(1 if witness.is_blind else 0)
 
 

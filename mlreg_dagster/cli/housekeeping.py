@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pandas as pd
 import typer
 
+from mlreg_dagster.cli.arguments import Actor, Reason
 from mlreg_dagster.cli.opening import AsJson, open_runner, show
 
 if TYPE_CHECKING:
@@ -19,23 +20,32 @@ def doctor(as_json: AsJson = False) -> None:
     """Check a home without changing it, and say how to fix each finding. Exits with 1 when something is wrong."""
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.definitions import build_definitions
+    from mlreg_dagster.finding import Finding
     from mlreg_dagster.housekeeping.doctor import examine, registered_versions
-    from mlreg_dagster.orchestration.housekeeping import dagster_is_sound
+    from mlreg_dagster.housekeeping.jobs import made_by_runs
+    from mlreg_dagster.orchestration.housekeeping import dagster_is_sound, opened
     from mlreg_dagster.tables import findings_table
 
-    settings, folder = load_settings(), home_dir()
+    settings, folder, now = load_settings(), home_dir(), pd.Timestamp.now(tz="UTC")
     home = _home(folder, build_definitions(settings, folder).resources or {})
     home.warehouse.lock_timeout_s = _PATIENCE_S
-    findings = examine(home, settings, pd.Timestamp.now(tz="UTC"))
-    if folder.is_dir():
-        dagster_home = os.environ.setdefault("DAGSTER_HOME", str(folder / "dagster"))
-        findings += dagster_is_sound(Path(dagster_home), registered_versions(home))
+    dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(folder / "dagster")))  # its file asks for it
+    with opened(dagster_home) as instance:
+        if isinstance(instance, Finding):
+            findings = examine(home, settings, now)
+            findings += [instance] if folder.is_dir() else []
+        else:
+            findings = examine(home, settings, now, made_by_runs(instance))
+            findings += dagster_is_sound(instance, registered_versions(home))
     show(as_json, home=str(folder), findings=findings_table(str(folder), findings))
     raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)
 
 
 def tidy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    future: Annotated[
+        bool, typer.Option("--future", help="Set aside what a clock that was ahead stored for hours after now.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Clear away what retention.yaml does not keep, and compact the tables' file."""
@@ -47,13 +57,40 @@ def tidy(
     home = _home(home_dir(), runner.definitions.resources or {})
     found = [
         {"chore": chore.name, "found": chore.found}
-        for chore in all_chores(home, runner.settings, runner.instance, pd.Timestamp.now(tz="UTC"))
+        for chore in all_chores(home, runner.settings, runner.instance, pd.Timestamp.now(tz="UTC"), future=future)
     ]
     if found and not dry_run:
-        runner.run(jobs.TIDY)
-    verb = "Would clear away" if dry_run else "Cleared away"
+        runner.run(jobs.TIDY, {"ops": {"clear_away": {"config": {"future": future}}}})
+    done = "set aside" if future else "clear away"
+    verb = f"Would {done}" if dry_run else "Set aside" if future else "Cleared away"
     lines = [f"{verb} {each['chore']}: {each['found']}." for each in found] or ["Nothing is to be cleared away."]
-    show(as_json, *lines, dry_run=dry_run, chores=found)
+    show(as_json, *lines, dry_run=dry_run, future=future, chores=found)
+
+
+def correct(
+    alias: Annotated[str, typer.Argument(help="champion, challenger, …")],
+    reason: Reason,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back the moves of an alias that a clock that was ahead recorded after now. They stay on record."""
+    from mlreg_dagster import jobs
+    from mlreg_dagster.tables import history_table
+
+    runner = open_runner()
+    runner.run(jobs.CORRECT, {"ops": {"take_back": {"config": {"alias": alias, "reason": reason, "actor": actor}}}})
+    show(as_json, moves=history_table(runner.registry.history(alias)))
+
+
+def restore(reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
+    """Record that an older copy of the registry was put back, and which records it lacks."""
+    from mlreg_dagster import jobs
+    from mlreg_dagster.housekeeping.recovery import told
+
+    runner = open_runner()
+    runner.run(jobs.RESTORE, {"ops": {"record_restore": {"config": {"reason": reason, "actor": actor}}}})
+    newest = runner.registry.restores()[-1]
+    show(as_json, told(newest), restore=newest)
 
 
 def _home(folder: Path, resources: Any) -> "Home":

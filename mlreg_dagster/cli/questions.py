@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from mlreg_dagster.cli.opening import AsJson, open_runner, show
@@ -15,13 +16,15 @@ def status(as_json: AsJson = False) -> None:
     from mlreg_dagster.tables import history_table, outcomes_table, versions_table
 
     runner = open_runner()
+    now = pd.Timestamp.now(tz="UTC")
+    moves = [event for alias in runner.registry.aliases() for event in runner.registry.history(alias)]
     outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
     flagged = flagged_share(runner.warehouse, runner.settings.evaluation)
     show(
         as_json,
         f"Flagged share, {flagged.state}: {flagged.text}",
-        versions=versions_table(runner.registry),
-        moves=history_table(event for alias in runner.registry.aliases() for event in runner.registry.history(alias)),
+        versions=versions_table(runner.registry, now),
+        moves=history_table(event for event in moves if event.effective_at <= now),
         outcomes=outcomes_table(outcomes, runner.settings.outcomes.confidence),
         flagged_share=flagged,
     )

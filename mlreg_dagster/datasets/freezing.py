@@ -177,9 +177,9 @@ def load(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -
     )
 
 
-def newest_pair(store: ArtifactStore) -> tuple[str, str] | None:
-    """Newest day of which both training and holdout are frozen, and the hash of its training dataset."""
-    days = sorted(set(store.keys(TRAINING)) & set(store.keys(HOLDOUT)))
+def newest_pair(store: ArtifactStore, now: pd.Timestamp) -> tuple[str, str] | None:
+    """Newest day up to now of which both training and holdout are frozen, and the hash of its training dataset."""
+    days = sorted(day for day in set(store.keys(TRAINING)) & set(store.keys(HOLDOUT)) if as_hour(day) <= now)
     if not days:
         return None
     training = store.find(TRAINING, days[-1])

@@ -8,15 +8,17 @@ from upath import UPath
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.hours import chunked
+from mlreg_dagster.housekeeping.ages import old_before
 from mlreg_dagster.housekeeping.compaction import compact, free_share
 from mlreg_dagster.housekeeping.drafts import drafts, remove
 from mlreg_dagster.housekeeping.home import Home
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.storage.landing import A_PAYLOAD
 from mlreg_dagster.storage.tables import Table
 
-_DAY = pd.Timedelta(days=1)
+_LONGEST_PAUSE = pd.Timedelta(days=4)  # a market closes for a long weekend
 
 
 @dataclass(frozen=True)
@@ -37,28 +39,28 @@ class Chore:
 def chores(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Chore]:
     """What may go, one after the other: each is looked for when those before it may have been done.
 
-    Ages are told against the newest snapshot, so that a recorded market of years ago is not old as a whole.
+    Ages are counted in hours that are stored, from the newest one that has ended: a recorded market of years ago is not
+    old as a whole, and a clock that was ahead once makes nothing old.
 
     Args:
         home: What to look at.
         settings: The policy, and what the tables look like.
-        now: The machine's time, against which the age of drafts is told.
+        now: The machine's time.
     """
     if left := drafts(home, now):
         yield Chore("drafts", f"{len(left)} left by processes that died", lambda: _remove_drafts(home, now))
     if not home.warehouse.path.exists():
         return
-    newest, policy = home.warehouse.newest(MARKET_SNAPSHOT), settings.retention
-    if newest is not None:
-        if policy.raw_days and (old := _old_payloads(home, newest, settings)):
-            yield Chore("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(old))
-        for table, days in (
-            (features_table(settings.features), policy.feature_days),
-            (MARKET_SNAPSHOT, policy.snapshot_days),
-        ):
-            if days and len(hours := _hours_before(home, table, newest - days * _DAY)):
-                words = f"{len(hours)} hours up to {hours.max():%Y-%m-%d %H:%M}"
-                yield Chore(f"rows of {table.name}", words, _emptying(home, table, hours, settings.ingest.chunk_hours))
+    policy = settings.retention
+    if policy.raw_days and (old := _old_payloads(home, settings, now)):
+        yield Chore("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(old))
+    for table, days in (
+        (features_table(settings.features), policy.feature_days),
+        (MARKET_SNAPSHOT, policy.snapshot_days),
+    ):
+        if len(hours := _old_hours(home, table, days, now)):
+            words = f"{len(hours)} hours up to {hours.max():%Y-%m-%d %H:%M}"
+            yield Chore(f"rows of {table.name}", words, _emptying(home, table, hours, settings.ingest.chunk_hours))
     share = free_share(home.warehouse)
     if share > 0 and share >= policy.compact_free_share:
         yield Chore("free room", f"{share:.0%} of {home.warehouse.path}", lambda: compact(home.warehouse))
@@ -69,18 +71,19 @@ def _remove_drafts(home: Home, now: pd.Timestamp) -> None:
         remove(path)
 
 
-def _old_payloads(home: Home, newest: pd.Timestamp, settings: Settings) -> list[UPath]:
+def _old_payloads(home: Home, settings: Settings, now: pd.Timestamp) -> list[UPath]:
     """Folders of hours that are older than the policy says and stored; each source's newest listing is used on."""
     policy = settings.retention
-    before = newest - (policy.raw_days or 0) * _DAY
-    stored = set(_hours_before(home, MARKET_SNAPSHOT, before))
-    tidied_before = newest - policy.snapshot_days * _DAY if policy.snapshot_days else None
+    before, tidied_before = (_old_before(home, days, now) for days in (policy.raw_days, policy.snapshot_days))
+    stored = set(_old_hours(home, MARKET_SNAPSHOT, policy.raw_days, now))
     root, old = home.landing.root, []
     for source, kind in home.landing.kinds():
-        for hour in list(home.landing.hours(source, kind))[1:]:
+        landed = [hour for hour in home.landing.hours(source, kind) if hour <= now]
+        for hour in landed[1:]:
             is_stored = hour in stored or (tidied_before is not None and hour < tidied_before)
             folder = root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
-            if hour < before and is_stored and any(A_PAYLOAD.fullmatch(path.name) for path in folder.iterdir()):
+            is_old = before is not None and hour < before and is_stored
+            if is_old and any(A_PAYLOAD.fullmatch(path.name) for path in folder.iterdir()):
                 old.append(folder)
     return old
 
@@ -96,15 +99,23 @@ def _remove_payloads(folders: Iterable[UPath]) -> None:
             folder.rmdir()
 
 
-def _hours_before(home: Home, table: Table, before: pd.Timestamp) -> pd.DatetimeIndex:
-    rows = home.warehouse.read(table, None, before, columns=["hour"])
-    hours = pd.DatetimeIndex(rows["hour"].unique())
-    return hours[hours < before]
+def _old_before(home: Home, days: int | None, now: pd.Timestamp) -> pd.Timestamp | None:
+    """The time before which hours of the market are older than `days`; None where they are kept for ever."""
+    snapshots = home.warehouse.partitions(MARKET_SNAPSHOT, last=last_ended_hour(now))
+    return old_before(snapshots, now, days, _LONGEST_PAUSE) if days else None
+
+
+def _old_hours(home: Home, table: Table, days: int | None, now: pd.Timestamp) -> pd.DatetimeIndex:
+    before = _old_before(home, days, now)
+    hours = home.warehouse.partitions(table, last=before)
+    return hours[:0] if before is None else hours[hours < before]
+
+
+def empty(home: Home, table: Table, hours: pd.DatetimeIndex, chunk: int) -> None:
+    """Remove all rows of some partitions, `chunk` partitions a transaction."""
+    for piece in chunked(hours, chunk):
+        home.warehouse.write(table, table.empty(), piece)
 
 
 def _emptying(home: Home, table: Table, hours: pd.DatetimeIndex, chunk: int) -> Callable[[], None]:
-    def empty() -> None:
-        for piece in chunked(hours, chunk):
-            home.warehouse.write(table, table.empty(), piece)
-
-    return empty
+    return lambda: empty(home, table, hours, chunk)

@@ -5,29 +5,33 @@ import pandas as pd
 from mlreg_dagster.config import Settings
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.finding import Finding
+from mlreg_dagster.housekeeping.ahead import no_payload_is_ahead
 from mlreg_dagster.housekeeping.files import nothing_is_left_behind, payloads_can_be_read, there_is_room
 from mlreg_dagster.housekeeping.home import Home
+from mlreg_dagster.housekeeping.made import Made
 from mlreg_dagster.housekeeping.records import registry_is_sound
 from mlreg_dagster.housekeeping.repairs import frozen_hours_are_unchanged
 from mlreg_dagster.housekeeping.tables import tables_are_sound
 
 
-def examine(home: Home, settings: Settings, now: pd.Timestamp) -> list[Finding]:
+def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None = None) -> list[Finding]:
     """Every check but those of Dagster's own storage; see `orchestration.housekeeping`.
 
     Args:
         home: What to look at; its warehouse's timeout bounds the wait for a process that keeps the file.
         settings: What the tables should look like.
-        now: The machine's time, against which the age of drafts is told.
+        now: The machine's time.
+        made: What runs made, by Dagster's event log; None where there is no such log.
     """
     if not home.folder.is_dir():
         advice = "mlreg demo makes one; or let MLREG_HOME name the one that you mean."
         return [Finding("home", "miss", f"There is no home in {home.folder}.", advice)]
     return [
-        *tables_are_sound(home, settings),
-        *registry_is_sound(home),
+        *tables_are_sound(home, settings, now, made),
+        *registry_is_sound(home, now, made),
         *frozen_hours_are_unchanged(home),
         payloads_can_be_read(home),
+        no_payload_is_ahead(home, now),
         nothing_is_left_behind(home, now),
         there_is_room(home),
     ]

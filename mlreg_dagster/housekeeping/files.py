@@ -8,7 +8,7 @@ from upath import UPath
 
 from mlreg_dagster.finding import Finding
 from mlreg_dagster.housekeeping.drafts import drafts
-from mlreg_dagster.housekeeping.home import Home, remove
+from mlreg_dagster.housekeeping.home import Home, set_aside
 from mlreg_dagster.storage.landing import PayloadDamaged
 
 _LEAST_FREE_BYTES = 1 << 30
@@ -24,7 +24,9 @@ def payloads_can_be_read(home: Home) -> Finding:
         return Finding("payloads", "ok", f"All {len(bodies)} landed ones can be read.")
     names = ", ".join(str(path) for path in broken[:_SHOWN])
     seen = f"{len(broken)} of {len(bodies)} can't be read, or nothing says where they came from: {names}."
-    return Finding("payloads", "miss", seen, f"Restore them from a copy, or remove them: {remove(broken[0])}")
+    return Finding(
+        "payloads", "miss", seen, f"Restore them from a copy, or set them aside: {set_aside(home.folder, broken[0])}"
+    )
 
 
 def _is_whole(home: Home, path: Path) -> bool:

@@ -54,6 +54,7 @@ def consecutive(hours: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestam
     return [(piece.iloc[0], piece.iloc[-1]) for _, piece in series.groupby((series.diff() != HOUR).cumsum())]
 
 
-def remove(path: object) -> str:
-    """The command that removes a file or folder."""
-    return f"rm -r {shlex.quote(str(path))}"
+def set_aside(folder: Path, *paths: object) -> str:
+    """The command that moves files or folders out of the way; nothing is ever advised to be deleted."""
+    target = shlex.quote(str(folder / "aside"))
+    return f"mkdir -p {target} && mv {' '.join(shlex.quote(str(path)) for path in paths)} {target}"

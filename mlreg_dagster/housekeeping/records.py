@@ -1,27 +1,42 @@
 """Is the registry whole, and does everything that it names exist with the hash it names?"""
 
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
+
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.finding import Finding
-from mlreg_dagster.housekeeping.home import Home, remove
+from mlreg_dagster.housekeeping.home import Home, set_aside
+from mlreg_dagster.housekeeping.made import Made
+from mlreg_dagster.housekeeping.recovery import moves_after, told
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactError, ArtifactStore
-from mlreg_dagster.storage.registry import Registry
+from mlreg_dagster.storage.registry import Decision, Registry
 
 MODELS = "models"
 
 _COPY = "Restore it from a copy"
 
 
-def registry_is_sound(home: Home) -> Iterator[Finding]:
-    """The database, its aliases, and every bundle that it names or doesn't."""
+def registry_is_sound(home: Home, now: pd.Timestamp, made: Made | None) -> Iterator[Finding]:
+    """The database, its aliases, its times, and every bundle that it names or doesn't.
+
+    Args:
+        home: Whose registry.
+        now: The machine's time.
+        made: What runs made, by Dagster's event log; None where there is no such log.
+    """
     file = home.registry_file
     if file is not None and not file.exists():
-        yield Finding("registry", "waiting", f"{file} is not there yet.", "The first command that asks it makes it.")
+        if made is not None and made.versions:
+            seen = f"{file} is not there, but runs made {', '.join(sorted(made.versions))}."
+            yield Finding("registry", "miss", seen, f"{_COPY}: see docs/runbook.md.")
+        else:
+            yield Finding("registry", "waiting", f"{file} is not there yet.", "The first command makes it.")
         return
     if file is not None:
         database = _database_is_sound(file)
@@ -29,11 +44,16 @@ def registry_is_sound(home: Home) -> Iterator[Finding]:
         if database.state == "miss":
             return
     try:
-        yield _audit_log_fits(home.registry)
+        yield _audit_log_fits(home.registry, made.heads if made else frozenset())
         yield _aliases_point_at_versions(home.registry)
-        yield from _versions_have_bundles(home)
+        yield _nothing_is_recorded_ahead(home.registry, now)
+        if made is not None:
+            yield _versions_are_registered(home.registry, made)
+        yield from _versions_have_bundles(home, made)
         yield from _models_in_use_score_soundly(home)
         yield from _datasets_are_intact(home)
+        if made is not None:
+            yield _datasets_are_there(home.artifacts, made)
     except MlregError as error:
         yield Finding("registry", "miss", str(error), "See docs/runbook.md.")
 
@@ -54,10 +74,11 @@ def _database_is_sound(file: Path) -> Finding:
     return Finding("registry", "ok", f"{file} is intact.")
 
 
-def _audit_log_fits(registry: Registry) -> Finding:
-    if broken := registry.find_tampering():
-        return Finding("audit log", "miss", broken, "It was tampered with: see docs/runbook.md.")
-    return Finding("audit log", "ok", f"{len(registry.audit_log())} records, all as they were written.")
+def _audit_log_fits(registry: Registry, heads: frozenset[tuple[int, str]]) -> Finding:
+    if broken := registry.find_tampering(heads):
+        return Finding("audit log", "miss", broken, "See docs/runbook.md: it was tampered with, or is an older copy.")
+    seen = f"{len(registry.audit_log())} records, all as they were written."
+    return Finding("audit log", "ok", " ".join([seen, *map(told, registry.restores())]))
 
 
 def _aliases_point_at_versions(registry: Registry) -> Finding:
@@ -72,7 +93,53 @@ def _aliases_point_at_versions(registry: Registry) -> Finding:
     return Finding("aliases", "ok", ", ".join(f"{alias} is {move.version}" for alias, move in moves.items()) or "None.")
 
 
-def _versions_have_bundles(home: Home) -> Iterator[Finding]:
+def _nothing_is_recorded_ahead(registry: Registry, now: pd.Timestamp) -> Finding:
+    """No record that counts was written after now: by its time it would count before what is written today."""
+    found, commands = [], []
+    for move in moves_after(registry, now):
+        found.append(f"move {move.sequence} of {move.alias} to {move.version} ({move.recorded_at:%Y-%m-%d %H:%M})")
+        commands.append(f'mlreg correct {move.alias} --reason "the clock was ahead"')
+    for version in registry.versions():
+        name = version.version
+        if version.created_at > now:
+            found.append(f"{name} ({version.created_at:%Y-%m-%d %H:%M})")
+            commands.append("mlreg train")
+        evaluation = registry.latest_evaluation(name)
+        if evaluation is not None and evaluation.recorded_at > now:
+            found.append(f"the evaluation of {name} ({evaluation.recorded_at:%Y-%m-%d %H:%M})")
+            commands.append(f"mlreg evaluate {name}")
+        latest = {decision.actor: decision for decision in registry.decisions(name)}
+        for actor, decision in latest.items():
+            if decision.recorded_at > now:
+                found.append(f"the {decision.kind} of {name} by {actor} ({decision.recorded_at:%Y-%m-%d %H:%M})")
+                commands.append(_decide_again(decision))
+    if not found:
+        return Finding("records after now", "ok", "Nothing was recorded after now.")
+    seen = f"Recorded after now: {'; '.join(found)}. The clock was ahead then, or is behind now."
+    return Finding("records after now", "miss", seen, "; ".join(dict.fromkeys(commands)))
+
+
+def _decide_again(decision: Decision) -> str:
+    who = f"--actor {shlex.quote(decision.actor)} --reason {shlex.quote(decision.reason)}"
+    if decision.kind == "exception":
+        lifts = " ".join(f"--lift {lifted}" for lifted in decision.lifts)
+        return f"mlreg except {decision.version} {lifts} --until {decision.expires_at:%Y-%m-%dT%H:%M} {who}"
+    return f"mlreg {'approve' if decision.kind == 'approval' else 'reject'} {decision.version} {who}"
+
+
+def _versions_are_registered(registry: Registry, made: Made) -> Finding:
+    """The registry knows each version that a run made, or a restore that lost it."""
+    unknown = made.versions - {version.version for version in registry.versions()} - registry.lost_versions()
+    if not unknown:
+        return Finding("versions that runs made", "ok", "The registry knows each of them, or how it was lost.")
+    seen = (
+        f"Runs made {', '.join(sorted(unknown))}, which the registry does not know: an older copy of it "
+        f"was put back, or DAGSTER_HOME names the event log of another home."
+    )
+    return Finding("versions that runs made", "miss", seen, 'mlreg restore --reason "an older copy was put back"')
+
+
+def _versions_have_bundles(home: Home, made: Made | None) -> Iterator[Finding]:
     store, versions = home.artifacts, home.registry.versions()
     broken = []
     for version in versions:
@@ -84,10 +151,32 @@ def _versions_have_bundles(home: Home) -> Iterator[Finding]:
     else:
         yield Finding("model bundles", "ok", f"All {len(versions)} versions have theirs, with the registered hash.")
     registered = {version.version for version in versions}
-    if strays := [path for path in _folders(store, MODELS) if path not in registered]:
+    strays = [name for name in _folders(store, MODELS) if name not in registered]
+    if kept := sorted(set(strays) & (home.registry.lost_versions() | (made.versions if made else set()))):
+        seen = f"Runs made {', '.join(kept)} in {store.root / MODELS}, and the registry lacks them; keep them."
+        yield Finding(
+            "bundles that were registered", "waiting", seen, "Their names stay taken: mlreg train uses the next."
+        )
+    if strays := sorted(set(strays) - set(kept)):
         seen = f"Nobody registered {', '.join(strays)} in {store.root / MODELS}: a training died, or still goes on."
-        advice = f"If none goes on: {'; '.join(remove(store.root / MODELS / name) for name in strays)}"
-        yield Finding("unregistered bundles", "miss", seen, advice)
+        yield Finding(
+            "unregistered bundles",
+            "miss",
+            seen,
+            set_aside(home.folder, *(store.root / MODELS / name for name in strays)),
+        )
+
+
+def _datasets_are_there(store: ArtifactStore, made: Made) -> Finding:
+    """No dataset that a run froze was lost with an older copy of the artifacts."""
+    lost = {kind: sorted(days - set(store.keys(kind))) for kind, days in made.datasets.items()}
+    if not any(lost.values()):
+        return Finding("datasets that runs froze", "ok", "All of them are there.")
+    kinds = [kind for kind, days in lost.items() if days]
+    days = sorted({day for each in lost.values() for day in each})
+    command = f"dagster asset materialize -m mlreg_dagster.definitions --select {','.join(kinds)} --partition {days[0]}"
+    seen = f"Runs froze {', '.join(kinds)} of {', '.join(days)}, which are not in {store.root} any more."
+    return Finding("datasets that runs froze", "miss", seen, f"{_COPY}; without one: {command}")
 
 
 def _models_in_use_score_soundly(home: Home) -> Iterator[Finding]:
@@ -125,7 +214,7 @@ def _datasets_are_intact(home: Home) -> Iterator[Finding]:
     if lost := evaluated - sha256s:
         broken.append(f"No holdout has the hash that evaluations name: {', '.join(sorted(lost))}.")
     if broken:
-        advice = f"{_COPY}; one that no version names may be removed and its day be frozen again."
+        advice = f"{_COPY}; models that were trained on it go on without it."
         yield Finding("datasets", "miss", " ".join(broken), advice)
     else:
         days = store.keys(TRAINING)
@@ -133,7 +222,7 @@ def _datasets_are_intact(home: Home) -> Iterator[Finding]:
         yield Finding("datasets", "ok", f"{len(days)} days are intact; {unused} of them no version was trained on.")
     if half:
         seen = f"Without {store.root} knowing them as frozen: {', '.join(half)}."
-        yield Finding("half datasets", "miss", seen, "; ".join(remove(store.root / name) for name in half))
+        yield Finding("half datasets", "miss", seen, set_aside(home.folder, *(store.root / name for name in half)))
     for kind, other in ((TRAINING, HOLDOUT), (HOLDOUT, TRAINING)):
         if alone := sorted(set(store.keys(kind)) - set(store.keys(other))):
             command = f"dagster asset materialize -m mlreg_dagster.definitions --select {other} --partition {alone[0]}"

@@ -8,10 +8,12 @@ import pandas as pd
 from mlreg_dagster.config import Settings
 from mlreg_dagster.finding import Finding
 from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.housekeeping.ahead import no_row_is_ahead, tables_of
 from mlreg_dagster.housekeeping.home import Home, materialize
+from mlreg_dagster.housekeeping.made import Made, compare_hours, no_hours, stored_hours
 from mlreg_dagster.market.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import StorageDamaged, StorageNotWritable
 from mlreg_dagster.storage.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.tables import Table
@@ -20,39 +22,43 @@ from mlreg_dagster.storage.warehouse import differing_columns
 _RESTORE = "Stop everything that uses it, move it away and put a copy from before in its place; see docs/runbook.md."
 
 
-def tables_are_sound(home: Home, settings: Settings) -> list[Finding]:
-    """Who holds the file, each table by itself, what follows from what, and the hours."""
+def tables_are_sound(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None) -> list[Finding]:
+    """Who holds the file, each table by itself, what follows from what, the hours, and what runs made of them."""
     path = home.warehouse.path
     if not path.exists():
-        return [Finding("tables", "waiting", f"{path} is not there yet.", "The first run of an hour makes it.")]
+        waiting = Finding("tables", "waiting", f"{path} is not there yet.", "The first run of an hour makes it.")
+        return [waiting, *compare_hours(no_hours(settings), made, now)]
     try:
         with home.warehouse.look() as connection:
-            return [Finding("lock", "ok", f"{path}: nobody keeps it."), *_look(connection, settings)]
+            return [Finding("lock", "ok", f"{path}: nobody keeps it."), *_look(connection, settings, now, made)]
     except WarehouseBusy as busy:
         return [Finding("lock", "miss", str(busy), "Let that process end, or end it: kill <its pid>.")]
     except (StorageDamaged, StorageNotWritable, duckdb.Error) as error:
         return [Finding("tables", "miss", f"{path}: {error}", _RESTORE)]
 
 
-def _look(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[Finding]:
-    features = features_table(settings.features)
-    tables = (MARKET_SNAPSHOT, features, PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
+def _look(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, now: pd.Timestamp, made: Made | None
+) -> Iterator[Finding]:
+    features, tables = features_table(settings.features), tables_of(settings)
     there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     fit = set()
     for table in tables:
         finding = _table_is_sound(connection, table, table.name in there)
         fit |= {table.name} if table.name in there and finding.state == "ok" else set()
         yield finding
-    for name, (made, basis, assets) in _MADE_FROM.items():
-        if {made, basis} <= fit:
-            yield _nothing_is_half(connection, name, (made, basis), assets)
+    yield no_row_is_ahead(connection, [table for table in tables if table.name in fit], now)
+    yield from compare_hours(stored_hours(connection, settings), made, now)
+    for name, (follower, basis, assets) in _MADE_FROM.items():
+        if {follower, basis} <= fit:
+            yield _nothing_is_half(connection, name, (follower, basis), assets)
     if MARKET_SNAPSHOT.name in fit:
-        yield _no_hour_is_missing(connection, settings)
+        yield _no_hour_is_missing(connection, settings, now)
         yield _nothing_lies_before_the_start(connection, settings.ingest.first_hour)
     if {MARKET_SNAPSHOT.name, features.name} <= fit:
         yield _features_follow(connection)
     if {MARKET_SNAPSHOT.name, PREDICTIONS.name, PREDICTION_OUTCOMES.name} <= fit:
-        yield _outcomes_follow(connection, settings.outcomes.horizon_hours)
+        yield _outcomes_follow(connection, settings.outcomes.horizon_hours, now)
 
 
 def _table_is_sound(connection: duckdb.DuckDBPyConnection, table: Table, there: bool) -> Finding:
@@ -101,9 +107,10 @@ def _nothing_is_half(connection: duckdb.DuckDBPyConnection, name: str, tables: t
     return Finding(name, "miss", seen, materialize(assets, pd.DatetimeIndex(lost["hour"])))
 
 
-def _no_hour_is_missing(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Finding:
-    """From the first hour of the snapshots to the last, none is missing."""
-    name, hours = "hours of snapshots", _hours(connection, "SELECT DISTINCT hour FROM market_snapshot")
+def _no_hour_is_missing(connection: duckdb.DuckDBPyConnection, settings: Settings, now: pd.Timestamp) -> Finding:
+    """From the first hour of the snapshots to the last one up to now, none is missing."""
+    name, sql = "hours of snapshots", "SELECT DISTINCT hour FROM market_snapshot WHERE hour <= $now"
+    hours = _hours(connection, sql, {"now": now})
     if hours.empty:
         return Finding(name, "waiting", "No hour yet.")
     missing = hour_range(hours.min(), hours.max()).difference(hours)
@@ -141,14 +148,15 @@ def _features_follow(connection: duckdb.DuckDBPyConnection) -> Finding:
     return Finding("hours of features", "miss", seen, materialize("market_features", missing))
 
 
-def _outcomes_follow(connection: duckdb.DuckDBPyConnection, horizon_hours: int) -> Finding:
-    """Every prediction that has fallen due, by the newest snapshot, has an outcome."""
+def _outcomes_follow(connection: duckdb.DuckDBPyConnection, horizon_hours: int, now: pd.Timestamp) -> Finding:
+    """Every prediction that has fallen due, by the newest snapshot up to now, has an outcome."""
     missing = _hours(
         connection,
         "SELECT DISTINCT p.hour AS hour FROM predictions AS p WHERE p.hour <= "
-        "(SELECT max(hour) FROM market_snapshot) - $horizon AND NOT EXISTS (SELECT 1 FROM prediction_outcomes AS o "
+        "(SELECT max(hour) FROM market_snapshot WHERE hour <= $now) - $horizon "
+        "AND NOT EXISTS (SELECT 1 FROM prediction_outcomes AS o "
         "WHERE o.prediction_hour = p.hour AND o.instrument_id = p.instrument_id AND o.model_version = p.model_version)",
-        {"horizon": horizon_hours * HOUR},
+        {"horizon": horizon_hours * HOUR, "now": now},
     )
     if missing.empty:
         return Finding("outcomes due", "ok", "Each prediction that has fallen due has its outcome.")

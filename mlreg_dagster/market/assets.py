@@ -19,7 +19,7 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, hours_of
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, ended_hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.orchestration.upstream import require_made
@@ -50,7 +50,7 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         warehouse: WarehouseResource,
         clock: Clock,
     ) -> dg.MaterializeResult:
-        hours = hours_of(context)
+        hours = ended_hours_of(context, clock.now())
         rows, instruments, unknown = 0, set[str](), Counter[str]()
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             frame = source.snapshots(chunk, clock.now())
@@ -96,8 +96,10 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         f"from the snapshots of the hour and the {lookback} hours before it.",
     )
     @retried
-    def market_features(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        hours = hours_of(context)
+    def market_features(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: Clock
+    ) -> dg.MaterializeResult:
+        hours = ended_hours_of(context, clock.now())
         tables = warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows = 0

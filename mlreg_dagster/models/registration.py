@@ -16,8 +16,8 @@ from mlreg_dagster.storage.registry import ModelVersion, Registry, VersionExists
 
 
 def next_version(registry: Registry, store: ArtifactStore, partition_keys: list[str]) -> str:
-    """A name that no record, no bundle and no partition uses."""
-    return registry.next_version([*store.keys(artifact.MODELS), *partition_keys])
+    """A name that no record, no bundle and no partition uses, and none that a restore from a copy has lost."""
+    return registry.next_version([*store.keys(artifact.MODELS), *partition_keys, *registry.lost_versions()])
 
 
 def register(

@@ -21,7 +21,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS as _PATIENC
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
-from mlreg_dagster.orchestration.one_daemon import OneDaemonRunStorage
+from mlreg_dagster.orchestration.one_daemon import OneDaemonRunStorage, refuse_a_second_dev
 
 BATCH_SIZE = 1000
 """Events a transaction; what a killed run had in its buffer is made again by whoever goes on."""
@@ -137,6 +137,7 @@ class BatchedSqliteStorage(DagsterSqliteStorage):
     """
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        refuse_a_second_dev(Path(base_dir))
         super().__init__(base_dir, inst_data)
         runs = create_db_conn_string(os.path.join(base_dir, "history"), "runs")  # noqa: PTH118
         self._run_storage = OneDaemonRunStorage(runs, Path(base_dir))

@@ -6,8 +6,8 @@ Runs themselves stay, and so do materializations and checks: what is due follows
 
 import re
 import sqlite3
-from collections.abc import Collection
-from contextlib import closing
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -25,26 +25,44 @@ _PATIENCE_S = 30.0
 _MB = 1 << 20
 
 
-def dagster_is_sound(home: Path, registered: Collection[str]) -> list[Finding]:
-    """Its storage answers, and each version has its partition.
-
-    Args:
-        home: Dagster's home; nothing is made in one that is not there yet.
-        registered: The versions that the registry knows.
-    """
+@contextmanager
+def opened(home: Path) -> Iterator[dg.DagsterInstance | Finding]:
+    """The instance of a Dagster home, or what is wrong with it; nothing is made in a home that is not there yet."""
     name = "Dagster's storage"
     if not (home / "dagster.yaml").exists():
-        return [Finding(name, "waiting", f"{home} is no Dagster home yet.", "The first run makes it.")]
-    try:
-        with dg.DagsterInstance.from_config(str(home)) as instance:
-            runs = instance.get_runs_count()
-            prepared = set(instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
-    except (dg.DagsterError, SQLAlchemyError, OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8
-        advice = "Stop everything that uses it and restore it from a copy; see docs/runbook.md."
-        return [Finding(name, "miss", f"{home}: {str(error).splitlines()[0]}", advice)]
+        yield Finding(name, "waiting", f"{home} is no Dagster home yet.", "The first run makes it.")
+        return
+    with ExitStack() as stack:
+        try:
+            instance = stack.enter_context(dg.DagsterInstance.from_config(str(home)))
+            instance.get_runs_count()
+            instance.get_materialized_partitions(dg.AssetKey("market_snapshot"))
+            found: dg.DagsterInstance | Finding = instance
+        except (
+            dg.DagsterError,
+            SQLAlchemyError,
+            OSError,
+            ValueError,
+            yaml.YAMLError,
+        ) as error:  # ValueError: not UTF-8
+            advice = "Stop everything that uses it and restore it from a copy; see docs/runbook.md."
+            found = Finding(name, "miss", f"{home}: {str(error).splitlines()[0]}", advice)
+        yield found
+
+
+def dagster_is_sound(instance: dg.DagsterInstance, registered: Collection[str]) -> list[Finding]:
+    """How much it keeps, and whether each version has its partition.
+
+    Args:
+        instance: Of the home.
+        registered: The versions that the registry knows.
+    """
+    home = Path(instance.root_directory)
+    prepared = set(instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
     size = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+    runs = instance.get_runs_count()
     seen = f"{home}: {runs:,} runs, {size / _MB:,.0f} MB of event log, logs and ticks."
-    return [Finding(name, "ok", seen), _versions_have_partitions(set(registered), prepared)]
+    return [Finding("Dagster's storage", "ok", seen), _versions_have_partitions(set(registered), prepared)]
 
 
 def _versions_have_partitions(registered: set[str], prepared: set[str]) -> Finding:

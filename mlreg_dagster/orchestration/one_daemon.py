@@ -6,6 +6,7 @@ trained twice. Dagster notices it, writes a line into its log, and goes on. See 
 
 import logging
 import os
+import sys
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from mlreg_dagster.errors import MlregError
 if TYPE_CHECKING:
     from dagster._daemon.types import DaemonHeartbeat
 
+_A_LOOK_S = 1.0  # a `dagster dev` that only looks whether there is a daemon holds the lock for a moment
 _log = logging.getLogger("dagster.daemon")
 
 
@@ -45,12 +47,29 @@ class OneDaemonRunStorage(SqliteRunStorage):
         super().add_daemon_heartbeat(daemon_heartbeat)
 
 
+def refuse_a_second_dev(home: Path) -> None:
+    """End a `dagster dev` on a home that has a daemon before it starts one: it ends with 0 when its daemon is refused.
+
+    Raises:
+        SystemExit: Another daemon works on the home.
+    """
+    program, command = Path(sys.argv[0]).name, sys.argv[1:2]
+    if program not in {"dagster", "dagster.exe", "__main__.py"} or command != ["dev"]:
+        return
+    lock = _DaemonLock(home)
+    try:
+        lock.take()
+    except DaemonRunsAlready as error:
+        raise SystemExit(f"dagster dev: {error}") from None
+    lock.let_go()  # for the daemon that it starts
+
+
 class _DaemonLock:
     """Held until the process ends, however it ends."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._lock = FileLock(home / "daemon.lock", timeout=0, thread_local=False)
+        self._lock = FileLock(home / "daemon.lock", thread_local=False)
         self._holder = home / "daemon.pid"
         self._one_thread = Lock()  # those of a daemon come all at once
 
@@ -64,7 +83,7 @@ class _DaemonLock:
             if self._lock.is_locked:
                 return
             try:
-                self._lock.acquire()
+                self._lock.acquire(timeout=_A_LOOK_S)
             except Timeout:
                 holder = self._holder.read_text() if self._holder.exists() else "unknown"
                 raise DaemonRunsAlready(
@@ -72,3 +91,7 @@ class _DaemonLock:
                     f"done. Use the one that runs, or stop it first, or set another DAGSTER_HOME and MLREG_HOME."
                 ) from None
             self._holder.write_text(str(os.getpid()))
+
+    def let_go(self) -> None:
+        """Let another process be the one daemon."""
+        self._lock.release()

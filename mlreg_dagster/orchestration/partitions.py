@@ -16,6 +16,11 @@ from mlreg_dagster.errors import MlregError
 from mlreg_dagster.hours import DAY_KEY_FORMAT, HOUR, HOUR_KEY_FORMAT, as_hour, hour_range
 from mlreg_dagster.storage.registry.names import is_version
 
+
+class HourNotEnded(MlregError):
+    """An hour that has not ended yet by the clock."""
+
+
 MODEL_VERSIONS = dg.DynamicPartitionsDefinition(name="model_version")
 
 SINGLE_RUN = dg.BackfillPolicy.single_run()
@@ -78,6 +83,22 @@ def hours_of(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:
         NotAPartition: One of them is no partition of the asset.
     """
     return hour_range(*_window_of(context))
+
+
+def ended_hours_of(context: dg.AssetExecutionContext, now: pd.Timestamp) -> pd.DatetimeIndex:
+    """The hours that the run of an hourly asset is for, all of which have ended.
+
+    Raises:
+        HourNotEnded: One of them has not; what is made of it would be of a clock that is wrong.
+    """
+    hours = hours_of(context)
+    if hours[-1] + HOUR > now:
+        first = hours[hours + HOUR > now][0]
+        raise HourNotEnded(
+            f"{context.asset_key.to_user_string()}: the hour {first:%Y-%m-%d %H:%M} UTC has not ended at "
+            f"{now:%Y-%m-%d %H:%M} UTC. Nothing was stored. Set the clock right, or wait until it has."
+        )
+    return hours
 
 
 def days_of(context: dg.AssetExecutionContext) -> pd.DatetimeIndex:

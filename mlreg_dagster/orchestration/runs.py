@@ -89,6 +89,23 @@ def _is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
     return abs(_now() - _last_sign_of_life(instance, record)) < bound
 
 
+def run_times(instance: dg.DagsterInstance) -> list[pd.Timestamp]:
+    """When each run was recorded, by the clock of then, the run that was recorded last first."""
+    return [pd.Timestamp(record.create_timestamp) for record in instance.get_run_records()]
+
+
+def newest_run_time(instance: dg.DagsterInstance, but_for: str | None) -> pd.Timestamp | None:
+    """When the run that was recorded last was recorded, by the clock of then.
+
+    Args:
+        instance: Whose runs.
+        but_for: The id of a run that does not count.
+    """
+    records = instance.get_run_records(limit=2)
+    times = [pd.Timestamp(each.create_timestamp) for each in records if each.dagster_run.run_id != but_for]
+    return times[0] if times else None
+
+
 def _last_sign_of_life(instance: dg.DagsterInstance, record: dg.RunRecord) -> pd.Timestamp:
     newest = instance.get_records_for_run(record.dagster_run.run_id, limit=1, ascending=False).records
     if not newest:

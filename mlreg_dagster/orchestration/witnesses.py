@@ -74,8 +74,9 @@ def newest_heads(instance: dg.DagsterInstance) -> set[Head]:
 
 
 def witness_of(registry: Registry, heads: Iterable[Head]) -> Witness:
-    """How far the log is witnessed by these heads."""
+    """How far the log is witnessed by these heads; those of records that a restore lost tell nothing of it."""
     length, _ = registry.audit_head()
+    heads = set(heads) - registry.lost_records()
     return Witness(length, max((sequence for sequence, _ in heads if sequence <= length), default=0))
 
 

@@ -21,8 +21,8 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, hours_of
-from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of
+from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.orchestration.upstream import require_any_made, require_made
 from mlreg_dagster.orchestration.witnesses import require_intact
@@ -75,11 +75,12 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         warehouse: WarehouseResource,
         artifacts: ArtifactsResource,
         registry: RegistryResource,
+        clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models.detectors import SCORERS
         from mlreg_dagster.outcomes import scoring
 
-        hours, tables, records = hours_of(context), warehouse.open(), registry.open()
+        hours, tables, records = ended_hours_of(context, clock.now()), warehouse.open(), registry.open()
         require_intact(records, context.instance)
         require_made(context, tables, features, hours)
         assignments = scoring.assign(records, hours, config.versions)
@@ -136,8 +137,10 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         description=f"What became of the predictions of {horizon} h before: crash, no crash, or unresolved.",
     )
     @retried
-    def prediction_outcomes(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        hours, tables = hours_of(context), warehouse.open()
+    def prediction_outcomes(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: Clock
+    ) -> dg.MaterializeResult:
+        hours, tables = ended_hours_of(context, clock.now()), warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows, kinds = 0, Counter[Any]()
         counts: list[pd.DataFrame] = []

@@ -35,6 +35,8 @@ _DAMAGED = (
     "not a valid DuckDB database",
     "Could not read enough bytes",
     "Corrupt database file",
+    "Corrupt WAL file",
+    "Failure while replaying WAL file",
     "Failed to load metadata pointer",
     "file is not a database",
     "database disk image is malformed",

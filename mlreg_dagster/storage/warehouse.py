@@ -87,17 +87,6 @@ class Warehouse(GuardedFile):
                 frame[name] = pd.Series(index=frame.index, dtype="str")  # no text to tell the type from
         return frame
 
-    def partitions(self, table: Table, first: object, last: object) -> pd.DatetimeIndex:
-        """The partitions within `first … last` (both included) that have rows, in their order."""
-        with self.connect() as connection:
-            self._ensure(connection, table)
-            column = table.partition_column
-            sql = (
-                f'SELECT DISTINCT "{column}" AS partition FROM "{table.name}" '  # noqa: S608
-                f'WHERE "{column}" BETWEEN $first AND $last ORDER BY 1'
-            )
-            return pd.DatetimeIndex(connection.execute(sql, {"first": first, "last": last}).df()["partition"])
-
     def newest(self, table: Table) -> pd.Timestamp | None:
         """The newest partition that has rows; None where there is none."""
         with self.connect() as connection:
@@ -105,6 +94,31 @@ class Warehouse(GuardedFile):
             sql = f'SELECT max("{table.partition_column}") AS newest FROM "{table.name}"'  # noqa: S608
             newest = connection.execute(sql).df()["newest"].iloc[0]
         return None if pd.isna(newest) else newest
+
+    def partitions(self, table: Table, first: object = None, last: object = None) -> pd.DatetimeIndex:
+        """The partitions that have rows, those of `first … last` (both included, None = open), ascending.
+
+        Raises:
+            TableChanged: The stored table has other columns.
+        """
+        column = table.partition_column
+        with self.connect() as connection:
+            self._ensure(connection, table)
+            found = connection.execute(
+                f'SELECT DISTINCT "{column}" AS partition FROM "{table.name}" '  # noqa: S608
+                f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) ORDER BY 1',
+                {"first": first, "last": last},
+            ).df()
+        return pd.DatetimeIndex(found["partition"])
+
+    def hours(self, name: str, first: object, last: object) -> pd.DatetimeIndex:
+        """The hours from `first` to `last` of which an hourly table holds rows; none where it is not there yet."""
+        with self.connect() as connection:
+            there = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = $name", {"name": name})
+            if not there.fetchall()[0][0]:
+                return pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
+            sql = f'SELECT DISTINCT hour FROM "{name}" WHERE hour BETWEEN $first AND $last ORDER BY 1'  # noqa: S608
+            return pd.DatetimeIndex(connection.execute(sql, {"first": first, "last": last}).df()["hour"])
 
     def query(self, sql: str, parameters: dict[str, object] | None = None) -> pd.DataFrame:
         """The result of a reading statement as a frame."""

@@ -9,4 +9,13 @@ MISSING = "There is no bundle"
 CLOCK = "its last move was recorded at"
 CLOCK_IN_SENSOR = "The clock is behind the last promotion"
 SECOND_DAEMON = "Another dagster daemon"
-ALL = (BUSY, FULL, NOT_WRITABLE, DAMAGED, TAMPERED, MISSING, CLOCK, CLOCK_IN_SENSOR, SECOND_DAEMON)
+SECOND_LIFECYCLE = "Another replay or demo works on"
+HOURS_AFTER_NOW = "Hours are stored that have not ended yet"
+LOST_HOURS = "The tables lack hours that runs wrote"
+CLOCK_BEHIND = "is behind the newest run of Dagster's event log"
+NOT_ENDED = "has not ended at"
+RESTORED = "If an older copy of the registry was put back, record it"
+ALL = (
+    BUSY, FULL, NOT_WRITABLE, DAMAGED, TAMPERED, MISSING, CLOCK, CLOCK_IN_SENSOR, SECOND_DAEMON, SECOND_LIFECYCLE,
+    HOURS_AFTER_NOW, LOST_HOURS, CLOCK_BEHIND, NOT_ENDED, RESTORED,
+)  # fmt: skip

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -70,6 +72,30 @@ def test_nothing_is_written_into_what_is_no_warehouse(home, damage):
     with pytest.raises(StorageDamaged, match=DAMAGED):
         home.warehouse.write(READINGS, rows(HOURS[:1]), HOURS[:1])
     assert home.warehouse.path.read_bytes() == broken
+
+
+WRITE_AND_DIE = """
+import duckdb, os, sys
+connection = duckdb.connect(sys.argv[1])
+for number in range(9):
+    connection.execute(f"CREATE TABLE stray_{number} AS SELECT range AS number FROM range(1000)")
+os._exit(0)
+"""
+
+
+def test_a_damaged_write_ahead_log_of_the_warehouse(home):
+    subprocess.run([sys.executable, "-c", WRITE_AND_DIE, home.warehouse.path], check=True)
+    path = home.warehouse.path.with_name(f"{home.warehouse.path.name}.wal")
+    whole = path.read_bytes()
+    broken = whole[: len(whole) // 2] + b"\xff" * 100 + whole[len(whole) // 2 + 100 :]
+    path.write_bytes(broken)
+    for attempt in (lambda: home.warehouse.read(READINGS), lambda: home.warehouse.look().__enter__()):
+        with pytest.raises(StorageDamaged, match=rf"{DAMAGED}") as error:
+            attempt()
+        assert str(path) in str(error.value)
+    assert path.read_bytes() == broken
+    path.unlink()  # as the runbook says
+    assert len(home.warehouse.read(READINGS)) == len(HOURS) * 500
 
 
 @pytest.mark.parametrize(

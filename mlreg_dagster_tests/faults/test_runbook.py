@@ -3,6 +3,9 @@
 import importlib
 import re
 
+import typer
+
+from mlreg_dagster.cli.app import app
 from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster_tests.faults import phrases
@@ -22,6 +25,10 @@ def test_every_error_it_names_exists():
         "storage.guarded_file",
         "storage.warehouse",
         "orchestration.one_daemon",
+        "orchestration.one_lifecycle",
+        "orchestration.partitions",
+        "housekeeping.made",
+        "market.sources.base",
     ):
         importlib.import_module(f"mlreg_dagster.{module}")
     named = {name for *_, errors, _, _ in ROWS for name in re.findall(r"`(\w+)`", errors)}
@@ -43,3 +50,15 @@ def test_every_message_leads_to_its_chapter():
 
 def _headings():
     return [line for line in RUNBOOK.splitlines() if line.startswith("## ")]
+
+
+def test_the_commands_that_it_names_exist():
+    commands = typer.main.get_command(app).commands
+    named = re.findall(r"mlreg ([a-z]+)((?: [a-z]\w*)*)((?: --[a-z-]+(?: \S+)?)*)", " ".join(RUNBOOK.split()))
+    assert {"doctor", "tidy", "correct", "restore"} <= {name for name, _, _ in named}
+    for name, words, options in named:
+        command = commands[name]
+        if name == "audit":
+            command = command.commands[words.split()[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", options)) <= known, name

@@ -65,6 +65,24 @@ def test_the_second_ends_and_names_the_first(start, dagster_home: Path, tmp_path
     _DaemonLock(dagster_home).take()  # a daemon that was killed stands in nobody's way
 
 
+def test_a_second_dev_ends_with_an_error(dagster_home: Path, tmp_path: Path):
+    """Without a look of its own it would start a daemon, see it end, and end with 0."""
+    (tmp_path / "nothing.py").write_text(NOTHING)
+    lock = _DaemonLock(dagster_home)
+    lock.take()
+    command = [Path(sys.executable).parent / "dagster", "dev", "-f", "nothing.py", "-p", "0"]
+    dev = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        said = dev.communicate(timeout=PATIENCE_S)[1]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(dev.pid, signal.SIGKILL)
+    assert dev.returncode == 1
+    assert f"{phrases.SECOND_DAEMON} (process {os.getpid()}) works on {dagster_home}" in said
+    assert "Traceback" not in said
+    lock.let_go()
+
+
 def test_the_threads_of_one_daemon_don_t_take_each_other_for_another(tmp_path: Path):
     lock = _DaemonLock(tmp_path)
     with ThreadPoolExecutor(16) as pool:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickData, TickStatus
+from dagster._core.storage.runs.schema import RunsTable
 
 from mlreg_dagster import cli, jobs
 from mlreg_dagster.hours import HOUR
@@ -144,19 +145,30 @@ def test_step_logs_of_old_runs_go_and_what_they_made_is_still_known(ran, dagster
     made = instance.get_latest_storage_id_by_partition(asset, kind)
     records = instance.fetch_materializations(asset, limit=5).records
     assert len(made) == 2
+    for days in (30, 60, 89):
+        record_run(instance, NOW + days * DAY)
     assert [chore.name for chore in all_chores(home, ran.settings, instance, NOW + 89 * DAY)] == []
+    record_run(instance, NOW + 91 * DAY)
     (chore,) = all_chores(home, ran.settings, instance, NOW + 91 * DAY)
     assert (chore.name, chore.found) == ("step logs", "of 1 runs")
     assert shard.exists()
     chore.do()
     chore.do()
     assert not shard.exists()
-    assert instance.get_run_records()[0].dagster_run == run.dagster_run
+    assert instance.get_run_records()[-1].dagster_run == run.dagster_run
     assert instance.get_latest_storage_id_by_partition(asset, kind) == made
     assert instance.fetch_materializations(asset, limit=5).records == records
     with dg.DagsterInstance.get() as later:
         assert later.all_logs(run.dagster_run.run_id) == []
     assert list(all_chores(home, ran.settings, instance, NOW + 91 * DAY)) == [] or shard.exists()
+
+
+def record_run(instance, when):
+    """A run without steps that was recorded at a time of the machine's clock."""
+    run = instance.create_run_for_job(dg.GraphDefinition(name=jobs.TRAIN).to_job())
+    with instance.run_storage.connect() as connection:
+        at = {"create_timestamp": when.tz_localize(None).to_pydatetime()}
+        connection.execute(RunsTable.update().where(RunsTable.c.run_id == run.run_id).values(**at))
 
 
 def home_of_runner(runner):
@@ -170,6 +182,8 @@ def home_of_runner(runner):
 def test_logs_of_runs_that_the_registry_names_stay(ran, monkeypatch):
     home = home_of_runner(ran)
     (run,) = ran.instance.get_run_records()
+    for days in (30, 60, 91):
+        record_run(ran.instance, NOW + days * DAY)
     monkeypatch.setattr("mlreg_dagster.housekeeping.jobs._runs_on_record", lambda _: {run.dagster_run.run_id})
     assert list(all_chores(home, ran.settings, ran.instance, NOW + 91 * DAY)) == []
 
@@ -198,12 +212,13 @@ def test_old_ticks_go_but_for_the_newest(ran):
         when = (NOW - days * DAY).timestamp()
         instance.create_tick(TickData(ids[0], "catch_up_sensor", InstigatorType.SENSOR, TickStatus.SKIPPED, when,
                                       selector_id=ids[1]))  # fmt: skip
-    (chore,) = all_chores(home_of_runner(ran), ran.settings, instance, NOW)
+    now = pd.Timestamp.now(tz="UTC")
+    (chore,) = all_chores(home_of_runner(ran), ran.settings, instance, now)
     assert chore.name == "ticks"
     chore.do()
     (left,) = instance.get_ticks(*ids)
     assert left.timestamp == pytest.approx((NOW - 35 * DAY).timestamp())
-    assert list(all_chores(home_of_runner(ran), ran.settings, instance, NOW)) == []
+    assert list(all_chores(home_of_runner(ran), ran.settings, instance, now)) == []
 
 
 # --- the command and the job ---------------------------------------------------------------------------------

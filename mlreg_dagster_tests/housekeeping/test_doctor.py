@@ -16,7 +16,7 @@ from mlreg_dagster.finding import Finding
 from mlreg_dagster.hours import HOUR, hour_key
 from mlreg_dagster.housekeeping.doctor import examine
 from mlreg_dagster.models import artifact
-from mlreg_dagster.orchestration.housekeeping import dagster_is_sound
+from mlreg_dagster.orchestration.housekeeping import dagster_is_sound, opened
 from mlreg_dagster_tests.housekeeping.conftest import NOW, content_of, home_of
 from mlreg_dagster_tests.lifecycle import LIVE, LIVE_HOURS, NOON, START
 
@@ -247,7 +247,7 @@ FILES = {
     ),
     "no sums": (
         lambda home: (home.folder / "artifacts" / "eval_holdout" / "2026-01-04" / "SHA256SUMS").unlink(),
-        {"datasets", "half datasets", "pairs of datasets"}, "rm -r",
+        {"datasets", "half datasets", "pairs of datasets"}, "/aside && mv ",
     ),
     "dataset": (
         lambda home: os.truncate(home.folder / "artifacts" / "training_dataset" / "2026-01-04" / "rows.parquet", 100),
@@ -258,8 +258,8 @@ FILES = {
         {"pairs of datasets"}, "--select eval_holdout --partition 2026-01-05",
     ),
     "drafts": (_leave_drafts, {"drafts"}, "mlreg tidy"),
-    "payload": (_cut_payload, {"payloads"}, "rm -r"),
-    "payload of nowhere": (lambda home: _land(home).with_suffix(".json").unlink(), {"payloads"}, "rm -r"),
+    "payload": (_cut_payload, {"payloads"}, "/aside && mv "),
+    "payload of nowhere": (lambda home: _land(home).with_suffix(".json").unlink(), {"payloads"}, "/aside && mv "),
 }  # fmt: skip
 
 
@@ -295,28 +295,33 @@ def test_little_room(findings, monkeypatch):
 # --- Dagster's own storage -----------------------------------------------------------------------------------
 
 
+def _dagster(home, registered=frozenset()):
+    with opened(home) as instance:
+        return [instance] if isinstance(instance, Finding) else dagster_is_sound(instance, registered)
+
+
 def test_dagsters_storage_in_order(dagster_home):
     before = content_of(dagster_home)
-    found = dagster_is_sound(dagster_home, set())
+    found = _dagster(dagster_home)
     assert [finding.state for finding in found] == ["ok", "ok"]
     assert "0 runs" in found[0].seen
     assert content_of(dagster_home) == before
 
 
 def test_dagsters_storage_that_is_not_there(tmp_path):
-    (found,) = dagster_is_sound(tmp_path / "dagster", set())
+    (found,) = _dagster(tmp_path / "dagster")
     assert found.state == "waiting"
     assert not (tmp_path / "dagster").exists()
 
 
-@pytest.mark.parametrize("file", ["history/runs.db", "dagster.yaml"])
+@pytest.mark.parametrize("file", ["history/runs.db", "history/runs/index.db", "dagster.yaml"])
 def test_dagsters_storage_that_is_damaged(dagster_home, file):
     (dagster_home / file).write_bytes(b"\xff{not: a file" * 1000)
-    (found,) = dagster_is_sound(dagster_home, set())
+    (found,) = _dagster(dagster_home)
     assert found.state == "miss"
     assert "docs/runbook.md" in found.advice
 
 
 def test_versions_and_their_partitions(dagster_home):
-    (_, found) = dagster_is_sound(dagster_home, {"v1", "v2"})
+    (_, found) = _dagster(dagster_home, {"v1", "v2"})
     assert (found.state, found.advice) == ("miss", "mlreg evaluate v1 (it adds the partition)")

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from mlreg_dagster.storage.registry import stored
 from mlreg_dagster.storage.registry.errors import InvalidRecord, RegistryDamaged
 from mlreg_dagster.storage.registry.records import AuditRecord
-from mlreg_dagster.storage.registry.schema import ADDED_LATER, audit_log, metadata, schema_version
+from mlreg_dagster.storage.registry.schema import ADDED_LATER, audit_log, metadata, restores, schema_version
 
 GENESIS = "0" * 64
 AUDITED = {
@@ -92,11 +92,20 @@ def find_tampering(connection: Connection, witnessed: Iterable[tuple[int, str]] 
             return broken
         chain[link.sequence] = previous = link.hash
         told[link.kind, link.row] = link
-    for sequence, known in witnessed:
+    for sequence, known in sorted(set(witnessed) - _lost_in_restores(told)):
         if chain.get(sequence) != known:
             found = f"has hash {chain[sequence]}" if sequence in chain else f"is missing: the log ends at {len(chain)}"
-            return f"Record {sequence} was witnessed with hash {known}, but it {found}."
+            return (
+                f"Record {sequence} was witnessed with hash {known}, but it {found}. If an older copy of the registry "
+                f'was put back, record it: mlreg restore --reason "…".'
+            )
     return _differing_row(connection, told)
+
+
+def _lost_in_restores(told: Mapping[tuple[str, int], AuditRecord]) -> set[tuple[int, str]]:
+    """The records that a restore from an older copy is on record to have lost; read from the log, which is intact."""
+    facts = [json.loads(link.content)["facts"] for (kind, _), link in told.items() if kind == restores.name]
+    return {(int(sequence), str(known)) for each in facts for sequence, known in each.get("lost_records", ())}
 
 
 def canonical(table: Table, row: RowMapping) -> str:

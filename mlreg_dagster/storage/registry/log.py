@@ -71,3 +71,12 @@ class Log:
         """All restores, in the order in which they were recorded."""
         with self._database.reading() as connection:
             return queries.all_of(connection, Restore, restores)
+
+    def lost_records(self) -> set[tuple[int, str]]:
+        """Sequence and hash of the audit records that restores lost, as they recorded."""
+        facts = [restored.facts.get("lost_records", ()) for restored in self.restores()]
+        return {(int(sequence), str(known)) for each in facts for sequence, known in each}
+
+    def lost_versions(self) -> set[str]:
+        """The versions that restores lost, as they recorded; their names stay taken."""
+        return {name for restored in self.restores() for name in restored.facts.get("lost_versions", ())}

@@ -70,7 +70,8 @@ def check_move(
     if now < current.recorded_at:
         raise EffectiveTimeError(
             f"{alias} can't move at {now}: its last move was recorded at {current.recorded_at}, so the clock was put "
-            f"back since, or was ahead then. Set it right, or wait until it has passed that time."
+            f"back since, or was ahead then. Set it right; if it was ahead then, take that move back: "
+            f'mlreg correct {alias} --reason "…"'
         )
     if effective_at < current.effective_at:
         raise EffectiveTimeError(
