@@ -3,21 +3,26 @@
 import pandas as pd
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.changes import changed_hours
 from mlreg_dagster.governance import rollback
 from mlreg_dagster.governance.policy import Verdict
 from mlreg_dagster.governance.promotion import Governance
-from mlreg_dagster.governance.rules_in_force import rules_of
+from mlreg_dagster.governance.rules_in_force import PolicyNotAdopted, rules_of
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, UNRESOLVED
-from mlreg_dagster.storage.registry import Registry
+from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered
+from mlreg_dagster.storage.registry import ModelVersion, Registry
 from mlreg_dagster.storage.warehouse import Warehouse
 
 
-def governance_by(settings: Settings, tables: Warehouse, *, replays_history: bool = False) -> Governance:
-    """The policy of the configuration, on the evidence of the tables."""
+def governance_by(
+    settings: Settings, tables: Warehouse, store: ArtifactStore | None = None, *, replays_history: bool = False
+) -> Governance:
+    """The policy of the configuration, on the evidence of the tables, and of frozen datasets where `store` has them."""
     return Governance(
         files=rules_of(settings),
         matured_outcomes=lambda version: matured_outcomes(tables, version),
-        changed_hours=lambda _version: 0,
+        changed_hours=lambda version: _changed_hours(version, store, tables),
         validate_rollback=lambda model: rollback.validate(model, tables, settings),
         replays_history=replays_history,
     )
@@ -30,11 +35,24 @@ def verdict_on(
 
     Raises:
         GatesNotPassed: It was never evaluated, or failed.
-        PolicyNotAdopted: The configuration files ask for another policy than the one in force.
     """
     governance = governance_by(settings, tables)
-    rules = governance.rules(registry, now)
+    try:
+        rules = governance.rules(registry, now)
+    except PolicyNotAdopted as error:
+        return Verdict("refuse", (str(error),))
     return governance.consider(registry.dossier(version, alias), rules, alias=alias, actor=actor, now=now)[2]
+
+
+def _changed_hours(version: ModelVersion, store: ArtifactStore | None, tables: Warehouse) -> int | None:
+    """Hours of the training data that changed since they were frozen; None where they can't be compared."""
+    if store is None:
+        return None
+    try:
+        found = changed_hours(store, tables, freezing.TRAINING, version.dataset_day, version.dataset_sha256)
+    except (ArtifactMissing, ArtifactTampered):  # a lost dataset must not keep anybody from going back
+        return None
+    return len(found.changed)
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:

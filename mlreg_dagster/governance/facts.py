@@ -28,7 +28,7 @@ def facts_of(
     rules: Rules,
     evaluation: Evaluation,
     matured_outcomes: Callable[[], int],
-    changed_hours: Callable[[], int] = lambda: 0,
+    changed_hours: int | None = None,
 ) -> Facts:
     """Read what counts out of the registry's records.
 
@@ -40,7 +40,7 @@ def facts_of(
         rules: In force.
         evaluation: The one that counts.
         matured_outcomes: Counts those of the version; asked only where the policy wants some.
-        changed_hours: Counts the hours of the training data that changed since they were frozen.
+        changed_hours: Hours of the training data that changed since they were frozen; None: not known.
     """
     version, policy = dossier.version, rules.promotion
     tier = policy.of(rules.use_case.risk_tier)
@@ -75,7 +75,7 @@ def facts_of(
         is_rollback=is_rollback,
         stranger=_stranger(actor, alias, policy),
         failed_before=_failed_before(evaluation, dossier.evaluations),
-        changed_hours=changed_hours(),
+        changed_hours=changed_hours,
     )
 
 

@@ -61,7 +61,7 @@ class Facts:
     stranger: str | None = None
     departures: tuple[str, ...] = ()
     failed_before: tuple[str, ...] = ()
-    changed_hours: int = 0
+    changed_hours: int | None = None
 
 
 @dataclass(frozen=True)

@@ -35,14 +35,14 @@ class Governance:
     Attributes:
         files: What the configuration files ask for; nothing is promoted unless it is in force.
         matured_outcomes: Counts those of a version.
-        changed_hours: Counts the hours of a version's training data that changed since they were frozen.
+        changed_hours: Counts the hours of its training data that changed since they were frozen; None: not known.
         validate_rollback: Looks whether a former holder still does its work; what it finds is kept, or it raises.
         replays_history: Whether a move may count from the past.
     """
 
     files: Rules
     matured_outcomes: Callable[[str], int]
-    changed_hours: Callable[[ModelVersion], int]
+    changed_hours: Callable[[ModelVersion], int | None]
     validate_rollback: Callable[[Model], Mapping[str, Any]]
     replays_history: bool = False
 
@@ -57,7 +57,14 @@ class Governance:
         return in_force
 
     def consider(
-        self, dossier: Dossier, rules: Rules, *, alias: str, actor: str, now: pd.Timestamp
+        self,
+        dossier: Dossier,
+        rules: Rules,
+        *,
+        alias: str,
+        actor: str,
+        now: pd.Timestamp,
+        changed_hours: int | None = None,
     ) -> tuple[Evaluation, Facts, Verdict]:
         """What the policy says of a version, on which evaluation and what facts.
 
@@ -74,7 +81,7 @@ class Governance:
             rules=rules,
             evaluation=evaluation,
             matured_outcomes=lambda: self.matured_outcomes(dossier.version.version),
-            changed_hours=lambda: self.changed_hours(dossier.version),
+            changed_hours=changed_hours,
         )
         return evaluation, facts, judge(facts, tier, rules.promotion)
 
@@ -192,8 +199,12 @@ def _promote(
     is_rollback = model_version.version in former_holders(registry.history(alias))
     tried_out = dict(governance.validate_rollback(model)) if is_rollback else None
 
+    changed = governance.changed_hours(model_version)
+
     def permit(dossier: Dossier) -> Permission:
-        evaluation, facts, verdict = governance.consider(dossier, rules, alias=alias, actor=actor, now=now)
+        evaluation, facts, verdict = governance.consider(
+            dossier, rules, alias=alias, actor=actor, now=now, changed_hours=changed
+        )
         if verdict.outcome != "promote":
             raise _not_promoted(model_version.version, alias, verdict)
         digest = dossier.policy.content_sha256 if dossier.policy else None

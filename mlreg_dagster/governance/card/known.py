@@ -8,9 +8,11 @@ import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.governance import counting
 from mlreg_dagster.governance.card.frozen import Frozen, datasets_behind, frozen, loaded
 from mlreg_dagster.governance.challenge import Challenge, challenge
 from mlreg_dagster.governance.reproduction import Reproduction, reproduce
+from mlreg_dagster.governance.rules_in_force import recorded_rules, rules_of
 from mlreg_dagster.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.artifact import MODELS, Model
@@ -18,7 +20,17 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.flagged_share import FlaggedShare, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import AliasEvent, AuditRecord, Decision, Evaluation, ModelVersion, Registry
+from mlreg_dagster.storage.registry import (
+    AliasEvent,
+    AuditRecord,
+    Decision,
+    Evaluation,
+    ModelVersion,
+    Refusal,
+    Registry,
+    Withdrawal,
+)
+from mlreg_dagster.storage.registry.rules import rollback_target
 from mlreg_dagster.storage.warehouse import Warehouse
 
 
@@ -55,6 +67,8 @@ class Known:
         now: As of when.
         evaluations: The latest one last.
         decisions: About its bytes, the latest one last.
+        withdrawals: Of these decisions.
+        refusals: Promotions of it that were refused or had to wait.
         moves: Of all aliases, to this version.
         holders: Every alias and who holds it.
         champions: All moves of the champion's alias.
@@ -80,6 +94,8 @@ class Known:
     now: pd.Timestamp
     evaluations: Sequence[Evaluation]
     decisions: Sequence[Decision]
+    withdrawals: Sequence[Withdrawal]
+    refusals: Sequence[Refusal]
     moves: Sequence[AliasEvent]
     holders: Mapping[str, AliasEvent]
     champions: Sequence[AliasEvent]
@@ -106,8 +122,8 @@ class Known:
 
     @property
     def evaluation(self) -> Evaluation | None:
-        """The one that counts."""
-        return self.evaluations[-1] if self.evaluations else None
+        """The one that counts: the latest that is no experiment."""
+        return next((each for each in reversed(self.evaluations) if not each.is_experiment), None)
 
 
 def gather(
@@ -139,7 +155,7 @@ def gather(
     evaluations = registry.evaluations(name)
     holders, champions = registry.aliases(), registry.history(CHAMPION)
     model, problem = loaded(version, store)
-    training, *holdout = datasets_behind(version, evaluations[-1] if evaluations else None, store, tables)
+    training, *holdout = datasets_behind(version, registry.latest_evaluation(name), store, tables)
     market_until = tables.newest(MARKET_SNAPSHOT)
     predictions, overdue, outcomes = _served(tables, name, market_until, settings)
     return Known(
@@ -148,6 +164,8 @@ def gather(
         now=now,
         evaluations=evaluations,
         decisions=registry.decisions(name),
+        withdrawals=registry.withdrawals(name),
+        refusals=[each for each in registry.refusals() if each.version == name],
         moves=[move for alias in holders for move in registry.history(alias) if move.version == name],
         holders=holders,
         champions=champions,
@@ -163,7 +181,7 @@ def gather(
         overdue=overdue,
         outcomes=outcomes,
         contest=_contest(tables, name, champions, settings),
-        way_back=_way_back(version, registry, store, champions),
+        way_back=_way_back(version, registry, store, champions, settings, now),
         watch=watch,
         reproduction=_reproduction(version, store) if verify else None,
     )
@@ -233,21 +251,29 @@ def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], s
 
 
 def _way_back(
-    version: ModelVersion, registry: Registry, store: ArtifactStore, champions: Sequence[AliasEvent]
+    version: ModelVersion,
+    registry: Registry,
+    store: ArtifactStore,
+    champions: Sequence[AliasEvent],
+    settings: Settings,
+    now: pd.Timestamp,
 ) -> WayBack:
     """The holder before, as `mlreg rollback` would take it, and what stands in its way."""
     if not champions or champions[-1].version != version.version:
         return WayBack(None, None)
-    target = champions[-1].previous_version
+    target = rollback_target(champions)
     if target is None:
-        return WayBack(None, f"Nobody was champion before {version.version}: there is nothing to go back to.")
+        return WayBack(None, f"No champion before {version.version} remains: there is nothing to go back to.")
     before = registry.version(target)
     if problem := frozen(store, MODELS, target, before.artifact_sha256).problem:
         return WayBack(target, f"{target}, the champion before, can't take over: {problem}")
     latest = registry.latest_evaluation(target)
     if latest is None or not latest.passed:
         return WayBack(target, f"{target}, the champion before, has failed its latest evaluation since.")
-    standing = {each.actor: each for each in registry.decisions(target) if each.kind != "exception"}
-    if rejected := [each.actor for each in standing.values() if each.kind == "rejection"]:
+    policy = (
+        recorded_rules(policy_record) if (policy_record := registry.policy_in_force()) else rules_of(settings)
+    ).promotion
+    standing = counting.standing(counting.counted_decisions(registry.dossier(target, CHAMPION), policy, now))
+    if rejected := [name for name, each in standing.items() if each.kind == "rejection"]:
         return WayBack(target, f"{target}, the champion before, has been rejected by {', '.join(rejected)}.")
     return WayBack(target, None)

@@ -76,7 +76,7 @@ def _checks(known: Known) -> str:
 def _who(known: Known) -> str:
     if not known.moves:
         return "Nobody: it has never held an alias."
-    told = []
+    told = [text for move in known.moves for text in origin.reservations(move)]  # first what speaks against it
     for move in known.moves:
         approved = move.evidence.get("facts", {}).get("approved_by", ())
         by = f"approved by {', '.join(approved)}" if approved else "no approval was asked for or given"

@@ -12,7 +12,7 @@ from mlreg_dagster.governance.card.known import Known
 from mlreg_dagster.governance.card.parts import Fact, Picture, Section, Table, Text, Values, flat, when
 from mlreg_dagster.market.features import describe_features
 from mlreg_dagster.models.names import STRICT_GATES
-from mlreg_dagster.storage.registry import AliasEvent, Evaluation
+from mlreg_dagster.storage.registry import AliasEvent, Evaluation, Refusal, Withdrawal
 
 _NOT_COMPARED = Text("Nobody else was champion when it was evaluated: there was nobody to compare it with.")
 
@@ -163,8 +163,9 @@ def promotion(known: Known) -> Section:
                 "holds now": ", ".join(known.aliases) or "no alias",
             },
         ),
-        Table("Approvals, rejections and exceptions", [_decision(each) for each in known.decisions]),
+        Table("Approvals, rejections and exceptions", [_decision(each, known.withdrawals) for each in known.decisions]),
         Table("Moves of an alias to it", [_move(move) for move in known.moves]),
+        Table("Promotions of it that were refused or had to wait", [_refusal(each) for each in known.refusals]),
         *(Values(f"Evidence of the move of {each.alias} at {when(each.effective_at)}", flat(each.evidence), folded=True)
           for each in known.moves if each.evidence),
         Values(f"What promotion.yaml asks today (risk tier {tier})", flat(_policy(known)), folded=True),
@@ -181,7 +182,31 @@ def promotion(known: Known) -> Section:
         from mlreg_dagster.governance.pictures import alias_timeline
 
         facts.insert(3, Picture(lambda: alias_timeline(known.champions, _end(known))))
-    return Section("promotion", tuple(facts), tuple(missing))
+    against = [text for move in known.moves for text in reservations(move)]
+    return Section("promotion", tuple(facts), tuple(missing), tuple(against))
+
+
+def reservations(move: AliasEvent) -> list[str]:
+    """What a reader must know before believing in a move: waivers, experiments, failures before, changed data."""
+    facts, lifted = move.evidence.get("facts", {}), move.evidence.get("verdict", {}).get("lifted", ())
+    where = f"It became {move.alias} on {when(move.effective_at)}"
+    found = [f"{where} by a waiver of {text}." for text in lifted]
+    if departures := facts.get("departures"):
+        found.append(f"{where} on an evaluation that was not done as configured: {'; '.join(departures)}.")
+    found += [f"{where} although {text}." for text in facts.get("failed_before", ())]
+    if hours := facts.get("changed_hours"):
+        found.append(f"{where} although {hours} hours of its training data had changed since they were frozen.")
+    return found
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "alias": refusal.alias,
+        "recorded": when(refusal.recorded_at),
+        "by": refusal.actor,
+        "outcome": "has to wait" if refusal.outcome == "hold" else "refused",
+        "because": refusal.because,
+    }
 
 
 def _end(known: Known) -> pd.Timestamp:
@@ -212,7 +237,7 @@ def _dataset(part: Frozen) -> dict[str, Any]:
 
 def _evaluation(evaluation: Evaluation, is_latest: bool) -> Fact:
     title = (
-        f"Evaluation #{evaluation.id}{', which counts' if is_latest else ''}: "
+        f"Evaluation #{evaluation.id}{_kind(evaluation, is_latest)}: "
         f"{'passed' if evaluation.passed else 'FAILED'}, {when(evaluation.recorded_at)}, by {evaluation.actor}, on "
         f"holdout {evaluation.holdout_sha256[:12]}"
     )
@@ -229,13 +254,22 @@ def _evaluation(evaluation: Evaluation, is_latest: bool) -> Fact:
     return Table(title, rows, folded=not is_latest)
 
 
-def _decision(decision: Any) -> dict[str, Any]:
+def _kind(evaluation: Evaluation, is_latest: bool) -> str:
+    if evaluation.departures:
+        return f", an experiment that admits nothing ({'; '.join(evaluation.departures)})"
+    return ", which counts" if is_latest else ""
+
+
+def _decision(decision: Any, withdrawals: Sequence[Withdrawal]) -> dict[str, Any]:
+    by = next((each for each in withdrawals if each.decision_id == decision.id), None)
     return {
+        "number": decision.id,
         "decision": decision.kind,
         "by": decision.actor,
         "reason": decision.reason,
         "on evaluation": f"#{decision.evaluation_id}",
         "lifts": list(decision.lifts),
+        "withdrawn": f"by {by.actor}: {by.reason}" if by else "no",
         "until": when(decision.expires_at) if decision.expires_at is not None else None,
         "recorded": when(decision.recorded_at),
         "signed": decision.signature is not None,

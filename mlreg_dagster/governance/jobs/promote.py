@@ -94,7 +94,9 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
                 expected=config.expected,
                 now=clock.now(),
                 run_id=context.run.run_id,
-                governance=governance_by(settings, warehouse.open(), replays_history=clock.is_simulated),
+                governance=governance_by(
+                    settings, warehouse.open(), artifacts.open(), replays_history=clock.is_simulated
+                ),
             )
         except TransientError:
             raise
