@@ -97,6 +97,15 @@ def test_a_home_that_can_t_be_made(read_only):
         Registry(f"sqlite:///{folder}/home/registry.sqlite").versions()
 
 
+def test_a_home_that_can_only_be_read_is_read(read_only):
+    folder, protect = read_only
+    Home(folder).fill()
+    protect()
+    home = Home(folder)
+    assert [model.version for model in home.registry.versions()] == ["v1"]
+    assert home.artifacts.read("models", "v1")["model.bin"] == b"one"
+
+
 def test_a_home_of_a_name_that_no_disk_takes(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for home in (tmp_path / ("x" * 300) / "home", tmp_path / "loop" / "home"):
