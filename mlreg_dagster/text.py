@@ -6,7 +6,7 @@ import unicodedata
 _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 """Controls, bidirectional and zero-width marks, halves of characters, separators: they act, or are not seen."""
 _UNSHOWN = "\N{REPLACEMENT CHARACTER}"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are wide forms, which some locales take likewise
 
 
 def visible(text: object, longest: int | None = None) -> str:

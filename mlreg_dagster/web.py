@@ -57,8 +57,12 @@ def exchange(request: httpx.Request, *, timeout_s: float, deadline_s: float, lar
             return thread.submit(asyncio.run, _exchange(request, timeout_s, deadline_s, largest, beginning)).result()
     except TimeoutError:
         raise NoWholeAnswer(f"there was no whole answer within {deadline_s:g} s") from None
+    except TooLarge:
+        raise
     except (httpx.HTTPError, httpx.InvalidURL, EOFError, zlib.error) as error:
         raise NoWholeAnswer(one_line(f"{type(error).__name__}: {_reason(error)}", beginning)) from None
+    except ValueError:  # a proxy that is none: the error would show its address, password included
+        raise NoWholeAnswer("it can't be sent; look at HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY") from None
 
 
 async def _exchange(

@@ -55,7 +55,7 @@ def test_what_is_too_long_is_cut():
     assert len(str(MlregError("x" * 10**6))) <= 8000
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1+1"])
 def test_a_spreadsheet_finds_no_formula(text):
     line = io.StringIO()
     csv.writer(line).writerow([csv_cell(text)])

@@ -23,13 +23,15 @@ class StorageDamaged(MlregError):
 
 
 _FULL = ("No space left on device", "disk is full")
-_LIMITED = ("Disk quota exceeded", "File too large", "SQLITE_IOERR_WRITE")  # SQLite tells these two apart from nothing
+_LIMITED = ("Disk quota exceeded", "File too large", "SQLITE_IOERR_WRITE")  # the last is SQLite's for both
 _NOT_WRITABLE = (
     "Read-only file system",
     "Permission denied",
     "readonly database",
     "unable to open database file",
     "Operation not permitted",
+    "File name too long",
+    "Too many levels of symbolic links",
 )
 _DAMAGED = (
     "not a valid DuckDB database",

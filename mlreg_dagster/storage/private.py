@@ -41,8 +41,9 @@ def make_folder(folder: Path) -> None:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file, unless something is there."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, OF_FILES))
+    """Make an empty file, unless something is there, which may lie on a disk that can only be read."""
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, OF_FILES))
 
 
 def write(path: "Path | UPath", content: bytes) -> None:

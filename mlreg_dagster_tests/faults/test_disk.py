@@ -8,7 +8,7 @@ import sys
 import duckdb
 import pytest
 
-from mlreg_dagster.errors import TransientError
+from mlreg_dagster.errors import MlregError, TransientError
 from mlreg_dagster.runner import DAGSTER_YAML, prepare_home
 from mlreg_dagster.storage.faults import StorageFull, StorageNotWritable, explained
 from mlreg_dagster.storage.registry import Registry
@@ -95,6 +95,22 @@ def test_a_home_that_can_t_be_made(read_only):
         prepare_home(folder / "home")
     with pytest.raises(StorageNotWritable, match=NOT_WRITABLE):
         Registry(f"sqlite:///{folder}/home/registry.sqlite").versions()
+
+
+def test_a_home_that_can_only_be_read_is_read(read_only):
+    folder, protect = read_only
+    Home(folder).fill()
+    protect()
+    home = Home(folder)
+    assert [model.version for model in home.registry.versions()] == ["v1"]
+    assert home.artifacts.read("models", "v1")["model.bin"] == b"one"
+
+
+def test_a_home_of_a_name_that_no_disk_takes(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for home in (tmp_path / ("x" * 300) / "home", tmp_path / "loop" / "home"):
+        with pytest.raises(MlregError, match=r"can't be (written|made)"):
+            prepare_home(home)
 
 
 def test_half_a_dagster_yaml_is_never_taken_for_one(own_home):

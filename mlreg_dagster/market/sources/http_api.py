@@ -80,7 +80,8 @@ class HttpApi:
         sleep: Callable[[float], None] = time.sleep,
         largest: int = LARGEST_PAYLOAD,
     ) -> None:
-        self._client = httpx.Client(base_url=base_url, headers={**headers, "Accept-Encoding": "gzip"})
+        # It builds requests alone; `exchange` sends them.
+        self._client = httpx.Client(base_url=base_url, headers={**headers, "Accept-Encoding": "gzip"}, trust_env=False)
         self._secrets = (*headers.values(), self._client.base_url.password)
         self._timeout_s = timeout_s
         self._attempts = attempts

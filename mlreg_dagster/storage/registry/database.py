@@ -166,8 +166,9 @@ def _checked_url(text: str) -> URL:
 
 def _sqlite_engine(url: URL) -> Engine:
     with explained(f"The registry {url}"):
-        private.make_folder(Path(str(url.database)).absolute().parent)
-        private.make_file(Path(str(url.database)))
+        if not str(url.database).startswith("file:"):  # which SQLite reads as an address of its own
+            private.make_folder(Path(str(url.database)).absolute().parent)
+            private.make_file(Path(str(url.database)))
     engine = create_engine(url, poolclass=NullPool, json_serializer=_json, connect_args={"timeout": _SQLITE_WAIT_S})
 
     @event.listens_for(engine, "connect")

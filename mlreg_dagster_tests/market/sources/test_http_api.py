@@ -107,6 +107,14 @@ def test_a_server_that_is_not_there(coingecko: Make, waits: list[float]) -> None
     assert len(waits) == 1
 
 
+def test_a_proxy_that_is_none_is_not_shown(coingecko: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "ftp2://me:proxy-secret@127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "elsewhere")
+    with pytest.raises(SourceUnavailable, match="HTTP_PROXY") as refused:
+        ask(coingecko(attempts=1))
+    assert "proxy-secret" not in "".join(traceback.format_exception(refused.value))
+
+
 def test_requests_keep_their_distance(market: FakeCoinGecko, coingecko: Make, waits: list[float]) -> None:
     source = coingecko(requests_per_minute=30)
     ask(source, PAST_HOUR)
