@@ -193,7 +193,11 @@ def _models_in_use_score_soundly(home: Home) -> Iterator[Finding]:
     if remarks:
         yield Finding("models in use", "waiting", " ".join(remarks), "Compare or train again, as said.")
     elif in_use:
-        yield Finding("models in use", "ok", f"{', '.join(sorted(in_use))} score with the libraries of their training.")
+        yield Finding(
+            "models in use",
+            "ok",
+            f"Those that hold an alias ({', '.join(sorted(in_use))}) score with the libraries of their training.",
+        )
 
 
 def _datasets_are_intact(home: Home) -> Iterator[Finding]:

@@ -42,7 +42,7 @@ def datasets(data_dir, tmp_path_factory):
 
 def test_the_datasets_hold_every_coin_and_hour(datasets):
     _, training, holdout = datasets
-    assert (len(training.rows), len(holdout.rows)) == (7 * 144, 7 * 24)
+    assert (len(training.rows), len(holdout.rows)) == (7 * 168, 7 * 24)
     assert training.lineage["instruments_left_out"] == []
     assert training.rows["change_7d_pct"].notna().all()
     assert training.rows["market_cap_to_volume"].isna().all()  # the archive knows no market cap
