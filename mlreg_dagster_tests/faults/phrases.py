@@ -9,4 +9,5 @@ MISSING = "There is no bundle"
 CLOCK = "its last move was recorded at"
 CLOCK_IN_SENSOR = "The clock is behind the last promotion"
 SECOND_DAEMON = "Another dagster daemon"
-ALL = (BUSY, FULL, NOT_WRITABLE, DAMAGED, TAMPERED, MISSING, CLOCK, CLOCK_IN_SENSOR, SECOND_DAEMON)
+NEVER_MADE = "was never made for"
+ALL = (BUSY, FULL, NOT_WRITABLE, DAMAGED, TAMPERED, MISSING, CLOCK, CLOCK_IN_SENSOR, SECOND_DAEMON, NEVER_MADE)

@@ -22,6 +22,7 @@ def test_every_error_it_names_exists():
         "storage.guarded_file",
         "storage.warehouse",
         "orchestration.one_daemon",
+        "orchestration.upstream",
     ):
         importlib.import_module(f"mlreg_dagster.{module}")
     named = {name for *_, errors, _, _ in ROWS for name in re.findall(r"`(\w+)`", errors)}
