@@ -96,8 +96,12 @@ def report_hours(
 
 
 def result_of_range(context: dg.AssetExecutionContext, last: str, metadata: Mapping[str, Any]) -> dg.MaterializeResult:
-    """What a range came to, told on its last partition: a copy on each would fill the event log with pictures."""
-    context.add_asset_metadata(metadata, partition_key=last)
+    """What a range came to, told on its last partition: a copy on each would fill the event log with pictures.
+
+    Counts are told as text: the UI would plot the sum over a range beside that of an hour.
+    """
+    told = {name: str(value) if isinstance(value, int) else value for name, value in metadata.items()}
+    context.add_asset_metadata(told, partition_key=last)
     return dg.MaterializeResult()
 
 

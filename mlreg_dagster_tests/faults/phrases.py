@@ -15,7 +15,8 @@ LOST_HOURS = "The tables lack hours that runs wrote"
 CLOCK_BEHIND = "is behind the newest run of Dagster's event log"
 NOT_ENDED = "has not ended at"
 RESTORED = "If an older copy of the registry was put back, record it"
+NEVER_MADE = "was never made for"
 ALL = (
     BUSY, FULL, NOT_WRITABLE, DAMAGED, TAMPERED, MISSING, CLOCK, CLOCK_IN_SENSOR, SECOND_DAEMON, SECOND_LIFECYCLE,
-    HOURS_AFTER_NOW, LOST_HOURS, CLOCK_BEHIND, NOT_ENDED, RESTORED,
+    HOURS_AFTER_NOW, LOST_HOURS, CLOCK_BEHIND, NOT_ENDED, RESTORED, NEVER_MADE,
 )  # fmt: skip
