@@ -16,6 +16,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.private import make_folder
 from mlreg_dagster.storage.tables import Table
 
 SET_ASIDE = "mlreg tidy --future"
@@ -78,7 +79,7 @@ def _moving_rows(home: Home, table: Table, hours: pd.DatetimeIndex, file: Path, 
     def move() -> None:
         draft = file.with_suffix(".draft")
         with explained(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(file.parent)
             home.warehouse.read(table, hours.min()).to_parquet(draft, index=False)
             draft.replace(file)
         empty(home, table, hours, chunk)
@@ -91,7 +92,7 @@ def _move_payloads(home: Home, folders: list[Path], target: Path) -> None:
         if folder.is_dir() and not folder.is_symlink():
             place = target / folder.relative_to(home.folder)
             with explained(place):
-                place.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(place.parent)
                 folder.rename(place)
 
 

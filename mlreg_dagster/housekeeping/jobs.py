@@ -64,7 +64,7 @@ def build_tidy_job(name: str, settings: Settings, folder: Path) -> dg.JobDefinit
         now = pd.Timestamp.now(tz="UTC")
         for chore in all_chores(home, settings, context.instance, now, context.run_id, config.future):
             chore.do()
-            context.log.info(f"Cleared away: {chore.name}, {chore.found}.")
+            context.log.info(f"{'Set aside' if config.future else 'Cleared away'}: {chore.name}, {chore.found}.")
 
     @dg.job(name=name, description="Clears away what retention.yaml does not keep; compacts the tables' file.")
     def tidy() -> None:

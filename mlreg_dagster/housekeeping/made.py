@@ -112,9 +112,11 @@ def require_agreement(home: Home, settings: Settings, made: Made, now: pd.Timest
         ClocksDisagree: The tables or the payloads hold hours after now, the tables lack hours that runs wrote, or the
             clock is behind the event log.
     """
-    with home.warehouse.connect() as connection:
-        stored = stored_hours(connection, settings)
-    newest = max((hours.max() for hours in stored.values() if len(hours)), default=now)
+    stored = no_hours(settings)
+    if home.warehouse.path.exists():
+        with home.warehouse.connect() as connection:
+            stored = stored_hours(connection, settings)
+    newest = max((hours.max() for hours in stored.values() if len(hours)), default=last_ended_hour(now))
     if newest > last_ended_hour(now) or payloads_ahead(home, now):
         raise ClocksDisagree(
             f"Hours are stored that have not ended yet at {_text(now)}: the clock was ahead, or is behind now. Nothing "

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from mlreg_dagster.errors import MlregError
 from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.private import make_folder
 
 
 class HomeInUse(MlregError):
@@ -28,7 +29,7 @@ def alone_on(home: Path) -> Iterator[None]:
     """
     lock, holder = FileLock(home / "lifecycle.lock"), home / "lifecycle.lock.json"
     with explained(home):
-        home.mkdir(parents=True, exist_ok=True)
+        make_folder(home)
         try:
             lock.acquire(timeout=0)
         except Timeout:

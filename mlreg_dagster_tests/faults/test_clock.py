@@ -13,7 +13,7 @@ from mlreg_dagster.orchestration import runs
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.runner import RunFailed
 from mlreg_dagster_tests.faults import phrases
-from mlreg_dagster_tests.lifecycle import LIVE, MARKET_HOURS, NOW, Lifecycle
+from mlreg_dagster_tests.lifecycle import CONFIGS, LIVE, MARKET_HOURS, NOW, Lifecycle
 from mlreg_dagster_tests.location import Location
 
 DAY_BEFORE = "2026-01-07T00:30:00"
@@ -80,7 +80,7 @@ def test_no_alias_moves_before_the_move_that_it_follows(trained):
 
 
 def test_a_promotion_that_must_wait_for_the_clock_is_not_used_up(trained_home, tmp_path):
-    settings = {"promotion": {"automatic": "passed"}}
+    settings = {"promotion": {"automatic": "passed"}, "evaluation": CONFIGS["evaluation"]}  # as v1 and v2 were judged
     shutil.copytree(trained_home, tmp_path / "here" / "home")
     Location(tmp_path / "here", NOW, settings).world.promote("v1")
     behind = Location(tmp_path / "here", DAY_BEFORE, settings)

@@ -90,6 +90,11 @@ def test_nothing_is_deleted_where_hours_lie_after_now_until_they_are_set_aside(s
     assert "rows of market_snapshot" in [chore.name for chore in all_chores(home, settings, strayed.instance, RIGHT)]
 
 
+def test_a_home_without_hours_has_nothing_to_disagree_about(make_world):
+    world = make_world(None)
+    assert list(all_chores(home_of(world), _settings(world), world.instance, RIGHT)) == []
+
+
 def test_the_doctor_finds_what_lies_after_now_and_nothing_else(strayed):
     found = _found(strayed)
     misses = {name for name, finding in found.items() if finding.state == "miss"} - {"disk"}
