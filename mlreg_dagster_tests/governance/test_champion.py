@@ -1,6 +1,7 @@
 """champion_model as asset and job: who may hold an alias, and what is recorded of it."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.hours import HOUR, as_hour, day_key
 from mlreg_dagster.models.names import AVERAGE_PRECISION, GATES, SILHOUETTE
 from mlreg_dagster.runner import RunFailed, asset_config
-from mlreg_dagster_tests.lifecycle import CONFIGS, DATASET_DAY, LIVE, NOW, Lifecycle, latest_verdict, metadata
+from mlreg_dagster_tests.lifecycle import CONFIGS, DATASET_DAY, LIVE, NOW, START, Lifecycle, latest_verdict, metadata
 
 EVALUATED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 V3_FAILED = f"v3 failed its latest evaluation .*{AVERAGE_PRECISION}"
@@ -32,8 +33,22 @@ def test_a_promotion_says_who_put_which_version_there_and_why(trained):
     assert {each.check_name: each.passed for each in checks} == {
         "gates_passed": True,
         "artifact_intact": True,
+        "frozen_hours_unchanged": True,
         "registry_intact": True,
     }
+
+
+def test_a_promotion_keeps_how_many_hours_behind_the_version_were_repaired(trained):
+    hours = {"first": START + 30 * HOUR, "last": START + 32 * HOUR}
+    trained.promote("v1")
+    with trained.warehouse.connect() as connection:
+        connection.execute("UPDATE market_features SET change_1h_pct = 9 WHERE hour BETWEEN $first AND $last", hours)
+    trained.promote("v2")
+    told = [move.evidence["facts"]["changed_hours"] for move in trained.registry.history("champion")]
+    assert told == [0, 3]
+    shutil.rmtree(trained.home / "artifacts" / "training_dataset")
+    trained.promote("v1", reason="the way back stays open")
+    assert trained.registry.holder("champion").evidence["facts"]["changed_hours"] is None
 
 
 def test_rollback_is_a_promotion_of_an_older_version(trained):
