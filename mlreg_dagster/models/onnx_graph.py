@@ -79,12 +79,19 @@ def export(pipeline: Pipeline, threshold: float, features: list[str], version: s
         NotPortable: A detector, or a metric of it, that has no graph here.
     """
     detector = pipeline[-1]
-    if type(detector) not in _SCORES:
+    if type(detector) not in {IsolationForest, *_SCORES}:
         raise NotPortable(f"There is no graph for a {type(detector).__name__}.")
     graph = _Graph()
-    score = _SCORES[type(detector)](graph, _own_space(graph, pipeline), detector)
+    rows = _own_space(graph, pipeline)
+    if isinstance(detector, IsolationForest):
+        lengths, score = _forest(graph, rows, detector)
+        # by the lengths, which are exact: NumPy and ONNX Runtime round the power differently on some processors
+        longest = shortest_normal_length(threshold, usual_length(detector) or 1.0)
+        graph.node("Greater", graph.constant(longest), lengths, name=IS_ANOMALY)
+    else:
+        score = _SCORES[type(detector)](graph, rows, detector)
+        graph.node("Greater", score, graph.constant(threshold), name=IS_ANOMALY)
     graph.node("Identity", score, name=SCORE)
-    graph.node("Greater", score, graph.constant(threshold), name=IS_ANOMALY)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -119,13 +126,32 @@ def _own_space(graph: _Graph, pipeline: Pipeline) -> str:
     return graph.node("Div", centred, graph.constant(deviations))
 
 
-def _forest(graph: _Graph, rows: str, forest: IsolationForest) -> str:
+def shortest_normal_length(threshold: float, usual: float) -> float:
+    """The smallest mean path length whose score does not exceed a threshold; shorter ones are anomalies.
+
+    Args:
+        threshold: Of the scores.
+        usual: The path length whose score is one half.
+    """
+    low, high = 0, int(np.float64(usual * 1100).view(np.int64))  # a score of 2 to the power of -1100 is 0
+    while low < high:  # floats that are not negative are in the order of their bits
+        middle = (low + high) // 2
+        length = np.array([middle], dtype=np.int64).view(np.float64)
+        if (2.0 ** -(length / usual))[0] <= threshold:  # as the walk computes it
+            high = middle
+        else:
+            low = middle + 1
+    return float(np.int64(low).view(np.float64))
+
+
+def _forest(graph: _Graph, rows: str, forest: IsolationForest) -> tuple[str, str]:
+    """The mean path length of each row, and its score."""
     single = graph.node("Cast", graph.node("Cast", rows, to=TensorProto.FLOAT), to=TensorProto.DOUBLE)
     lengths = graph.node("TreeEnsemble", single, domain="ai.onnx.ml", **_trees(forest))
     usual = usual_length(forest) or 1.0
     one_column = graph.node("Squeeze", lengths, graph.integers([-1]))
     relative = graph.node("Div", one_column, graph.constant(-usual))
-    return graph.node("Pow", graph.constant(2.0), relative)
+    return one_column, graph.node("Pow", graph.constant(2.0), relative)
 
 
 def _trees(forest: IsolationForest) -> dict[str, Any]:
@@ -208,7 +234,6 @@ def _robust_z_score(graph: _Graph, rows: str, detector: RobustZScore) -> str:
 
 
 _SCORES: dict[type[BaseEstimator], Callable[[_Graph, str, Any], str]] = {
-    IsolationForest: _forest,
     LocalOutlierFactor: _local_outlier_factor,
     RobustZScore: _robust_z_score,
 }
