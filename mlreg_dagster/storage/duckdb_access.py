@@ -6,6 +6,7 @@ address on the network, and keeps secrets in the user's home folder. Nothing her
 
 import re
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -35,7 +36,9 @@ def connect(
     try:
         connection.execute("SET TimeZone = 'UTC'")
         if connection.execute("SELECT current_setting('enable_external_access')").fetchone() == (True,):
-            paths = ", ".join("'{}'".format(str(path).replace("'", "''")) for path in reaches)
+            # A statement writes wildcards that stand in a name as plain letters, and DuckDB compares what is written.
+            spellings = sorted({each for path in reaches for each in (str(path), escape(str(path)))})
+            paths = ", ".join("'{}'".format(each.replace("'", "''")) for each in spellings)
             connection.execute(f"SET allowed_paths = [{paths}]")
             connection.execute(f"SET allowed_directories = [{paths}]")
             connection.execute("SET enable_external_access = false")
@@ -46,9 +49,11 @@ def connect(
 
 
 def folder_of(pattern: str) -> Path:
-    """What a file name with wildcards reaches: the deepest folder above the first of them; a plain name is itself."""
+    """The folder that a file name reaches; of one with wildcards the deepest above the first of them."""
     path = Path(pattern).absolute()
+    if path.exists():
+        return path if path.is_dir() else path.parent
     for number, part in enumerate(path.parts):
         if _GLOB.search(part):
             return Path(*path.parts[:number])
-    return path
+    return path.parent
