@@ -13,7 +13,7 @@ from mlreg_dagster.orchestration.check_log import latest_results
 from mlreg_dagster.orchestration.partitions import partitions_in_tags
 
 _RESULTS = ("evaluated_model", "delivery_bundle")
-"""A rejected candidate and an incomplete card are results; whoever asked for them sees them."""
+"""A rejected candidate and an incomplete card are results, which the person who asked for them sees."""
 
 
 def build_check_sensor(settings: Settings) -> dg.SensorDefinition:
