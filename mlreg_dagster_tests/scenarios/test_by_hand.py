@@ -4,6 +4,7 @@ import pytest
 
 from mlreg_dagster.models.names import GATES
 from mlreg_dagster_tests.deployment import Deployment
+from mlreg_dagster_tests.location import Location
 from mlreg_dagster_tests.seeing import words_of
 
 pytestmark = pytest.mark.slow
@@ -14,6 +15,7 @@ CLOSE_NEIGHBOURS = {"params": {"n_neighbors": 5}}
 
 
 def test_detectors_are_compared_by_override_and_a_champion_is_rolled_back_by_name(first_day, verified):
+    Location(first_day, "2026-01-02T00:30", POLICY)  # puts the policy in force
     with Deployment(first_day, "2026-01-02T02:30", POLICY) as deployment:
         _an_isolation_forest_is_no_better(deployment)
         _closer_neighbours_take_over_by_hand(deployment)
@@ -54,7 +56,8 @@ def _closer_neighbours_take_over_by_hand(deployment):
     refusal = "v3 is not distinguishable from v1 at finding planted anomalies: "
     deployment.wait_for("refusal", lambda: deployment.says("promote_sensor").startswith(refusal))
     run = deployment.promote("v3", "to see it at work")
-    assert (run.status, run.tags["mlreg/version"], run.tags["mlreg/actor"]) == ("SUCCESS", "v3", "ada")
+    assert run.status == "SUCCESS", deployment.failure(run)
+    assert (run.tags["mlreg/version"], run.tags["mlreg/actor"]) == ("v3", "ada")
     champion = deployment.newest("champion_model")[None].metadata
     assert (champion["moved"], champion["reason"]) == ("champion: v1 → v3", "to see it at work")
 
