@@ -38,6 +38,7 @@ CONFIGS = {
     "promotion": {"automatic": "passed"},
     "outcomes": {"horizon_hours": 2, "bootstrap_samples": 100},
     "retraining": {"every_days": 1},
+    "automation": {"pause_minutes": 60},
 }
 EASILY_TOLD_APART = {
     "promotion": {"automatic": "better"},

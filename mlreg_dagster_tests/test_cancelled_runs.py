@@ -326,5 +326,5 @@ def test_datasets_that_failed_say_so_at_every_look(reopen):
 
 def test_before_the_first_hour_has_ended_the_sensors_say_so(tmp_path):
     location = Location(tmp_path / "young", "2026-01-01T00:10")
-    assert location.ask("catch_up_sensor").skip_message == "No hour that can be had has ended yet."
+    assert location.ask("catch_up_sensor").skip_message == "No hour of the market has ended yet."
     assert "0 hours are watched" in location.ask("days_sensor").skip_message

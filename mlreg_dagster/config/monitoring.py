@@ -12,7 +12,7 @@ class AutomationSettings(Section):
     """automation.yaml: what happens to work whose run was cancelled."""
 
     ask_again: int = Field(2, ge=0, description="Times that the same work is asked for again.")
-    pause_minutes: Count = Field(60, description="From the cancellation to the next request.")
+    pause_minutes: Count = Field(10, description="From the cancellation to the next request.")
 
     @property
     def pause(self) -> pd.Timedelta:
