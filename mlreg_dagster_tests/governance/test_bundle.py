@@ -9,6 +9,7 @@ import pytest
 from mlreg_dagster.governance import bundles
 from mlreg_dagster.governance.card.parts import GATES
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.storage import private
 from mlreg_dagster.storage.faults import StorageFull
 from mlreg_dagster_tests.governance.test_rendering import card_saying
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, failure, metadata, verdicts
@@ -104,7 +105,7 @@ def test_a_failure_while_writing_leaves_the_old_one(folder, monkeypatch, step):
 
         return attempt
 
-    monkeypatch.setattr(path, "write_bytes", failing(path.write_bytes))
+    monkeypatch.setattr(private, "write", failing(private.write))
     monkeypatch.setattr(path, "rename", failing(path.rename))
     with pytest.raises(StorageFull, match="disk is full"):
         bundles.write(folder, card_saying("new"))
