@@ -589,7 +589,7 @@ def test_people_are_told_once_that_a_check_fails_and_again_after_it_has_passed(r
         notice = receiver.requests[0][2]
     assert (notice["check"], notice["job"]) == (check, "__ASSET_JOB")
     assert notice["message"].startswith("v1 flagged ")
-    assert notice["text"] == f"Check {check} failed: {notice['message']}"
+    assert notice["text"] == f"Check {check} failed:\n```\n{notice['message']}\n```"
 
 
 def test_a_failing_check_that_can_t_be_told_is_in_the_log_and_tried_again(reopen, monkeypatch, caplog):

@@ -54,7 +54,7 @@ def _version_in(values: Mapping[str, Any]) -> str:
 def _tell(settings: Settings, instance: dg.DagsterInstance, check: str, row: dict[str, str]) -> bool:
     run = instance.get_run_by_id(row["run_id"])
     job, partition = (run.job_name, partitions_in_tags(run.tags)) if run else ("", None)
-    notice = Notice(job, row["run_id"], partition, row["description"], check)
+    notice = Notice(job, row["run_id"], partition, row["description"], check=check)
     try:
         make_notifier(settings.notifications).notify(notice)
     except NotDelivered:

@@ -63,7 +63,7 @@ def build_never_started_sensor(by_name: pace.Jobs) -> dg.SensorDefinition:
 
 
 def _tell(settings: Settings, run: dg.DagsterRun, event: str, message: str) -> None:
-    notice = Notice(run.job_name, run.run_id, partitions_in_tags(run.tags), message, event)
+    notice = Notice(run.job_name, run.run_id, partitions_in_tags(run.tags), message, event=event)
     try:
         make_notifier(settings.notifications).notify(notice)
     except NotDelivered:

@@ -102,7 +102,8 @@ def test_a_cancelled_run_is_told_as_such(caplog):
         WebhookNotifier(receiver.url).notify(notice)
     ((_, _, body),) = receiver.requests
     assert body["event"] == "cancelled"
-    assert body["text"] == "Job hourly was cancelled (2026-01-05): It is asked for again after 60 minutes."
+    assert body["text"].startswith("Job hourly (2026-01-05) was cancelled:")
+    assert notice.message in body["text"]
     LogNotifier().notify(notice)
     assert caplog.messages == [
         "Run abc of job hourly of 2026-01-05 was cancelled: It is asked for again after 60 minutes."
