@@ -18,6 +18,8 @@ from mlreg_dagster_tests.location import Location
 from mlreg_dagster_tests.monitoring.receiver import Receiver
 from mlreg_dagster_tests.test_automation import candidates, later, reopen, settled_folder
 
+pytestmark = pytest.mark.slow
+
 HOURS_DUE = "2026-01-02T08:30"
 
 

@@ -23,6 +23,8 @@ from mlreg_dagster_tests.housekeeping.conftest import home_of
 from mlreg_dagster_tests.housekeeping.test_chores import record_run
 from mlreg_dagster_tests.lifecycle import END, NOON, NOW, Lifecycle
 
+pytestmark = pytest.mark.slow
+
 RIGHT = pd.Timestamp(NOW, tz="UTC")
 AHEAD = as_hour("2026-08-01T20:00")
 AHEAD_CLOCK = "2026-08-01T21:30:00"

@@ -12,6 +12,8 @@ from mlreg_dagster_tests.lifecycle import failure
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 from mlreg_dagster_tests.storage.proxy import before
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["postgres_server", "postgres_url"]
 
 

@@ -23,6 +23,8 @@ from mlreg_dagster_tests.housekeeping.conftest import home_of
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS
 from mlreg_dagster_tests.test_automation import reopen, settled_folder
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["reopen", "settled_folder"]
 
 TWO_DAYS = "2026-01-03T00:30"

@@ -13,6 +13,8 @@ from mlreg_dagster.orchestration.one_lifecycle import HomeInUse, alone_on
 from mlreg_dagster.replay import Replay, run_replay
 from mlreg_dagster_tests.faults import phrases
 
+pytestmark = pytest.mark.slow
+
 HOLD = (
     "import sys, time\nfrom pathlib import Path\nfrom mlreg_dagster.orchestration.one_lifecycle import alone_on\n"
     "with alone_on(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"

@@ -140,9 +140,19 @@ def _spelled_otherwise(signature):
     return signature
 
 
+@pytest.mark.slow
 @settings(max_examples=2_000, deadline=None)
 @given(st.lists(st.one_of(_COUNTING, _IGNORED), max_size=12))
+def test_rows_that_do_not_count_never_change_a_verdict_thousands_of_times(rows):
+    _require_the_same_verdict(rows)
+
+
+@given(st.lists(st.one_of(_COUNTING, _IGNORED), max_size=12))
 def test_rows_that_do_not_count_never_change_a_verdict(rows):
+    _require_the_same_verdict(rows)
+
+
+def _require_the_same_verdict(rows):
     with_all, counting = [], []
     for number, (how, kind, actor, hours) in enumerate(rows, start=1):
         if how == "counts":

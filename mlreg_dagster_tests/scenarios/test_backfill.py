@@ -1,8 +1,12 @@
 """A person at the launchpad asks for one day of the whole graph: that day is made, and no other."""
 
+import pytest
+
 from mlreg_dagster.hours import as_hour, hour_key, hour_range
 from mlreg_dagster.verification import state
 from mlreg_dagster_tests.deployment import Deployment
+
+pytestmark = pytest.mark.slow
 
 DAY = "2026-01-02"
 HOURS = list(map(hour_key, hour_range(as_hour(DAY), as_hour(f"{DAY}T23:00"))))

@@ -16,6 +16,8 @@ from mlreg_dagster_tests.postgres import schema_of_its_own
 from mlreg_dagster_tests.storage.test_audit import decide, sql_past
 from mlreg_dagster_tests.storage.test_registry import NOW, evaluate, move, register
 
+pytestmark = pytest.mark.slow
+
 HOUR = pd.Timedelta(hours=1)
 TABLES = {**AUDITED, audit_log.name: audit_log}
 COLUMNS = [(table.name, column.name) for table in TABLES.values() for column in table.columns]

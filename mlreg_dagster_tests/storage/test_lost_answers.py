@@ -12,6 +12,8 @@ from mlreg_dagster.storage.registry.errors import AliasConflict, CommitUnanswere
 from mlreg_dagster_tests.storage.proxy import before
 from mlreg_dagster_tests.storage.test_registry import NOW, START, evaluate, move, register, sha
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def proxied(postgres_url):
