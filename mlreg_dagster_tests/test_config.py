@@ -306,7 +306,7 @@ def test_the_end_of_the_partitions_lies_after_their_start(configs):
             {"promotion": {"people": {"anna": {}}}, "use_case": {"risk_tier": "high"}},
             "high.approvals: 2 are asked for, but people names 1",
         ),
-        ({"promotion": {"people": {" ": {}}}}, "people: ' ' is no name"),
+        ({"promotion": {"people": {" ": {}}}}, "people: A name must not be blank"),
         ({"promotion": {"people": {"anna": {"public_key": "c2hvcnQ="}}}}, "must be an Ed25519 public key"),
         ({"promotion": {"high": {"gates": ["luck"]}}}, "high.gates.0: Input should be 'better_than_champion'"),
         (

@@ -79,10 +79,17 @@ def evaluate(
     runner.add_version(name)
     config = {"holdout": holdout, "overrides": parse_overrides(overrides), "actor": actor}
     runner.run_partition(jobs.EVALUATE, name, asset_config("evaluated_model", config))
-    evaluation = runner.registry.latest_evaluation(name)
-    assert evaluation is not None  # noqa: S101 - the run has just recorded it
-    status = runner.registry.status(name)
-    show(as_json, f"{name} is {status}.", status=status, evaluation=gates_table(evaluation))
+    evaluation = runner.registry.evaluations(name)[-1]
+    status, departures = runner.registry.status(name), list(evaluation.departures or ())
+    said = [f"This is an experiment, which admits nothing: {'; '.join(departures)}."] if departures else []
+    show(
+        as_json,
+        *said,
+        f"{name} is {status}.",
+        status=status,
+        evaluation=gates_table(evaluation),
+        departures=departures,
+    )
     raise typer.Exit(0 if evaluation.passed else 1)
 
 

@@ -249,9 +249,10 @@ def _check_results(evaluation: Evaluation) -> list[dg.AssetCheckResult]:
         dg.AssetCheckResult(
             check_name=gate.name,
             passed=gate.passed,
-            description=gate.detail,
+            description=f"An experiment, which admits nothing: {gate.detail}" if evaluation.departures else gate.detail,
             metadata={
                 "version": evaluation.version,
+                **({"experiment": "; ".join(evaluation.departures)} if evaluation.departures else {}),
                 "threshold": gate.threshold,
                 "evaluation": f"#{evaluation.id}",  # as text: the UI would plot a number
                 **({} if gate.value is None else {"value": gate.value}),

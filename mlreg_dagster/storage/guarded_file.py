@@ -208,8 +208,12 @@ class GuardedFile:
     def _name_holder(self, holder: str) -> None:
         """Tell others who holds the file; they read a whole name at any moment. Only who holds our lock writes it."""
         draft = self._holder_path.with_suffix(".draft")
-        private.write(draft, holder.encode())
-        draft.replace(self._holder_path)
+        try:
+            private.write(draft, holder.encode())
+            draft.replace(self._holder_path)
+        except OSError:  # a full disk must keep nobody from reading, and a name that is not ours must not stay
+            draft.unlink(missing_ok=True)
+            self._holder_path.unlink(missing_ok=True)
 
     def _holder(self) -> str:
         try:

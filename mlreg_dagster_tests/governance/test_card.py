@@ -325,9 +325,9 @@ def test_a_first_champion_has_no_way_back_and_must_predict(trained):
     trained.promote("v1", LIVE)
     card = card_of(trained, "v1")
     missing = card.missing
-    assert card.answers["How to undo it?"] == "Nobody was champion before v1: there is nothing to go back to."
+    assert card.answers["How to undo it?"] == "No champion before v1 remains: there is nothing to go back to."
     assert list(missing) == ["gate_06_monitoring", "gate_07_rollback", "gate_10_bundle"]
-    assert missing["gate_07_rollback"] == ("Nobody was champion before v1: there is nothing to go back to.",)
+    assert missing["gate_07_rollback"] == ("No champion before v1 remains: there is nothing to go back to.",)
     assert "has made no prediction" in missing["gate_06_monitoring"][0]
 
 

@@ -1,5 +1,7 @@
 """Who may hold an alias. After each refusal the registry is what it was."""
 
+import itertools
+
 import pandas as pd
 import pytest
 
@@ -82,6 +84,8 @@ def move(model, store, registry):
         register(with_manifest(model, version=version), store, registry, now=NOW, actor="ann", run_id=None)
         evaluate(registry, version)
 
+    runs = (f"run-{number}" for number in itertools.count(1))
+
     def move(version="v1", **changes):
         asked = {
             "alias": CHAMPION,
@@ -90,7 +94,7 @@ def move(model, store, registry):
             "effective_at": None,
             "expected": None,
             "now": NOW,
-            "run_id": "run-9",
+            "run_id": next(runs),
             "governance": governed(),
         }
         return promote(registry, store, version=version, **asked | changes)
@@ -115,7 +119,7 @@ def test_a_version_that_passed_its_gates_takes_the_alias(move, registry):
     event = move("v1", effective_at=DAY_ENDS)
     assert registry.holder(CHAMPION) == event
     assert (event.version, event.previous_version) == ("v1", None)
-    assert (event.actor, event.reason, event.run_id) == ("bob", "it finds more", "run-9")
+    assert (event.actor, event.reason, event.run_id) == ("bob", "it finds more", "run-1")
     assert (event.effective_at, event.recorded_at) == (DAY_ENDS, NOW)
     assert event.artifact_sha256 == registry.version("v1").artifact_sha256
 

@@ -8,6 +8,7 @@ import pytest
 from mlreg_dagster import jobs
 from mlreg_dagster.governance.request import NotAReason, PromotionRequest, require_reason
 from mlreg_dagster.runner import RunFailed
+from mlreg_dagster_tests.lifecycle import CONFIGS as LIFECYCLE
 from mlreg_dagster_tests.lifecycle import failure
 from mlreg_dagster_tests.location import Location
 
@@ -59,14 +60,14 @@ def test_runs_that_fail_are_tagged(trained):
 def test_runs_of_the_launchpad_are_tagged_with_the_version_that_was_meant(trained, monkeypatch):
     monkeypatch.setenv("MLREG_ACTOR", "bert")
     config = {"version": "latest-1", "reason": "from the launchpad"}
-    result = trained.attempt("champion_model", config=config)
+    result = trained.ask_for(config)
     tags = trained.instance.get_run_by_id(result.run_id).tags
     assert (tags["mlreg/version"], tags["mlreg/alias"], tags["mlreg/actor"]) == ("v2", "champion", "bert")
 
 
 @pytest.mark.parametrize("text", ["", "TODO"])
 def test_the_launchpad_can_not_be_launched_with_a_placeholder(trained, text):
-    result = trained.attempt("champion_model", config={"version": "v1", "reason": text})
+    result = trained.ask_for({"version": "v1", "reason": text})
     assert "is no reason but a placeholder" in failure(result)
     assert trained.registry.history("champion") == []
 
@@ -80,7 +81,8 @@ def test_version_and_reason_have_no_default(trained):
 
 def test_the_sensor_asks_with_the_same_tags(trained_home, tmp_path):
     shutil.copytree(trained_home, tmp_path / "candidates" / "home")
-    (request,) = Location(tmp_path / "candidates", "2026-01-05T00:30").ask("promote_sensor").run_requests
+    location = Location(tmp_path / "candidates", "2026-01-05T00:30", LIFECYCLE)
+    (request,) = location.ask("promote_sensor").run_requests
     asked = PromotionRequest("v2", "the first version whose gates passed", "automation", expected="nobody")
     assert request.run_config == asked.run_config
     assert asked.tags.items() <= request.tags.items()

@@ -63,7 +63,7 @@ def test_what_a_source_found_impossible_is_counted_over_the_run(altered):
 
     world.source._alter = count
     said = metadata(world.attempt("market_snapshot", hours=HOURS), "market_snapshot")
-    assert said["unknown_values"] == 2
+    assert said["unknown_values"] == "2"
     assert said["unknown"].records[0].data == {"what": "prices that are too old", "count": 2}
 
 

@@ -118,13 +118,14 @@ def test_thresholds_of_the_run_are_used_and_recorded(trained):
         "evaluated_model", key="v1", config={"overrides": {"min_silhouette": 0.99, "injection": {"seed": 5}}}
     )
     assert verdicts(result) == dict.fromkeys(GATES, True) | {SILHOUETTE: False}
-    evaluation = trained.registry.latest_evaluation("v1")
+    evaluation = trained.registry.evaluations("v1")[-1]
+    assert evaluation.departures == ("injection.seed was 5 instead of 20", "min_silhouette was 0.99 instead of 0.0")
     assert evaluation.thresholds["min_silhouette"] == 0.99
     assert evaluation.thresholds["injection"] == trained.registry.evaluations("v1")[0].thresholds["injection"] | {
         "seed": 5
     }
     assert {gate.name: gate.threshold for gate in evaluation.gates}[SILHOUETTE] == "at least 0.99"
-    assert trained.registry.status("v1") == "rejected"
+    assert trained.registry.status("v1") == "evaluated"  # an experiment leaves it as it was
 
 
 def test_an_unknown_threshold_is_refused(trained):

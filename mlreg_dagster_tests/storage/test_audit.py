@@ -184,7 +184,7 @@ def test_a_removed_tail_is_found_by_a_witness(registry, sql):
     assert registry.find_tampering() is None
     assert registry.holder("champion").version == "v1"
     found = registry.find_tampering([(head.sequence, head.hash)])
-    assert found == f"Record 9 was witnessed with hash {head.hash}, but it is missing: the log ends at 8."
+    assert found.startswith(f"Record 9 was witnessed with hash {head.hash}, but it is missing: the log ends at 8.")
 
 
 def test_a_log_that_was_written_anew_is_found_by_a_witness(registry, sql):
