@@ -65,8 +65,8 @@ def test_train_says_what_is_wrong_with_an_override(on_trained, registry, overrid
     [
         (["v1"], 0, "v1", "evaluated"),
         (["latest"], 1, "v3", "rejected"),
-        (["latest-1", "--set", "min_silhouette=0.99"], 1, "v2", "rejected"),
-        (["v3", "--set", "min_average_precision_margin=-1", "--set", "injection.rounds=1"], 0, "v3", "evaluated"),
+        (["latest-1", "--set", "min_silhouette=0.99"], 1, "v2", "evaluated"),
+        (["v3", "--set", "min_average_precision_margin=-1", "--set", "injection.rounds=1"], 0, "v3", "rejected"),
     ],
 )
 def test_evaluate_shows_every_gate_and_its_exit_code_tells_the_result(

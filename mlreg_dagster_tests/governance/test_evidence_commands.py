@@ -47,4 +47,4 @@ def test_a_report_is_written_as_page_and_table(world, tmp_path, capsys):
     with (tmp_path / "out" / "checks.csv").open(newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(rows) == 4
     assert "gates_passed" in (tmp_path / "out" / "checks.html").read_text(encoding="utf-8")
-    assert "2 results, 0 of them failed" in capsys.readouterr().out
+    assert "4 results, 1 of them failed" in capsys.readouterr().out  # no run has witnessed this registry
