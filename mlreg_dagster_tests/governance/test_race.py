@@ -79,4 +79,4 @@ def test_one_wins_each_round_and_the_others_are_told_who(registry_url):
         assert (event.actor, event.version) == (f"racer {winner.racer}", winner.wanted)
         for error in attempts.loc[attempts["error"] != "", "error"]:
             assert f"but {winner.wanted} holds it since" in error
-            assert f"by the word of racer {winner.racer} " in error
+            assert f"requested by racer {winner.racer} " in error

@@ -40,7 +40,15 @@ def _one_day_is_not_enough(deployment, verified):
     code, findings = verified(deployment)
     assert code == 0
     assert {name for name, (state, _) in findings.items() if state == "waiting"} == {
-        *("predictions", "prediction_outcomes", "datasets", "versions", "champion", "champion's gates"),
+        *(
+            "predictions",
+            "prediction_outcomes",
+            "datasets",
+            "versions",
+            "champion",
+            "champion's gates",
+            "flagged share",
+        ),
         *("pictures of evaluated_model", "pictures of champion_model"),
     }
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from mlreg_dagster.storage.faults import fault_in
 from mlreg_dagster.storage.registry import audit
+from mlreg_dagster.storage.registry.column_types import Texts
 from mlreg_dagster.storage.registry.errors import RegistryDamaged, UnknownVersion
 from mlreg_dagster.storage.registry.names import listed
 from mlreg_dagster.storage.registry.records import (
@@ -39,7 +40,7 @@ def append(connection: Connection, cls: type[_Record], table: Table, **values: A
 
     A run that is tried again, since the answer to its COMMIT was lost, finds the row that it has stored.
     """
-    said = {name: value for name, value in values.items() if type(table.c[name].type) in (String, Boolean)}
+    said = {name: value for name, value in values.items() if type(table.c[name].type) in (String, Boolean, Texts)}
     if (own := of_run(connection, cls, table, **said)) is not None:
         return own
     row = connection.execute(insert(table).values(values).returning(table)).mappings().one()
@@ -48,7 +49,12 @@ def append(connection: Connection, cls: type[_Record], table: Table, **values: A
 
 
 def of_run(
-    connection: Connection, cls: type[_Record], table: Table, *, run_id: str | None = None, **said: str | bool | None
+    connection: Connection,
+    cls: type[_Record],
+    table: Table,
+    *,
+    run_id: str | None = None,
+    **said: str | bool | tuple[str, ...] | None,
 ) -> _Record | None:
     """The newest row of a table that a run has stored, if it says the same; without a run there is none.
 
