@@ -141,7 +141,7 @@ def _the_evaluated_model(watched):
     watched.open("/assets/evaluated_model")
     playwright.expect(watched.metadata("version")).to_have_text("v2")
     playwright.expect(watched.metadata("status")).to_have_text("candidate")  # an experiment leaves it as it was
-    playwright.expect(watched.metadata("experiment")).to_have_text("max_anomaly_rate was 0.03 instead of 0.2")
+    playwright.expect(watched.metadata("experiment")).to_have_text("max_anomaly_rate was 0.03 instead of 1.0")
     words = watched.picture("gate_summary")
     assert f"{ANOMALY_RATE} FAILED" in words
     assert words.count("passed") == len(GATES) - 1
