@@ -23,7 +23,7 @@ _KEY = ["hour", "instrument_id"]
 
 @dataclass(frozen=True)
 class ChangedHours:
-    """What became of the hours of a frozen dataset.
+    """How the hours of a frozen dataset compare with the tables.
 
     Attributes:
         dataset: Its kind and its day.

@@ -240,7 +240,7 @@ def _old_runs_before(instance: dg.DagsterInstance, days: int | None, now: pd.Tim
 
 
 def _runs_on_record(registry: Registry) -> set[str]:
-    """The runs that any record of the registry names: whoever asks who did it, and how, reads their logs.
+    """The runs that any record of the registry names: people who ask who did it, and how, read their logs.
 
     The audit log has all records of every kind, whatever kinds a release adds.
     """

@@ -112,7 +112,7 @@ class WebhookNotifier:
             problem = blotted(str(error), [self.url])
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             problem = "webhook_url is no address"  # which the error would show
-        if problem:  # without the address: whoever knows it may post there
+        if problem:  # without the address: people who know it may post there
             raise NotDelivered(f"The webhook of notifications.yaml did not take the notice: {problem}.")
 
 

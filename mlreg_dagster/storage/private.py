@@ -1,4 +1,4 @@
-"""Folders and files that their owner alone may read and write, whatever the umask of whoever runs this."""
+"""Folders and files that their owner alone may read and write, whatever the umask of the process."""
 
 import os
 from pathlib import Path

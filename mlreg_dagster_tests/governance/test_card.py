@@ -357,3 +357,38 @@ def test_other_libraries_are_missed_until_training_again_gives_the_same(champion
 
 def test_identical_training_rows_are_told(champion):
     assert facts(make_card(champion[1]), "evaluation", "Training")["rows identical to an earlier one"] == 0
+
+
+def test_what_a_move_rests_on_that_a_reader_must_know_speaks_against_it(champion):
+    live, known = champion
+    (move,) = known.moves[-1:]
+    told = {
+        "departures": ["max_anomaly_rate was 1.0 instead of 0.2"],
+        "failed_before": ["evaluation 1 failed score_gap under other settings"],
+        "changed_hours": 24,
+    }
+    evidence = {**move.evidence, "facts": {**move.evidence["facts"], **told}}
+    card = make_card(replace(known, moves=[replace(move, evidence=evidence)]))
+    for said in (
+        "on an evaluation that was not done as configured: max_anomaly_rate was 1.0 instead of 0.2.",
+        "although evaluation 1 failed score_gap under other settings.",
+        "although 24 hours of its training data had changed since they were frozen.",
+    ):
+        assert said in card.headline
+        assert said in card.answers["Who let it in?"]
+    assert live.registry.holder("champion").version == "v2"
+
+
+def test_an_experiment_is_shown_as_one_and_leaves_the_headline_alone(live):
+    live.attempt("evaluated_model", key="v3", config={"overrides": {"min_average_precision_margin": -1.0}})
+    card = card_of(live, "v3")
+    assert "FAILED its gates" in card.headline
+    titles = [
+        fact.title
+        for fact in next(each for each in card.sections if each.key == "evaluation").facts
+        if hasattr(fact, "title")
+    ]
+    assert any(
+        "an experiment that admits nothing (min_average_precision_margin was -1.0 instead of 0.0)" in each
+        for each in titles
+    )

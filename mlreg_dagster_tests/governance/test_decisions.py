@@ -7,6 +7,7 @@ import pytest
 from mlreg_dagster.hours import as_hour
 from mlreg_dagster.orchestration.witnesses import witnessed_heads
 from mlreg_dagster.runner import RunFailed
+from mlreg_dagster_tests.governance.cards import card_of
 from mlreg_dagster_tests.lifecycle import CONFIGS
 
 NEVER_ENDS = {"freezes": [{"first": "2026-01-01T00:00", "until": "2027-01-01T00:00", "reason": "end of the year"}]}
@@ -130,6 +131,10 @@ def test_an_exception_lifts_a_freeze_but_no_missing_approval(governed):
     world.promote("v1")
     (lifted,) = world.registry.holder("champion").evidence["verdict"]["lifted"]
     assert lifted == "freeze: anna, until 2026-01-09 00:00 (the champion is blind)"
+    card = card_of(world, "v1")  # the waiver stands on top, in the headline and in the answer
+    said = "by a waiver of freeze: anna, until 2026-01-09 00:00 (the champion is blind)."
+    assert said in card.headline
+    assert card.answers["Who let it in?"].partition(said)[0].startswith("It became champion on ")
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,27 @@ def test_gates_and_stability_come_from_the_evaluation():
     assert "model_size" not in found.missing_gates
 
 
+def test_the_challenger_is_not_asked_for_the_outcomes_that_it_is_to_bring():
+    policy = PromotionSettings(min_matured_outcomes=10)
+    assert facts(policy=policy).matured_outcomes == 5
+    assert facts(policy=policy, alias="challenger").matured_outcomes is None
+
+
+def test_an_evaluation_is_as_old_as_the_data_that_it_looked_at():
+    fresh = evaluated(age_days=0.0)
+    assert facts(evaluation=fresh).evaluation_age_days == pytest.approx(1.52, abs=0.01)  # the dataset of 27 February
+    assert facts(evaluation=replace(fresh, holdout_day="2026-01-01")).evaluation_age_days > 58
+    assert facts(evaluation=evaluated(age_days=9.0)).evaluation_age_days == 9.0
+
+
+def test_automation_moves_the_champion_alone_and_only_where_the_policy_lets_it():
+    assert facts(actor="automation").stranger is None
+    assert "moves champion alone" in facts(actor="automation", alias="stable").stranger
+    assert (
+        "leaves promotions to people" in facts(policy=PromotionSettings(automatic="never"), actor="automation").stranger
+    )
+
+
 def test_outcomes_are_counted_only_where_some_are_asked_for():
     def never():
         raise AssertionError("nobody asked")

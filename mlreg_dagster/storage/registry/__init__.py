@@ -17,24 +17,26 @@ from mlreg_dagster.storage.registry.errors import (
     UnknownVersion,
     VersionExists,
 )
-from mlreg_dagster.storage.registry.names import version_number
-from mlreg_dagster.storage.registry.records import (
-    AliasEvent,
-    AuditRecord,
+from mlreg_dagster.storage.registry.governance_records import (
     Correction,
-    Decision,
-    DecisionKind,
-    Evaluation,
-    GateResult,
-    ModelVersion,
     PolicyApproval,
     PolicyRecord,
     Refusal,
     RefusalOutcome,
     Restore,
+    Withdrawal,
+)
+from mlreg_dagster.storage.registry.names import version_number
+from mlreg_dagster.storage.registry.records import (
+    AliasEvent,
+    AuditRecord,
+    Decision,
+    DecisionKind,
+    Evaluation,
+    GateResult,
+    ModelVersion,
     Spell,
     Status,
-    Withdrawal,
 )
 from mlreg_dagster.storage.registry.registry import Registry
 

@@ -12,18 +12,20 @@ from mlreg_dagster.hours import as_hour, hour_range
 from mlreg_dagster.storage.registry import queries
 from mlreg_dagster.storage.registry.database import Database
 from mlreg_dagster.storage.registry.errors import EffectiveTimeError, InvalidRecord
-from mlreg_dagster.storage.registry.names import as_utc, check_alias, checked_actor, checked_reason
-from mlreg_dagster.storage.registry.records import (
-    AliasEvent,
+from mlreg_dagster.storage.registry.governance_records import (
     Correction,
-    Decision,
-    Evaluation,
-    ModelVersion,
     PolicyRecord,
     Refusal,
     RefusalOutcome,
-    Spell,
     Withdrawal,
+)
+from mlreg_dagster.storage.registry.names import as_utc, check_alias, checked_actor, checked_reason
+from mlreg_dagster.storage.registry.records import (
+    AliasEvent,
+    Decision,
+    Evaluation,
+    ModelVersion,
+    Spell,
 )
 from mlreg_dagster.storage.registry.rules import check_move, conflict, cut_into_spells, passed_evaluation
 from mlreg_dagster.storage.registry.schema import alias_events, corrections, refusals

@@ -125,7 +125,7 @@ class Database:
 
     @contextmanager
     def _explained(self, stored: str) -> Iterator[None]:
-        """Say in words what the database complains of; `stored` says what became of what was to be written."""
+        """Say in words what the database complains of; `stored` says whether the rows were written."""
         try:
             yield
         except IntegrityError:

@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 from mlreg_dagster.storage.registry import queries
 from mlreg_dagster.storage.registry.database import Database
 from mlreg_dagster.storage.registry.errors import InvalidRecord
+from mlreg_dagster.storage.registry.governance_records import Withdrawal
 from mlreg_dagster.storage.registry.names import as_utc, checked_actor, checked_reason
-from mlreg_dagster.storage.registry.records import Decision, DecisionKind, Withdrawal
+from mlreg_dagster.storage.registry.records import Decision, DecisionKind
 from mlreg_dagster.storage.registry.rules import check_same_bytes
 from mlreg_dagster.storage.registry.schema import decisions, withdrawals
 

@@ -8,7 +8,11 @@ from mlreg_dagster.storage.registry import queries
 from mlreg_dagster.storage.registry.database import Database
 from mlreg_dagster.storage.registry.errors import InvalidRecord
 from mlreg_dagster.storage.registry.names import check_sha256, checked_actor, listed
-from mlreg_dagster.storage.registry.records import Evaluation, GateResult, Status
+from mlreg_dagster.storage.registry.records import (
+    Evaluation,
+    GateResult,
+    Status,
+)
 from mlreg_dagster.storage.registry.rules import check_same_bytes
 from mlreg_dagster.storage.registry.schema import evaluations
 

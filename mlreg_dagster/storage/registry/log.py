@@ -6,8 +6,9 @@ from typing import Any
 
 from mlreg_dagster.storage.registry import audit, queries
 from mlreg_dagster.storage.registry.database import Database
+from mlreg_dagster.storage.registry.governance_records import Restore
 from mlreg_dagster.storage.registry.names import checked_actor, checked_reason
-from mlreg_dagster.storage.registry.records import AuditRecord, Restore
+from mlreg_dagster.storage.registry.records import AuditRecord
 from mlreg_dagster.storage.registry.schema import restores
 
 

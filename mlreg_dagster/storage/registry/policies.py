@@ -10,8 +10,8 @@ from mlreg_dagster.people import REGISTRY
 from mlreg_dagster.storage.registry import audit, queries
 from mlreg_dagster.storage.registry.database import Database
 from mlreg_dagster.storage.registry.errors import AliasConflict
+from mlreg_dagster.storage.registry.governance_records import PolicyApproval, PolicyRecord
 from mlreg_dagster.storage.registry.names import checked_actor, checked_reason
-from mlreg_dagster.storage.registry.records import PolicyApproval, PolicyRecord
 from mlreg_dagster.storage.registry.schema import policies, policy_approvals
 
 FirstPolicy = Callable[[], tuple[Mapping[str, Any], datetime]]

@@ -11,15 +11,17 @@ from mlreg_dagster.storage.faults import fault_in
 from mlreg_dagster.storage.registry import audit
 from mlreg_dagster.storage.registry.column_types import Texts
 from mlreg_dagster.storage.registry.errors import RegistryDamaged, UnknownVersion
+from mlreg_dagster.storage.registry.governance_records import (
+    PolicyApproval,
+    PolicyRecord,
+    Withdrawal,
+)
 from mlreg_dagster.storage.registry.names import listed
 from mlreg_dagster.storage.registry.records import (
     AliasEvent,
     Decision,
     Evaluation,
     ModelVersion,
-    PolicyApproval,
-    PolicyRecord,
-    Withdrawal,
 )
 from mlreg_dagster.storage.registry.schema import (
     alias_events,

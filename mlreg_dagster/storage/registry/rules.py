@@ -12,7 +12,12 @@ from mlreg_dagster.storage.registry.errors import (
     GatesNotPassed,
     InvalidRecord,
 )
-from mlreg_dagster.storage.registry.records import AliasEvent, Evaluation, ModelVersion, Spell
+from mlreg_dagster.storage.registry.records import (
+    AliasEvent,
+    Evaluation,
+    ModelVersion,
+    Spell,
+)
 
 
 def passed_evaluation(version: str, evaluations: Sequence[Evaluation], *, experiments: bool = False) -> Evaluation:

@@ -200,7 +200,7 @@ def _send(handler: BaseHTTPRequestHandler, code: int, body: bytes, headers: dict
         handler.send_header(name.replace("_", "-"), value)
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
-    with suppress(ConnectionError):  # whoever asked may have had enough
+    with suppress(ConnectionError):  # the client may have gone
         handler.wfile.write(body)
 
 
