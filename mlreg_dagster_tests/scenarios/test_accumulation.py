@@ -48,6 +48,7 @@ def _one_day_is_not_enough(deployment, verified):
             "champion",
             "champion's gates",
             "flagged share",
+            "freshness",
         ),
         *("pictures of evaluated_model", "pictures of champion_model"),
     }
