@@ -28,6 +28,11 @@ JOBS = (
     "approve",
     "reject",
     "grant_exception",
+    "withdraw",
+    "approve_policy",
+    "adopt_policy",
+    "correct",
+    "restore",
     "bundle",
     "tidy",
 )
