@@ -38,7 +38,16 @@ JOBS = (
 )
 SCHEDULES = ("hourly_schedule", "tidy_schedule")
 MAY_BE_OFF = ("tidy_schedule",)
-SENSORS = ("catch_up_sensor", "days_sensor", "retrain_sensor", "promote_sensor", "failure_sensor", "check_sensor")
+SENSORS = (
+    "catch_up_sensor",
+    "days_sensor",
+    "retrain_sensor",
+    "promote_sensor",
+    "failure_sensor",
+    "cancellation_sensor",
+    "never_started_sensor",
+    "check_sensor",
+)
 WITH_PICTURES = ("market_snapshot", "market_features", "evaluated_model", "champion_model", "predictions")
 FLAGGED_SHARE = "flagged_share_within_limits"
 WITH_FRESHNESS = ("market_snapshot", "predictions", "champion_model")
