@@ -25,6 +25,8 @@ from mlreg_dagster_tests.lifecycle import START, _made_once
 from mlreg_dagster_tests.location import CONFIGS, EASILY_TOLD_APART, SENSORS, Location
 from mlreg_dagster_tests.monitoring.receiver import Receiver
 
+pytestmark = pytest.mark.slow
+
 SETTLED = "2026-01-02T00:30"
 STRICT = {"evaluation": {"min_score_gap": 50.0, "injection": {"rounds": 2}}}
 

@@ -17,6 +17,8 @@ from mlreg_dagster.replay import CannotReplay, Replay, days_between, run_replay
 from mlreg_dagster.report import make_report, monthly
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE, Lifecycle
 
+pytestmark = pytest.mark.slow
+
 END = LIVE + pd.Timedelta(days=2)
 PLAN = Replay(LIVE, END, period_days=1, models=("model",), policy=PromotionSettings())
 
