@@ -199,6 +199,7 @@ def test_a_tampered_artifact_is_not_promoted(trained):
     assert trained.registry.aliases() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 def test_of_sixteen_promotions_at_once_one_wins(trained):
     program = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster_tests.governance.promoting"]
