@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 from mlreg_dagster.errors import MlregError
+from mlreg_dagster.text import HIDDEN
 
 AUTOMATION = "automation"
 """The actor of schedules and sensors."""
@@ -25,8 +26,6 @@ MAX_TEXT = 2_000
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9 ._@+:/\\'-]*")
 _LINE_BREAKS = "\n\t"
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories of what is not seen: control and format characters (zero-width, direction), surrogates, …"""
 
 
 class NotAName(MlregError):
@@ -60,14 +59,6 @@ def account_name(text: str) -> str:
     return name
 
 
-def same_person(left: str, right: str) -> bool:
-    """Whether two texts name one person; a text that can't be a name is nobody else's."""
-    try:
-        return account_name(left) == account_name(right)
-    except NotAName:
-        return left == right
-
-
 def checked_text(what: str, text: str) -> str:
     """A text that people read, without blanks around it.
 
@@ -81,7 +72,7 @@ def checked_text(what: str, text: str) -> str:
     require_unicode(f"The {what}", text)
     if len(text) > MAX_TEXT:
         raise NotAName(f"The {what} has {len(text):,} characters; at most {MAX_TEXT:,} are kept. Shorten it.")
-    hidden = [letter for letter in text if unicodedata.category(letter) in _HIDDEN and letter not in _LINE_BREAKS]
+    hidden = [letter for letter in text if unicodedata.category(letter) in HIDDEN and letter not in _LINE_BREAKS]
     if hidden:
         raise NotAName(f"The {what} {text[:60]!a} holds {hidden[0]!a}, which can't be seen. Write it without.")
     return text.strip()

@@ -3,7 +3,7 @@
 import html
 import unicodedata
 
-_HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 """Controls, bidirectional and zero-width marks, halves of characters, separators: they act, or are not seen."""
 _UNSHOWN = "\N{REPLACEMENT CHARACTER}"
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are wide forms, which some locales take likewise
@@ -21,7 +21,7 @@ def visible(text: object, longest: int | None = None) -> str:
         text = text[: max(longest - 1, 0)] + "…"
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_UNSHOWN if unicodedata.category(each) in _HIDDEN and each not in "\n\t" else each for each in text)
+    return "".join(_UNSHOWN if unicodedata.category(each) in HIDDEN and each not in "\n\t" else each for each in text)
 
 
 def one_line(text: object, longest: int | None = None) -> str:

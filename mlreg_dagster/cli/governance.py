@@ -66,13 +66,12 @@ def refusals(as_json: AsJson = False) -> None:
 @policy.command("show")
 def show_policy(as_json: AsJson = False) -> None:
     """Which policy is in force, who adopted it, and what the configuration files say otherwise."""
-    from mlreg_dagster.governance.rules_in_force import differences, recorded_rules, rules_of
+    from mlreg_dagster.governance.rules_in_force import differences, rules_now, rules_of
     from mlreg_dagster.tables import policies_table
 
     runner = open_runner()
     files = rules_of(runner.settings)
-    in_force = runner.registry.record_first_policy(files.content, runner.clock.now())
-    found = differences(recorded_rules(in_force), files)
+    found = differences(rules_now(runner.registry, files, runner.clock.now()), files)
     says = "The configuration files say the same."
     if found:
         says = "The configuration files differ, and do nothing until they are adopted (in force → in the files):"

@@ -9,7 +9,7 @@ import pandas as pd
 from mlreg_dagster.errors import MlregError, TransientError
 from mlreg_dagster.governance.facts import evidence_of, facts_of
 from mlreg_dagster.governance.policy import LIFTABLE, Facts, Verdict, judge
-from mlreg_dagster.governance.rules_in_force import Rules, recorded_rules, require_adopted
+from mlreg_dagster.governance.rules_in_force import Rules, require_adopted, rules_now
 from mlreg_dagster.models import artifact
 from mlreg_dagster.models.artifact import Model
 from mlreg_dagster.models.names import NOBODY
@@ -52,7 +52,7 @@ class Governance:
         Raises:
             PolicyNotAdopted: The files ask for others.
         """
-        in_force = recorded_rules(registry.record_first_policy(self.files.content, now))
+        in_force = rules_now(registry, self.files, now)
         require_adopted(in_force, self.files)
         return in_force
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from pydantic import ValidationError
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, Settings, UseCaseSettings
 from mlreg_dagster.errors import MlregError
-from mlreg_dagster.storage.registry import PolicyRecord
+from mlreg_dagster.storage.registry import PolicyRecord, Registry
 
 _SHOWN = 5
 
@@ -67,6 +68,15 @@ def recorded_rules(record: PolicyRecord) -> Rules:
             f"The policy in force (adopted by {record.actor}, {record.recorded_at:%Y-%m-%d %H:%M}) holds values that "
             f"this release does not know. `mlreg policy adopt --reason …` puts the configuration files in force."
         ) from error
+
+
+def rules_now(registry: Registry, files: Rules, now: pd.Timestamp) -> Rules:
+    """The rules in force; those of the files become the first ones of a registry that has none.
+
+    Raises:
+        PolicyNotAdopted: Another release recorded values that this one does not know.
+    """
+    return recorded_rules(registry.record_first_policy(files.content, now))
 
 
 def differences(in_force: Rules, files: Rules) -> list[str]:

@@ -8,7 +8,7 @@ from mlreg_dagster.hours import as_hour
 from mlreg_dagster.orchestration.witnesses import witnessed_heads
 from mlreg_dagster.runner import RunFailed
 from mlreg_dagster_tests.governance.cards import card_of
-from mlreg_dagster_tests.lifecycle import CONFIGS
+from mlreg_dagster_tests.lifecycle import CONFIGS, Lifecycle
 
 NEVER_ENDS = {"freezes": [{"first": "2026-01-01T00:00", "until": "2027-01-01T00:00", "reason": "end of the year"}]}
 OPS = {"approve": "record_approval", "reject": "record_rejection", "grant_exception": "record_exception"}
@@ -227,3 +227,14 @@ def test_a_rollback_to_a_model_that_no_longer_scores_as_it_did_is_refused(live):
     with pytest.raises(RunFailed, match=r"v1 does not score as it did: \S+ at 2026-01-05"):
         live.promote("v1")
     assert live.registry.holder("champion").version == "v2"
+
+
+@pytest.mark.parametrize(
+    ("job", "op", "config"), [("restore", "record_restore", {}), ("correct", "take_back", {"alias": "champion"})]
+)
+def test_files_that_name_nobody_let_nobody_past_the_people_in_force(governed, job, op, config):
+    named = governed(people={"anna": {}})
+    elsewhere = Lifecycle(named.home, {**CONFIGS, "promotion": {}}, named.instance, adopts=False)
+    with pytest.raises(RunFailed, match="eve may not decide"):
+        elsewhere.run(job, {"ops": {op: {"config": {**config, "reason": "it looks fine", "actor": "eve"}}}})
+    assert elsewhere.registry.restores() == []

@@ -57,10 +57,10 @@ def _job(
 ) -> dg.JobDefinition:
     def record(context: dg.OpExecutionContext, config: Any, registry: RegistryResource, clock: Clock) -> None:
         from mlreg_dagster.governance.decisions import decide, signing_key
-        from mlreg_dagster.governance.rules_in_force import recorded_rules, rules_of
+        from mlreg_dagster.governance.rules_in_force import rules_now, rules_of
 
         records = registry.open()
-        in_force = recorded_rules(records.record_first_policy(rules_of(settings).content, clock.now()))
+        in_force = rules_now(records, rules_of(settings), clock.now())
         lifted: dict[str, Any] = {}
         if kind == "exception":
             lifted = {"lifts": config.lifts, "expires_at": as_hour(config.expires_at)}
@@ -94,10 +94,10 @@ def _withdraw_job(settings: Settings) -> dg.JobDefinition:
         context: dg.OpExecutionContext, config: WithdrawalConfig, registry: RegistryResource, clock: Clock
     ) -> None:
         from mlreg_dagster.governance.decisions import signing_key, withdraw
-        from mlreg_dagster.governance.rules_in_force import recorded_rules, rules_of
+        from mlreg_dagster.governance.rules_in_force import rules_now, rules_of
 
         records = registry.open()
-        in_force = recorded_rules(records.record_first_policy(rules_of(settings).content, clock.now()))
+        in_force = rules_now(records, rules_of(settings), clock.now())
         withdrawal = withdraw(
             records,
             config.decision,
