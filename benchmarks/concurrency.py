@@ -14,7 +14,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from mlreg_dagster_tests.faults.crowd import Crowd, run_crowd
+from mlreg_dagster_tests.faults.processes import Crowd, run_crowd
 from mlreg_dagster_tests.first_day import memory_folder
 
 HOURS_A_RUN = 50

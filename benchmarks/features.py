@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mlreg_dagster.config import FeatureSettings
-from mlreg_dagster.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.market.features import Grid, compute_features, describe_features, fill_columns
-from mlreg_dagster_tests.market.pandas_features import pandas_features
+from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
+from mlreg_dagster.market.features.features import Grid, compute_features, describe_features, fill_columns
+from mlreg_dagster_tests.market.features.pandas_features import pandas_features
 
 COPY = "a warm copy of the output"
 LOOKBACK = 168

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
-from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
+from mlreg_dagster.core.hours import HOUR, as_hour, day_key, hour_key, hour_range
 from mlreg_dagster.orchestration.partitions import range_tags
 from mlreg_dagster.orchestration.resources import ReplayClock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mlreg_dagster import jobs
-from mlreg_dagster.hours import HOUR, hour_key
-from mlreg_dagster.replay import Replay, run_replay
+from mlreg_dagster.core.hours import HOUR, hour_key
+from mlreg_dagster.replay.run import Replay, run_replay
 from mlreg_dagster.runner import Runner
 
 DAYS = 8

@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from mlreg_dagster.config import load_settings
-from mlreg_dagster.hours import as_hour
+from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ReplayClock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.replay import Replay, run_replay
+from mlreg_dagster.replay.run import Replay, run_replay
 from mlreg_dagster.runner import Runner, prepare_home
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}

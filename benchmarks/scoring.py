@@ -22,9 +22,9 @@ from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline
-from mlreg_dagster.models.forest_kernel import forest_scores
-from mlreg_dagster.models.onnx_graph import export
-from mlreg_dagster.models.onnx_scorer import GraphScorer, load
+from mlreg_dagster.models.scorers.forest_walk import forest_scores
+from mlreg_dagster.models.scorers.onnx_graph import export
+from mlreg_dagster.models.scorers.onnx_scorer import GraphScorer, load
 
 COLUMNS = 25
 DEFAULT = ModelSettings()

@@ -25,11 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mlreg_dagster.config import FeatureSettings, SimulatedSettings
-from mlreg_dagster.hours import HOUR, as_hour, chunked, hour_range
-from mlreg_dagster.market.features import compute_features, features_table
+from mlreg_dagster.core.hours import HOUR, as_hour, chunked, hour_range
+from mlreg_dagster.market.features.features import compute_features, features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.market.sources.simulated import SimulatedMarket
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 START = as_hour("2025-01-01")
 INSTRUMENTS = 250

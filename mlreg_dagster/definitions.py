@@ -9,16 +9,19 @@ from sqlalchemy import URL
 
 from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
+from mlreg_dagster.core.untrusted.redaction import password_in
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
+from mlreg_dagster.evidence.assets import build_evidence_assets
 from mlreg_dagster.governance.assets import build_governance_assets
 from mlreg_dagster.governance.checks import build_governance_checks
-from mlreg_dagster.governance.rules_in_force import rules_of
+from mlreg_dagster.governance.policy.in_force import rules_of
 from mlreg_dagster.jobs import build_jobs
 from mlreg_dagster.market.assets import build_market_assets
 from mlreg_dagster.market.checks import build_market_checks
 from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.models.assets import build_model_assets
+from mlreg_dagster.orchestration.graph_description import describe_graph
 from mlreg_dagster.orchestration.metadata import without_alarms
 from mlreg_dagster.orchestration.partitions import make_partitions
 from mlreg_dagster.orchestration.resources import (
@@ -30,9 +33,8 @@ from mlreg_dagster.orchestration.resources import (
 )
 from mlreg_dagster.outcomes.assets import build_outcome_assets
 from mlreg_dagster.outcomes.checks import build_outcome_checks
-from mlreg_dagster.redaction import password_in
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.storage.private import keep_private
+from mlreg_dagster.storage.private_files import keep_private
 
 
 def build_definitions(
@@ -56,28 +58,32 @@ def build_definitions(
     _require_hidden_password(closed["registry"].value)
     jobs = build_jobs(settings, home)
     partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
-    assets = [
+    assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
         *build_market_assets(settings, partitions),
         *build_dataset_assets(settings, partitions),
         *build_model_assets(settings),
         *build_outcome_assets(settings, partitions),
-        *build_governance_assets(settings, home, lambda: definitions),
+        *build_governance_assets(settings),
     ]
-    definitions = dg.Definitions(
-        assets=without_alarms(assets) if settings.ingest.has_ended(closed["clock"].value.now()) else assets,
-        asset_checks=[
-            *build_market_checks(settings),
-            *build_dataset_checks(),
-            *build_outcome_checks(settings),
-            *build_governance_checks(),
-        ],
+    if settings.ingest.has_ended(closed["clock"].value.now()):
+        assets = without_alarms(assets)
+    checks = [
+        *build_market_checks(settings),
+        *build_dataset_checks(),
+        *build_outcome_checks(settings),
+        *build_governance_checks(),
+    ]
+    schedules, sensors = build_schedules(settings), build_sensors(settings, {job.name: job for job in jobs})
+    graph = describe_graph(assets, checks, schedules, sensors)
+    return dg.Definitions(
+        assets=[*assets, *build_evidence_assets(settings, home, graph)],
+        asset_checks=checks,
         jobs=jobs,
-        schedules=build_schedules(settings),
-        sensors=build_sensors(settings, {job.name: job for job in jobs}),
+        schedules=schedules,
+        sensors=sensors,
         resources=closed,
         executor=dg.in_process_executor,  # the jobs are small: a process for each step would cost more than its work
     )
-    return definitions
 
 
 def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) -> dict[str, Fixed]:

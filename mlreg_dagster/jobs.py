@@ -8,7 +8,7 @@ import dagster as dg
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
-from mlreg_dagster.housekeeping.jobs import build_correct_job, build_restore_job, build_tidy_job
+from mlreg_dagster.operations.retention.jobs import build_correct_job, build_restore_job, build_tidy_job
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition

@@ -9,22 +9,22 @@ import dagster as dg
 import pandas as pd
 
 from mlreg_dagster.config import Settings, fit_for_databases, home_dir, load_settings
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import as_hour, hour_key
 from mlreg_dagster.definitions import build_definitions
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.governance.request import PromotionRequest
-from mlreg_dagster.hours import as_hour, hour_key
+from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.jobs import HOURLY_ASSETS, PROMOTE, TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
-from mlreg_dagster.orchestration.materialized import lost_hours
+from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.orchestration.resources import Clock
-from mlreg_dagster.storage import private
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 DAGSTER_YAML = """\
 # Written once; edit it as you like.
@@ -34,7 +34,7 @@ nux:
   enabled: false        # no first-visit dialog over the pages
 storage:
   custom:               # Dagster's SQLite files, written in batches
-    module: mlreg_dagster.orchestration.event_log
+    module: mlreg_dagster.orchestration.dagster_internals.event_log
     class: BatchedSqliteStorage
     config:
       base_dir:
@@ -75,10 +75,10 @@ def prepare_home(home: Path | None = None) -> dict[str, str]:
     dagster_home = fit_for_databases(Path(os.environ.get("DAGSTER_HOME") or home / "dagster"), "DAGSTER_HOME")
     config = dagster_home / "dagster.yaml"
     with explained(dagster_home):
-        private.make_folder(dagster_home)
+        private_files.make_folder(dagster_home)
         if not config.exists():
             draft = config.with_suffix(".draft")  # a process killed meanwhile must not leave half of it for ever
-            private.write(draft, DAGSTER_YAML.encode())
+            private_files.write(draft, DAGSTER_YAML.encode())
             draft.replace(config)
     return {"MLREG_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
 
@@ -160,8 +160,8 @@ class Runner:
             ConfigError, NoDataset: What is asked for can't be trained; no version was used up.
             RunFailed: The training failed.
         """
-        from mlreg_dagster.models.order import place_order
         from mlreg_dagster.models.registration import next_version
+        from mlreg_dagster.models.training_request import place_order
 
         order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
         place_order(self.settings, self.artifacts, **order)

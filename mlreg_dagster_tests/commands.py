@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from mlreg_dagster import cli
-from mlreg_dagster.storage.registry import Registry
+from mlreg_dagster.registry import Registry
 from mlreg_dagster_tests.lifecycle import write_configs
 
 

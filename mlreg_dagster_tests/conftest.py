@@ -46,16 +46,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 _LONGEST = (
-    "test_killed_replay",
+    "replay/test_killed_replay",
     "scenarios/",
-    "test_replay",
-    "test_automation",
-    "storage/test_guarded_file",
-    "test_demo",
+    "replay/test_run",
+    "automation/test_automation",
+    "storage/warehouse/test_guarded_file",
+    "cli/test_demo",
     "test_browser",
     "governance/test_champion",
     "models/test_assets",
-    "test_cli",
+    "cli/test_cli",
 )
 """Files that take longest, the longest first: begun last, one of them would keep a process busy after all others."""
 

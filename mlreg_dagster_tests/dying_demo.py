@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from mlreg_dagster import demo
+from mlreg_dagster.cli import demo
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 DEATHS = {
     "market": (Warehouse, "write", lambda table, *_: table.name == "market_features"),

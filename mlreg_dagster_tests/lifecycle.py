@@ -24,10 +24,10 @@ from filelock import FileLock
 
 from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
-from mlreg_dagster.governance.adoption import adopt
-from mlreg_dagster.governance.request import PromotionRequest
-from mlreg_dagster.governance.rules_in_force import differences, recorded_rules, rules_of
-from mlreg_dagster.hours import HOUR, as_hour, day_key, hour_key, hour_range
+from mlreg_dagster.core.hours import HOUR, as_hour, day_key, hour_key, hour_range
+from mlreg_dagster.governance.policy.adoption import adopt
+from mlreg_dagster.governance.policy.in_force import differences, recorded_rules, rules_of
+from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.runner import Runner, asset_config, prepare_home
 

@@ -4,14 +4,20 @@ import dagster._cli.api
 import duckdb
 import skops.io
 
-from mlreg_dagster import cli, definitions, demo, replay, report
-from mlreg_dagster.governance import pictures as governance_pictures
-from mlreg_dagster.market import feature_kernel, pictures
-from mlreg_dagster.models import artifact, evaluation, forest_kernel, onnx_graph, onnx_scorer, stability, training
+from mlreg_dagster import cli, definitions
+from mlreg_dagster.cli import demo
+from mlreg_dagster.governance import plots as governance_plots
+from mlreg_dagster.market import plots
+from mlreg_dagster.market.features import kernel
+from mlreg_dagster.models import training
+from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.models.evaluation import evaluation, stability
+from mlreg_dagster.models.scorers import forest_walk, onnx_graph, onnx_scorer
 from mlreg_dagster.outcomes import metrics, scoring
+from mlreg_dagster.replay import report, run
 
 __all__ = [
-    "artifact", "cli", "dagster", "definitions", "demo", "duckdb", "evaluation", "feature_kernel", "forest_kernel",
-    "governance_pictures", "metrics", "onnx_graph", "onnx_scorer", "pictures", "replay", "report", "scoring", "skops",
-    "stability", "training",
+    "artifact", "cli", "dagster", "definitions", "demo", "duckdb", "evaluation", "forest_walk", "governance_plots",
+    "kernel", "metrics", "onnx_graph", "onnx_scorer", "plots", "report", "run", "scoring", "skops", "stability",
+    "training",
 ]  # fmt: skip

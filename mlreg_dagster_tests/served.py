@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from mlreg_dagster.automation import pace
+from mlreg_dagster.automation import common
 from mlreg_dagster.config import load_settings
+from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.definitions import build_definitions
-from mlreg_dagster.hours import as_hour
 from mlreg_dagster.market.sources.base import SourceUnavailable
-from mlreg_dagster.market.sources.simulated import SimulatedMarket
-from mlreg_dagster.orchestration import retries, runs
+from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
+from mlreg_dagster.orchestration import retries
+from mlreg_dagster.orchestration.instance import runs
 from mlreg_dagster.orchestration.resources import Clock
 
 FOLDER = Path(os.environ["MLREG_TEST_DEPLOYMENT"])
@@ -39,7 +40,7 @@ if os.environ["MLREG_TEST_RUNS"] == "forked":
     contexts = multiprocessing.context
     contexts.SpawnProcess._Popen = staticmethod(contexts.ForkServerProcess._Popen)
 
-pace.EVERY_S = 5
+common.EVERY_S = 5
 retries.WAIT_S = 0
 runs.PAUSE_AFTER_A_FAILURE = pd.Timedelta(seconds=15)
 

@@ -8,9 +8,9 @@ import dagster as dg
 import pytest
 
 from mlreg_dagster.config import PROJECT_DIR, ConfigError, load_settings
+from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.definitions import build_definitions
-from mlreg_dagster.hours import as_hour
-from mlreg_dagster.market.features import features_table
+from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import GATES
 from mlreg_dagster.orchestration.metadata import MARKET_ENDS_WITH
@@ -57,7 +57,7 @@ def test_every_asset_says_what_it_is_and_whose(specs):
         assert spec.description, name
         assert spec.owners, name
         assert spec.kinds, name
-        assert spec.group_name in {"market", "datasets", "models", "outcomes"}, name
+        assert spec.group_name in {"market", "datasets", "models", "outcomes", "governance", "evidence"}, name
 
 
 @pytest.mark.parametrize(("now", "watched"), [("2026-01-23T23:59", True), ("2026-01-24T00:00", False)])

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
+from mlreg_dagster.core.hours import HOUR, day_key, hour_key
 from mlreg_dagster.datasets import freezing
-from mlreg_dagster.hours import HOUR, day_key, hour_key
-from mlreg_dagster.market.features import features_table
+from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests.lifecycle import CONFIGS, DATASET_DAY, DUE, DUE_HOURS, LIVE, LIVE_HOURS, MARKET_HOURS, NOON

@@ -11,8 +11,8 @@ import yaml
 
 from mlreg_dagster import jobs, runner
 from mlreg_dagster.config import ConfigError
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import day_key
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import day_key
 from mlreg_dagster.market.sources.base import MalformedPayload, MarketSource, SourceUnavailable
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.runner import RunFailed, asset_config, prepare_home

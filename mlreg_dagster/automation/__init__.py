@@ -1,21 +1,21 @@
-"""Schedules and sensors, and nothing else: when the jobs run by themselves.
+"""Schedules and sensors: when the jobs run on their own.
 
-What is due is worked out in `monitoring/`; here it is turned into runs. All of them are on by default, but for the
-schedule that deletes.
+`backlog` and `retraining` work out what is due and know nothing of Dagster; the other modules turn it into runs. All
+schedules and sensors are on by default, except for the schedule that deletes.
 """
 
 import dagster as dg
 
-from mlreg_dagster.automation.check_notices import build_check_sensor
-from mlreg_dagster.automation.hours import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
-from mlreg_dagster.automation.notices import (
+from mlreg_dagster.automation.check_failures import build_check_sensor
+from mlreg_dagster.automation.common import Jobs
+from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
+from mlreg_dagster.automation.models import build_promote_sensor, build_retrain_sensor
+from mlreg_dagster.automation.retention import build_tidy_schedule
+from mlreg_dagster.automation.run_failures import (
     build_cancellation_sensor,
     build_failure_sensor,
     build_never_started_sensor,
 )
-from mlreg_dagster.automation.pace import Jobs
-from mlreg_dagster.automation.tidying import build_tidy_schedule
-from mlreg_dagster.automation.versions import build_promote_sensor, build_retrain_sensor
 from mlreg_dagster.config import Settings
 
 

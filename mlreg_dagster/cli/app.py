@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from mlreg_dagster.cli.evidence import bundle, report
-from mlreg_dagster.cli.governance import (
+from mlreg_dagster.cli.commands.evidence import bundle, report
+from mlreg_dagster.cli.commands.governance import (
     approve,
     audit,
     champion,
@@ -20,13 +20,13 @@ from mlreg_dagster.cli.governance import (
     reject,
     withdraw,
 )
-from mlreg_dagster.cli.housekeeping import correct, doctor, restore, tidy
-from mlreg_dagster.cli.models import compare, evaluate, promote, retrain, rollback, train
-from mlreg_dagster.cli.opening import Terminal
-from mlreg_dagster.cli.questions import status, verify
-from mlreg_dagster.cli.running import demo, env, replay
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.storage.private import keep_private
+from mlreg_dagster.cli.commands.lifecycle import demo, env, replay
+from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, train
+from mlreg_dagster.cli.commands.operations import correct, doctor, restore, tidy
+from mlreg_dagster.cli.commands.status import status, verify
+from mlreg_dagster.cli.session import Terminal
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.storage.private_files import keep_private
 
 app = typer.Typer(
     help='A model registry lifecycle on Dagster. `eval "$(mlreg env)"` makes the dagster CLI use the same home.',

@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from mlreg_dagster.config import plain_yaml
-from mlreg_dagster.errors import MlregError
+from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 
 
@@ -37,7 +37,7 @@ def complete_models(incomplete: str) -> list[str]:
 def _registered() -> tuple[list[str], list[str]]:
     """Versions and aliases of the registry in the home; none where there is none, or it can't be read."""
     from mlreg_dagster.config import home_dir
-    from mlreg_dagster.storage.registry import Registry
+    from mlreg_dagster.registry import Registry
 
     file = home_dir() / "registry.sqlite"
     if not file.is_file():

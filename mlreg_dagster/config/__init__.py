@@ -4,11 +4,14 @@ The classes hold the defaults. The files in `configs/` spell them out for people
 MLREG_CONFIG_DIR replaces them file by file.
 """
 
-from mlreg_dagster.config.datasets import DatasetSettings
-from mlreg_dagster.config.evaluation import EvaluationSettings, InjectionSettings
-from mlreg_dagster.config.features import FeatureSettings, canonical
-from mlreg_dagster.config.governance import PromotionSettings, UseCaseSettings
-from mlreg_dagster.config.ingest import (
+from mlreg_dagster.config.loading import PROJECT_DIR, fit_for_databases, home_dir, load_settings
+from mlreg_dagster.config.section import ConfigError
+from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.sections.datasets import DatasetSettings
+from mlreg_dagster.config.sections.evaluation import EvaluationSettings, InjectionSettings
+from mlreg_dagster.config.sections.features import FeatureSettings, canonical
+from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
+from mlreg_dagster.config.sections.ingest import (
     ArchiveColumns,
     ArchiveSettings,
     CoinGeckoSettings,
@@ -16,12 +19,9 @@ from mlreg_dagster.config.ingest import (
     SimulatedSettings,
     SnapshotChecks,
 )
-from mlreg_dagster.config.loading import PROJECT_DIR, fit_for_databases, home_dir, load_settings
-from mlreg_dagster.config.models import ModelSettings
-from mlreg_dagster.config.monitoring import AutomationSettings, NotificationSettings, RetrainingSettings
-from mlreg_dagster.config.outcomes import OutcomeSettings
-from mlreg_dagster.config.retention import RetentionSettings
-from mlreg_dagster.config.section import ConfigError
+from mlreg_dagster.config.sections.models import ModelSettings
+from mlreg_dagster.config.sections.outcomes import OutcomeSettings
+from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.settings import Settings
 
 __all__ = [

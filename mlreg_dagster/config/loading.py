@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from mlreg_dagster.config import plain_yaml
-from mlreg_dagster.config.ingest import IngestSettings
-from mlreg_dagster.config.models import ModelSettings
 from mlreg_dagster.config.section import ConfigError, Section, validated
+from mlreg_dagster.config.sections.ingest import IngestSettings
+from mlreg_dagster.config.sections.models import ModelSettings
 from mlreg_dagster.config.settings import Settings
 
 _LONGEST_SHOWN = 300

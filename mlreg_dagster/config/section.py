@@ -8,10 +8,10 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import to_json
 
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import NotAnHour, as_hour
-from mlreg_dagster.redaction import names_a_secret
-from mlreg_dagster.text import one_line
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import NotAnHour, as_hour
+from mlreg_dagster.core.untrusted.redaction import names_a_secret
+from mlreg_dagster.core.untrusted.text import one_line
 
 _LONGEST_FOUND = 200
 _Validated = TypeVar("_Validated", bound=BaseModel)

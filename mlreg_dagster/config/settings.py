@@ -6,16 +6,16 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from mlreg_dagster.config.datasets import DatasetSettings
-from mlreg_dagster.config.evaluation import EvaluationSettings
-from mlreg_dagster.config.features import FeatureSettings
-from mlreg_dagster.config.governance import PromotionSettings, UseCaseSettings
-from mlreg_dagster.config.ingest import IngestSettings
-from mlreg_dagster.config.models import ModelSettings
-from mlreg_dagster.config.monitoring import AutomationSettings, NotificationSettings, RetrainingSettings
-from mlreg_dagster.config.outcomes import OutcomeSettings
-from mlreg_dagster.config.retention import RetentionSettings
 from mlreg_dagster.config.section import ConfigError, Section
+from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.sections.datasets import DatasetSettings
+from mlreg_dagster.config.sections.evaluation import EvaluationSettings
+from mlreg_dagster.config.sections.features import FeatureSettings
+from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
+from mlreg_dagster.config.sections.ingest import IngestSettings
+from mlreg_dagster.config.sections.models import ModelSettings
+from mlreg_dagster.config.sections.outcomes import OutcomeSettings
+from mlreg_dagster.config.sections.retention import RetentionSettings
 
 
 class Settings(Section):

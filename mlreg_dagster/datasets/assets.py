@@ -6,21 +6,21 @@ import dagster as dg
 import pandas as pd
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.core.hours import HOUR, day_key
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.changes import compare
-from mlreg_dagster.datasets.pictures import coverage_picture
+from mlreg_dagster.datasets.plots import coverage_picture
 from mlreg_dagster.datasets.weekdays import weekdays_of
 from mlreg_dagster.datasets.windows import Window, windows_of
-from mlreg_dagster.hours import HOUR, day_key
-from mlreg_dagster.market.features import features_table
+from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.orchestration.instance.provenance import SHA256, is_recorded
 from mlreg_dagster.orchestration.metadata import OWNERS, table_metadata
 from mlreg_dagster.orchestration.partitions import Partitions, day_of
-from mlreg_dagster.orchestration.provenance import SHA256, is_recorded
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactStore
-from mlreg_dagster.storage.registry import Registry
 
 GROUP = "datasets"
 

@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.datasets.freezing import Dataset, load
 from mlreg_dagster.datasets.windows import Window
-from mlreg_dagster.hours import hour_key
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _TABLE = "market_features"
 _KEY = ["hour", "instrument_id"]

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
+from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.weekdays import new_weekdays, weekdays_of
-from mlreg_dagster.errors import MlregError
 from mlreg_dagster.orchestration.resources import ArtifactsResource
 from mlreg_dagster.storage.artifacts import ArtifactStore
 

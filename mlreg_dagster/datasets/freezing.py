@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import DatasetSettings, FeatureSettings
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.datasets.windows import Window
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import as_hour
-from mlreg_dagster.market.made_with import require_settings
+from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
 TRAINING = "training_dataset"

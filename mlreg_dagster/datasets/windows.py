@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlreg_dagster.config import DatasetSettings
-from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.core.hours import HOUR, hour_range
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,19 @@
 """Asset checks on the champion; the gates themselves are checks on `evaluated_model`, made where they are measured.
 
-They can be run at any time: an artifact or a registry that was changed after the promotion is found here too. And the
-results of all checks, for the governance report.
+They can be run at any time: an artifact or a registry that was changed after the promotion is found here too.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
-import pandas as pd
 
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.governance import report_checks
-from mlreg_dagster.hours import as_hour
-from mlreg_dagster.models.names import CHAMPION, STRICT_GATES
-from mlreg_dagster.orchestration import graph
-from mlreg_dagster.orchestration.check_log import check_results
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.orchestration.instance.audit_anchors import witness_of, witnessed_heads
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
-from mlreg_dagster.orchestration.witnesses import witness_of, witnessed_heads
+from mlreg_dagster.registry import AliasEvent, Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import AliasEvent, Registry
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 GATES_PASSED = "gates_passed"
 ARTIFACT_INTACT = "artifact_intact"
@@ -38,25 +31,6 @@ _CHAMPION_CHECKS = {
 def build_governance_checks() -> list[dg.AssetChecksDefinition]:
     """The champion's gates, its bytes, the registry that names it, and the hours behind it."""
     return [_champion_checks(), _frozen_hours_unchanged()]
-
-
-def all_results(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, first: str | None, last: str | None
-) -> list[dict[str, Any]]:
-    """Every result of every check from the day `first` to the day `last`, both included, the newest first.
-
-    Checks are those of the graph, and the strict gates that a policy before may have asked for.
-
-    Returns:
-        Rows of `report_checks.COLUMNS`.
-
-    Raises:
-        NotAnHour: A text is no day.
-    """
-    strict = {dg.AssetCheckKey(dg.AssetKey("evaluated_model"), gate) for gate in STRICT_GATES}
-    begin = as_hour(first) if first else pd.Timestamp(0, tz="UTC")
-    end = as_hour(last) + pd.Timedelta(days=1) if last else pd.Timestamp.max.tz_localize("UTC")
-    return report_checks.arrange(check_results(instance, strict.union(graph.check_keys(definitions)), begin, end))
 
 
 def champion_results(
@@ -126,7 +100,7 @@ def _gates_passed(champion: AliasEvent, records: Registry) -> tuple[bool, str]:
 
 
 def _artifact_intact(champion: AliasEvent, store: ArtifactStore) -> tuple[bool, str]:
-    from mlreg_dagster.models import artifact
+    from mlreg_dagster.models.artifacts import artifact
 
     try:
         artifact.load(store, champion.version, champion.artifact_sha256)
@@ -155,7 +129,7 @@ def _frozen_hours_unchanged() -> dg.AssetChecksDefinition:
 def _frozen_hours(
     champion: AliasEvent | None, records: Registry, store: ArtifactStore, tables: Warehouse
 ) -> dg.AssetCheckResult:
-    from mlreg_dagster.governance.card.frozen import datasets_behind
+    from mlreg_dagster.models.artifacts.verified import datasets_behind
 
     passed, text, changed = True, "No version is champion yet: nothing can have changed.", 0
     if champion is not None:

@@ -5,9 +5,9 @@ from collections import Counter
 import dagster as dg
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.hours import HOUR, chunked, hour_key
-from mlreg_dagster.market.features import compute_features, describe_features, features_table
-from mlreg_dagster.market.pictures import change_heat_map, feature_distributions
+from mlreg_dagster.core.hours import HOUR, chunked, hour_key
+from mlreg_dagster.market.features.features import compute_features, describe_features, features_table
+from mlreg_dagster.market.plots import change_heat_map, feature_distributions
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.metadata import (

@@ -10,8 +10,8 @@ import dagster as dg
 import pandas as pd
 
 from mlreg_dagster.config import IngestSettings, Settings
-from mlreg_dagster.hours import HOUR, chunked, hour_range
-from mlreg_dagster.market.features import features_table
+from mlreg_dagster.core.hours import HOUR, chunked, hour_range
+from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.quality import (
     SNAPSHOT_CHECKS,
     Finding,
@@ -25,8 +25,8 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.storage.tables import Table
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.tables import Table
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _KEYS = ["hour", "instrument_id"]
 _PRICES = [*_KEYS, "price"]

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import ConfigError, IngestSettings
-from mlreg_dagster.hours import HOUR
+from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.storage.tables import InvalidRows, Table
+from mlreg_dagster.storage.warehouse.tables import InvalidRows, Table
 
 _SEEN = ["hour", "instrument_id", "price"]
 

@@ -1,7 +1,7 @@
 """The tables of the market room: what a snapshot row is."""
 
-from mlreg_dagster.storage.tables import UTC, Table, column
-from mlreg_dagster.storage.values import FINITE_CHANGE, FINITE_NOT_NEGATIVE, FINITE_POSITIVE, NOT_EMPTY
+from mlreg_dagster.storage.warehouse.column_checks import FINITE_CHANGE, FINITE_NOT_NEGATIVE, FINITE_POSITIVE, NOT_EMPTY
+from mlreg_dagster.storage.warehouse.tables import UTC, Table, column
 
 CHANGES = {"change_1h_pct": 1, "change_24h_pct": 24, "change_7d_pct": 168}
 """Column of a price change to the hours it looks back."""

@@ -7,17 +7,17 @@ import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config import EvaluationSettings, Settings
+from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.datasets import freezing
-from mlreg_dagster.hours import as_hour
+from mlreg_dagster.models.asset_metadata import feature_rows, numbers_of, setting_rows, verdict_text, versus_rows
 from mlreg_dagster.models.names import GATES, STRICT_GATES
-from mlreg_dagster.models.telling import feature_rows, numbers_of, setting_rows, verdict_text, versus_rows
+from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
+from mlreg_dagster.orchestration.instance.provenance import require_recorded
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
-from mlreg_dagster.orchestration.provenance import require_recorded
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.orchestration.witnesses import require_intact
-from mlreg_dagster.storage.registry import Evaluation, GateResult, ModelVersion, Registry
+from mlreg_dagster.registry import Evaluation, GateResult, ModelVersion, Registry
 
 GROUP = "models"
 _DRAWN_ROWS = 5000
@@ -73,8 +73,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import registration, training
-        from mlreg_dagster.models.order import place_order
-        from mlreg_dagster.models.pictures import score_distribution
+        from mlreg_dagster.models.plots import score_distribution
+        from mlreg_dagster.models.training_request import place_order
 
         store, records = artifacts.open(), registry.open()
         require_intact(records, context.instance)
@@ -150,8 +150,9 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         registry: RegistryResource,
         clock: Clock,
     ) -> dg.MaterializeResult:
-        from mlreg_dagster.models import artifact, comparison, evaluation, experiments, stability, strict_gates
-        from mlreg_dagster.models.pictures import gate_summary, refit_scatter, score_distribution
+        from mlreg_dagster.models.artifacts import artifact
+        from mlreg_dagster.models.evaluation import comparison, evaluation, experiments, extended_gates, stability
+        from mlreg_dagster.models.plots import gate_summary, refit_scatter, score_distribution
 
         store, records = artifacts.open(), registry.open()
         require_intact(records, context.instance)
@@ -170,10 +171,10 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         strict: tuple[GateResult, ...] = ()
         if tier.gates:
             size = artifact.size(store, version.version, version.artifact_sha256)
-            judged = strict_gates.Judged(
+            judged = extended_gates.Judged(
                 model, holdout, result, versus, thresholds.strict, settings.use_case.constraints, size
             )
-            strict = strict_gates.measure(tier.gates, judged)
+            strict = extended_gates.measure(tier.gates, judged)
         refits = {}
         if tier.stable:
             refits = {"stability": stability.measure_frozen(model, store, rounds, thresholds.stability)}
@@ -221,7 +222,7 @@ def _departures(
     thresholds: EvaluationSettings, holdout_day: str, version: ModelVersion, records: Registry, settings: Settings
 ) -> tuple[str, ...]:
     """How an evaluation departs from the configuration in force."""
-    from mlreg_dagster.models import experiments
+    from mlreg_dagster.models.evaluation import experiments
 
     policy = records.policy_in_force()
     in_force = EvaluationSettings.model_validate(policy.content["evaluation"]) if policy else settings.evaluation

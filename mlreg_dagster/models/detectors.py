@@ -173,7 +173,7 @@ def own_space(pipeline: Pipeline, X: Matrix) -> Matrix:
 def _scores(pipeline: Pipeline, points: Matrix) -> Matrix:
     detector = pipeline[-1]
     if isinstance(detector, IsolationForest):
-        from mlreg_dagster.models.forest_kernel import forest_scores
+        from mlreg_dagster.models.scorers.forest_walk import forest_scores
 
         return forest_scores(detector, points)
     return -np.asarray(detector.score_samples(points), dtype=np.float64)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.models import artifact
-from mlreg_dagster.models.artifact import Model
+from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.models.artifacts.artifact import Model
+from mlreg_dagster.registry import ModelVersion, Registry, VersionExists
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactFrozen, ArtifactStore
-from mlreg_dagster.storage.registry import ModelVersion, Registry, VersionExists
 
 
 def next_version(registry: Registry, store: ArtifactStore, partition_keys: list[str]) -> str:

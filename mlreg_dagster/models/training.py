@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config import ModelSettings
+from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets.freezing import Dataset
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.market.made_with import FEATURE_SETTINGS
-from mlreg_dagster.models.artifact import Model, library_versions
+from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
+from mlreg_dagster.models.artifacts.artifact import Model, library_versions
 from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
 from mlreg_dagster.models.local_density import distinct_rows
 
@@ -135,7 +135,7 @@ def _graph(
     pipeline: Pipeline, threshold: float, features: list[str], version: str, rows: NDArray[np.float64]
 ) -> tuple[bytes | None, str]:
     """The portable graph, held against the pipeline on the rows that are the hardest to label; and what came of it."""
-    from mlreg_dagster.models import onnx_graph, onnx_scorer
+    from mlreg_dagster.models.scorers import onnx_graph, onnx_scorer
 
     try:
         graph = onnx_graph.export(pipeline, threshold, features, version)

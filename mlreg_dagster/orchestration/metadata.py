@@ -8,10 +8,10 @@ import dagster as dg
 import pandas as pd
 from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
-from mlreg_dagster.hours import hour_key
-from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster.storage.tables import Table
-from mlreg_dagster.text import visible
+from mlreg_dagster.core.hours import hour_key
+from mlreg_dagster.core.untrusted.text import visible
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.storage.warehouse.tables import Table
 
 _LONGEST_CELL = 1000
 OWNERS = ["team:mlreg"]

@@ -12,9 +12,9 @@ from datetime import datetime
 import dagster as dg
 import pandas as pd
 
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import DAY_KEY_FORMAT, HOUR, HOUR_KEY_FORMAT, as_hour, hour_range
-from mlreg_dagster.storage.registry.names import is_version
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import DAY_KEY_FORMAT, HOUR, HOUR_KEY_FORMAT, as_hour, hour_range
+from mlreg_dagster.registry.names import is_version
 
 
 class HourNotEnded(MlregError):

@@ -15,11 +15,11 @@ import pandas as pd
 from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
+from mlreg_dagster.core.people import account_name
 from mlreg_dagster.orchestration.partitions import is_of_one_hour
-from mlreg_dagster.people import account_name
+from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 
 class WarehouseResource(DuckDBResource):

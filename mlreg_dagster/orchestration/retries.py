@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar, cast
 
 import dagster as dg
 
-from mlreg_dagster.errors import TransientError
+from mlreg_dagster.core.errors import TransientError
 from mlreg_dagster.orchestration.resources import WarehouseResource
 
 MAX_RETRIES = 3

@@ -3,10 +3,10 @@
 import dagster as dg
 import pandas as pd
 
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
-from mlreg_dagster.storage.tables import Table
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
+from mlreg_dagster.storage.warehouse.tables import Table
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _SHOWN = 5
 

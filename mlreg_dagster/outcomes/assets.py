@@ -8,10 +8,11 @@ import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.hours import HOUR, chunked, day_key, hour_key
-from mlreg_dagster.market.features import features_table
+from mlreg_dagster.core.hours import HOUR, chunked, day_key, hour_key
+from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
+from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.metadata import (
     OWNERS,
     fresh_within,
@@ -25,9 +26,8 @@ from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.orchestration.upstream import require_any_made, require_made
-from mlreg_dagster.orchestration.witnesses import require_intact
 from mlreg_dagster.outcomes.metrics import count, performance, rates_in_use, summary_of_counts
-from mlreg_dagster.outcomes.pictures import confusion_picture, performance_picture, score_picture
+from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS, UNRESOLVED
 from mlreg_dagster.outcomes.validation import validate_predictions
 

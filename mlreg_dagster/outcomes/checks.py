@@ -3,7 +3,7 @@
 import dagster as dg
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.hours import HOUR, chunked, hour_range
+from mlreg_dagster.core.hours import HOUR, chunked, hour_range
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried

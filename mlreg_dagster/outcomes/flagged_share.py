@@ -7,9 +7,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from mlreg_dagster.config import EvaluationSettings
-from mlreg_dagster.hours import HOUR
+from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.outcomes.schema import PREDICTIONS
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 DAY_HOURS = 24
 MIN_HOURS = 6

@@ -4,9 +4,15 @@ import re
 
 import pandera.pandas as pa
 
-from mlreg_dagster.hours import HOUR
-from mlreg_dagster.storage.tables import UTC, Table, column
-from mlreg_dagster.storage.values import FINITE, FINITE_CHANGE, FINITE_NOT_NEGATIVE, FINITE_POSITIVE, NOT_EMPTY
+from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.storage.warehouse.column_checks import (
+    FINITE,
+    FINITE_CHANGE,
+    FINITE_NOT_NEGATIVE,
+    FINITE_POSITIVE,
+    NOT_EMPTY,
+)
+from mlreg_dagster.storage.warehouse.tables import UTC, Table, column
 
 ROLES = ("champion", "challenger", "requested")
 CRASH, NO_CRASH, UNRESOLVED = "crash", "no_crash", "unresolved"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mlreg_dagster.models import artifact
+from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTIONS
+from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import Registry
 
 REQUESTED = "requested"
 SCORING_ALIASES = (CHAMPION, CHALLENGER)

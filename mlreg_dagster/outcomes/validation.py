@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.hours import HOUR, hours_since_epoch
+from mlreg_dagster.core.hours import HOUR, hours_since_epoch
 from mlreg_dagster.outcomes.schema import CRASH, NO_CRASH, PREDICTION_OUTCOMES, UNRESOLVED
-from mlreg_dagster.storage.tables import InvalidRows
+from mlreg_dagster.storage.warehouse.tables import InvalidRows
 
 Grid = npt.NDArray[np.float64]
 """Hours down, instruments across; NaN = no price."""

@@ -17,11 +17,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from upath import UPath
 
-from mlreg_dagster.errors import MlregError, TransientError
-from mlreg_dagster.storage import private, regular
+from mlreg_dagster.core.errors import MlregError, TransientError
+from mlreg_dagster.core.untrusted.text import one_line, visible
+from mlreg_dagster.storage import private_files, regular_files
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.regular import OddFile, require_files_alone, require_folder
-from mlreg_dagster.text import one_line, visible
+from mlreg_dagster.storage.regular_files import OddFile, require_files_alone, require_folder
 
 SUMS = "SHA256SUMS"
 
@@ -138,7 +138,7 @@ class ArtifactStore:
         contents = {}
         for name, expected in artifact.files.items():
             try:
-                contents[name] = regular.read(folder / name, _LARGEST_FILE)
+                contents[name] = regular_files.read(folder / name, _LARGEST_FILE)
             except FileNotFoundError:
                 raise _tampered(artifact.uri, name, expected, "no such file") from None
             except OddFile as error:
@@ -177,7 +177,7 @@ class ArtifactStore:
             if self.local is not None:
                 for part in (self.local / kind, self.local / kind / key):
                     require_folder(part)
-            return regular.read(folder / SUMS, _LARGEST_SUMS)
+            return regular_files.read(folder / SUMS, _LARGEST_SUMS)
         except FileNotFoundError:
             return None
         except OddFile as error:
@@ -206,8 +206,8 @@ class ArtifactStore:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    private.make_folder(root)
-    lock = FileLock(root / ".lock", timeout=_LOCK_WAIT_S, mode=private.OF_FILES)
+    private_files.make_folder(root)
+    lock = FileLock(root / ".lock", timeout=_LOCK_WAIT_S, mode=private_files.OF_FILES)
     try:
         lock.acquire()
     except Timeout:
@@ -245,14 +245,14 @@ def _write_local(staging: Path, folder: Path, contents: Mapping[str, bytes]) -> 
         if remains.exists():
             shutil.rmtree(remains)
     try:
-        private.make_folder(staging)
+        private_files.make_folder(staging)
         for name, content in contents.items():
-            private.make_file(staging / name)
+            private_files.make_file(staging / name)
             with (staging / name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        private.make_folder(folder.parent)
+        private_files.make_folder(folder.parent)
         staging.rename(folder)
     except OSError:
         shutil.rmtree(staging, ignore_errors=True)  # on a full disk it would stand in the way of what makes room

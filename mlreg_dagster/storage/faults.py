@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import duckdb
 from sqlalchemy.exc import DBAPIError
 
-from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.core.errors import MlregError, TransientError
 
 
 class StorageFull(TransientError):

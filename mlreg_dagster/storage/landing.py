@@ -16,11 +16,11 @@ from uuid import uuid4
 import pandas as pd
 from upath import UPath
 
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.storage import private, regular
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.untrusted.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
+from mlreg_dagster.storage import private_files, regular_files
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.regular import OddFile
-from mlreg_dagster.unpacking import LARGEST_PAYLOAD, Receiver, TooLarge
+from mlreg_dagster.storage.regular_files import OddFile
 
 _BODY, _ABOUT = ".gz", ".json"
 _NAME = r"\d{8}T\d{6}\.\d{6}Z-\d{6,}-[0-9a-f]{8}\.(gz|json)"
@@ -77,7 +77,7 @@ class LandingZone:
 
     def _land(self, folder: UPath, payload: bytes, received_at: pd.Timestamp, about: Mapping[str, Any]) -> UPath:
         if folder.protocol in {"", "file", "local"}:
-            private.make_folder(Path(folder.path))
+            private_files.make_folder(Path(folder.path))
         else:
             folder.mkdir(parents=True, exist_ok=True)
         number = sum(1 for _ in folder.glob(f"*{_BODY}"))
@@ -124,7 +124,7 @@ class LandingZone:
         """
         receiver = Receiver(LARGEST_PAYLOAD, packed=True)
         try:
-            with regular.opened(path, LARGEST_PAYLOAD) as file:
+            with regular_files.opened(path, LARGEST_PAYLOAD) as file:
                 while piece := file.read(_PIECE):
                     receiver.take(piece)
             return receiver.finish()
@@ -139,7 +139,7 @@ class LandingZone:
         """
         beside = path.with_suffix(_ABOUT)
         try:
-            described = json.loads(regular.read(beside, _LARGEST_ABOUT))
+            described = json.loads(regular_files.read(beside, _LARGEST_ABOUT))
         except (ValueError, RecursionError, FileNotFoundError, OddFile) as error:
             raise _damaged(beside, error) from error
         if not isinstance(described, dict):
@@ -160,7 +160,7 @@ def _damaged(path: UPath, said: object) -> PayloadDamaged:
 def _write_whole(path: UPath, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
-        private.write(part, content)
+        private_files.write(part, content)
         part.rename(path)
     except OSError:
         part.unlink(missing_ok=True)

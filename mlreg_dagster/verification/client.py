@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster.redaction import blotted, password_in, quiet_http_log, shown_url
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.untrusted.redaction import blotted, password_in, quiet_http_log, shown_url
 from mlreg_dagster.verification import queries
 from mlreg_dagster.verification.answers import (
     CheckExecution,

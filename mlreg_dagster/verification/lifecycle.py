@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from mlreg_dagster.finding import Finding
+from mlreg_dagster.core.health import Finding
 from mlreg_dagster.models.names import GATES, NOBODY
 from mlreg_dagster.verification import expected
 from mlreg_dagster.verification.answers import CheckExecution, Materialization

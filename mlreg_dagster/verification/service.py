@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from mlreg_dagster.finding import Finding
+from mlreg_dagster.core.health import Finding
 from mlreg_dagster.verification import expected
 from mlreg_dagster.verification.answers import CheckExecution, CodeLocation, Daemon, Run
 

@@ -6,8 +6,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from mlreg_dagster.core.hours import HOUR, day_key
 from mlreg_dagster.datasets import freezing
-from mlreg_dagster.hours import HOUR, day_key
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, START, failure, metadata
 
 DAY = day_key(DATASET_DAY)

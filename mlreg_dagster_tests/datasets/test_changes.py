@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config import FeatureSettings
+from mlreg_dagster.core.hours import HOUR, as_hour
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.changes import changed_hours, compare
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
-from mlreg_dagster.hours import HOUR, as_hour
-from mlreg_dagster.market.features import compute_features, features_table
+from mlreg_dagster.market.features.features import compute_features, features_table
 from mlreg_dagster.storage.artifacts import ArtifactStore, ArtifactTampered
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.datasets.test_freezing import FEATURES, MADE_WITH, MARKET, SETTINGS, WINDOW
 from mlreg_dagster_tests.market.frames import at, hours_at
 

@@ -5,8 +5,8 @@ import re
 import pandas as pd
 import pytest
 
+from mlreg_dagster.core.hours import day_key
 from mlreg_dagster.datasets import freezing
-from mlreg_dagster.hours import day_key
 from mlreg_dagster_tests.lifecycle import DATASET_DAY
 
 DAY = day_key(DATASET_DAY)

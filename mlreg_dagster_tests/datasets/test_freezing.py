@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import DatasetSettings, FeatureSettings
+from mlreg_dagster.core.hours import HOUR, hour_key
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING, TooLittleHistory, hash_hours
 from mlreg_dagster.datasets.windows import Window
-from mlreg_dagster.hours import HOUR, hour_key
-from mlreg_dagster.market.features import compute_features
-from mlreg_dagster.market.made_with import OtherFeatureSettings
+from mlreg_dagster.market.features.features import compute_features
+from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactMissing, ArtifactStore, ArtifactTampered
 from mlreg_dagster_tests.market.frames import START, at, hours_at, random_market
 

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import DatasetSettings, load_settings
+from mlreg_dagster.core.hours import HOUR, as_hour
 from mlreg_dagster.datasets.windows import Window, windows_of
-from mlreg_dagster.hours import HOUR, as_hour
 
 DAY = as_hour("2017-12-19")
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlreg_dagster.hours import HOUR
+from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster.storage.warehouse import Warehouse
-from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster_tests.storage.warehouse.sample_table import FIRST, READINGS, rows
 
 NOW = pd.Timestamp("2026-01-02T00:30", tz="UTC")
 HOURS = [FIRST + number * HOUR for number in range(100)]

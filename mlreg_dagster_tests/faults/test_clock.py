@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
-from mlreg_dagster.hours import as_hour, hour_key
+from mlreg_dagster.core.hours import as_hour, hour_key
 from mlreg_dagster.models.names import CHAMPION
-from mlreg_dagster.orchestration import runs
+from mlreg_dagster.orchestration.instance import runs
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.runner import RunFailed
-from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.lifecycle import CONFIGS, LIVE, MARKET_HOURS, NOW, Lifecycle
 from mlreg_dagster_tests.location import Location
 
@@ -69,7 +69,7 @@ def test_no_alias_moves_before_the_move_that_it_follows(trained):
     trained.promote("v1")
     for effective_at in (None, LIVE):
         earlier = Lifecycle(trained.home, clock=Clock(fixed=DAY_BEFORE))
-        with pytest.raises(RunFailed, match=rf"can't move .*{phrases.CLOCK} 2026-01-08 .*Set it right"):
+        with pytest.raises(RunFailed, match=rf"can't move .*{wording.CLOCK} 2026-01-08 .*Set it right"):
             earlier.promote("v2", effective_at)
     later = Lifecycle(trained.home, clock=Clock(fixed=NOW))
     later.promote("v2")
@@ -85,7 +85,7 @@ def test_a_promotion_that_must_wait_for_the_clock_is_not_used_up(trained_home, t
     Location(tmp_path / "here", NOW, settings).world.promote("v1")
     behind = Location(tmp_path / "here", DAY_BEFORE, settings)
     assert behind.tick("promote_sensor") == []
-    assert phrases.CLOCK_IN_SENSOR in behind.ask("promote_sensor").skip_message
+    assert wording.CLOCK_IN_SENSOR in behind.ask("promote_sensor").skip_message
     right = Location(tmp_path / "here", NOW, settings)
     assert right.tick("promote_sensor") == ["promote None"]
     assert right.champions()[-1][0] == "v2"

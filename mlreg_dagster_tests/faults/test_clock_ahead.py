@@ -8,20 +8,20 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster import cli, jobs
-from mlreg_dagster.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.housekeeping.chores import chores
-from mlreg_dagster.housekeeping.doctor import examine
-from mlreg_dagster.housekeeping.jobs import all_chores
-from mlreg_dagster.housekeeping.made import ClocksDisagree
+from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.operations.doctor.doctor import examine
+from mlreg_dagster.operations.doctor.materializations import ClocksDisagree
+from mlreg_dagster.operations.retention.jobs import all_chores
+from mlreg_dagster.operations.retention.tasks import chores
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.runner import RunFailed
-from mlreg_dagster_tests.faults import phrases
-from mlreg_dagster_tests.housekeeping.conftest import home_of
-from mlreg_dagster_tests.housekeeping.test_chores import record_run
+from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.lifecycle import END, NOON, NOW, Lifecycle
+from mlreg_dagster_tests.operations.conftest import home_of
+from mlreg_dagster_tests.operations.retention.test_tasks import record_run
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +75,8 @@ def test_neither_rows_nor_payloads_get_old_by_it(strayed, make_world, live_home)
 def test_nothing_is_deleted_where_hours_lie_after_now_until_they_are_set_aside(strayed):
     home, settings, before = home_of(strayed), _settings(strayed), _hours(strayed)
     with pytest.raises(
-        ClocksDisagree, match=rf"{phrases.HOURS_AFTER_NOW} at 2026-01-08 .* Nothing is deleted\. .*mlreg tidy --future"
+        ClocksDisagree,
+        match=rf"{wording.HOURS_AFTER_NOW} at 2026-01-08 .* Nothing is deleted\. .*mlreg tidy --future",
     ):
         list(all_chores(home, settings, strayed.instance, RIGHT))
     assert _hours(strayed) == before
@@ -110,7 +111,7 @@ def test_the_doctor_finds_what_lies_after_now_and_nothing_else(strayed):
 def test_a_clock_that_was_put_back_behind_the_log_deletes_nothing(live):
     home = home_of(live)
     live.run_hours(jobs.MARKET, hour_range(END - HOUR, END - HOUR))
-    with pytest.raises(ClocksDisagree, match=phrases.CLOCK_BEHIND):
+    with pytest.raises(ClocksDisagree, match=wording.CLOCK_BEHIND):
         list(all_chores(home, live.settings, live.instance, RIGHT))
 
 
@@ -123,7 +124,7 @@ def test_an_hour_that_has_not_ended_is_made_of_nothing(live, asset):
     (error,) = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     while error.cause is not None:
         error = error.cause
-    assert f"the hour 2026-01-06 11:00 UTC {phrases.NOT_ENDED} 2026-01-06 11:59 UTC" in error.message
+    assert f"the hour 2026-01-06 11:00 UTC {wording.NOT_ENDED} 2026-01-06 11:59 UTC" in error.message
     assert live.warehouse.read(PREDICTIONS).equals(before)
 
 
@@ -139,7 +140,7 @@ def moved_ahead(live):
 
 def test_a_move_from_the_future_is_taken_back_and_stays_on_record(moved_ahead):
     world = moved_ahead
-    with pytest.raises(RunFailed, match=rf"{phrases.CLOCK} 2026-08-01 .*mlreg correct champion --reason"):
+    with pytest.raises(RunFailed, match=rf"{wording.CLOCK} 2026-08-01 .*mlreg correct champion --reason"):
         world.promote("v2", reason="v1 must go", expected="v1")
     finding = _found(world)["records after now"]
     assert (finding.state, finding.advice) == ("miss", 'mlreg correct champion --reason "the clock was ahead"')

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mlreg_dagster_tests.faults.crowd import run_crowd
+from mlreg_dagster_tests.faults.processes import run_crowd
 
 pytestmark = pytest.mark.slow
 

@@ -8,17 +8,17 @@ import sys
 import pytest
 
 from mlreg_dagster import jobs
-from mlreg_dagster.errors import TransientError
+from mlreg_dagster.core.errors import TransientError
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.runner import RunFailed
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
 from mlreg_dagster.storage.faults import StorageDamaged
-from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.faults.home import HOURS, Home, noisy
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS
-from mlreg_dagster_tests.storage.readings import READINGS, rows
+from mlreg_dagster_tests.storage.warehouse.sample_table import READINGS, rows
 
-DAMAGED = rf"{phrases.DAMAGED} \(.*Nothing was changed in it\. .*put a copy from before in its place; docs/runbook\.md"
+DAMAGED = rf"{wording.DAMAGED} \(.*Nothing was changed in it\. .*put a copy from before in its place; docs/runbook\.md"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_a_run_with_an_artifact_that_was_cut_short_fails_and_keeps_what_was_ther
     path = live.home / "artifacts" / "models" / "v1" / file
     whole = path.read_bytes()
     os.truncate(path, len(whole) // 2)
-    with pytest.raises(RunFailed, match=rf"{phrases.DAMAGED}|{phrases.TAMPERED}.*restore the file from a copy"):
+    with pytest.raises(RunFailed, match=rf"{wording.DAMAGED}|{wording.TAMPERED}.*restore the file from a copy"):
         live.run_hours(jobs.PREDICTIONS, LIVE_HOURS)
     assert live.warehouse.read(PREDICTIONS).equals(before)
     path.write_bytes(whole)
@@ -138,5 +138,5 @@ def test_an_artifact_whose_files_are_gone(home):
     with pytest.raises(ArtifactTampered, match=r"model\.bin: expected .*, found no such file\. Don't use it"):
         home.artifacts.read("models", "v1")
     (folder / "SHA256SUMS").unlink()
-    with pytest.raises(ArtifactMissing, match=rf"{phrases.MISSING} models/v1 in .*Bundles of models: none"):
+    with pytest.raises(ArtifactMissing, match=rf"{wording.MISSING} models/v1 in .*Bundles of models: none"):
         home.artifacts.read("models", "v1")

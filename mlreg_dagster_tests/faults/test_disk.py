@@ -8,18 +8,18 @@ import sys
 import duckdb
 import pytest
 
-from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.core.errors import MlregError, TransientError
+from mlreg_dagster.registry import Registry
 from mlreg_dagster.runner import DAGSTER_YAML, prepare_home
 from mlreg_dagster.storage.faults import StorageFull, StorageNotWritable, explained
-from mlreg_dagster.storage.registry import Registry
-from mlreg_dagster.storage.warehouse import Warehouse
-from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.faults.home import HOURS, Home
-from mlreg_dagster_tests.storage.readings import READINGS, rows
+from mlreg_dagster_tests.storage.warehouse.sample_table import READINGS, rows
 
 WHAT = ("warehouse", "artifacts", "landing", "registry")
-FULL = rf"{phrases.FULL} .*What was being written is not stored; all else is as it was\. Make room on it"
-NOT_WRITABLE = rf"{phrases.NOT_WRITABLE} .*Nothing was stored\. Look at the owner, the permissions and the mount"
+FULL = rf"{wording.FULL} .*What was being written is not stored; all else is as it was\. Make room on it"
+NOT_WRITABLE = rf"{wording.NOT_WRITABLE} .*Nothing was stored\. Look at the owner, the permissions and the mount"
 
 
 @pytest.mark.parametrize("what", WHAT)

@@ -8,19 +8,19 @@ import threading
 import pytest
 
 from mlreg_dagster.config import CoinGeckoSettings
-from mlreg_dagster.hours import HOUR, hour_range
+from mlreg_dagster.core.hours import HOUR, hour_range
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.market.sources.coingecko import CoinGecko
+from mlreg_dagster.market.sources.coingecko.source import CoinGecko
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
-from mlreg_dagster.storage.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.storage.warehouse import Warehouse
-from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.lifecycle import failure
-from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko, serve
-from mlreg_dagster_tests.market.sources.worlds import LIVE, NOW
-from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
+from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import FakeCoinGecko, serve
+from mlreg_dagster_tests.market.sources.source_fixtures import LIVE, NOW
+from mlreg_dagster_tests.storage.warehouse.sample_table import FIRST, READINGS, rows
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="DuckDB names the holder on Linux")
@@ -60,7 +60,7 @@ def shell(warehouse):
 
 
 def test_it_is_named_by_process_and_command(warehouse, shell):
-    with pytest.raises(WarehouseBusy, match=rf"{phrases.BUSY} 0\.5 s; nothing was written\..*{shell.named}") as error:
+    with pytest.raises(WarehouseBusy, match=rf"{wording.BUSY} 0\.5 s; nothing was written\..*{shell.named}") as error:
         warehouse.read(READINGS)
     assert "Could not set lock on file" in str(error.value)  # DuckDB's own words
 

@@ -7,10 +7,10 @@ import pytest
 
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.orchestration.resources import RegistryResource
-from mlreg_dagster.storage.registry import Registry
+from mlreg_dagster.registry import Registry
 from mlreg_dagster_tests.lifecycle import failure
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
-from mlreg_dagster_tests.storage.proxy import before
+from mlreg_dagster_tests.registry.proxy import before
 
 pytestmark = pytest.mark.slow
 

@@ -7,21 +7,21 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
-from mlreg_dagster.automation.pace import ACTOR
-from mlreg_dagster.hours import HOUR, hour_key
-from mlreg_dagster.housekeeping.doctor import examine
-from mlreg_dagster.housekeeping.jobs import all_chores, made_by_runs
-from mlreg_dagster.housekeeping.made import ClocksDisagree
+from mlreg_dagster.automation.common import ACTOR
+from mlreg_dagster.core.hours import HOUR, hour_key
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.registration import next_version
+from mlreg_dagster.operations.doctor.doctor import examine
+from mlreg_dagster.operations.doctor.materializations import ClocksDisagree
+from mlreg_dagster.operations.retention.jobs import all_chores, made_by_runs
+from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
-from mlreg_dagster.orchestration.witnesses import witnessed_heads
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.runner import RunFailed
-from mlreg_dagster_tests.faults import phrases
-from mlreg_dagster_tests.housekeeping.conftest import home_of
+from mlreg_dagster_tests.automation.test_automation import reopen, settled_folder
+from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS
-from mlreg_dagster_tests.test_automation import reopen, settled_folder
+from mlreg_dagster_tests.operations.conftest import home_of
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def test_older_tables_are_found_and_made_again_without_a_hand(old_tables):
 
 def test_nothing_is_deleted_meanwhile(old_tables):
     location, _ = old_tables
-    with pytest.raises(ClocksDisagree, match=rf"{phrases.LOST_HOURS}: 24 hours of market_snapshot.*--partition-range"):
+    with pytest.raises(ClocksDisagree, match=rf"{wording.LOST_HOURS}: 24 hours of market_snapshot.*--partition-range"):
         list(all_chores(home_of(location.world), location.world.settings, location.instance, LATER))
 
 
@@ -121,7 +121,7 @@ def test_a_replay_or_demo_does_not_take_for_made_what_was_lost(live):
 
 def test_a_process_that_keeps_the_tables_is_why_a_sensor_waits(reopen, monkeypatch):
     location = reopen(TWO_DAYS)
-    monkeypatch.setattr("mlreg_dagster.automation.hours._PATIENCE_S", 0.1)
+    monkeypatch.setattr("mlreg_dagster.automation.ingestion._PATIENCE_S", 0.1)
     with location.world.warehouse.connect():
         for sensor in ("catch_up_sensor", "days_sensor"):
             answer = location.ask(sensor)
@@ -152,10 +152,10 @@ def _restore(location, **config):
 
 def test_a_restore_is_found_and_once_recorded_the_log_is_intact(old_registry):
     registry, witnessed = old_registry.world.registry, witnessed_heads(old_registry.instance)
-    assert f'{phrases.RESTORED}: mlreg restore --reason "…"' in registry.find_tampering(witnessed)
+    assert f'{wording.RESTORED}: mlreg restore --reason "…"' in registry.find_tampering(witnessed)
     found = _found(old_registry)
     assert _missed(found) == {"versions that runs made", "audit log"}
-    assert phrases.RESTORED in found["audit log"].seen
+    assert wording.RESTORED in found["audit log"].seen
     assert found["versions that runs made"].advice.startswith("mlreg restore --reason ")
     _restore(old_registry)
     assert registry.find_tampering(witnessed_heads(old_registry.instance)) is None

@@ -7,8 +7,8 @@ import typer
 
 from mlreg_dagster.cli.app import app
 from mlreg_dagster.config import PROJECT_DIR
-from mlreg_dagster.errors import MlregError
-from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster_tests.faults import wording
 
 RUNBOOK = (PROJECT_DIR / "docs" / "runbook.md").read_text(encoding="utf-8")
 ROWS = [line.split("|") for line in RUNBOOK.splitlines() if line.startswith("| `") and "](#" in line]
@@ -21,13 +21,13 @@ def _subclasses(cls):
 def test_every_error_it_names_exists():
     for module in (
         "storage.artifacts",
-        "storage.registry",
-        "storage.guarded_file",
-        "storage.warehouse",
-        "orchestration.one_daemon",
-        "orchestration.one_lifecycle",
+        "registry",
+        "storage.warehouse.guarded_file",
+        "storage.warehouse.warehouse",
+        "orchestration.dagster_internals.one_daemon",
+        "orchestration.lifecycle_lock",
         "orchestration.partitions",
-        "housekeeping.made",
+        "operations.doctor.materializations",
         "market.sources.base",
         "orchestration.upstream",
     ):
@@ -39,7 +39,7 @@ def test_every_error_it_names_exists():
 
 def test_it_quotes_what_the_errors_say():
     text = " ".join(RUNBOOK.split())
-    assert [phrase for phrase in phrases.ALL if phrase not in text] == []
+    assert [phrase for phrase in wording.ALL if phrase not in text] == []
 
 
 def test_every_message_leads_to_its_chapter():

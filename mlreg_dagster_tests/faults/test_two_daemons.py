@@ -11,9 +11,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlreg_dagster.orchestration.one_daemon import DaemonRunsAlready, _DaemonLock
+from mlreg_dagster.orchestration.dagster_internals.one_daemon import DaemonRunsAlready, _DaemonLock
 from mlreg_dagster.runner import prepare_home
-from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals")]
@@ -53,7 +53,7 @@ def test_the_second_ends_and_names_the_first(start, dagster_home: Path, tmp_path
     assert second.wait(PATIENCE_S) == 1
     said = (tmp_path / "daemon-1.txt").read_text()
     assert (
-        f"{phrases.SECOND_DAEMON} (process {first.pid}) works on {dagster_home}. This one ends; nothing was done."
+        f"{wording.SECOND_DAEMON} (process {first.pid}) works on {dagster_home}. This one ends; nothing was done."
         in said
     )
     assert first.poll() is None
@@ -78,7 +78,7 @@ def test_a_second_dev_ends_with_an_error(dagster_home: Path, tmp_path: Path):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(dev.pid, signal.SIGKILL)
     assert dev.returncode == 1
-    assert f"{phrases.SECOND_DAEMON} (process {os.getpid()}) works on {dagster_home}" in said
+    assert f"{wording.SECOND_DAEMON} (process {os.getpid()}) works on {dagster_home}" in said
     assert "Traceback" not in said
     lock.let_go()
 

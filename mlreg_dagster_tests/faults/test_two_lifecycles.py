@@ -6,17 +6,17 @@ import sys
 import pytest
 from rich.console import Console
 
+from mlreg_dagster.cli.demo import run_demo
 from mlreg_dagster.config import PromotionSettings
-from mlreg_dagster.demo import run_demo
-from mlreg_dagster.hours import as_hour
-from mlreg_dagster.orchestration.one_lifecycle import HomeInUse, alone_on
-from mlreg_dagster.replay import Replay, run_replay
-from mlreg_dagster_tests.faults import phrases
+from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.orchestration.lifecycle_lock import HomeInUse, alone_on
+from mlreg_dagster.replay.run import Replay, run_replay
+from mlreg_dagster_tests.faults import wording
 
 pytestmark = pytest.mark.slow
 
 HOLD = (
-    "import sys, time\nfrom pathlib import Path\nfrom mlreg_dagster.orchestration.one_lifecycle import alone_on\n"
+    "import sys, time\nfrom pathlib import Path\nfrom mlreg_dagster.orchestration.lifecycle_lock import alone_on\n"
     "with alone_on(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
 )
 
@@ -45,7 +45,7 @@ def _replay(world):
 def test_the_second_ends_and_names_the_first(holder, begin):
     world, process = holder
     with pytest.raises(
-        HomeInUse, match=rf'{phrases.SECOND_LIFECYCLE} .*Holder: {{"pid": {process.pid}, "command": ".+"'
+        HomeInUse, match=rf'{wording.SECOND_LIFECYCLE} .*Holder: {{"pid": {process.pid}, "command": ".+"'
     ):
         begin(world)
     assert world.instance.get_runs_count() == 0

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 
-from mlreg_dagster.errors import MlregError
+from mlreg_dagster.core.errors import MlregError
 
 NIGHTLY = os.environ.get("MLREG_FUZZ") == "nightly"
 PATIENCE_S = 120.0

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import ArchiveSettings
-from mlreg_dagster.hours import HOUR, as_hour, hour_range
+from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.market.sources.archive import Archive
+from mlreg_dagster.market.sources.archive.source import Archive
 from mlreg_dagster_tests.fuzz.mutation import mutated_bytes
 from mlreg_dagster_tests.fuzz.profile import accepted, cases
 

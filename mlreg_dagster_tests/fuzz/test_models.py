@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.models import artifact
+from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster_tests.fuzz.mutation import mutated, mutated_bytes, to_json
 from mlreg_dagster_tests.fuzz.profile import accepted, cases

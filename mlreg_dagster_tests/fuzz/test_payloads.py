@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import CoinGeckoSettings
-from mlreg_dagster.hours import HOUR, as_hour, hour_range
+from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.market.sources import coingecko_payloads as payloads
-from mlreg_dagster.market.sources.coingecko import CoinGecko
+from mlreg_dagster.market.sources.coingecko import payloads
+from mlreg_dagster.market.sources.coingecko.source import CoinGecko
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster_tests.fuzz.mutation import mutated, mutated_bytes, to_json
 from mlreg_dagster_tests.fuzz.profile import accepted, cases
-from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko
+from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import FakeCoinGecko
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import pytest
 
 from mlreg_dagster import jobs
 from mlreg_dagster.config import PROJECT_DIR
-from mlreg_dagster.hours import HOUR, as_hour, day_key
+from mlreg_dagster.core.hours import HOUR, as_hour, day_key
 from mlreg_dagster.models.names import AVERAGE_PRECISION, GATES, SILHOUETTE
 from mlreg_dagster.runner import RunFailed, asset_config
 from mlreg_dagster_tests.lifecycle import CONFIGS, DATASET_DAY, LIVE, NOW, START, Lifecycle, latest_verdict, metadata
@@ -202,7 +202,7 @@ def test_a_tampered_artifact_is_not_promoted(trained):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 def test_of_sixteen_promotions_at_once_one_wins(trained):
-    program = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster_tests.governance.promoting"]
+    program = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster_tests.governance.promotion.promoting"]
     answer = subprocess.run(
         [*program, trained.home, trained.config_dir], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=600
     )

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from mlreg_dagster import jobs
-from mlreg_dagster.hours import HOUR, hour_range
-from mlreg_dagster.orchestration.check_log import latest_results
+from mlreg_dagster.core.hours import HOUR, hour_range
+from mlreg_dagster.orchestration.instance.check_log import latest_results
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, START, verdicts
 
 

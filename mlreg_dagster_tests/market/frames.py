@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlreg_dagster.hours import HOUR, as_hour, hour_range
+from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.panel import Panel, running_high, snapshot_rows
 

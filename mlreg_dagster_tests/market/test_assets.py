@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from mlreg_dagster.hours import HOUR, hour_key, hour_range
-from mlreg_dagster.market.features import features_table
+from mlreg_dagster.core.hours import HOUR, hour_key, hour_range
+from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource, RequestRefused
 from mlreg_dagster.outcomes.schema import PREDICTIONS
-from mlreg_dagster.storage.warehouse import TableChanged
+from mlreg_dagster.storage.warehouse.warehouse import TableChanged
 from mlreg_dagster_tests.lifecycle import CONFIGS, END, MARKET_HOURS, START, failure, metadata
 
 HOURS = MARKET_HOURS[-3:]

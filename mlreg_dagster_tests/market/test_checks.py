@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlreg_dagster.hours import hour_key
+from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.market.quality import SNAPSHOT_CHECKS
 from mlreg_dagster_tests.lifecycle import DUE, MARKET_HOURS, failure, verdicts
 

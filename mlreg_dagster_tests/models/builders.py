@@ -7,12 +7,12 @@ from typing import Any, get_args
 import pandas as pd
 
 from mlreg_dagster.config import DatasetSettings, FeatureSettings, InjectionSettings, ModelSettings
+from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.datasets.windows import windows_of
-from mlreg_dagster.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.market.features import compute_features
-from mlreg_dagster.models.artifact import Model
+from mlreg_dagster.market.features.features import compute_features
+from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.training import train
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster_tests.market.frames import random_market

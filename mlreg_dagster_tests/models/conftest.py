@@ -5,10 +5,10 @@ from functools import cache
 
 import pytest
 
-from mlreg_dagster.models.artifact import Model
-from mlreg_dagster.models.evaluation import PlantedRound, plant_anomalies
+from mlreg_dagster.models.artifacts.artifact import Model
+from mlreg_dagster.models.evaluation.evaluation import PlantedRound, plant_anomalies
+from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.registry import Registry
 from mlreg_dagster_tests.models.builders import FEATURES, INJECTION, LOOKBACK, World, build_world
 
 

@@ -12,7 +12,7 @@ from mlreg_dagster.models.names import (
     SILHOUETTE,
     SIZE,
 )
-from mlreg_dagster.models.order import NoDataset
+from mlreg_dagster.models.training_request import NoDataset
 from mlreg_dagster.runner import RunFailed, asset_config
 from mlreg_dagster_tests.lifecycle import failure, latest_verdict, metadata, verdicts
 

@@ -4,13 +4,13 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config import ArchiveSettings, DatasetSettings, EvaluationSettings, FeatureSettings, ModelSettings
+from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.windows import windows_of
-from mlreg_dagster.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.market.features import compute_features, features_table
-from mlreg_dagster.market.sources.archive import Archive
-from mlreg_dagster.models import artifact
-from mlreg_dagster.models.evaluation import evaluate, plant_anomalies
+from mlreg_dagster.market.features.features import compute_features, features_table
+from mlreg_dagster.market.sources.archive.source import Archive
+from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.models.evaluation.evaluation import evaluate, plant_anomalies
 from mlreg_dagster.models.training import train
 from mlreg_dagster.storage.artifacts import ArtifactStore
 

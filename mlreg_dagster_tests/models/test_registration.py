@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlreg_dagster.models import artifact
+from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.registration import next_version, register
+from mlreg_dagster.registry import VersionExists
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered
-from mlreg_dagster.storage.registry import VersionExists
 from mlreg_dagster_tests.models.builders import DETECTORS, with_manifest
 
 NOW = pd.Timestamp("2020-02-01 10:00", tz="UTC")

@@ -2,7 +2,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlreg_dagster.hours import as_hour, hour_range
+from mlreg_dagster.core.hours import as_hour, hour_range
 from mlreg_dagster.orchestration.partitions import hours_in_tags, make_partitions
 
 START = as_hour("2026-01-01")

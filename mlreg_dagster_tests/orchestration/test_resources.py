@@ -4,12 +4,12 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlreg_dagster.errors import TransientError
+from mlreg_dagster.core.errors import TransientError
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.storage.guarded_file import WarehouseBusy
-from mlreg_dagster.storage.warehouse import Warehouse
-from mlreg_dagster_tests.storage.readings import FIRST, READINGS, rows
+from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster_tests.storage.warehouse.sample_table import FIRST, READINGS, rows
 
 
 def test_a_connection_of_ones_own_is_guarded_like_every_other(tmp_path):

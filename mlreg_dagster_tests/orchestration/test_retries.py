@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.orchestration.retries import retried
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.hours import HOUR, as_hour
+from mlreg_dagster.core.hours import HOUR, as_hour
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.storage.tables import Table
+from mlreg_dagster.storage.warehouse.tables import Table
 
 START = as_hour("2020-01-01")
 

@@ -4,9 +4,9 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlreg_dagster.hours import HOUR, day_key, hour_key, hour_range
+from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.models import artifact
+from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests.lifecycle import (
     DATASET_DAY,

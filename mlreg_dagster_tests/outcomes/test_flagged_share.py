@@ -3,11 +3,11 @@
 import pytest
 
 from mlreg_dagster.config import EvaluationSettings
-from mlreg_dagster.orchestration.check_log import latest_results
+from mlreg_dagster.orchestration.instance.check_log import latest_results
 from mlreg_dagster.outcomes.checks import FLAGGED_SHARE
 from mlreg_dagster.outcomes.flagged_share import flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTIONS
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS, NOON
 from mlreg_dagster_tests.outcomes.frames import predictions_of
 

@@ -3,14 +3,14 @@
 import pandas as pd
 import pytest
 
-from mlreg_dagster.hours import HOUR, hour_range
-from mlreg_dagster.market.features import features_table
+from mlreg_dagster.core.hours import HOUR, hour_range
+from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.models.artifact import FeatureMismatch
+from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
 from mlreg_dagster.outcomes import scoring
 from mlreg_dagster.outcomes.schema import PREDICTIONS
-from mlreg_dagster.storage.registry import UnknownVersion
-from mlreg_dagster.storage.tables import InvalidRows
+from mlreg_dagster.registry import UnknownVersion
+from mlreg_dagster.storage.warehouse.tables import InvalidRows
 from mlreg_dagster_tests.lifecycle import DUE, LIVE, LIVE_HOURS, NOON
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.hours import as_hour
+from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.validation import validate_predictions
-from mlreg_dagster.storage.tables import InvalidRows
+from mlreg_dagster.storage.warehouse.tables import InvalidRows
 from mlreg_dagster_tests.outcomes.frames import at, predictions_of, prices_of
 
 SETTINGS = OutcomeSettings()

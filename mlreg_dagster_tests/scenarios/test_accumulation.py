@@ -5,7 +5,7 @@ import pytest
 from mlreg_dagster.models.names import ANOMALY_RATE, GATES
 from mlreg_dagster_tests import location
 from mlreg_dagster_tests.deployment import Deployment
-from mlreg_dagster_tests.seeing import words_of
+from mlreg_dagster_tests.svg import words_of
 
 pytestmark = pytest.mark.slow
 

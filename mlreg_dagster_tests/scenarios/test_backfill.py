@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlreg_dagster.hours import as_hour, hour_key, hour_range
+from mlreg_dagster.core.hours import as_hour, hour_key, hour_range
 from mlreg_dagster.verification import state
 from mlreg_dagster_tests.deployment import Deployment
 

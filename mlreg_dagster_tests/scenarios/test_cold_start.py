@@ -2,10 +2,10 @@
 
 import pytest
 
-from mlreg_dagster.hours import as_hour, hour_range
+from mlreg_dagster.core.hours import as_hour, hour_range
 from mlreg_dagster.models.names import GATES
 from mlreg_dagster_tests.deployment import Deployment
-from mlreg_dagster_tests.seeing import words_of
+from mlreg_dagster_tests.svg import words_of
 
 pytestmark = pytest.mark.slow
 

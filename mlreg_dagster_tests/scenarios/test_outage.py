@@ -3,7 +3,7 @@
 import pytest
 
 from mlreg_dagster_tests.deployment import Deployment
-from mlreg_dagster_tests.seeing import words_of
+from mlreg_dagster_tests.svg import words_of
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from mlreg_dagster.storage.artifacts import (
     ArtifactTampered,
     InvalidArtifact,
 )
-from mlreg_dagster.storage.regular import OddFile
-from mlreg_dagster_tests.storage.racing import freeze, race
+from mlreg_dagster.storage.regular_files import OddFile
+from mlreg_dagster_tests.registry.racing import freeze, race
 
 FILES = {"pipeline.skops": b"\x00\x01 weights", "manifest.json": b'{"seed": 42}', "empty": b""}
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from upath import UPath
 
-from mlreg_dagster.hours import HOUR, as_hour
-from mlreg_dagster.storage import private
+from mlreg_dagster.core.hours import HOUR, as_hour
+from mlreg_dagster.core.untrusted.unpacking import LARGEST_PAYLOAD
+from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.landing import LandingZone, PayloadDamaged
-from mlreg_dagster.unpacking import LARGEST_PAYLOAD
 
 HOUR_ASKED = as_hour("2026-03-20T09:00")
 RECEIVED = pd.Timestamp("2026-03-20T10:20:30.123456", tz="UTC")
@@ -81,7 +81,7 @@ def test_a_crash_while_writing_leaves_no_half_payload(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash_at: str
 ) -> None:
     landing = LandingZone(tmp_path)
-    write = private.write
+    write = private_files.write
 
     def torn(path: UPath, content: bytes) -> None:
         if crash_at in path.name:
@@ -89,7 +89,7 @@ def test_a_crash_while_writing_leaves_no_half_payload(
             raise OSError("disk full")
         write(path, content)
 
-    monkeypatch.setattr(private, "write", torn)
+    monkeypatch.setattr(private_files, "write", torn)
     with pytest.raises(OSError, match="disk full"):
         land(landing, b"payload" * 100)
     assert landing.landed("coingecko", "coins_markets", HOUR_ASKED) == []

@@ -1,8 +1,8 @@
 import pytest
 
+from mlreg_dagster.core.plotting import as_markdown, new_figure
 from mlreg_dagster.models.names import GATES
-from mlreg_dagster.models.pictures import score_distribution
-from mlreg_dagster.pictures import as_markdown, new_figure
+from mlreg_dagster.models.plots import score_distribution
 from mlreg_dagster.verification import expected, lifecycle
 from mlreg_dagster.verification.answers import CheckExecution, Materialization
 

@@ -6,11 +6,11 @@ import dagster as dg
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.governance.policy import LIFTABLE
-from mlreg_dagster.hours import as_hour
+from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.governance.policy.judgement import LIFTABLE
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, current_actor
-from mlreg_dagster.storage.registry import Decision, DecisionKind, Registry
+from mlreg_dagster.registry import Decision, DecisionKind, Registry
 
 
 class DecisionConfig(dg.Config):
@@ -56,8 +56,8 @@ def _job(
     name: str, kind: DecisionKind, config_class: type[dg.Config], settings: Settings, description: str
 ) -> dg.JobDefinition:
     def record(context: dg.OpExecutionContext, config: Any, registry: RegistryResource, clock: Clock) -> None:
-        from mlreg_dagster.governance.decisions import decide, signing_key
-        from mlreg_dagster.governance.rules_in_force import rules_now, rules_of
+        from mlreg_dagster.governance.decisions.decide import decide, signing_key
+        from mlreg_dagster.governance.policy.in_force import rules_now, rules_of
 
         records = registry.open()
         in_force = rules_now(records, rules_of(settings), clock.now())
@@ -93,8 +93,8 @@ def _withdraw_job(settings: Settings) -> dg.JobDefinition:
     def record_withdrawal(
         context: dg.OpExecutionContext, config: WithdrawalConfig, registry: RegistryResource, clock: Clock
     ) -> None:
-        from mlreg_dagster.governance.decisions import signing_key, withdraw
-        from mlreg_dagster.governance.rules_in_force import rules_now, rules_of
+        from mlreg_dagster.governance.decisions.decide import signing_key, withdraw
+        from mlreg_dagster.governance.policy.in_force import rules_now, rules_of
 
         records = registry.open()
         in_force = rules_now(records, rules_of(settings), clock.now())

@@ -27,9 +27,9 @@ def build_policy_jobs(settings: Settings) -> list[dg.JobDefinition]:
 
 def _job(name: str, settings: Settings, description: str) -> dg.JobDefinition:
     def change(context: dg.OpExecutionContext, config: ChangeConfig, registry: RegistryResource, clock: Clock) -> None:
-        from mlreg_dagster.governance.adoption import adopt, approve_change
-        from mlreg_dagster.governance.decisions import signing_key
-        from mlreg_dagster.governance.rules_in_force import rules_of
+        from mlreg_dagster.governance.decisions.decide import signing_key
+        from mlreg_dagster.governance.policy.adoption import adopt, approve_change
+        from mlreg_dagster.governance.policy.in_force import rules_of
 
         records = registry.open()
         how: dict[str, Any] = {

@@ -10,10 +10,12 @@ import dagster as dg
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.errors import MlregError, TransientError
+from mlreg_dagster.core.errors import MlregError, TransientError
+from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.core.people import AUTOMATION
 from mlreg_dagster.governance.checks import champion_results
-from mlreg_dagster.hours import as_hour
 from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head, table_view
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
@@ -23,9 +25,7 @@ from mlreg_dagster.orchestration.resources import (
     current_actor,
 )
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.orchestration.witnesses import require_intact
-from mlreg_dagster.people import AUTOMATION
-from mlreg_dagster.storage.registry import AliasEvent, Registry
+from mlreg_dagster.registry import AliasEvent, Registry
 
 REFUSED_TAG = "mlreg/refused"
 _DATA_VERSION_TAG = "dagster/data_version"
@@ -71,9 +71,9 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
         warehouse: WarehouseResource,
         clock: Clock,
     ) -> None:
-        from mlreg_dagster.governance.evidence import governance_by
-        from mlreg_dagster.governance.promotion import promote
-        from mlreg_dagster.governance.request import promotion_tags, require_reason
+        from mlreg_dagster.governance.policy.track_record import governance_by
+        from mlreg_dagster.governance.promotion.promotion import promote
+        from mlreg_dagster.governance.promotion.request import promotion_tags, require_reason
 
         records, actor = registry.open(), current_actor(config.actor)
         try:
@@ -143,7 +143,7 @@ def _show_move(
     warehouse: WarehouseResource,
     clock: Clock,
 ) -> None:
-    from mlreg_dagster.governance.pictures import alias_timeline
+    from mlreg_dagster.governance.plots import alias_timeline
 
     aliases = records.aliases()
     champion = aliases.get(CHAMPION)

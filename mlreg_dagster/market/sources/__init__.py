@@ -16,13 +16,13 @@ def make_source(settings: IngestSettings, landing: LandingZone) -> MarketSource:
         MlregError: The block of the chosen source can't be used.
     """
     if settings.source == "simulated":
-        from mlreg_dagster.market.sources.simulated import SimulatedMarket
+        from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
 
         return SimulatedMarket(settings.simulated, settings.universe)
     if settings.source == "archive":
-        from mlreg_dagster.market.sources.archive import Archive
+        from mlreg_dagster.market.sources.archive.source import Archive
 
         return Archive(settings.archive, settings.universe)
-    from mlreg_dagster.market.sources.coingecko import CoinGecko
+    from mlreg_dagster.market.sources.coingecko.source import CoinGecko
 
     return CoinGecko(settings.coingecko, settings.universe, landing)

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pandas as pd
 
-from mlreg_dagster.errors import MlregError, TransientError
-from mlreg_dagster.hours import HOUR
+from mlreg_dagster.core.errors import MlregError, TransientError
+from mlreg_dagster.core.hours import HOUR
 
 
 class SourceError(MlregError):

@@ -20,10 +20,10 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from mlreg_dagster.core.untrusted.http import NoWholeAnswer, exchange
+from mlreg_dagster.core.untrusted.redaction import blotted
+from mlreg_dagster.core.untrusted.unpacking import LARGEST_PAYLOAD, TooLarge
 from mlreg_dagster.market.sources.base import MalformedPayload, NotThere, RequestRefused, SourceUnavailable
-from mlreg_dagster.redaction import blotted
-from mlreg_dagster.unpacking import LARGEST_PAYLOAD, TooLarge
-from mlreg_dagster.web import NoWholeAnswer, exchange
 
 _TOO_MANY_REQUESTS = 429
 _SHOWN_BODY = 200

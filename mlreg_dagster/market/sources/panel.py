@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlreg_dagster.hours import HOUR
+from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.schema import CHANGES, MARKET_SNAPSHOT
 
 FloatArray = npt.NDArray[np.float64]

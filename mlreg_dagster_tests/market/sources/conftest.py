@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mlreg_dagster.config import CoinGeckoSettings
-from mlreg_dagster.market.sources.coingecko import CoinGecko
+from mlreg_dagster.market.sources.coingecko.source import CoinGecko
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko, serve
-from mlreg_dagster_tests.market.sources.worlds import NOW
+from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import FakeCoinGecko, serve
+from mlreg_dagster_tests.market.sources.source_fixtures import NOW
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config import ArchiveSettings, IngestSettings, SimulatedSettings
-from mlreg_dagster.hours import HOUR
+from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.market.sources.base import HourNotAvailable, MarketSource
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster_tests.market.sources import worlds
-from mlreg_dagster_tests.market.sources.fake_coingecko import FakeCoinGecko
-from mlreg_dagster_tests.market.sources.worlds import LIVE, NOW, OPENING
+from mlreg_dagster_tests.market.sources import source_fixtures
+from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import FakeCoinGecko
+from mlreg_dagster_tests.market.sources.source_fixtures import LIVE, NOW, OPENING
 
 
 @dataclass
@@ -39,22 +39,22 @@ def simulated(tmp_path: Path) -> World:
 
     def ask_later(hour: pd.Timestamp) -> None:
         source = make_source(settings, LandingZone(tmp_path))
-        source.snapshots(worlds.hours(hour + HOUR, 24 * 40), hour + 60 * pd.Timedelta(days=1))
+        source.snapshots(source_fixtures.hours(hour + HOUR, 24 * 40), hour + 60 * pd.Timedelta(days=1))
 
     return World(lambda: make_source(settings, LandingZone(tmp_path)), ask_later)
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> World:
-    path = worlds.write(worlds.bars(), tmp_path / "bars.parquet")
+    path = source_fixtures.write(source_fixtures.bars(), tmp_path / "bars.parquet")
     settings = IngestSettings(source="archive", universe=3, archive=ArchiveSettings(path=str(path)))
 
     def rewrite(hour: pd.Timestamp) -> None:
-        bars = worlds.bars()
+        bars = source_fixtures.bars()
         kept, later = bars[bars["ts"] <= hour], bars[bars["ts"] > hour].iloc[::2]
         changed = later.assign(close=later["close"] * 7, volume=later["volume"] * 900, symbol="OTHER")
         newcomer = later[later["asset_id"] == "coin0"].assign(asset_id="a-newcomer", volume=1e12)
-        worlds.write(pd.concat([kept, changed, newcomer]), path)
+        source_fixtures.write(pd.concat([kept, changed, newcomer]), path)
 
     return World(lambda: make_source(settings, LandingZone(tmp_path)), rewrite)
 
@@ -86,7 +86,7 @@ def identical(left: pd.DataFrame, right: pd.DataFrame) -> None:
 
 
 def test_rows_satisfy_the_schema_are_sorted_and_belong_to_the_hours_asked(world: World) -> None:
-    asked = worlds.hours("2026-03-18T20:00", 30)
+    asked = source_fixtures.hours("2026-03-18T20:00", 30)
     rows = MARKET_SNAPSHOT.validate(world.make().snapshots(asked, NOW))
     assert len(rows) > 30
     assert rows["hour"].isin(asked).all()
@@ -94,13 +94,13 @@ def test_rows_satisfy_the_schema_are_sorted_and_belong_to_the_hours_asked(world:
 
 
 def test_hours_asked_one_by_one_and_as_a_range_are_bit_identical(world: World) -> None:
-    asked = worlds.hours("2026-03-19T18:00", 16)
+    asked = source_fixtures.hours("2026-03-19T18:00", 16)
     assert asked[-1] == LIVE
     identical(one_by_one(world.make(), asked), world.make().snapshots(asked, NOW))
 
 
 def test_the_order_and_the_company_of_an_hour_play_no_part(world: World) -> None:
-    asked = worlds.hours("2026-03-17T05:00", 60)
+    asked = source_fixtures.hours("2026-03-17T05:00", 60)
     source = world.make()
     backwards = [source.snapshots(asked[i : i + 1], NOW) for i in range(len(asked))[::-7]]
     whole = world.make().snapshots(asked[::-1].append(asked[:3]), NOW)
@@ -109,7 +109,7 @@ def test_the_order_and_the_company_of_an_hour_play_no_part(world: World) -> None
 
 
 def test_nothing_said_later_changes_an_hour(world: World) -> None:
-    asked = worlds.hours("2026-03-15T00:00", 50)
+    asked = source_fixtures.hours("2026-03-15T00:00", 50)
     before = world.make().snapshots(asked, NOW)
     world.disturb_after(asked[-1])
     identical(world.make().snapshots(asked, NOW), before)
@@ -145,7 +145,7 @@ def test_hours_in_which_nothing_was_observed_have_no_rows(tmp_path: Path) -> Non
     everything_gone = SimulatedSettings(opens=OPENING, delistings=1, crashes=0, pumps=0, gaps=0, volume_shocks=0)
     settings = IngestSettings(universe=1, simulated=everything_gone)
     source = make_source(settings, LandingZone(tmp_path))
-    rows = source.snapshots(worlds.hours("2027-03-01", 3), pd.Timestamp("2027-04-01", tz="UTC"))
+    rows = source.snapshots(source_fixtures.hours("2027-03-01", 3), pd.Timestamp("2027-04-01", tz="UTC"))
     assert MARKET_SNAPSHOT.validate(rows).empty
 
 
@@ -157,5 +157,5 @@ def test_asking_for_nothing_is_a_mistake_of_the_caller(world: World) -> None:
 def test_nothing_is_unknown_in_a_sound_market(world: World) -> None:
     source = world.make()
     assert not source.unknown
-    source.snapshots(worlds.hours("2026-03-18T20:00", 2), NOW)
+    source.snapshots(source_fixtures.hours("2026-03-18T20:00", 2), NOW)
     assert not source.unknown

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from mlreg_dagster.core.untrusted.redaction import UnusableSecret
+from mlreg_dagster.core.untrusted.unpacking import LARGEST_PAYLOAD
 from mlreg_dagster.market.sources.base import MalformedPayload, RequestRefused, SourceError, SourceUnavailable
-from mlreg_dagster.redaction import UnusableSecret
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.unpacking import LARGEST_PAYLOAD
-from mlreg_dagster_tests.market.sources.asking import PAST_HOUR, Make, ask, bodies
-from mlreg_dagster_tests.market.sources.fake_coingecko import (
+from mlreg_dagster_tests.market.sources.clients import PAST_HOUR, Make, ask, bodies
+from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import (
     FakeCoinGecko,
     cut_off,
     drip,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.panel import Panel, running_high, snapshot_rows, trailing_24h
-from mlreg_dagster_tests.market.sources import worlds
+from mlreg_dagster_tests.market.sources import source_fixtures
 
 OPTIONAL = ["volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct", "volatility_7d_pct"]
 
@@ -20,7 +20,7 @@ OPTIONAL = ["volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct", "v
 def make_panel(price: np.ndarray, volume: np.ndarray, before: np.ndarray | None = None) -> Panel:
     instruments = price.shape[1]
     return Panel(
-        hours=worlds.hours("2026-01-01", len(price)),
+        hours=source_fixtures.hours("2026-01-01", len(price)),
         instrument_ids=[f"i{number:03d}" for number in range(instruments)],
         symbols=np.array([f"S{number}" for number in range(instruments)], dtype=object),
         price=price,
@@ -112,7 +112,7 @@ def test_a_gap_leaves_changes_null_instead_of_reaching_further_back() -> None:
     price = np.full((200, 1), 50.0)
     price[198] = np.nan  # the hour before the last
     price[199 - 24] = np.nan
-    last = snapshot_rows(make_panel(price, price), worlds.hours("2026-01-01", 200)[-1:], "test").iloc[0]
+    last = snapshot_rows(make_panel(price, price), source_fixtures.hours("2026-01-01", 200)[-1:], "test").iloc[0]
     assert np.isnan(last["change_1h_pct"])
     assert np.isnan(last["change_24h_pct"])
     assert last["change_7d_pct"] == 0.0
@@ -121,10 +121,10 @@ def test_a_gap_leaves_changes_null_instead_of_reaching_further_back() -> None:
 
 def test_volatility_needs_24_returns_of_exactly_one_hour() -> None:
     price = np.exp(np.random.default_rng(0).normal(size=(26, 1)) / 50)
-    rows = snapshot_rows(make_panel(price, price), worlds.hours("2026-01-01", 26), "test")
+    rows = snapshot_rows(make_panel(price, price), source_fixtures.hours("2026-01-01", 26), "test")
     assert rows["volatility_7d_pct"].notna().tolist() == [False] * 24 + [True] * 2
     every_other = np.where(np.arange(400)[:, None] % 2 == 0, 1.5, np.nan)
-    rows = snapshot_rows(make_panel(every_other, every_other), worlds.hours("2026-01-01", 400), "test")
+    rows = snapshot_rows(make_panel(every_other, every_other), source_fixtures.hours("2026-01-01", 400), "test")
     assert len(rows) == 200
     assert rows["volatility_7d_pct"].isna().all()
 
@@ -132,17 +132,17 @@ def test_volatility_needs_24_returns_of_exactly_one_hour() -> None:
 def test_unknown_volume_is_null_and_no_volume_is_zero() -> None:
     price, volume = np.ones((30, 2)), np.full((30, 2), np.nan)
     volume[3, 1] = 0.0
-    rows = snapshot_rows(make_panel(price, volume), worlds.hours("2026-01-01", 30), "test")
+    rows = snapshot_rows(make_panel(price, volume), source_fixtures.hours("2026-01-01", 30), "test")
     known = rows[rows["volume_24h"].notna()]
     assert set(known["instrument_id"]) == {"i001"}
     assert known["volume_24h"].tolist() == [0.0] * 24
-    assert known["hour"].iloc[0] == worlds.hours("2026-01-01T03", 1)[0]
+    assert known["hour"].iloc[0] == source_fixtures.hours("2026-01-01T03", 1)[0]
 
 
 def test_an_hour_outside_the_panel_is_a_mistake_of_the_caller() -> None:
     panel = make_panel(np.ones((5, 1)), np.ones((5, 1)))
     with pytest.raises(ValueError, match="does not hold the hour 2026-01-01 05:00"):
-        snapshot_rows(panel, worlds.hours("2026-01-01", 6), "test")
+        snapshot_rows(panel, source_fixtures.hours("2026-01-01", 6), "test")
 
 
 def test_rows_come_sorted_whatever_the_order_of_the_columns() -> None:

@@ -1,0 +1,63 @@
+"""Who is told when an asset check fails."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from mlreg_dagster.automation import common
+from mlreg_dagster.automation.notification import LogNotifier, NotDelivered, Notice, make_notifier
+from mlreg_dagster.config import Settings
+from mlreg_dagster.orchestration.instance.check_log import latest_results
+from mlreg_dagster.orchestration.partitions import partitions_in_tags
+
+_RESULTS = ("evaluated_model", "delivery_bundle")
+"""A rejected candidate and an incomplete card are results, which the person who asked for them sees."""
+
+
+def build_check_sensor(settings: Settings) -> dg.SensorDefinition:
+    """A notice of each check that begins to fail, for the version it is about; warnings are not told."""
+
+    @dg.sensor(
+        name="check_sensor",
+        minimum_interval_seconds=common.EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells people that a check fails, once until it passes again or is about another version: in the "
+        "log, or through the webhook of notifications.yaml.",
+    )
+    def check_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        keys = context.repository_def.asset_graph.asset_check_keys  # type: ignore[union-attr]
+        watched = [key for key in keys if key.asset_key.to_user_string() not in _RESULTS]
+        failing = {
+            f"{key.name} of {key.asset_key.to_user_string()}": row
+            for key, row in latest_results(context.instance, watched).items()
+            if not row["passed"] and row["severity"] == dg.AssetCheckSeverity.ERROR.value
+        }
+        told: dict[str, str] = json.loads(context.cursor or "{}")
+        causes = {check: _version_in(row["values"]) for check, row in failing.items()}
+        fresh = [check for check, cause in causes.items() if told.get(check) != cause]
+        undelivered = [check for check in fresh if not _tell(settings, context.instance, check, failing[check])]
+        remembered = {check: cause for check, cause in causes.items() if check not in undelivered}
+        said = f"Failing: {', '.join(failing) or 'none'}. Told now: {', '.join(fresh) or 'nothing'}."
+        if undelivered:
+            said += f" The webhook did not take, to be tried again: {', '.join(undelivered)}."
+        return dg.SensorResult(skip_reason=said, cursor=json.dumps(remembered))
+
+    return check_sensor
+
+
+def _version_in(values: Mapping[str, Any]) -> str:
+    return str(values.get("version") or values.get("champion") or "")
+
+
+def _tell(settings: Settings, instance: dg.DagsterInstance, check: str, row: dict[str, str]) -> bool:
+    run = instance.get_run_by_id(row["run_id"])
+    job, partition = (run.job_name, partitions_in_tags(run.tags)) if run else ("", None)
+    notice = Notice(job, row["run_id"], partition, row["description"], check=check)
+    try:
+        make_notifier(settings.notifications).notify(notice)
+    except NotDelivered:
+        LogNotifier().notify(notice)
+        return False
+    return True

@@ -1,0 +1,215 @@
+"""The hours that come in, come late or are repaired, and the days that they make."""
+
+from collections.abc import Callable
+
+import dagster as dg
+import pandas as pd
+
+from mlreg_dagster import jobs
+from mlreg_dagster.automation import common
+from mlreg_dagster.automation.backlog import (
+    Order,
+    Pieces,
+    at_most,
+    basis_of_dataset,
+    complete_days,
+    find_backlog,
+    order_of,
+    outdated_days,
+)
+from mlreg_dagster.automation.watched_hours import ended, watched
+from mlreg_dagster.config import Settings
+from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
+from mlreg_dagster.datasets.freezing import newest_pair
+from mlreg_dagster.datasets.windows import windows_of
+from mlreg_dagster.market.sources.base import MarketSource, last_ended_hour
+from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
+from mlreg_dagster.orchestration.instance.repeated_requests import held_back, next_turn
+from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
+from mlreg_dagster.orchestration.partitions import range_tags
+from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
+from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+
+_CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
+_PATIENCE_S = 10.0  # how long a sensor waits for a process that keeps the tables
+
+
+def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """The hour that has just ended."""
+
+    @dg.schedule(
+        name="hourly_schedule",
+        job_name=jobs.HOURLY,
+        cron_schedule="5 * * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="The hour that has just ended, five minutes after its end.",
+    )
+    def hourly_schedule(
+        context: dg.ScheduleEvaluationContext, source: dg.ResourceParam[MarketSource], clock: Clock
+    ) -> dg.RunRequest | dg.SkipReason:
+        hour = last_ended_hour(pd.Timestamp(context.scheduled_execution_time))
+        if settings.ingest.has_ended(hour):
+            return dg.SkipReason(ended(settings.ingest))
+        if not settings.ingest.covers(hour):
+            first = hour_key(settings.ingest.first_hour)
+            return dg.SkipReason(f"{hour_key(hour)} lies before the first hour, {first} (`start` in ingest.yaml).")
+        if not source.can_ask(hour, clock.now()):
+            first, last = map(hour_key, source.span(clock.now()))
+            return dg.SkipReason(f"{source.name} can't be asked about {hour_key(hour)}, only about {first} to {last}.")
+        return dg.RunRequest(partition_key=hour_key(hour))
+
+    return hourly_schedule
+
+
+def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefinition:
+    """Missing hours, then what was made from late or repaired ones."""
+
+    @dg.sensor(
+        jobs=[by_name[name] for name in _CATCH_UP],
+        minimum_interval_seconds=common.EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Fills in missing hours, then brings up to date what was made from late or repaired ones.",
+    )
+    def catch_up_sensor(
+        context: dg.SensorEvaluationContext,
+        source: dg.ResourceParam[MarketSource],
+        warehouse: WarehouseResource,
+        clock: Clock,
+    ) -> dg.SensorResult | dg.SkipReason:
+        if waiting := under_way(context.instance, _CATCH_UP) or failed_just_now(context.instance, _CATCH_UP):
+            return dg.SkipReason(waiting)
+        watch = watched(settings.ingest, source, clock.now(), context.instance)
+        hours = watch.hours
+        try:
+            snapshots, features, predictions, outcomes = _orders(context.instance, hours, warehouse.open())
+        except WarehouseBusy as busy:
+            return dg.SkipReason(str(busy))
+        backlog = find_backlog(
+            hours,
+            snapshots,
+            features,
+            predictions,
+            outcomes,
+            lookback_hours=settings.max_lookback_hours,
+            horizon_hours=settings.outcomes.horizon_hours,
+            recent=watch.recent,
+        )
+        asked, limit = _Asked(context.instance, settings), settings.ingest.catch_up_hours
+        asked.add(jobs.HOURLY, at_most(watch.askable(backlog.missing), limit, watch.recent), hour_key)
+        asked.add(jobs.FOLLOW_UP, at_most(backlog.outdated, limit, watch.recent), hour_key)
+        if not asked.requests:  # outcomes come last: they follow from both
+            asked.add(jobs.OUTCOMES, at_most(backlog.unvalidated, limit, watch.recent), hour_key)
+        return asked.result(watch.at_rest(backlog.missing))
+
+    return catch_up_sensor
+
+
+def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefinition:
+    """Datasets of the newest complete day, and the performance of days whose outcomes are new."""
+
+    @dg.sensor(
+        jobs=[by_name[jobs.DATASETS], by_name[jobs.PERFORMANCE]],
+        minimum_interval_seconds=common.EVERY_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Freezes the datasets of the newest complete day, and measures days whose outcomes are new.",
+    )
+    def days_sensor(
+        context: dg.SensorEvaluationContext,
+        source: dg.ResourceParam[MarketSource],
+        artifacts: ArtifactsResource,
+        warehouse: WarehouseResource,
+        clock: Clock,
+    ) -> dg.SensorResult | dg.SkipReason:
+        # hours that can't be had must not hold up the days, so a failed catch-up is no reason to wait
+        waiting = under_way(context.instance, (*_CATCH_UP, jobs.DATASETS, jobs.PERFORMANCE))
+        if waiting := waiting or failed_just_now(context.instance, (jobs.PERFORMANCE,)):
+            return dg.SkipReason(waiting)
+        hours = watched(settings.ingest, source, clock.now(), context.instance).hours
+        try:
+            _, features, _, outcomes = _orders(context.instance, hours, warehouse.open())
+        except WarehouseBusy as busy:
+            return dg.SkipReason(str(busy))
+        asked = _Asked(context.instance, settings)
+        complete = complete_days(hours, features)
+        newest = newest_pair(artifacts.open(), clock.now())
+        if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
+            asked.add_datasets(complete[-1])
+        measured = _order(context.instance, "model_performance", complete, day_key)
+        asked.add(jobs.PERFORMANCE, outdated_days(hours, outcomes, complete, measured), day_key)
+        return asked.result(
+            f"The {len(complete)} complete days that are watched are done."
+            if len(complete)
+            else f"None of the days that are watched has all its hours; {len(hours)} hours are watched."
+        )
+
+    return days_sensor
+
+
+class _Asked:
+    """What a tick asks for, and why it does not ask for the rest."""
+
+    def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
+        self.requests: list[dg.RunRequest] = []
+        self._instance, self._settings = instance, settings
+        self._held_back: list[str] = []
+
+    def add(self, job: str, pieces: Pieces, key_of: Callable[[pd.Timestamp], str]) -> None:
+        """Ask for ranges of hours or days, but for those whose run was cancelled."""
+        for begin, end in pieces:
+            first, last = key_of(begin), key_of(end)
+            if reason := held_back(self._instance, job, first, last, self._settings.automation):
+                self._held_back.append(f"{job} {first}...{last}: {reason}")
+            else:
+                self.requests.append(dg.RunRequest(job_name=job, tags=range_tags(first, last)))
+
+    def add_datasets(self, day: pd.Timestamp) -> None:
+        """Ask for the datasets of a day: once, and again when hours of its week came in later."""
+        basis = _basis(self._settings, self._instance, day)
+        if isinstance(basis, str):
+            self._held_back.append(f"{jobs.DATASETS} {day_key(day)}: {basis}")
+            return
+        turn = next_turn(self._instance, f"datasets-{day_key(day)}-{basis}", self._settings.automation)
+        if turn.run_key is None:
+            self._held_back.append(f"{jobs.DATASETS} {day_key(day)}: {turn.reason}")
+            return
+        self.requests.append(dg.RunRequest(turn.run_key, job_name=jobs.DATASETS, partition_key=day_key(day)))
+
+    def result(self, otherwise: str) -> dg.SensorResult | dg.SkipReason:
+        """The requests; without any, why."""
+        if self.requests:
+            return dg.SensorResult(self.requests)
+        return dg.SkipReason(" ".join(self._held_back) or otherwise)
+
+
+def _orders(
+    instance: dg.DagsterInstance, hours: pd.DatetimeIndex, tables: Warehouse | None = None
+) -> tuple[Order, Order, Order, Order]:
+    """The newest materializations of the hourly tables; with `tables`, hours whose rows these lost have none.
+
+    Raises:
+        WarehouseBusy: Another process kept the tables.
+    """
+    snapshots, features, predictions, outcomes = (
+        _order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS
+    )
+    if tables is not None and len(hours):
+        tables.lock_timeout_s = min(tables.lock_timeout_s, _PATIENCE_S)
+        for name, order in zip(jobs.HOURLY_ASSETS, (snapshots, features, predictions, outcomes), strict=True):
+            stored = tables.hours(name, hours[0], hours[-1])
+            order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
+    return snapshots, features, predictions, outcomes
+
+
+def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) -> int | str:
+    windows, lookback = windows_of(day, settings.datasets), settings.max_lookback_hours
+    hours = hour_range(windows.training.first - lookback * HOUR, windows.holdout.end - HOUR)
+    snapshots, features, _, _ = _orders(instance, hours)
+    return basis_of_dataset(windows, hours, snapshots, features, lookback_hours=lookback, settings=settings.datasets)
+
+
+def _order(
+    instance: dg.DagsterInstance, asset: str, times: pd.DatetimeIndex, key_of: Callable[[pd.Timestamp], str]
+) -> Order:
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    return order_of(instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), kind), map(key_of, times))

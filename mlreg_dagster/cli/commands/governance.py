@@ -1,0 +1,228 @@
+"""Commands by which people decide on versions and on the policy, and by which others check what was decided."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, complete_aliases, writing_to
+from mlreg_dagster.cli.session import AsJson, console, open_runner, show
+from mlreg_dagster.core.errors import MlregError
+
+audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
+policy = typer.Typer(help="What promotions are judged by: kept in the registry, changed by a decision of its own.")
+
+
+def approve(version: Version, reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
+    """Approve a version: its bytes, on its latest evaluation."""
+    _decide("approve", version, {"reason": reason, "actor": actor}, as_json)
+
+
+def reject(version: Version, reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
+    """Reject a version; it can't take an alias until the same person approves it or withdraws."""
+    _decide("reject", version, {"reason": reason, "actor": actor}, as_json)
+
+
+def except_(
+    version: Version,
+    reason: Reason,
+    lift: Annotated[list[str], typer.Option(help="freeze, stability, evaluation_age or matured_outcomes.")],
+    until: Annotated[str, typer.Option(help="When it expires, a whole hour, UTC (2017-12-20T00:00).")],
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Waive, for a time, what holds a version up; never a failed gate, a rejection or a missing approval."""
+    _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until}, as_json)
+
+
+def withdraw(
+    decision: Annotated[int, typer.Argument(help="Its number; `mlreg decisions VERSION` lists them.", min=1)],
+    reason: Reason,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a decision back: your own approval or rejection, or any waiver."""
+    runner = open_runner()
+    version = runner.registry.decision(decision).version
+    config = {"decision": decision, "reason": reason, "actor": actor}
+    runner.run("withdraw", {"ops": {"record_withdrawal": {"config": config}}})
+    _show_decisions(runner, version, as_json)
+
+
+def decisions(version: Version, as_json: AsJson = False) -> None:
+    """Every approval, rejection and waiver of a version, and which were withdrawn."""
+    runner = open_runner()
+    _show_decisions(runner, runner.registry.resolve(version).version, as_json)
+
+
+def refusals(as_json: AsJson = False) -> None:
+    """Every promotion that was refused or had to wait: who asked, when, and why it was."""
+    from mlreg_dagster.cli.tables import refusals_table
+
+    show(as_json, refusals=refusals_table(open_runner().registry.refusals()))
+
+
+@policy.command("show")
+def show_policy(as_json: AsJson = False) -> None:
+    """Which policy is in force, who adopted it, and what the configuration files say otherwise."""
+    from mlreg_dagster.cli.tables import policies_table
+    from mlreg_dagster.governance.policy.in_force import differences, rules_now, rules_of
+
+    runner = open_runner()
+    files = rules_of(runner.settings)
+    found = differences(rules_now(runner.registry, files, runner.clock.now()), files)
+    says = "The configuration files say the same."
+    if found:
+        says = "The configuration files differ, and do nothing until they are adopted (in force → in the files):"
+    show(
+        as_json,
+        says,
+        *(f"  {line}" for line in found),
+        policies=policies_table(runner.registry.policies()),
+        differences=found,
+    )
+
+
+@policy.command("approve")
+def approve_policy(reason: Reason, actor: Actor = None) -> None:
+    """Consent to what the configuration files say, where the policy in force asks for approvals."""
+    open_runner().run("approve_policy", _change("record_approve_policy", reason, actor))
+    console.print("Approved. `mlreg policy adopt` puts the files in force once enough people have.")
+
+
+@policy.command("adopt")
+def adopt_policy(reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
+    """Put promotion.yaml, use_case.yaml and evaluation.yaml in force, if the policy before lets you."""
+    from mlreg_dagster.cli.tables import policies_table
+
+    runner = open_runner()
+    runner.run("adopt_policy", _change("record_adopt_policy", reason, actor))
+    show(as_json, policies=policies_table(runner.registry.policies()))
+
+
+def _change(op: str, reason: str, actor: str | None) -> dict[str, Any]:
+    return {"ops": {op: {"config": {"reason": reason, "actor": actor}}}}
+
+
+def history(
+    alias: Annotated[str, typer.Argument(help="champion, challenger, …", autocompletion=complete_aliases)] = "champion",
+    as_json: AsJson = False,
+) -> None:
+    """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
+    from mlreg_dagster.cli.tables import history_table, uncounted_moves
+
+    runner = open_runner()
+    _require_intact(runner)
+    registry, now = runner.registry, pd.Timestamp.now(tz="UTC")
+    others = list(uncounted_moves(registry, alias, now))
+    counted = history_table(move for move in registry.history(alias) if move.effective_at <= now)
+    show(as_json, *others, moves=counted, do_not_count=others)
+
+
+def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
+    """Make a pair of keys to sign decisions with."""
+    from mlreg_dagster.governance.decisions.signing import make_key
+
+    public = make_key(file)
+    console.print(f"The private key is in {file}; let MLREG_SIGNING_KEY name it. For promotion.yaml, under your name:")
+    console.print(f'  public_key: "{public}"', highlight=False)
+
+
+@audit.command("verify")
+def verify_audit(as_json: AsJson = False) -> None:
+    """Look for any edit, removal, insertion or reordering.
+
+    Exits with 1 where something is found, and names the first broken record; also where no record has a witness, since
+    a removal of the newest ones would not be noticed.
+    """
+    from mlreg_dagster.operations.recovery import told
+    from mlreg_dagster.orchestration.instance.audit_anchors import witness_of, witnessed_heads
+
+    runner = open_runner()
+    log = _require_intact(runner)
+    witness = witness_of(runner.registry, witnessed_heads(runner.instance))
+    head = log[-1].hash if log else None
+    sentence = f"{len(log)} records, all as they were written." + (f" Head: {head}" if head else "")
+    restored = [told(each) for each in runner.registry.restores()]
+    show(
+        as_json,
+        sentence,
+        *restored,
+        witness.text,
+        records=len(log),
+        head=head,
+        witnessed=witness.witnessed,
+        restores=restored,
+    )
+    raise typer.Exit(1 if witness.is_blind else 0)
+
+
+@audit.command("export")
+def export_audit(
+    out: Annotated[Path | None, typer.Option(help="The file; default: the standard output.")] = None,
+) -> None:
+    """Write the log as JSON Lines: sequence, kind, row, content, hashes."""
+    import json
+    from dataclasses import asdict
+
+    lines = [
+        json.dumps(asdict(record) | {"content": json.loads(record.content)}, sort_keys=True)
+        for record in open_runner().registry.audit_log()
+    ]
+    if out is None:
+        typer.echo("\n".join(lines))
+        return
+    with writing_to(out):
+        out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    console.print(f"{len(lines)} records are in {out}.")
+
+
+def _decide(job: str, version: str, config: dict[str, Any], as_json: bool) -> None:
+
+    runner = open_runner()
+    name = runner.registry.resolve(version).version
+    op = {"approve": "record_approval", "reject": "record_rejection", "grant_exception": "record_exception"}[job]
+    runner.run(job, {"ops": {op: {"config": {"version": name, **config}}}})
+    _show_decisions(runner, name, as_json)
+
+
+def _show_decisions(runner: Any, version: str, as_json: bool) -> None:
+    from mlreg_dagster.cli.tables import decisions_table
+
+    registry = runner.registry
+    show(as_json, decisions=decisions_table(registry.decisions(version), registry.withdrawals(version)))
+
+
+def _require_intact(runner: Any) -> Any:
+    """The audit log, if nothing of it was tampered with.
+
+    Raises:
+        RegistryTampered: Something was; the first broken record is named.
+    """
+    from mlreg_dagster.orchestration.instance.audit_anchors import RegistryTampered, witnessed_heads
+
+    if broken := runner.registry.find_tampering(witnessed_heads(runner.instance)):
+        raise RegistryTampered(
+            f"The registry was tampered with. {broken} Nothing after it is to be believed: compare with a copy, and "
+            f"with the runs in Dagster; see docs/runbook.md."
+        )
+    return runner.registry.audit_log()
+
+
+def champion(
+    as_of: Annotated[str | None, typer.Option(help="A time, UTC; default: now.")] = None,
+    alias: Alias = "champion",
+    as_json: AsJson = False,
+) -> None:
+    """Which version held the alias at a time, who put it there, and why."""
+    from mlreg_dagster.cli.tables import history_table
+    from mlreg_dagster.core.hours import as_time
+
+    when = as_time(as_of) if as_of else pd.Timestamp.now(tz="UTC")
+    runner = open_runner()
+    _require_intact(runner)
+    event = runner.registry.holder(alias, when)
+    if event is None:
+        raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
+    show(as_json, moves=history_table([event]))

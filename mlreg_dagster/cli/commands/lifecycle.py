@@ -1,0 +1,63 @@
+"""Commands that run the lifecycle, or get the shell ready for it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from mlreg_dagster.cli.arguments import writing_to
+from mlreg_dagster.cli.session import AsJson, console, open_runner, progress_console, show
+from mlreg_dagster.models.names import CHAMPION
+
+
+def env() -> None:
+    """Print the environment for the dagster CLI: eval "$(mlreg env)"."""
+    import shlex
+
+    from mlreg_dagster.runner import prepare_home
+
+    for name, value in prepare_home().items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def demo(as_json: AsJson = False) -> None:
+    """Run the whole lifecycle on the simulated market: a few weeks, two models, their outcomes."""
+    from mlreg_dagster.cli.commands.status import status
+    from mlreg_dagster.cli.demo import run_demo
+
+    run_demo(open_runner(replays=True), progress_console if as_json else console)
+    if as_json:
+        status(as_json=True)
+
+
+def replay(
+    first: Annotated[str, typer.Option("--from", help="First day, UTC: 2017-06-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, UTC.")],
+    retrain: Annotated[str, typer.Option(help="daily, weekly, monthly, or a number of days.")] = "weekly",
+    policy: Annotated[
+        str | None, typer.Option(help="never, passed or better, in place of `automatic` in promotion.yaml.")
+    ] = None,
+    models: Annotated[list[str] | None, typer.Option("--model", help="Config files to train; default: model.")] = None,
+    report: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("replay.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Run the lifecycle through history on a simulated clock; killed, it goes on where it stopped."""
+    from mlreg_dagster.cli.progress import step_progress
+    from mlreg_dagster.cli.tables import history_table
+    from mlreg_dagster.core.hours import as_hour
+    from mlreg_dagster.replay.report import make_report
+    from mlreg_dagster.replay.run import Replay, days_between, run_replay
+
+    runner = open_runner(replays=True)
+    promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
+    end = as_hour(last) + pd.Timedelta(days=1)
+    plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)
+    with writing_to(report):
+        report.open("a").close()  # said now rather than after all the work
+    with step_progress(progress_console if as_json else console, total=(plan.end - plan.first).days) as advance:
+        run_replay(runner, plan, lambda step, clock: advance(f"{clock:%Y-%m-%d}: {step}", (clock - plan.first).days))
+    with writing_to(report):
+        report.write_text(make_report(runner, plan), encoding="utf-8")
+    moves = history_table(runner.registry.history(CHAMPION))
+    show(as_json, f"Done. The report is in {report}.", report=str(report), moves=moves)

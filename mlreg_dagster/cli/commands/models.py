@@ -1,0 +1,191 @@
+"""Commands that make, judge and move model versions."""
+
+from typing import Annotated
+
+import typer
+
+from mlreg_dagster.cli.arguments import (
+    Actor,
+    Alias,
+    EffectiveAt,
+    Overrides,
+    Reason,
+    Version,
+    complete_models,
+    complete_versions,
+    parse_overrides,
+)
+from mlreg_dagster.cli.session import AsJson, open_runner, show
+from mlreg_dagster.core.errors import MlregError
+
+
+def train(
+    model: Annotated[
+        str, typer.Option(help="Config file without .yaml: model, model_lof, …", autocompletion=complete_models)
+    ] = "model",
+    dataset: Annotated[str | None, typer.Option(help="Day of the dataset; default: the newest frozen.")] = None,
+    overrides: Overrides = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train under the next free version."""
+    runner = open_runner()
+    config = {"model": model, "dataset": dataset, "overrides": parse_overrides(overrides), "actor": actor}
+    version = runner.train(config)
+    registered = runner.registry.version(version)
+    show(
+        as_json,
+        f"{version} is a candidate: {registered.detector}, dataset {registered.dataset_day}, "
+        f"artifact {registered.artifact_sha256[:12]}.",
+        version=version,
+        status=runner.registry.status(version),
+        detector=registered.detector,
+        dataset_day=registered.dataset_day,
+        artifact_sha256=registered.artifact_sha256,
+    )
+
+
+def retrain(
+    verify: Annotated[
+        str,
+        typer.Option(help="The version: v7, latest, latest-1, or an alias.", autocompletion=complete_versions),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Train a version again from its manifest and compare scores; nothing is stored. Exits with 1 if they differ."""
+    from mlreg_dagster.cli.tables import reproduction_table
+    from mlreg_dagster.evidence.reproduction import reproduce
+
+    runner = open_runner()
+    found = reproduce(runner.registry.resolve(verify), runner.artifacts)
+    show(as_json, reproduction=reproduction_table(found))
+    raise typer.Exit(0 if found.is_exact else 1)
+
+
+def evaluate(
+    version: Version,
+    holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: that of its dataset.")] = None,
+    overrides: Overrides = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold a frozen artifact against every gate. Exits with 1 when a gate fails."""
+    from mlreg_dagster import jobs
+    from mlreg_dagster.cli.tables import gates_table
+    from mlreg_dagster.runner import asset_config
+
+    runner = open_runner()
+    name = runner.registry.resolve(version).version
+    runner.add_version(name)
+    config = {"holdout": holdout, "overrides": parse_overrides(overrides), "actor": actor}
+    runner.run_partition(jobs.EVALUATE, name, asset_config("evaluated_model", config))
+    evaluation = runner.registry.evaluations(name)[-1]
+    status, departures = runner.registry.status(name), list(evaluation.departures or ())
+    said = [f"This is an experiment, which admits nothing: {'; '.join(departures)}."] if departures else []
+    show(
+        as_json,
+        *said,
+        f"{name} is {status}.",
+        status=status,
+        evaluation=gates_table(evaluation),
+        departures=departures,
+    )
+    raise typer.Exit(0 if evaluation.passed else 1)
+
+
+def promote(
+    version: Version,
+    reason: Reason,
+    alias: Alias = "champion",
+    actor: Actor = None,
+    effective_at: EffectiveAt = None,
+    expected: Annotated[str | None, typer.Option(help="The holder you saw, or nobody; default: today's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Point an alias to a version whose gates passed."""
+    _move(version, reason, alias, actor, effective_at, expected, as_json)
+
+
+def rollback(
+    reason: Reason,
+    version: Annotated[
+        str | None, typer.Argument(help="To which; default: the holder before that no rollback left.")
+    ] = None,
+    alias: Alias = "champion",
+    actor: Actor = None,
+    effective_at: EffectiveAt = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give an alias back to an older version, never to one that a rollback left."""
+    from mlreg_dagster.registry.rules import left_by_rollbacks, rollback_target
+
+    if version is not None:
+        registry = open_runner().registry
+        name = registry.resolve(version).version
+        if name in left_by_rollbacks(registry.history(alias)):
+            raise MlregError(
+                f"A rollback left {name}, and never leads back to it. `mlreg promote {name} --alias {alias}` asks for "
+                f"gates, approvals and all else again."
+            )
+    else:
+        version = rollback_target(open_runner().registry.history(alias))
+        if version is None:
+            raise MlregError(
+                f"No version held {alias} before that a rollback has not left: there is nothing to roll back to. "
+                f"Name a version with mlreg promote, which asks for everything again."
+            )
+    _move(version, reason, alias, actor, effective_at, None, as_json)
+
+
+def compare(
+    left: Version,
+    right: Version,
+    holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: the newest frozen.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Two versions on the same holdout and planted anomalies, and on what became of the predictions that both made."""
+    from mlreg_dagster.cli.tables import challenge_table, comparison_table
+    from mlreg_dagster.datasets import freezing
+    from mlreg_dagster.governance.promotion.champion_challenger import challenge
+    from mlreg_dagster.models.artifacts import artifact
+    from mlreg_dagster.models.evaluation import comparison, evaluation
+    from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+
+    runner = open_runner()
+    store, settings = runner.artifacts, runner.settings
+    days = store.keys(freezing.HOLDOUT)
+    if not days:
+        raise MlregError("No holdout is frozen yet. Materialize eval_holdout for a day.")
+    rows = freezing.load(store, freezing.HOLDOUT, holdout or days[-1])
+    models = []
+    for spec in (left, right):
+        version = runner.registry.resolve(spec)
+        models.append(artifact.load(store, version.version, version.artifact_sha256))
+    thresholds = settings.evaluation
+    rounds = evaluation.plant_anomalies(rows, thresholds.injection, settings.features, settings.max_lookback_hours)
+    compared = comparison.compare(models[0], models[1], rows, rounds, thresholds.comparison)
+    found = challenge(runner.warehouse.read(PREDICTION_OUTCOMES), compared.left, compared.right, thresholds.comparison)
+    on_outcomes = {"on_outcomes": challenge_table(found) if found.pairs else None}
+    show(as_json, on_holdout=comparison_table(compared), **on_outcomes)
+
+
+def _move(
+    version: str,
+    reason: str,
+    alias: str,
+    actor: str | None,
+    effective_at: str | None,
+    expected: str | None,
+    as_json: bool,
+) -> None:
+    from mlreg_dagster.cli.tables import history_table
+    from mlreg_dagster.governance.promotion.request import PromotionRequest
+    from mlreg_dagster.models.names import NOBODY
+    from mlreg_dagster.orchestration.resources import current_actor
+
+    runner = open_runner()
+    holder = runner.registry.holder(alias)
+    name = runner.registry.resolve(version).version
+    seen = expected or (holder.version if holder else NOBODY)
+    runner.move_alias(PromotionRequest(name, reason, current_actor(actor), alias, effective_at, seen))
+    show(as_json, moves=history_table(runner.registry.history(alias)))

@@ -1,0 +1,99 @@
+"""Commands that look after a home."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pandas as pd
+import typer
+
+from mlreg_dagster.cli.arguments import Actor, Reason
+from mlreg_dagster.cli.session import AsJson, open_runner, show
+
+if TYPE_CHECKING:
+    from mlreg_dagster.operations.home import Home
+
+_PATIENCE_S = 10.0  # how long the doctor waits for a process that keeps the tables
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check a home without changing it, and say how to fix each finding. Exits with 1 when something is wrong."""
+    from mlreg_dagster.cli.tables import findings_table
+    from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.core.health import Finding
+    from mlreg_dagster.definitions import build_definitions
+    from mlreg_dagster.operations.doctor.doctor import examine, registered_versions
+    from mlreg_dagster.operations.retention.jobs import made_by_runs
+    from mlreg_dagster.orchestration.instance.cleanup import dagster_is_sound, opened
+
+    settings, folder, now = load_settings(), home_dir(), pd.Timestamp.now(tz="UTC")
+    home = _home(folder, build_definitions(settings, folder).resources or {})
+    home.warehouse.lock_timeout_s = _PATIENCE_S
+    dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(folder / "dagster")))  # its file asks for it
+    with opened(dagster_home) as instance:
+        if isinstance(instance, Finding):
+            findings = examine(home, settings, now)
+            findings += [instance] if folder.is_dir() else []
+        else:
+            findings = examine(home, settings, now, made_by_runs(instance))
+            findings += dagster_is_sound(instance, registered_versions(home))
+    show(as_json, home=str(folder), findings=findings_table(str(folder), findings))
+    raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)
+
+
+def tidy(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    future: Annotated[
+        bool, typer.Option("--future", help="Set aside what a clock that was ahead stored for hours after now.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Clear away what retention.yaml does not keep, and compact the tables' file."""
+    from mlreg_dagster import jobs
+    from mlreg_dagster.config import home_dir
+    from mlreg_dagster.operations.retention.jobs import all_chores
+
+    runner = open_runner()
+    home = _home(home_dir(), runner.definitions.resources or {})
+    found = [
+        {"chore": chore.name, "found": chore.found}
+        for chore in all_chores(home, runner.settings, runner.instance, pd.Timestamp.now(tz="UTC"), future=future)
+    ]
+    if found and not dry_run:
+        runner.run(jobs.TIDY, {"ops": {"clear_away": {"config": {"future": future}}}})
+    done = "set aside" if future else "clear away"
+    verb = f"Would {done}" if dry_run else "Set aside" if future else "Cleared away"
+    lines = [f"{verb} {each['chore']}: {each['found']}." for each in found] or ["Nothing is to be cleared away."]
+    show(as_json, *lines, dry_run=dry_run, future=future, chores=found)
+
+
+def correct(
+    alias: Annotated[str, typer.Argument(help="champion, challenger, …")],
+    reason: Reason,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take back the moves of an alias that a clock that was ahead recorded after now. They stay on record."""
+    from mlreg_dagster import jobs
+    from mlreg_dagster.cli.tables import history_table
+
+    runner = open_runner()
+    runner.run(jobs.CORRECT, {"ops": {"take_back": {"config": {"alias": alias, "reason": reason, "actor": actor}}}})
+    show(as_json, moves=history_table(runner.registry.history(alias)))
+
+
+def restore(reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
+    """Record that an older copy of the registry was put back, and which records it lacks."""
+    from mlreg_dagster import jobs
+    from mlreg_dagster.operations.recovery import told
+
+    runner = open_runner()
+    runner.run(jobs.RESTORE, {"ops": {"record_restore": {"config": {"reason": reason, "actor": actor}}}})
+    newest = runner.registry.restores()[-1]
+    show(as_json, told(newest), restore=newest)
+
+
+def _home(folder: Path, resources: Any) -> "Home":
+    from mlreg_dagster.operations.retention.jobs import open_home
+
+    return open_home(folder, *(resources[name].value for name in ("warehouse", "artifacts", "registry")))

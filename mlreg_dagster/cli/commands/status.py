@@ -1,0 +1,45 @@
+"""Commands that answer what is, what was, and the state of what is served."""
+
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from mlreg_dagster.cli.session import AsJson, open_runner, show
+
+
+def status(as_json: AsJson = False) -> None:
+    """Versions, aliases, what the champion flags today, and how right each version was."""
+    from mlreg_dagster.cli.tables import history_table, outcomes_table, versions_table
+    from mlreg_dagster.outcomes.flagged_share import flagged_share
+    from mlreg_dagster.outcomes.metrics import summary
+    from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+
+    runner = open_runner()
+    now = pd.Timestamp.now(tz="UTC")
+    moves = [event for alias in runner.registry.aliases() for event in runner.registry.history(alias)]
+    outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
+    flagged = flagged_share(runner.warehouse, runner.settings.evaluation)
+    show(
+        as_json,
+        f"Flagged share, {flagged.state}: {flagged.text}",
+        versions=versions_table(runner.registry, now),
+        moves=history_table(event for event in moves if event.effective_at <= now),
+        outcomes=outcomes_table(outcomes, runner.settings.outcomes.confidence),
+        flagged_share=flagged,
+    )
+
+
+def verify(
+    url: Annotated[str, typer.Option(help="Where the UI is served.")] = "http://127.0.0.1:3000",
+    as_json: AsJson = False,
+) -> None:
+    """Look at a running deployment as a person does in the UI. Exits with 1 when something is wrong."""
+    from mlreg_dagster.cli.tables import findings_table
+    from mlreg_dagster.verification.client import Client
+    from mlreg_dagster.verification.state import verify as look
+
+    client = Client(url)
+    findings = look(client)
+    show(as_json, url=client.url, findings=findings_table(client.url, findings))
+    raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)

@@ -1,0 +1,240 @@
+"""The whole lifecycle on the simulated market, in a few minutes: three weeks, two models, their outcomes.
+
+A step that was done before is not done again, so a demo that was interrupted goes on where it stopped.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from mlreg_dagster import jobs
+from mlreg_dagster.cli.progress import step_progress
+from mlreg_dagster.cli.tables import gates_table, history_table, outcomes_table, versions_table
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
+from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.models.evaluation.verdict import better_than, champion_in
+from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
+from mlreg_dagster.orchestration.lifecycle_lock import alone_on
+from mlreg_dagster.orchestration.resources import current_actor
+from mlreg_dagster.outcomes.metrics import summary
+from mlreg_dagster.outcomes.schema import CRASH, PREDICTION_OUTCOMES
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.runner import Runner, asset_config
+
+DAYS = 21
+DATASET_DAY = 13
+TAKEOVER_DAYS = 2
+"""Days of market; day of the dataset, counted from the start; days after which the second model may take over."""
+
+VERSIONS = {"v1": "model", "v2": "model_lof"}
+"""Version to config file."""
+
+_DAY = pd.Timedelta(days=1)
+
+
+class NotADemoHome(MlregError):
+    """The home holds something else than a demo."""
+
+
+def run_demo(runner: Runner, console: Console) -> None:
+    """Ingest, freeze, train, evaluate, promote, predict, validate; then say how it went.
+
+    Raises:
+        HomeInUse: Another replay or demo works on this home.
+        NotADemoHome: The source is not the simulated market, or other models live in this home.
+        RunFailed: A step failed; running the demo again goes on from there.
+    """
+    with alone_on(runner.warehouse.path.parent):
+        _run(runner, console)
+
+
+def _run(runner: Runner, console: Console) -> None:
+    start = runner.settings.ingest.first_hour.floor("D")
+    _require_demo_home(runner, start)
+    predicted = hour_range(start + (DATASET_DAY + 1) * _DAY, start + (DAYS - 1) * _DAY - HOUR)
+    steps = _plan(runner, start, predicted)
+    with step_progress(console, len(steps)) as advance:
+        for number, (text, work) in enumerate(steps, start=1):
+            advance(text, number)
+            work()
+    _report(runner, console, predicted)
+
+
+def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> list[tuple[str, Callable[[], None]]]:
+    """Every step with what it says of itself."""
+    market = hour_range(start, start + DAYS * _DAY - HOUR)
+    due = predicted + runner.settings.outcomes.horizon_hours * HOUR
+    steps: list[tuple[str, Callable[[], None]]] = []
+    for name, part in (("first", market[: len(market) // 2]), ("second", market[len(market) // 2 :])):
+        steps.append(
+            (
+                f"{name} half of {DAYS} days of market and features",
+                _hours(runner, jobs.MARKET, part, "market_features"),
+            )
+        )
+    day, live = start + DATASET_DAY * _DAY, start + (DATASET_DAY + 1) * _DAY
+    steps.append((f"freeze training data and holdout of {day_key(day)}", _freeze(runner, day)))
+    for version, model in VERSIONS.items():
+        detector = runner.settings.model(model).detector.replace("_", " ")
+        steps.append((f"{version}: train ({detector})", _train(runner, version, model, day)))
+        steps.append((f"{version}: hold against the gates", _evaluate(runner, version)))
+        steps += _moves(runner, version, live)
+    steps.append(
+        (
+            "predict with the champion as of each hour",
+            _hours(runner, jobs.PREDICTIONS, predicted, "predictions"),
+        )
+    )
+    steps.append(("see what came of it 24 hours later", _hours(runner, jobs.OUTCOMES, due, "prediction_outcomes")))
+    steps.append(("measure how right they were, day by day", _measure(runner, due.normalize().unique())))
+    return steps
+
+
+def _moves(runner: Runner, version: str, live: pd.Timestamp) -> list[tuple[str, Callable[[], None]]]:
+    """The first version becomes champion; the second shadows it, and takes over later if it is told apart as better."""
+    if version == "v1":
+        move = _promote(runner, version, CHAMPION, live, "first to pass its gates", _passed)
+        return [("v1: champion, if its gates passed", move)]
+    takeover = live + TAKEOVER_DAYS * _DAY
+    shadow = _promote(runner, version, CHALLENGER, live, "to be compared with the champion", _passed)
+    move = _promote(runner, version, CHAMPION, takeover, "told apart as better on the holdout", _is_better)
+    return [
+        ("v2: challenger, if its gates passed", shadow),
+        ("v2: champion, if it is told apart as better", move),
+    ]
+
+
+def _hours(runner: Runner, job: str, hours: pd.DatetimeIndex, asset: str) -> Callable[[], None]:
+    def work() -> None:
+        if not runner.has_made(asset, map(hour_key, hours)):
+            runner.run_hours(job, hours)
+
+    return work
+
+
+def _freeze(runner: Runner, day: pd.Timestamp) -> Callable[[], None]:
+    return lambda: runner.run_partition(jobs.DATASETS, day_key(day))
+
+
+def _train(runner: Runner, version: str, model: str, day: pd.Timestamp) -> Callable[[], None]:
+    def work() -> None:
+        runner.add_version(version)
+        config = {"model": model, "dataset": day_key(day)}
+        runner.run_partition(jobs.TRAIN, version, asset_config("candidate_model", config))
+
+    return work
+
+
+def _evaluate(runner: Runner, version: str) -> Callable[[], None]:
+    def work() -> None:
+        if not runner.has_made("evaluated_model", [version]):
+            runner.run_partition(jobs.EVALUATE, version)
+
+    return work
+
+
+def _promote(
+    runner: Runner,
+    version: str,
+    alias: str,
+    effective_at: pd.Timestamp,
+    reason: str,
+    condition: Callable[[Registry, str], bool],
+) -> Callable[[], None]:
+    def work() -> None:
+        registry = runner.registry
+        if any(event.version == version for event in registry.history(alias)) or not condition(registry, version):
+            return
+        holder = registry.holder(alias)
+        expected = holder.version if holder else NOBODY
+        actor = current_actor(None)
+        runner.move_alias(PromotionRequest(version, reason, actor, alias, effective_at.isoformat(), expected))
+
+    return work
+
+
+def _passed(registry: Registry, version: str) -> bool:
+    return registry.status(version) == "evaluated"
+
+
+def _is_better(registry: Registry, version: str) -> bool:
+    """Passed all gates, and is told apart from the champion as the better one."""
+    return _passed(registry, version) and _against_champion(registry, version)[0]
+
+
+def _against_champion(registry: Registry, version: str) -> tuple[bool, str]:
+    evaluation = registry.latest_evaluation(version)
+    versus = evaluation.metrics["versus_champion"] if evaluation else {}
+    return better_than(versus, champion_in(versus))
+
+
+def _measure(runner: Runner, days: pd.DatetimeIndex) -> Callable[[], None]:
+    def work() -> None:
+        if not runner.has_made("model_performance", map(day_key, days)):
+            runner.run_range(jobs.PERFORMANCE, day_key(days[0]), day_key(days[-1]))
+
+    return work
+
+
+def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> None:
+    registry, settings = runner.registry, runner.settings.outcomes
+    console.print(versions_table(registry, pd.Timestamp.now(tz="UTC")))
+    for version in registry.versions():
+        evaluation = registry.latest_evaluation(version.version)
+        if evaluation:
+            console.print(gates_table(evaluation))
+    console.print(history_table(event for alias in registry.aliases() for event in registry.history(alias)))
+    outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
+    console.print(outcomes_table(summary(outcomes, settings), settings.confidence))
+    console.print(_truth_table(runner, outcomes, predicted))
+    champion, challenger = registry.holder(CHAMPION), registry.holder(CHALLENGER)
+    if champion and challenger and champion.version != challenger.version:
+        standing = _against_champion(registry, challenger.version)[1]
+        console.print(f"{challenger.version} stays challenger: it {standing}", markup=False)
+    console.print(
+        f"Champion: [bold]{champion.version if champion else 'nobody'}[/]. Look around in the UI: "
+        '[bold]eval "$(mlreg env)" && dagster dev[/]'
+    )
+
+
+def _truth_table(runner: Runner, outcomes: pd.DataFrame, predicted: pd.DatetimeIndex) -> RichTable:
+    """The crashes that were planted within the predicted hours, against what predictions and outcomes say."""
+    planted = runner.source.planted_events(predicted[0] + HOUR, predicted[-1])  # type: ignore[attr-defined]
+    crashes = planted[planted["kind"] == "crash"]
+    table = RichTable(title="Planted crashes against predictions", title_justify="left", title_style="bold")
+    for column in ("planted", "how many", "seen as crash by outcomes", "flagged within 24 h before"):
+        table.add_column(column)
+    for text, kind in (("after a run-up", True), ("out of the blue", False)):
+        chosen = crashes[crashes["preceded_by_run_up"] == kind]
+        seen = [_before(outcomes, crash) for crash in chosen.itertuples()]
+        table.add_row(
+            text,
+            str(len(chosen)),
+            str(sum(bool((rows["outcome"] == CRASH).any()) for rows in seen)),
+            str(sum(bool((rows["is_anomaly"] & (rows["outcome"] == CRASH)).any()) for rows in seen)),
+        )
+    return table
+
+
+def _before(outcomes: pd.DataFrame, crash: Any) -> pd.DataFrame:
+    """Outcomes of the predictions for the crashing instrument within 24 h before the fall is over."""
+    mine = outcomes[outcomes["instrument_id"] == crash.instrument_id]
+    due = mine["prediction_hour"].between(crash.end - 24 * HOUR, crash.start, inclusive="left")
+    before: pd.DataFrame = mine[due]
+    return before
+
+
+def _require_demo_home(runner: Runner, start: pd.Timestamp) -> None:
+    if runner.settings.ingest.source != "simulated":
+        raise NotADemoHome("The demo runs on the simulated market. Unset MLREG_CONFIG_DIR, or set source: simulated.")
+    dataset_day = day_key(start + DATASET_DAY * _DAY)
+    for version in runner.registry.versions():
+        if version.version not in VERSIONS or version.dataset_day != dataset_day:
+            raise NotADemoHome(
+                f"This home holds {version.version} of dataset {version.dataset_day}, which is not the demo's. Set "
+                f"MLREG_HOME to an empty folder for the demo."
+            )

@@ -1,0 +1,78 @@
+"""What every command works with: the terminal, and the graph on the home of the caller."""
+
+import json
+import math
+import os
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+
+from mlreg_dagster.core.text_table import Grid
+from mlreg_dagster.core.untrusted.text import visible
+
+if TYPE_CHECKING:
+    from mlreg_dagster.runner import Runner
+
+
+class Terminal(Console):
+    """A terminal on which no text that is printed acts: what others wrote moves no cursor and hides nothing."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as Rich does."""
+        super().print(*(visible(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+console = Terminal(soft_wrap=True)  # lines are never broken: paths and commands in them can be pasted
+progress_console = Terminal(soft_wrap=True, stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead; docs/json.md documents its shape.")]
+
+
+def open_runner(*, replays: bool = False) -> "Runner":
+    """The graph and its storage; the home is made if it is not there yet.
+
+    Args:
+        replays: History is written: moves of aliases may count from the past on.
+    """
+    from mlreg_dagster.orchestration.resources import ReplayClock
+    from mlreg_dagster.runner import Runner, prepare_home
+
+    os.environ.update(prepare_home())
+    return Runner(resources={"clock": ReplayClock()} if replays else None)
+
+
+def show(as_json: bool, *sentences: str, **facts: Any) -> None:
+    """Print tables and sentences for people, or all facts as one JSON object.
+
+    Args:
+        as_json: Which of the two.
+        sentences: Printed after the tables, for people alone.
+        facts: By name; a `Grid` is printed as a table and stands for its facts.
+    """
+    if as_json:
+        whole = {name: _plain(value.facts if isinstance(value, Grid) else value) for name, value in facts.items()}
+        typer.echo(json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    for value in facts.values():
+        if isinstance(value, Grid):
+            console.print(value)
+    for sentence in sentences:
+        console.print(sentence, markup=False, highlight=False)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: times in ISO 8601, what is undefined as null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if value is None or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else value

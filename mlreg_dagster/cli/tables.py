@@ -1,0 +1,280 @@
+"""Tables for the terminal: what the registry and the outcomes say, for people and as plain facts for `--json`.
+
+The facts of each table are documented in docs/json.md.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from rich.markup import escape
+
+from mlreg_dagster.core.health import Finding
+from mlreg_dagster.core.text_table import Grid
+from mlreg_dagster.evidence.reproduction import Reproduction
+from mlreg_dagster.governance.promotion.champion_challenger import Challenge
+from mlreg_dagster.models.evaluation.comparison import Comparison
+from mlreg_dagster.registry import (
+    AliasEvent,
+    Decision,
+    Evaluation,
+    PolicyRecord,
+    Refusal,
+    Registry,
+    Withdrawal,
+)
+
+
+def versions_table(registry: Registry, now: pd.Timestamp) -> Grid:
+    """Every version: what it is, what its gates said, which aliases it holds as of now."""
+    holders = {alias: event for alias in registry.aliases() if (event := registry.holder(alias, now))}
+    facts: list[dict[str, Any]] = []
+    for version in registry.versions():
+        evaluation = registry.latest_evaluation(version.version)
+        metrics = evaluation.metrics if evaluation else {}
+        facts.append(
+            {
+                "version": version.version,
+                "detector": version.detector,
+                "dataset_day": version.dataset_day,
+                "status": registry.status(version.version),
+                "average_precision": metrics.get("average_precision"),
+                "baseline_average_precision": metrics.get("baseline_average_precision"),
+                "aliases": [alias for alias, event in holders.items() if event.version == version.version],
+                "artifact_sha256": version.artifact_sha256,
+                "trained_at": version.created_at,
+                "trained_by": version.created_by,
+            }
+        )
+    grid = Grid(
+        "Versions",
+        ("version", "detector", "dataset", "status", "AP", "baseline", "aliases"),
+        facts,
+        empty="No version is registered yet.",
+        caption="AP: average precision at finding planted anomalies.",
+    )
+    for each in facts:
+        grid.add_row(
+            each["version"],
+            escape(each["detector"].replace("_", " ")),
+            each["dataset_day"],
+            _status(each["status"]),
+            _number(each["average_precision"]),
+            _number(each["baseline_average_precision"]),
+            escape(", ".join(each["aliases"])) or "-",
+        )
+    return grid
+
+
+def gates_table(evaluation: Evaluation) -> Grid:
+    """Every gate of one evaluation."""
+    facts = {
+        "version": evaluation.version,
+        "evaluation": evaluation.id,
+        "passed": evaluation.passed,
+        "artifact_sha256": evaluation.artifact_sha256,
+        "holdout_sha256": evaluation.holdout_sha256,
+        "recorded_at": evaluation.recorded_at,
+        "actor": evaluation.actor,
+        "gates": [asdict(gate) for gate in evaluation.gates],
+    }
+    grid = Grid(f"Gates of {evaluation.version}", ("gate", "passed", "value", "threshold"), facts)
+    for gate in evaluation.gates:
+        passed = "[green]yes[/]" if gate.passed else "[red]NO[/]"
+        grid.add_row(gate.name, passed, _number(gate.value), escape(gate.threshold))
+    return grid
+
+
+def history_table(events: Iterable[AliasEvent]) -> Grid:
+    """Moves of aliases, the newest of each last."""
+    events = list(events)
+    names = ("alias", "version", "previous_version", "effective_at", "recorded_at", "actor", "reason")
+    facts = [{name: getattr(event, name) for name in (*names, "artifact_sha256", "run_id")} for event in events]
+    columns = ("alias", "version", "before", "effective from", "by", "reason")
+    grid = Grid("Moves", columns, facts, empty="Nobody holds an alias yet.")
+    for event in events:
+        grid.add_row(
+            escape(event.alias),
+            event.version,
+            event.previous_version or "nobody",
+            f"{event.effective_at:%Y-%m-%d %H:%M}",
+            escape(event.actor),
+            f"{escape(event.reason)} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
+        )
+    return grid
+
+
+def uncounted_moves(registry: Registry, alias: str, now: pd.Timestamp) -> Iterator[str]:
+    """The moves of an alias that do not count as of now, in words: those that were taken back or lie in the future."""
+    taken_back = {each.sequence: each for each in registry.corrections() if each.alias == alias}
+    for move in registry.recorded_moves(alias):
+        said = f"The move to {move.version}, recorded {move.recorded_at:%Y-%m-%d %H:%M}, "
+        if correction := taken_back.get(move.sequence):
+            when = f"{correction.recorded_at:%Y-%m-%d %H:%M}"
+            yield f"{said}was taken back by {correction.actor} at {when}: {correction.reason}"
+        elif move.effective_at > now:
+            yield f'{said}lies after now. Take it back: mlreg correct {alias} --reason "…"'
+
+
+def decisions_table(decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal] = ()) -> Grid:
+    """What people decided about a version, the newest last."""
+    decisions, taken_back = list(decisions), {each.decision_id: each for each in withdrawals}
+    facts = [
+        {
+            "number": each.id,
+            "version": each.version,
+            "decision": each.kind,
+            "actor": each.actor,
+            "evaluation": each.evaluation_id,
+            "reason": each.reason,
+            "recorded_at": each.recorded_at,
+            "lifts": list(each.lifts),
+            "expires_at": each.expires_at,
+            "signed": each.signature is not None,
+            "withdrawn_by": taken_back[each.id].actor if each.id in taken_back else None,
+        }
+        for each in decisions
+    ]
+    columns = ("no.", "version", "decision", "by", "on evaluation", "reason", "lifts", "signed")
+    grid = Grid("Decisions", columns, facts)
+    for each in decisions:
+        lifts = f"{', '.join(each.lifts)} until {each.expires_at:%Y-%m-%d %H:%M}" if each.lifts else ""
+        by = taken_back.get(each.id)
+        withdrawn = f" [yellow]withdrawn by {escape(by.actor)}: {escape(by.reason)}[/]" if by else ""
+        grid.add_row(
+            f"{each.id}",
+            each.version,
+            each.kind,
+            escape(each.actor),
+            f"#{each.evaluation_id}",
+            f"{escape(each.reason)} [dim](recorded {each.recorded_at:%Y-%m-%d %H:%M})[/]{withdrawn}",
+            lifts,
+            "yes" if each.signature else "no",
+        )
+    return grid
+
+
+def refusals_table(refusals: Iterable[Refusal]) -> Grid:
+    """Promotions that did not happen, the newest last."""
+    refusals = list(refusals)
+    columns = ("recorded", "alias", "version", "outcome", "by", "because")
+    grid = Grid("Refused promotions", columns, [asdict(each) for each in refusals])
+    for each in refusals:
+        outcome = "has to wait" if each.outcome == "hold" else "refused"
+        when = f"{each.recorded_at:%Y-%m-%d %H:%M}"
+        grid.add_row(when, each.alias, each.version, outcome, escape(each.actor), escape(each.because))
+    return grid
+
+
+def policies_table(policies: Iterable[PolicyRecord]) -> Grid:
+    """Every policy that was in force, the present one last."""
+    policies = list(policies)
+    columns = ("from", "tier", "by", "approved by", "reason", "hash")
+    grid = Grid("Policies", columns, [asdict(each) for each in policies])
+    for each in policies:
+        tier = str(each.content.get("use_case", {}).get("risk_tier", "-"))
+        approved = ", ".join(map(escape, each.approved_by)) or "-"
+        when = f"{each.recorded_at:%Y-%m-%d %H:%M}"
+        grid.add_row(when, tier, escape(each.actor), approved, escape(each.reason), each.content_sha256[:12])
+    return grid
+
+
+def reproduction_table(found: Reproduction) -> Grid:
+    """A version trained again, against the frozen one."""
+    facts = {**asdict(found), "is_exact": found.is_exact}
+    grid = Grid(f"{found.version} trained again from its manifest", ("what", "found"), facts)
+    grid.add_row("rows scored by both", f"{found.rows:,}")
+    grid.add_row("largest difference of a score", f"{found.largest_difference:g}")
+    grid.add_row("thresholds", " and ".join(f"{threshold:.9g}" for threshold in found.thresholds))
+    grid.add_row("libraries that have changed", escape(", ".join(found.libraries)) or "none")
+    grid.add_row("the same to the last bit", "yes" if found.is_exact else "NO")
+    return grid
+
+
+def outcomes_table(summary: pd.DataFrame, confidence: float) -> Grid:
+    """How right each version was, a column each; `summary` is that of `outcomes.metrics.summary`."""
+    rows = summary.to_dict("records")
+    versions = [str(row["model_version"]) for row in rows]
+    empty = "No prediction has fallen due yet."
+    grid = Grid(f"Outcomes, with {confidence:.0%} intervals", ("", *versions), rows, empty=empty)
+    if not rows:
+        return grid
+    for name in _COUNTS:
+        grid.add_row(name.replace("_", " "), *(f"{row[name]:,}" for row in rows))
+    for name in ("recall", "precision", "false_alarm_rate", "base_rate"):
+        grid.add_row(name.replace("_", " "), *(_interval(row, name, _percent) for row in rows))
+    grid.add_row("lift", *(_interval(row, "lift", _number) for row in rows))
+    return grid
+
+
+_COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
+
+
+def comparison_table(compared: Comparison) -> Grid:
+    """Two versions on the same rows, and whether they are told apart."""
+    title = f"On the same {compared.rows} holdout rows"
+    grid = Grid(title, ("", compared.left, compared.right), asdict(compared))
+    grid.add_row("injection average precision", *(_number(value) for value in compared.average_precision))
+    grid.add_row("flagged", *(_percent(value) for value in compared.anomaly_rate))
+    grid.add_row("same label", _percent(compared.agreement), "")
+    grid.add_row("rank correlation of scores", _number(compared.rank_correlation), "")
+    if compared.in_sample:
+        grid.add_row("knew this holdout (numbers flatter it)", ", ".join(compared.in_sample), "")
+    link = "from" if compared.verdict == "not distinguishable" else "than"
+    verdict = f"{compared.left} is {compared.verdict} {link} {compared.right} at finding planted anomalies"
+    grid.notes.append(f"{verdict}: {compared.reason}")
+    return grid
+
+
+def challenge_table(found: Challenge) -> Grid:
+    """Two versions on what became of the predictions that both made."""
+    title = f"On {found.pairs:,} predictions of both, {found.crashes:,} of them before a crash: {found.verdict}"
+    columns = (f"{found.challenger} minus {found.champion}", "difference", "interval", "verdict")
+    grid = Grid(title, columns, asdict(found))
+    for name in ("informedness", "recall", "precision", "error_rate"):
+        each = getattr(found, name)
+        interval = f"{_number(each.low)} to {_number(each.high)}"
+        said = f"{each.verdict} ({each.reason})" if each.reason else each.verdict
+        grid.add_row(name.replace("_", " "), _number(each.difference), interval, escape(said))
+    return grid
+
+
+def findings_table(place: str, findings: Iterable[Finding]) -> Grid:
+    """What was found in a home or a deployment; what to do about it stands below, so that it can be pasted."""
+    findings = list(findings)
+    grid = Grid(f"State of {place}", ("state", "what", "seen"), [asdict(finding) for finding in findings])
+    for finding in findings:
+        grid.add_row(_SIGNS[finding.state], escape(finding.name), escape(finding.seen))
+    if advice := [f"- {finding.name}: {finding.advice}" for finding in findings if finding.advice]:
+        grid.notes += ["To do:", *advice]
+    return grid
+
+
+_SIGNS = {
+    "ok": "[green]ok[/]",
+    "waiting": "[yellow]waiting[/]",
+    "warning": "[yellow]warning[/]",
+    "miss": "[red]MISS[/]",
+}
+
+
+def _status(status: str) -> str:
+    colour = {"evaluated": "green", "rejected": "red"}.get(status, "yellow")
+    return f"[{colour}]{status}[/]"
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None or pd.isna(value) else f"{value:.3g}"
+
+
+def _percent(value: Any) -> str:
+    return "-" if value is None or pd.isna(value) else f"{value:.1%}"
+
+
+def _interval(row: dict[Any, Any], name: str, shown: Any) -> str:
+    if pd.isna(row[name]):
+        return "undefined"
+    if pd.isna(row[f"{name}_low"]):
+        return str(shown(row[name]))
+    return f"{shown(row[name])} ({shown(row[f'{name}_low'])} to {shown(row[f'{name}_high'])})"

@@ -1,0 +1,180 @@
+"""use_case.yaml and promotion.yaml: what the model is for, and who lets a version into production on what evidence."""
+
+import base64
+import hashlib
+from datetime import datetime
+from typing import Annotated, Literal, Self, get_args
+
+import pandas as pd
+from pydantic import Field, field_validator, model_validator
+
+from mlreg_dagster.config.section import Count, Hour, Section
+from mlreg_dagster.core.people import OF_THE_PROJECT, NotAName, account_name
+
+Tier = Literal["low", "high"]
+
+StrictGate = Literal[
+    "better_than_champion",
+    "improvement_over_baseline",
+    "segment_parity",
+    "noise_robustness",
+    "missing_feature_robustness",
+    "scoring_latency",
+    "model_size",
+]
+"""Gates beyond the five that every version must pass; a tier of `promotion.yaml` may ask for them."""
+
+_KEY_BYTES = 32
+
+
+class SuccessMetric(Section):
+    """One number by which the use case is judged, over matured outcomes."""
+
+    metric: Literal["recall", "precision", "false_alarm_rate", "lift"]
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("write at_least, at_most, or both")
+        return self
+
+
+class Constraints(Section):
+    """What serving can bear."""
+
+    max_latency_ms: Annotated[float, Field(gt=0)] = Field(250.0, description="To score one hour of the universe.")
+    min_rows_per_s: Annotated[float, Field(gt=0)] = Field(2_000.0, description="Rows scored in a second, in bulk.")
+    max_model_mb: Annotated[float, Field(gt=0)] = Field(100.0, description="The bundle of a version.")
+
+
+class UseCaseSettings(Section):
+    """use_case.yaml: the objective that versions are trained for."""
+
+    name: Annotated[str, Field(min_length=1)] = "market anomalies"
+    objective: Annotated[str, Field(min_length=1)] = (
+        "Flag instruments whose price may crash within 24 hours, early enough for a person to look."
+    )
+    owner: Annotated[str, Field(min_length=1)] = "team:mlreg"
+    risk_tier: Tier = "low"
+    success: tuple[SuccessMetric, ...] = (
+        SuccessMetric(metric="lift", at_least=1.0),
+        SuccessMetric(metric="false_alarm_rate", at_most=0.2),
+    )
+    constraints: Constraints = Constraints()
+    contacts: tuple[Annotated[str, Field(min_length=1)], ...] = ("team:mlreg",)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that is said here; a version names the one under which it was built."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+class Person(Section):
+    """Somebody who may decide."""
+
+    roles: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    public_key: str | None = Field(
+        None, description="Ed25519, 32 bytes in base64; with one, only signed decisions count."
+    )
+
+    @field_validator("public_key")
+    @classmethod
+    def _is_a_key(cls, text: str | None) -> str | None:
+        try:
+            if text is not None and len(base64.b64decode(text, validate=True)) != _KEY_BYTES:
+                raise ValueError
+        except ValueError as error:
+            raise ValueError(
+                "must be an Ed25519 public key, 32 bytes in base64; `mlreg keygen` makes a pair"
+            ) from error
+        return text
+
+
+class TierPolicy(Section):
+    """What a risk tier asks for before a version may hold an alias."""
+
+    approvals: Annotated[int, Field(ge=0)] = 0
+    roles: tuple[str, ...] = Field((), description="Each must be among the roles of those who approved.")
+    gates: tuple[StrictGate, ...] = Field((), description="Measured, and to be passed, beyond the usual five.")
+    stable: bool = Field(False, description="The evaluation must have been shown to be stable.")
+    experiments: bool = Field(
+        False, description="Evaluations under other thresholds than those in force count, too; the record says so."
+    )
+
+
+class WaiverPolicy(Section):
+    """What is asked of a permission to pass one named rule for a time."""
+
+    roles: tuple[str, ...] = Field((), description="Of these roles one must be held by the person who grants it.")
+    max_days: Count = Field(14, description="The longest duration.")
+
+
+class Freeze(Section):
+    """A time in which nothing moves but back."""
+
+    first: Hour
+    until: Hour
+    reason: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.until <= self.first:
+            raise ValueError("until must be later than first")
+        return self
+
+    def covers(self, now: datetime) -> bool:
+        """Whether `now` lies in it; `until` no longer does."""
+        return pd.Timestamp(self.first) <= pd.Timestamp(now) < pd.Timestamp(self.until)
+
+
+_HIGH = TierPolicy(approvals=2, gates=get_args(StrictGate), stable=True)
+
+
+class PromotionSettings(Section):
+    """promotion.yaml: what is asked before an alias moves."""
+
+    min_reason_length: Count = 5
+    automatic: Literal["never", "passed", "better"] = Field(
+        "better", description="Which evaluated versions become champion without a person."
+    )
+    low: TierPolicy = TierPolicy()
+    high: TierPolicy = _HIGH
+    waivers: WaiverPolicy = WaiverPolicy()
+    people: dict[str, Person] = Field({}, description="Who may decide and promote; nobody named = anybody.")
+    separation_of_duties: bool = Field(True, description="Who trained or promotes a version can't approve it.")
+    max_evaluation_age_days: Count | None = None
+    min_matured_outcomes: Annotated[int, Field(ge=0)] = 0
+    freezes: tuple[Freeze, ...] = ()
+
+    @field_validator("people")
+    @classmethod
+    def _people_have_one_name_each(cls, people: dict[str, Person]) -> dict[str, Person]:
+        named: dict[str, Person] = {}
+        for text, person in people.items():
+            try:
+                name = account_name(text)
+            except NotAName as error:
+                raise ValueError(str(error)) from error
+            if name in OF_THE_PROJECT:
+                raise ValueError(f"{name} is the name of the project's own actor; name a person")
+            if name in named:
+                raise ValueError(f"{text!r} and another entry are both {name}; name each person once")
+            named[name] = person
+        return named
+
+    def of(self, tier: Tier) -> TierPolicy:
+        """What the tier asks for."""
+        return self.high if tier == "high" else self.low
+
+    def unmet(self, tier: Tier) -> str | None:
+        """Why nobody could ever satisfy what a tier asks for; None if they could."""
+        asked, roles = self.of(tier), {role for person in self.people.values() for role in person.roles}
+        if missing := sorted(set(asked.roles) - roles):
+            return f"{tier}.roles: nobody among people is a {', '.join(missing)}"
+        if missing := sorted(set(self.waivers.roles) - roles):
+            return f"waivers.roles: nobody among people is a {', '.join(missing)}"
+        if self.people and asked.approvals > len(self.people):
+            return f"{tier}.approvals: {asked.approvals} are asked for, but people names {len(self.people)}"
+        return None

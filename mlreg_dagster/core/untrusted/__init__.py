@@ -1,0 +1,1 @@
+"""Input and text from outside, made safe to read, show, unpack and request."""

@@ -1,0 +1,182 @@
+"""The evidence bundle of each version, and the report on the results of all checks."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+from pydantic import Field
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.evidence import check_report
+from mlreg_dagster.evidence.card.elements import GATES, Card
+from mlreg_dagster.models.names import STRICT_GATES
+from mlreg_dagster.orchestration.graph_description import GraphDescription
+from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
+from mlreg_dagster.orchestration.instance.check_log import check_results
+from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
+from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
+from mlreg_dagster.orchestration.retries import retried
+
+GROUP = "evidence"
+
+
+class BundleConfig(dg.Config):
+    """What goes into a bundle."""
+
+    verify: bool = Field(default=False, description="Train the version again and compare all scores.")
+
+
+class ReportConfig(dg.Config):
+    """Which results to report."""
+
+    first: str | None = Field(default=None, description="First day (2017-12-20), UTC; null = the first result.")
+    last: str | None = Field(default=None, description="Last day, UTC, included; null = the newest result.")
+    rows: int = Field(default=200, description="How many of the newest are shown.", ge=1, le=5000)
+
+
+def build_evidence_assets(settings: Settings, home: Path, graph: GraphDescription) -> list[dg.AssetsDefinition]:
+    """A bundle for each version, and a report on all checks.
+
+    Args:
+        settings: The configuration.
+        home: Where bundles are written.
+        graph: The rest of the graph: cards and report tell of its checks, freshness and automation.
+    """
+    whole = graph.with_checks(_section_specs())
+    return [_delivery_bundle(settings, home, whole), _governance_report(whole)]
+
+
+def all_check_results(
+    keys: Collection[dg.AssetCheckKey], instance: dg.DagsterInstance, first: str | None, last: str | None
+) -> list[dict[str, Any]]:
+    """Every result of every check from the day `first` to the day `last`, both included, the newest first.
+
+    Args:
+        keys: The checks of the graph; the strict gates that an earlier policy may have asked for are added.
+        instance: The Dagster instance whose event log holds the results.
+        first: The first day, UTC; None = since the first result.
+        last: The last day, UTC; None = up to the newest result.
+
+    Returns:
+        Rows of `check_report.COLUMNS`.
+
+    Raises:
+        NotAnHour: A text is no day.
+    """
+    strict = {dg.AssetCheckKey(dg.AssetKey("evaluated_model"), gate) for gate in STRICT_GATES}
+    begin = as_hour(first) if first else pd.Timestamp(0, tz="UTC")
+    end = as_hour(last) + pd.Timedelta(days=1) if last else pd.Timestamp.max.tz_localize("UTC")
+    return check_report.arrange(check_results(instance, strict.union(keys), begin, end))
+
+
+def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) -> dg.AssetsDefinition:
+    @dg.asset(
+        group_name=GROUP,
+        partitions_def=MODEL_VERSIONS,
+        owners=OWNERS,
+        kinds={"html"},
+        deps=["evaluated_model", "champion_model"],
+        check_specs=_section_specs(),
+        description="All evidence on one version, as HTML, Markdown and JSON; each of its ten sections is a check. "
+        "Make it again when outcomes have matured or an alias has moved.",
+    )
+    @retried
+    def delivery_bundle(
+        context: dg.AssetExecutionContext,
+        config: BundleConfig,
+        artifacts: ArtifactsResource,
+        registry: RegistryResource,
+        warehouse: WarehouseResource,
+        clock: Clock,
+    ) -> dg.MaterializeResult:
+        from mlreg_dagster.evidence import bundles
+        from mlreg_dagster.evidence.card.build import make_card
+        from mlreg_dagster.evidence.card.context import Watch, gather
+
+        records = registry.open()
+        known = gather(
+            records.version(version_of(context)),
+            records,
+            artifacts.open(),
+            warehouse.open(),
+            settings,
+            now=clock.now(),
+            tampering=records.find_tampering(witnessed_heads(context.instance)),
+            watch=Watch(graph.check_states(context.instance), graph.freshness, graph.automation),
+            verify=config.verify,
+        )
+        card = make_card(known)
+        folder = home / "bundles" / card.version
+        files = bundles.write(folder, card)
+        return dg.MaterializeResult(
+            metadata={
+                "version": card.version,
+                "headline": card.headline,
+                "card": dg.MetadataValue.path(folder / bundles.HTML),
+                "answers": table_view([{"question": name, "answer": said} for name, said in card.answers.items()]),
+                "missing": table_view(
+                    [{"gate": gate, "what": what} for gate, all_ in card.missing.items() for what in all_]
+                ),
+                "files": table_view([{"file": name, "sha256": digest} for name, digest in files.items()]),
+                "trained_again": config.verify,
+                AUDIT_HEAD: audit_head(records),
+            },
+            check_results=_section_results(card),
+        )
+
+    return delivery_bundle
+
+
+def _section_specs() -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            gate,
+            asset="delivery_bundle",
+            description=f"{title}: nothing is missing.",
+            partitions_def=MODEL_VERSIONS,
+        )
+        for gate, title in GATES.items()
+    ]
+
+
+def _section_results(card: Card) -> list[dg.AssetCheckResult]:
+    return [
+        dg.AssetCheckResult(
+            check_name=section.gate,
+            passed=section.state == "complete",
+            severity=dg.AssetCheckSeverity.ERROR if section.missing else dg.AssetCheckSeverity.WARN,
+            description=" ".join((*section.missing, *section.against, *section.unknown)) or "Nothing is missing.",
+            metadata={"version": card.version},
+        )
+        for section in card.sections
+    ]
+
+
+def _governance_report(graph: GraphDescription) -> dg.AssetsDefinition:
+    @dg.asset(
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"dagster"},
+        deps=["delivery_bundle"],
+        description="The results of all checks of all assets over a period, by version and partition. `mlreg report` "
+        "writes the same as HTML and CSV.",
+    )
+    def governance_report(context: dg.AssetExecutionContext, config: ReportConfig) -> dg.MaterializeResult:
+
+        rows = all_check_results(graph.check_keys, context.instance, config.first, config.last)
+        return dg.MaterializeResult(
+            metadata={
+                "results": len(rows),
+                "failed": sum(not row["passed"] for row in rows),
+                "by_check": table_view(check_report.counts(rows)),
+                "newest": table_view(
+                    [row | {"passed": "yes" if row["passed"] else "NO"} for row in rows[: config.rows]]
+                ),
+            }
+        )
+
+    return governance_report

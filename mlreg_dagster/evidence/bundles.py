@@ -1,0 +1,67 @@
+"""The evidence bundle of a version: a folder of its card in three forms, with their sums, replaced as a whole."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from filelock import FileLock
+
+from mlreg_dagster.evidence import rendering
+from mlreg_dagster.evidence.card.elements import Card
+from mlreg_dagster.storage import private_files
+from mlreg_dagster.storage.artifacts import SUMS
+from mlreg_dagster.storage.faults import explained
+
+HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
+
+
+def write(folder: Path, card: Card) -> dict[str, str]:
+    """Write the bundle, or write it anew: what lies there is the old one or the new one, never half of either.
+
+    Args:
+        folder: Of the bundle; its parent is made where needed.
+        card: What is written.
+
+    Returns:
+        Name and SHA-256 of each file, that of the sums included.
+
+    Raises:
+        StorageFull, StorageNotWritable: The bundle is as it was before.
+    """
+    files = {
+        HTML: rendering.to_html(card).encode(),
+        MARKDOWN: rendering.to_markdown(card).encode(),
+        JSON: rendering.to_json(card).encode(),
+    }
+    files[SUMS] = "".join(f"{_sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
+    with explained(folder):
+        private_files.make_folder(folder.parent)
+        with FileLock(folder.with_name(f".{folder.name}.lock"), mode=private_files.OF_FILES):
+            _replace(folder, files)
+    return {name: _sha256(content) for name, content in files.items()}
+
+
+def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Under the lock: drafts that lie there were left by a dead process, and an old one that was moved aside, too."""
+    draft, old = (folder.with_name(f".{folder.name}.{part}") for part in ("draft", "old"))
+    if old.exists() and not folder.exists():
+        old.rename(folder)  # it died between the two renames
+    for remains in (draft, old):
+        shutil.rmtree(remains, ignore_errors=True)
+    draft.mkdir(private_files.OF_FOLDERS)
+    try:
+        for name, content in files.items():
+            private_files.write(draft / name, content)
+        if folder.exists():
+            folder.rename(old)
+        draft.rename(folder)
+    finally:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(draft, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

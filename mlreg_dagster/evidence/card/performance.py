@@ -1,0 +1,89 @@
+"""How good a version has been in use: its outcomes, and whether the use case is met."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from mlreg_dagster.config.sections.governance import SuccessMetric
+from mlreg_dagster.evidence.card.context import Known
+from mlreg_dagster.evidence.card.elements import Fact, Picture, Table, Text, Values, when
+
+_COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
+_RATES = ("lift", "recall", "precision", "false_alarm_rate", "base_rate")
+
+
+def success(known: Known, asked: SuccessMetric) -> dict[str, Any]:
+    """A metric of success against the outcomes: by its value, and whether its interval says the same."""
+    found = measured(known) if not known.outcomes.empty else {}
+    value, low, high = (found.get(f"{asked.metric}{end}") for end in ("", "_low", "_high"))
+    if value is None:
+        verdict = "not known: no outcome tells"
+    else:
+        met = _within(value, asked)
+        verdict = "met" if met else "NOT met"
+        if low is None or high is None or {_within(low, asked), _within(high, asked)} != {met}:
+            verdict += ", but its interval does not tell"
+    return {
+        "metric": asked.metric,
+        "at least": asked.at_least,
+        "at most": asked.at_most,
+        "value": value,
+        "low": low,
+        "high": high,
+        "verdict": verdict,
+    }
+
+
+def measured(known: Known) -> dict[str, Any]:
+    """Counts, rates and intervals over all its outcomes; a rate that is not defined is None."""
+    from mlreg_dagster.outcomes.metrics import summary
+
+    row = summary(known.outcomes, known.settings.outcomes).to_dict("records")[0]
+    return {str(name): None if isinstance(value, float) and pd.isna(value) else value for name, value in row.items()}
+
+
+def outcome_facts(known: Known) -> list[Fact]:
+    """Counts, rates with their intervals, and what they look like."""
+    from mlreg_dagster.outcomes.metrics import performance
+    from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture
+
+    found, settings = measured(known), known.settings.outcomes
+    hours = known.outcomes["hour"]
+    title = (
+        f"Outcomes due from {when(hours.min())} to {when(hours.max())}; a crash is a change of "
+        f"{settings.crash_pct:g} % or less within {settings.horizon_hours} h"
+    )
+    rates = [
+        {"rate": name, "value": found[name], "low": found[f"{name}_low"], "high": found[f"{name}_high"]}
+        for name in _RATES
+    ]
+    return [
+        Values(title, {name: found[name] for name in _COUNTS}),
+        Table(f"How good since, with intervals of {settings.confidence:.0%}", rates),
+        Text(
+            "The intervals of the shares take overlapping hours as independent and are too narrow; that of the lift "
+            "resamples instruments."
+        ),
+        Picture(lambda: confusion_picture(found)),
+        Picture(lambda: performance_picture(performance(known.outcomes, settings))),
+    ]
+
+
+def contest_facts(known: Known) -> list[Fact]:
+    """It against the champion, or against the champion before it, on what became of the predictions of both."""
+    found = known.contest
+    if found is None:
+        return [
+            Text("No prediction has an outcome that another champion has made, too: in use it was compared with none.")
+        ]
+    measures = {name: getattr(found, name) for name in ("informedness", "recall", "precision", "error_rate")}
+    title = (
+        f"{found.challenger} against {found.champion}, on {found.pairs:,} predictions of both, of {found.instruments} "
+        f"instruments, {found.crashes:,} of them before a crash: {found.verdict}"
+    )
+    return [Table(title, [{"difference in": name, **asdict(each)} for name, each in measures.items()])]
+
+
+def _within(value: float, asked: SuccessMetric) -> bool:
+    return (asked.at_least is None or value >= asked.at_least) and (asked.at_most is None or value <= asked.at_most)

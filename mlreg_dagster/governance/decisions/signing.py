@@ -1,0 +1,160 @@
+"""Signatures of decisions: Ed25519 (RFC 8032) over what was decided, about which bytes, by whom, when and why."""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.registry import Decision, DecisionKind, PolicyApproval, Withdrawal
+from mlreg_dagster.storage import private_files, regular_files
+from mlreg_dagster.storage.private_files import NotAFolder
+from mlreg_dagster.storage.regular_files import OddFile
+
+_LARGEST_KEY = 16 << 10
+
+
+class UnusableKey(MlregError):
+    """A signing key that can't be read, or is none."""
+
+
+@dataclass(frozen=True)
+class Unsigned:
+    """The fields of a withdrawal, or of a change of the policy, before it is signed and recorded."""
+
+    actor: str
+    reason: str
+    recorded_at: pd.Timestamp
+    content_sha256: str = ""
+    previous_sha256: str = ""
+
+
+def message(
+    *,
+    kind: DecisionKind,
+    version: str,
+    artifact_sha256: str,
+    evaluation_id: int | None,
+    actor: str,
+    reason: str,
+    lifts: Sequence[str],
+    expires_at: pd.Timestamp | None,
+    recorded_at: pd.Timestamp,
+) -> bytes:
+    """What is signed: the fields of a decision, but for its id and run, which are not known before."""
+    times = (None if time is None else time.tz_convert("UTC").isoformat() for time in (expires_at, recorded_at))
+    fields = [kind, version, artifact_sha256, evaluation_id, actor, reason, list(lifts), *times]
+    return json.dumps(["mlreg decision 1", *fields], ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def sign(private_key: Ed25519PrivateKey, text: bytes) -> str:
+    """The signature of `text`, in base64."""
+    return base64.b64encode(private_key.sign(text)).decode()
+
+
+def decision_message(decision: Decision) -> bytes:
+    """What is signed of a decision that is on record."""
+    return message(
+        kind=decision.kind,
+        version=decision.version,
+        artifact_sha256=decision.artifact_sha256,
+        evaluation_id=decision.evaluation_id,
+        actor=decision.actor,
+        reason=decision.reason,
+        lifts=decision.lifts,
+        expires_at=decision.expires_at,
+        recorded_at=decision.recorded_at,
+    )
+
+
+def withdrawal_message(withdrawal: Withdrawal | Unsigned, decision: Decision) -> bytes:
+    """What is signed of a withdrawal: of which decision, whose content is part of it, by whom, why and when."""
+    digest = hashlib.sha256(decision_message(decision)).hexdigest()
+    fields = [decision.id, digest, withdrawal.actor, withdrawal.reason, _spelled(withdrawal.recorded_at)]
+    return json.dumps(["mlreg withdrawal 1", *fields], ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def policy_message(what: str, change: PolicyApproval | Unsigned) -> bytes:
+    """What is signed of a change of the policy: an `approval` of it, or its `adoption`."""
+    fields = [what, change.content_sha256, change.previous_sha256, change.actor, change.reason]
+    return json.dumps(
+        ["mlreg policy 1", *fields, _spelled(change.recorded_at)], ensure_ascii=True, separators=(",", ":")
+    ).encode()
+
+
+def _spelled(time: pd.Timestamp) -> str:
+    return time.tz_convert("UTC").isoformat()
+
+
+def verifies(public_key: str, signature: str | None, text: bytes) -> bool:
+    """Whether a signature in base64 is of `text`, by the holder of `public_key` (32 bytes in base64)."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key))
+        key.verify(base64.b64decode(signature or "", validate=True), text)
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """A private key from a PEM file without a password.
+
+    Raises:
+        UnusableKey: The file is not there, holds no such key, or others than its owner can read it.
+    """
+    try:
+        with regular_files.opened(path.resolve(), _LARGEST_KEY) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read()
+        if os.name == "posix" and mode & 0o077:
+            raise UnusableKey(
+                f"{path} can't be used to sign: others than its owner can read or change it (mode {mode & 0o777:o}), "
+                f"so a signature would prove nothing. Make a new pair with `mlreg keygen`; or, if no one else had "
+                f"access: chmod 600 {shlex.quote(str(path))}"
+            )
+        key = load_pem_private_key(content, password=None)
+    except (OSError, RuntimeError, ValueError, TypeError, OddFile, UnsupportedAlgorithm) as error:
+        raise UnusableKey(f"{path} can't be used to sign: {error}. `mlreg keygen` makes a pair of keys.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise UnusableKey(f"{path} holds a key of another kind than Ed25519. `mlreg keygen` makes a pair of keys.")
+    return key
+
+
+def make_key(path: Path) -> str:
+    """Write a new private key that only its owner may read.
+
+    Returns:
+        The public key in base64, for promotion.yaml.
+
+    Raises:
+        UnusableKey: The file is there already, or can't be written.
+    """
+    key = Ed25519PrivateKey.generate()
+    try:
+        private_files.make_folder(path.absolute().parent)
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, private_files.OF_FILES)) as file:
+            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    except (OSError, ValueError, NotAFolder) as error:  # ValueError: a NUL in the name
+        raise UnusableKey(f"No key was written to {path}: {error}. Name another file.") from error
+    return public_key(key)
+
+
+def public_key(key: Ed25519PrivateKey) -> str:
+    """The public half, in base64."""
+    return base64.b64encode(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()

@@ -1,0 +1,162 @@
+"""What counts of the registry's records when a version asks for an alias."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from mlreg_dagster.config import EvaluationSettings, PromotionSettings
+from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.core.people import AUTOMATION, REPLAY
+from mlreg_dagster.governance.decisions import counting
+from mlreg_dagster.governance.policy.in_force import Rules
+from mlreg_dagster.governance.policy.judgement import Facts, Verdict
+from mlreg_dagster.models.evaluation import experiments
+from mlreg_dagster.models.names import CHALLENGER, CHAMPION
+from mlreg_dagster.registry import Decision, Dossier, Evaluation, ModelVersion
+from mlreg_dagster.registry.rules import former_holders
+
+
+def facts_of(
+    dossier: Dossier,
+    *,
+    alias: str,
+    actor: str,
+    now: pd.Timestamp,
+    rules: Rules,
+    evaluation: Evaluation,
+    matured_outcomes: Callable[[], int],
+    changed_hours: int | None = None,
+) -> Facts:
+    """Read what counts out of the registry's records.
+
+    Args:
+        dossier: All that is on record.
+        alias: Which alias the version asks for.
+        actor: Who promotes.
+        now: The current time.
+        rules: In force.
+        evaluation: The one that counts.
+        matured_outcomes: Counts those of the version; asked only where the policy wants some.
+        changed_hours: Hours of the training data that changed since they were frozen; None: not known.
+    """
+    version, policy = dossier.version, rules.promotion
+    tier = policy.of(rules.use_case.risk_tier)
+    counted = counting.counted_decisions(dossier, policy, now)
+    left_out = counting.not_counted(dossier, counted, "approval")
+    approved, told, rejected = _approvals(counted, dossier, evaluation, actor, policy)
+    gates = {gate.name: gate for gate in evaluation.gates}
+    stability = evaluation.metrics.get("stability") or {}
+    freeze = next((each for each in policy.freezes if each.covers(now)), None)
+    is_rollback = version.version in former_holders(dossier.moves)
+    asks_for_outcomes = policy.min_matured_outcomes and alias != CHALLENGER  # which is where outcomes come from
+    return Facts(
+        failed_gates=tuple(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
+        missing_gates=tuple(name for name in tier.gates if name not in gates),
+        departures=() if is_rollback else _departures(evaluation, version, rules),
+        stability=stability.get("verdict", "not measured"),
+        stability_detail=stability.get("detail", ""),
+        rejected_by=tuple(rejected),
+        approved_by=tuple(approved),
+        roles=counting.roles_of(approved, policy),
+        not_counted=tuple(left_out + told),
+        lifted={
+            name: f"{each.actor}, until {each.expires_at:%Y-%m-%d %H:%M} ({each.reason})"
+            for each in counted
+            if each.kind == "exception" and each.expires_at is not None and now < each.expires_at
+            if counting.objection_to_waiver(each, version, actor, policy) is None
+            for name in each.lifts
+        },
+        frozen=None if freeze is None else f"{freeze.reason}, until {freeze.until:%Y-%m-%d %H:%M}",
+        evaluation_age_days=_age(evaluation, version, now) / pd.Timedelta(days=1),
+        matured_outcomes=matured_outcomes() if asks_for_outcomes else None,
+        is_rollback=is_rollback,
+        stranger=_stranger(actor, alias, policy),
+        failed_before=_failed_before(evaluation, dossier.evaluations),
+        changed_hours=changed_hours,
+    )
+
+
+def evidence_of(facts: Facts, verdict: Verdict, rules: Rules, policy_sha256: str | None) -> dict[str, Any]:
+    """What is kept with the move: the policy that applied, and what it was decided on."""
+    return {
+        "risk_tier": rules.use_case.risk_tier,
+        "policy": rules.promotion.model_dump(mode="json"),
+        "policy_sha256": policy_sha256,
+        "use_case_sha256": rules.use_case.sha256,
+        "facts": asdict(facts),
+        "verdict": asdict(verdict),
+    }
+
+
+def _approvals(
+    counted: Sequence[Decision], dossier: Dossier, evaluation: Evaluation, actor: str, policy: PromotionSettings
+) -> tuple[list[str], list[str], list[str]]:
+    """Who approved, whose approvals don't count and why, who rejects; the last decision that counts of each person."""
+    told: list[str] = []
+    valid: list[Decision] = []
+    for each in counted:
+        objection = None
+        if each.kind == "approval":
+            objection = counting.objection_to_approval(each, dossier.version, evaluation, actor, policy)
+        if objection is None:
+            valid.append(each)
+        else:
+            told.append(f"{each.actor}, {objection}")
+    last = counting.standing(valid)
+    approved = [name for name, each in last.items() if each.kind == "approval"]
+    rejected = [f"{each.actor} ({each.reason})" for each in last.values() if each.kind == "rejection"]
+    return approved, told, rejected
+
+
+def _departures(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> tuple[str, ...]:
+    """How the evaluation departs from what is in force: as it was recorded, and as it is now."""
+    try:
+        thresholds = EvaluationSettings.model_validate(evaluation.thresholds).model_dump(mode="json")
+    except ValidationError:  # of another release
+        thresholds = evaluation.thresholds
+    now = experiments.departures(
+        thresholds=thresholds,
+        in_force=rules.evaluation.model_dump(mode="json"),
+        holdout_day=evaluation.holdout_day,
+        dataset_day=version.dataset_day,
+        code=evaluation.code_sha256,
+    )
+    return tuple(dict.fromkeys((*(evaluation.departures or ()), *now)))
+
+
+def _age(evaluation: Evaluation, version: ModelVersion, now: pd.Timestamp) -> pd.Timedelta:
+    """How old the evaluation is, or the data that it looked at, whichever is older."""
+    seen_until = as_hour(evaluation.holdout_day or version.dataset_day) + pd.Timedelta(days=1)
+    return pd.Timedelta(now - min(evaluation.recorded_at, seen_until))
+
+
+def _stranger(actor: str, alias: str, policy: PromotionSettings) -> str | None:
+    """Why the actor may not move the alias; None if they may."""
+    if actor == AUTOMATION and policy.automatic == "never":
+        return "promotion.yaml leaves promotions to people"
+    if actor == AUTOMATION and alias != CHAMPION:
+        return f"automation moves {CHAMPION} alone"
+    if not policy.people or actor in {AUTOMATION, REPLAY} or counting.person(actor) in policy.people:
+        return None
+    return f"{actor} is not among people; promotion.yaml names {', '.join(sorted(policy.people))}"
+
+
+def _failed_before(evaluation: Evaluation, evaluations: Sequence[Evaluation]) -> tuple[str, ...]:
+    """Earlier evaluations that failed under other settings than those under which this one passed."""
+    return tuple(
+        f"evaluation {each.id} failed {_failed_gates(each)} under other settings"
+        for each in evaluations
+        if each.id < evaluation.id and not each.passed and not each.is_experiment
+        if _settings(each) != _settings(evaluation)
+    )
+
+
+def _failed_gates(evaluation: Evaluation) -> str:
+    return ", ".join(gate.name for gate in evaluation.gates if not gate.passed)
+
+
+def _settings(evaluation: Evaluation) -> tuple[Any, ...]:
+    return evaluation.thresholds, evaluation.holdout_sha256, evaluation.code_sha256

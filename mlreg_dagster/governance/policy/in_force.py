@@ -1,0 +1,111 @@
+"""The policy in force, which the registry keeps, against the configuration files, which anybody may edit.
+
+Promotions are judged by the record. Files that differ from it do nothing until they are adopted (`adoption`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from mlreg_dagster.config import EvaluationSettings, PromotionSettings, Settings, UseCaseSettings
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.registry import PolicyRecord, Registry
+
+_SHOWN = 5
+
+
+class PolicyNotAdopted(MlregError):
+    """The configuration files ask for another policy than the one in force."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What promotions are judged by.
+
+    Attributes:
+        promotion: promotion.yaml, as it was adopted.
+        use_case: use_case.yaml, whose risk tier says which part of the policy applies.
+        evaluation: evaluation.yaml, under which gates count.
+    """
+
+    promotion: PromotionSettings
+    use_case: UseCaseSettings
+    evaluation: EvaluationSettings
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The values as plain JSON, by file name, as the registry keeps them."""
+        return {
+            "promotion": self.promotion.model_dump(mode="json"),
+            "use_case": self.use_case.model_dump(mode="json"),
+            "evaluation": self.evaluation.model_dump(mode="json"),
+        }
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What the configuration files ask for."""
+    return Rules(settings.promotion, settings.use_case, settings.evaluation)
+
+
+def recorded_rules(record: PolicyRecord) -> Rules:
+    """What a record says.
+
+    Raises:
+        PolicyNotAdopted: Another release recorded values that this one does not know.
+    """
+    content = record.content
+    try:
+        return Rules(
+            PromotionSettings.model_validate(content["promotion"]),
+            UseCaseSettings.model_validate(content["use_case"]),
+            EvaluationSettings.model_validate(content["evaluation"]),
+        )
+    except (ValidationError, KeyError) as error:
+        raise PolicyNotAdopted(
+            f"The policy in force (adopted by {record.actor}, {record.recorded_at:%Y-%m-%d %H:%M}) holds values that "
+            f"this release does not know. `mlreg policy adopt --reason …` puts the configuration files in force."
+        ) from error
+
+
+def rules_now(registry: Registry, files: Rules, now: pd.Timestamp) -> Rules:
+    """The rules in force; those of the files become the first ones of a registry that has none.
+
+    Raises:
+        PolicyNotAdopted: Another release recorded values that this one does not know.
+    """
+    return recorded_rules(registry.record_first_policy(files.content, now))
+
+
+def differences(in_force: Rules, files: Rules) -> list[str]:
+    """What the files say otherwise, as `file.key: in force → in the files`."""
+    left, right = dict(_flat(in_force.content)), dict(_flat(files.content))
+    return [
+        f"{key}: {left.get(key, 'none')} → {right.get(key, 'none')}"
+        for key in sorted(left.keys() | right.keys())
+        if left.get(key) != right.get(key)
+    ]
+
+
+def require_adopted(in_force: Rules, files: Rules) -> None:
+    """Refuse files that differ from the policy in force.
+
+    Raises:
+        PolicyNotAdopted: They do; the first differences are named.
+    """
+    if found := differences(in_force, files):
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise PolicyNotAdopted(
+            f"The configuration files ask for another policy than the one in force: {'; '.join(found[:_SHOWN])}{more}. "
+            f'`mlreg policy adopt --reason "…"` puts the files in force, or let MLREG_CONFIG_DIR name the right ones.'
+        )
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -1,0 +1,131 @@
+"""The decision table: may this version hold the alias, must it wait, or is it refused?
+
+A refusal can't be lifted: failed or missing gates, and a standing rejection. A hold can: approvals may still come, and
+an exception with a reason and an end lifts what it names, but never an approval. A rollback, to a version that held the
+alias before, waits for nothing: a person who is woken at night must be able to go back.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mlreg_dagster.config.sections.governance import PromotionSettings, TierPolicy
+
+FREEZE, STABILITY, AGE, OUTCOMES = "freeze", "stability", "evaluation_age", "matured_outcomes"
+LIFTABLE = (FREEZE, STABILITY, AGE, OUTCOMES)
+"""What an exception may lift."""
+
+_SHOWN = 5
+
+Stability = Literal["stable", "unstable", "not measured"]
+Outcome = Literal["promote", "hold", "refuse"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a version when it asks for an alias.
+
+    Attributes:
+        failed_gates: Of the evaluation that counts, each with its reason.
+        missing_gates: That the tier asks for and the evaluation has not measured.
+        stability: Of that evaluation, and why.
+        stability_detail: The numbers behind it.
+        rejected_by: Who rejects it, with their reasons.
+        approved_by: Whose approvals count.
+        roles: Which roles these have among them.
+        not_counted: Approvals that don't count, and why.
+        lifted: What exceptions lift that count now, with their reasons.
+        frozen: Why nothing moves now; None if it does.
+        evaluation_age_days: How old the evaluation is.
+        matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: nobody asked.
+        is_rollback: The version held the alias before, and no rollback left it.
+        stranger: Why the actor may not move the alias; None if they may.
+        departures: How the evaluation departs from the configuration in force.
+        failed_before: Earlier evaluations that failed under other settings; they refuse nothing, but are told.
+        changed_hours: Hours of its training data that changed since they were frozen; they are told, too.
+    """
+
+    failed_gates: tuple[str, ...] = ()
+    missing_gates: tuple[str, ...] = ()
+    stability: Stability = "not measured"
+    stability_detail: str = ""
+    rejected_by: tuple[str, ...] = ()
+    approved_by: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    not_counted: tuple[str, ...] = ()
+    lifted: Mapping[str, str] | None = None
+    frozen: str | None = None
+    evaluation_age_days: float = 0.0
+    matured_outcomes: int | None = None
+    is_rollback: bool = False
+    stranger: str | None = None
+    departures: tuple[str, ...] = ()
+    failed_before: tuple[str, ...] = ()
+    changed_hours: int | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the policy says.
+
+    Attributes:
+        outcome: Go on, wait, or never.
+        reasons: Why it waits or is refused; empty for a promotion.
+        lifted: What would have held it up, had an exception not lifted it.
+    """
+
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    lifted: tuple[str, ...] = ()
+
+
+def judge(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> Verdict:
+    """The decision table."""
+    refused = [
+        *([facts.stranger] if facts.stranger else []),
+        *(f"failed {gate}" for gate in facts.failed_gates),
+        *(f"{gate} was not measured; evaluate it again under this policy" for gate in facts.missing_gates),
+        *(f"rejected by {who}" for who in facts.rejected_by),
+    ]
+    if facts.departures and not tier.experiments:
+        refused.append(
+            f"its evaluation was not done as configured ({'; '.join(facts.departures[:_SHOWN])}); evaluate it again"
+        )
+    if refused:
+        return Verdict("refuse", tuple(refused))
+    holds = {} if facts.is_rollback else _holds(facts, tier, policy)
+    lifts = facts.lifted or {}
+    lifted = tuple(f"{name}: {lifts[name]}" for name in holds if name in lifts)
+    waiting = [reason for name, reason in holds.items() if name not in lifts]
+    if not facts.is_rollback:
+        waiting += _missing_approvals(facts, tier)
+    return Verdict("hold" if waiting else "promote", tuple(waiting), lifted)
+
+
+def _holds(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> dict[str, str]:
+    """What holds it up that an exception may lift, by name."""
+    holds = {}
+    if facts.frozen is not None:
+        holds[FREEZE] = f"nothing moves now: {facts.frozen}"
+    if facts.stability == "unstable" or (tier.stable and facts.stability == "not measured"):
+        detail = f" ({facts.stability_detail})" if facts.stability_detail else ""
+        holds[STABILITY] = f"the evaluation is {facts.stability.replace('not', 'of a stability not')}{detail}"
+    most = policy.max_evaluation_age_days
+    if most is not None and facts.evaluation_age_days > most:
+        holds[AGE] = f"the evaluation is {facts.evaluation_age_days:.1f} days old, allowed are {most}"
+    if facts.matured_outcomes is not None and facts.matured_outcomes < policy.min_matured_outcomes:
+        holds[OUTCOMES] = (
+            f"{facts.matured_outcomes} of its outcomes have matured, asked are {policy.min_matured_outcomes}"
+        )
+    return holds
+
+
+def _missing_approvals(facts: Facts, tier: TierPolicy) -> list[str]:
+    reasons = []
+    if len(facts.approved_by) < tier.approvals:
+        reasons.append(f"{len(facts.approved_by)} of {tier.approvals} approvals are there")
+    if absent := [role for role in tier.roles if role not in facts.roles]:
+        reasons.append(f"nobody who approved is a {', or a '.join(absent)}")
+    if reasons and facts.not_counted:
+        reasons.append(f"not counted: {'; '.join(facts.not_counted)}")
+    return reasons

@@ -1,0 +1,1 @@
+"""How an alias moves: promotion, rollback, automatic promotion, champion against challenger."""

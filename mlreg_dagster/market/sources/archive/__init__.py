@@ -1,0 +1,1 @@
+"""A source that reads hourly bars from Parquet or CSV files."""

@@ -1,0 +1,1 @@
+"""A source that simulates a market whose planted events are known."""

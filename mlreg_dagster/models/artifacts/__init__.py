@@ -1,0 +1,1 @@
+"""A model as files: written, read again, checked before use."""

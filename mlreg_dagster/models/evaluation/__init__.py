@@ -1,0 +1,1 @@
+"""Measuring a frozen model: gates, planted anomalies, comparison with the champion. Nothing is fitted here."""

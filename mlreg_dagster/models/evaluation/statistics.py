@@ -1,0 +1,159 @@
+"""Whether one of two is better, when both judged the same rows: a difference, its interval, a verdict.
+
+Rows of one instrument are not independent of each other: what moves it moves its features for hours. Whole
+instruments are, more or less, so they are what the bootstrap draws (a cluster bootstrap: Davison and Hinkley,
+"Bootstrap Methods and their Application", 1997, section 3.8), the same ones for both sides. McNemar's test takes the
+rows as independent and says so.
+
+Everywhere the difference is left minus right, and positive when the left one is better.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from mlreg_dagster.config.sections.evaluation import ComparisonSettings
+
+Verdict = Literal["better", "worse", "not distinguishable"]
+Draws = NDArray[np.float64]
+"""How often each instrument (columns) was drawn into each resample (rows); the first row is the sample itself."""
+
+_SEED = 1993
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The left one of two, held against the right one.
+
+    Attributes:
+        verdict: Of the left one.
+        difference: Left minus right, as measured; None where it is undefined.
+        low: Lower end of its confidence interval; None where it can't be told.
+        high: The upper end.
+        samples: How many independent units tell something: instruments, or pairs.
+        reason: Why that is the verdict.
+    """
+
+    verdict: Verdict
+    difference: float | None
+    low: float | None
+    high: float | None
+    samples: int
+    reason: str
+
+
+def paired_bootstrap(
+    instruments: int, telling: int, difference: Callable[[Draws], NDArray[np.float64]], settings: ComparisonSettings
+) -> Difference:
+    """Percentile interval of a difference over resampled instruments (Efron and Tibshirani 1993, chapter 13).
+
+    Both sides are measured on the same resample, so what makes an instrument hard for both cancels. Percentiles are
+    too narrow where instruments are few; they are expanded as by Hesterberg, "What Teachers Should Know About the
+    Bootstrap", 2015, section 4.3: as Student's t and the variance's divisor would have them.
+
+    Args:
+        instruments: How many there are.
+        telling: How many of them tell something of the difference; held against `min_instruments`.
+        difference: Of each resample; NaN where it is undefined.
+        settings: Confidence, number of resamples, fewest instruments.
+    """
+    if not instruments:
+        return Difference("not distinguishable", None, None, None, 0, "too few samples: there is no instrument.")
+    even = np.full(instruments, 1 / instruments)
+    resamples = np.random.default_rng(_SEED).multinomial(instruments, even, size=settings.bootstrap_samples)
+    draws = np.vstack([np.ones(instruments), resamples])
+    with threadpool_limits(limits=1):  # the products are small: threads would only wait for each other
+        measured, *others = difference(draws).tolist()
+    found = None if np.isnan(measured) else measured
+    defined = np.array(others)[~np.isnan(others)]
+    if telling < settings.min_instruments:
+        few = f"too few samples: {telling} instruments tell something, asked are {settings.min_instruments}."
+        return Difference("not distinguishable", found, None, None, telling, few)
+    if found is None or len(defined) < settings.confidence * len(others):
+        undefined = f"too few samples: undefined in {len(others) - len(defined)} of {len(others)} resamples."
+        return Difference("not distinguishable", found, None, None, telling, undefined)
+    tail = _expanded_tail(settings.confidence, telling)
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return _told_apart(found, float(low), float(high), telling, f"{telling} instruments", settings)
+
+
+def mcnemar(left_right: NDArray[np.bool_], right_right: NDArray[np.bool_], settings: ComparisonSettings) -> Difference:
+    """The exact test of McNemar (1947) on labels that are right or wrong, and the difference of the error rates.
+
+    Only pairs on which the two disagree tell anything; under the null hypothesis each side wins half of them. The
+    interval is that of Clopper and Pearson (1934) for the share won by the left one, given how many there are,
+    carried over to the error rates: it leaves out zero exactly when the test rejects. It takes the pairs as
+    independent; where they are hours of the same instruments it is too narrow.
+
+    Args:
+        left_right: Of each pair, whether the left label was right.
+        right_right: The same of the right label.
+        settings: Confidence and fewest pairs.
+
+    Returns:
+        The error rate of the right one minus that of the left one: positive when the left one errs less.
+    """
+    from scipy.stats import binomtest
+
+    pairs = len(left_right)
+    won, lost = int(np.sum(left_right & ~right_right)), int(np.sum(right_right & ~left_right))
+    found = (won - lost) / pairs if pairs else None
+    if found is None or pairs < settings.min_pairs:
+        few = f"too few samples: {pairs} pairs, asked are {settings.min_pairs}."
+        return Difference("not distinguishable", found, None, None, pairs, few)
+    if not won + lost:
+        return Difference("not distinguishable", 0.0, 0.0, 0.0, pairs, f"alike on all {pairs} pairs.")
+    interval = binomtest(won, won + lost).proportion_ci(settings.confidence, method="exact")
+    low, high = ((2 * end - 1) * (won + lost) / pairs for end in (interval.low, interval.high))
+    units = f"{pairs} pairs, {won} of which only the left one got right and {lost} only the right one"
+    return _told_apart(found, float(low), float(high), pairs, units, settings)
+
+
+def weighted_average_precision(
+    scores: NDArray[np.float64], planted: NDArray[np.bool_], instruments: NDArray[np.intp], draws: Draws
+) -> NDArray[np.float64]:
+    """Average precision of each resample; NaN where no planted row was drawn.
+
+    Counted once how many rows of each instrument score at least as high as each planted row, every resample is a
+    product of its draws with the counts: no resample is sorted again.
+
+    Args:
+        scores: Of each row; higher = more anomalous.
+        planted: Per row: what is to be found; at least one.
+        instruments: Per row: the column of its instrument in `draws`.
+        draws: How often each instrument counts.
+    """
+    thresholds = np.unique(scores[planted])
+    reached = np.searchsorted(thresholds, scores, side="right")  # how many of them the row's score reaches
+
+    def drawn(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Rows at or above each threshold, from the highest on, in each resample."""
+        shape = (draws.shape[1], len(thresholds) + 1)
+        cells = np.ravel_multi_index((instruments[rows], reached[rows]), shape)
+        counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+        return np.asarray(draws @ counts[:, :0:-1].cumsum(axis=1).astype(np.float64))
+
+    found, taken = drawn(planted), drawn(np.ones(len(scores), dtype=bool))
+    gained = np.diff(found, prepend=0.0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((gained * found / np.maximum(taken, 1)).sum(axis=1) / found[:, -1])
+
+
+def _expanded_tail(confidence: float, units: int) -> float:
+    """The share of resamples that lies beyond each end of the interval."""
+    from scipy.stats import t
+
+    return NormalDist().cdf(-float(t.ppf((1 + confidence) / 2, units - 1)) * (units / (units - 1)) ** 0.5)
+
+
+def _told_apart(
+    found: float, low: float, high: float, samples: int, units: str, settings: ComparisonSettings
+) -> Difference:
+    verdict: Verdict = "better" if low > 0 else "worse" if high < 0 else "not distinguishable"
+    reason = f"difference {found:+.4f}, {settings.confidence:.0%} interval {low:+.4f} to {high:+.4f}, of {units}."
+    return Difference(verdict, found, low, high, samples, reason)

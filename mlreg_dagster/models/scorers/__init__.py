@@ -1,0 +1,1 @@
+"""Scoring without scikit-learn: the compiled walk through a forest, and the ONNX graph."""

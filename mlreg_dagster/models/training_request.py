@@ -1,0 +1,49 @@
+"""What a training asks for, looked up before anything is made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlreg_dagster.config import ModelSettings, Settings
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.datasets import freezing
+from mlreg_dagster.storage.artifacts import ArtifactStore
+
+
+class NoDataset(MlregError):
+    """There is no such frozen dataset to train on."""
+
+
+def place_order(
+    settings: Settings,
+    store: ArtifactStore,
+    *,
+    model: str = "model",
+    dataset: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> tuple[ModelSettings, str]:
+    """The settings to train with, and the day of the dataset.
+
+    Args:
+        settings: The configuration.
+        store: Where datasets are frozen.
+        model: Config file, without .yaml.
+        dataset: A day; None = the newest frozen.
+        overrides: Values that replace those of the file.
+
+    Raises:
+        ConfigError: There is no such file, or an override or a parameter of the detector is wrong.
+        NoDataset: Nothing is frozen for that day, or at all.
+    """
+    from mlreg_dagster.models.detectors import make_pipeline
+
+    chosen = settings.model(model).override(overrides or {}, f"run config, over {model}.yaml")
+    make_pipeline(chosen)
+    days = store.keys(freezing.TRAINING)
+    if not days:
+        raise NoDataset(
+            "No training dataset is frozen yet. Materialize training_dataset and eval_holdout for a day whose week of "
+            "market_features is there."
+        )
+    if dataset is not None and dataset not in days:
+        raise NoDataset(f"No training dataset is frozen for {dataset!r}. Frozen days: {', '.join(days)}.")
+    return chosen, dataset or days[-1]

@@ -1,1 +1,0 @@
-"""What has to be done next, and who is told when something fails."""

@@ -1,0 +1,56 @@
+"""What lies about in a home: payloads, drafts of dead processes, and room on the disk."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from upath import UPath
+
+from mlreg_dagster.core.health import Finding
+from mlreg_dagster.operations.home import Home, set_aside
+from mlreg_dagster.operations.retention.drafts import drafts
+from mlreg_dagster.storage.landing import PayloadDamaged
+
+_LEAST_FREE_BYTES = 1 << 30
+_SHOWN = 3
+_MB = 1 << 20
+
+
+def payloads_can_be_read(home: Home) -> Finding:
+    """Every landed body is whole, and its description lies beside it."""
+    bodies = sorted(Path(str(home.landing.root)).rglob("*.gz")) if "://" not in str(home.landing.root) else []
+    broken = [path for path in bodies if not path.with_suffix(".json").exists() or not _is_whole(home, path)]
+    if not broken:
+        return Finding("payloads", "ok", f"All {len(bodies)} landed ones can be read.")
+    names = ", ".join(str(path) for path in broken[:_SHOWN])
+    seen = f"{len(broken)} of {len(bodies)} can't be read, or nothing says where they came from: {names}."
+    return Finding(
+        "payloads", "miss", seen, f"Restore them from a copy, or set them aside: {set_aside(home.folder, broken[0])}"
+    )
+
+
+def _is_whole(home: Home, path: Path) -> bool:
+    try:
+        home.landing.read(UPath(path))
+    except (PayloadDamaged, OSError):
+        return False
+    return True
+
+
+def nothing_is_left_behind(home: Home, now: pd.Timestamp) -> Finding:
+    """No draft of a process that died."""
+    if found := drafts(home, now):
+        names = ", ".join(str(path) for path in found[:_SHOWN])
+        return Finding("drafts", "miss", f"{len(found)} were left by processes that died: {names}.", "mlreg tidy")
+    return Finding("drafts", "ok", "None was left behind.")
+
+
+def there_is_room(home: Home) -> Finding:
+    """A gigabyte, and enough to write the tables anew."""
+    tables = home.warehouse.path.stat().st_size if home.warehouse.path.exists() else 0
+    wanted, free = max(_LEAST_FREE_BYTES, 2 * tables), shutil.disk_usage(home.folder).free
+    seen = f"{free / _MB:,.0f} MB free on the disk of {home.folder}; the tables take {tables / _MB:,.0f} MB."
+    if free >= wanted:
+        return Finding("disk", "ok", seen)
+    advice = f"Make room: {wanted / _MB:,.0f} MB should be free. mlreg tidy --dry-run says what could go."
+    return Finding("disk", "miss", seen, advice)

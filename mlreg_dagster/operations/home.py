@@ -1,0 +1,60 @@
+"""A home: everything that is kept, as the graph's resources name it."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import make_url
+
+from mlreg_dagster.core.hours import HOUR, hour_key
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Home:
+    """What is kept, and where.
+
+    Attributes:
+        folder: The data home.
+        registry_url: Where `registry` is.
+    """
+
+    folder: Path
+    warehouse: Warehouse
+    artifacts: ArtifactStore
+    registry: Registry
+    registry_url: str
+    landing: LandingZone
+
+    @property
+    def registry_file(self) -> Path | None:
+        """The registry's file; None where it lives in PostgreSQL."""
+        url = make_url(self.registry_url)
+        return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
+def materialize(assets: str, hours: pd.DatetimeIndex) -> str:
+    """The commands that make some assets anew for some hours, the first piece of consecutive hours spelt out."""
+    pieces = consecutive(hours)
+    (first, last), more = pieces[0], len(pieces) - 1
+    command = (
+        f"dagster asset materialize -m mlreg_dagster.definitions --select {assets} "
+        f"--partition-range {hour_key(first)}...{hour_key(last)}"
+    )
+    return f"{command} (and for {more} more ranges: run mlreg doctor again after it)" if more else command
+
+
+def consecutive(hours: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestamp]]:
+    """Hours as pieces without gaps, each by its first and its last."""
+    series = pd.Series(hours.sort_values())
+    return [(piece.iloc[0], piece.iloc[-1]) for _, piece in series.groupby((series.diff() != HOUR).cumsum())]
+
+
+def set_aside(folder: Path, *paths: object) -> str:
+    """The command that moves files or folders out of the way; nothing is ever advised to be deleted."""
+    target = shlex.quote(str(folder / "aside"))
+    return f"mkdir -p {target} && mv {' '.join(shlex.quote(str(path)) for path in paths)} {target}"

@@ -1,0 +1,147 @@
+"""Two ways back that leave a trace: moves that a clock recorded in the future, and a registry put back from a copy."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mlreg_dagster.config import PromotionSettings
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.people import account_name
+from mlreg_dagster.governance.decisions.decide import require_known
+from mlreg_dagster.governance.decisions.signing import read_key
+from mlreg_dagster.governance.policy.in_force import recorded_rules
+from mlreg_dagster.registry import AliasEvent, Registry, Restore
+
+Heads = Iterable[tuple[int, str]]
+"""Sequence and hash of audit records, as others remember them."""
+
+
+class NothingToCorrect(MlregError):
+    """No move of the alias lies in the future."""
+
+
+class NothingRestored(MlregError):
+    """The registry is not an older copy of itself, or more is wrong with it than that."""
+
+
+def moves_after(registry: Registry, now: pd.Timestamp, alias: str | None = None) -> list[AliasEvent]:
+    """The moves that count and were recorded after now, the newest of each alias first."""
+    names = registry.aliases() if alias is None else [alias]
+    return [move for name in names for move in reversed(registry.history(name)) if move.recorded_at > now]
+
+
+def correct(
+    registry: Registry,
+    alias: str,
+    *,
+    actor: str,
+    reason: str,
+    now: pd.Timestamp,
+    policy: PromotionSettings,
+    key: Path | None = None,
+    run_id: str | None = None,
+) -> list[AliasEvent]:
+    """Take back every move of an alias that was recorded after now.
+
+    Args:
+        registry: Whose alias.
+        alias: champion, challenger, or another.
+        actor: Who takes the moves back.
+        reason: Why.
+        now: The current time.
+        policy: Who may decide, where the registry has no policy of its own yet.
+        key: The file of the actor's private key, if they have one.
+        run_id: The run that does.
+
+    Returns:
+        The moves that were taken back, the newest first.
+
+    Raises:
+        NothingToCorrect: There is none.
+        DecisionRefused: People are named, and the actor is none of them or does not sign.
+        InvalidRecord: An actor or a reason of a forbidden form.
+    """
+    _require_may_decide(registry, actor, policy, key)
+    moves = moves_after(registry, now, alias)
+    if not moves:
+        raise NothingToCorrect(
+            f"No move of {alias} was recorded after now ({now:%Y-%m-%d %H:%M} UTC), and no other can be taken back. "
+            f"Promote another version, or roll back."
+        )
+    for move in moves:
+        registry.take_back(alias, move.sequence, actor=actor, reason=reason, now=now, run_id=run_id)
+    return moves
+
+
+def restore(
+    registry: Registry,
+    witnessed: Heads,
+    made: Collection[str],
+    *,
+    actor: str,
+    reason: str,
+    now: pd.Timestamp,
+    policy: PromotionSettings,
+    key: Path | None = None,
+    run_id: str | None = None,
+) -> Restore:
+    """Record that the registry is an older copy of itself, and what is known to be lost with it.
+
+    Args:
+        registry: The copy that was put back.
+        witnessed: What Dagster's event log remembers of the audit log.
+        made: The versions that runs have trained, by Dagster's event log.
+        actor: Who put it back.
+        reason: Why.
+        now: The current time.
+        policy: Who may decide, where the registry has no policy of its own yet.
+        key: The file of the actor's private key, if they have one.
+        run_id: The run that records it.
+
+    Raises:
+        NothingRestored: Nothing is lost, or the log is broken in itself.
+        DecisionRefused: People are named, and the actor is none of them or does not sign.
+        InvalidRecord: An actor or a reason of a forbidden form.
+    """
+    _require_may_decide(registry, actor, policy, key)
+    if broken := registry.find_tampering():
+        raise NothingRestored(
+            f"This is no sound copy: {broken} Put another one back; mlreg restore records what a sound one lacks."
+        )
+    facts = _facts(registry, set(witnessed), made)
+    if not facts["lost_records"] and not facts["lost_versions"]:
+        raise NothingRestored("Nothing is lost: the registry holds every record that Dagster's event log remembers.")
+    return registry.record_restore(actor=actor, reason=reason, facts=facts, now=now, run_id=run_id)
+
+
+def told(restored: Restore) -> str:
+    """A restore in one sentence."""
+    facts, when = restored.facts, f"{restored.recorded_at:%Y-%m-%d %H:%M}"
+    versions = ", ".join(facts.get("lost_versions", ())) or "none"
+    return (
+        f"Restored from an older copy at {when} by {restored.actor} ({restored.reason}). {facts.get('lost', 0)} "
+        f"records lost; versions among them: {versions}. The chain is intact since."
+    )
+
+
+def _facts(registry: Registry, witnessed: set[tuple[int, str]], made: Collection[str]) -> dict[str, Any]:
+    chain = {record.sequence: record.hash for record in registry.audit_log()}
+    known = registry.lost_records()
+    lost = sorted(head for head in witnessed - known if chain.get(head[0]) != head[1])
+    before = (sequence for sequence, _ in witnessed - set(lost) - known if not lost or sequence < lost[0][0])
+    kept = max(before, default=0)
+    versions = set(made) - {version.version for version in registry.versions()} - registry.lost_versions()
+    return {
+        "last_common_record": kept,
+        "lost": lost[-1][0] - kept if lost else 0,
+        "lost_records": [list(head) for head in lost],
+        "lost_versions": sorted(versions, key=lambda name: (len(name), name)),
+    }
+
+
+def _require_may_decide(registry: Registry, actor: str, policy: PromotionSettings, key: Path | None) -> None:
+    in_force = registry.policy_in_force()
+    rules = recorded_rules(in_force).promotion if in_force else policy
+    require_known(account_name(actor), rules, None if key is None else read_key(key))

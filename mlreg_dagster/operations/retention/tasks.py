@@ -1,0 +1,121 @@
+"""What in a home may go, by retention.yaml; each chore may be done again, and a kill half way loses nothing else."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+from upath import UPath
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.core.hours import chunked
+from mlreg_dagster.market.features.features import features_table
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.market.sources.base import last_ended_hour
+from mlreg_dagster.operations.home import Home
+from mlreg_dagster.operations.retention.ages import old_before
+from mlreg_dagster.operations.retention.compaction import compact, free_share
+from mlreg_dagster.operations.retention.drafts import drafts, remove
+from mlreg_dagster.storage.landing import A_PAYLOAD
+from mlreg_dagster.storage.warehouse.tables import Table
+
+_LONGEST_PAUSE = pd.Timedelta(days=4)  # a market closes for a long weekend
+
+
+@dataclass(frozen=True)
+class Chore:
+    """Something to be cleared away.
+
+    Attributes:
+        name: What it is.
+        found: How much of it there is, in words.
+        do: Clears it away.
+    """
+
+    name: str
+    found: str
+    do: Callable[[], object]
+
+
+def chores(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Chore]:
+    """What may go, one after the other: each is looked for when those before it may have been done.
+
+    Ages are counted in hours that are stored, from the newest one that has ended: a recorded market of years ago is not
+    old as a whole, and a clock that was ahead once makes nothing old.
+
+    Args:
+        home: What to look at.
+        settings: The policy, and what the tables look like.
+        now: The machine's time.
+    """
+    if left := drafts(home, now):
+        yield Chore("drafts", f"{len(left)} left by processes that died", lambda: _remove_drafts(home, now))
+    if not home.warehouse.path.exists():
+        return
+    policy = settings.retention
+    if policy.raw_days and (old := _old_payloads(home, settings, now)):
+        yield Chore("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(old))
+    for table, days in (
+        (features_table(settings.features), policy.feature_days),
+        (MARKET_SNAPSHOT, policy.snapshot_days),
+    ):
+        if len(hours := _old_hours(home, table, days, now)):
+            words = f"{len(hours)} hours up to {hours.max():%Y-%m-%d %H:%M}"
+            yield Chore(f"rows of {table.name}", words, _emptying(home, table, hours, settings.ingest.chunk_hours))
+    share = free_share(home.warehouse)
+    if share > 0 and share >= policy.compact_free_share:
+        yield Chore("free room", f"{share:.0%} of {home.warehouse.path}", lambda: compact(home.warehouse))
+
+
+def _remove_drafts(home: Home, now: pd.Timestamp) -> None:
+    for path in drafts(home, now):
+        remove(path)
+
+
+def _old_payloads(home: Home, settings: Settings, now: pd.Timestamp) -> list[UPath]:
+    """Folders of hours that are older than the policy says and stored; each source's newest listing is used on."""
+    policy = settings.retention
+    before, tidied_before = (_old_before(home, days, now) for days in (policy.raw_days, policy.snapshot_days))
+    stored = set(_old_hours(home, MARKET_SNAPSHOT, policy.raw_days, now))
+    root, old = home.landing.root, []
+    for source, kind in home.landing.kinds():
+        landed = [hour for hour in home.landing.hours(source, kind) if hour <= now]
+        for hour in landed[1:]:
+            is_stored = hour in stored or (tidied_before is not None and hour < tidied_before)
+            folder = root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
+            is_old = before is not None and hour < before and is_stored
+            if is_old and any(A_PAYLOAD.fullmatch(path.name) for path in folder.iterdir()):
+                old.append(folder)
+    return old
+
+
+def _remove_payloads(folders: Iterable[UPath]) -> None:
+    """The payloads in these folders; what else lies there, and then the folder, stays."""
+    for folder in folders:
+        found = list(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+        ours = [path for path in found if A_PAYLOAD.fullmatch(path.name) and path.is_file() and not path.is_symlink()]
+        for path in sorted(ours, key=lambda path: path.suffix):  # each body before what describes it
+            path.unlink()
+        if found and len(ours) == len(found):
+            folder.rmdir()
+
+
+def _old_before(home: Home, days: int | None, now: pd.Timestamp) -> pd.Timestamp | None:
+    """The time before which hours of the market are older than `days`; None where they are kept for ever."""
+    snapshots = home.warehouse.partitions(MARKET_SNAPSHOT, last=last_ended_hour(now))
+    return old_before(snapshots, now, days, _LONGEST_PAUSE) if days else None
+
+
+def _old_hours(home: Home, table: Table, days: int | None, now: pd.Timestamp) -> pd.DatetimeIndex:
+    before = _old_before(home, days, now)
+    hours = home.warehouse.partitions(table, last=before)
+    return hours[:0] if before is None else hours[hours < before]
+
+
+def empty(home: Home, table: Table, hours: pd.DatetimeIndex, chunk: int) -> None:
+    """Remove all rows of some partitions, `chunk` partitions a transaction."""
+    for piece in chunked(hours, chunk):
+        home.warehouse.write(table, table.empty(), piece)
+
+
+def _emptying(home: Home, table: Table, hours: pd.DatetimeIndex, chunk: int) -> Callable[[], None]:
+    return lambda: empty(home, table, hours, chunk)

@@ -1,0 +1,1 @@
+"""Questions to a Dagster instance: its runs, event log and check results."""

@@ -1,0 +1,57 @@
+"""One replay or demo on a home at a time: two would train the same versions twice and promote over each other."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.private_files import make_folder
+
+
+class HomeInUse(MlregError):
+    """Another replay or demo works on the home."""
+
+
+@contextmanager
+def alone_on(home: Path) -> Iterator[None]:
+    """Keep other replays and demos out of a home; a process that was killed stands in nobody's way.
+
+    Raises:
+        HomeInUse: Another one works on it; it is named.
+        StorageFull, StorageNotWritable: The lock can't be made.
+    """
+    lock, holder = FileLock(home / "lifecycle.lock"), home / "lifecycle.lock.json"
+    with explained(home):
+        make_folder(home)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise HomeInUse(
+                f"Another replay or demo works on {home}. This one ends; nothing was done. Wait until it ends, end "
+                f"it, or let MLREG_HOME name another home. Holder: {_told(holder)}"
+            ) from None
+        holder.write_text(json.dumps(_this_process()))
+    try:
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _this_process() -> dict[str, object]:
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
+    return {"pid": os.getpid(), "command": command, "since": f"{pd.Timestamp.now(tz='UTC'):%Y-%m-%d %H:%M:%S} UTC"}
+
+
+def _told(holder: Path) -> str:
+    try:
+        return holder.read_text() or "a process that is just beginning"
+    except FileNotFoundError:
+        return "a process that is just beginning"

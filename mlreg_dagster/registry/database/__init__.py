@@ -1,0 +1,1 @@
+"""The database under the registry: connection, tables, columns, statements."""

@@ -1,0 +1,213 @@
+"""Connections to the registry's database: how it is opened, made, read and written.
+
+Every connection is short. Writing transactions exclude each other from their first statement on: what one has read
+stays true until it has written, and the audit log is one chain.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.pool import NullPool
+
+from mlreg_dagster.core.untrusted.redaction import blotted
+from mlreg_dagster.registry import audit
+from mlreg_dagster.registry.database import postgres
+from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
+from mlreg_dagster.registry.errors import CommitUnanswered, InvalidRecord, RegistryUnavailable, SchemaMismatch
+from mlreg_dagster.registry.migrations import upgrade
+from mlreg_dagster.storage import private_files
+from mlreg_dagster.storage.faults import explained, fault_in
+
+_SQLITE_WAIT_S = 30.0
+_NOTHING_STORED = "Nothing was stored. "
+
+
+class Database:
+    """The registry's database; it is opened, and made if it is new, when first needed.
+
+    Args:
+        url: An SQLAlchemy URL, `sqlite:////path/registry.db` or `postgresql://user@host/name`.
+        on_made: Called within the transaction that makes the tables, or upgrades those of an older release.
+
+    Raises:
+        RegistryUnavailable: The URL is none, or not of these two databases.
+    """
+
+    def __init__(self, url: str, on_made: Callable[[Connection], object] | None = None) -> None:
+        self.url = _checked_url(url)
+        self._on_made = on_made
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read from; all that is read from it is of one moment.
+
+        Raises:
+            RegistryUnavailable: The database can't be reached or stayed locked.
+            StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault.
+            SchemaMismatch: It was made by another release.
+        """
+        with self._explained(""), self._reading_engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction: all of it is stored, or none.
+
+        Where the answer to COMMIT is lost, the database is asked again whether it stored it.
+
+        Raises:
+            IntegrityError: The database refused a row.
+            RegistryUnavailable: The database can't be reached or stayed locked.
+            CommitUnanswered: The answer to COMMIT is lost, and the database can't be asked again.
+            RegistryReadOnly: The server or the user may only read.
+            StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault; nothing is stored.
+            SchemaMismatch: It was made by another release.
+        """
+        with self._explained(_NOTHING_STORED), _begin_writing(self._engine, self._was_stored) as connection:
+            yield connection
+
+    @cached_property
+    def _engine(self) -> Engine:
+        engine = (
+            _sqlite_engine(self.url)
+            if self.url.get_backend_name() == "sqlite"
+            else postgres.make_engine(self.url, _json)
+        )
+        with engine.connect() as connection:
+            found = upgrade.stored_schema(connection)
+        if found is not None and found < SCHEMA_VERSION:
+            upgrade.back_up(self.url, found)
+        if found is None or found < SCHEMA_VERSION:
+            with _begin_writing(engine) as connection:
+                found = upgrade.bring_up_to_date(connection, self._on_made)
+        if found != SCHEMA_VERSION:
+            raise SchemaMismatch(
+                f"The registry {self.url} has schema {found}, this release needs {SCHEMA_VERSION}. "
+                f"Use the release that made it, or another MLREG_HOME."
+            )
+        return engine
+
+    @cached_property
+    def _reading_engine(self) -> Engine:
+        if self._engine.dialect.name == "sqlite":
+            return self._engine  # where it is so anyway
+        return self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def _was_stored(self, head: tuple[int, str], lost: DBAPIError) -> bool:
+        """Whether a transaction that ended with this record of the audit log is there.
+
+        Asked with the lock that it had: by then the server has ended it, in one way or the other.
+        """
+        try:
+            with _begin_writing(self._engine) as connection:
+                return audit.has(connection, *head)
+        except (DBAPIError, RegistryUnavailable) as error:
+            raise CommitUnanswered(
+                f"The registry {self.url} did not answer to COMMIT ({self._said(lost)}) and can't be asked again "
+                f"({self._said(error)}): "
+                f"it is unknown whether it was stored. Look at it before you repeat this by hand; a run that is tried "
+                f"again finds what it has stored."
+            ) from lost
+
+    def _said(self, error: DBAPIError | RegistryUnavailable) -> str:
+        """What the driver says, without its further lines of advice and without the password."""
+        text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+        return blotted(text.splitlines()[0].rstrip("."), [self.url.password]) if text else type(error).__name__
+
+    @contextmanager
+    def _explained(self, stored: str) -> Iterator[None]:
+        """Say in words what the database complains of; `stored` says whether the rows were written."""
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except DBAPIError as error:
+            place = f"The registry {self.url}"
+            raise (
+                fault_in(error, place)
+                or postgres.fault_of(error, place)
+                or RegistryUnavailable(
+                    f"{place} can't be used: {self._said(error)}. {stored}Check that "
+                    f"it is there, that it may be written, and that no other program keeps it locked."
+                )
+            ) from error
+
+
+def _checked_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise RegistryUnavailable(
+            "The registry's URL can't be read. Write sqlite:////path/registry.db or postgresql://user@host/name."
+        ) from None  # whose cause may show it
+    if any("passw" in option.lower() for option in url.query if option != "passfile"):
+        raise RegistryUnavailable(
+            "The registry's URL has a password among its options, where messages would show it. Write it as "
+            "postgresql://user:password@host/name, or in a password file."
+        )
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    backend = url.get_backend_name()
+    if backend not in {"sqlite", "postgresql"}:
+        raise RegistryUnavailable(f"The registry can't live in {backend}. Use sqlite or postgresql.")
+    if backend == "sqlite" and url.database in {None, "", ":memory:"}:
+        raise RegistryUnavailable(f"The registry needs a file; {url} would forget it. Use sqlite:////path/registry.db.")
+    return url
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    with explained(f"The registry {url}"):
+        if not str(url.database).startswith("file:"):  # which SQLite reads as an address of its own
+            private_files.make_folder(Path(str(url.database)).absolute().parent)
+            private_files.make_file(Path(str(url.database)))
+    engine = create_engine(url, poolclass=NullPool, json_serializer=_json, connect_args={"timeout": _SQLITE_WAIT_S})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by its own rules
+        # a damaged text must not cost the answer about all others; records and audit refuse it by name
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that reads first and locks later fails at once when another writer came in between.
+        writing = connection.get_execution_options().get("writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _begin_writing(
+    engine: Engine, was_stored: Callable[[tuple[int, str], DBAPIError], bool] | None = None
+) -> Iterator[Connection]:
+    """A transaction that keeps other writers out; `was_stored` is asked when the answer to its COMMIT is lost."""
+    with engine.execution_options(writing=True).connect() as connection, connection.begin() as transaction:
+        if connection.dialect.name == "postgresql":
+            postgres.lock(connection)
+        yield connection
+        if was_stored is None:
+            return
+        head = audit.head(connection)
+        try:
+            transaction.commit()
+        except DBAPIError as error:
+            if not error.connection_invalidated or not was_stored(head, error):
+                raise
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidRecord(
+            f"This can't be kept as JSON: {error}. Use plain numbers, texts, lists and dicts, and None "
+            f"for what could not be computed."
+        ) from error

@@ -1,0 +1,182 @@
+"""Rows to records: the few statements that the registry is made of."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from sqlalchemy import Boolean, Connection, RowMapping, Select, String, Table, func, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from mlreg_dagster.registry import audit
+from mlreg_dagster.registry.database.column_types import Texts
+from mlreg_dagster.registry.database.schema import (
+    alias_events,
+    corrections,
+    decisions,
+    evaluations,
+    model_versions,
+    policies,
+    policy_approvals,
+    withdrawals,
+)
+from mlreg_dagster.registry.errors import RegistryDamaged, UnknownVersion
+from mlreg_dagster.registry.governance_records import PolicyApproval, PolicyRecord, Withdrawal
+from mlreg_dagster.registry.names import listed
+from mlreg_dagster.registry.records import AliasEvent, Decision, Evaluation, ModelVersion
+from mlreg_dagster.storage.faults import fault_in
+
+_Record = TypeVar("_Record")
+
+
+def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
+    """Insert a row and its record in the audit log, and hand it out as it was stored.
+
+    A run that is tried again, since the answer to its COMMIT was lost, finds the row that it has stored.
+    """
+    said = {name: value for name, value in values.items() if type(table.c[name].type) in (String, Boolean, Texts)}
+    if (own := of_run(connection, cls, table, **said)) is not None:
+        return own
+    row = connection.execute(insert(table).values(values).returning(table)).mappings().one()
+    audit.record(connection, table, row)
+    return _record(cls, row)
+
+
+def of_run(
+    connection: Connection,
+    cls: type[_Record],
+    table: Table,
+    *,
+    run_id: str | None = None,
+    **said: str | bool | tuple[str, ...] | None,
+) -> _Record | None:
+    """The newest row of a table that a run has stored, if it says the same; without a run there is none.
+
+    Args:
+        connection: Where it is read from.
+        cls: The class of its record.
+        table: Which table.
+        run_id: The run.
+        said: What the row must say, by column. Signatures are not compared: they are made at a time.
+    """
+    if run_id is None:
+        return None
+    statement = select(table).where(table.c.run_id == run_id).order_by(*table.primary_key.columns)
+    newest = next(reversed(_records(connection, cls, statement)), None)
+    if newest is None or any(getattr(newest, key) != value for key, value in said.items() if key != "signature"):
+        return None
+    return newest
+
+
+def all_of(connection: Connection, cls: type[_Record], table: Table) -> list[_Record]:
+    """All rows of a table, by their primary key."""
+    return _records(connection, cls, select(table).order_by(*table.primary_key.columns))
+
+
+def version_names(connection: Connection) -> Sequence[str]:
+    """The names of all versions, from v1 up."""
+    return [
+        str(name) for name in connection.scalars(select(model_versions.c.version).order_by(model_versions.c.number))
+    ]
+
+
+def all_versions(connection: Connection) -> list[ModelVersion]:
+    """All versions, from v1 up."""
+    return all_of(connection, ModelVersion, model_versions)
+
+
+def version_named(connection: Connection, name: str) -> ModelVersion:
+    """One version.
+
+    Raises:
+        UnknownVersion: It is not registered; the message lists what is.
+    """
+    found = _records(connection, ModelVersion, select(model_versions).where(model_versions.c.version == name))
+    if not found:
+        raise UnknownVersion(
+            f"{name[:80]!a} is not registered. Registered versions: {listed(version_names(connection))}."
+            if not name.isprintable() or len(name) > 80
+            else f"{name} is not registered. Registered versions: {listed(version_names(connection))}."
+        )
+    return found[0]
+
+
+def evaluations_of(connection: Connection, model: ModelVersion) -> list[Evaluation]:
+    """The evaluations of a version's bytes, the latest one last."""
+    table = evaluations.c
+    statement = select(evaluations).where(
+        table.version == model.version, table.artifact_sha256 == model.artifact_sha256
+    )
+    return _records(connection, Evaluation, statement.order_by(table.id))
+
+
+def decisions_on(connection: Connection, model: ModelVersion) -> list[Decision]:
+    """The decisions about a version's bytes, the latest one last."""
+    table = decisions.c
+    statement = select(decisions).where(table.version == model.version, table.artifact_sha256 == model.artifact_sha256)
+    return _records(connection, Decision, statement.order_by(table.id))
+
+
+def withdrawals_on(connection: Connection, model: ModelVersion) -> list[Withdrawal]:
+    """The withdrawals of decisions about a version's bytes, the latest one last."""
+    mine = {each.id for each in decisions_on(connection, model)}
+    return [each for each in all_of(connection, Withdrawal, withdrawals) if each.decision_id in mine]
+
+
+def moves(connection: Connection, alias: str | None = None, *, taken_back: bool = False) -> list[AliasEvent]:
+    """The moves of one alias or of all, each alias's first one first.
+
+    Args:
+        connection: Where they are read from.
+        alias: Which alias; None: all.
+        taken_back: Whether those that a correction took back are listed, too.
+    """
+    table = alias_events.c
+    statement = select(alias_events).order_by(table.alias, table.sequence)
+    if alias is not None:
+        statement = statement.where(table.alias == alias)
+    if not taken_back:
+        corrected = select(corrections.c.id).where(
+            corrections.c.alias == table.alias, corrections.c.sequence == table.sequence
+        )
+        statement = statement.where(~corrected.exists())
+    return _records(connection, AliasEvent, statement)
+
+
+def last_sequence(connection: Connection, alias: str) -> int:
+    """The highest sequence that an alias has used; 0 without any."""
+    return connection.scalar(select(func.max(alias_events.c.sequence)).where(alias_events.c.alias == alias)) or 0
+
+
+def policy_in_force(connection: Connection) -> PolicyRecord | None:
+    """The policy that was adopted last, if any."""
+    statement = select(policies).order_by(policies.c.id.desc()).limit(1)
+    return next(iter(_records(connection, PolicyRecord, statement)), None)
+
+
+def approvals_of_policy(connection: Connection, content_sha256: str, previous_sha256: str) -> list[PolicyApproval]:
+    """The approvals of one change of the policy, the latest one last."""
+    table = policy_approvals.c
+    statement = select(policy_approvals).where(
+        table.content_sha256 == content_sha256, table.previous_sha256 == previous_sha256
+    )
+    return _records(connection, PolicyApproval, statement.order_by(table.id))
+
+
+def _records(connection: Connection, cls: type[_Record], statement: Select[Any]) -> list[_Record]:
+    try:
+        return [_record(cls, row) for row in connection.execute(statement).mappings()]
+    except audit.UNREADABLE as error:
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or fault_in(error, "")):
+            raise
+        raise RegistryDamaged(
+            f"A {cls.__name__} in the registry can't be read: {str(error)[:200]!a}. `mlreg audit verify` names the "
+            f"record; docs/runbook.md says how to go on."
+        ) from error
+
+
+def _record(cls: type[_Record], row: RowMapping) -> _Record:
+    values = {field.name: row[field.name] for field in fields(cls)}  # type: ignore[arg-type]
+    for value in values.values():
+        if isinstance(value, str):
+            value.encode()  # what is no UTF-8 in the file arrives as lone surrogates
+    return cls(**values)

@@ -1,0 +1,215 @@
+"""The registry's tables. What a column holds is told by the record of the same name in `records`."""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from mlreg_dagster.registry.database.append_only import keep_append_only
+from mlreg_dagster.registry.database.column_types import Gates, Texts, UtcTime
+
+SCHEMA_VERSION = 3
+
+metadata = MetaData()
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("version", String, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("run_id", String),
+    Column("detector", String, nullable=False),
+    Column("dataset_day", String, nullable=False),
+    Column("dataset_sha256", String, nullable=False),
+    Column("artifact_sha256", String, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    CheckConstraint("version = 'v' || number", name="version_is_its_number"),
+    UniqueConstraint("version", "artifact_sha256"),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("version", String, nullable=False),
+    Column("artifact_sha256", String, nullable=False),
+    Column("holdout_sha256", String, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("gates", Gates, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("thresholds", JSON, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("run_id", String),
+    Column("holdout_day", String),
+    Column("code_sha256", String),
+    Column("departures", Texts),
+    UniqueConstraint("version", "artifact_sha256", "id"),
+    ForeignKeyConstraint(["version", "artifact_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]),
+)
+
+alias_events = Table(
+    "alias_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alias", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("version", String, nullable=False),
+    Column("previous_version", String),
+    Column("artifact_sha256", String, nullable=False),
+    Column("evaluation_id", Integer, nullable=False),
+    Column("effective_at", UtcTime, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("run_id", String),
+    Column("evidence", JSON, nullable=False),
+    CheckConstraint("effective_at <= recorded_at", name="not_from_the_future"),
+    UniqueConstraint("alias", "sequence"),
+    ForeignKeyConstraint(
+        ["version", "artifact_sha256", "evaluation_id"],
+        ["evaluations.version", "evaluations.artifact_sha256", "evaluations.id"],
+    ),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("artifact_sha256", String, nullable=False),
+    Column("evaluation_id", Integer),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("lifts", Texts, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+    CheckConstraint("kind IN ('approval', 'rejection', 'exception')", name="known_kind"),
+    ForeignKeyConstraint(["version", "artifact_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]),
+    ForeignKeyConstraint(
+        ["version", "artifact_sha256", "evaluation_id"],
+        ["evaluations.version", "evaluations.artifact_sha256", "evaluations.id"],
+    ),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_sha256", String, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("previous_sha256", String),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("approved_by", Texts, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+)
+
+policy_approvals = Table(
+    "policy_approvals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_sha256", String, nullable=False),
+    Column("previous_sha256", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("decision_id", Integer, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+    ForeignKeyConstraint(["decision_id"], ["decisions.id"]),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alias", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("artifact_sha256", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("because", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    CheckConstraint("outcome IN ('hold', 'refuse')", name="known_outcome"),
+    ForeignKeyConstraint(["version", "artifact_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alias", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    UniqueConstraint("alias", "sequence"),
+    ForeignKeyConstraint(["alias", "sequence"], ["alias_events.alias", "alias_events.sequence"]),
+)
+
+restores = Table(
+    "restores",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("previous_hash", String, nullable=False),
+    Column("hash", String, nullable=False),
+    UniqueConstraint("kind", "row"),
+)
+"""A record of each row of the tables above, chained by hashes; see `audit`."""
+
+ADDED_LATER = {"evaluations": frozenset({"holdout_day", "code_sha256", "departures"})}
+"""Columns that a schema after the first added. Where they are null they are no part of a row's audit record, so that
+the records of older rows stay as they are."""
+
+keep_append_only(metadata)

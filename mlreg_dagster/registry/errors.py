@@ -1,0 +1,61 @@
+"""What the registry refuses, and why."""
+
+from sqlalchemy.exc import DontWrapMixin
+
+from mlreg_dagster.core.errors import MlregError, TransientError
+
+
+class RegistryError(MlregError):
+    """Any refusal of the registry; nothing was stored, but for `CommitUnanswered`."""
+
+
+class RegistryUnavailable(RegistryError, TransientError):
+    """The database can't be reached, stayed locked, or holds the tables of someone else."""
+
+
+class RegistryBusy(RegistryUnavailable):
+    """Another writer kept the registry for longer than the allowed wait."""
+
+
+class CommitUnanswered(RegistryUnavailable):
+    """The connection broke before the database said whether it stored a transaction, and it can't be asked."""
+
+
+class RegistryReadOnly(RegistryError):
+    """A server, or a user, that may only read."""
+
+
+class SchemaMismatch(RegistryError):
+    """The database was made by a newer release, or its tables are not those of the schema that it names."""
+
+
+class RegistryDamaged(RegistryError, DontWrapMixin):
+    """A row that can't be read: something other than this project wrote it."""
+
+
+class InvalidRecord(RegistryError, DontWrapMixin):
+    """A name, hash, time or number that must not be stored as it is."""
+
+
+class VersionExists(RegistryError):
+    """The version's name is taken; names are never reused."""
+
+
+class UnknownVersion(RegistryError):
+    """A specifier that leads to no version."""
+
+
+class GatesNotPassed(RegistryError):
+    """The version was never evaluated, or its latest evaluation has failed gates."""
+
+
+class AliasConflict(RegistryError):
+    """The alias is held by another version than the caller believed."""
+
+
+class AlreadyHolder(RegistryError):
+    """The version holds the alias already."""
+
+
+class EffectiveTimeError(RegistryError):
+    """A move that would count from the future or from before the alias's last move, or be recorded before it."""

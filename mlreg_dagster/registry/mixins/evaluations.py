@@ -1,0 +1,98 @@
+"""Evaluations: what the gates said of a version's bytes, and what that makes of the version."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from mlreg_dagster.registry.database import queries
+from mlreg_dagster.registry.database.connection import Database
+from mlreg_dagster.registry.database.schema import evaluations
+from mlreg_dagster.registry.errors import InvalidRecord
+from mlreg_dagster.registry.names import check_sha256, checked_actor, listed
+from mlreg_dagster.registry.records import Evaluation, GateResult, Status
+from mlreg_dagster.registry.rules import check_same_bytes
+
+
+class Evaluations:
+    """The part of the registry that holds evaluations."""
+
+    _database: Database
+
+    def record_evaluation(
+        self,
+        *,
+        version: str,
+        artifact_sha256: str,
+        holdout_sha256: str,
+        gates: Iterable[GateResult],
+        metrics: Mapping[str, Any],
+        thresholds: Mapping[str, Any],
+        recorded_at: datetime,
+        actor: str,
+        run_id: str | None = None,
+        holdout_day: str | None = None,
+        code_sha256: str | None = None,
+        departures: Iterable[str] = (),
+    ) -> Evaluation:
+        """Add what the gates said; the version has passed if all of them have.
+
+        The arguments are the fields of `Evaluation`; `gates` holds those that could not be computed, too.
+
+        Raises:
+            UnknownVersion: The version is not registered.
+            InvalidRecord: Other bytes than the version's, no gates, a gate twice, or no JSON.
+        """
+        gates = tuple(gates)
+        names = [gate.name for gate in gates]
+        if not gates or len(set(names)) < len(names):
+            raise InvalidRecord(f"Evaluating {version} needs gates, each of them once; got: {listed(names)}.")
+        actor = checked_actor(actor)
+        check_sha256("holdout_sha256", holdout_sha256)
+        with self._database.writing() as connection:
+            check_same_bytes(queries.version_named(connection, version), artifact_sha256, "evaluation")
+            return queries.append(
+                connection,
+                Evaluation,
+                evaluations,
+                version=version,
+                artifact_sha256=artifact_sha256,
+                holdout_sha256=holdout_sha256,
+                passed=all(gate.passed for gate in gates),
+                gates=gates,
+                metrics=dict(metrics),
+                thresholds=dict(thresholds),
+                recorded_at=recorded_at,
+                actor=actor,
+                run_id=run_id,
+                holdout_day=holdout_day,
+                code_sha256=code_sha256,
+                departures=tuple(departures) or None,
+            )
+
+    def evaluations(self, version: str) -> list[Evaluation]:
+        """All evaluations of a version, in the order in which they were recorded.
+
+        Raises:
+            UnknownVersion: The version is not registered.
+        """
+        with self._database.reading() as connection:
+            return queries.evaluations_of(connection, queries.version_named(connection, version))
+
+    def latest_evaluation(self, version: str) -> Evaluation | None:
+        """The evaluation that counts: the latest that is no experiment; None if there is none yet.
+
+        Raises:
+            UnknownVersion: The version is not registered.
+        """
+        return next((each for each in reversed(self.evaluations(version)) if not each.is_experiment), None)
+
+    def status(self, version: str) -> Status:
+        """What the latest evaluation that counts made of a version.
+
+        Raises:
+            UnknownVersion: The version is not registered.
+        """
+        latest = self.latest_evaluation(version)
+        if latest is None:
+            return "candidate"
+        return "evaluated" if latest.passed else "rejected"

@@ -1,0 +1,84 @@
+"""The registry's memory of itself: the audit log, what does not fit in it, and restores from copies."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from mlreg_dagster.registry import audit
+from mlreg_dagster.registry.database import queries
+from mlreg_dagster.registry.database.connection import Database
+from mlreg_dagster.registry.database.schema import restores
+from mlreg_dagster.registry.governance_records import Restore
+from mlreg_dagster.registry.names import checked_actor, checked_reason
+from mlreg_dagster.registry.records import AuditRecord
+
+
+class Log:
+    """The part of the registry that holds its audit log."""
+
+    _database: Database
+
+    def audit_log(self) -> list[AuditRecord]:
+        """A record of everything that was ever stored, in the order in which it was.
+
+        Raises:
+            RegistryDamaged: A record can't be read.
+        """
+        with self._database.reading() as connection:
+            return audit.records(connection)
+
+    def audit_head(self) -> tuple[int, str]:
+        """Sequence and hash of the newest record, for a witness to remember; 0 and zeros without any."""
+        with self._database.reading() as connection:
+            return audit.head(connection)
+
+    def find_tampering(self, witnessed: Iterable[tuple[int, str]] = ()) -> str | None:
+        """The first thing in the registry that does not fit its audit log, in words; None if all does.
+
+        Args:
+            witnessed: Sequence and hash of records that were there once, as others remember them: without a witness,
+                rows that were removed together with the newest records are not missed.
+        """
+        with self._database.reading() as connection:
+            return audit.find_tampering(connection, witnessed)
+
+    def record_restore(
+        self, *, actor: str, reason: str, facts: Mapping[str, Any], now: datetime, run_id: str | None = None
+    ) -> Restore:
+        """Add that this registry is a copy that was put back.
+
+        Args:
+            actor: Who restored it.
+            reason: Why.
+            facts: What is known to be lost, as plain JSON.
+            now: The current time.
+            run_id: The run that records it.
+
+        Raises:
+            InvalidRecord: An actor or reason of a forbidden form, or facts that are no JSON.
+        """
+        with self._database.writing() as connection:
+            return queries.append(
+                connection,
+                Restore,
+                restores,
+                actor=checked_actor(actor),
+                reason=checked_reason(reason),
+                facts=dict(facts),
+                recorded_at=now,
+                run_id=run_id,
+            )
+
+    def restores(self) -> list[Restore]:
+        """All restores, in the order in which they were recorded."""
+        with self._database.reading() as connection:
+            return queries.all_of(connection, Restore, restores)
+
+    def lost_records(self) -> set[tuple[int, str]]:
+        """Sequence and hash of the audit records that restores lost, as they recorded."""
+        facts = [restored.facts.get("lost_records", ()) for restored in self.restores()]
+        return {(int(sequence), str(known)) for each in facts for sequence, known in each}
+
+    def lost_versions(self) -> set[str]:
+        """The versions that restores lost, as they recorded; their names stay taken."""
+        return {name for restored in self.restores() for name in restored.facts.get("lost_versions", ())}

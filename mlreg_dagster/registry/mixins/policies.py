@@ -1,0 +1,171 @@
+"""The policies by which promotions are judged: which is in force, and since when."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mlreg_dagster.core.people import REGISTRY
+from mlreg_dagster.registry import audit
+from mlreg_dagster.registry.database import queries
+from mlreg_dagster.registry.database.connection import Database
+from mlreg_dagster.registry.database.schema import policies, policy_approvals
+from mlreg_dagster.registry.errors import AliasConflict
+from mlreg_dagster.registry.governance_records import PolicyApproval, PolicyRecord
+from mlreg_dagster.registry.names import checked_actor, checked_reason
+
+FirstPolicy = Callable[[], tuple[Mapping[str, Any], datetime]]
+"""Gives the content of the policy that a registry begins with, and the current time."""
+
+PolicyPermit = Callable[[PolicyRecord, list[PolicyApproval]], Iterable[str]]
+"""Asked within the transaction that adopts a policy: the one in force, and the approvals of this change.
+Gives the names of those whose approvals count, or raises."""
+
+
+class Policies:
+    """The part of the registry that holds policies."""
+
+    _database: Database
+
+    def policy_in_force(self) -> PolicyRecord | None:
+        """The policy that was adopted last; None where none was recorded yet."""
+        with self._database.reading() as connection:
+            return queries.policy_in_force(connection)
+
+    def policies(self) -> list[PolicyRecord]:
+        """All policies, in the order in which they were adopted."""
+        with self._database.reading() as connection:
+            return queries.all_of(connection, PolicyRecord, policies)
+
+    def record_first_policy(self, content: Mapping[str, Any], now: datetime) -> PolicyRecord:
+        """Record the policy that a registry begins with, unless it has one.
+
+        Args:
+            content: The values of promotion.yaml, use_case.yaml and evaluation.yaml, by file name.
+            now: The current time.
+
+        Returns:
+            The policy in force.
+        """
+        found = self.policy_in_force()
+        if found is not None:
+            return found
+        with self._database.writing() as connection:
+            return add_first_policy(connection, content, now)
+
+    def approve_policy(
+        self,
+        content_sha256: str,
+        *,
+        previous_sha256: str,
+        actor: str,
+        reason: str,
+        recorded_at: datetime,
+        run_id: str | None = None,
+        signature: str | None = None,
+    ) -> PolicyApproval:
+        """Add a person's consent to replace one policy by another; the arguments are the fields of `PolicyApproval`.
+
+        Raises:
+            InvalidRecord: An actor or reason of a forbidden form.
+        """
+        with self._database.writing() as connection:
+            return queries.append(
+                connection,
+                PolicyApproval,
+                policy_approvals,
+                content_sha256=content_sha256,
+                previous_sha256=previous_sha256,
+                actor=checked_actor(actor),
+                reason=checked_reason(reason),
+                recorded_at=recorded_at,
+                run_id=run_id,
+                signature=signature,
+            )
+
+    def policy_approvals(self, content_sha256: str, previous_sha256: str) -> list[PolicyApproval]:
+        """The approvals of one change of the policy, in the order in which they were recorded."""
+        with self._database.reading() as connection:
+            return queries.approvals_of_policy(connection, content_sha256, previous_sha256)
+
+    def adopt_policy(
+        self,
+        content: Mapping[str, Any],
+        *,
+        expected_sha256: str,
+        actor: str,
+        reason: str,
+        recorded_at: datetime,
+        run_id: str | None,
+        signature: str | None,
+        permit: PolicyPermit,
+    ) -> PolicyRecord:
+        """Put another policy in force; all in one transaction.
+
+        Args:
+            content: The new policy.
+            expected_sha256: Hash of the policy in force, as far as the caller knows.
+            actor: Who adopts it.
+            reason: Why.
+            recorded_at: The current time.
+            run_id: The run that does.
+            signature: Of the actor.
+            permit: Asked last, within the transaction; what it raises goes to the caller, and nothing is adopted.
+
+        Raises:
+            AliasConflict: Another policy is in force than expected.
+            InvalidRecord: An actor or reason of a forbidden form.
+        """
+        actor, reason = checked_actor(actor), checked_reason(reason)
+        digest = audit.digest(content)
+        with self._database.writing() as connection:
+            asked = {"content_sha256": digest, "actor": actor, "reason": reason, "run_id": run_id}
+            if (own := queries.of_run(connection, PolicyRecord, policies, **asked)) is not None:
+                return own
+            current = queries.policy_in_force(connection)
+            if current is None or current.content_sha256 != expected_sha256:
+                found = current.content_sha256[:12] if current else "none"
+                raise AliasConflict(
+                    f"The policy was not adopted: {expected_sha256[:12]} was expected to be in force, but it is "
+                    f"{found}. Look at what was adopted meanwhile, and try again."
+                )
+            counted = tuple(permit(current, queries.approvals_of_policy(connection, digest, expected_sha256)))
+            return _append(
+                connection, content, current.content_sha256, actor, reason, counted, recorded_at, run_id, signature
+            )
+
+
+def add_first_policy(connection: Connection, content: Mapping[str, Any], now: datetime) -> PolicyRecord:
+    """Add the policy that a registry begins with, in the transaction that makes or upgrades it; once."""
+    if (found := queries.policy_in_force(connection)) is not None:
+        return found
+    reason = "the first policy: what the configuration files said when the registry was made or upgraded"
+    return _append(connection, content, None, REGISTRY, reason, (), now, None, None)
+
+
+def _append(
+    connection: Connection,
+    content: Mapping[str, Any],
+    previous: str | None,
+    actor: str,
+    reason: str,
+    approved_by: tuple[str, ...],
+    recorded_at: datetime,
+    run_id: str | None,
+    signature: str | None,
+) -> PolicyRecord:
+    return queries.append(
+        connection,
+        PolicyRecord,
+        policies,
+        content_sha256=audit.digest(content),
+        content=dict(content),
+        previous_sha256=previous,
+        actor=actor,
+        reason=reason,
+        approved_by=approved_by,
+        recorded_at=recorded_at,
+        run_id=run_id,
+        signature=signature,
+    )

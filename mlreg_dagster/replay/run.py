@@ -1,0 +1,191 @@
+"""History at speed: the lifecycle as it would have run, through the same assets, jobs and policy.
+
+Time goes forward period by period. At the start of each period the newest dataset is frozen, trained on, evaluated
+and, if the policy allows it, promoted from that hour on; then the hours of the period run, in one range: predictions by
+the champion as of each hour, and the outcomes that fall due. Market and features, which know nothing of models, are
+made for several periods at once: half of a week's work is the week that it looks back on. What is there already is
+not done again, so a replay that was killed goes on where it stopped.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mlreg_dagster import jobs
+from mlreg_dagster.config import PromotionSettings
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
+from mlreg_dagster.core.people import REPLAY
+from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.windows import windows_of
+from mlreg_dagster.governance.policy.track_record import verdict_on
+from mlreg_dagster.governance.promotion.automatic import may_promote
+from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.market.features.features import features_table
+from mlreg_dagster.models.names import CHAMPION, NOBODY
+from mlreg_dagster.orchestration.lifecycle_lock import alone_on
+from mlreg_dagster.runner import Runner, asset_config
+
+ACTOR = REPLAY
+
+_DAY = pd.Timedelta(days=1)
+_RETRAIN = {"daily": 1, "weekly": 7, "monthly": 30}
+_LATEST_TRIED = 7
+"""How many days before a period a dataset may end at the earliest: markets close for days."""
+
+Tell = Callable[[str, pd.Timestamp], None]
+"""Is given each step before it begins, and how far the replayed time has come."""
+
+
+class CannotReplay(MlregError):
+    """A stretch of history that can't be replayed."""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What to replay.
+
+    Attributes:
+        first: First midnight, UTC.
+        end: The midnight after the last day.
+        period_days: Days between two trainings.
+        models: Config files that are trained each time, without .yaml.
+        policy: What lets a version become champion.
+    """
+
+    first: pd.Timestamp
+    end: pd.Timestamp
+    period_days: int
+    models: tuple[str, ...]
+    policy: PromotionSettings
+
+    def periods(self) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
+        """First midnight of each period and the one after it."""
+        starts = pd.date_range(self.first, self.end - _DAY, freq=f"{self.period_days}D", unit="us")
+        for start in starts:
+            yield start, min(start + self.period_days * _DAY, self.end)
+
+
+def days_between(retrain: str) -> int:
+    """Days between two trainings, from how people say it.
+
+    Raises:
+        CannotReplay: It is neither a word that is known nor a number of days.
+    """
+    days = _RETRAIN.get(retrain) or (int(retrain) if retrain.isdecimal() else 0)
+    if not days:
+        raise CannotReplay(f"Retraining {retrain!r} is unknown. Write {', '.join(_RETRAIN)}, or a number of days.")
+    return days
+
+
+def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
+    """Run what has not run yet.
+
+    Raises:
+        CannotReplay: The period is empty, or begins before the partitions do.
+        HomeInUse: Another replay or demo works on the home.
+        RunFailed: A run failed; starting the same replay again goes on from there.
+    """
+    ingest = runner.settings.ingest
+    if not (replay.first < replay.end and ingest.covers(replay.first) and ingest.covers(replay.end - HOUR)):
+        until = "now" if ingest.last_hour is None else hour_key(ingest.last_hour)
+        raise CannotReplay(
+            f"{replay.first:%Y-%m-%d} to {replay.end - _DAY:%Y-%m-%d} can't be replayed: the partitions go from "
+            f"{hour_key(ingest.first_hour)} to {until} (`start` and `end` in ingest.yaml), and the last day must "
+            f"not lie before the first."
+        )
+    with alone_on(runner.warehouse.path.parent):
+        _run(runner, replay, tell)
+
+
+def _run(runner: Runner, replay: Replay, tell: Tell) -> None:
+    ingest = runner.settings.ingest
+    history = (runner.settings.datasets.history_hours + runner.settings.max_lookback_hours) * HOUR
+    warm_up = hour_range(max(ingest.first_hour, replay.first - history), replay.first - HOUR)
+    if len(warm_up) and not _is_made(runner, "market_features", hour_key(warm_up[-1])):
+        tell(f"history before {day_key(replay.first)}", replay.first)
+        runner.run_hours(jobs.MARKET, warm_up)
+    for first, end in replay.periods():
+        _retrain(runner, replay, first, tell)
+        last = end - HOUR
+        if not _is_made(runner, "market_features", hour_key(last)):
+            ahead = min(max(end, first + ingest.chunk_hours * HOUR), replay.end)
+            tell(f"market until {day_key(ahead - HOUR)}", first)
+            runner.run_hours(jobs.MARKET, hour_range(first, ahead - HOUR))
+        is_scored = _is_made(runner, "prediction_outcomes", hour_key(last))
+        if not is_scored:
+            tell(f"hours until {day_key(last)}", first)
+            runner.run_hours(jobs.SCORING, hour_range(first, last))
+        if not is_scored or not _is_made(runner, "model_performance", day_key(last.floor("D"))):
+            tell(f"performance until {day_key(last)}", end)
+            runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
+    tell("done", replay.end)
+
+
+def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, tell: Tell) -> None:
+    """Whatever a team's automation would have done at the start of a period."""
+    day = _newest_trainable_day(runner, first)
+    if day is None:
+        tell("not enough history to train on", first)
+        return
+    if not all(runner.artifacts.find(kind, day_key(day)) for kind in (freezing.TRAINING, freezing.HOLDOUT)):
+        tell(f"dataset of {day_key(day)}", first)
+        runner.run_partition(jobs.DATASETS, day_key(day))
+    for model in replay.models:
+        version = _version_of(runner, model, day_key(day))
+        if version is None:
+            tell(f"train {model} on {day_key(day)}", first)
+            version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
+        if runner.registry.latest_evaluation(version) is None:
+            tell(f"evaluate {version}", first)
+            runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", {"actor": ACTOR}))
+        _promote(runner, replay, version, first, tell)
+
+
+def _newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
+    """The newest day before a period whose windows hold enough hours; None where there is none."""
+    settings = runner.settings.datasets
+    table = features_table(runner.settings.features)
+    since = first - settings.history_hours * HOUR - _LATEST_TRIED * _DAY
+    hours = pd.DatetimeIndex(runner.warehouse.read(table, since, first - HOUR, columns=["hour"])["hour"].unique())
+    for day in pd.date_range(first - _DAY, periods=_LATEST_TRIED, freq="-1D", unit="us"):
+        windows = windows_of(day, settings)
+        trained = hours.isin(windows.training.hours).sum()
+        held_out = hours.isin(windows.holdout.hours).sum()
+        if trained >= settings.min_training_hours and held_out >= settings.min_holdout_hours:
+            return pd.Timestamp(day)
+    return None
+
+
+def _version_of(runner: Runner, model: str, day: str) -> str | None:
+    """The version that an earlier attempt at this replay has trained already, if any."""
+    wanted = runner.settings.model(model).model_dump(mode="json")
+    for version in runner.registry.versions():
+        if version.dataset_day == day and version.manifest["settings"] == wanted:
+            return version.version
+    return None
+
+
+def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Timestamp, tell: Tell) -> None:
+    registry = runner.registry
+    evaluation, champion = registry.latest_evaluation(version), registry.holder(CHAMPION)
+    if evaluation is None or any(move.version == version for move in registry.history(CHAMPION)):
+        return
+    if champion is not None and champion.effective_at > effective_at:
+        return  # decided in an earlier attempt at this replay
+    allowed, reason = may_promote(evaluation, champion, replay.policy)
+    if allowed:
+        verdict = verdict_on(version, CHAMPION, runner.settings, registry, runner.warehouse, ACTOR, runner.clock.now())
+        if verdict.outcome != "promote":
+            tell(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
+            return
+        tell(f"{version} becomes champion", effective_at)
+        expected = champion.version if champion else NOBODY
+        asked = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
+        runner.move_alias(asked)
+
+
+def _is_made(runner: Runner, asset: str, key: str) -> bool:
+    """Whether a partition was made; a range run records its last partition only when all are written."""
+    return runner.has_made(asset, [key])

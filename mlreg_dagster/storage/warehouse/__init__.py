@@ -1,0 +1,1 @@
+"""The tables of market, predictions and outcomes, in one DuckDB file."""

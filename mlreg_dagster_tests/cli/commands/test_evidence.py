@@ -1,0 +1,51 @@
+"""`mlreg bundle` and `mlreg report`."""
+
+import csv
+import json
+
+import pytest
+import typer
+
+from mlreg_dagster.cli.commands import evidence
+from mlreg_dagster.evidence.assets import all_check_results
+from mlreg_dagster.orchestration.graph_description import check_keys
+
+
+@pytest.fixture
+def world(live, monkeypatch):
+    monkeypatch.setattr(evidence, "open_runner", lambda: live)
+    monkeypatch.setenv("MLREG_HOME", str(live.home))
+    return live
+
+
+@pytest.mark.usefixtures("world")
+def test_a_bundle_is_made_and_copied(tmp_path, capsys):
+    with pytest.raises(typer.Exit) as ended:
+        evidence.bundle("champion", tmp_path / "out", verify=True)
+    assert ended.value.exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"card.html", "card.md", "card.json", "SHA256SUMS"}
+    card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))
+    assert (card["version"], card["complete"], card["state"]) == ("v2", False, "unknown")
+    assert "the same to the last bit" in json.dumps(card)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "is champion now" in printed
+    assert "gate_06_monitoring: Drift is not measured" in printed
+
+
+def test_an_incomplete_bundle_is_written_but_ends_with_1(world, tmp_path, capsys):
+    world.tamper("v2")
+    with pytest.raises(typer.Exit) as ended:
+        evidence.bundle("v2", tmp_path / "out", verify=False)
+    assert ended.value.exit_code == 1
+    assert "gate_05_serving: The artifact can't be used" in capsys.readouterr().out
+    assert (tmp_path / "out" / "card.html").is_file()
+
+
+def test_a_report_is_written_as_page_and_table(world, tmp_path, capsys):
+    world.attempt(checks="champion_model")
+    evidence.report(tmp_path / "out", None, None)
+    rows = all_check_results(check_keys(world.definitions), world.instance, None, None)
+    with (tmp_path / "out" / "checks.csv").open(newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == len(rows) == 4
+    assert "gates_passed" in (tmp_path / "out" / "checks.html").read_text(encoding="utf-8")
+    assert "4 results, 1 of them failed" in capsys.readouterr().out  # no run has witnessed this registry

@@ -1,0 +1,30 @@
+"""The card of a version of a world, without a run."""
+
+import pandas as pd
+
+from mlreg_dagster.evidence.card.build import make_card
+from mlreg_dagster.evidence.card.context import Watch, gather
+from mlreg_dagster_tests.lifecycle import NOW
+
+
+def known_of(world, version, settings=None, verify=False):
+    records = world.registry
+    return gather(
+        records.version(version),
+        records,
+        world.artifacts,
+        world.warehouse,
+        settings or world.settings,
+        now=pd.Timestamp(NOW, tz="UTC"),
+        tampering=records.find_tampering(),
+        watch=Watch(),
+        verify=verify,
+    )
+
+
+def card_of(world, version, settings=None):
+    return make_card(known_of(world, version, settings))
+
+
+def with_use_case(world, **changes):
+    return world.settings.model_copy(update={"use_case": world.settings.use_case.model_copy(update=changes)})

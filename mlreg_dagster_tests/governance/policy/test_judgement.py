@@ -1,0 +1,307 @@
+"""The decision table: every combination of tier, gates, stability, approvals, exception and freeze; then who counts."""
+
+import itertools
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from mlreg_dagster.config import EvaluationSettings, PromotionSettings, UseCaseSettings
+from mlreg_dagster.config.sections.governance import Freeze, Person, TierPolicy
+from mlreg_dagster.governance.decisions.signing import decision_message, make_key, read_key, sign
+from mlreg_dagster.governance.policy.facts import facts_of
+from mlreg_dagster.governance.policy.in_force import Rules
+from mlreg_dagster.governance.policy.judgement import LIFTABLE, Facts, judge
+from mlreg_dagster.registry import AliasEvent, Decision, Dossier, Evaluation, GateResult, ModelVersion
+
+NOW = pd.Timestamp("2026-03-01 12:30", tz="UTC")
+POLICY = PromotionSettings()
+GATES = {
+    "passed": {},
+    "failed": {"failed_gates": ("score_gap (0.01)",)},
+    "not measured": {"missing_gates": ("model_size",)},
+}
+EXCEPTIONS = [(), ("stability",), ("freeze",), ("stability", "freeze")]
+
+
+def outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen):
+    """The table in words: high risk asks for approvals and stability, the unstable waits, gates refuse."""
+    if gates != "passed":
+        return "refuse"
+    waits = [
+        frozen and "freeze" not in exception,
+        stability == "unstable" and "stability" not in exception,
+        tier == "high" and stability == "not measured" and "stability" not in exception,
+        tier == "high" and approvals < 2,
+    ]
+    return "hold" if any(waits) else "promote"
+
+
+@pytest.mark.parametrize("tier", ["low", "high"])
+@pytest.mark.parametrize("gates", GATES)
+@pytest.mark.parametrize("stability", ["stable", "unstable", "not measured"])
+@pytest.mark.parametrize("approvals", [0, 1, 2, 3])
+@pytest.mark.parametrize("exception", EXCEPTIONS, ids=["none", "stability", "freeze", "both"])
+@pytest.mark.parametrize("frozen", [False, True], ids=["", "frozen"])
+def test_the_decision_table(tier, gates, stability, approvals, exception, frozen):
+    facts = Facts(
+        **GATES[gates],
+        stability=stability,
+        approved_by=("anna", "bert", "carla")[:approvals],
+        lifted=dict.fromkeys(exception, "anna, for a day"),
+        frozen="end of the year" if frozen else None,
+    )
+    verdict = judge(facts, POLICY.of(tier), POLICY)
+    assert verdict.outcome == outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen)
+    assert bool(verdict.reasons) == (verdict.outcome != "promote")
+    held_up = {"freeze"} if frozen else set()
+    held_up |= {"stability"} if stability == "unstable" or (tier == "high" and stability != "stable") else set()
+    expected = set() if verdict.outcome == "refuse" else held_up & set(exception)
+    assert {name.partition(":")[0] for name in verdict.lifted} == expected
+
+
+@pytest.mark.parametrize("tier", ["low", "high"])
+@pytest.mark.parametrize("stability", ["stable", "unstable"])
+@pytest.mark.parametrize("frozen", [None, "end of the year"])
+def test_a_rejection_refuses_whatever_else_is_there(tier, stability, frozen):
+    facts = Facts(
+        stability=stability,
+        approved_by=("a", "b", "c"),
+        lifted=dict.fromkeys(LIFTABLE, "x"),
+        frozen=frozen,
+        rejected_by=("dora (smells)",),
+    )
+    verdict = judge(facts, POLICY.of(tier), POLICY)
+    assert (verdict.outcome, verdict.reasons) == ("refuse", ("rejected by dora (smells)",))
+
+
+@pytest.mark.parametrize("allowed", [False, True], ids=["", "tier allows experiments"])
+@pytest.mark.parametrize("experiment", [False, True], ids=["", "experiment"])
+@pytest.mark.parametrize("stranger", [False, True], ids=["", "stranger"])
+@pytest.mark.parametrize("rollback", [False, True], ids=["", "rollback"])
+@pytest.mark.parametrize("waived", [False, True], ids=["", "waived"])
+@pytest.mark.parametrize("frozen", [False, True], ids=["", "frozen"])
+def test_the_table_of_experiments_strangers_waivers_and_rollbacks(
+    allowed, experiment, stranger, rollback, waived, frozen
+):
+    found = Facts(
+        departures=("max_anomaly_rate was 1.0 instead of 0.2",) if experiment else (),
+        stranger="eve is not among people" if stranger else None,
+        is_rollback=rollback,
+        lifted={"freeze": "anna, for a day"} if waived else {},
+        frozen="end of the year" if frozen else None,
+    )
+    verdict = judge(found, TierPolicy(experiments=allowed), POLICY)
+    if stranger or (experiment and not allowed):
+        assert verdict.outcome == "refuse"
+        assert ("eve" in " ".join(verdict.reasons)) == stranger
+        assert ("max_anomaly_rate" in " ".join(verdict.reasons)) == (experiment and not allowed)
+    elif frozen and not waived and not rollback:
+        assert verdict.outcome == "hold"
+    else:
+        assert verdict.outcome == "promote"
+
+
+def test_a_rollback_waits_for_nothing_but_is_refused_all_the_same():
+    facts = Facts(stability="unstable", frozen="night", evaluation_age_days=900, is_rollback=True)
+    strict = PromotionSettings(max_evaluation_age_days=7)
+    assert judge(facts, strict.high, strict).outcome == "promote"
+    for refusal in ({"rejected_by": ("dora (smells)",)}, GATES["failed"], GATES["not measured"]):
+        assert judge(replace(facts, **refusal), strict.high, strict).outcome == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("setting", "facts", "reason"),
+    [
+        ({"max_evaluation_age_days": 7}, {"evaluation_age_days": 7.1}, "7.1 days old, allowed are 7"),
+        ({"min_matured_outcomes": 100}, {"matured_outcomes": 99}, "99 of its outcomes have matured, asked are 100"),
+    ],
+)
+def test_an_old_evaluation_and_few_outcomes_hold_it_up(setting, facts, reason):
+    policy = PromotionSettings(**setting)
+    (name,) = setting
+    verdict = judge(Facts(**facts), policy.low, policy)
+    assert verdict.outcome == "hold"
+    assert reason in verdict.reasons[0]
+    lifted = {"evaluation_age": "x"} if "age" in name else {"matured_outcomes": "x"}
+    assert judge(Facts(**facts, lifted=lifted), policy.low, policy).outcome == "promote"
+    assert judge(Facts(**{key: value - 1 if "age" in key else value + 1 for key, value in facts.items()}),
+                 policy.low, policy).outcome == "promote"  # fmt: skip
+
+
+def test_each_asked_role_must_have_approved():
+    tier = TierPolicy(approvals=1, roles=("risk_officer",))
+    verdict = judge(Facts(approved_by=("bert",), roles=("engineer",)), tier, POLICY)
+    assert verdict.reasons == ("nobody who approved is a risk_officer",)
+    assert judge(Facts(approved_by=("anna",), roles=("risk_officer",)), tier, POLICY).outcome == "promote"
+
+
+# --- what counts of the records ------------------------------------------------------------------------------------
+
+
+VERSION = ModelVersion("v7", NOW, "tom", None, "isolation_forest", "2026-02-27", "d" * 64, "a" * 64, {})
+THRESHOLDS = EvaluationSettings().model_dump(mode="json")
+PASSED = (GateResult("score_gap", True, 0.2, "at least 0.05", "fine"),)
+
+
+def evaluated(number=3, gates=PASSED, age_days=1.0, **metrics):
+    recorded = NOW - pd.Timedelta(days=age_days)
+    return Evaluation(number, "v7", "a" * 64, "h" * 64, True, gates, metrics, THRESHOLDS, recorded, "tom", None)
+
+
+def said(kind="approval", actor="anna", evaluation_id=3, lifts=(), expires_at=None, signature=None, number=1):
+    return Decision(
+        number, kind, "v7", "a" * 64, evaluation_id, actor, "looked at it", lifts, expires_at, NOW, None, signature
+    )
+
+
+def facts(decisions=(), policy=POLICY, evaluation=None, actor="pia", moves=(), matured=lambda: 5, **changes):
+    evaluation = evaluation or evaluated()
+    known = {"alias": "champion", "evaluations": [evaluation], "withdrawals": [], **changes}
+    dossier = Dossier(VERSION, known["evaluations"], list(decisions), known["withdrawals"], list(moves), None)
+    return facts_of(
+        dossier, alias=known["alias"], actor=actor, now=NOW, evaluation=evaluation, matured_outcomes=matured,
+        rules=Rules(policy, UseCaseSettings(risk_tier="high"), EvaluationSettings()),
+    )  # fmt: skip
+
+
+def test_approvals_of_two_people_count_and_of_one_twice_once():
+    assert facts([said(), said(actor="bert")]).approved_by == ("anna", "bert")
+    assert facts([said(), said(number=2)]).approved_by == ("anna",)
+
+
+@pytest.mark.parametrize(
+    ("approval", "why"),
+    [
+        (said(actor="tom"), "who trained it"),
+        (said(actor="pia"), "who promotes it"),
+        (said(evaluation_id=2), "evaluation 2, not of the latest, 3"),
+        (said(evaluation_id=None), "evaluation none"),
+    ],
+)
+def test_what_does_not_count_is_said(approval, why):
+    tier = TierPolicy(approvals=1)
+    found = replace(facts([approval]), missing_gates=())
+    assert found.approved_by == ()
+    assert why in found.not_counted[0]
+    assert why in judge(found, tier, POLICY).reasons[-1]
+
+
+def test_without_separation_of_duties_whoever_trained_it_may_approve():
+    policy = PromotionSettings(separation_of_duties=False)
+    assert facts([said(actor="tom"), said(actor="pia")], policy).approved_by == ("tom", "pia")
+
+
+def test_the_last_word_of_each_person_counts():
+    rejection = said("rejection", number=2)
+    assert facts([said(), rejection]).rejected_by == ("anna (looked at it)",)
+    assert facts([said(), rejection]).approved_by == ()
+    assert facts([said(), rejection, said(actor="bert", number=3)]).rejected_by == ("anna (looked at it)",)
+    assert facts([rejection, said(number=3)]).rejected_by == ()
+
+
+def test_only_people_who_are_named_may_decide():
+    policy = PromotionSettings(people={"anna": Person(roles=("risk_officer",)), "bert": Person()})
+    found = facts([said(), said(actor="eve"), said("rejection", "mallory")], policy)
+    assert (found.approved_by, found.roles, found.rejected_by) == (("anna",), ("risk_officer",), ())
+    assert "eve, who is not among people" in found.not_counted[0]
+
+
+def test_an_exception_lifts_what_it_names_until_it_expires():
+    lifted = said("exception", lifts=("freeze",), expires_at=NOW + pd.Timedelta(minutes=1))
+    assert facts([lifted]).lifted.keys() == {"freeze"}
+    assert facts([replace(lifted, expires_at=NOW)]).lifted == {}
+    assert facts([replace(lifted, actor="tom")]).lifted == {}  # who trained it
+    assert facts([replace(lifted, actor="pia")]).lifted == {}  # who promotes it
+    assert facts([replace(lifted, expires_at=NOW + pd.Timedelta(days=15))]).lifted == {}  # 14 days by the policy
+    policy = PromotionSettings(people={"anna": Person(), "bert": Person()})
+    assert facts([replace(lifted, actor="eve")], policy).lifted == {}
+
+
+def test_a_freeze_counts_from_its_first_hour_to_before_its_last():
+    def frozen(first, until):
+        freeze = Freeze(first=pd.Timestamp(first, tz="UTC"), until=pd.Timestamp(until, tz="UTC"), reason="holidays")
+        return facts(policy=PromotionSettings(freezes=(freeze,))).frozen
+
+    assert frozen("2026-03-01 12:00", "2026-03-01 13:00") == "holidays, until 2026-03-01 13:00"
+    assert frozen("2026-03-01 13:00", "2026-03-02 00:00") is None
+    assert frozen("2026-02-01 00:00", "2026-03-01 12:00") is None
+
+
+def test_gates_and_stability_come_from_the_evaluation():
+    failed = (*PASSED, GateResult("model_size", False, None, "at most 10 MB", "Not computable: lost"))
+    found = facts(evaluation=evaluated(gates=failed, stability={"verdict": "unstable", "detail": "0.2 apart"}))
+    assert found.failed_gates == ("model_size (Not computable: lost)",)
+    assert (found.stability, found.stability_detail) == ("unstable", "0.2 apart")
+    assert "scoring_latency" in found.missing_gates
+    assert "model_size" not in found.missing_gates
+
+
+def test_the_challenger_is_not_asked_for_the_outcomes_that_it_is_to_bring():
+    policy = PromotionSettings(min_matured_outcomes=10)
+    assert facts(policy=policy).matured_outcomes == 5
+    assert facts(policy=policy, alias="challenger").matured_outcomes is None
+
+
+def test_an_evaluation_is_as_old_as_the_data_that_it_looked_at():
+    fresh = evaluated(age_days=0.0)
+    assert facts(evaluation=fresh).evaluation_age_days == pytest.approx(1.52, abs=0.01)  # the dataset of 27 February
+    assert facts(evaluation=replace(fresh, holdout_day="2026-01-01")).evaluation_age_days > 58
+    assert facts(evaluation=evaluated(age_days=9.0)).evaluation_age_days == 9.0
+
+
+def test_automation_moves_the_champion_alone_and_only_where_the_policy_lets_it():
+    assert facts(actor="automation").stranger is None
+    assert "moves champion alone" in facts(actor="automation", alias="stable").stranger
+    assert (
+        "leaves promotions to people" in facts(policy=PromotionSettings(automatic="never"), actor="automation").stranger
+    )
+
+
+def test_outcomes_are_counted_only_where_some_are_asked_for():
+    def never():
+        raise AssertionError("nobody asked")
+
+    assert facts(matured=never).matured_outcomes is None
+    assert facts(policy=PromotionSettings(min_matured_outcomes=1)).matured_outcomes == 5
+
+
+def test_whoever_held_the_alias_before_comes_back():
+    move = AliasEvent(1, "champion", 1, "v7", None, "a" * 64, 3, NOW, NOW, "bob", "first", None, {})
+    assert facts(moves=[move]).is_rollback
+    assert not facts(moves=[replace(move, version="v6")]).is_rollback
+
+
+def test_signatures_count_for_those_very_words(tmp_path):
+    public = make_key(tmp_path / "anna.pem")
+    key = read_key(tmp_path / "anna.pem")
+    policy = PromotionSettings(people={"anna": Person(public_key=public), "bert": Person()})
+
+    def signed(decision):
+        return replace(decision, signature=sign(key, decision_message(decision)))
+
+    good = signed(said())
+    assert facts([good], policy).approved_by == ("anna",)
+    forgeries = {
+        "unsigned": said(),
+        "moved to another version": replace(good, version="v8"),
+        "of other bytes": replace(good, artifact_sha256="b" * 64),
+        "of another evaluation": replace(good, evaluation_id=4),
+        "turned round": signed(said("rejection")).__class__(**{**vars(signed(said("rejection"))), "kind": "approval"}),
+        "replayed later": replace(good, recorded_at=NOW + pd.Timedelta(seconds=1)),
+        "by another's key": replace(said(), signature=sign(read_key_of(tmp_path, "eve"), b"anything")),
+        "no base64": replace(good, signature="?"),
+    }
+    for name, forged in forgeries.items():
+        assert facts([forged], policy, evaluation=evaluated(forged.evaluation_id)).approved_by == (), name
+    assert facts([replace(said(), actor="bert")], policy).approved_by == ("bert",)  # has no key to sign with
+
+
+def read_key_of(folder, name):
+    make_key(folder / f"{name}.pem")
+    return read_key(folder / f"{name}.pem")
+
+
+def test_the_table_has_every_combination():
+    cases = itertools.product(["low", "high"], GATES, range(3), range(4), EXCEPTIONS, [False, True])
+    assert len(list(cases)) == 576

@@ -1,0 +1,104 @@
+"""Functions for processes of their own, all let go at the same moment. Imports little: they start often."""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pandas as pd
+import sqlalchemy
+
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry.database.schema import metadata
+from mlreg_dagster.storage.artifacts import ArtifactStore
+
+WAIT_S = 300
+NOW = pd.Timestamp("2018-01-01", tz="UTC")
+
+
+def race(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[tuple[Any, str, str]]:
+    """Call `function(barrier, *arguments[i])` in one process each.
+
+    Returns the last argument, `done` or the error's name, and the error's text, of each.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "mlreg_dagster.registry", "psycopg"])
+    barrier, results = context.Barrier(len(arguments)), context.Queue()
+    processes = [
+        context.Process(target=_runner, args=(function, each, barrier, results), daemon=True) for each in arguments
+    ]
+    for process in processes:
+        process.start()
+    outcomes = [results.get(timeout=WAIT_S) for _ in processes]
+    for process in processes:
+        process.join(WAIT_S)
+        assert process.exitcode == 0
+    return outcomes
+
+
+def _runner(function: Callable[..., Any], arguments: tuple[Any, ...], barrier: Barrier, results: Any) -> None:
+    try:
+        function(barrier, *arguments)
+        results.put((arguments[-1], "done", ""))
+    except Exception as error:
+        results.put((arguments[-1], type(error).__name__, str(error)))
+        if not isinstance(error, MlregError):
+            raise
+
+
+def promote(barrier: Barrier, url: str, version: str) -> None:
+    registry = Registry(url)
+    registry.versions()
+    barrier.wait(WAIT_S)
+    registry.move_alias(
+        "champion",
+        version,
+        expected="v1",
+        effective_at=NOW,
+        now=NOW,
+        actor=f"racer of {version}",
+        reason="faster",
+    )
+
+
+def register_next(barrier: Barrier, url: str, name: str) -> None:
+    registry = Registry(url)
+    # Whoever makes the tables takes long, so that all of them find a new database.
+    sqlalchemy.event.listen(metadata, "before_create", lambda *_, **__: time.sleep(0.5))
+    barrier.wait(WAIT_S)
+    registry.register(
+        version="v1",
+        created_at=NOW,
+        created_by=name,
+        detector="isolation_forest",
+        dataset_day="2017-12-19",
+        dataset_sha256="d" * 64,
+        artifact_sha256="a" * 64,
+        manifest={},
+    )
+
+
+def freeze(barrier: Barrier, root: Path, content: str) -> None:
+    store = ArtifactStore(str(root))
+    files = {f"{number}.bin": content.encode() * 10_000 for number in range(3)} | {f"only-{content}.bin": b""}
+    barrier.wait(WAIT_S)
+    store.freeze("models", "v1", files)
+
+
+def die_while_freezing(root: str) -> None:
+    """Ends this process, as by power loss, after the first of two files."""
+    import os
+    import signal
+
+    written = []
+
+    def fsync(_: int) -> None:
+        written.append(True)
+        if len(written) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.fsync = fsync
+    ArtifactStore(root).freeze("models", "v1", {"a.bin": b"1", "b.bin": b"2"})
