@@ -25,6 +25,7 @@ from mlreg_dagster.orchestration.graph_description import describe_graph
 from mlreg_dagster.orchestration.metadata import without_alarms
 from mlreg_dagster.orchestration.partitions import make_partitions
 from mlreg_dagster.orchestration.resources import (
+    PREFIX,
     ArtifactsResource,
     Clock,
     Fixed,
@@ -47,7 +48,8 @@ def build_definitions(
     Args:
         settings: None = the configuration files; see `load_settings`.
         home: Where data lives; None = MLREG_HOME.
-        resources: Replacements by name, for tests and replays: source, warehouse, artifacts, registry, clock.
+        resources: Replacements for tests and replays, by name without the prefix: source, warehouse, artifacts,
+            registry, clock.
 
     Raises:
         ConfigError: The registry's URL has a password in plain text.
@@ -55,7 +57,7 @@ def build_definitions(
     settings = settings or load_settings()
     home = home or home_dir()
     closed = _resources(settings, home, resources or {})
-    _require_hidden_password(closed["registry"].value)
+    _require_hidden_password(closed[PREFIX + "registry"].value)
     jobs = build_jobs(settings, home)
     partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
     assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
@@ -65,7 +67,7 @@ def build_definitions(
         *build_outcome_assets(settings, partitions),
         *build_governance_assets(settings),
     ]
-    if settings.ingest.has_ended(closed["clock"].value.now()):
+    if settings.ingest.has_ended(closed[PREFIX + "clock"].value.now()):
         assets = without_alarms(assets)
     checks = [
         *build_market_checks(settings),
@@ -97,7 +99,7 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
         ),
         "clock": Clock(),
     }
-    return {name: Fixed(value) for name, value in (own | dict(replacements)).items()}
+    return {PREFIX + name: Fixed(value) for name, value in (own | dict(replacements)).items()}
 
 
 def _require_hidden_password(registry: object) -> None:

@@ -19,7 +19,7 @@ from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
-from mlreg_dagster.orchestration.resources import Clock
+from mlreg_dagster.orchestration.resources import PREFIX, Clock
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -207,7 +207,7 @@ class Runner:
         raise RunFailed(f"{reason}\n(step {failures[0].step_key} of job {job}, run {result.run_id})")
 
     def _resource(self, name: str) -> Any:
-        return (self.definitions.resources or {})[name].value
+        return (self.definitions.resources or {})[PREFIX + name].value
 
 
 def asset_config(asset: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,8 +104,8 @@ def test_the_definitions_can_be_loaded(definitions):
 def test_a_resource_can_be_replaced(tmp_path):
     source = object()
     resources = build_definitions(home=tmp_path, resources={"source": source}).resources
-    assert resources["source"].value is source
-    assert resources["warehouse"].value.database == str(tmp_path / "warehouse.duckdb")
+    assert resources["mlreg_source"].value is source
+    assert resources["mlreg_warehouse"].value.database == str(tmp_path / "warehouse.duckdb")
 
 
 @pytest.mark.parametrize(

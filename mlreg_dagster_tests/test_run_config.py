@@ -10,11 +10,11 @@ from mlreg_dagster_tests.graph import project_definitions
 from mlreg_dagster_tests.graphql import page_of
 
 ELSEWHERE = {
-    "clock": {"fixed": "2026-10-31T00:00"},
-    "registry": {"url": "sqlite:////tmp/other.sqlite"},
-    "artifacts": {"root": "/tmp/other"},
-    "warehouse": {"database": "/tmp/other.duckdb", "lock_timeout_s": 0.1},
-    "source": {"name": "other"},
+    "mlreg_clock": {"fixed": "2026-10-31T00:00"},
+    "mlreg_registry": {"url": "sqlite:////tmp/other.sqlite"},
+    "mlreg_artifacts": {"root": "/tmp/other"},
+    "mlreg_warehouse": {"database": "/tmp/other.duckdb", "lock_timeout_s": 0.1},
+    "mlreg_source": {"name": "other"},
 }
 PROMOTION = asset_config("champion_model", {"version": "v1", "reason": "a good reason", "actor": "anna"})
 
@@ -56,7 +56,7 @@ def test_only_replays_and_tests_simulate_time():
     assert not Clock().is_simulated
     assert ReplayClock().is_simulated
     assert Clock(fixed="2026-01-08T00:30").is_simulated
-    assert not project_definitions().resources["clock"].value.is_simulated
+    assert not project_definitions().resources["mlreg_clock"].value.is_simulated
 
 
 def test_a_resource_of_dagsters_own_kind_is_brought_up_for_each_run_apart(monkeypatch):

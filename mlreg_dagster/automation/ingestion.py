@@ -46,7 +46,7 @@ def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         description="The hour that has just ended, five minutes after its end.",
     )
     def hourly_schedule(
-        context: dg.ScheduleEvaluationContext, source: dg.ResourceParam[MarketSource], clock: Clock
+        context: dg.ScheduleEvaluationContext, mlreg_source: dg.ResourceParam[MarketSource], mlreg_clock: Clock
     ) -> dg.RunRequest | dg.SkipReason:
         hour = last_ended_hour(pd.Timestamp(context.scheduled_execution_time))
         if settings.ingest.has_ended(hour):
@@ -54,9 +54,11 @@ def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         if not settings.ingest.covers(hour):
             first = hour_key(settings.ingest.first_hour)
             return dg.SkipReason(f"{hour_key(hour)} lies before the first hour, {first} (`start` in ingest.yaml).")
-        if not source.can_ask(hour, clock.now()):
-            first, last = map(hour_key, source.span(clock.now()))
-            return dg.SkipReason(f"{source.name} can't be asked about {hour_key(hour)}, only about {first} to {last}.")
+        if not mlreg_source.can_ask(hour, mlreg_clock.now()):
+            first, last = map(hour_key, mlreg_source.span(mlreg_clock.now()))
+            return dg.SkipReason(
+                f"{mlreg_source.name} can't be asked about {hour_key(hour)}, only about {first} to {last}."
+            )
         return dg.RunRequest(partition_key=hour_key(hour))
 
     return hourly_schedule
@@ -73,16 +75,16 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
     )
     def catch_up_sensor(
         context: dg.SensorEvaluationContext,
-        source: dg.ResourceParam[MarketSource],
-        warehouse: WarehouseResource,
-        clock: Clock,
+        mlreg_source: dg.ResourceParam[MarketSource],
+        mlreg_warehouse: WarehouseResource,
+        mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, _CATCH_UP) or failed_just_now(context.instance, _CATCH_UP):
             return dg.SkipReason(waiting)
-        watch = watched(settings.ingest, source, clock.now(), context.instance)
+        watch = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance)
         hours = watch.hours
         try:
-            snapshots, features, predictions, outcomes = _orders(context.instance, hours, warehouse.open())
+            snapshots, features, predictions, outcomes = _orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         backlog = find_backlog(
@@ -116,23 +118,23 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
     )
     def days_sensor(
         context: dg.SensorEvaluationContext,
-        source: dg.ResourceParam[MarketSource],
-        artifacts: ArtifactsResource,
-        warehouse: WarehouseResource,
-        clock: Clock,
+        mlreg_source: dg.ResourceParam[MarketSource],
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         # hours that can't be had must not hold up the days, so a failed catch-up is no reason to wait
         waiting = under_way(context.instance, (*_CATCH_UP, jobs.DATASETS, jobs.PERFORMANCE))
         if waiting := waiting or failed_just_now(context.instance, (jobs.PERFORMANCE,)):
             return dg.SkipReason(waiting)
-        hours = watched(settings.ingest, source, clock.now(), context.instance).hours
+        hours = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance).hours
         try:
-            _, features, _, outcomes = _orders(context.instance, hours, warehouse.open())
+            _, features, _, outcomes = _orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         asked = _Asked(context.instance, settings)
         complete = complete_days(hours, features)
-        newest = newest_pair(artifacts.open(), clock.now())
+        newest = newest_pair(mlreg_artifacts.open(), mlreg_clock.now())
         if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
             asked.add_datasets(complete[-1])
         measured = _order(context.instance, "model_performance", complete, day_key)

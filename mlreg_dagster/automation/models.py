@@ -33,17 +33,20 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         description="Trains and evaluates a new version when a dataset is frozen and retraining.yaml says so.",
     )
     def retrain_sensor(
-        context: dg.SensorEvaluationContext, artifacts: ArtifactsResource, registry: RegistryResource, clock: Clock
+        context: dg.SensorEvaluationContext,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
+        mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         from mlreg_dagster.models.registration import next_version
 
         if waiting := under_way(context.instance, _TRAINING) or failed_just_now(context.instance, _TRAINING):
             return dg.SkipReason(waiting)
-        store, records = artifacts.open(), registry.open()
-        newest = newest_pair(store, clock.now())
+        store, records = mlreg_artifacts.open(), mlreg_registry.open()
+        newest = newest_pair(store, mlreg_clock.now())
         versions, champion = records.versions(), records.holder(CHAMPION)
         # a day after now is of a clock that was ahead
-        versions = [each for each in versions if as_hour(each.dataset_day) <= clock.now()]
+        versions = [each for each in versions if as_hour(each.dataset_day) <= mlreg_clock.now()]
         due = due_trainings(versions, newest, settings.models, settings.retraining, has_champion=champion is not None)
         turns = [(training, next_turn(context.instance, training.key, settings.automation)) for training in due]
         ready = [(training, turn.run_key) for training, turn in turns if turn.run_key]
@@ -106,15 +109,20 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         description="Promotes the newest version that promotion.yaml lets become champion by itself.",
     )
     def promote_sensor(
-        context: dg.SensorEvaluationContext, registry: RegistryResource, warehouse: WarehouseResource, clock: Clock
+        context: dg.SensorEvaluationContext,
+        mlreg_registry: RegistryResource,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, (jobs.RETRAIN, jobs.EVALUATE, jobs.PROMOTE)):
             return dg.SkipReason(waiting)
         from mlreg_dagster.governance.policy.track_record import verdict_on
 
-        records = registry.open()
+        records = mlreg_registry.open()
         champion = records.holder(CHAMPION)
-        if champion is not None and clock.now() < champion.recorded_at:  # the run would fail, and not be tried again
+        if (
+            champion is not None and mlreg_clock.now() < champion.recorded_at
+        ):  # the run would fail, and not be tried again
             return dg.SkipReason(f"The clock is behind the last promotion, which was recorded {champion.recorded_at}.")
         # newer than all that were champion, not just the current one: a rollback is not undone
         highest = max((version_number(move.version) for move in records.history(CHAMPION)), default=0)
@@ -127,7 +135,9 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
                 continue
             allowed, reason = may_promote(evaluation, champion, settings.promotion)
             if allowed:
-                verdict = verdict_on(version, CHAMPION, settings, records, warehouse.open(), common.ACTOR, clock.now())
+                verdict = verdict_on(
+                    version, CHAMPION, settings, records, mlreg_warehouse.open(), common.ACTOR, mlreg_clock.now()
+                )
                 allowed = verdict.outcome == "promote"
                 reason = "; ".join(verdict.reasons) or reason
             if allowed:

@@ -46,14 +46,14 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
     @retried
     def training_dataset(
         context: dg.AssetExecutionContext,
-        warehouse: WarehouseResource,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
     ) -> dg.MaterializeResult:
-        day, store = day_of(context), artifacts.open()
+        day, store = day_of(context), mlreg_artifacts.open()
         window = windows_of(day, settings.datasets).training
-        features = warehouse.open().read(table, window.first, window.end - HOUR)
-        if _is_made(context, store, registry.open(), freezing.TRAINING, day):
+        features = mlreg_warehouse.open().read(table, window.first, window.end - HOUR)
+        if _is_made(context, store, mlreg_registry.open(), freezing.TRAINING, day):
             return _result(store, freezing.TRAINING, day, window, features)
         rows = freezing.select_training_rows(features, window, settings.datasets)
         lineage = freezing.describe_lineage(rows, window, features, settings.features)
@@ -80,14 +80,14 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
     @retried
     def eval_holdout(
         context: dg.AssetExecutionContext,
-        warehouse: WarehouseResource,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
     ) -> dg.MaterializeResult:
-        day, store, tables = day_of(context), artifacts.open(), warehouse.open()
+        day, store, tables = day_of(context), mlreg_artifacts.open(), mlreg_warehouse.open()
         window = windows_of(day, settings.datasets).holdout
         features = tables.read(table, window.first, window.end - HOUR)
-        if _is_made(context, store, registry.open(), freezing.HOLDOUT, day):
+        if _is_made(context, store, mlreg_registry.open(), freezing.HOLDOUT, day):
             return _result(store, freezing.HOLDOUT, day, window, features)
         rows = freezing.select_holdout_rows(features, window, settings.datasets)
         market = tables.read(MARKET_SNAPSHOT, window.first - lookback * HOUR, window.end - HOUR)

@@ -25,8 +25,10 @@ def _dataset_is_sound(kind: str, counterpart: str) -> dg.AssetChecksDefinition:
         description=f"The file has the hash it was frozen with, and shares no hour with its {counterpart}. Looks at "
         f"the day of its run, or, run by itself, at the newest.",
     )
-    def intact_and_apart(context: dg.AssetCheckExecutionContext, artifacts: ArtifactsResource) -> dg.AssetCheckResult:
-        store = artifacts.open()
+    def intact_and_apart(
+        context: dg.AssetCheckExecutionContext, mlreg_artifacts: ArtifactsResource
+    ) -> dg.AssetCheckResult:
+        store = mlreg_artifacts.open()
         day = _day_to_check(context, store, kind)
         if day is None:
             return dg.AssetCheckResult(passed=False, description=f"No {kind} is frozen yet.")
@@ -47,8 +49,10 @@ def _weekdays_are_known() -> dg.AssetChecksDefinition:
         description="Training has rows of each weekday of the holdout; a weekday that is new looks like an anomaly. "
         "Looks at the day of its run, or, run by itself, at the newest.",
     )
-    def weekdays_are_known(context: dg.AssetCheckExecutionContext, artifacts: ArtifactsResource) -> dg.AssetCheckResult:
-        store = artifacts.open()
+    def weekdays_are_known(
+        context: dg.AssetCheckExecutionContext, mlreg_artifacts: ArtifactsResource
+    ) -> dg.AssetCheckResult:
+        store = mlreg_artifacts.open()
         day = _day_to_check(context, store, freezing.HOLDOUT)
         try:
             passed, text = _look_at_weekdays(store, day)

@@ -88,23 +88,23 @@ def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) ->
     def delivery_bundle(
         context: dg.AssetExecutionContext,
         config: BundleConfig,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
-        warehouse: WarehouseResource,
-        clock: Clock,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.evidence import bundles
         from mlreg_dagster.evidence.card.build import make_card
         from mlreg_dagster.evidence.card.context import Watch, gather
 
-        records = registry.open()
+        records = mlreg_registry.open()
         known = gather(
             records.version(version_of(context)),
             records,
-            artifacts.open(),
-            warehouse.open(),
+            mlreg_artifacts.open(),
+            mlreg_warehouse.open(),
             settings,
-            now=clock.now(),
+            now=mlreg_clock.now(),
             tampering=records.find_tampering(witnessed_heads(context.instance)),
             watch=Watch(graph.check_states(context.instance), graph.freshness, graph.automation),
             verify=config.verify,

@@ -51,12 +51,12 @@ def _champion_checks() -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def champion_model_checks(
-        context: dg.AssetCheckExecutionContext, artifacts: ArtifactsResource, registry: RegistryResource
+        context: dg.AssetCheckExecutionContext, mlreg_artifacts: ArtifactsResource, mlreg_registry: RegistryResource
     ) -> Iterator[dg.AssetCheckResult]:
-        records = registry.open()
+        records = mlreg_registry.open()
         champion = records.holder(CHAMPION)
         for key in context.selected_asset_check_keys:
-            yield _result(key.name, champion, records, artifacts.open(), context.instance)
+            yield _result(key.name, champion, records, mlreg_artifacts.open(), context.instance)
 
     return champion_model_checks
 
@@ -118,10 +118,10 @@ def _frozen_hours_unchanged() -> dg.AssetChecksDefinition:
         "that were tidied away since can't be compared.",
     )
     def frozen_hours_unchanged(
-        artifacts: ArtifactsResource, registry: RegistryResource, warehouse: WarehouseResource
+        mlreg_artifacts: ArtifactsResource, mlreg_registry: RegistryResource, mlreg_warehouse: WarehouseResource
     ) -> dg.AssetCheckResult:
-        records = registry.open()
-        return _frozen_hours(records.holder(CHAMPION), records, artifacts.open(), warehouse.open())
+        records = mlreg_registry.open()
+        return _frozen_hours(records.holder(CHAMPION), records, mlreg_artifacts.open(), mlreg_warehouse.open())
 
     return frozen_hours_unchanged
 

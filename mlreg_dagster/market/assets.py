@@ -46,16 +46,16 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
     @retried
     def market_snapshot(
         context: dg.AssetExecutionContext,
-        source: dg.ResourceParam[MarketSource],
-        warehouse: WarehouseResource,
-        clock: Clock,
+        mlreg_source: dg.ResourceParam[MarketSource],
+        mlreg_warehouse: WarehouseResource,
+        mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
-        hours = ended_hours_of(context, clock.now())
+        hours = ended_hours_of(context, mlreg_clock.now())
         rows, instruments, unknown = 0, set[str](), Counter[str]()
         for chunk in chunked(hours, settings.ingest.chunk_hours):
-            frame = source.snapshots(chunk, clock.now())
-            unknown.update(source.unknown)
-            rows += warehouse.open().write(MARKET_SNAPSHOT, frame, chunk)
+            frame = mlreg_source.snapshots(chunk, mlreg_clock.now())
+            unknown.update(mlreg_source.unknown)
+            rows += mlreg_warehouse.open().write(MARKET_SNAPSHOT, frame, chunk)
             unknown_share = frame[list(settings.ingest.checks.completeness_columns)].isna().mean(axis=1)
             report_hours(context, chunk, frame, unknown_share=unknown_share)
             instruments.update(frame["instrument_id"].unique())
@@ -63,7 +63,7 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
             "rows": rows,
             "hours": len(hours),
             "instruments": len(instruments),
-            "source": source.name,
+            "source": mlreg_source.name,
             "unknown_values": unknown.total(),
             **(
                 {"unknown": table_view([{"what": what, "count": unknown[what]} for what in unknown])} if unknown else {}
@@ -97,10 +97,10 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
     )
     @retried
     def market_features(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: Clock
+        context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource, mlreg_clock: Clock
     ) -> dg.MaterializeResult:
-        hours = ended_hours_of(context, clock.now())
-        tables = warehouse.open()
+        hours = ended_hours_of(context, mlreg_clock.now())
+        tables = mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows = 0
         for chunk in chunked(hours, settings.ingest.chunk_hours):

@@ -53,15 +53,15 @@ def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name="market_snapshot_checks", specs=specs, can_subset=True)
     @retried
     def market_snapshot_checks(
-        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource, clock: Clock
+        context: dg.AssetCheckExecutionContext, mlreg_warehouse: WarehouseResource, mlreg_clock: Clock
     ) -> Iterator[dg.AssetCheckResult]:
-        with warehouse.open().session() as tables:
+        with mlreg_warehouse.open().session() as tables:
             hours = _hours_to_check(context, tables, MARKET_SNAPSHOT)
             chunks = chunked(hours, settings.chunk_hours)
             pieces = (tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1]) for chunk in chunks)
             before = tables.read(MARKET_SNAPSHOT, hours[0] - _SEEN_WITHIN, hours[0] - HOUR, columns=_PRICES)
             findings, newest = check_snapshots(pieces, hours, settings, before), tables.newest(MARKET_SNAPSHOT)
-        findings["freshness"] = check_freshness(newest, clock.now(), hours, settings)
+        findings["freshness"] = check_freshness(newest, mlreg_clock.now(), hours, settings)
         for key in context.selected_asset_check_keys:
             yield _result("market_snapshot", key.name, findings[key.name], hours)
 
@@ -77,8 +77,10 @@ def _feature_checks(table: Table, chunk_hours: int) -> dg.AssetChecksDefinition:
         description="The rows fit the catalogue, one for each snapshot row.",
     )
     @retried
-    def one_row_a_snapshot(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        tables, total, findings = warehouse.open(), 0, []
+    def one_row_a_snapshot(
+        context: dg.AssetCheckExecutionContext, mlreg_warehouse: WarehouseResource
+    ) -> dg.AssetCheckResult:
+        tables, total, findings = mlreg_warehouse.open(), 0, []
         hours = _hours_to_check(context, tables, table)
         for chunk in chunked(hours, chunk_hours):
             with tables.session():

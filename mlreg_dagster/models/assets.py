@@ -68,15 +68,15 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
     def candidate_model(
         context: dg.AssetExecutionContext,
         config: TrainConfig,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
-        clock: Clock,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
+        mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import registration, training
         from mlreg_dagster.models.plots import score_distribution
         from mlreg_dagster.models.training_request import place_order
 
-        store, records = artifacts.open(), registry.open()
+        store, records = mlreg_artifacts.open(), mlreg_registry.open()
         require_intact(records, context.instance)
         name = version_of(context)
         chosen, day = place_order(
@@ -84,7 +84,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         )
         dataset = freezing.load(store, freezing.TRAINING, day)
         scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
-        records = registry.open()
+        records = mlreg_registry.open()
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case = settings.use_case.sha256
         model = training.train(name, dataset, scores_from, chosen, use_case_sha256=use_case)
@@ -92,7 +92,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
             model,
             store,
             records,
-            now=clock.now(),
+            now=mlreg_clock.now(),
             actor=current_actor(config.actor),
             run_id=context.run.run_id,
         )
@@ -146,15 +146,15 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
     def evaluated_model(
         context: dg.AssetExecutionContext,
         config: EvaluateConfig,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
-        clock: Clock,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
+        mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models.artifacts import artifact
         from mlreg_dagster.models.evaluation import comparison, evaluation, experiments, extended_gates, stability
         from mlreg_dagster.models.plots import gate_summary, refit_scatter, score_distribution
 
-        store, records = artifacts.open(), registry.open()
+        store, records = mlreg_artifacts.open(), mlreg_registry.open()
         require_intact(records, context.instance)
         version = records.version(version_of(context))
         thresholds = settings.evaluation.override(config.overrides, "run config, over evaluation.yaml")
@@ -185,7 +185,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             gates=result.gates + strict,
             metrics=result.metrics | {"versus_champion": versus} | refits,
             thresholds=thresholds.model_dump(mode="json"),
-            recorded_at=clock.now(),
+            recorded_at=mlreg_clock.now(),
             actor=current_actor(config.actor),
             run_id=context.run.run_id,
             holdout_day=holdout.day,

@@ -21,6 +21,9 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
+PREFIX = "mlreg_"
+"""Resource keys carry it, so that they meet no key of a project that merges these definitions with its own."""
+
 
 class WarehouseResource(DuckDBResource):
     """The tables; a DuckDB resource whose connections are guarded by the warehouse's lock.

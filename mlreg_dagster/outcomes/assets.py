@@ -72,15 +72,19 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
     def predictions(
         context: dg.AssetExecutionContext,
         config: PredictConfig,
-        warehouse: WarehouseResource,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
-        clock: Clock,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
+        mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models.detectors import SCORERS
         from mlreg_dagster.outcomes import scoring
 
-        hours, tables, records = ended_hours_of(context, clock.now()), warehouse.open(), registry.open()
+        hours, tables, records = (
+            ended_hours_of(context, mlreg_clock.now()),
+            mlreg_warehouse.open(),
+            mlreg_registry.open(),
+        )
         require_intact(records, context.instance)
         require_made(context, tables, features, hours)
         assignments = scoring.assign(records, hours, config.versions)
@@ -92,7 +96,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             with tables.session():
                 rows = tables.read(features, chunk[0], chunk[-1])
                 prices = tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1], columns=_PRICE)
-                frame = scoring.score(assignments, rows, prices, artifacts.open(), remarks)
+                frame = scoring.score(assignments, rows, prices, mlreg_artifacts.open(), remarks)
                 tables.write(PREDICTIONS, frame, chunk)
             flagged = frame["is_anomaly"].where(~frame["in_sample"]).astype("float64")
             by_role = [flagged.where(frame["role"] == role) for role in (CHAMPION, CHALLENGER)]
@@ -138,9 +142,9 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
     )
     @retried
     def prediction_outcomes(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource, clock: Clock
+        context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource, mlreg_clock: Clock
     ) -> dg.MaterializeResult:
-        hours, tables = ended_hours_of(context, clock.now()), warehouse.open()
+        hours, tables = ended_hours_of(context, mlreg_clock.now()), mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows, kinds = 0, Counter[Any]()
         counts: list[pd.DataFrame] = []
@@ -179,8 +183,10 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         description="How right each version was, over the outcomes that fell due on the day; with intervals.",
     )
     @retried
-    def model_performance(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        days, tables = days_of(context), warehouse.open()
+    def model_performance(
+        context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource
+    ) -> dg.MaterializeResult:
+        days, tables = days_of(context), mlreg_warehouse.open()
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         for chunk in chunked(days, settings.ingest.chunk_hours // 24):
             with tables.session():

@@ -27,8 +27,8 @@ def _flagged_share_check(settings: Settings) -> dg.AssetChecksDefinition:
         "predictions to tell are a warning. Looks at the newest day, whatever hours its run has written.",
     )
     @retried
-    def flagged_share_within_limits(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        found = flagged_share(warehouse.open(), settings.evaluation)
+    def flagged_share_within_limits(mlreg_warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        found = flagged_share(mlreg_warehouse.open(), settings.evaluation)
         is_unknown = found.state == "unknown"
         return dg.AssetCheckResult(
             passed=found.state == "within",
@@ -49,10 +49,10 @@ def _outcomes_check(settings: Settings) -> dg.AssetChecksDefinition:
     )
     @retried
     def one_outcome_a_prediction(
-        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+        context: dg.AssetCheckExecutionContext, mlreg_warehouse: WarehouseResource
     ) -> dg.AssetCheckResult:
         key = ["hour", "instrument_id", "model_version"]
-        with warehouse.open().session() as tables:
+        with mlreg_warehouse.open().session() as tables:
             hours = hours_in_tags(context.run.tags)
             if hours is None:
                 newest = tables.newest(PREDICTION_OUTCOMES)

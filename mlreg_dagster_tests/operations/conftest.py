@@ -17,7 +17,9 @@ NOW = pd.Timestamp.now(tz="UTC")
 def home_of(world: Lifecycle) -> Home:
     """The home that a graph works on."""
     resources = world.definitions.resources or {}
-    return open_home(world.home, *(resources[name].value for name in ("warehouse", "artifacts", "registry")))
+    return open_home(
+        world.home, *(resources[name].value for name in ("mlreg_warehouse", "mlreg_artifacts", "mlreg_registry"))
+    )
 
 
 @pytest.fixture

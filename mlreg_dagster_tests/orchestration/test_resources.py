@@ -35,14 +35,14 @@ def run(path, step, partitions, **keys):
     """A run whose first asset uses the warehouse, and whose second takes that `step` then."""
 
     @dg.asset(partitions_def=partitions, backfill_policy=dg.BackfillPolicy.single_run())
-    def first(warehouse: WarehouseResource) -> None:
-        warehouse.open().write(READINGS, rows([FIRST]), [FIRST])
+    def first(mlreg_warehouse: WarehouseResource) -> None:
+        mlreg_warehouse.open().write(READINGS, rows([FIRST]), [FIRST])
 
     @dg.asset(partitions_def=partitions, backfill_policy=dg.BackfillPolicy.single_run(), deps=[first])
-    def second(warehouse: WarehouseResource) -> None:
-        step(warehouse)
+    def second(mlreg_warehouse: WarehouseResource) -> None:
+        step(mlreg_warehouse)
 
-    resources = {"warehouse": WarehouseResource(database=str(path))}
+    resources = {"mlreg_warehouse": WarehouseResource(database=str(path))}
     definitions = dg.Definitions(assets=[first, second], resources=resources, executor=dg.in_process_executor)
     with dg.DagsterInstance.ephemeral() as instance:
         assert definitions.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance, **keys).success

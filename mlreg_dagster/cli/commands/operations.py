@@ -96,4 +96,6 @@ def restore(reason: Reason, actor: Actor = None, as_json: AsJson = False) -> Non
 def _home(folder: Path, resources: Any) -> "Home":
     from mlreg_dagster.operations.retention.jobs import open_home
 
-    return open_home(folder, *(resources[name].value for name in ("warehouse", "artifacts", "registry")))
+    return open_home(
+        folder, *(resources[name].value for name in ("mlreg_warehouse", "mlreg_artifacts", "mlreg_registry"))
+    )

@@ -55,12 +55,14 @@ def build_decision_jobs(settings: Settings) -> list[dg.JobDefinition]:
 def _job(
     name: str, kind: DecisionKind, config_class: type[dg.Config], settings: Settings, description: str
 ) -> dg.JobDefinition:
-    def record(context: dg.OpExecutionContext, config: Any, registry: RegistryResource, clock: Clock) -> None:
+    def record(
+        context: dg.OpExecutionContext, config: Any, mlreg_registry: RegistryResource, mlreg_clock: Clock
+    ) -> None:
         from mlreg_dagster.governance.decisions.decide import decide, signing_key
         from mlreg_dagster.governance.policy.in_force import rules_now, rules_of
 
-        records = registry.open()
-        in_force = rules_now(records, rules_of(settings), clock.now())
+        records = mlreg_registry.open()
+        in_force = rules_now(records, rules_of(settings), mlreg_clock.now())
         lifted: dict[str, Any] = {}
         if kind == "exception":
             lifted = {"lifts": config.lifts, "expires_at": as_hour(config.expires_at)}
@@ -70,7 +72,7 @@ def _job(
             version=config.version,
             reason=config.reason,
             actor=current_actor(config.actor),
-            now=clock.now(),
+            now=mlreg_clock.now(),
             run_id=context.run.run_id,
             policy=in_force.promotion,
             key=signing_key(),
@@ -91,19 +93,19 @@ def _job(
 def _withdraw_job(settings: Settings) -> dg.JobDefinition:
     @dg.op
     def record_withdrawal(
-        context: dg.OpExecutionContext, config: WithdrawalConfig, registry: RegistryResource, clock: Clock
+        context: dg.OpExecutionContext, config: WithdrawalConfig, mlreg_registry: RegistryResource, mlreg_clock: Clock
     ) -> None:
         from mlreg_dagster.governance.decisions.decide import signing_key, withdraw
         from mlreg_dagster.governance.policy.in_force import rules_now, rules_of
 
-        records = registry.open()
-        in_force = rules_now(records, rules_of(settings), clock.now())
+        records = mlreg_registry.open()
+        in_force = rules_now(records, rules_of(settings), mlreg_clock.now())
         withdrawal = withdraw(
             records,
             config.decision,
             reason=config.reason,
             actor=current_actor(config.actor),
-            now=clock.now(),
+            now=mlreg_clock.now(),
             run_id=context.run.run_id,
             policy=in_force.promotion,
             key=signing_key(),

@@ -26,16 +26,18 @@ def build_policy_jobs(settings: Settings) -> list[dg.JobDefinition]:
 
 
 def _job(name: str, settings: Settings, description: str) -> dg.JobDefinition:
-    def change(context: dg.OpExecutionContext, config: ChangeConfig, registry: RegistryResource, clock: Clock) -> None:
+    def change(
+        context: dg.OpExecutionContext, config: ChangeConfig, mlreg_registry: RegistryResource, mlreg_clock: Clock
+    ) -> None:
         from mlreg_dagster.governance.decisions.decide import signing_key
         from mlreg_dagster.governance.policy.adoption import adopt, approve_change
         from mlreg_dagster.governance.policy.in_force import rules_of
 
-        records = registry.open()
+        records = mlreg_registry.open()
         how: dict[str, Any] = {
             "reason": config.reason,
             "actor": current_actor(config.actor),
-            "now": clock.now(),
+            "now": mlreg_clock.now(),
             "run_id": context.run.run_id,
             "key": signing_key(),
         }

@@ -66,16 +66,16 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
     def champion_model(
         context: dg.OpExecutionContext,
         config: PromoteConfig,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
-        warehouse: WarehouseResource,
-        clock: Clock,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_clock: Clock,
     ) -> None:
         from mlreg_dagster.governance.policy.track_record import governance_by
         from mlreg_dagster.governance.promotion.promotion import promote
         from mlreg_dagster.governance.promotion.request import promotion_tags, require_reason
 
-        records, actor = registry.open(), current_actor(config.actor)
+        records, actor = mlreg_registry.open(), current_actor(config.actor)
         try:
             require_reason(config.reason)
             tags = promotion_tags(records.resolve(config.version).version, config.alias, actor)
@@ -85,17 +85,17 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
             require_intact(records, context.instance)
             event = promote(
                 records,
-                artifacts.open(),
+                mlreg_artifacts.open(),
                 version=config.version,
                 alias=config.alias,
                 reason=config.reason,
                 actor=actor,
                 effective_at=None if config.effective_at is None else as_hour(config.effective_at),
                 expected=config.expected,
-                now=clock.now(),
+                now=mlreg_clock.now(),
                 run_id=context.run.run_id,
                 governance=governance_by(
-                    settings, warehouse.open(), artifacts.open(), replays_history=clock.is_simulated
+                    settings, mlreg_warehouse.open(), mlreg_artifacts.open(), replays_history=mlreg_clock.is_simulated
                 ),
             )
         except TransientError:
@@ -104,7 +104,7 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
             _show_refusal(context, config, actor, refused)
             raise
         context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or 'nobody'}).")
-        _show_move(context, records, event, artifacts, warehouse, clock)
+        _show_move(context, records, event, mlreg_artifacts, mlreg_warehouse, mlreg_clock)
 
     @dg.job(
         name=name,

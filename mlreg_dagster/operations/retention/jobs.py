@@ -56,11 +56,11 @@ def build_tidy_job(name: str, settings: Settings, folder: Path) -> dg.JobDefinit
     def clear_away(
         context: dg.OpExecutionContext,
         config: TidyConfig,
-        warehouse: WarehouseResource,
-        artifacts: ArtifactsResource,
-        registry: RegistryResource,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_artifacts: ArtifactsResource,
+        mlreg_registry: RegistryResource,
     ) -> None:
-        home = open_home(folder, warehouse, artifacts, registry)
+        home = open_home(folder, mlreg_warehouse, mlreg_artifacts, mlreg_registry)
         now = pd.Timestamp.now(tz="UTC")
         for chore in all_chores(home, settings, context.instance, now, context.run_id, config.future):
             chore.do()
@@ -93,18 +93,18 @@ def build_correct_job(name: str, settings: Settings) -> dg.JobDefinition:
 
     @dg.op
     def take_back(
-        context: dg.OpExecutionContext, config: CorrectConfig, registry: RegistryResource, clock: Clock
+        context: dg.OpExecutionContext, config: CorrectConfig, mlreg_registry: RegistryResource, mlreg_clock: Clock
     ) -> None:
         from mlreg_dagster.governance.decisions.decide import signing_key
         from mlreg_dagster.operations.recovery import correct
 
-        records = registry.open()
+        records = mlreg_registry.open()
         moves = correct(
             records,
             config.alias,
             actor=current_actor(config.actor),
             reason=config.reason,
-            now=clock.now(),
+            now=mlreg_clock.now(),
             policy=settings.promotion,
             key=signing_key(),
             run_id=context.run_id,
@@ -128,19 +128,19 @@ def build_restore_job(name: str, settings: Settings) -> dg.JobDefinition:
 
     @dg.op
     def record_restore(
-        context: dg.OpExecutionContext, config: RestoreConfig, registry: RegistryResource, clock: Clock
+        context: dg.OpExecutionContext, config: RestoreConfig, mlreg_registry: RegistryResource, mlreg_clock: Clock
     ) -> None:
         from mlreg_dagster.governance.decisions.decide import signing_key
         from mlreg_dagster.operations.recovery import restore, told
 
-        records = registry.open()
+        records = mlreg_registry.open()
         restored = restore(
             records,
             witnessed_heads(context.instance),
             made_versions(context.instance),
             actor=current_actor(config.actor),
             reason=config.reason,
-            now=clock.now(),
+            now=mlreg_clock.now(),
             policy=settings.promotion,
             key=signing_key(),
             run_id=context.run_id,

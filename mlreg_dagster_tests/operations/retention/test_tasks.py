@@ -176,7 +176,9 @@ def home_of_runner(runner):
     from mlreg_dagster.operations.retention.jobs import open_home
 
     resources = runner.definitions.resources
-    return open_home(home_dir(), *(resources[name].value for name in ("warehouse", "artifacts", "registry")))
+    return open_home(
+        home_dir(), *(resources[name].value for name in ("mlreg_warehouse", "mlreg_artifacts", "mlreg_registry"))
+    )
 
 
 def test_logs_of_runs_that_the_registry_names_stay(ran, monkeypatch):
