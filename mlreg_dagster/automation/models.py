@@ -18,7 +18,7 @@ from mlreg_dagster.orchestration.instance.repeated_requests import RUN_KEY, base
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
-from mlreg_dagster.registry import AliasEvent, Evaluation, Registry, version_number
+from mlreg_dagster.registry import Evaluation, Registry, version_number
 
 _TRAINING = (jobs.RETRAIN, jobs.TRAIN, jobs.EVALUATE)
 
@@ -135,29 +135,26 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
                 continue
             allowed, reason = may_promote(evaluation, champion, settings.promotion)
             if allowed:
-                verdict = verdict_on(
-                    version, CHAMPION, settings, records, mlreg_warehouse.open(), common.ACTOR, mlreg_clock.now()
-                )
-                allowed = verdict.outcome == "promote"
-                reason = "; ".join(verdict.reasons) or reason
-            if allowed:
-                request = _promotion_request(evaluation, champion, reason, records)
-                turn = next_turn(context.instance, str(request.run_key), settings.automation)
-                if turn.run_key is None:
-                    return dg.SkipReason(f"{version} may become champion, but: {turn.reason}")
-                return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config, tags=request.tags)])
+                expected = champion.version if champion else NOBODY
+                request = PromotionRequest(version, reason, common.ACTOR, expected=expected)
+                verdict = verdict_on(request, settings, records, mlreg_warehouse.open(), mlreg_clock.now())
+                if verdict.outcome == "promote":
+                    return _request_run(request, _key_of_promotion(evaluation, records), context.instance, settings)
+                reason = "; ".join(verdict.reasons)
             refusals.append(f"{version} {reason}")
         return dg.SkipReason(f"{'; '.join(refusals) or 'No version is newer than the champions so far'}.")
 
     return promote_sensor
 
 
-def _promotion_request(
-    evaluation: Evaluation, champion: AliasEvent | None, reason: str, records: Registry
-) -> dg.RunRequest:
-    expected = champion.version if champion else NOBODY
-    asked = PromotionRequest(evaluation.version, reason, common.ACTOR, expected=expected)
-    return dg.RunRequest(_key_of_promotion(evaluation, records), run_config=asked.run_config, tags=asked.tags)
+def _request_run(
+    request: PromotionRequest, key: str, instance: dg.DagsterInstance, settings: Settings
+) -> dg.SensorResult | dg.SkipReason:
+    """A run that promotes, unless it was requested often enough."""
+    turn = next_turn(instance, key, settings.automation)
+    if turn.run_key is None:
+        return dg.SkipReason(f"{request.version} may become champion, but: {turn.reason}")
+    return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config, tags=request.tags)])
 
 
 def _key_of_promotion(evaluation: Evaluation, records: Registry) -> str:

@@ -17,10 +17,11 @@ from mlreg_dagster.evidence.card.context import Watch
 from mlreg_dagster.evidence.card.elements import GATES, SECTIONS, Table, Text, Values
 from mlreg_dagster.evidence.rendering import to_html
 from mlreg_dagster.evidence.reproduction import Reproduction
-from mlreg_dagster.governance.decisions.decide import decide
+from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.outcomes.flagged_share import flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.registry import Attribution
 from mlreg_dagster_tests.evidence.cards import card_of, known_of, with_use_case
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START, Lifecycle
 
@@ -78,13 +79,9 @@ def test_a_rejected_version_has_its_evidence_too(trained):
 def test_decisions_and_moves_stand_in_the_card(live):
     decide(
         live.registry,
-        kind="approval",
-        version="v2",
-        reason="looked at the false alarms",
-        actor="anna",
-        now=pd.Timestamp(NOW, tz="UTC"),
-        run_id=None,
-        policy=live.settings.promotion,
+        DecisionRequest("approval", "v2"),
+        Attribution("anna", pd.Timestamp(NOW, tz="UTC"), "looked at the false alarms"),
+        live.settings.promotion,
     )
     card = card_of(live, "v2")
     (said,) = facts(card, "promotion", "Approvals")
@@ -267,13 +264,9 @@ def test_what_is_harmed_is_missed_in_its_section(live, harm, gates, words):
 def test_a_way_back_that_was_rejected_since_is_none(live):
     decide(
         live.registry,
-        kind="rejection",
-        version="v1",
-        reason="trained on the outage",
-        actor="anna",
-        now=pd.Timestamp(NOW, tz="UTC"),
-        run_id=None,
-        policy=live.settings.promotion,
+        DecisionRequest("rejection", "v1"),
+        Attribution("anna", pd.Timestamp(NOW, tz="UTC"), "trained on the outage"),
+        live.settings.promotion,
     )
     card = card_of(live, "v2")
     assert card.missing["gate_07_rollback"] == ("v1, the champion before, has been rejected by anna.",)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from mlreg_dagster.registry import Registry, RegistryError
+from mlreg_dagster.registry import Attribution, Registry, RegistryError
 from mlreg_dagster.registry.audit import _hash
 from mlreg_dagster_tests.registry.test_registry import NOW, evaluate, move, register, sha
 
@@ -15,8 +15,8 @@ HOUR = pd.Timedelta(hours=1)
 
 
 def decide(registry: Registry, version: str, kind="approval", **changes):
-    values = {"artifact_sha256": sha(version), "actor": "carla", "reason": "looked at it", "recorded_at": NOW}
-    return registry.decide(kind=kind, version=version, **values | changes)
+    by = Attribution("carla", changes.pop("recorded_at", NOW), "looked at it", changes.pop("run_id", None))
+    return registry.decide(kind, version, by, **{"artifact_sha256": sha(version)} | changes)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def registry(registry_url: str) -> Registry:
         evaluate(registry, version)
     evaluate(registry, "v2", metrics={"silhouette": 0.1 + 0.2, "unknown": None}, run_id="run-3")
     decide(registry, "v1")
-    decide(registry, "v2", "exception", lifts=["freeze"], expires_at=NOW + HOUR)
+    decide(registry, "v2", "exception", waives=["freeze"], expires_at=NOW + HOUR)
     move(registry, "v1", None)
     move(registry, "v2", "v1")
     return registry

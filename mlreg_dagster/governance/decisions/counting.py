@@ -46,7 +46,7 @@ def counted_decisions(dossier: Dossier, policy: PromotionSettings, now: pd.Times
 
 def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
     """The last approval or rejection of each person, of decisions that count."""
-    return {person(each.actor): each for each in decisions if each.kind != "exception"}
+    return {person(each.actor): each for each in decisions if not each.is_waiver}
 
 
 def objection_to_approval(
@@ -108,10 +108,14 @@ def counted_policy_approvals(
         each
         for each in approvals
         if each.recorded_at <= now
-        and may_decide(each.actor, each.signature, signing.policy_message("approval", each), policy)
+        and may_decide(each.actor, each.signature, _approval_message(each), policy)
         and not (policy.separation_of_duties and person(each.actor) == person(actor))
     )
     return sorted({person(each.actor) for each in counted})
+
+
+def _approval_message(approval: PolicyApproval) -> bytes:
+    return signing.policy_message("approval", approval.content_sha256, approval.previous_sha256, approval.by)
 
 
 def roles_of(names: Iterable[str], policy: PromotionSettings) -> tuple[str, ...]:
@@ -168,9 +172,9 @@ def objection_to_withdrawal(
     """Why a withdrawal does not count; None if it does."""
     if not decision.recorded_at <= withdrawal.recorded_at <= now:
         return "its time is not between the decision and now"
-    if decision.kind != "exception" and person(withdrawal.actor) != person(decision.actor):
+    if not decision.is_waiver and person(withdrawal.actor) != person(decision.actor):
         return "an approval or a rejection is withdrawn by the person who gave it"
-    text = signing.withdrawal_message(withdrawal, decision)
+    text = signing.withdrawal_message(withdrawal.by, decision)
     return (
         None
         if may_decide(withdrawal.actor, withdrawal.signature, text, policy)
