@@ -151,7 +151,7 @@ def section(card, key):
 
 def _looks_good(card):
     """Whether what one sees first is green."""
-    (colour,) = re.findall(r"<h1>[^<]*<span class='state (\w+)'>", to_html(card))
+    (colour,) = re.findall(r'<h1>[^<]*<span class="state (\w+)">', to_html(card))
     return colour == "good"
 
 
@@ -165,7 +165,7 @@ def test_a_card_is_not_green_while_a_sentence_on_it_says_otherwise(champion):
     complete = [each.key for each in card.sections if each.state == "complete"]
     assert complete == [key for key in SECTIONS if key not in ("monitoring", "bundle")]
     for part, each in zip(re.split(r"<h2 ", to_html(card))[1:], card.sections, strict=True):
-        assert ("class='state good'" in part) == (each.state == "complete")
+        assert ('class="state good"' in part) == (each.state == "complete")
         sentences = " ".join(fact.text for fact in each.facts if isinstance(fact, Text))
         assert each.state != "complete" or not re.search("not (measured|known|tried|tell)", sentences), each.key
 

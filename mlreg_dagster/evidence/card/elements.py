@@ -5,7 +5,7 @@ A section is complete when everything is there, nothing speaks against the versi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import pandas as pd
 
@@ -31,6 +31,7 @@ GATES = {f"gate_{number:02d}_{key}": title for number, (key, title) in enumerate
 class Text:
     """A sentence or two."""
 
+    kind: ClassVar = "text"
     text: str
 
 
@@ -44,6 +45,7 @@ class Values:
         folded: Many, of which few people want to see all.
     """
 
+    kind: ClassVar = "values"
     title: str
     values: Mapping[str, Any]
     folded: bool = False
@@ -59,6 +61,7 @@ class Table:
         folded: Many, of which few people want to see all.
     """
 
+    kind: ClassVar = "table"
     title: str
     rows: Sequence[Mapping[str, Any]]
     folded: bool = False
@@ -68,10 +71,19 @@ class Table:
 class Picture:
     """A drawing of facts that stand beside it in numbers; `draw` gives an embedded image as Markdown."""
 
+    kind: ClassVar = "picture"
     draw: Callable[[], str]
 
 
 Fact = Text | Values | Table | Picture
+
+
+class Remark(NamedTuple):
+    """A sentence that keeps a section from being complete."""
+
+    kind: Literal["Missing", "Against it", "Not known"]
+    text: str
+
 
 State = Literal["incomplete", "against", "unknown", "complete"]
 """Of a section or a card, the worst first."""
@@ -103,6 +115,15 @@ class Section:
     def state(self) -> State:
         """Complete only where no sentence says otherwise."""
         return _state(self.missing, self.against, self.unknown)
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """Every sentence that keeps it from being complete, the worst first."""
+        return (
+            *(Remark("Missing", text) for text in self.missing),
+            *(Remark("Against it", text) for text in self.against),
+            *(Remark("Not known", text) for text in self.unknown),
+        )
 
     @property
     def number(self) -> int:
