@@ -1,4 +1,4 @@
-"""What a card is made of: ten sections, each with facts that people and programs can read, and what it lacks.
+"""The elements of a card: ten sections, each with facts that people and programs can read, and what it lacks.
 
 A section is complete when everything is there, nothing speaks against the version, and nothing is left unknown.
 """
@@ -99,10 +99,10 @@ class Section:
 
     Attributes:
         key: Of `SECTIONS`.
-        facts: What is so, in the order in which it is told.
+        facts: What is on record, in the order in which it is shown.
         missing: A sentence for each thing that is not there or not as it should be.
         against: A sentence for each thing that speaks against the version.
-        unknown: A sentence for each thing that was not measured or can't be told yet.
+        unknown: A sentence for each thing that was not measured or is not known yet.
     """
 
     key: str
@@ -143,13 +143,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Card:
-    """Everything that is to be said of one version.
+    """Everything on record of one version, for readers.
 
     Attributes:
         version: Which one.
         made_at: When; outcomes and aliases are as of then.
         headline: What it is and what its standing is, in one sentence.
-        answers: What somebody asks who was not there, and the answer.
+        answers: A reviewer's first questions, and their answers.
         sections: All ten, in their order.
     """
 

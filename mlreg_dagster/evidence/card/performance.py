@@ -6,16 +6,16 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.config.sections.governance import SuccessMetric
-from mlreg_dagster.evidence.card.context import Known
+from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Table, Text, Values, when
 
 _COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
 _RATES = ("lift", "recall", "precision", "false_alarm_rate", "base_rate")
 
 
-def success(known: Known, asked: SuccessMetric) -> dict[str, Any]:
+def success(context: CardContext, asked: SuccessMetric) -> dict[str, Any]:
     """A metric of success against the outcomes: by its value, and whether its interval says the same."""
-    found = measured(known) if not known.outcomes.empty else {}
+    found = measured(context) if not context.outcomes.empty else {}
     value, low, high = (found.get(f"{asked.metric}{end}") for end in ("", "_low", "_high"))
     if value is None:
         verdict = "not known: no outcome tells"
@@ -35,21 +35,21 @@ def success(known: Known, asked: SuccessMetric) -> dict[str, Any]:
     }
 
 
-def measured(known: Known) -> dict[str, Any]:
+def measured(context: CardContext) -> dict[str, Any]:
     """Counts, rates and intervals over all its outcomes; a rate that is not defined is None."""
     from mlreg_dagster.outcomes.metrics import summary
 
-    row = summary(known.outcomes, known.settings.outcomes).to_dict("records")[0]
+    row = summary(context.outcomes, context.settings.outcomes).to_dict("records")[0]
     return {str(name): None if isinstance(value, float) and pd.isna(value) else value for name, value in row.items()}
 
 
-def outcome_facts(known: Known) -> list[Fact]:
+def outcome_facts(context: CardContext) -> list[Fact]:
     """Counts, rates with their intervals, and what they look like."""
     from mlreg_dagster.outcomes.metrics import performance
     from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture
 
-    found, settings = measured(known), known.settings.outcomes
-    hours = known.outcomes["hour"]
+    found, settings = measured(context), context.settings.outcomes
+    hours = context.outcomes["hour"]
     title = (
         f"Outcomes due from {when(hours.min())} to {when(hours.max())}; a crash is a change of "
         f"{settings.crash_pct:g} % or less within {settings.horizon_hours} h"
@@ -66,13 +66,13 @@ def outcome_facts(known: Known) -> list[Fact]:
             "resamples instruments."
         ),
         Picture(lambda: confusion_picture(found)),
-        Picture(lambda: performance_picture(performance(known.outcomes, settings))),
+        Picture(lambda: performance_picture(performance(context.outcomes, settings))),
     ]
 
 
-def contest_facts(known: Known) -> list[Fact]:
-    """It against the champion, or against the champion before it, on what became of the predictions of both."""
-    found = known.contest
+def contest_facts(context: CardContext) -> list[Fact]:
+    """It against the champion, or against the champion before it, on the outcomes of the predictions of both."""
+    found = context.contest
     if found is None:
         return [
             Text("No prediction has an outcome that another champion has made, too: in use it was compared with none.")

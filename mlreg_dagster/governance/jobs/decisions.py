@@ -7,6 +7,7 @@ from pydantic import Field
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.core.names import APPROVE, REJECT, WAIVE, WITHDRAW
 from mlreg_dagster.governance.policy.judgement import WAIVABLE
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, current_actor
@@ -40,10 +41,10 @@ class WithdrawalConfig(dg.Config):
 def build_decision_jobs(settings: Settings) -> list[dg.JobDefinition]:
     """The jobs `approve`, `reject`, `grant_exception` and `withdraw`."""
     return [
-        _job("approve", "approval", DecisionConfig, settings, "A person approves a version, its bytes as evaluated."),
-        _job("reject", "rejection", DecisionConfig, settings, "A person rejects a version, until they approve it."),
+        _job(APPROVE, "approval", DecisionConfig, settings, "A person approves a version, its bytes as evaluated."),
+        _job(REJECT, "rejection", DecisionConfig, settings, "A person rejects a version, until they approve it."),
         _job(
-            "grant_exception",
+            WAIVE,
             WAIVER,
             WaiverConfig,
             settings,
@@ -100,7 +101,7 @@ def _withdraw_job(settings: Settings) -> dg.JobDefinition:
         sentence = f"{decision.title} by {decision.actor} withdrawn by {withdrawal.actor}: {withdrawal.reason}"
         _show(context, records, decision, sentence, {"withdrawn_by": withdrawal.actor, "why": withdrawal.reason})
 
-    @dg.job(name="withdraw", description="A person takes a decision back: their own, or any waiver.")
+    @dg.job(name=WITHDRAW, description="A person takes a decision back: their own, or any waiver.")
     def job() -> None:
         record_withdrawal()
 

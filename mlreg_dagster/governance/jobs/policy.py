@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.core.names import ADOPT_POLICY, APPROVE_POLICY
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, current_actor
 from mlreg_dagster.registry import Attribution
@@ -19,8 +20,8 @@ class ChangeConfig(dg.Config):
 def build_policy_jobs(settings: Settings) -> list[dg.JobDefinition]:
     """The jobs `approve_policy` and `adopt_policy`."""
     return [
-        _job("approve_policy", settings, "A person approves that the configuration files come into force."),
-        _job("adopt_policy", settings, "Puts promotion.yaml, use_case.yaml and evaluation.yaml in force."),
+        _job(APPROVE_POLICY, settings, "A person approves that the configuration files come into force."),
+        _job(ADOPT_POLICY, settings, "Puts promotion.yaml, use_case.yaml and evaluation.yaml in force."),
     ]
 
 
@@ -34,8 +35,8 @@ def _job(name: str, settings: Settings, description: str) -> dg.JobDefinition:
 
         records = mlreg_registry.open()
         by = Attribution(current_actor(config.actor), mlreg_clock.now(), config.reason, context.run.run_id)
-        what = "approved" if name == "approve_policy" else "adopted"
-        change = approve_change if name == "approve_policy" else adopt
+        what = "approved" if name == APPROVE_POLICY else "adopted"
+        change = approve_change if name == APPROVE_POLICY else adopt
         done = change(records, rules_of(settings), by, signing_key())
         context.log_event(
             dg.AssetObservation(

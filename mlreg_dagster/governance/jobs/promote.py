@@ -13,6 +13,7 @@ from pydantic import Field
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.core.names import PROMOTE
 from mlreg_dagster.core.people import AUTOMATION
 from mlreg_dagster.governance.checks import champion_results
 from mlreg_dagster.governance.promotion.request import PromotionRequest, require_reason
@@ -57,7 +58,7 @@ class NotAutomation(MlregError):
     """A run that was not started by a sensor and says that automation acts."""
 
 
-def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
+def build_promote_job(settings: Settings) -> dg.JobDefinition:
     """The job, whose op is named for the asset that it writes."""
 
     @dg.op(
@@ -100,7 +101,7 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
         _show_move(context, records, event, mlreg_artifacts, mlreg_warehouse, mlreg_clock)
 
     @dg.job(
-        name=name,
+        name=PROMOTE,
         description="Point an alias to a version whose gates passed. The config needs a version and a reason; neither "
         "has a default. A rollback is a promotion of an older version.",
     )
