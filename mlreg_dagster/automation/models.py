@@ -1,4 +1,4 @@
-"""New versions from new datasets, and which of them becomes champion without a person."""
+"""Sensors that request trainings on new datasets, and promotions that need no person."""
 
 import hashlib
 import json
@@ -74,7 +74,7 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
 def _interrupted(
     instance: dg.DagsterInstance, records: Registry, settings: Settings
 ) -> tuple[list[dg.RunRequest], list[str]]:
-    """Evaluations of versions whose run was cancelled between training and evaluation; and why others have to wait."""
+    """Evaluations of versions whose run was cancelled after training; and why some of them have to wait."""
     requests, waiting = [], []
     for version in records.versions():
         if version.created_by != common.ACTOR or version.run_id is None or records.evaluations(version.version):

@@ -37,7 +37,7 @@ class Decision:
         expires_at: Until when a waiver counts; None for other kinds.
         recorded_at: When it was written.
         run_id: The Dagster run, if any.
-        signature: Of the actor, over all of the above but id and run; None where nobody signed.
+        signature: Of the actor, over all of the above but id and run; None: not signed.
     """
 
     id: int
@@ -83,7 +83,7 @@ class PolicyRecord:
         approved_by: Whose approvals of this change counted.
         recorded_at: When it was adopted.
         run_id: The Dagster run, if any.
-        signature: Of the actor; None where nobody signed.
+        signature: Of the actor; None: not signed.
     """
 
     id: int
@@ -110,7 +110,7 @@ class PolicyApproval:
         reason: Why.
         recorded_at: When it was written.
         run_id: The Dagster run, if any.
-        signature: Of the actor; None where nobody signed.
+        signature: Of the actor; None: not signed.
     """
 
     id: int
@@ -139,7 +139,7 @@ class Withdrawal:
         reason: Why.
         recorded_at: When it was written.
         run_id: The Dagster run, if any.
-        signature: Of the actor; None where nobody signed.
+        signature: Of the actor; None: not signed.
     """
 
     id: int

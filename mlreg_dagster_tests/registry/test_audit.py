@@ -190,10 +190,10 @@ def test_a_removed_tail_is_found_by_a_witness(registry, sql):
 def test_a_log_that_was_written_anew_is_found_by_a_witness(registry, sql):
     log = registry.audit_log()
     forged = log[8].content.replace("better recall", "a bribe")
-    anew = _hash(9, "alias_events", 2, forged, log[7].hash)
+    recomputed = _hash(9, "alias_events", 2, forged, log[7].hash)
     sql(
         "UPDATE alias_events SET reason = 'a bribe' WHERE id = 2",
-        f"UPDATE audit_log SET hash = '{anew}', content = replace(content, 'better recall', 'a bribe') "
+        f"UPDATE audit_log SET hash = '{recomputed}', content = replace(content, 'better recall', 'a bribe') "
         "WHERE sequence = 9",
     )
     assert registry.find_tampering() is None

@@ -113,19 +113,22 @@ def _why(context: CardContext) -> str:
 def _how_good(context: CardContext) -> str:
     if context.outcomes.empty:
         return "Not known: no prediction of it has fallen due."
-    found = measured(context)
+    totals = measured(context)
     rates = []
     for name in _SHOWN_RATES:
-        if found[name] is None:
+        if totals[name] is None:
             rates.append(f"{name} undefined")
             continue
-        low, high = found[f"{name}_low"], found[f"{name}_high"]
-        rates.append(f"{name} {found[name]:.3g}" + (" (no interval)" if low is None else f" ({low:.3g} to {high:.3g})"))
+        low, high = totals[f"{name}_low"], totals[f"{name}_high"]
+        rates.append(
+            f"{name} {totals[name]:.3g}" + (" (no interval)" if low is None else f" ({low:.3g} to {high:.3g})")
+        )
     verdicts = [success(context, each) for each in context.settings.use_case.success]
     met = "; ".join(f"the use case's {each['metric']} is {each['verdict']}" for each in verdicts)
     return (
-        f"Of {found['resolved']:,} predictions with an outcome {found['crashes']:,} were crashes, {found['flagged']:,} "
-        f"were flagged, {found['true_positives']:,} were both: {', '.join(rates)}. {met[:1].upper()}{met[1:]}."
+        f"Of {totals['resolved']:,} predictions with an outcome {totals['crashes']:,} were crashes, "
+        f"{totals['flagged']:,} were flagged, {totals['true_positives']:,} were both: {', '.join(rates)}. "
+        f"{met[:1].upper()}{met[1:]}."
     )
 
 

@@ -130,10 +130,10 @@ def _flagged(
 ) -> FlaggedShare | None:
     if CHAMPION not in holders or holders[CHAMPION].version != version.version:
         return None
-    found = flagged_share(tables, settings.evaluation)
-    if found.version == version.version:
-        return found
-    text = f"Not known: {version.version} has not scored the newest hour yet. Before it: {found.text}"
+    share = flagged_share(tables, settings.evaluation)
+    if share.version == version.version:
+        return share
+    text = f"Not known: {version.version} has not scored the newest hour yet. Before it: {share.text}"
     return FlaggedShare("unknown", None, 0, version.version, text)
 
 
@@ -149,8 +149,8 @@ def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], s
         f"SELECT {columns} FROM {PREDICTION_OUTCOMES.name} WHERE model_version IN ($version, $rival)",  # noqa: S608
         {"version": version, "rival": rival},
     )
-    found = challenge(outcomes, version, rival, settings.evaluation.comparison)
-    return found if found.pairs else None
+    contest = challenge(outcomes, version, rival, settings.evaluation.comparison)
+    return contest if contest.pairs else None
 
 
 def _way_back(

@@ -182,10 +182,10 @@ def when(stamp: pd.Timestamp) -> str:
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested values under dotted names; what is empty is left out."""
-    found: dict[str, Any] = {}
+    dotted: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
+            dotted |= flat(value, f"{prefix}{name}.")
         elif value not in (None, [], (), ""):
-            found[f"{prefix}{name}"] = value
-    return found
+            dotted[f"{prefix}{name}"] = value
+    return dotted

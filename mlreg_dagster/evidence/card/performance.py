@@ -15,8 +15,8 @@ _RATES = ("lift", "recall", "precision", "false_alarm_rate", "base_rate")
 
 def success(context: CardContext, asked: SuccessMetric) -> dict[str, Any]:
     """A metric of success against the outcomes: by its value, and whether its interval says the same."""
-    found = measured(context) if not context.outcomes.empty else {}
-    value, low, high = (found.get(f"{asked.metric}{end}") for end in ("", "_low", "_high"))
+    rates = measured(context) if not context.outcomes.empty else {}
+    value, low, high = (rates.get(f"{asked.metric}{end}") for end in ("", "_low", "_high"))
     if value is None:
         verdict = "not known: no outcome tells"
     else:
@@ -48,39 +48,39 @@ def outcome_facts(context: CardContext) -> list[Fact]:
     from mlreg_dagster.outcomes.metrics import performance
     from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture
 
-    found, settings = measured(context), context.settings.outcomes
+    totals, settings = measured(context), context.settings.outcomes
     hours = context.outcomes["hour"]
     title = (
         f"Outcomes due from {when(hours.min())} to {when(hours.max())}; a crash is a change of "
         f"{settings.crash_pct:g} % or less within {settings.horizon_hours} h"
     )
     rates = [
-        {"rate": name, "value": found[name], "low": found[f"{name}_low"], "high": found[f"{name}_high"]}
+        {"rate": name, "value": totals[name], "low": totals[f"{name}_low"], "high": totals[f"{name}_high"]}
         for name in _RATES
     ]
     return [
-        Values(title, {name: found[name] for name in _COUNTS}),
+        Values(title, {name: totals[name] for name in _COUNTS}),
         Table(f"How good since, with intervals of {settings.confidence:.0%}", rates),
         Text(
             "The intervals of the shares take overlapping hours as independent and are too narrow; that of the lift "
             "resamples instruments."
         ),
-        Picture(lambda: confusion_picture(found)),
+        Picture(lambda: confusion_picture(totals)),
         Picture(lambda: performance_picture(performance(context.outcomes, settings))),
     ]
 
 
 def contest_facts(context: CardContext) -> list[Fact]:
     """It against the champion, or against the champion before it, on the outcomes of the predictions of both."""
-    found = context.contest
-    if found is None:
+    contest = context.contest
+    if contest is None:
         return [
             Text("No prediction has an outcome that another champion has made, too: in use it was compared with none.")
         ]
-    measures = {name: getattr(found, name) for name in ("informedness", "recall", "precision", "error_rate")}
+    measures = {name: getattr(contest, name) for name in ("informedness", "recall", "precision", "error_rate")}
     title = (
-        f"{found.challenger} against {found.champion}, on {found.pairs:,} predictions of both, of {found.instruments} "
-        f"instruments, {found.crashes:,} of them before a crash: {found.verdict}"
+        f"{contest.challenger} against {contest.champion}, on {contest.pairs:,} predictions of both, of "
+        f"{contest.instruments} instruments, {contest.crashes:,} of them before a crash: {contest.verdict}"
     )
     return [Table(title, [{"difference in": name, **asdict(each)} for name, each in measures.items()])]
 

@@ -47,7 +47,7 @@ def fault_of_reason(reason: str, policy: PromotionSettings) -> str | None:
 
 
 def key_of(actor: str, policy: PromotionSettings, key: Path | None) -> Ed25519PrivateKey | None:
-    """The private key of somebody who may decide; None where they have none and need none.
+    """The private key of a person who may decide; None where they have none and need none.
 
     Args:
         actor: The one spelling of their name.

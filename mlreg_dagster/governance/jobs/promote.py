@@ -151,7 +151,7 @@ def _show_move(
         "artifact_sha256": event.artifact_sha256,
         "risk_tier": event.evidence["risk_tier"],
         "policy": event.evidence["policy_sha256"],
-        "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "nobody was asked",
+        "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "no approval was needed",
         "waived": ", ".join(waived_rules(event.evidence)) or "nothing",
         AUDIT_HEAD: audit_head(records),
         "aliases": table_view([_alias_row(move) for move in aliases.values()]),

@@ -1,6 +1,6 @@
 """Changing the policy in force: a decision of its own, which needs what the policy before asks for.
 
-So the bar can't be lowered by somebody who may not pass below it: a tier that asks for two approvals of a version asks
+So the bar can't be lowered by a person who may not pass below it: a tier that asks for two approvals of a version asks
 for two approvals of a change of the policy, by the same people, signed with the same keys. In a freeze at least one
 other person must approve.
 """

@@ -43,7 +43,7 @@ class Facts:
         waived: The rules that waivers waive now, each with who granted it and why.
         frozen: Why nothing moves now; None if it does.
         evaluation_age_days: How old the evaluation is.
-        matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: nobody asked.
+        matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: not asked for.
         is_rollback: The version held the alias before, and no rollback left it.
         stranger: Why the actor may not move the alias; None if they may.
         departures: How the evaluation departs from the configuration in force.

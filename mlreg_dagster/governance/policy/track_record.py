@@ -51,10 +51,10 @@ def _changed_hours(version: ModelVersion, store: ArtifactStore | None, tables: W
     if store is None:
         return None
     try:
-        found = changed_hours(store, tables, freezing.TRAINING, version.dataset_day, version.dataset_sha256)
+        changes = changed_hours(store, tables, freezing.TRAINING, version.dataset_day, version.dataset_sha256)
     except (ArtifactMissing, ArtifactTampered):  # a lost dataset must not block a rollback
         return None
-    return len(found.changed)
+    return len(changes.changed)
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:

@@ -42,13 +42,13 @@ class Aliases:
     ) -> AliasEvent:
         """Point an alias to another version, if the caller knows who holds it; all in one transaction.
 
-        A run that has made this very move already, and did not hear of it, gets it back.
+        A run that has made this very move already, and lost the answer, gets it back.
 
         Args:
             alias: Which alias.
             version: The name of the new holder.
             by: Who moves it, when and why.
-            expected: Who holds the alias, as far as the caller knows; None: nobody.
+            expected: Who holds the alias, as far as the caller knows; None: no version.
             effective_at: From when the move counts: at most now, at least that of the alias's last move. None: now.
             permit: Asked last, within the transaction; what it raises goes to the caller, and nothing is moved.
 
@@ -94,7 +94,7 @@ class Aliases:
                 raise conflict(alias, expected, self.holder(alias)) from error
 
     def holder(self, alias: str, as_of: datetime | None = None) -> AliasEvent | None:
-        """The move that made a version the holder; None if nobody held the alias.
+        """The move that made a version the holder; None if no version held the alias.
 
         Args:
             alias: Which alias.

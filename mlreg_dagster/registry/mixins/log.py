@@ -1,4 +1,4 @@
-"""The registry's memory of itself: the audit log, what does not fit in it, and restores from copies."""
+"""The audit log, what does not fit it, and restores from copies."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -34,8 +34,8 @@ class Log:
         """The first thing in the registry that does not fit its audit log, in words; None if all does.
 
         Args:
-            witnessed: Sequence and hash of records that were there once, as others remember them: without a witness,
-                rows that were removed together with the newest records are not missed.
+            witnessed: Sequence and hash of records that were there once, as witnesses remember them: without a
+                witness, rows that were removed together with the newest records are not missed.
         """
         with self._database.reading() as connection:
             return audit.find_tampering(connection, witnessed)

@@ -1,4 +1,4 @@
-"""The policies by which promotions are judged: which is in force, and since when."""
+"""Policies: what promotions are judged by, which one is in force, and since when. Judging stands in `governance`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -48,9 +48,9 @@ class Policies:
         Returns:
             The policy in force.
         """
-        found = self.policy_in_force()
-        if found is not None:
-            return found
+        in_force = self.policy_in_force()
+        if in_force is not None:
+            return in_force
         with self._database.writing() as connection:
             return add_first_policy(connection, content, now)
 
@@ -108,10 +108,10 @@ class Policies:
                 return own
             current = queries.policy_in_force(connection)
             if current is None or current.content_sha256 != expected_sha256:
-                found = current.content_sha256[:12] if current else "none"
+                in_force = current.content_sha256[:12] if current else "none"
                 raise AliasConflict(
                     f"The policy was not adopted: {expected_sha256[:12]} was expected to be in force, but it is "
-                    f"{found}. Look at what was adopted meanwhile, and try again."
+                    f"{in_force}. Look at what was adopted meanwhile, and try again."
                 )
             counted = tuple(permit(current, queries.approvals_of_policy(connection, digest, expected_sha256)))
             return _append(
@@ -126,8 +126,8 @@ class Policies:
 
 def add_first_policy(connection: Connection, content: Mapping[str, Any], now: datetime) -> PolicyRecord:
     """Add the policy that a registry begins with, in the transaction that makes or upgrades it; once."""
-    if (found := queries.policy_in_force(connection)) is not None:
-        return found
+    if (in_force := queries.policy_in_force(connection)) is not None:
+        return in_force
     reason = "the first policy: what the configuration files said when the registry was made or upgraded"
     return _append(connection, content, Attribution(REGISTRY, now, reason))
 

@@ -46,7 +46,7 @@ def test_a_promotion_waits_for_its_approvals_and_names_whose_it_took(governed):
         world.promote("v2")  # an approval is of one version alone
 
 
-def test_whoever_trains_or_promotes_does_not_approve(governed):
+def test_neither_the_trainer_nor_the_promoter_approves(governed):
     world = governed(low={"approvals": 1})
     with pytest.raises(RunFailed, match="would not count: it is by tester, who trained it"):
         say(world, "approve", actor="tester")
@@ -134,7 +134,7 @@ def test_a_waiver_waives_a_freeze_but_no_missing_approval(governed):
     card = card_of(world, "v1")  # the waiver stands on top, in the headline and in the answer
     said = "by a waiver of freeze: anna, until 2026-01-09 00:00 (the champion is blind)."
     assert said in card.headline
-    assert card.answers["Who let it in?"].partition(said)[0].startswith("It became champion on ")
+    assert card.answers["Who promoted it?"].partition(said)[0].startswith("It became champion on ")
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,7 @@ def test_outcomes_are_counted_only_where_some_are_asked_for():
     assert facts(policy=PromotionSettings(min_matured_outcomes=1)).matured_outcomes == 5
 
 
-def test_whoever_held_the_alias_before_comes_back():
+def test_a_former_holder_comes_back():
     move = AliasEvent(1, "champion", 1, "v7", None, "a" * 64, 3, NOW, NOW, "bob", "first", None, {})
     assert facts(moves=[move]).is_rollback
     assert not facts(moves=[replace(move, version="v6")]).is_rollback

@@ -206,7 +206,7 @@ def test_specifiers_that_lead_nowhere_are_refused(refused, spec):
     refused(UnknownVersion, r"v1|Registered", version=spec)
 
 
-def test_whoever_expects_another_holder_is_told_who_holds_it(refused, move):
+def test_a_wrong_expectation_is_answered_with_the_holder(refused, move):
     refused(AliasConflict, "expected with v2, but nobody holds it", expected="v2")
     move("v1", expected=NOBODY)
     refused(
@@ -217,7 +217,7 @@ def test_whoever_expects_another_holder_is_told_who_holds_it(refused, move):
     )
     refused(AliasConflict, "expected with v3, but v1 holds it", version="v2", expected="v3")
     assert move("v2", expected="v1").previous_version == "v1"
-    assert move("v3").previous_version == "v2"  # whoever holds it
+    assert move("v3").previous_version == "v2"  # no expectation
 
 
 def test_times_out_of_order_are_refused(refused, move):
@@ -276,7 +276,7 @@ def test_an_experiment_admits_nothing_and_erases_nothing(refused, registry):
     refused(GatesNotPassed, "score_gap", version="v1")
 
 
-def test_a_tier_may_let_experiments_in_and_then_the_record_says_so(move, registry, in_force):
+def test_a_tier_may_admit_experiments_and_then_the_record_says_so(move, registry, in_force):
     evaluate(registry, "v1", failing=["score_gap"])
     lax = LAX.model_dump(mode="json")
     evaluate(registry, "v1", thresholds=lax, departures=("max_anomaly_rate was 1.0 instead of 0.2",))

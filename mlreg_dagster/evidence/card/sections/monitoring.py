@@ -9,7 +9,7 @@ from mlreg_dagster.models.names import CHAMPION
 
 _NO_DRIFT = "Drift is not measured: nothing compares the features of today with those of the training window."
 _SHOWN_ELSEWHERE = ("evaluated_model", "delivery_bundle")
-"""Their checks are the gates of the newest version, and what the last card said."""
+"""Their checks are the gates of the newest version, and the state of the last card."""
 
 
 def monitoring(context: CardContext) -> Section:

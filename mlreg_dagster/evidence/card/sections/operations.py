@@ -24,7 +24,7 @@ def operations(context: CardContext) -> Section:
             {
                 "owner": case.owner,
                 "contacts": list(case.contacts),
-                "told of failed runs": "the readers of the webhook" if webhook else "no one: see the log",
+                "notices of failed runs go to": "the readers of the webhook" if webhook else "the log alone",
                 "runbook": _RUNBOOK,
                 "SHA-256 of the runbook": _sha256(runbook.read_bytes()) if runbook.is_file() else "none",
             },

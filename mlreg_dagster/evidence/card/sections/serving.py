@@ -27,7 +27,7 @@ def serving(context: CardContext) -> Section:
             {
                 "pipeline": "pipeline.skops, whose types are on a list of trusted ones",
                 "portable graph": "model.onnx" if context.model is not None and context.model.graph else "none",
-                "of the graph it is said": context.version.manifest.get("graph", "made before there were graphs"),
+                "remark on the graph": context.version.manifest.get("graph", "made before there were graphs"),
                 "bundle, bytes": bundle.size,
                 "allowed, MB": limits.max_model_mb,
                 "allowed latency, ms": limits.max_latency_ms,
