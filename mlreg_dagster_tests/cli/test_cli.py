@@ -245,7 +245,15 @@ def test_decisions_are_taken_and_shown(on_trained, registry):
         "waive", "latest-2", "--reason", "too quiet", "--rule", "freeze", "--rule", "stability", "--until", until
     )
     assert f"freeze, stability until {until.replace('T', ' ')}" in answer.out
-    assert [each.kind for each in registry.decisions("v1")] == ["rejection", "approval", "exception"]
+    assert [each.title for each in registry.decisions("v1")] == ["rejection", "approval", "waiver"]
+    old = on_trained("except", "v1", "--reason", "too quiet", "--lift", "stability", "--until", until, "--json")
+    assert [each["decision"] for each in json.loads(old.out)["decisions"]] == [
+        "rejection",
+        "approval",
+        "waiver",
+        "waiver",
+    ]
+    assert "except" not in on_trained("--help").out
     assert on_trained("promote", "v1", "--reason", "looks fine").code == 0
 
 

@@ -1,4 +1,4 @@
-"""The decision table: every combination of tier, gates, stability, approvals, exception and freeze; then who counts."""
+"""The decision table: every combination of tier, gates, stability, approvals, waiver and freeze; then who counts."""
 
 import itertools
 from dataclasses import replace
@@ -21,17 +21,17 @@ GATES = {
     "failed": {"failed_gates": ("score_gap (0.01)",)},
     "not measured": {"missing_gates": ("model_size",)},
 }
-EXCEPTIONS = [(), ("stability",), ("freeze",), ("stability", "freeze")]
+WAIVERS = [(), ("stability",), ("freeze",), ("stability", "freeze")]
 
 
-def outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen):
+def outcome_by_the_rules(tier, gates, stability, approvals, waiver, frozen):
     """The table in words: high risk asks for approvals and stability, the unstable waits, gates refuse."""
     if gates != "passed":
         return "refuse"
     waits = [
-        frozen and "freeze" not in exception,
-        stability == "unstable" and "stability" not in exception,
-        tier == "high" and stability == "not measured" and "stability" not in exception,
+        frozen and "freeze" not in waiver,
+        stability == "unstable" and "stability" not in waiver,
+        tier == "high" and stability == "not measured" and "stability" not in waiver,
         tier == "high" and approvals < 2,
     ]
     return "hold" if any(waits) else "promote"
@@ -41,22 +41,22 @@ def outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen):
 @pytest.mark.parametrize("gates", GATES)
 @pytest.mark.parametrize("stability", ["stable", "unstable", "not measured"])
 @pytest.mark.parametrize("approvals", [0, 1, 2, 3])
-@pytest.mark.parametrize("exception", EXCEPTIONS, ids=["none", "stability", "freeze", "both"])
+@pytest.mark.parametrize("waiver", WAIVERS, ids=["none", "stability", "freeze", "both"])
 @pytest.mark.parametrize("frozen", [False, True], ids=["", "frozen"])
-def test_the_decision_table(tier, gates, stability, approvals, exception, frozen):
+def test_the_decision_table(tier, gates, stability, approvals, waiver, frozen):
     facts = Facts(
         **GATES[gates],
         stability=stability,
         approved_by=("anna", "bert", "carla")[:approvals],
-        waived=dict.fromkeys(exception, "anna, for a day"),
+        waived=dict.fromkeys(waiver, "anna, for a day"),
         frozen="end of the year" if frozen else None,
     )
     verdict = judge(facts, POLICY.of(tier), POLICY)
-    assert verdict.outcome == outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen)
+    assert verdict.outcome == outcome_by_the_rules(tier, gates, stability, approvals, waiver, frozen)
     assert bool(verdict.reasons) == (verdict.outcome != "promote")
     held_up = {"freeze"} if frozen else set()
     held_up |= {"stability"} if stability == "unstable" or (tier == "high" and stability != "stable") else set()
-    expected = set() if verdict.outcome == "refuse" else held_up & set(exception)
+    expected = set() if verdict.outcome == "refuse" else held_up & set(waiver)
     assert {name.partition(":")[0] for name in verdict.waived} == expected
 
 
@@ -237,6 +237,13 @@ def test_gates_and_stability_come_from_the_evaluation():
     assert "model_size" not in found.missing_gates
 
 
+def test_a_stability_that_was_not_measured_is_said_in_plain_words():
+    verdict = judge(Facts(approved_by=("anna", "bert")), TierPolicy(stable=True), POLICY)
+    assert verdict.reasons == ("the stability of the evaluation was not measured",)
+    unstable = Facts(stability="unstable", stability_detail="0.2 apart")
+    assert judge(unstable, TierPolicy(), POLICY).reasons == ("the evaluation is unstable (0.2 apart)",)
+
+
 def test_the_challenger_is_not_asked_for_the_outcomes_that_it_is_to_bring():
     policy = PromotionSettings(min_matured_outcomes=10)
     assert facts(policy=policy).matured_outcomes == 5
@@ -303,5 +310,5 @@ def read_key_of(folder, name):
 
 
 def test_the_table_has_every_combination():
-    cases = itertools.product(["low", "high"], GATES, range(3), range(4), EXCEPTIONS, [False, True])
+    cases = itertools.product(["low", "high"], GATES, range(3), range(4), WAIVERS, [False, True])
     assert len(list(cases)) == 576
