@@ -146,9 +146,9 @@ class Runner:
         """Run a job without partitions."""
         self._execute(job, config, tags=tags)
 
-    def move_alias(self, asked: PromotionRequest) -> None:
+    def move_alias(self, request: PromotionRequest) -> None:
         """Move an alias, if the policy allows it."""
-        self.run(PROMOTE, asked.run_config, asked.tags)
+        self.run(PROMOTE, request.run_config, request.tags)
 
     def train(self, config: Mapping[str, Any]) -> str:
         """Train under the next free version; `config` is that of `candidate_model`.

@@ -18,6 +18,7 @@ from mlreg_dagster.cli.commands.governance import (
     policy,
     refusals,
     reject,
+    waive,
     withdraw,
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, env, replay
@@ -53,12 +54,13 @@ def _options(
 
 
 _IN_THE_ORDER_OF_THE_HELP = (
-    env, demo, replay, train, retrain, evaluate, approve, reject, except_, withdraw, decisions, promote,
+    env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
     rollback, refusals,     status, champion, history, compare, bundle, report, verify, doctor, tidy, correct,
     restore, keygen,
 )  # fmt: skip
 for command in _IN_THE_ORDER_OF_THE_HELP:
     app.command(command.__name__.rstrip("_"))(command)
+app.command("except", hidden=True)(except_)
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 

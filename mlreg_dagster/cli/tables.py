@@ -124,32 +124,32 @@ def decisions_table(decisions: Iterable[Decision], withdrawals: Iterable[Withdra
         {
             "number": each.id,
             "version": each.version,
-            "decision": each.kind,
+            "decision": each.title,
             "actor": each.actor,
             "evaluation": each.evaluation_id,
             "reason": each.reason,
             "recorded_at": each.recorded_at,
-            "lifts": list(each.lifts),
+            "waives": list(each.waives),
             "expires_at": each.expires_at,
             "signed": each.signature is not None,
             "withdrawn_by": taken_back[each.id].actor if each.id in taken_back else None,
         }
         for each in decisions
     ]
-    columns = ("no.", "version", "decision", "by", "on evaluation", "reason", "lifts", "signed")
+    columns = ("no.", "version", "decision", "by", "on evaluation", "reason", "waives", "signed")
     grid = Grid("Decisions", columns, facts)
     for each in decisions:
-        lifts = f"{', '.join(each.lifts)} until {each.expires_at:%Y-%m-%d %H:%M}" if each.lifts else ""
+        waives = f"{', '.join(each.waives)} until {each.expires_at:%Y-%m-%d %H:%M}" if each.waives else ""
         by = taken_back.get(each.id)
         withdrawn = f" [yellow]withdrawn by {escape(by.actor)}: {escape(by.reason)}[/]" if by else ""
         grid.add_row(
             f"{each.id}",
             each.version,
-            each.kind,
+            each.title,
             escape(each.actor),
             f"#{each.evaluation_id}",
             f"{escape(each.reason)} [dim](recorded {each.recorded_at:%Y-%m-%d %H:%M})[/]{withdrawn}",
-            lifts,
+            waives,
             "yes" if each.signature else "no",
         )
     return grid

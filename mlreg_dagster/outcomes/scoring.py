@@ -41,9 +41,9 @@ def assign(registry: Registry, hours: pd.DatetimeIndex, requested: Iterable[str]
         UnknownVersion: A specifier leads to no version.
     """
     assignments = [
-        Assignment(spell.version, spell.artifact_sha256, alias, spell.first, spell.last)
+        Assignment(tenure.version, tenure.artifact_sha256, alias, tenure.first, tenure.last)
         for alias in SCORING_ALIASES
-        for spell in registry.spells(alias, hours[0], hours[-1])
+        for tenure in registry.tenures(alias, hours[0], hours[-1])
     ]
     for spec in requested:
         version = registry.resolve(spec)

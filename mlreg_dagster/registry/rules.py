@@ -1,4 +1,4 @@
-"""What a move of an alias must satisfy, and how a history is cut into spells."""
+"""What a move of an alias must satisfy, and how a history is cut into tenures."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -12,7 +12,7 @@ from mlreg_dagster.registry.errors import (
     GatesNotPassed,
     InvalidRecord,
 )
-from mlreg_dagster.registry.records import AliasEvent, Evaluation, ModelVersion, Spell
+from mlreg_dagster.registry.records import AliasEvent, Evaluation, ModelVersion, Tenure
 
 
 def passed_evaluation(version: str, evaluations: Sequence[Evaluation], *, experiments: bool = False) -> Evaluation:
@@ -94,7 +94,7 @@ def conflict(alias: str, expected: str | None, current: AliasEvent | None) -> Al
     )
 
 
-def cut_into_spells(moves: list[AliasEvent], hours: pd.DatetimeIndex) -> list[Spell]:
+def tenures_in(moves: list[AliasEvent], hours: pd.DatetimeIndex) -> list[Tenure]:
     """Runs of hours with the same holder; hours before the first move are left out.
 
     Args:
@@ -104,12 +104,12 @@ def cut_into_spells(moves: list[AliasEvent], hours: pd.DatetimeIndex) -> list[Sp
     starts = pd.DatetimeIndex([move.effective_at for move in moves], dtype=hours.dtype)
     latest = starts.searchsorted(hours, side="right") - 1
     held = [(moves[index], hour) for index, hour in zip(latest, hours, strict=True) if index >= 0]
-    spells = []
+    tenures = []
     for _, group in groupby(held, key=lambda pair: pair[0].version):
         run = list(group)
         (move, first), (_, last) = run[0], run[-1]
-        spells.append(Spell(move.version, move.artifact_sha256, first, last))
-    return spells
+        tenures.append(Tenure(move.version, move.artifact_sha256, first, last))
+    return tenures
 
 
 def left_by_rollbacks(moves: Iterable[AliasEvent]) -> set[str]:

@@ -176,14 +176,14 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
         return  # decided in an earlier attempt at this replay
     allowed, reason = may_promote(evaluation, champion, replay.policy)
     if allowed:
-        verdict = verdict_on(version, CHAMPION, runner.settings, registry, runner.warehouse, ACTOR, runner.clock.now())
+        expected = champion.version if champion else NOBODY
+        request = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
+        verdict = verdict_on(request, runner.settings, registry, runner.warehouse, runner.clock.now())
         if verdict.outcome != "promote":
             tell(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
             return
         tell(f"{version} becomes champion", effective_at)
-        expected = champion.version if champion else NOBODY
-        asked = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
-        runner.move_alias(asked)
+        runner.move_alias(request)
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:

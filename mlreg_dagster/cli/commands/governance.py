@@ -24,16 +24,32 @@ def reject(version: Version, reason: Reason, actor: Actor = None, as_json: AsJso
     _decide("reject", version, {"reason": reason, "actor": actor}, as_json)
 
 
-def except_(
+_Until = Annotated[str, typer.Option(help="When it expires, a whole hour, UTC (2017-12-20T00:00).")]
+
+
+def waive(
     version: Version,
     reason: Reason,
-    lift: Annotated[list[str], typer.Option(help="freeze, stability, evaluation_age or matured_outcomes.")],
-    until: Annotated[str, typer.Option(help="When it expires, a whole hour, UTC (2017-12-20T00:00).")],
+    rule: Annotated[list[str], typer.Option(help="freeze, stability, evaluation_age or matured_outcomes.")],
+    until: _Until,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Waive, for a time, what holds a version up; never a failed gate, a rejection or a missing approval."""
-    _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until}, as_json)
+    """Waive rules for a version, for a time; never a failed gate, a rejection or a missing approval."""
+    config = {"reason": reason, "actor": actor, "waives": rule, "expires_at": until}
+    _decide("grant_exception", version, config, as_json)
+
+
+def except_(
+    version: Version,
+    reason: Reason,
+    lift: Annotated[list[str], typer.Option(help="The old name of `waive --rule`.")],
+    until: _Until,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """The old name of `mlreg waive`."""
+    waive(version, reason, lift, until, actor, as_json)
 
 
 def withdraw(

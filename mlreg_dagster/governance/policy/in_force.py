@@ -1,4 +1,4 @@
-"""The policy in force, which the registry keeps, against the configuration files, which anybody may edit.
+"""The policy in force, which the registry keeps, against the configuration files, which may be edited at any time.
 
 Promotions are judged by the record. Files that differ from it do nothing until they are adopted (`adoption`).
 """

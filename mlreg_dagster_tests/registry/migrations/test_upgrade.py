@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from mlreg_dagster.registry import Registry, SchemaMismatch
+from mlreg_dagster.registry import Attribution, Registry, SchemaMismatch
 from mlreg_dagster.registry.database.schema import ADDED_LATER, SCHEMA_VERSION, metadata
 from mlreg_dagster.registry.migrations.upgrade import back_up
 from mlreg_dagster_tests.registry.test_registry import evaluate, register
@@ -80,7 +80,7 @@ def test_it_can_be_written_to_afterwards(url):
     register(registry, "v3")
     evaluate(registry, "v3", departures=["the seed was 1"], holdout_day="2026-01-20")
     assert registry.status("v3") == "candidate"
-    registry.record_restore(actor="anna", reason="a test", facts={}, now=NOW)
+    registry.record_restore({}, Attribution("anna", NOW, "a test"))
     assert Registry(url).find_tampering() is None
 
 
