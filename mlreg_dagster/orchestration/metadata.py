@@ -1,7 +1,7 @@
 """What every asset tells about itself in the same way."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -116,7 +116,7 @@ def table_view(rows: Sequence[Mapping[Any, Any]]) -> dg.TableMetadataValue | dg.
 def _shown(value: Any) -> Any:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "-"
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, str):
         return visible(value, _LONGEST_CELL)

@@ -1,9 +1,8 @@
 """Records of how the registry is governed: policies, what was refused, what was taken back, what was restored."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
-
-import pandas as pd
 
 RefusalOutcome = Literal["hold", "refuse"]
 
@@ -32,7 +31,7 @@ class PolicyRecord:
     actor: str
     reason: str
     approved_by: tuple[str, ...]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -57,7 +56,7 @@ class PolicyApproval:
     previous_sha256: str
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -80,7 +79,7 @@ class Withdrawal:
     decision_id: int
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -110,7 +109,7 @@ class Refusal:
     reason: str
     outcome: RefusalOutcome
     because: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
 
 
@@ -133,7 +132,7 @@ class Correction:
     sequence: int
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
 
 
@@ -154,5 +153,5 @@ class Restore:
     actor: str
     reason: str
     facts: dict[str, Any]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None

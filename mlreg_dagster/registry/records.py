@@ -2,9 +2,8 @@
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
-
-import pandas as pd
 
 from mlreg_dagster.registry.errors import InvalidRecord
 
@@ -31,7 +30,7 @@ class ModelVersion:
     """
 
     version: str
-    created_at: pd.Timestamp
+    created_at: datetime
     created_by: str
     run_id: str | None
     detector: str
@@ -102,7 +101,7 @@ class Evaluation:
     gates: tuple[GateResult, ...]
     metrics: dict[str, Any]
     thresholds: dict[str, Any]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     actor: str
     run_id: str | None
     holdout_day: str | None = None
@@ -142,8 +141,8 @@ class AliasEvent:
     previous_version: str | None
     artifact_sha256: str
     evaluation_id: int
-    effective_at: pd.Timestamp
-    recorded_at: pd.Timestamp
+    effective_at: datetime
+    recorded_at: datetime
     actor: str
     reason: str
     run_id: str | None
@@ -177,8 +176,8 @@ class Decision:
     actor: str
     reason: str
     lifts: tuple[str, ...]
-    expires_at: pd.Timestamp | None
-    recorded_at: pd.Timestamp
+    expires_at: datetime | None
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -210,5 +209,5 @@ class Spell:
 
     version: str
     artifact_sha256: str
-    first: pd.Timestamp
-    last: pd.Timestamp
+    first: datetime
+    last: datetime

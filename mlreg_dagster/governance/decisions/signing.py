@@ -8,9 +8,9 @@ import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-import pandas as pd
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.times import plain
 from mlreg_dagster.registry import Decision, DecisionKind, PolicyApproval, Withdrawal
 from mlreg_dagster.storage import private_files, regular_files
 from mlreg_dagster.storage.private_files import NotAFolder
@@ -40,7 +41,7 @@ class Unsigned:
 
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     content_sha256: str = ""
     previous_sha256: str = ""
 
@@ -54,11 +55,11 @@ def message(
     actor: str,
     reason: str,
     lifts: Sequence[str],
-    expires_at: pd.Timestamp | None,
-    recorded_at: pd.Timestamp,
+    expires_at: datetime | None,
+    recorded_at: datetime,
 ) -> bytes:
     """What is signed: the fields of a decision, but for its id and run, which are not known before."""
-    times = (None if time is None else time.tz_convert("UTC").isoformat() for time in (expires_at, recorded_at))
+    times = (None if time is None else _spelled(time) for time in (expires_at, recorded_at))
     fields = [kind, version, artifact_sha256, evaluation_id, actor, reason, list(lifts), *times]
     return json.dumps(["mlreg decision 1", *fields], ensure_ascii=True, separators=(",", ":")).encode()
 
@@ -98,8 +99,8 @@ def policy_message(what: str, change: PolicyApproval | Unsigned) -> bytes:
     ).encode()
 
 
-def _spelled(time: pd.Timestamp) -> str:
-    return time.tz_convert("UTC").isoformat()
+def _spelled(time: datetime) -> str:
+    return plain(time).isoformat()
 
 
 def verifies(public_key: str, signature: str | None, text: bytes) -> bool:
