@@ -11,13 +11,11 @@ from dagster._core.execution.context.metadata_logging import AssetMetadataHandle
 from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.core.untrusted.text import visible
 from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry.witness import AUDIT_HEAD as AUDIT_HEAD
 from mlreg_dagster.storage.warehouse.tables import Table
 
 _LONGEST_CELL = 1000
 OWNERS = ["team:mlreg"]
-AUDIT_HEAD = "audit_head"
-"""Metadata in which a run that wrote to the registry tells how long its audit log was then."""
-
 MARKET_ENDS_WITH = "market_ends_with"
 """Definition metadata of market_snapshot: the last hour, where the configuration names an end."""
 
