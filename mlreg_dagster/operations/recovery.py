@@ -1,10 +1,9 @@
 """Two ways back that leave a trace: moves that a clock recorded in the future, and a registry put back from a copy."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.errors import MlregError
@@ -26,7 +25,7 @@ class NothingRestored(MlregError):
     """The registry is not an older copy of itself, or more is wrong with it than that."""
 
 
-def moves_after(registry: Registry, now: pd.Timestamp, alias: str | None = None) -> list[AliasEvent]:
+def moves_after(registry: Registry, now: datetime, alias: str | None = None) -> list[AliasEvent]:
     """The moves that count and were recorded after now, the newest of each alias first."""
     names = registry.aliases() if alias is None else [alias]
     return [move for name in names for move in reversed(registry.history(name)) if move.recorded_at > now]

@@ -1,9 +1,8 @@
 """Immutable records of how promotions are governed: decisions, policies, refusals, corrections, restores."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
-
-import pandas as pd
 
 from mlreg_dagster.registry.records import Attribution
 
@@ -48,8 +47,8 @@ class Decision:
     actor: str
     reason: str
     lifts: tuple[str, ...]
-    expires_at: pd.Timestamp | None
-    recorded_at: pd.Timestamp
+    expires_at: datetime | None
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -93,7 +92,7 @@ class PolicyRecord:
     actor: str
     reason: str
     approved_by: tuple[str, ...]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -118,7 +117,7 @@ class PolicyApproval:
     previous_sha256: str
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -146,7 +145,7 @@ class Withdrawal:
     decision_id: int
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -181,7 +180,7 @@ class Refusal:
     reason: str
     outcome: RefusalOutcome
     because: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
 
 
@@ -204,7 +203,7 @@ class Correction:
     sequence: int
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
 
 
@@ -225,5 +224,5 @@ class Restore:
     actor: str
     reason: str
     facts: dict[str, Any]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-import pandas as pd
-
 from mlreg_dagster.registry.errors import InvalidRecord
 from mlreg_dagster.registry.names import as_utc, checked_actor, checked_reason
 
@@ -72,7 +70,7 @@ class ModelVersion:
     """
 
     version: str
-    created_at: pd.Timestamp
+    created_at: datetime
     created_by: str
     run_id: str | None
     detector: str
@@ -143,7 +141,7 @@ class Evaluation:
     gates: tuple[GateResult, ...]
     metrics: dict[str, Any]
     thresholds: dict[str, Any]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     actor: str
     run_id: str | None
     holdout_day: str | None = None
@@ -183,8 +181,8 @@ class AliasEvent:
     previous_version: str | None
     artifact_sha256: str
     evaluation_id: int
-    effective_at: pd.Timestamp
-    recorded_at: pd.Timestamp
+    effective_at: datetime
+    recorded_at: datetime
     actor: str
     reason: str
     run_id: str | None
@@ -218,5 +216,5 @@ class Tenure:
 
     version: str
     artifact_sha256: str
-    first: pd.Timestamp
-    last: pd.Timestamp
+    first: datetime
+    last: datetime

@@ -109,14 +109,14 @@ class TestVersions:
         assert list(read.manifest) == ["features", "seed", "clip"]
         assert (read.artifact_sha256, read.run_id) == (sha("v1"), "run-1")
         assert read.created_at == created
-        assert isinstance(read.created_at, pd.Timestamp)
+        assert type(read.created_at) is datetime
         assert str(pd.DatetimeIndex([read.created_at]).dtype) == "datetime64[us, UTC]"
 
     def test_times_of_any_zone_are_kept_as_the_same_moment_in_utc(self, registry_url):
         tokyo = datetime(2018, 1, 1, 9, tzinfo=timezone(timedelta(hours=9)))
         version = register(Registry(registry_url), "v1", created_at=tokyo)
         assert version.created_at == datetime(2018, 1, 1, tzinfo=UTC)
-        assert str(version.created_at.tz) == "UTC"
+        assert version.created_at.tzinfo is UTC
 
     def test_a_time_without_a_zone_is_refused(self, registry_url):
         with pytest.raises(InvalidRecord, match="no time zone"):

@@ -1,9 +1,9 @@
 """Commands that run the lifecycle, or get the shell ready for it."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import typer
 
 from mlreg_dagster.cli.arguments import writing_to
@@ -15,7 +15,7 @@ def env() -> None:
     """Print the environment for the dagster CLI: eval "$(mlreg env)"."""
     import shlex
 
-    from mlreg_dagster.runner import prepare_home
+    from mlreg_dagster.storage.homes import prepare_home
 
     for name, value in prepare_home().items():
         typer.echo(f"export {name}={shlex.quote(value)}")
@@ -51,7 +51,7 @@ def replay(
 
     runner = open_runner(replays=True)
     promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
-    end = as_hour(last) + pd.Timedelta(days=1)
+    end = as_hour(last) + timedelta(days=1)
     plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)
     with writing_to(report):
         report.open("a").close()  # said now rather than after all the work

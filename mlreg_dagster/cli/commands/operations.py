@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from mlreg_dagster.cli.arguments import Actor, Reason
@@ -18,6 +17,8 @@ _PATIENCE_S = 10.0  # how long the doctor waits for a process that keeps the tab
 
 def doctor(as_json: AsJson = False) -> None:
     """Check a home without changing it, and say how to fix each finding. Exits with 1 when something is wrong."""
+    import pandas as pd
+
     from mlreg_dagster.cli.tables import findings_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.core.health import Finding
@@ -49,6 +50,8 @@ def tidy(
     as_json: AsJson = False,
 ) -> None:
     """Clear away what retention.yaml does not keep, and compact the tables' file."""
+    import pandas as pd
+
     from mlreg_dagster import jobs
     from mlreg_dagster.config import home_dir
     from mlreg_dagster.operations.retention.jobs import all_chores

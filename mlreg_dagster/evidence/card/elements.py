@@ -5,9 +5,8 @@ A section is complete when everything is there, nothing speaks against the versi
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Literal, NamedTuple
-
-import pandas as pd
 
 SECTIONS = {
     "use_case": "Use case",
@@ -154,7 +153,7 @@ class Card:
     """
 
     version: str
-    made_at: pd.Timestamp
+    made_at: datetime
     headline: str
     answers: Mapping[str, str]
     sections: tuple[Section, ...]
@@ -175,7 +174,7 @@ class Card:
         return _state(self.missing, self.against, any(section.unknown for section in self.sections))
 
 
-def when(stamp: pd.Timestamp) -> str:
+def when(stamp: datetime) -> str:
     """A time, for people and programs."""
     return f"{stamp:%Y-%m-%d %H:%M} UTC"
 

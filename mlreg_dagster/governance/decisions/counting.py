@@ -1,6 +1,7 @@
 """Which decisions count: rows that do not are invisible to every rule, so that they neither add nor take away.
 
 A row counts when it is about the version's bytes, by a person who may decide, signed where that person has a key, not
+from datetime import datetime, timedelta
 from the future, not withdrawn, and not a repetition of a signature that was used before. Of the rows that count, the
 last of each person stands; the order is that of the times that were signed.
 """
@@ -8,9 +9,8 @@ last of each person stands; the order is that of the times that were signed.
 import base64
 import binascii
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
-
-import pandas as pd
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.people import NotAName, account_name
@@ -29,7 +29,7 @@ _NOT_COUNTED = (
 )
 
 
-def counted_decisions(dossier: Dossier, policy: PromotionSettings, now: pd.Timestamp) -> list[Decision]:
+def counted_decisions(dossier: Dossier, policy: PromotionSettings, now: datetime) -> list[Decision]:
     """The decisions about a version that count at all, in the order of their times."""
     version = dossier.version
     decisions = once(
@@ -89,7 +89,7 @@ def objection_to_waiver(
     roles = policy.people[granted_by].roles if granted_by in policy.people else ()
     if policy.waivers.roles and not set(roles).intersection(policy.waivers.roles):
         return f"who is not a {', or a '.join(policy.waivers.roles)}"
-    if waiver.expires_at is None or waiver.expires_at - waiver.recorded_at > pd.Timedelta(days=policy.waivers.max_days):
+    if waiver.expires_at is None or waiver.expires_at - waiver.recorded_at > timedelta(days=policy.waivers.max_days):
         return f"whose waiver is for more than {policy.waivers.max_days} days"
     return None
 
@@ -101,7 +101,7 @@ def not_counted(dossier: Dossier, counted: Iterable[Decision], kind: str) -> lis
 
 
 def counted_policy_approvals(
-    approvals: Iterable[PolicyApproval], policy: PromotionSettings, actor: str, now: pd.Timestamp
+    approvals: Iterable[PolicyApproval], policy: PromotionSettings, actor: str, now: datetime
 ) -> list[str]:
     """People whose approvals of a change of the policy count, by the policy that is in force."""
     counted = once(
@@ -155,7 +155,7 @@ def once(rows: Iterable[Any]) -> list[Any]:
 
 
 def _withdrawn(
-    decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal], policy: PromotionSettings, now: pd.Timestamp
+    decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal], policy: PromotionSettings, now: datetime
 ) -> set[int]:
     """Numbers of the decisions that are taken back by withdrawals that count."""
     by_id = {each.id: each for each in decisions}
@@ -167,7 +167,7 @@ def _withdrawn(
 
 
 def objection_to_withdrawal(
-    withdrawal: Withdrawal, decision: Decision, policy: PromotionSettings, now: pd.Timestamp
+    withdrawal: Withdrawal, decision: Decision, policy: PromotionSettings, now: datetime
 ) -> str | None:
     """Why a withdrawal does not count; None if it does."""
     if not decision.recorded_at <= withdrawal.recorded_at <= now:

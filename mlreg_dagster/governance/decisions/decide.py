@@ -4,9 +4,8 @@ A decision that would count for nothing is refused when it is given, and not rec
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-
-import pandas as pd
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.governance.decisions import counting, signing
@@ -38,7 +37,7 @@ class DecisionRequest:
     kind: DecisionKind
     version: str
     waives: tuple[str, ...] = ()
-    expires_at: pd.Timestamp | None = None
+    expires_at: datetime | None = None
 
 
 def decide(

@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.times import plain
 from mlreg_dagster.registry import Attribution, Decision
 from mlreg_dagster.storage import private_files, regular_files
 from mlreg_dagster.storage.private_files import NotAFolder
@@ -70,7 +70,7 @@ def _message(form: str, fields: list[Any]) -> bytes:
 
 
 def _iso(time: datetime) -> str:
-    return pd.Timestamp(time).tz_convert("UTC").isoformat()
+    return plain(time).isoformat()
 
 
 def verifies(public_key: str, signature: str | None, text: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -136,7 +137,7 @@ def _departures(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> 
     return tuple(dict.fromkeys((*(evaluation.departures or ()), *now)))
 
 
-def _age(evaluation: Evaluation, version: ModelVersion, now: pd.Timestamp) -> pd.Timedelta:
+def _age(evaluation: Evaluation, version: ModelVersion, now: datetime) -> pd.Timedelta:
     """How old the evaluation is, or the data that it looked at, whichever is older."""
     seen_until = as_hour(evaluation.holdout_day or version.dataset_day) + pd.Timedelta(days=1)
     return pd.Timedelta(now - min(evaluation.recorded_at, seen_until))

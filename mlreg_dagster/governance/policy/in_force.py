@@ -5,9 +5,9 @@ Promotions are judged by the record. Files that differ from it do nothing until 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-import pandas as pd
 from pydantic import ValidationError
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, Settings, UseCaseSettings
@@ -70,7 +70,7 @@ def recorded_rules(record: PolicyRecord) -> Rules:
         ) from error
 
 
-def rules_now(registry: Registry, files: Rules, now: pd.Timestamp) -> Rules:
+def rules_now(registry: Registry, files: Rules, now: datetime) -> Rules:
     """The rules in force; those of the files become the first ones of a registry that has none.
 
     Raises:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from mlreg_dagster.core.hours import as_hour, hour_range
+from mlreg_dagster.core.times import hours_between, read_hour
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import alias_events
@@ -124,7 +124,7 @@ class Aliases:
         Raises:
             NotAnHour: `first` or `last` is not a whole hour.
         """
-        return tenures_in(self.history(alias), hour_range(as_hour(first), as_hour(last)))
+        return tenures_in(self.history(alias), hours_between(read_hour(first), read_hour(last)))
 
     def move_of_run(self, alias: str, by: Attribution) -> AliasEvent | None:
         """The move of an alias that a run has made, if it has."""
