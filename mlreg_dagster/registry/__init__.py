@@ -6,6 +6,7 @@ Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an art
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
+    BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
     InvalidRecord,
@@ -45,6 +46,7 @@ __all__ = [
     "AliasEvent",
     "AlreadyHolder",
     "AuditRecord",
+    "BackupNeeded",
     "Correction",
     "Decision",
     "DecisionKind",
