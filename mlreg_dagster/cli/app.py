@@ -23,7 +23,7 @@ from mlreg_dagster.cli.commands.governance import (
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, env, replay
 from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, train
-from mlreg_dagster.cli.commands.operations import correct, doctor, restore, tidy
+from mlreg_dagster.cli.commands.operations import correct, doctor, restore, tidy, upgrade
 from mlreg_dagster.cli.commands.status import status, verify
 from mlreg_dagster.cli.session import Terminal
 from mlreg_dagster.core.errors import MlregError
@@ -56,7 +56,7 @@ def _options(
 _IN_THE_ORDER_OF_THE_HELP = (
     env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
     rollback, refusals,     status, champion, history, compare, bundle, report, verify, doctor, tidy, correct,
-    restore, keygen,
+    restore, upgrade, keygen,
 )  # fmt: skip
 for command in _IN_THE_ORDER_OF_THE_HELP:
     app.command(command.__name__.rstrip("_"))(command)

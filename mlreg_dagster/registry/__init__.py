@@ -6,6 +6,7 @@ Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an art
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
+    BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
     InvalidRecord,
@@ -49,6 +50,7 @@ __all__ = [
     "AlreadyHolder",
     "Attribution",
     "AuditRecord",
+    "BackupNeeded",
     "Correction",
     "Decision",
     "DecisionKind",

@@ -28,6 +28,7 @@ def test_every_error_it_names_exists():
         "orchestration.lifecycle_lock",
         "orchestration.partitions",
         "operations.doctor.materializations",
+        "operations.upgrade",
         "market.sources.base",
         "orchestration.upstream",
     ):
