@@ -38,7 +38,8 @@ def open_runner(*, replays: bool = False) -> "Runner":
         replays: History is written: moves of aliases may count from the past on.
     """
     from mlreg_dagster.orchestration.resources import ReplayClock
-    from mlreg_dagster.runner import Runner, prepare_home
+    from mlreg_dagster.runner import Runner
+    from mlreg_dagster.storage.homes import prepare_home
 
     os.environ.update(prepare_home())
     return Runner(resources={"clock": ReplayClock()} if replays else None)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster.config import shipped
 from mlreg_dagster.evidence.card.context import Known
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Text, Values, flat, when
 from mlreg_dagster.evidence.reproduction import Reproduction
@@ -140,7 +140,7 @@ def reproducibility(known: Known) -> Section:
 def operations(known: Known) -> Section:
     """Whose it is, whom to call, what to read then."""
     case, webhook = known.settings.use_case, known.settings.notifications.webhook_url
-    runbook = PROJECT_DIR / _RUNBOOK
+    runbook = shipped(_RUNBOOK)
     missing = [] if case.contacts else ["use_case.yaml names nobody to call when something is wrong."]
     if not runbook.is_file():
         missing.append(f"There is no {_RUNBOOK}.")
