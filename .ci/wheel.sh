@@ -68,14 +68,22 @@ installed "$scratch/venv" >"$scratch/after"
 diff "$scratch/before" "$scratch/after"
 [[ -z $(find "$scratch/empty" -mindepth 1 -maxdepth 1 ! -name shop) ]]
 
+# python_of VERSION: an interpreter of that version that can make environments, on the path or from pyenv
+python_of() {
+    local found
+    for found in "python$1" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python; do
+        "$found" -c 'import venv, ensurepip' 2>/dev/null && printf %s "$found" && return
+    done
+}
+
+tried=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 for version in 3.11 3.12 3.13; do
-    python=$(command -v "python$version" || true)
-    [[ -n $python ]] && "$python" -c 'import venv, ensurepip' 2>/dev/null || continue
-    "$scratch/venv/bin/python" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] == '$version')" || continue
+    [[ $version == "$tried" ]] && continue
+    other=$(python_of "$version") || { echo "NOTE: no Python $version here."; continue; }
     say "Python $version"
-    install "$python" "$scratch/python$version"
-    "$scratch/python$version/bin/mlreg" --version
-    (mkdir "$scratch/on$version" && cd "$scratch/on$version" && "$scratch/python$version/bin/mlreg" env)
+    install "$other" "$scratch/python$version"
+    mkdir "$scratch/on$version"
+    (cd "$scratch/on$version" && "$scratch/python$version/bin/mlreg" --version && "$scratch/python$version/bin/mlreg" env)
     rm -rf "$scratch/python$version"
 done
 
