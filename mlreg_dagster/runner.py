@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from mlreg_dagster.automation.backlog import Backlog, find_backlog
+from mlreg_dagster.automation.ingestion import hourly_orders
 from mlreg_dagster.config import Settings, load_settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import as_hour, hour_key
@@ -122,6 +124,21 @@ class Runner:
         self.add_version(version)
         self.run_partition(TRAIN, version, asset_config("candidate_model", config))
         return version
+
+    def backlog(self, hours: pd.DatetimeIndex) -> Backlog:
+        """What is missing or outdated among consecutive hours.
+
+        Raises:
+            WarehouseBusy: Another process kept the tables.
+        """
+        tables = self.warehouse
+        return find_backlog(
+            hours,
+            *hourly_orders(self.instance, hours, tables, tables.lock_timeout_s),
+            lookback_hours=self.settings.max_lookback_hours,
+            horizon_hours=self.settings.outcomes.horizon_hours,
+            recent=hours[0],
+        )
 
     def has_made(self, asset: str, keys: Iterable[str]) -> bool:
         """Whether runs have recorded that they made all these partitions of an asset, and the tables still hold them.

@@ -30,7 +30,8 @@ from mlreg_dagster.governance.policy.in_force import differences, recorded_rules
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.registry import Attribution
-from mlreg_dagster.runner import Runner, asset_config, prepare_home
+from mlreg_dagster.runner import Runner, asset_config
+from mlreg_dagster.storage.homes import prepare_home
 
 START = as_hour("2026-01-01")
 DATASET_DAY = as_hour("2026-01-04")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 
 def test_the_constraints_are_pins_and_nothing_else():

@@ -87,7 +87,7 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
         watch = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance)
         hours = watch.hours
         try:
-            snapshots, features, predictions, outcomes = _orders(context.instance, hours, mlreg_warehouse.open())
+            snapshots, features, predictions, outcomes = hourly_orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         backlog = find_backlog(
@@ -132,7 +132,7 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
             return dg.SkipReason(waiting)
         hours = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance).hours
         try:
-            _, features, _, outcomes = _orders(context.instance, hours, mlreg_warehouse.open())
+            _, features, _, outcomes = hourly_orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         requests = _Requests(context.instance, settings)
@@ -187,10 +187,19 @@ class _Requests:
         return dg.SkipReason(" ".join(self._held_back) or otherwise)
 
 
-def _orders(
-    instance: dg.DagsterInstance, hours: pd.DatetimeIndex, tables: Warehouse | None = None
+def hourly_orders(
+    instance: dg.DagsterInstance,
+    hours: pd.DatetimeIndex,
+    tables: Warehouse | None = None,
+    patience_s: float = _PATIENCE_S,
 ) -> tuple[Order, Order, Order, Order]:
     """The newest materializations of the hourly tables; with `tables`, hours whose rows these lost have none.
+
+    Args:
+        instance: Whose event log is asked.
+        hours: Consecutive hours.
+        tables: Where rows may be lost.
+        patience_s: How long to wait for another process that keeps the tables, seconds.
 
     Raises:
         WarehouseBusy: Another process held the tables.
@@ -199,7 +208,7 @@ def _orders(
         _order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS
     )
     if tables is not None and len(hours):
-        tables.lock_timeout_s = min(tables.lock_timeout_s, _PATIENCE_S)
+        tables.lock_timeout_s = min(tables.lock_timeout_s, patience_s)
         for name, order in zip(jobs.HOURLY_ASSETS, (snapshots, features, predictions, outcomes), strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
@@ -209,7 +218,7 @@ def _orders(
 def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) -> int | str:
     windows, lookback = windows_of(day, settings.datasets), settings.max_lookback_hours
     hours = hour_range(windows.training.first - lookback * HOUR, windows.holdout.end - HOUR)
-    snapshots, features, _, _ = _orders(instance, hours)
+    snapshots, features, _, _ = hourly_orders(instance, hours)
     return basis_of_dataset(windows, hours, snapshots, features, lookback_hours=lookback, settings=settings.datasets)
 
 

@@ -13,6 +13,7 @@ from rich.table import Table as RichTable
 from mlreg_dagster import jobs
 from mlreg_dagster.cli.progress import step_progress
 from mlreg_dagster.cli.tables import gates_table, history_table, outcomes_table, versions_table
+from mlreg_dagster.config import current_project
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.governance.promotion.request import PromotionRequest
@@ -196,10 +197,9 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
     if champion and challenger and champion.version != challenger.version:
         standing = _against_champion(registry, challenger.version)[1]
         console.print(f"{challenger.version} stays challenger: it {standing}", markup=False)
-    console.print(
-        f"Champion: [bold]{champion.version if champion else 'nobody'}[/]. Look around in the UI: "
-        '[bold]eval "$(mlreg env)" && dagster dev[/]'
-    )
+    shell = "" if current_project() else 'eval "$(mlreg env)" && '
+    holder = champion.version if champion else "nobody"
+    console.print(f"Champion: [bold]{holder}[/]. Look around in the UI: [bold]{shell}dagster dev[/]")
 
 
 def _truth_table(runner: Runner, outcomes: pd.DataFrame, predicted: pd.DatetimeIndex) -> RichTable:

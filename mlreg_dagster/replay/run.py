@@ -125,7 +125,7 @@ def _run(runner: Runner, replay: Replay, tell: Tell) -> None:
 
 def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, tell: Tell) -> None:
     """Whatever a team's automation would have done at the start of a period."""
-    day = _newest_trainable_day(runner, first)
+    day = newest_trainable_day(runner, first)
     if day is None:
         tell("not enough history to train on", first)
         return
@@ -143,8 +143,8 @@ def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, tell: Tell) ->
         _promote(runner, replay, version, first, tell)
 
 
-def _newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
-    """The newest day before a period whose windows hold enough hours; None where there is none."""
+def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
+    """The newest day before a midnight whose windows hold enough hours; None where no recent day has."""
     settings = runner.settings.datasets
     table = features_table(runner.settings.features)
     since = first - settings.history_hours * HOUR - _LATEST_TRIED * _DAY

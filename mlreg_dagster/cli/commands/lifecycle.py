@@ -1,4 +1,4 @@
-"""Commands that run the lifecycle, or get the shell ready for it."""
+"""Commands that run the whole lifecycle: on a simulated market, or through history."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,16 +9,6 @@ import typer
 from mlreg_dagster.cli.arguments import writing_to
 from mlreg_dagster.cli.session import AsJson, console, open_runner, progress_console, show
 from mlreg_dagster.models.names import CHAMPION
-
-
-def env() -> None:
-    """Print the environment for the dagster CLI: eval "$(mlreg env)"."""
-    import shlex
-
-    from mlreg_dagster.storage.homes import prepare_home
-
-    for name, value in prepare_home().items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 def demo(as_json: AsJson = False) -> None:

@@ -14,7 +14,14 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from mlreg_dagster.registry import BackupNeeded, Registry, RegistryDamaged, RegistryUnavailable, SchemaMismatch
+from mlreg_dagster.registry import (
+    Attribution,
+    BackupNeeded,
+    Registry,
+    RegistryDamaged,
+    RegistryUnavailable,
+    SchemaMismatch,
+)
 from mlreg_dagster.registry.database import postgres, sqlite
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, metadata
 from mlreg_dagster.registry.migrations import schemas

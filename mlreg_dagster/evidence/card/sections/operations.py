@@ -2,7 +2,7 @@
 
 import hashlib
 
-from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster.config import shipped
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values
 
@@ -12,7 +12,7 @@ _RUNBOOK = "docs/runbook.md"
 def operations(context: CardContext) -> Section:
     """Who owns it, whom to call, and what to read then."""
     case, webhook = context.settings.use_case, context.settings.notifications.webhook_url
-    runbook = PROJECT_DIR / _RUNBOOK
+    runbook = shipped(_RUNBOOK)
     missing = [] if case.contacts else ["use_case.yaml names no contact for incidents."]
     if not runbook.is_file():
         missing.append(f"There is no {_RUNBOOK}.")
