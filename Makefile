@@ -1,6 +1,6 @@
 # Shorthands only; `python3 bootstrap.py demo` and `python3 bootstrap.py test` need no make.
 BIN := .venv/bin
-.PHONY: setup demo test lint format types imports check bench dev lock
+.PHONY: setup demo test doctest coverage lint format types imports docs check bench dev lock
 
 setup:             ## install into .venv
 	python3 bootstrap.py setup
@@ -15,7 +15,7 @@ lint: setup        ## style, and formatting as it should be
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: setup      ## mend what can be mended by itself
+format: setup      ## fix what can be fixed automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -25,7 +25,10 @@ types: setup       ## mypy, strict
 imports: setup     ## which module may import which
 	$(BIN)/lint-imports
 
-check: lint types imports test
+docs: setup        ## the documentation, with strict links, in build/docs
+	$(BIN)/sphinx-build -n -W --keep-going -q docs build/docs
+
+check: lint types imports docs test
 
 bench: setup       ## the benchmarks
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
@@ -33,7 +36,7 @@ bench: setup       ## the benchmarks
 dev: setup         ## the Dagster UI on http://localhost:3000
 	eval "$$($(BIN)/mlreg env)" && $(BIN)/dagster dev
 
-lock:              ## constraints.txt anew: the newest versions that pyproject.toml allows
+lock:              ## write constraints.txt again: the newest versions that pyproject.toml allows
 	rm -rf build/lock && python3 -m venv build/lock
 	build/lock/bin/pip install --quiet --editable ".[dev]"
 	(grep '^#' constraints.txt; build/lock/bin/pip freeze --exclude-editable) > build/constraints.txt

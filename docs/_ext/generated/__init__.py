@@ -7,12 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import assets
-import commands
-import configuration
-import graph_picture
-import layers
-import tables
+from generated import assets, commands, configuration, graph_picture, layers, tables
 
 GENERATORS: dict[str, Callable[[], str]] = {
     "assets": assets.markdown,

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from markdown import cell, code, table
 from pydantic import BaseModel
 
+from generated.markdown import cell, code, table
 from mlreg_dagster.config import ModelSettings, Settings
 
 _LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 Schema = Mapping[str, Any]
 Row = tuple[str, str]
-_CONFIGS = Path(__file__).parents[2] / "configs"
+_CONFIGS = Path(__file__).parents[3] / "configs"
 _LINE = re.compile(r"(?P<indent> *)(?P<key>\w+):.*?(?:\s#\s*(?P<comment>.*))?$")
 
 
@@ -106,10 +106,11 @@ def _values(value: Schema) -> str:
         return ", ".join(code(str(each)) for each in value["enum"])
     if "const" in value:
         return code(str(value["const"]))
-    kind = value.get("type", "any")
+    kind = {"object": "mapping"}.get(value.get("type", "any"), value.get("type", "any"))
     if kind == "array":
         items = value.get("items") or next(iter(value.get("prefixItems", [{}])))
         return f"list of {_values(items)}" if items and "$ref" not in items else "list"
-    kind = {"object": "mapping", "string": "time (UTC)" if value.get("format") == "date-time" else "text"}.get(kind, kind)
+    if kind == "string":
+        kind = "time (UTC)" if value.get("format") == "date-time" else "text"
     limits = [f"{sign} {value[name]:g}" for name, sign in _LIMITS.items() if name in value]
     return f"{kind} {', '.join(limits)}".strip()

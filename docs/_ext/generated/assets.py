@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from markdown import cell, code, table
 
+from generated.markdown import cell, code, table
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.definitions import build_definitions
 
-_CONFIGS = Path(__file__).parents[2] / "configs"
+_CONFIGS = Path(__file__).parents[3] / "configs"
 
 
 @cache

@@ -3,10 +3,14 @@
 import importlib
 import pkgutil
 
-from markdown import cell, code, table
-
 import mlreg_dagster
-from mlreg_dagster.storage.tables import Table
+from generated.markdown import cell, code, table
+from mlreg_dagster.config import FeatureSettings
+from mlreg_dagster.market.features.features import features_table
+from mlreg_dagster.storage.warehouse.tables import Table
+
+_ORDER = {"market_snapshot": 0, "market_features": 1, "predictions": 2, "prediction_outcomes": 3}
+"""As data passes; all others follow."""
 
 
 def markdown() -> str:
@@ -15,13 +19,14 @@ def markdown() -> str:
 
 
 def catalogue() -> list[Table]:
-    """Every table that a `schema` module of the package defines."""
-    found: dict[str, Table] = {}
+    """Every table that a `schema` module of the package defines, and the features as they are shipped."""
+    features = features_table(FeatureSettings())
+    found = {features.name: features}
     for module in pkgutil.walk_packages(mlreg_dagster.__path__, "mlreg_dagster."):
         if module.name.endswith(".schema"):
             values = vars(importlib.import_module(module.name)).values()
             found |= {value.name: value for value in values if isinstance(value, Table)}
-    return list(found.values())
+    return sorted(found.values(), key=lambda each: _ORDER.get(each.name, len(_ORDER)))
 
 
 def _table(each: Table) -> str:

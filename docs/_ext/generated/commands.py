@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer
-from markdown import cell, code, table
 
+from generated.markdown import cell, code, table
 from mlreg_dagster.cli.app import app
 
 

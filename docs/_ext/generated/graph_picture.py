@@ -5,7 +5,8 @@ from html import escape
 from typing import NamedTuple
 
 import dagster as dg
-from assets import graph, partitions_of
+
+from generated.assets import graph, partitions_of
 
 _ROWS = ("hour", "day", "model version", "not partitioned")
 _COLOURS = ("#4c78a8", "#2a9d8f", "#54a24b", "#e0a93f", "#b279a2", "#e45756", "#9d755d", "#6b6ecf")
@@ -74,11 +75,12 @@ def _row(number: int, name: str) -> str:
 
 
 def _box(key: dg.AssetKey, box: _Box) -> str:
+    shape = f'<rect x="{box.x}" y="{box.y}" width="{_WIDTH}" height="{_HEIGHT}" rx="6"'
     return (
-        f'<rect x="{box.x}" y="{box.y}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" fill="var(--color-background-primary, '
-        f'#fff)"/><rect x="{box.x}" y="{box.y}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" fill="{box.colour}" '
-        f'fill-opacity="0.16" stroke="{box.colour}"/><text x="{box.x + _WIDTH / 2}" y="{box.y + 21}" '
-        f'text-anchor="middle" fill="currentColor">{escape(key.to_user_string())}</text>'
+        f'{shape} fill="var(--color-background-primary, #fff)"/>'  # hides the arrows behind it
+        f'{shape} fill="{box.colour}" fill-opacity="0.16" stroke="{box.colour}"/>'
+        f'<text x="{box.x + _WIDTH / 2}" y="{box.y + 21}" text-anchor="middle" fill="currentColor">'
+        f"{escape(key.to_user_string())}</text>"
     )
 
 

@@ -4,7 +4,7 @@ import tomllib
 from html import escape
 from pathlib import Path
 
-_PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+_PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 _WIDTH, _HEIGHT, _STEP = 620, 26, 32
 
 
