@@ -13,6 +13,9 @@ from mlreg_dagster_tests.documentation.pages import NOT_RUN, PROJECT, Block, all
 COMMANDS = typer.main.get_command(app).commands
 PAGES = {str(page.relative_to(PROJECT)): blocks(page) for page in all_pages()}
 BLOCKS = [pytest.param(block, id=f"{page}:{block.line}") for page, found in PAGES.items() for block in found]
+ROOTS = (PROJECT, PROJECT / "mlreg_dagster", PROJECT / "mlreg_dagster_tests")
+YOURS = {"configs/extensions.yaml", "configs/model_mine.yaml"}
+"""Files that readers write themselves."""
 CALLS = [
     pytest.param(command, id=f"{page}: {command}")
     for page, found in PAGES.items()
@@ -64,3 +67,10 @@ def test_what_a_block_is():
     assert Block("sh", "# configs/ingest.yaml\n", 1).file is None
     assert not Block("sh", f"{NOT_RUN}it asks the network.\nmlreg train\n", 1).is_run
     assert Block("python", "import mlreg_dagster\n", 1).is_run
+
+
+def test_files_of_the_project_that_pages_name_exist():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in all_pages())
+    named = set(re.findall(r"`((?:\w+/)+\w+\.(?:py|md|yaml))`", text)) - YOURS
+    assert len(named) > 10
+    assert {each for each in named if not any((root / each).exists() for root in ROOTS)} == set()
