@@ -17,9 +17,10 @@ def test_there_are_examples():
     assert PAGES
 
 
+@pytest.mark.usefixtures("dagster_home")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_the_examples_of_a_page(
-    page: Path, live_home: Path, own_home: Path, dagster_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, live_home: Path, own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     shutil.copytree(live_home, own_home)
     monkeypatch.setenv("MLREG_CONFIG_DIR", str(write_configs(tmp_path / "configs")))

@@ -38,14 +38,14 @@ def test_every_key_of_every_config_file(generated):
 def test_what_a_key_means(generated):
     text = generated.GENERATORS["configuration"]()
     assert "| `source` | Simulated (seeded, offline) \\| archive (recorded bars)" in text
-    assert "*`simulated`, `archive`, `coingecko`; default `\"simulated\"`*" in text
+    assert '*`simulated`, `archive`, `coingecko`; default `"simulated"`*' in text
     assert "| `chunk_hours` | Hours held in memory at once.<br>*integer ≥ 24; default `744`* |" in text
     assert "| `freezes[].until` | *time (UTC); required* |" in text
     assert "| `people.NAME.roles` |" in text
 
 
 def test_a_comment_may_go_on_below(generated):
-    comments = import_module("generated.configuration").comments_of
+    comments = generated.configuration.comments_of
     text = "a:\n  b: 1   # one\n          # two\n# three\nc: 'x#y'\n"
     assert comments(text) == {"a": "", "a.b": "one two", "c": ""}
 

@@ -62,7 +62,7 @@ def test_ci_runs_every_page_with_commands():
 
 
 def test_what_a_block_is():
-    assert Block("sh", "mlreg train \\\n  --model a   # why\n# only a comment\n", 1).commands == ["mlreg train --model a"]
+    assert Block("sh", "mlreg train \\\n  --model a   # why\n# a comment\n", 1).commands == ["mlreg train --model a"]
     assert Block("yaml", "# configs/ingest.yaml\nsource: archive\n", 1).file == "configs/ingest.yaml"
     assert Block("sh", "# configs/ingest.yaml\n", 1).file is None
     assert not Block("sh", f"{NOT_RUN}it asks the network.\nmlreg train\n", 1).is_run

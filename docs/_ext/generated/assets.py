@@ -34,7 +34,6 @@ def markdown() -> str:
             code(key.to_user_string()),
             cell(graph().get(key).group_name or ""),
             partitions_of(key),
-            ", ".join(code(parent.to_user_string()) for parent in sorted(graph().get(key).parent_keys)),
             cell(_first_sentence(graph().get(key).description)),
         )
         for key in graph().toposorted_asset_keys
@@ -52,7 +51,7 @@ def markdown() -> str:
     return "\n".join(
         [
             "## Assets\n",
-            table(("asset", "group", "partitions", "made from", "holds"), assets),
+            table(("asset", "group", "partitions", "holds"), assets),
             "## Checks\n",
             table(("asset", "check", "question"), checks),
             "## Jobs\n",
