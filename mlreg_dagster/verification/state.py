@@ -1,7 +1,7 @@
 """Is the deployment in the state in which it should be? Everything that a person would look for in the UI."""
 
 from mlreg_dagster.core.health import Finding
-from mlreg_dagster.models.names import GATES
+from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.verification import expected, lifecycle, service
 from mlreg_dagster.verification.client import Client
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlreg_dagster.models.names import ANOMALY_RATE, GATES
+from mlreg_dagster.models.gates import ANOMALY_RATE, GATES
 from mlreg_dagster_tests import location
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.svg import words_of

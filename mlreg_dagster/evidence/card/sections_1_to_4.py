@@ -11,7 +11,7 @@ from mlreg_dagster.evidence.card.context import Known
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
 from mlreg_dagster.market.features.features import describe_features
 from mlreg_dagster.models.artifacts.verified import Frozen
-from mlreg_dagster.models.names import STRICT_GATES
+from mlreg_dagster.models.gates import STRICT_GATES
 from mlreg_dagster.registry import AliasEvent, Evaluation, Refusal, Withdrawal
 
 _NOT_COMPARED = Text("Nobody else was champion when it was evaluated: there was nobody to compare it with.")
