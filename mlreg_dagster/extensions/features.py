@@ -74,8 +74,8 @@ def feature(
     def register(function: _Function) -> _Function:
         if not description or not unit or not version or not 0 <= lookback <= MOST_LOOKBACK:
             raise PluginError(
-                f"The plug-in {plugin_of(function.__module__)} registers the feature {name} without a description, unit "
-                f"or version, or with a lookback that is not within 0 … {MOST_LOOKBACK} hours."
+                f"The plug-in {plugin_of(function.__module__)} registers the feature {name} without a description, "
+                f"unit or version, or with a lookback that is not within 0 … {MOST_LOOKBACK} hours."
             )
 
         def fill(grid: Grid, out: Array) -> None:

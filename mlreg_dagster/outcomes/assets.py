@@ -11,6 +11,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import HOUR, chunked, day_key, hour_key
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.models.detector_names import scorer_of
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.metadata import (
@@ -77,7 +78,6 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         mlreg_registry: RegistryResource,
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
-        from mlreg_dagster.models.detectors import SCORERS
         from mlreg_dagster.outcomes import scoring
 
         hours, tables, records = (
@@ -109,7 +109,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
                 "role": each.role,
                 "first": each.first,
                 "last": each.last,
-                "scorer": SCORERS[records.version(each.version).detector],
+                "scorer": scorer_of(records.version(each.version).detector),
             }
             for each in assignments
         ]

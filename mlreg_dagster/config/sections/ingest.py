@@ -1,7 +1,7 @@
 """ingest.yaml: where the market comes from, and when a snapshot of it is fit to be used."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
@@ -99,7 +99,10 @@ class SnapshotChecks(Section):
 class IngestSettings(Section):
     """ingest.yaml: where the market comes from."""
 
-    source: Literal["simulated", "archive", "coingecko"] = "simulated"
+    source: Annotated[str, Field(min_length=1)] = Field(
+        "simulated", description="simulated, archive, coingecko, or one of a plug-in."
+    )
+    params: dict[str, Any] = Field({}, description="Keyword arguments of a plug-in's source.")
     start: Hour = as_hour("2026-01-01")
     end: Hour | None = Field(None, description="The hour after the last partition; None = there is no last one.")
     universe: Count = 100

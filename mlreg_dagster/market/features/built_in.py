@@ -139,7 +139,10 @@ BASE = tuple(each.name for each in _base())
 
 
 def _logarithms() -> Iterator[Feature]:
-    shared = {"market_cap_to_volume": cap_to_volume, "volume_24h": partial(present, name=_SLOG_VOLUME)}
+    shared: dict[str, Callable[..., None]] = {
+        "market_cap_to_volume": cap_to_volume,
+        "volume_24h": partial(present, name=_SLOG_VOLUME),
+    }
     for name in SKEWED:
         fill = shared.get(name, partial(slog, name=name))
         yield Feature(f"slog_{name}", 0, f"Signed logarithm of {name}: sign(x) ln(1 + |x|).", "1", fill)

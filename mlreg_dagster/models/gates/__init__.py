@@ -79,7 +79,7 @@ def require_known_gates(evaluation: EvaluationSettings, promotion: PromotionSett
         ConfigError: They do.
     """
     own = [gate.name for gate in CATALOGUE.values if gate.bounds is not None]
-    asked = [("evaluation.yaml: gates", evaluation.gates, own)]
+    asked: list[tuple[str, Iterable[str], list[str]]] = [("evaluation.yaml: gates", evaluation.gates, own)]
     tiers = {"low": promotion.low, "high": promotion.high}
     strict_names = [gate.name for gate in CATALOGUE.values if gate.strict]
     asked += [(f"promotion.yaml: {name}.gates", tier.gates, strict_names) for name, tier in tiers.items()]

@@ -10,7 +10,8 @@ from mlreg_dagster.core.people import NotAName
 from mlreg_dagster.governance.policy.adoption import adopt
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, Rules, differences, recorded_rules
 from mlreg_dagster.governance.promotion.promotion import Governance, PromotionRefused, promote
-from mlreg_dagster.models.artifacts.artifact import MODELS, UntrustedModel
+from mlreg_dagster.models.artifacts.artifact import MODELS
+from mlreg_dagster.models.artifacts.trust import UntrustedModel
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.models.registration import register

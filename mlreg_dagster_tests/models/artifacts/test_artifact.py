@@ -18,7 +18,8 @@ from sklearn.preprocessing import FunctionTransformer
 from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.artifacts.artifact import MODELS, TRUSTED_TYPES, UntrustedModel
+from mlreg_dagster.models.artifacts.artifact import MODELS
+from mlreg_dagster.models.artifacts.trust import TRUSTED_TYPES, UntrustedModel
 from mlreg_dagster.models.detectors import make_pipeline
 from mlreg_dagster.models.evaluation.evaluation import evaluate
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
