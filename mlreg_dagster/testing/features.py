@@ -66,7 +66,7 @@ class FeatureContract:
         altered = market.copy()
         altered.loc[later, _VALUES] = market.loc[later, _VALUES] * 7
         for other in (altered, market[~later]):
-            found, expected = (self.values(each).loc[:cut] for each in (other, market))  # type: ignore[misc]
+            found, expected = (self.values(each).loc[:cut] for each in (other, market))
             assert found.equals(expected), f"{self.feature} of an hour changes when later hours change: it looks ahead."
 
     def test_an_hour_alone_and_within_a_range_agree_to_the_last_bit(self) -> None:
@@ -74,7 +74,7 @@ class FeatureContract:
         together = self.values(self.market)
         for hour in range(_FIRST, _LAST + 1, 7):
             alone = self.values(self.market, hour, hour)
-            expected = together.loc[[at(hour)]] if at(hour) in together.index.levels[0] else together.iloc[:0]
+            expected = together[together.index.get_level_values("hour") == at(hour)]
             assert alone.equals(expected), f"{self.feature} of an hour depends on the hours that are computed with it."
 
     def test_it_does_not_change_what_it_reads(self) -> None:

@@ -48,7 +48,8 @@ class SourceContract:
         """Backwards and with repetitions the rows are the same."""
         source = self.make_source()
         backwards = [source.snapshots(self.hours[i : i + 1], self.now) for i in range(len(self.hours))[::-7]]
-        whole = self.make_source().snapshots(self.hours[::-1].append(self.hours[:3]), self.now)
+        mixed = pd.DatetimeIndex(self.hours[::-1].append(self.hours[:3]))
+        whole = self.make_source().snapshots(mixed, self.now)
         for part in backwards:
             if len(part):
                 expected = whole[whole["hour"] == part["hour"].iloc[0]].reset_index(drop=True)

@@ -111,6 +111,7 @@ def evaluation(known: Known) -> Section:
                 "trained": when(version.created_at),
                 "trained by": version.created_by,
                 "run": version.run_id,
+                **{f"plug-in.{name}": value for name, value in flat(manifest.get("plugin") or {}).items()},
             },
         )
     ]
