@@ -12,7 +12,7 @@ from mlreg_dagster.orchestration.resources import RegistryResource
 
 
 @dg.asset(deps=["champion_model"], group_name="shop", description="What the shop shows of the model in production.")
-def champion_note(mlreg_registry: RegistryResource, registry: str) -> dg.MaterializeResult:
+def champion_note(mlreg_registry: RegistryResource, registry: dg.ResourceParam[str]) -> dg.MaterializeResult:
     """The resources of mlreg_dagster carry the prefix `mlreg_`, so `registry` is the project's own."""
     holder = mlreg_registry.open().holder("champion")
     version = holder.version if holder else "none"
