@@ -1,4 +1,4 @@
-"""From a frozen training dataset to a fitted model; the same manifest always gives the same scores."""
+"""Trains a model on a frozen dataset; the same manifest always gives the same scores."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much the champion flags: the share of its last day, held against the limits that let it in."""
+"""The share that the champion flagged in its last day, against the limits of the gate that it passed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,9 +61,9 @@ def judge(day: pd.DataFrame, limits: EvaluationSettings) -> FlaggedShare:
     if day.empty:
         return FlaggedShare("unknown", None, 0, None, "Not known: no champion has scored an hour yet.")
     version = str(day["model_version"].iloc[-1])
-    mine = day[(day["model_version"] == version) & ~day["in_sample"]]
-    rows, hours = len(mine), mine["hour"].nunique()
-    share = float(mine["is_anomaly"].mean()) if rows else None
+    scored_rows = day[(day["model_version"] == version) & ~day["in_sample"]]
+    rows, hours = len(scored_rows), scored_rows["hour"].nunique()
+    share = float(scored_rows["is_anomaly"].mean()) if rows else None
     least, most = limits.min_anomaly_rate, limits.max_anomaly_rate
     until = f"{day['hour'].iloc[-1]:%Y-%m-%d %H:%M}"
     allowed = f"allowed are {least:.1%} to {most:.1%} (evaluation.yaml)"

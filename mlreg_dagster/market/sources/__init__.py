@@ -1,4 +1,4 @@
-"""Where the market comes from: one interface, one module a source, loaded when it is chosen."""
+"""Market sources: one interface, one module a source, loaded when it is chosen. Plug-ins register theirs."""
 
 from collections.abc import Callable
 

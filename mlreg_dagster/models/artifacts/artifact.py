@@ -78,19 +78,19 @@ class Model:
     @property
     def remarks(self) -> list[str]:
         """What those who use its scores should know: other libraries, rows beside which scores have no bound."""
-        version, said = self.manifest["version"], []
+        version, remarks = self.manifest["version"], []
         if other := other_libraries(self.manifest):
-            said.append(
+            remarks.append(
                 f"{version} was trained with other libraries than those that score now, so its scores may differ: "
                 f"{', '.join(other)}. mlreg retrain --verify {version} compares them; or train a new version."
             )
         if crowded := crowded_rows(self.pipeline[-1]):
-            said.append(
+            remarks.append(
                 f"{version} takes {crowded} of its {self.manifest['training_rows']} training rows for endlessly dense, "
                 f"as more identical rows than it has neighbours lie there: its scores beside them mean nothing. Train "
                 f"a new version, which counts identical rows once."
             )
-        return said
+        return remarks
 
     def select(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The model's features out of rows that hold more: keys, prices, features it does not use.

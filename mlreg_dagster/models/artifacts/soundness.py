@@ -1,4 +1,4 @@
-"""Looking at a loaded model before compiled code follows its numbers: that code checks no index and no depth.
+"""Validates a loaded model before compiled code follows its numbers: that code checks no index and no depth.
 
 A planted or damaged file may hold trees that lead back, share nodes (2 to the power of their number paths), are
 deeper than the stack of what walks them, or name children, rows and features that are not there.

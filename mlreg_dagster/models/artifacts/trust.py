@@ -1,6 +1,6 @@
 """From the bytes of a model file to a pipeline, without running code that the file brings.
 
-skops rebuilds objects from a description and refuses types that it was not told to trust. The trusted types are listed
+skops rebuilds objects from a description and refuses all types that are not declared as trusted. They are listed
 here, or declared by an installed plug-in; never in the file.
 """
 

@@ -241,7 +241,7 @@ def test_rows_of_other_feature_settings_are_not_selected(world, model):
     text = str(caught.value)
     assert f"{last.sum()} of {len(rows)} rows of market_features (in 2020-01-12-23:00...2020-01-12-23:00)" in text
     assert "min_window_share is 0.6 there, 0.5 in the manifest of v1. v1 can't judge them. Train a new" in text
-    with pytest.raises(OtherFeatureSettings, match="nobody knows whether"):
+    with pytest.raises(OtherFeatureSettings, match="it is unknown whether"):
         model.select(rows.drop(columns="feature_settings"))
 
 
