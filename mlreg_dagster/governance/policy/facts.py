@@ -54,7 +54,11 @@ def facts_of(
     asks_for_outcomes = policy.min_matured_outcomes and alias != CHALLENGER  # which is where outcomes come from
     return Facts(
         failed_gates=tuple(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
-        missing_gates=missing_gates((gate.name for gate in evaluation.gates), tier.gates, rules.evaluation),
+        missing_gates=missing_gates(
+            (gate.name for gate in evaluation.gates),
+            tier.gates,
+            {} if is_rollback else rules.evaluation.gates,  # a plug-in's gate may be younger than the version
+        ),
         departures=() if is_rollback else _departures(evaluation, version, rules),
         stability=stability.get("verdict", "not measured"),
         stability_detail=stability.get("detail", ""),

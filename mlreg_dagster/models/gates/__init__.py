@@ -57,19 +57,19 @@ def asked_gates(tier: Iterable[str]) -> tuple[Gate, ...]:
     return (*every, *(gate for name in dict.fromkeys(tier) if (gate := CATALOGUE.get(name)) and gate not in every))
 
 
-def missing_gates(measured: Iterable[str], tier: Iterable[str], evaluation: EvaluationSettings) -> tuple[str, ...]:
+def missing_gates(measured: Iterable[str], tier: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
     """The gates that count for a promotion and that an evaluation did not measure.
 
-    A plug-in's gate whose bounds the settings hold counts even where the plug-in is no longer installed.
+    A plug-in's gate that is in force counts even where the plug-in is no longer installed.
 
     Args:
         measured: Names of the gates that it did.
         tier: Names of the strict gates that the risk tier asks for.
-        evaluation: evaluation.yaml, in force.
+        own: Names of the plug-ins' gates whose bounds are in force.
     """
     measured = set(measured)
-    own = (name for name in evaluation.gates if not ((gate := CATALOGUE.get(name)) and gate.strict))
-    return tuple(name for name in dict.fromkeys((*own, *tier)) if name not in measured)
+    of_every_version = (name for name in own if not ((gate := CATALOGUE.get(name)) and gate.strict))
+    return tuple(name for name in dict.fromkeys((*of_every_version, *tier)) if name not in measured)
 
 
 def require_known_gates(evaluation: EvaluationSettings, promotion: PromotionSettings) -> None:

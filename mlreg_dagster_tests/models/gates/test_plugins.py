@@ -110,16 +110,16 @@ def test_an_evaluation_that_lacks_a_gate_in_force_is_an_experiment_and_the_gate_
         thresholds=EvaluationSettings().model_dump(mode="json"), in_force=in_force.model_dump(mode="json"), **how
     )
     assert f"gates.{SHARE}.at_least was unset instead of 0.01" in found
-    assert missing_gates(GATES, (), in_force) == (SHARE,)
-    assert missing_gates([*GATES, SHARE], (), in_force) == ()
-    assert missing_gates([*GATES, SHARE], ("own_strict", SIZE), in_force) == ("own_strict", SIZE)
+    assert missing_gates(GATES, (), in_force.gates) == (SHARE,)
+    assert missing_gates([*GATES, SHARE], (), in_force.gates) == ()
+    assert missing_gates([*GATES, SHARE], ("own_strict", SIZE), in_force.gates) == ("own_strict", SIZE)
 
 
 @pytest.mark.usefixtures("registered")
 def test_a_gate_in_force_whose_plug_in_was_removed_is_missing():
     in_force = with_registered_gates(EvaluationSettings())
     CATALOGUE._entries.pop(SHARE)
-    assert missing_gates(GATES, (), in_force) == (SHARE,)
+    assert missing_gates(GATES, (), in_force.gates) == (SHARE,)
     assert [each.name for each in asked_gates(())] == list(GATES)
 
 
