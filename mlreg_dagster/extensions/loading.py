@@ -3,9 +3,11 @@
 The code location calls it when it loads. Nothing in a home, a dataset or a model file ever names a module to import.
 """
 
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from mlreg_dagster.core.untrusted.text import one_line
 from mlreg_dagster.extensions.catalogue import all_or_nothing
@@ -15,15 +17,18 @@ GROUP = "mlreg_dagster"
 _LONGEST = 300
 
 
-def load_extensions(modules: Iterable[str] = ()) -> None:
+def load_extensions(modules: Iterable[str] = (), folder: Path | None = None) -> None:
     """Import every plug-in; a module that is imported already is not imported twice.
 
     Args:
         modules: `extensions.yaml: modules`; importable names.
+        folder: Where modules are looked for, too: the folder of a project that is not installed.
 
     Raises:
         PluginError: A plug-in can't be imported, or registers what it may not.
     """
+    if folder is not None and str(folder) not in sys.path:
+        sys.path.append(str(folder))  # the last one: nothing in it takes the place of an installed module
     for point in sorted(entry_points(group=GROUP), key=lambda each: each.value):
         if point.dist is not None:
             remember_distribution(point.module, point.dist.name, point.dist.version)

@@ -64,6 +64,17 @@ def test_a_module_that_the_configuration_names_registers_one_of_each(write_plugi
     load_extensions(["one_of_each"])  # a second code location in the process
 
 
+@pytest.mark.usefixtures("plugin_folder")
+def test_a_module_of_a_project_that_is_not_installed_is_found_in_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "shop_extensions.py").write_text(FEATURE.format(name="own_price"))
+    with pytest.raises(PluginError, match="No module named 'shop_extensions'"):
+        load_extensions(["shop_extensions"])
+    load_extensions(["shop_extensions"], tmp_path / "shop")
+    assert FEATURES.plugin("own_price") == Plugin("shop_extensions", "unknown")
+
+
 def test_an_entry_point_is_found_and_its_plug_in_is_the_distribution(install):
     install("nice-plugin", "1.2", "nice_module", ONE_OF_EACH)
     load_extensions()
