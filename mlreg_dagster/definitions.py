@@ -13,6 +13,7 @@ from mlreg_dagster.core.untrusted.redaction import password_in
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
 from mlreg_dagster.evidence.assets import build_evidence_assets
+from mlreg_dagster.extensions import load_extensions
 from mlreg_dagster.governance.assets import build_governance_assets
 from mlreg_dagster.governance.checks import build_governance_checks
 from mlreg_dagster.governance.policy.in_force import rules_of
@@ -52,9 +53,11 @@ def build_definitions(
             registry, clock.
 
     Raises:
-        ConfigError: The registry's URL has a password in plain text.
+        ConfigError: The registry's URL has a password in plain text, or the settings name what nothing registers.
+        PluginError: A plug-in can't be loaded, or registers what it may not.
     """
     settings = settings or load_settings()
+    load_extensions(settings.extensions.modules)
     home = home or home_dir()
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)

@@ -1,4 +1,4 @@
-"""How much the champion flags: the share of its last day, held against the limits that let it in."""
+"""The share that the champion flagged in its last day, against the limits of the gate that it passed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mlreg_dagster.config import FeatureSettings, Settings
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.market.features.features import SIGNALS, compute_features, describe_features, features_table
+from mlreg_dagster.market.features.built_in import SIGNALS
+from mlreg_dagster.market.features.features import compute_features, describe_features, features_table
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.storage.warehouse.tables import InvalidRows
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse

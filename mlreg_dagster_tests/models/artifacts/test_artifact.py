@@ -18,7 +18,8 @@ from sklearn.preprocessing import FunctionTransformer
 from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.artifacts.artifact import MODELS, TRUSTED_TYPES, UntrustedModel
+from mlreg_dagster.models.artifacts.artifact import MODELS
+from mlreg_dagster.models.artifacts.trust import TRUSTED_TYPES, UntrustedModel
 from mlreg_dagster.models.detectors import make_pipeline
 from mlreg_dagster.models.evaluation.evaluation import evaluate
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
@@ -240,7 +241,7 @@ def test_rows_of_other_feature_settings_are_not_selected(world, model):
     text = str(caught.value)
     assert f"{last.sum()} of {len(rows)} rows of market_features (in 2020-01-12-23:00...2020-01-12-23:00)" in text
     assert "min_window_share is 0.6 there, 0.5 in the manifest of v1. v1 can't judge them. Train a new" in text
-    with pytest.raises(OtherFeatureSettings, match="nobody knows whether"):
+    with pytest.raises(OtherFeatureSettings, match="it is unknown whether"):
         model.select(rows.drop(columns="feature_settings"))
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
-from mlreg_dagster.models.names import STRICT_GATES
+from mlreg_dagster.models.gates import STRICT_GATES
 from mlreg_dagster.registry import Evaluation
 
 _NOT_COMPARED = Text("No other version was champion when it was evaluated: there was none to compare it with.")
@@ -28,6 +28,7 @@ def evaluation(context: CardContext) -> Section:
                 "trained": when(version.created_at),
                 "trained by": version.created_by,
                 "run": version.run_id,
+                **{f"plug-in.{name}": value for name, value in flat(manifest.get("plugin") or {}).items()},
             },
         )
     ]
