@@ -15,9 +15,10 @@ import pandas as pd
 from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
+from mlreg_dagster.config.places import as_registry_url
 from mlreg_dagster.core.people import account_name
 from mlreg_dagster.orchestration.partitions import is_of_one_hour
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import Registry, RegistryUnavailable
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
@@ -79,7 +80,7 @@ class ArtifactsResource(dg.ConfigurableResource):
 class RegistryResource(dg.ConfigurableResource):
     """Versions, evaluations, alias moves."""
 
-    url: str = Field(description="SQLAlchemy URL: sqlite:///… or postgresql+psycopg://…")
+    url: str = Field(description="SQLAlchemy URL, sqlite:///… or postgresql://…, or the path of an SQLite file.")
 
     first_policy: dict[str, Any] | None = Field(
         default=None, description="The policy that a registry begins with when it is made or upgraded."
@@ -94,7 +95,14 @@ class RegistryResource(dg.ConfigurableResource):
     def address(self) -> str:
         """The URL, of an environment variable where it is kept in one: what Dagster shows holds no password then."""
         url: object = self.url
-        return str(url.get_value() if isinstance(url, dg.EnvVar) else url)
+        if not isinstance(url, dg.EnvVar):
+            return as_registry_url(str(url))
+        if not (named := url.get_value()):
+            raise RegistryUnavailable(
+                f"The environment variable {url.env_var_name} is to name the registry, and is not set in this process. "
+                f"Set it wherever runs, the daemon and the web server are started."
+            )
+        return as_registry_url(named)
 
 
 class Clock(dg.ConfigurableResource):

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from upath import UPath
 
 from mlreg_dagster.core.errors import MlregError, TransientError
+from mlreg_dagster.core.untrusted.redaction import shown_url
 from mlreg_dagster.core.untrusted.text import one_line, visible
 from mlreg_dagster.storage import private_files, regular_files
 from mlreg_dagster.storage.faults import explained
@@ -82,10 +83,22 @@ class ArtifactStore:
 
     Args:
         root: The folder; it is made when first needed.
+
+    Raises:
+        ArtifactError: It names no kind of store that is known here, or one whose package is not installed.
     """
 
     def __init__(self, root: UPath | str) -> None:
-        self.root = UPath(root).absolute()
+        try:
+            self.root = UPath(root).absolute()
+            self.root.fs  # noqa: B018 - where it needs a package, that is said now
+            if "://" in str(root) and not self.root.protocol:
+                raise ValueError("its beginning is no protocol")
+        except (ValueError, ImportError) as error:
+            raise ArtifactError(
+                f"Artifacts can't be kept in {shown_url(str(root))}: {str(error).rstrip('.')}. Name a folder or a URL "
+                f"that fsspec knows (s3://bucket/folder, gs://…, file:///…), and install the package that it needs."
+            ) from error
         self.local = Path(self.root.path) if self.root.protocol in {"", "file", "local"} else None
 
     def freeze(self, kind: str, key: str, files: Mapping[str, bytes]) -> Artifact:
