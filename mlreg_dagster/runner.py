@@ -24,7 +24,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 DAGSTER_YAML = """\
 # Written once; edit it as you like.
@@ -111,7 +111,7 @@ class Runner:
         return self._resource("registry").open()  # type: ignore[no-any-return]
 
     @property
-    def warehouse(self) -> Warehouse:
+    def warehouse(self) -> DuckDBWarehouse:
         """The tables that the runs use."""
         return self._resource("warehouse").open()  # type: ignore[no-any-return]
 

@@ -28,8 +28,8 @@ from mlreg_dagster.orchestration.instance.repeated_requests import held_back, ne
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.partitions import range_tags
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
 _PATIENCE_S = 10.0  # how long a sensor waits for a process that keeps the tables
@@ -185,7 +185,7 @@ class _Asked:
 
 
 def _orders(
-    instance: dg.DagsterInstance, hours: pd.DatetimeIndex, tables: Warehouse | None = None
+    instance: dg.DagsterInstance, hours: pd.DatetimeIndex, tables: DuckDBWarehouse | None = None
 ) -> tuple[Order, Order, Order, Order]:
     """The newest materializations of the hourly tables; with `tables`, hours whose rows these lost have none.
 
@@ -196,7 +196,7 @@ def _orders(
         _order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS
     )
     if tables is not None and len(hours):
-        tables.lock_timeout_s = min(tables.lock_timeout_s, _PATIENCE_S)
+        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, _PATIENCE_S)
         for name, order in zip(jobs.HOURLY_ASSETS, (snapshots, features, predictions, outcomes), strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0

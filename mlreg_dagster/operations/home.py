@@ -12,7 +12,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.database.sqlite import file_of
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Home:
     """
 
     folder: Path
-    warehouse: Warehouse
+    warehouse: DuckDBWarehouse
     artifacts: ArtifactStore
     registry: Registry
     registry_url: str

@@ -14,7 +14,7 @@ from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.training import train
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
 from mlreg_dagster_tests.market.frames import random_market
 
 DAY = "2020-01-12"
@@ -52,7 +52,7 @@ def market_of(instruments: int = 10, **options: Any) -> pd.DataFrame:
 
 def build_world(folder: Path, market: pd.DataFrame | None = None, settings: DatasetSettings = DATASETS) -> World:
     """Compute, freeze and load the datasets of DAY."""
-    store = ArtifactStore(str(folder))
+    store = open_artifacts(str(folder))
     market = market_of() if market is None else market
     windows = windows_of(as_hour(DAY), settings)
     hours = hour_range(windows.training.first, windows.holdout.end - HOUR)
