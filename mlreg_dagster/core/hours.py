@@ -1,4 +1,4 @@
-"""Whole hours in UTC: the clock that every table, window and partition shares.
+"""Whole hours in UTC, which every table, window and partition shares.
 
 No wall clock here: the current time is always a caller's argument.
 """

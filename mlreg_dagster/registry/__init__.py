@@ -14,6 +14,7 @@ from mlreg_dagster.registry.errors import (
     RegistryError,
     RegistryUnavailable,
     SchemaMismatch,
+    SchemaOutdated,
     UnknownVersion,
     VersionExists,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "RegistryUnavailable",
     "Restore",
     "SchemaMismatch",
+    "SchemaOutdated",
     "Spell",
     "Status",
     "UnknownVersion",

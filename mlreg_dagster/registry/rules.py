@@ -1,4 +1,7 @@
-"""What a move of an alias must satisfy, and how a history is cut into spells."""
+"""What a move of an alias must satisfy, and how a history is cut into spells.
+
+Pure functions on records: nothing is read or stored here. Who may promote on what evidence is decided in `governance`.
+"""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby

@@ -14,7 +14,7 @@ from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster.operations.doctor.materializations import Made
 from mlreg_dagster.operations.home import Home, set_aside
 from mlreg_dagster.operations.recovery import moves_after, told
-from mlreg_dagster.registry import Decision, Registry
+from mlreg_dagster.registry import Decision, Registry, SchemaOutdated
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactError, ArtifactStore
 
 MODELS = "models"
@@ -56,6 +56,8 @@ def registry_is_sound(home: Home, now: pd.Timestamp, made: Made | None) -> Itera
         yield from _datasets_are_intact(home)
         if made is not None:
             yield _datasets_are_there(home.artifacts, made)
+    except SchemaOutdated as error:
+        yield Finding("registry", "miss", str(error), "mlreg upgrade")
     except MlregError as error:
         yield Finding("registry", "miss", str(error), "See docs/runbook.md.")
 

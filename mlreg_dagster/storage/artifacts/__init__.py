@@ -41,7 +41,7 @@ def open_artifacts(root: UPath | str) -> ArtifactStore:
     """
     try:
         place = UPath(root).absolute()
-        place.fs  # noqa: B018 - where it needs a package, that is said now
+        place.fs  # noqa: B018 - a missing package is reported now
         if "://" in str(root) and not place.protocol:
             raise ValueError("its beginning is no protocol")
     except (ValueError, ImportError) as error:

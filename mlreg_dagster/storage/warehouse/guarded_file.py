@@ -179,10 +179,10 @@ class GuardedFile:
 
 
 def _foreign_process(error: duckdb.IOException) -> dict[str, object]:
-    """Who holds DuckDB's own lock, as far as the system tells: DuckDB names the process, Linux its command."""
-    said: dict[str, object] = {"said": str(error).removeprefix("IO Error: ")}
+    """The process that holds DuckDB's own lock, where known: DuckDB names the process, Linux its command."""
+    holder: dict[str, object] = {"said": str(error).removeprefix("IO Error: ")}
     if not (match := _FOREIGN_PID.search(str(error))):
-        return said
+        return holder
     command = Path(f"/proc/{match[1]}/cmdline")
     words = command.read_bytes().decode(errors="replace").split("\0") if command.exists() else []
-    return {"pid": int(match[1]), "command": " ".join(words).strip()[:200], **said}
+    return {"pid": int(match[1]), "command": " ".join(words).strip()[:200], **holder}
