@@ -47,7 +47,7 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _somebody_can_promote(self) -> Self:
+    def _promotion_is_possible(self) -> Self:
         if problem := self.promotion.unmet(self.use_case.risk_tier):
             raise ConfigError(f"promotion.yaml: {problem}.")
         return self

@@ -15,7 +15,7 @@ from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.detectors import make_pipeline
 from mlreg_dagster.models.training import NOT_FEATURES, retrain, train
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.testing.world import DAY_ENDS, World, model_settings, shared_world
 
 
@@ -86,7 +86,7 @@ class DetectorContract:
     def test_a_saved_model_scores_the_same_to_the_last_bit(self) -> None:
         """The file holds everything, in trusted types alone."""
         with TemporaryDirectory() as folder:
-            store = ArtifactStore(str(Path(folder) / "artifacts"))
+            store = open_artifacts(str(Path(folder) / "artifacts"))
             saved = artifact.save(store, "v1", self.model)
             loaded = artifact.load(store, "v1", saved.sha256)
             assert np.array_equal(loaded.score(self.holdout), self.model.score(self.holdout)), "Loaded, scores differ."
@@ -95,7 +95,7 @@ class DetectorContract:
     def test_scoring_fits_nothing(self) -> None:
         """The bytes of a model are the same before and after it has scored."""
         with TemporaryDirectory() as folder:
-            before, after = (ArtifactStore(str(Path(folder) / name)) for name in ("before", "after"))
+            before, after = (open_artifacts(str(Path(folder) / name)) for name in ("before", "after"))
             files = artifact.save(before, "v1", self.model).files
             self.model.score(self.holdout)
             self.model.transform(self.holdout)

@@ -17,7 +17,7 @@ from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.evaluation.evaluation import evaluate
 from mlreg_dagster.models.gates import GateContext, asked_gates, results_of
 from mlreg_dagster.registry import GateResult
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.testing.world import model_settings, shared_rounds, shared_world
 
 _UNKNOWN: dict[str, Any] = {
@@ -118,7 +118,7 @@ class GateContract:
     def test_measuring_changes_nothing(self) -> None:
         """The frozen artifact is judged, not fitted."""
         with TemporaryDirectory() as folder:
-            before, after = (ArtifactStore(str(Path(folder) / name)) for name in ("before", "after"))
+            before, after = (open_artifacts(str(Path(folder) / name)) for name in ("before", "after"))
             files = artifact.save(before, "v1", self.model).files
             rows = self.context().holdout.rows.copy()
             self.result()

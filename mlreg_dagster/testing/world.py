@@ -18,7 +18,7 @@ from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound, plant_anomalies
 from mlreg_dagster.models.training import train
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
 from mlreg_dagster.testing.market import random_market
 
 DAY = "2020-01-12"
@@ -56,7 +56,7 @@ def build_world(
         settings: Windows.
         features: Lags, windows and plug-ins' features.
     """
-    store = ArtifactStore(str(folder))
+    store = open_artifacts(str(folder))
     market = random_market(11, length=288, instruments=10) if market is None else market
     windows = windows_of(as_hour(DAY), settings)
     hours = hour_range(windows.training.first, windows.holdout.end - HOUR)

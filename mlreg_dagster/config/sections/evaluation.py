@@ -21,7 +21,7 @@ class InjectionSettings(Section):
 
 
 class ComparisonSettings(Section):
-    """When two versions that judged the same rows are told apart."""
+    """When two versions that judged the same rows count as different."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 1000

@@ -35,7 +35,7 @@ class FeatureSettings(Section):
 
     @property
     def text(self) -> str:
-        """All values in one line of JSON, the same for the same values: what a row of features says of its making."""
+        """All values in one line of JSON, the same for the same values: each row of features stores it."""
         return canonical(self.model_dump(mode="json"))
 
     @property

@@ -1,4 +1,4 @@
-"""use_case.yaml and promotion.yaml: what the model is for, and who lets a version into production on what evidence."""
+"""use_case.yaml and promotion.yaml: what the model is for, and who may promote a version on what evidence."""
 
 import base64
 import hashlib
@@ -55,12 +55,12 @@ class UseCaseSettings(Section):
 
     @property
     def sha256(self) -> str:
-        """Hash of all that is said here; a version names the one under which it was built."""
+        """Hash of all values; a version names the one under which it was built."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 class Person(Section):
-    """Somebody who may decide."""
+    """A person who may decide."""
 
     roles: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     public_key: str | None = Field(
@@ -169,7 +169,7 @@ class PromotionSettings(Section):
         return self.high if tier == "high" else self.low
 
     def unmet(self, tier: Tier) -> str | None:
-        """Why nobody could ever satisfy what a tier asks for; None if they could."""
+        """Why the people named can't satisfy what a tier asks for; None if they can."""
         asked, roles = self.of(tier), {role for person in self.people.values() for role in person.roles}
         if missing := sorted(set(asked.roles) - roles):
             return f"{tier}.roles: nobody among people is a {', '.join(missing)}"

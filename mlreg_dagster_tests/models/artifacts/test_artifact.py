@@ -22,7 +22,7 @@ from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.trust import TRUSTED_TYPES, UntrustedModel
 from mlreg_dagster.models.detectors import make_pipeline
 from mlreg_dagster.models.evaluation.evaluation import evaluate
-from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
+from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered, open_artifacts
 from mlreg_dagster_tests.models.builders import DETECTORS, FEATURES, settings_of
 
 FILES = ("pipeline.skops", "baseline.skops", "manifest.json")
@@ -127,10 +127,9 @@ def test_a_file_that_is_no_pipeline_is_refused(store, model, content):
 
 @given(name=st.sampled_from(FILES), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_changed_bit_is_found(tmp_path_factory, model, name, place, bit):
-    from mlreg_dagster.storage.artifacts import ArtifactStore
 
     folder = tmp_path_factory.mktemp("store")
-    store = ArtifactStore(str(folder))
+    store = open_artifacts(str(folder))
     frozen = artifact.save(store, "v1", model)
     path = folder / MODELS / "v1" / name
     content = bytearray(path.read_bytes())
@@ -181,9 +180,8 @@ def variants(world):
 
 
 def test_every_variant_survives_its_file(world, variants, tmp_path):
-    from mlreg_dagster.storage.artifacts import ArtifactStore
 
-    store = ArtifactStore(str(tmp_path / "artifacts"))
+    store = open_artifacts(str(tmp_path / "artifacts"))
     for number, model in enumerate(variants, start=1):
         saved = artifact.save(store, f"v{number}", model)
         loaded = artifact.load(store, f"v{number}", saved.sha256)
