@@ -21,7 +21,7 @@ from mlreg_dagster.cli.commands.governance import (
     withdraw,
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
-from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, train
+from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, score, train
 from mlreg_dagster.cli.commands.operations import correct, doctor, restore, tidy
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.status import status, verify
@@ -56,7 +56,7 @@ def _options(
 
 _IN_THE_ORDER_OF_THE_HELP = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, except_, withdraw, decisions, promote,
-    rollback, refusals, status, champion, history, compare, bundle, report, verify, doctor, tidy, correct,
+    rollback, refusals, score, status, champion, history, compare, bundle, report, verify, doctor, tidy, correct,
     restore, keygen, runbook,
 )  # fmt: skip
 for command in _IN_THE_ORDER_OF_THE_HELP:

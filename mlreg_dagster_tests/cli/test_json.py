@@ -14,10 +14,11 @@ from mlreg_dagster_tests.repository import PROJECT_DIR
 DOCUMENTED = (PROJECT_DIR / "docs" / "json.md").read_text(encoding="utf-8")
 WITHOUT = {
     "env",
+    "runbook",
     "keygen",
     "audit export",
     "policy approve",
-}  # no facts, a text for a config file, or JSON Lines as it is
+}  # no facts, a text for a config file or for people, or JSON Lines as it is
 WHY = ("--reason", "a good reason")
 
 
@@ -103,6 +104,13 @@ def test_what_is_compared(ask):
     on_outcomes = ask("compare", "v1", "v2")["on_outcomes"]
     assert {"challenger", "champion", "pairs", "verdict", "informedness"} <= set(on_outcomes)
     assert set(on_outcomes["recall"]) == {"verdict", "difference", "low", "high", "samples", "reason"}
+
+
+def test_what_is_scored(ask, live, tmp_path):
+    rows = live.warehouse.query("SELECT * FROM market_features LIMIT 10")
+    rows.to_parquet(tmp_path / "rows.parquet", index=False)
+    found = ask("score", str(tmp_path / "rows.parquet"), "--out", str(tmp_path / "scores.parquet"))
+    assert (found["version"], found["rows"], found["features_checked"]) == ("v2", 10, True)
 
 
 def test_what_is_kept(ask, tmp_path):

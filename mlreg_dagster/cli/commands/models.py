@@ -1,5 +1,6 @@
 """Commands that make, judge and move model versions."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from mlreg_dagster.cli.arguments import (
     complete_models,
     complete_versions,
     parse_overrides,
+    writing_to,
 )
 from mlreg_dagster.cli.session import AsJson, console, open_runner, progress_console, show
 from mlreg_dagster.core.errors import MlregError
@@ -181,6 +183,46 @@ def compare(
     found = challenge(runner.warehouse.read(PREDICTION_OUTCOMES), compared.left, compared.right, thresholds.comparison)
     on_outcomes = {"on_outcomes": challenge_table(found) if found.pairs else None}
     show(as_json, on_holdout=comparison_table(compared), **on_outcomes)
+
+
+def score(
+    file: Annotated[Path, typer.Argument(help="Rows with the model's features: CSV or Parquet, by its extension.")],
+    out: Annotated[Path, typer.Option(help="Where the scores are written: CSV or Parquet, by its extension.")],
+    model: Annotated[
+        str, typer.Option(help="v7, latest, latest-1, or an alias.", autocompletion=complete_versions)
+    ] = "champion",
+    as_json: AsJson = False,
+) -> None:
+    """Score the rows of a file with a version; nothing of it becomes a prediction on record."""
+    from mlreg_dagster.models.artifacts import artifact
+    from mlreg_dagster.models.batch import score_file
+    from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
+
+    runner = open_runner()
+    registry = runner.registry
+    require_intact(registry, runner.instance)
+    version = registry.resolve(model)
+    loaded = artifact.load(runner.artifacts, version.version, version.artifact_sha256)
+    with writing_to(out):
+        scored = score_file(loaded, file, out)
+    counts = f"{version.version} scored {scored.rows:,} rows and flagged {scored.flagged:,}"
+    sentences = [f"{counts}: {out}.", *loaded.remarks]
+    if scored.in_sample:
+        since = f"{loaded.scores_from:%Y-%m-%d %H:%M} UTC"
+        sentences.append(f"{scored.in_sample:,} rows are in-sample: their hours lie before {since}.")
+    if not scored.is_checked:
+        sentences.append("The rows do not say with which settings their features were computed (feature_settings).")
+    show(
+        as_json,
+        *sentences,
+        version=version.version,
+        artifact_sha256=version.artifact_sha256,
+        rows=scored.rows,
+        flagged=scored.flagged,
+        in_sample=scored.in_sample,
+        features_checked=scored.is_checked,
+        out=str(out),
+    )
 
 
 def _fresh_dataset(runner: "Runner", model: str, overrides: dict[str, Any], as_json: bool) -> "FreshDataset":
