@@ -11,7 +11,7 @@ from mlreg_dagster.governance.jobs import build_governance_jobs
 from mlreg_dagster.operations.retention.jobs import build_correct_job, build_restore_job, build_tidy_job
 
 if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+    from mlreg_dagster.orchestration.dagster_internals.queries import Job
 
 HOURLY = "hourly"
 MARKET = "market"
@@ -34,7 +34,7 @@ HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "predictio
 """The hourly assets, each made from those before it."""
 
 
-def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefinition | dg.JobDefinition]":
+def build_jobs(settings: Settings, home: Path) -> "list[Job]":
     """All jobs; those of assets take their partitions and asset checks along.
 
     Args:
@@ -83,5 +83,5 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
     ]
 
 
-def _job(name: str, description: str, assets: tuple[str, ...]) -> "UnresolvedAssetJobDefinition":
+def _job(name: str, description: str, assets: tuple[str, ...]) -> "Job":
     return dg.define_asset_job(name, dg.AssetSelection.assets(*assets), description=description)
