@@ -11,11 +11,11 @@ demo:              ## the whole lifecycle on a simulated market
 test:              ## all tests, on four processes: the scenarios mostly wait
 	python3 bootstrap.py test -n 4 --dist loadfile --no-loadscope-reorder
 
-lint: setup        ## style, and formatting as it should be
+lint: setup        ## style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: setup      ## mend what can be mended by itself
+format: setup      ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -33,7 +33,7 @@ bench: setup       ## the benchmarks
 dev: setup         ## the Dagster UI on http://localhost:3000
 	eval "$$($(BIN)/mlreg env)" && $(BIN)/dagster dev
 
-lock:              ## constraints.txt anew: the newest versions that pyproject.toml allows
+lock:              ## write constraints.txt again, with the newest versions that pyproject.toml allows
 	rm -rf build/lock && python3 -m venv build/lock
 	build/lock/bin/pip install --quiet --editable ".[dev]"
 	(grep '^#' constraints.txt; build/lock/bin/pip freeze --exclude-editable) > build/constraints.txt

@@ -8,7 +8,7 @@ import dagster as dg
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
-from mlreg_dagster.operations.retention.jobs import build_correct_job, build_restore_job, build_tidy_job
+from mlreg_dagster.operations.retention.jobs import build_correct_job, build_prune_job, build_restore_job
 
 if TYPE_CHECKING:
     from mlreg_dagster.orchestration.dagster_internals.queries import Job
@@ -26,7 +26,7 @@ EVALUATE = "evaluate"
 RETRAIN = "retrain"
 PROMOTE = "promote"
 BUNDLE = "bundle"
-TIDY = "tidy"
+PRUNE = "prune"
 CORRECT = "correct"
 RESTORE = "restore"
 
@@ -38,8 +38,8 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
     """All jobs; those of assets take their partitions and asset checks along.
 
     Args:
-        settings: For the jobs that decide, and the one that tidies.
-        home: What it tidies.
+        settings: For the jobs that decide, and the one that prunes.
+        home: What it prunes.
     """
     return [
         _job(HOURLY, "One hour or a range: from snapshot to outcomes.", HOURLY_ASSETS),
@@ -77,7 +77,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
             ("delivery_bundle",),
         ),
         *build_governance_jobs(settings, PROMOTE),
-        build_tidy_job(TIDY, settings, home),
+        build_prune_job(PRUNE, settings, home),
         build_correct_job(CORRECT, settings),
         build_restore_job(RESTORE, settings),
     ]

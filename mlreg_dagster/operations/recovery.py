@@ -1,4 +1,4 @@
-"""Two ways back that leave a trace: moves that a clock recorded in the future, and a registry put back from a copy."""
+"""Recorded repairs: taking back alias moves that lie in the future, and a registry restored from a copy."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -48,7 +48,7 @@ def correct(
     Args:
         registry: Whose alias.
         alias: champion, challenger, or another.
-        actor: Who takes the moves back.
+        actor: Requested by.
         reason: Why.
         now: The current time.
         policy: Who may decide, where the registry has no policy of its own yet.
@@ -93,7 +93,7 @@ def restore(
         registry: The copy that was put back.
         witnessed: What Dagster's event log remembers of the audit log.
         made: The versions that runs have trained, by Dagster's event log.
-        actor: Who put it back.
+        actor: Requested by.
         reason: Why.
         now: The current time.
         policy: Who may decide, where the registry has no policy of its own yet.

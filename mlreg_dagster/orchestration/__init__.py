@@ -1,4 +1,4 @@
-"""What every room's Dagster side shares: partitions, resources, metadata. No asset lives here."""
+"""What the Dagster side of every room shares: partitions, resources, metadata, retries. No asset belongs here."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""What every asset tells about itself in the same way."""
+"""Metadata that assets share: freshness, column schemas, row counts, numbers by partition."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ from mlreg_dagster.storage.warehouse.tables import Table
 _LONGEST_CELL = 1000
 OWNERS = ["team:mlreg"]
 AUDIT_HEAD = "audit_head"
-"""Metadata in which a run that wrote to the registry tells how long its audit log was then."""
+"""Metadata in which a run that wrote to the registry states how long its audit log was then."""
 
 MARKET_ENDS_WITH = "market_ends_with"
 """Definition metadata of market_snapshot: the last hour, where the configuration names an end."""
@@ -90,12 +90,12 @@ def report_hours(
 
 
 def result_of_range(context: dg.AssetExecutionContext, last: str, metadata: Mapping[str, Any]) -> dg.MaterializeResult:
-    """What a range came to, told on its last partition: a copy on each would fill the event log with pictures.
+    """Attach the result of a range to its last partition: a copy on each would fill the event log with pictures.
 
-    Counts are told as text: the UI would plot the sum over a range beside that of an hour.
+    Counts are text: the UI would plot the sum over a range beside that of an hour.
     """
-    told = {name: str(value) if isinstance(value, int) else value for name, value in metadata.items()}
-    context.add_asset_metadata(told, partition_key=last)
+    shown = {name: str(value) if isinstance(value, int) else value for name, value in metadata.items()}
+    context.add_asset_metadata(shown, partition_key=last)
     return dg.MaterializeResult()
 
 

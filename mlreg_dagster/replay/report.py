@@ -1,4 +1,4 @@
-"""What a replay came to, as one HTML file with its pictures inside."""
+"""Renders the report on a replay as one HTML file with its pictures inside."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def make_report(runner: Runner, replay: Replay) -> str:
         f"{runner.settings.outcomes.confidence:.0%}; those of the shares take overlapping hours as independent and are "
         f"too narrow, that of the lift resamples instruments.</p>",
         "<h2>Champions</h2>",
-        _champions_picture(history, first, end) if history else "<p>Nobody was champion.</p>",
+        _champions_picture(history, first, end) if history else "<p>There was no champion.</p>",
         _table(pd.DataFrame([_move(event) for event in history])),
         "<h2>Outcomes by month</h2>",
         *(
@@ -71,7 +71,7 @@ def make_report(runner: Runner, replay: Replay) -> str:
 
 
 def _in_words(replay: Replay, versions: pd.DataFrame, months: pd.DataFrame) -> str:
-    """What was replayed and what it came to, in two sentences."""
+    """Summarize the replay in two sentences."""
     statuses = list(versions["status"]) if len(versions) else []
     promoted = int(versions["champion"].ne("").sum()) if len(versions) else 0
     return (

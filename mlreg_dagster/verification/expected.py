@@ -1,4 +1,4 @@
-"""What a deployment of this project is expected to show."""
+"""The names that a deployment of this project is expected to show."""
 
 HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
 DATASETS = ("training_dataset", "eval_holdout")
@@ -34,10 +34,10 @@ JOBS = (
     "correct",
     "restore",
     "bundle",
-    "tidy",
+    "prune",
 )
-SCHEDULES = ("hourly_schedule", "tidy_schedule")
-MAY_BE_OFF = ("tidy_schedule",)
+SCHEDULES = ("hourly_schedule", "prune_schedule")
+MAY_BE_OFF = ("prune_schedule",)
 SENSORS = (
     "catch_up_sensor",
     "days_sensor",

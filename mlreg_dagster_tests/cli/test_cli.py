@@ -407,6 +407,11 @@ def test_the_commands_are_listed(mlreg):
         "keygen",
         "compare",
         "doctor",
-        "tidy",
+        "prune",
     ):
         assert f" {command} " in answer.out
+
+
+def test_a_command_of_an_earlier_release_still_works_and_is_not_listed(mlreg):
+    assert " tidy " not in mlreg("--help").out
+    assert mlreg("tidy", "--dry-run") == mlreg("prune", "--dry-run")

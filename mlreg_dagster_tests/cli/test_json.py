@@ -116,7 +116,7 @@ def test_what_is_scored(ask, live, tmp_path):
 def test_what_is_kept(ask, tmp_path):
     doctor = ask("doctor", code=1)
     assert_documented("findings", doctor["findings"])
-    assert ask("tidy", "--dry-run")["dry_run"] is True
+    assert ask("prune", "--dry-run")["dry_run"] is True
     assert ask("report", "--out", str(tmp_path / "report"))["results"] >= 0
     bundle = ask("bundle", "v1", "--out", str(tmp_path / "bundle"), code=None)
     assert (bundle["state"] == "incomplete") == any(each["kind"] == "missing" for each in bundle["remarks"])

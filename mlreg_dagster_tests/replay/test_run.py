@@ -124,7 +124,7 @@ def test_the_policy_of_the_replay_decides(replayed: Lifecycle, make_world: Calla
     assert moves(world) == []
     assert len(tables(world)["predictions"]) == 0
     page = make_report(world, plan)
-    assert "Nobody was champion." in page
+    assert "There was no champion." in page
     assert "No prediction of a champion has come to an outcome." in page
 
 

@@ -1,4 +1,4 @@
-"""Commands that make, judge and move model versions."""
+"""Commands that train, evaluate, compare and promote model versions, and score with them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -85,7 +85,7 @@ def evaluate(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a frozen artifact against every gate. Exits with 1 when a gate fails."""
+    """Evaluate a registered version against all gates. Exits with 1 when a gate fails."""
     from mlreg_dagster import jobs
     from mlreg_dagster.cli.tables import gates_table
     from mlreg_dagster.runner import asset_config
@@ -97,10 +97,10 @@ def evaluate(
     runner.run_partition(jobs.EVALUATE, name, asset_config("evaluated_model", config))
     evaluation = runner.registry.evaluations(name)[-1]
     status, departures = runner.registry.status(name), list(evaluation.departures or ())
-    said = [f"This is an experiment, which admits nothing: {'; '.join(departures)}."] if departures else []
+    remarks = [f"This is an experiment, which admits nothing: {'; '.join(departures)}."] if departures else []
     show(
         as_json,
-        *said,
+        *remarks,
         f"{name} is {status}.",
         status=status,
         evaluation=gates_table(evaluation),
@@ -159,7 +159,7 @@ def compare(
     holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: the newest frozen.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Two versions on the same holdout and planted anomalies, and on what became of the predictions that both made."""
+    """Compare two versions on the same holdout and planted anomalies, and on the outcomes of predictions by both."""
     from mlreg_dagster.cli.tables import challenge_table, comparison_table
     from mlreg_dagster.datasets import freezing
     from mlreg_dagster.governance.promotion.champion_challenger import challenge

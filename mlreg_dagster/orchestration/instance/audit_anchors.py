@@ -38,7 +38,7 @@ class Witness:
 
     @property
     def is_blind(self) -> bool:
-        """Whether there are records, and none was ever witnessed: nobody would notice if the newest were removed."""
+        """Whether there are records, and none was ever witnessed: removal of the newest would not be noticed."""
         return self.records > 0 and self.witnessed == 0
 
     @property
@@ -49,7 +49,7 @@ class Witness:
         if self.is_blind:
             return (
                 f"None of the {self.records} records has a witness: Dagster's run history was wiped, or is another's. "
-                f"If the newest records were removed, nobody would notice. Compare with an export, or promote or "
+                f"Removal of the newest records would not be noticed. Compare with an export, or promote or "
                 f"evaluate once more, which leaves a witness."
             )
         unseen = self.records - self.witnessed

@@ -83,7 +83,7 @@ def test_a_copy_that_differs_does_not_take_its_place(warehouse, monkeypatch):
 
 COMPACT = """
 import sys
-from mlreg_dagster.housekeeping.compaction import compact
+from mlreg_dagster.operations.retention.compaction import compact
 from mlreg_dagster.storage.warehouse import Warehouse
 print("begins", flush=True)
 while True:
