@@ -17,11 +17,11 @@ doctest: setup     ## the examples in docstrings
 coverage: setup    ## the share of the code that the fast tests run; fails below the floor of pyproject.toml
 	$(BIN)/python -m pytest -m "not slow" -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
-lint: setup        ## style, and formatting as it should be
+lint: setup        ## style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: setup      ## fix what can be fixed automatically
+format: setup      ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -42,7 +42,7 @@ bench: setup       ## the benchmarks
 dev: setup         ## the Dagster UI on http://localhost:3000
 	eval "$$($(BIN)/mlreg env)" && $(BIN)/dagster dev
 
-lock:              ## write constraints.txt again: the newest versions that pyproject.toml allows
+lock:              ## write constraints.txt again, with the newest versions that pyproject.toml allows
 	rm -rf build/lock && python3 -m venv build/lock
 	build/lock/bin/pip install --quiet --editable ".[dev]"
 	(grep '^#' constraints.txt; build/lock/bin/pip freeze --exclude-editable) > build/constraints.txt

@@ -6,8 +6,8 @@
     python3 bootstrap.py setup      only the installation, into .venv
 
 What follows the command is passed on: `python3 bootstrap.py test -n 2 -k warehouse`.
-The installation is made once, and made anew when pyproject.toml or constraints.txt change. `.venv` belongs to
-this script: whatever else was put into it is lost then.
+The installation is made once, and again when pyproject.toml or constraints.txt change. `.venv` belongs to this
+script: any other package in it is lost then.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     if command == "setup":
         print(f"Installed in {VENV}")
         return 0
-    # container images like to set it; nothing is compiled at installation, so each process would do it all anew
+    # container images like to set it; nothing is compiled at installation, so each process would compile it all again
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.run([*COMMANDS[command], *rest], cwd=PROJECT, env=environment).returncode
 
@@ -106,9 +106,7 @@ def install() -> None:
     # --no-compile: byte code for ten thousand modules, few of which are ever imported, would double the time.
     pip = [str(PYTHON), "-m", "pip", "install", "--no-compile", "--disable-pip-version-check"]
     if run_with_progress([*pip, "--progress-bar", "off", "-c", "constraints.txt", "-e", ".[dev]"]) != 0:
-        raise SetupError(
-            f"{last_lines(LOG)}\npip failed; all it said is in {LOG}.\nMend the cause, then run this again."
-        )
+        raise SetupError(f"{last_lines(LOG)}\npip failed; its output is in {LOG}.\nFix the cause, then run this again.")
     STAMP.write_text(fingerprint())
     print("  done", flush=True)
 

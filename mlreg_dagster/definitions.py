@@ -1,4 +1,4 @@
-"""The one place where everything meets: settings, resources, assets, checks, jobs, automation."""
+"""Builds the Dagster definitions: settings, resources, assets, checks, jobs, automation. No logic belongs here."""
 
 import os
 from collections.abc import Mapping

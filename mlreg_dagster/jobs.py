@@ -23,18 +23,18 @@ from mlreg_dagster.core.names import (
     PERFORMANCE,
     PREDICTIONS,
     PROMOTE,
+    PRUNE,
     RESTORE,
     RETRAIN,
     SCORING,
-    TIDY,
     TRAIN,
 )
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
-from mlreg_dagster.operations.retention.jobs import build_correct_job, build_restore_job, build_tidy_job
+from mlreg_dagster.operations.retention.jobs import build_correct_job, build_prune_job, build_restore_job
 
 if TYPE_CHECKING:
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+    from mlreg_dagster.orchestration.dagster_internals.queries import Job
 
 __all__ = [
     "BUNDLE",
@@ -49,21 +49,21 @@ __all__ = [
     "PERFORMANCE",
     "PREDICTIONS",
     "PROMOTE",
+    "PRUNE",
     "RESTORE",
     "RETRAIN",
     "SCORING",
-    "TIDY",
     "TRAIN",
     "build_jobs",
 ]
 
 
-def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefinition | dg.JobDefinition]":
+def build_jobs(settings: Settings, home: Path) -> "list[Job]":
     """All jobs; those of assets take their partitions and asset checks along.
 
     Args:
-        settings: For the jobs that decide, and the one that tidies.
-        home: What it tidies.
+        settings: For the jobs that decide, and the one that prunes.
+        home: What it prunes.
     """
     return [
         _job(HOURLY, "One hour or a range: from snapshot to outcomes.", HOURLY_ASSETS),
@@ -101,11 +101,11 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
             ("delivery_bundle",),
         ),
         *build_governance_jobs(settings),
-        build_tidy_job(TIDY, settings, home),
+        build_prune_job(PRUNE, settings, home),
         build_correct_job(CORRECT, settings),
         build_restore_job(RESTORE, settings),
     ]
 
 
-def _job(name: str, description: str, assets: tuple[str, ...]) -> "UnresolvedAssetJobDefinition":
+def _job(name: str, description: str, assets: tuple[str, ...]) -> "Job":
     return dg.define_asset_job(name, dg.AssetSelection.assets(*assets), description=description)

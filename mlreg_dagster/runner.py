@@ -1,4 +1,4 @@
-"""Run the graph's own jobs from Python, on the same Dagster instance that the UI shows."""
+"""Runs the graph's jobs from Python, on the Dagster instance that the UI shows."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -143,7 +143,7 @@ class Runner:
     def has_made(self, asset: str, keys: Iterable[str]) -> bool:
         """Whether runs have recorded that they made all these partitions of an asset, and the tables still hold them.
 
-        A run that was killed may have written data without a record; whoever goes on after it makes them again.
+        A run that was killed may have written data without a record; the next run makes them again.
         """
         wanted = set(keys)
         if not wanted <= self.instance.get_materialized_partitions(dg.AssetKey(asset)):

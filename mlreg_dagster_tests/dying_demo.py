@@ -7,12 +7,12 @@ import pytest
 
 from mlreg_dagster.cli import demo
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 DEATHS = {
-    "market": (Warehouse, "write", lambda table, *_: table.name == "market_features"),
+    "market": (DuckDBWarehouse, "write", lambda table, *_: table.name == "market_features"),
     "train": (ArtifactStore, "freeze", lambda kind, *_: kind == "models"),
-    "predict": (Warehouse, "write", lambda table, *_: table.name == "predictions"),
+    "predict": (DuckDBWarehouse, "write", lambda table, *_: table.name == "predictions"),
 }
 """After which call the process is killed: its data are written, and nothing that comes after is."""
 

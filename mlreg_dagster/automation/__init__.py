@@ -11,7 +11,7 @@ from mlreg_dagster.automation.common import Jobs
 from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
 from mlreg_dagster.automation.models import build_promote_sensor, build_retrain_sensor
 from mlreg_dagster.automation.notification import require_known_notifier
-from mlreg_dagster.automation.retention import build_tidy_schedule
+from mlreg_dagster.automation.retention import build_prune_schedule
 from mlreg_dagster.automation.run_failures import (
     build_cancellation_sensor,
     build_failure_sensor,
@@ -21,8 +21,8 @@ from mlreg_dagster.config import Settings
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The hour that has just ended (days follow their hours, by sensor), and a weekly tidying."""
-    return [build_hourly_schedule(settings), build_tidy_schedule()]
+    """The hour that has just ended (days follow their hours, by sensor), and weekly pruning."""
+    return [build_hourly_schedule(settings), build_prune_schedule()]
 
 
 def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:

@@ -5,11 +5,11 @@ import dagster as dg
 from mlreg_dagster import jobs
 
 
-def build_tidy_schedule() -> dg.ScheduleDefinition:
+def build_prune_schedule() -> dg.ScheduleDefinition:
     """Deletes what retention.yaml does not keep; off until a user switches it on."""
     return dg.ScheduleDefinition(
-        name="tidy_schedule",
-        job_name=jobs.TIDY,
+        name="prune_schedule",
+        job_name=jobs.PRUNE,
         cron_schedule="30 3 * * 0",
         default_status=dg.DefaultScheduleStatus.STOPPED,  # it deletes what retention.yaml does not keep
         description="Sundays: clears away what retention.yaml does not keep. Switch it on if you want that.",

@@ -1,4 +1,4 @@
-"""The command line as a whole: every command in the order of its help, and how it ends."""
+"""The command line: registers every command in the order of the help, and turns errors into messages and exit codes."""
 
 import sys
 from typing import Annotated
@@ -22,8 +22,8 @@ from mlreg_dagster.cli.commands.governance import (
     withdraw,
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
-from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, train
-from mlreg_dagster.cli.commands.operations import correct, doctor, restore, tidy, upgrade
+from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, score, train
+from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.status import status, verify
 from mlreg_dagster.cli.session import Terminal
@@ -55,20 +55,21 @@ def _options(
     pass
 
 
-_IN_THE_ORDER_OF_THE_HELP = (
+_COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, refusals, status, champion, history, compare, bundle, report, verify, doctor, tidy, correct,
+    rollback, refusals, score, status, champion, history, compare, bundle, report, verify, doctor, prune, correct,
     restore, upgrade, keygen, runbook,
 )  # fmt: skip
-for command in _IN_THE_ORDER_OF_THE_HELP:
+for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
-app.command("except", hidden=True)(except_)
+app.command("except", hidden=True)(except_)  # names in release 0.1
+app.command("tidy", hidden=True)(prune)
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 
 
 def main() -> None:
-    """Entry point: a message for people where there is one, a traceback where we are wrong."""
+    """Run a command. An error of the user ends with a message, a defect with a traceback."""
     keep_private()
     try:
         _require_text(sys.argv)

@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and texts of theirs as values."""
+"""Arguments that several commands share: declarations, completion, parsing."""
 
 import os
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 
 
 def complete_versions(incomplete: str) -> list[str]:
-    """For the shell's tab key: versions, aliases, and `latest`."""
+    """Complete versions, aliases, and `latest`."""
     versions, aliases = _registered()
     return [name for name in (*versions, *aliases, "latest") if name.startswith(incomplete)]
 
 
 def complete_aliases(incomplete: str) -> list[str]:
-    """For the shell's tab key: aliases that were ever moved, and the usual two."""
+    """Complete aliases that were ever moved, and the usual two."""
     return [name for name in dict.fromkeys((*_registered()[1], CHAMPION, CHALLENGER)) if name.startswith(incomplete)]
 
 
 def complete_models(incomplete: str) -> list[str]:
-    """For the shell's tab key: model config files."""
+    """Complete the names of model config files."""
     from mlreg_dagster.config import load_settings
 
     try:
@@ -81,7 +81,7 @@ def writing_to(place: Path) -> Iterator[None]:
 
 
 def parse_overrides(overrides: list[str] | None) -> dict[str, Any]:
-    """What `--set` was given, nested as in a config file.
+    """Parse the values of `--set`, nested as in a config file.
 
     Raises:
         MlregError: A text is not key=value, or contradicts another.

@@ -1,6 +1,6 @@
-"""The whole lifecycle on the simulated market, in a few minutes: three weeks, two models, their outcomes.
+"""Runs the whole lifecycle on the simulated market in a few minutes: three weeks, two models, their outcomes.
 
-A step that was done before is not done again, so a demo that was interrupted goes on where it stopped.
+A finished step is not run again, so an interrupted demo resumes where it stopped.
 """
 
 from collections.abc import Callable
@@ -39,11 +39,11 @@ _DAY = pd.Timedelta(days=1)
 
 
 class NotADemoHome(MlregError):
-    """The home holds something else than a demo."""
+    """The home holds other models than those of the demo."""
 
 
 def run_demo(runner: Runner, console: Console) -> None:
-    """Ingest, freeze, train, evaluate, promote, predict, validate; then say how it went.
+    """Ingest, freeze, train, evaluate, promote, predict, validate; then print a report.
 
     Raises:
         HomeInUse: Another replay or demo works on this home.
@@ -67,7 +67,7 @@ def _run(runner: Runner, console: Console) -> None:
 
 
 def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> list[tuple[str, Callable[[], None]]]:
-    """Every step with what it says of itself."""
+    """List every step with its description."""
     market = hour_range(start, start + DAYS * _DAY - HOUR)
     due = predicted + runner.settings.outcomes.horizon_hours * HOUR
     steps: list[tuple[str, Callable[[], None]]] = []
@@ -83,7 +83,7 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
     for version, model in VERSIONS.items():
         detector = runner.settings.model(model).detector.replace("_", " ")
         steps.append((f"{version}: train ({detector})", _train(runner, version, model, day)))
-        steps.append((f"{version}: hold against the gates", _evaluate(runner, version)))
+        steps.append((f"{version}: evaluate against all gates", _evaluate(runner, version)))
         steps += _moves(runner, version, live)
     steps.append(
         (
@@ -91,7 +91,7 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
             _hours(runner, jobs.PREDICTIONS, predicted, "predictions"),
         )
     )
-    steps.append(("see what came of it 24 hours later", _hours(runner, jobs.OUTCOMES, due, "prediction_outcomes")))
+    steps.append(("determine the outcomes 24 hours later", _hours(runner, jobs.OUTCOMES, due, "prediction_outcomes")))
     steps.append(("measure how right they were, day by day", _measure(runner, due.normalize().unique())))
     return steps
 
@@ -223,9 +223,9 @@ def _truth_table(runner: Runner, outcomes: pd.DataFrame, predicted: pd.DatetimeI
 
 def _before(outcomes: pd.DataFrame, crash: Any) -> pd.DataFrame:
     """Outcomes of the predictions for the crashing instrument within 24 h before the fall is over."""
-    mine = outcomes[outcomes["instrument_id"] == crash.instrument_id]
-    due = mine["prediction_hour"].between(crash.end - 24 * HOUR, crash.start, inclusive="left")
-    before: pd.DataFrame = mine[due]
+    rows = outcomes[outcomes["instrument_id"] == crash.instrument_id]
+    due = rows["prediction_hour"].between(crash.end - 24 * HOUR, crash.start, inclusive="left")
+    before: pd.DataFrame = rows[due]
     return before
 
 

@@ -1,4 +1,4 @@
-"""How a long command says where it is: a bar for people, a line a step for logs."""
+"""Progress of long commands: a bar on a terminal, a line for each step in a log."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 Advance = Callable[[str, int], None]
-"""Is given the step that begins, and how far it all has come."""
+"""Takes the name of the step that begins, and its number."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What every command works with: the terminal, and the graph on the home of the caller."""
+"""What every command works with: the terminal, the graph on the user's home, and output as tables or JSON."""
 
 import json
 import math
@@ -33,7 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead; docs/j
 
 
 def open_runner(*, replays: bool = False) -> "Runner":
-    """The graph and its storage; the home is made if it is not there yet.
+    """Open the graph and its storage; make the home if it is not there yet.
 
     Args:
         replays: History is written: moves of aliases may count from the past on.

@@ -38,7 +38,7 @@ WITHDRAW = "withdraw"
 APPROVE_POLICY = "approve_policy"
 ADOPT_POLICY = "adopt_policy"
 BUNDLE = "bundle"
-TIDY = "tidy"
+PRUNE = "prune"
 CORRECT = "correct"
 RESTORE = "restore"
 
@@ -46,10 +46,10 @@ JOBS = (
     *(HOURLY, MARKET, PREDICTIONS, FOLLOW_UP, OUTCOMES, SCORING, DATASETS, PERFORMANCE),
     *(TRAIN, EVALUATE, RETRAIN, PROMOTE),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
-    *(CORRECT, RESTORE, BUNDLE, TIDY),
+    *(CORRECT, RESTORE, BUNDLE, PRUNE),
 )
 
-HOURLY_SCHEDULE, TIDY_SCHEDULE = SCHEDULES = ("hourly_schedule", "tidy_schedule")
+HOURLY_SCHEDULE, PRUNE_SCHEDULE = SCHEDULES = ("hourly_schedule", "prune_schedule")
 
 SENSORS = (
     "catch_up_sensor",

@@ -29,7 +29,7 @@ class ChangedHours:
         dataset: Its kind and its day.
         frozen: How many hours have rows in the file.
         changed: The hours that hold other rows now, or rows where the file has none.
-        gone: The hours that hold no rows any more, after a tidying for example: they can't be compared.
+        gone: The hours that hold no rows any more, after pruning for example: they can't be compared.
         rows: Rows of the changed hours that differ, were added or were removed.
         distances: The features that differ, and by how much at most, in standard deviations of the frozen values.
     """

@@ -115,7 +115,7 @@ def _frozen_hours_unchanged() -> dg.AssetChecksDefinition:
         name=FROZEN_HOURS_UNCHANGED.name,
         additional_deps=["market_features"],  # in a follow-up run it looks at what that run has written
         description="The hours that the champion was trained on and judged by hold the rows that were frozen; hours "
-        "that were tidied away since can't be compared.",
+        "that were pruned since can't be compared.",
     )
     def frozen_hours_unchanged(
         mlreg_artifacts: ArtifactsResource, mlreg_registry: RegistryResource, mlreg_warehouse: WarehouseResource

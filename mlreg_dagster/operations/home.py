@@ -1,4 +1,4 @@
-"""A home: everything that is kept, as the graph's resources name it."""
+"""A home: all stored data, as the graph's resources name it, and the commands that repair it."""
 
 import shlex
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 @dataclass(frozen=True)
 class Home:
-    """What is kept, and where.
+    """All stored data, and where it lies.
 
     Attributes:
         folder: The data home.
@@ -44,7 +44,7 @@ class Home:
 
 
 def materialize(assets: str, hours: pd.DatetimeIndex) -> str:
-    """The commands that make some assets anew for some hours, the first piece of consecutive hours spelt out."""
+    """The command that materializes assets again for the first piece of consecutive hours, and how many more follow."""
     pieces = consecutive(hours)
     (first, last), more = pieces[0], len(pieces) - 1
     command = (
@@ -61,7 +61,7 @@ def consecutive(hours: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestam
 
 
 def set_aside(folder: Path, *paths: object) -> str:
-    """The command that moves files or folders out of the way; nothing is ever advised to be deleted.
+    """The command that moves files or folders out of the way; deletion is never advised.
 
     What is not on this disk is moved by the tools of the store that it is in.
     """

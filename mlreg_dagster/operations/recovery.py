@@ -1,4 +1,4 @@
-"""Two ways back that leave a trace: moves that a clock recorded in the future, and a registry put back from a copy."""
+"""Recorded repairs: taking back alias moves that lie in the future, and a registry restored from a copy."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime

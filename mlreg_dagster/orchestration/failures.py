@@ -1,4 +1,4 @@
-"""What a failed step says to people."""
+"""Messages of failed steps, for people."""
 
 from typing import TYPE_CHECKING
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
+from mlreg_dagster.orchestration.dagster_internals.queries import fail_window
 from mlreg_dagster.orchestration.instance.check_log import latest_results
 
 
@@ -68,10 +68,10 @@ def describe_graph(
         freshness=[
             {
                 "asset": spec.key.to_user_string(),
-                "hours": pd.Timedelta(policy.fail_window.to_timedelta()) / pd.Timedelta("1h"),
+                "hours": pd.Timedelta(window) / pd.Timedelta("1h"),
             }
             for spec in sorted(specs, key=lambda spec: spec.key)
-            if isinstance(policy := spec.freshness_policy, TimeWindowFreshnessPolicy)
+            if (window := fail_window(spec.freshness_policy)) is not None
         ],
         automation=[
             *({"name": each.name, "kind": "schedule", "does": each.description} for each in schedules),

@@ -1,4 +1,4 @@
-"""One replay or demo on a home at a time: two would train the same versions twice and promote over each other."""
+"""Allows one replay or demo on a home at a time: two would train and promote the same versions twice."""
 
 import json
 import os
@@ -21,7 +21,7 @@ class HomeInUse(MlregError):
 
 @contextmanager
 def alone_on(home: Path) -> Iterator[None]:
-    """Keep other replays and demos out of a home; a process that was killed stands in nobody's way.
+    """Keep other replays and demos out of a home; a killed process leaves no lock.
 
     Raises:
         HomeInUse: Another one works on it; it is named.
@@ -35,7 +35,7 @@ def alone_on(home: Path) -> Iterator[None]:
         except Timeout:
             raise HomeInUse(
                 f"Another replay or demo works on {home}. This one ends; nothing was done. Wait until it ends, end "
-                f"it, or let MLREG_HOME name another home. Holder: {_told(holder)}"
+                f"it, or let MLREG_HOME name another home. Holder: {_described(holder)}"
             ) from None
         holder.write_text(json.dumps(_this_process()))
     try:
@@ -50,7 +50,7 @@ def _this_process() -> dict[str, object]:
     return {"pid": os.getpid(), "command": command, "since": f"{pd.Timestamp.now(tz='UTC'):%Y-%m-%d %H:%M:%S} UTC"}
 
 
-def _told(holder: Path) -> str:
+def _described(holder: Path) -> str:
     try:
         return holder.read_text() or "a process that is just beginning"
     except FileNotFoundError:

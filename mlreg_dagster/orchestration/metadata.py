@@ -1,4 +1,4 @@
-"""What every asset tells about itself in the same way."""
+"""Metadata that assets share: freshness, column schemas, row counts, numbers by partition."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -6,10 +6,10 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
 from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.core.untrusted.text import visible
+from mlreg_dagster.orchestration.dagster_internals.partition_metadata import add_partition_metadata
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.witness import AUDIT_HEAD as AUDIT_HEAD
 from mlreg_dagster.storage.warehouse.tables import Table
@@ -57,24 +57,18 @@ def table_metadata(table: Table) -> dict[str, Any]:
 def report_partitions(context: dg.AssetExecutionContext, keys: Sequence[str], numbers: pd.DataFrame) -> None:
     """Attach to each partition of a range its own numbers, which the UI plots over time.
 
-    All at once, past `context.add_asset_metadata`: that copies what was added before and lists all partitions of a run
-    each time, which took longer for the hours of a year than all else together.
-
     Args:
         context: Of the step.
         keys: Of the partitions.
         numbers: A row for each of them, in their order: shares and rates, comparable between partitions. One that is
             not known is left out.
     """
-    rows: dict[Any, Mapping[str, Any]] = {
-        AssetMetadataHandle(asset_key=context.asset_key, partition_key=key): {
-            str(name): value for name, value in row.items() if not pd.isna(value)
-        }
-        for key, row in zip(keys, numbers.to_dict("records"), strict=True)
+    records = numbers.to_dict("records")
+    rows = {
+        key: {str(name): value for name, value in record.items() if not pd.isna(value)}
+        for key, record in zip(keys, records, strict=True)
     }
-    step = context.get_step_execution_context()
-    before = step._metadata_accumulator.per_output_metadata
-    step._metadata_accumulator = OutputMetadataAccumulator(per_output_metadata={**before, **rows})
+    add_partition_metadata(context, rows)
 
 
 def report_hours(
@@ -94,12 +88,12 @@ def report_hours(
 
 
 def result_of_range(context: dg.AssetExecutionContext, last: str, metadata: Mapping[str, Any]) -> dg.MaterializeResult:
-    """What a range came to, told on its last partition: a copy on each would fill the event log with pictures.
+    """Attach the result of a range to its last partition: a copy on each would fill the event log with pictures.
 
-    Counts are told as text: the UI would plot the sum over a range beside that of an hour.
+    Counts are text: the UI would plot the sum over a range beside that of an hour.
     """
-    told = {name: str(value) if isinstance(value, int) else value for name, value in metadata.items()}
-    context.add_asset_metadata(told, partition_key=last)
+    shown = {name: str(value) if isinstance(value, int) else value for name, value in metadata.items()}
+    context.add_asset_metadata(shown, partition_key=last)
     return dg.MaterializeResult()
 
 

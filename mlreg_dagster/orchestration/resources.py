@@ -29,9 +29,9 @@ PREFIX = "mlreg_"
 class WarehouseResource(DuckDBResource):
     """The tables; a DuckDB resource whose connections are guarded by the warehouse's lock.
 
-    A run of one hour, done within a second or two, opens the file once and keeps it to its end: opening it anew for
-    each asset and check was a sixth of the run. Whoever waits for it gets it between two uses. Every other run opens it
-    for each piece of its work. Who adds a step to the hourly run that takes long calls `release` in it first.
+    A run of one hour, done within a second or two, opens the file once and keeps it to its end: opening it for each
+    asset and check was a sixth of the run. A waiting process gets it between two uses. Every other run opens it for
+    each piece of its work. A long step in the hourly run must call `release` first.
     """
 
     lock_timeout_s: float = Field(default=60.0, description="How long to wait for another process, seconds.")

@@ -1,4 +1,4 @@
-"""Which failures are tried again: those that pass by themselves, and no others."""
+"""Retry policy of steps: transient errors only."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator

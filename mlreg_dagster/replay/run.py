@@ -1,10 +1,10 @@
-"""History at speed: the lifecycle as it would have run, through the same assets, jobs and policy.
+"""Backtests the lifecycle over a historical period, through the same assets, jobs and policy.
 
 Time goes forward period by period. At the start of each period the newest dataset is frozen, trained on, evaluated
 and, if the policy allows it, promoted from that hour on; then the hours of the period run, in one range: predictions by
 the champion as of each hour, and the outcomes that fall due. Market and features, which know nothing of models, are
-made for several periods at once: half of a week's work is the week that it looks back on. What is there already is
-not done again, so a replay that was killed goes on where it stopped.
+made for several periods at once: half of a week's work is the week that it looks back on. Finished work is not
+done again, so a killed replay resumes where it stopped.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,8 +34,8 @@ _RETRAIN = {"daily": 1, "weekly": 7, "monthly": 30}
 _LATEST_TRIED = 7
 """How many days before a period a dataset may end at the earliest: markets close for days."""
 
-Tell = Callable[[str, pd.Timestamp], None]
-"""Is given each step before it begins, and how far the replayed time has come."""
+OnStep = Callable[[str, pd.Timestamp], None]
+"""Takes each step before it begins, and the replayed time."""
 
 
 class CannotReplay(MlregError):
@@ -68,7 +68,7 @@ class Replay:
 
 
 def days_between(retrain: str) -> int:
-    """Days between two trainings, from how people say it.
+    """Days between two trainings, from a word or a number.
 
     Raises:
         CannotReplay: It is neither a word that is known nor a number of days.
@@ -79,7 +79,7 @@ def days_between(retrain: str) -> int:
     return days
 
 
-def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
+def run_replay(runner: Runner, replay: Replay, on_step: OnStep) -> None:
     """Run what has not run yet.
 
     Raises:
@@ -96,51 +96,51 @@ def run_replay(runner: Runner, replay: Replay, tell: Tell) -> None:
             f"not lie before the first."
         )
     with alone_on(runner.warehouse.path.parent):
-        _run(runner, replay, tell)
+        _run(runner, replay, on_step)
 
 
-def _run(runner: Runner, replay: Replay, tell: Tell) -> None:
+def _run(runner: Runner, replay: Replay, on_step: OnStep) -> None:
     ingest = runner.settings.ingest
     history = (runner.settings.datasets.history_hours + runner.settings.max_lookback_hours) * HOUR
     warm_up = hour_range(max(ingest.first_hour, replay.first - history), replay.first - HOUR)
     if len(warm_up) and not _is_made(runner, "market_features", hour_key(warm_up[-1])):
-        tell(f"history before {day_key(replay.first)}", replay.first)
+        on_step(f"history before {day_key(replay.first)}", replay.first)
         runner.run_hours(jobs.MARKET, warm_up)
     for first, end in replay.periods():
-        _retrain(runner, replay, first, tell)
+        _retrain(runner, replay, first, on_step)
         last = end - HOUR
         if not _is_made(runner, "market_features", hour_key(last)):
             ahead = min(max(end, first + ingest.chunk_hours * HOUR), replay.end)
-            tell(f"market until {day_key(ahead - HOUR)}", first)
+            on_step(f"market until {day_key(ahead - HOUR)}", first)
             runner.run_hours(jobs.MARKET, hour_range(first, ahead - HOUR))
         is_scored = _is_made(runner, "prediction_outcomes", hour_key(last))
         if not is_scored:
-            tell(f"hours until {day_key(last)}", first)
+            on_step(f"hours until {day_key(last)}", first)
             runner.run_hours(jobs.SCORING, hour_range(first, last))
         if not is_scored or not _is_made(runner, "model_performance", day_key(last.floor("D"))):
-            tell(f"performance until {day_key(last)}", end)
+            on_step(f"performance until {day_key(last)}", end)
             runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
-    tell("done", replay.end)
+    on_step("done", replay.end)
 
 
-def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, tell: Tell) -> None:
-    """Whatever a team's automation would have done at the start of a period."""
+def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnStep) -> None:
+    """Freeze, train, evaluate and promote as automation does at the start of a period."""
     day = newest_trainable_day(runner, first)
     if day is None:
-        tell("not enough history to train on", first)
+        on_step("not enough history to train on", first)
         return
     if not all(runner.artifacts.find(kind, day_key(day)) for kind in (freezing.TRAINING, freezing.HOLDOUT)):
-        tell(f"dataset of {day_key(day)}", first)
+        on_step(f"dataset of {day_key(day)}", first)
         runner.run_partition(jobs.DATASETS, day_key(day))
     for model in replay.models:
         version = _version_of(runner, model, day_key(day))
         if version is None:
-            tell(f"train {model} on {day_key(day)}", first)
+            on_step(f"train {model} on {day_key(day)}", first)
             version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
         if runner.registry.latest_evaluation(version) is None:
-            tell(f"evaluate {version}", first)
+            on_step(f"evaluate {version}", first)
             runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", {"actor": ACTOR}))
-        _promote(runner, replay, version, first, tell)
+        _promote(runner, replay, version, first, on_step)
 
 
 def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
@@ -167,7 +167,7 @@ def _version_of(runner: Runner, model: str, day: str) -> str | None:
     return None
 
 
-def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Timestamp, tell: Tell) -> None:
+def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Timestamp, on_step: OnStep) -> None:
     registry = runner.registry
     evaluation, champion = registry.latest_evaluation(version), registry.holder(CHAMPION)
     if evaluation is None or any(move.version == version for move in registry.history(CHAMPION)):
@@ -180,9 +180,9 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
         request = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
         verdict = verdict_on(request, runner.settings, registry, runner.warehouse, runner.clock.now())
         if verdict.outcome != "promote":
-            tell(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
+            on_step(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
             return
-        tell(f"{version} becomes champion", effective_at)
+        on_step(f"{version} becomes champion", effective_at)
         runner.move_alias(request)
 
 

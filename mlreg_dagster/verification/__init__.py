@@ -1,1 +1,4 @@
-"""A look at a running deployment from outside, as a person would take it in the UI. Knows nothing of Dagster's code."""
+"""Checks a running deployment from outside, through the web server's GraphQL API. Imports nothing of Dagster.
+
+Stored data is checked in `operations.doctor`.
+"""

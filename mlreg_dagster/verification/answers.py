@@ -1,4 +1,4 @@
-"""What the web server answers, as values."""
+"""Answers of the web server as typed values."""
 
 import json
 from collections.abc import Mapping
@@ -146,7 +146,7 @@ def _instigator(name: str, state: Mapping[str, Any]) -> Instigator:
 
 
 def _value(entry: Mapping[str, Any]) -> Any:
-    """The value of a metadata entry, whatever its kind; None for kinds that nobody here asks for."""
+    """The value of a metadata entry, whatever its kind; None for kinds that are not used here."""
     for kind, value in entry.items():
         if kind == "label" or value is None:
             continue

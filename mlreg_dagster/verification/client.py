@@ -1,4 +1,4 @@
-"""A small GraphQL client of a running web server: the questions that a look at the UI amounts to."""
+"""A small GraphQL client of a running web server."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Does the lifecycle go on? Hours, datasets, versions, the champion and its evidence, pictures."""
+"""Checks of the lifecycle: hours, datasets, versions, the champion and its evidence, pictures."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -31,7 +31,7 @@ def hours_have_rows(asset: str, written: Written, hourly_has_run: bool) -> Findi
 
 
 def predictions_are_made(written: Written, champion: Materialization | None) -> Finding:
-    """The newest hour has predictions, unless nobody was champion then, or there was nothing to score."""
+    """The newest hour has predictions, unless there was no champion then, or there was nothing to score."""
     name, newest = "predictions", _newest_hour(written["predictions"])
     if newest is None:
         return Finding(name, "waiting", "No hour yet.")
@@ -39,7 +39,7 @@ def predictions_are_made(written: Written, champion: Materialization | None) -> 
     if newest.rows:
         return Finding(name, "ok", seen)
     if champion is None:
-        return Finding(name, "waiting", f"{seen} Nobody is champion.", "Promote a version, if the policy does not.")
+        return Finding(name, "waiting", f"{seen} There is no champion.", "Promote a version, if the policy does not.")
     since = str(champion.metadata["effective_at"])
     if str(newest.partition) < since.replace(" ", "-", 1):  # written so, both sort by time
         return Finding(name, "waiting", f"{seen} {champion.metadata['champion']} counts from {since} on.")
@@ -95,15 +95,15 @@ def versions_have_a_status(written: Written) -> Finding:
 
 
 def champion_move(written: Written) -> Materialization | None:
-    """The newest move of the alias champion; None while nobody is champion."""
+    """The newest move of the alias champion; None while there is no champion."""
     moves = (each for each in written["champion_model"] if each.metadata.get("champion", NOBODY) != NOBODY)
     return next((move for move in moves if str(move.metadata.get("moved")).startswith("champion:")), None)
 
 
 def champion_is_explained(champion: Materialization | None) -> Finding:
-    """The champion's version, from when, by whose word, and why."""
+    """The champion's version, from when, requested by whom, and why."""
     if champion is None:
-        return Finding("champion", "waiting", "Nobody is champion.", "Promote a version, if the policy does not.")
+        return Finding("champion", "waiting", "There is no champion.", "Promote a version, if the policy does not.")
     told = champion.metadata
     if missing := [name for name in ("effective_at", "actor", "reason") if not told.get(name)]:
         seen = f"{told['champion']}, without {', '.join(missing)}."
@@ -117,7 +117,7 @@ def champions_gates_passed(champion: Materialization | None, gates: Iterable[Che
     """Every gate was passed by that very version; `gates` are its newest executions, of strict gates as well."""
     name = "champion's gates"
     if champion is None:
-        return Finding(name, "waiting", "Nobody is champion.")
+        return Finding(name, "waiting", "There is no champion.")
     version, statuses = champion.metadata["champion"], {gate.name: gate.status for gate in gates}
     names = dict.fromkeys((*GATES, *statuses))  # a strict gate that was asked for later has no result for it
     missed = [f"{gate} {statuses.get(gate, 'never')}" for gate in names if statuses.get(gate) != "SUCCEEDED"]

@@ -1,4 +1,4 @@
-"""What is asked of the web server, in GraphQL."""
+"""The GraphQL queries."""
 
 LOCATIONS = """
 {

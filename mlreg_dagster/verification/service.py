@@ -1,4 +1,4 @@
-"""Does the service run? Code location, automation, daemons, runs and checks, whatever the models are."""
+"""Checks of the service: code location, automation, daemons, runs and checks, independent of the models."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,7 +15,7 @@ def location_loads(location: CodeLocation) -> Finding:
     name = "code location"
     if location.error:
         reason = location.error.splitlines()[0]
-        return Finding(name, "miss", f"{location.name} does not load: {reason}", "Mend it, then reload it in the UI.")
+        return Finding(name, "miss", f"{location.name} does not load: {reason}", "Fix it, then reload it in the UI.")
     return Finding(name, "ok", f"{location.name} is loaded.")
 
 
@@ -77,7 +77,7 @@ def no_check_is_left(checks: Iterable[CheckExecution], never_run: Iterable[tuple
 
 
 def checks_pass(checks: Iterable[CheckExecution]) -> Finding:
-    """No check failed last. What the UI shows red or yellow is told here, too.
+    """No check failed last. What the UI shows red or yellow is reported here.
 
     A gate that a version failed is a result of its evaluation, not a fault of the deployment; the gates of the champion
     have a finding of their own.

@@ -1,4 +1,4 @@
-"""Is the deployment in the state in which it should be? Everything that a person would look for in the UI."""
+"""Runs every check of a running deployment."""
 
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.core.names import ASSETS, HOURLY_ASSETS

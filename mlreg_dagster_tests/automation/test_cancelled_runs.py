@@ -270,7 +270,7 @@ def test_people_are_told_of_a_run_that_never_started(reopen, later):
 def test_a_run_that_a_person_started_and_cancelled_is_told_as_theirs(reopen):
     with Receiver(200) as receiver:
         location = reopen(configs={"notifications": {"webhook_url": receiver.url}})
-        job = location.world.definitions.resolve_job_def(jobs.TIDY)
+        job = location.world.definitions.resolve_job_def(jobs.PRUNE)
 
         def cancel() -> None:
             location.instance.report_run_canceled(location.instance.create_run_for_job(job))
@@ -282,8 +282,8 @@ def test_a_run_that_a_person_started_and_cancelled_is_told_as_theirs(reopen):
 def test_a_cancelled_schedule_is_told_with_what_makes_up_for_it(reopen):
     with Receiver(200) as receiver:
         location = reopen(configs={"notifications": {"webhook_url": receiver.url}})
-        job = location.world.definitions.resolve_job_def(jobs.TIDY)
-        tags = {"dagster/schedule_name": "tidy_schedule"}
+        job = location.world.definitions.resolve_job_def(jobs.PRUNE)
+        tags = {"dagster/schedule_name": "prune_schedule"}
 
         def cancel() -> None:
             location.instance.report_run_canceled(location.instance.create_run_for_job(job, tags=tags))

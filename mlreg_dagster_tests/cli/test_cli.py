@@ -16,7 +16,7 @@ import yaml
 from mlreg_dagster import cli
 from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.artifacts import open_artifacts
-from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS
+from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS, Lifecycle
 
 
 def _refused(answer, message):
@@ -234,6 +234,28 @@ def test_compare_without_a_holdout_says_what_to_do(on_trained, own_home):
 # --- governance ----------------------------------------------------------------------------------------------
 
 
+def test_score_writes_what_the_champion_says_of_the_rows_of_a_file(on_live, live: Lifecycle, tmp_path):
+    rows = live.warehouse.query("SELECT * FROM market_features WHERE hour >= '2026-01-05' AND hour < '2026-01-06'")
+    rows.to_parquet(tmp_path / "rows.parquet", index=False)
+    out = tmp_path / "scores.csv"
+    answer = on_live("score", str(tmp_path / "rows.parquet"), "--out", str(out))
+    assert answer.code == 0, answer.err
+    found = pd.read_csv(out, parse_dates=["hour"])
+    assert f"v2 scored {len(rows)} rows and flagged {found['flagged'].sum()}: {out}." in answer.out
+    predicted = live.warehouse.query("SELECT hour, instrument_id, score FROM predictions WHERE model_version = 'v2'")
+    both = predicted.merge(found, on=["hour", "instrument_id"])
+    assert len(both) == len(predicted) > 0
+    assert (both["score_x"] == both["score_y"]).all()
+
+
+def test_score_says_what_is_wrong_with_a_file(on_live, tmp_path):
+    (tmp_path / "rows.csv").write_text("price,volume\n1,2\n")
+    answer = on_live("score", str(tmp_path / "rows.csv"), "--model", "v1", "--out", str(tmp_path / "scores.csv"))
+    assert (answer.code, answer.out) == (1, "")
+    assert "v1 was trained on 5 features; these rows differ: missing " in answer.err
+    assert not (tmp_path / "scores.csv").exists()
+
+
 def test_decisions_are_taken_and_shown(on_trained, registry):
     assert on_trained("reject", "v1", "--reason", "smells [bad]", "--actor", "bert").code == 0
     _refused(on_trained("promote", "v1", "--reason", "looks fine"), "rejected by bert (smells [bad])")
@@ -374,9 +396,11 @@ def test_the_commands_are_listed(mlreg):
     answer = mlreg("--help")
     assert answer.code == 0
     for command in (
+        "init",
         "env",
         "demo",
         "train",
+        "score",
         "evaluate",
         "promote",
         "rollback",
@@ -391,6 +415,11 @@ def test_the_commands_are_listed(mlreg):
         "keygen",
         "compare",
         "doctor",
-        "tidy",
+        "prune",
     ):
         assert f" {command} " in answer.out
+
+
+def test_a_command_of_an_earlier_release_still_works_and_is_not_listed(mlreg):
+    assert " tidy " not in mlreg("--help").out
+    assert mlreg("tidy", "--dry-run") == mlreg("prune", "--dry-run")

@@ -14,10 +14,11 @@ from mlreg_dagster_tests.repository import PROJECT_DIR
 DOCUMENTED = (PROJECT_DIR / "docs" / "json.md").read_text(encoding="utf-8")
 WITHOUT = {
     "env",
+    "runbook",
     "keygen",
     "audit export",
     "policy approve",
-}  # no facts, a text for a config file, or JSON Lines as it is
+}  # no facts, a text for a config file or for people, or JSON Lines as it is
 WHY = ("--reason", "a good reason")
 
 
@@ -105,10 +106,17 @@ def test_what_is_compared(ask):
     assert set(on_outcomes["recall"]) == {"verdict", "difference", "low", "high", "samples", "reason"}
 
 
+def test_what_is_scored(ask, live, tmp_path):
+    rows = live.warehouse.query("SELECT * FROM market_features LIMIT 10")
+    rows.to_parquet(tmp_path / "rows.parquet", index=False)
+    found = ask("score", str(tmp_path / "rows.parquet"), "--out", str(tmp_path / "scores.parquet"))
+    assert (found["version"], found["rows"], found["features_checked"]) == ("v2", 10, True)
+
+
 def test_what_is_kept(ask, tmp_path):
     doctor = ask("doctor", code=1)
     assert_documented("findings", doctor["findings"])
-    assert ask("tidy", "--dry-run")["dry_run"] is True
+    assert ask("prune", "--dry-run")["dry_run"] is True
     assert ask("report", "--out", str(tmp_path / "report"))["results"] >= 0
     bundle = ask("bundle", "v1", "--out", str(tmp_path / "bundle"), code=None)
     assert (bundle["state"] == "incomplete") == any(each["kind"] == "missing" for each in bundle["remarks"])

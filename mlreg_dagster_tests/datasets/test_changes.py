@@ -116,7 +116,7 @@ def test_an_hour_that_had_no_rows_and_has_some_now_is_a_change(store, tables):
     assert found.frozen == 39
 
 
-def test_hours_that_were_tidied_away_can_t_be_compared_and_have_not_changed(store, tables):
+def test_hours_that_were_pruned_can_t_be_compared_and_have_not_changed(store, tables):
     tables.write(features_table(MADE_WITH), FEATURES[:0], hours_at(180, 189))
     found = changed_hours(store, tables, TRAINING, DAY, None)
     assert (found.changed, found.rows) == ((), 0)

@@ -13,8 +13,8 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.operations.doctor.doctor import examine
 from mlreg_dagster.operations.doctor.materializations import ClocksDisagree
-from mlreg_dagster.operations.retention.jobs import all_chores
-from mlreg_dagster.operations.retention.tasks import chores
+from mlreg_dagster.operations.retention.jobs import all_tasks
+from mlreg_dagster.operations.retention.tasks import retention_tasks
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.runner import RunFailed
@@ -61,14 +61,16 @@ def test_neither_rows_nor_payloads_get_old_by_it(strayed, make_world, live_home)
     untouched = make_world(live_home, "untouched")
     for hour in (END - 60 * HOUR, END - HOUR):
         home_of(untouched).landing.land("coingecko", "coins_markets", hour, b"[1]", hour)
-    expected = [(chore.name, chore.found) for chore in chores(home_of(untouched), _settings(untouched), RIGHT)]
+    expected = [(task.name, task.found) for task in retention_tasks(home_of(untouched), _settings(untouched), RIGHT)]
     assert len(expected) == 3
-    assert [(chore.name, chore.found) for chore in chores(home_of(strayed), _settings(strayed), RIGHT)] == expected
+    assert [
+        (task.name, task.found) for task in retention_tasks(home_of(strayed), _settings(strayed), RIGHT)
+    ] == expected
     still_ahead = pd.Timestamp(AHEAD_CLOCK, tz="UTC")
-    names = [chore.name for chore in chores(home_of(strayed), _settings(strayed), still_ahead)]
+    names = [task.name for task in retention_tasks(home_of(strayed), _settings(strayed), still_ahead)]
     assert names == [name for name, _ in expected]
-    for chore in chores(home_of(strayed), _settings(strayed), still_ahead):
-        chore.do()
+    for task in retention_tasks(home_of(strayed), _settings(strayed), still_ahead):
+        task.do()
     assert len([hour for hour in _hours(strayed) if hour < AHEAD]) >= 3 * 24
 
 
@@ -76,26 +78,26 @@ def test_nothing_is_deleted_where_hours_lie_after_now_until_they_are_set_aside(s
     home, settings, before = home_of(strayed), _settings(strayed), _hours(strayed)
     with pytest.raises(
         ClocksDisagree,
-        match=rf"{wording.HOURS_AFTER_NOW} at 2026-01-08 .* Nothing is deleted\. .*mlreg tidy --future",
+        match=rf"{wording.HOURS_AFTER_NOW} at 2026-01-08 .* Nothing is deleted\. .*mlreg prune --future",
     ):
-        list(all_chores(home, settings, strayed.instance, RIGHT))
+        list(all_tasks(home, settings, strayed.instance, RIGHT))
     assert _hours(strayed) == before
-    for chore in all_chores(home, settings, strayed.instance, RIGHT, future=True):
-        chore.do()
+    for task in all_tasks(home, settings, strayed.instance, RIGHT, future=True):
+        task.do()
     assert _hours(strayed) == before[:-1]
     (rows,) = home.folder.glob("ahead/*/market_snapshot.parquet")
     with duckdb.connect() as connection:
         assert connection.execute(f"SELECT count(*), max(hour) FROM '{rows}'").fetchall()[0][0] > 0
     (payload,) = home.folder.glob("ahead/*/raw/coingecko/coins_markets/2026-08-01/20/*.gz")
     assert home.landing.read(payload) == b"[1]"
-    assert list(all_chores(home, settings, strayed.instance, RIGHT, future=True)) == []
+    assert list(all_tasks(home, settings, strayed.instance, RIGHT, future=True)) == []
     record_run(strayed.instance, RIGHT)  # the first run by the right clock
-    assert "rows of market_snapshot" in [chore.name for chore in all_chores(home, settings, strayed.instance, RIGHT)]
+    assert "rows of market_snapshot" in [task.name for task in all_tasks(home, settings, strayed.instance, RIGHT)]
 
 
 def test_a_home_without_hours_has_nothing_to_disagree_about(make_world):
     world = make_world(None)
-    assert list(all_chores(home_of(world), _settings(world), world.instance, RIGHT)) == []
+    assert list(all_tasks(home_of(world), _settings(world), world.instance, RIGHT)) == []
 
 
 def test_the_doctor_finds_what_lies_after_now_and_nothing_else(strayed):
@@ -103,7 +105,7 @@ def test_the_doctor_finds_what_lies_after_now_and_nothing_else(strayed):
     misses = {name for name, finding in found.items() if finding.state == "miss"} - {"disk"}
     assert misses == {"hours after now", "payloads after now"}
     assert "market_snapshot: 1 hours, 2026-08-01 20:00" in found["hours after now"].seen
-    assert found["hours after now"].advice == found["payloads after now"].advice == "mlreg tidy --future"
+    assert found["hours after now"].advice == found["payloads after now"].advice == "mlreg prune --future"
     assert "0 hours are missing" in found["hours of snapshots"].seen
     assert found["outcomes due"].state == "ok"
 
@@ -112,7 +114,7 @@ def test_a_clock_that_was_put_back_behind_the_log_deletes_nothing(live):
     home = home_of(live)
     live.run_hours(jobs.MARKET, hour_range(END - HOUR, END - HOUR))
     with pytest.raises(ClocksDisagree, match=wording.CLOCK_BEHIND):
-        list(all_chores(home, live.settings, live.instance, RIGHT))
+        list(all_tasks(home, live.settings, live.instance, RIGHT))
 
 
 @pytest.mark.parametrize("asset", ["market_snapshot", "market_features", "predictions", "prediction_outcomes"])

@@ -13,7 +13,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.registration import next_version
 from mlreg_dagster.operations.doctor.doctor import examine
 from mlreg_dagster.operations.doctor.materializations import ClocksDisagree
-from mlreg_dagster.operations.retention.jobs import all_chores, made_by_runs
+from mlreg_dagster.operations.retention.jobs import all_tasks, made_by_runs
 from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
@@ -74,7 +74,7 @@ def test_older_tables_are_found_and_made_again_without_a_hand(old_tables):
 def test_nothing_is_deleted_meanwhile(old_tables):
     location, _ = old_tables
     with pytest.raises(ClocksDisagree, match=rf"{wording.LOST_HOURS}: 24 hours of market_snapshot.*--partition-range"):
-        list(all_chores(home_of(location.world), location.world.settings, location.instance, LATER))
+        list(all_tasks(home_of(location.world), location.world.settings, location.instance, LATER))
 
 
 def test_tables_that_are_gone_are_made_again(old_tables):

@@ -57,7 +57,7 @@ def _headings():
 def test_the_commands_that_it_names_exist():
     commands = typer.main.get_command(app).commands
     named = re.findall(r"mlreg ([a-z]+)((?: [a-z]\w*)*)((?: --[a-z-]+(?: \S+)?)*)", " ".join(RUNBOOK.split()))
-    assert {"doctor", "tidy", "correct", "restore"} <= {name for name, _, _ in named}
+    assert {"doctor", "prune", "correct", "restore"} <= {name for name, _, _ in named}
     for name, words, options in named:
         command = commands[name]
         if name == "audit":

@@ -25,7 +25,7 @@ OTHERS = ["", " ", "\udcff", "\x1b[31m", "💥" * 300, "x" * 20_000, "a\nb", "se
 ODD = [*WORDS.split(), *OTHERS]
 odd_texts = st.sampled_from(ODD) | st.text(st.characters(blacklist_characters="\x00"), max_size=12)
 OPTIONS: dict[str, list[str]] = {
-    "env": [], "status": [], "doctor": [], "tidy": ["--dry-run"],
+    "env": [], "status": [], "doctor": [], "prune": ["--dry-run"],
     "replay": ["--from", "--to", "--retrain", "--policy", "--model"],
     "train": ["--model", "--dataset", "--set", "--actor"],
     "evaluate": ["", "--holdout", "--set", "--actor"],

@@ -1,4 +1,4 @@
-"""Commands that write down what is known: the evidence on a version, and the results of all checks."""
+"""Commands that write evidence: on one version, and the results of all checks."""
 
 from pathlib import Path
 from typing import Annotated

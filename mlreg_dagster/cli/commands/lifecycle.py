@@ -32,7 +32,7 @@ def replay(
     report: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("replay.html"),
     as_json: AsJson = False,
 ) -> None:
-    """Run the lifecycle through history on a simulated clock; killed, it goes on where it stopped."""
+    """Run the lifecycle through history on a simulated clock; a killed replay resumes where it stopped."""
     from mlreg_dagster.cli.progress import step_progress
     from mlreg_dagster.cli.tables import history_table
     from mlreg_dagster.core.hours import as_hour
@@ -44,7 +44,7 @@ def replay(
     end = as_hour(last) + timedelta(days=1)
     plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)
     with writing_to(report):
-        report.open("a").close()  # said now rather than after all the work
+        report.open("a").close()  # an error now costs less than one after all the work
     with step_progress(progress_console if as_json else console, total=(plan.end - plan.first).days) as advance:
         run_replay(runner, plan, lambda step, clock: advance(f"{clock:%Y-%m-%d}: {step}", (clock - plan.first).days))
     with writing_to(report):

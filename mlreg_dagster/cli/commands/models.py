@@ -1,5 +1,6 @@
-"""Commands that make, judge and move model versions."""
+"""Commands that train, evaluate, compare and promote model versions, and score with them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from mlreg_dagster.cli.arguments import (
     complete_models,
     complete_versions,
     parse_overrides,
+    writing_to,
 )
 from mlreg_dagster.cli.session import AsJson, console, open_runner, progress_console, show
 from mlreg_dagster.core.errors import MlregError
@@ -83,7 +85,7 @@ def evaluate(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a frozen artifact against every gate. Exits with 1 when a gate fails."""
+    """Evaluate a registered version against all gates. Exits with 1 when a gate fails."""
     from mlreg_dagster import jobs
     from mlreg_dagster.cli.tables import gates_table
     from mlreg_dagster.runner import asset_config
@@ -95,10 +97,10 @@ def evaluate(
     runner.run_partition(jobs.EVALUATE, name, asset_config("evaluated_model", config))
     evaluation = runner.registry.evaluations(name)[-1]
     status, departures = runner.registry.status(name), list(evaluation.departures or ())
-    said = [f"This is an experiment, which admits nothing: {'; '.join(departures)}."] if departures else []
+    remarks = [f"This is an experiment, which admits nothing: {'; '.join(departures)}."] if departures else []
     show(
         as_json,
-        *said,
+        *remarks,
         f"{name} is {status}.",
         status=status,
         evaluation=gates_table(evaluation),
@@ -157,7 +159,7 @@ def compare(
     holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: the newest frozen.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Two versions on the same holdout and planted anomalies, and on what became of the predictions that both made."""
+    """Compare two versions on the same holdout and planted anomalies, and on the outcomes of predictions by both."""
     from mlreg_dagster.cli.tables import challenge_table, comparison_table
     from mlreg_dagster.datasets import freezing
     from mlreg_dagster.governance.promotion.champion_challenger import challenge
@@ -181,6 +183,46 @@ def compare(
     found = challenge(runner.warehouse.read(PREDICTION_OUTCOMES), compared.left, compared.right, thresholds.comparison)
     on_outcomes = {"on_outcomes": challenge_table(found) if found.pairs else None}
     show(as_json, on_holdout=comparison_table(compared), **on_outcomes)
+
+
+def score(
+    file: Annotated[Path, typer.Argument(help="Rows with the model's features: CSV or Parquet, by its extension.")],
+    out: Annotated[Path, typer.Option(help="Where the scores are written: CSV or Parquet, by its extension.")],
+    model: Annotated[
+        str, typer.Option(help="v7, latest, latest-1, or an alias.", autocompletion=complete_versions)
+    ] = "champion",
+    as_json: AsJson = False,
+) -> None:
+    """Score the rows of a file with a version; nothing of it becomes a prediction on record."""
+    from mlreg_dagster.models.artifacts import artifact
+    from mlreg_dagster.models.batch import score_file
+    from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
+
+    runner = open_runner()
+    registry = runner.registry
+    require_intact(registry, runner.instance)
+    version = registry.resolve(model)
+    loaded = artifact.load(runner.artifacts, version.version, version.artifact_sha256)
+    with writing_to(out):
+        scored = score_file(loaded, file, out)
+    counts = f"{version.version} scored {scored.rows:,} rows and flagged {scored.flagged:,}"
+    sentences = [f"{counts}: {out}.", *loaded.remarks]
+    if scored.in_sample:
+        since = f"{loaded.scores_from:%Y-%m-%d %H:%M} UTC"
+        sentences.append(f"{scored.in_sample:,} rows are in-sample: their hours lie before {since}.")
+    if not scored.is_checked:
+        sentences.append("The rows do not say with which settings their features were computed (feature_settings).")
+    show(
+        as_json,
+        *sentences,
+        version=version.version,
+        artifact_sha256=version.artifact_sha256,
+        rows=scored.rows,
+        flagged=scored.flagged,
+        in_sample=scored.in_sample,
+        features_checked=scored.is_checked,
+        out=str(out),
+    )
 
 
 def _fresh_dataset(runner: "Runner", model: str, overrides: dict[str, Any], as_json: bool) -> "FreshDataset":

@@ -1,4 +1,4 @@
-"""Commands that look after a home."""
+"""Commands that check, prune and repair a home."""
 
 import os
 from pathlib import Path
@@ -42,28 +42,28 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)
 
 
-def tidy(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be deleted.")] = False,
     future: Annotated[
         bool, typer.Option("--future", help="Set aside what a clock that was ahead stored for hours after now.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Clear away what retention.yaml does not keep, and compact the tables' file."""
+    """Delete what retention.yaml does not keep, and compact the tables' file."""
     import pandas as pd
 
     from mlreg_dagster import jobs
     from mlreg_dagster.config import home_dir
-    from mlreg_dagster.operations.retention.jobs import all_chores
+    from mlreg_dagster.operations.retention.jobs import all_tasks
 
     runner = open_runner()
     home = _home(home_dir(), runner.definitions.resources or {})
     found = [
-        {"chore": chore.name, "found": chore.found}
-        for chore in all_chores(home, runner.settings, runner.instance, pd.Timestamp.now(tz="UTC"), future=future)
+        {"chore": task.name, "found": task.found}
+        for task in all_tasks(home, runner.settings, runner.instance, pd.Timestamp.now(tz="UTC"), future=future)
     ]
     if found and not dry_run:
-        runner.run(jobs.TIDY, {"ops": {"clear_away": {"config": {"future": future}}}})
+        runner.run(jobs.PRUNE, {"ops": {"clear_away": {"config": {"future": future}}}})
     done = "set aside" if future else "clear away"
     verb = f"Would {done}" if dry_run else "Set aside" if future else "Cleared away"
     lines = [f"{verb} {each['chore']}: {each['found']}." for each in found] or ["Nothing is to be cleared away."]

@@ -5,6 +5,7 @@ import dagster as dg
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.outcomes.schema import PREDICTIONS
+from mlreg_dagster.storage.private_files import keep_private
 
 
 @dg.asset(
@@ -21,4 +22,8 @@ def watchlist(mlreg_warehouse: WarehouseResource) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={"watchlist": dg.MetadataValue.md(table), "hours_flagged": int(counts.sum())})
 
 
-defs = dg.Definitions.merge(build_definitions(), dg.Definitions(assets=[watchlist]))
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster dev` and the dagster CLI load."""
+    keep_private()  # what these processes write is for their user alone
+    return dg.Definitions.merge(build_definitions(), dg.Definitions(assets=[watchlist]))

@@ -1,1 +1,1 @@
-"""Checks of a home, which change nothing."""
+"""Read-only checks of a home."""

@@ -1,4 +1,4 @@
-"""Do the tables still hold the hours that the versions in use were trained on and judged by? Read without changing."""
+"""Checks that the tables still hold the hours that the versions in use were trained and evaluated on."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +20,7 @@ _ADVICE = (
 
 
 def frozen_hours_are_unchanged(home: Home) -> Iterator[Finding]:
-    """For each version that holds an alias; what can't be read is told by the findings on tables and records."""
+    """For each version that holds an alias; what can't be read is reported by the findings on tables and records."""
     file = home.registry_file
     if not home.warehouse.path.exists() or (file is not None and not file.exists()):
         return
@@ -56,7 +56,7 @@ def _changes(home: Home, version: str) -> list[ChangedHours]:
 
 
 def _datasets_behind(home: Home, version: str) -> Iterator[tuple[str, Dataset]]:
-    """What a version was trained on and judged by; a file that is damaged or lost is told by another finding."""
+    """What a version was trained and evaluated on; a damaged or lost file is reported by another finding."""
     model, evaluation = home.registry.version(version), home.registry.latest_evaluation(version)
     with suppress(ArtifactError):
         yield TRAINING, load(home.artifacts, TRAINING, model.dataset_day, model.dataset_sha256)

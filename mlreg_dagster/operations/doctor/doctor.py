@@ -1,4 +1,4 @@
-"""All there is to check of a home, without changing it."""
+"""Runs every read-only check of a home."""
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ from mlreg_dagster.operations.retention.future_hours import no_payload_is_ahead
 
 
 def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None = None) -> list[Finding]:
-    """Every check but those of Dagster's own storage; see `orchestration.housekeeping`.
+    """Every check but those of Dagster's own storage; see `orchestration.instance.cleanup`.
 
     Args:
         home: What to look at; its warehouse's timeout bounds the wait for a process that keeps the file.
@@ -38,7 +38,7 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None
 
 
 def registered_versions(home: Home) -> set[str]:
-    """The names of all versions; none where the registry is not there or can't be read, which `examine` tells."""
+    """The names of all versions; none where the registry is not there or can't be read, which `examine` reports."""
     if home.registry_file is not None and not home.registry_file.exists():
         return set()
     try:

@@ -1,4 +1,4 @@
-"""What lies about in a home: payloads, drafts of dead processes, and room on the disk."""
+"""Checks of files in a home: payloads, drafts of dead processes, free disk space."""
 
 import shutil
 from pathlib import Path
@@ -45,16 +45,16 @@ def nothing_is_left_behind(home: Home, now: pd.Timestamp) -> Finding:
     if found := drafts(home, now):
         names = ", ".join(str(path) for path in found[:_SHOWN])
         seen = f"{len(found)} were left by processes that died: {names}.{elsewhere}"
-        return Finding("drafts", "miss", seen, "mlreg tidy")
+        return Finding("drafts", "miss", seen, "mlreg prune")
     return Finding("drafts", "ok", f"None was left behind.{elsewhere}")
 
 
 def there_is_room(home: Home) -> Finding:
-    """A gigabyte, and enough to write the tables anew."""
+    """A gigabyte is free, and enough to compact the tables."""
     tables = home.warehouse.path.stat().st_size if home.warehouse.path.exists() else 0
     wanted, free = max(_LEAST_FREE_BYTES, 2 * tables), shutil.disk_usage(home.folder).free
     seen = f"{free / _MB:,.0f} MB free on the disk of {home.folder}; the tables take {tables / _MB:,.0f} MB."
     if free >= wanted:
         return Finding("disk", "ok", seen)
-    advice = f"Make room: {wanted / _MB:,.0f} MB should be free. mlreg tidy --dry-run says what could go."
+    advice = f"Make room: {wanted / _MB:,.0f} MB should be free. mlreg prune --dry-run says what could go."
     return Finding("disk", "miss", seen, advice)

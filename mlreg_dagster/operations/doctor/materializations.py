@@ -1,4 +1,4 @@
-"""What runs made, by Dagster's event log, against what the tables hold."""
+"""Compares what runs made, by Dagster's event log, with what the tables hold."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _SLACK = pd.Timedelta(minutes=5)  # clocks are set by seconds all the time
 
 
 class ClocksDisagree(MlregError):
-    """The machine's clock, Dagster's event log and the tables tell different stories: nothing is deleted."""
+    """The machine's clock, Dagster's event log and the tables disagree: nothing is deleted."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def stored_hours(connection: duckdb.DuckDBPyConnection, settings: Settings) -> d
 
 
 def lost_hours(stored: Hours, made: Made, now: pd.Timestamp) -> dict[str, pd.DatetimeIndex]:
-    """The hours that runs wrote and the tables lack; those before a table's first may have been tidied away."""
+    """The hours that runs wrote and the tables lack; those before a table's first may have been pruned."""
     found = {}
     for name, hours in stored.items():
         written = made.written(name)
@@ -75,7 +75,7 @@ def lost_hours(stored: Hours, made: Made, now: pd.Timestamp) -> dict[str, pd.Dat
 
 
 def compare_hours(stored: Hours, made: Made | None, now: pd.Timestamp) -> list[Finding]:
-    """Findings on what one of the two sides knows alone; none where Dagster has no event log yet."""
+    """Report what only one of the two sides knows; none where Dagster has no event log yet."""
     if made is None:
         return []
     try:

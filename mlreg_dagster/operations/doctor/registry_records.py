@@ -1,4 +1,4 @@
-"""Is the registry whole, and does everything that it names exist with the hash it names?"""
+"""Checks that the registry is whole, and that everything it names exists with its hash."""
 
 import shlex
 import sqlite3
@@ -170,7 +170,7 @@ def _versions_have_bundles(home: Home, made: Made | None) -> Iterator[Finding]:
             "bundles that were registered", "waiting", seen, "Their names stay taken: mlreg train uses the next."
         )
     if strays := sorted(set(strays) - set(kept)):
-        seen = f"Nobody registered {', '.join(strays)} in {store.root / MODELS}: a training died, or still goes on."
+        seen = f"Not registered: {', '.join(strays)} in {store.root / MODELS}. A training died, or still runs."
         yield Finding(
             "unregistered bundles",
             "miss",

@@ -1,4 +1,4 @@
-"""Are the tables whole, and is there an hour that they lack? Read without changing anything."""
+"""Checks that the tables are whole and lack no hour."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def tables_are_sound(home: Home, settings: Settings, now: pd.Timestamp, made: Ma
         return [waiting, *compare_hours(no_hours(settings), made, now)]
     try:
         with home.warehouse.file.connect_read_only() as connection:
-            return [Finding("lock", "ok", f"{path}: nobody keeps it."), *_look(connection, settings, now, made)]
+            return [Finding("lock", "ok", f"{path}: no process holds it."), *_look(connection, settings, now, made)]
     except WarehouseBusy as busy:
         return [Finding("lock", "miss", str(busy), "Let that process end, or end it: kill <its pid>.")]
     except (StorageDamaged, StorageNotWritable, duckdb.Error) as error:
@@ -92,7 +92,7 @@ _MADE_FROM = {
 
 
 def _nothing_is_half(connection: duckdb.DuckDBPyConnection, name: str, tables: tuple[str, str], assets: str) -> Finding:
-    """Each row has that from which it was made; hours before the first of those may have been tidied away."""
+    """Each row has that from which it was made; hours before the first of those may have been pruned."""
     made, basis = tables
     hour = "prediction_hour" if made == PREDICTION_OUTCOMES.name else "hour"
     version = " AND b.model_version = m.model_version" if made == PREDICTION_OUTCOMES.name else ""
@@ -136,7 +136,7 @@ def _nothing_lies_before_the_start(connection: duckdb.DuckDBPyConnection, start:
 
 
 def _features_follow(connection: duckdb.DuckDBPyConnection) -> Finding:
-    """Every hour with a snapshot has features; those before the first may have been tidied away."""
+    """Every hour with a snapshot has features; those before the first may have been pruned."""
     missing = _hours(
         connection,
         "SELECT DISTINCT hour FROM market_snapshot WHERE hour NOT IN (SELECT hour FROM market_features) "

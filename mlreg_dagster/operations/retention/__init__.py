@@ -1,1 +1,1 @@
-"""What may be deleted from a home, and the job that deletes it."""
+"""Deletes what retention.yaml does not keep: the tasks, and the job that runs them."""

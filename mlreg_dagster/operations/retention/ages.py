@@ -1,4 +1,4 @@
-"""From when on is something old? Told by what happened since, never by what lies after now.
+"""Ages of stored things, measured by what happened since, never by times after now.
 
 A clock that was ahead, or still is, must not make old what is not. A time after now is therefore no evidence of
 anything, and a long stretch in which nothing happened does not count as time that passed.

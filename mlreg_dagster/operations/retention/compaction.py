@@ -1,4 +1,4 @@
-"""The DuckDB file written anew: a file that rows were deleted from keeps its size, a copy of it does not."""
+"""Compacts the DuckDB file: deleted rows leave its size as it is, while a copy is small."""
 
 import os
 from pathlib import Path
@@ -43,7 +43,7 @@ def compact(warehouse: DuckDBWarehouse) -> int:
             draft.chmod(private_files.OF_FILES)
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
-            draft.replace(path)  # while DuckDB still locks the old file: nobody can write into it in between
+            draft.replace(path)  # while DuckDB still locks the old file: no process can write into it in between
         except BaseException:
             _remove(draft)
             raise

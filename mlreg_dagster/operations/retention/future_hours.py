@@ -13,13 +13,13 @@ from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.operations.home import Home
-from mlreg_dagster.operations.retention.tasks import Chore, empty
+from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.private_files import make_folder
 from mlreg_dagster.storage.warehouse.tables import Table
 
-SET_ASIDE = "mlreg tidy --future"
+SET_ASIDE = "mlreg prune --future"
 
 
 def tables_of(settings: Settings) -> tuple[Table, ...]:
@@ -27,17 +27,17 @@ def tables_of(settings: Settings) -> tuple[Table, ...]:
     return MARKET_SNAPSHOT, features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE
 
 
-def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Chore]:
+def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:
     """Move rows and payloads of hours after now into a folder of their own, from which nothing reads."""
     folder = home.folder / "ahead" / f"{now:%Y%m%dT%H%M%SZ}"
     for table in tables_of(settings) if home.warehouse.path.exists() else ():
         hours = home.warehouse.partitions(table, last_ended_hour(now) + HOUR)
         if len(hours):
             work = _moving_rows(home, table, hours, folder / f"{table.name}.parquet", settings.ingest.chunk_hours)
-            yield Chore(f"rows of {table.name} after now", f"{_span(hours)}, kept in {folder}", work)
+            yield RetentionTask(f"rows of {table.name} after now", f"{_span(hours)}, kept in {folder}", work)
     if found := payloads_ahead(home, now):
         words = f"of {len(found)} hours, kept in {folder}"
-        yield Chore("raw payloads after now", words, lambda: _move_payloads(home, found, folder))
+        yield RetentionTask("raw payloads after now", words, lambda: _move_payloads(home, found, folder))
 
 
 def payloads_ahead(home: Home, now: pd.Timestamp) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The chores as a job of the graph, with those of Dagster's own storage."""
+"""The jobs of operations: retention, with that of Dagster's own storage; correction of moves; a restored registry."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from mlreg_dagster.operations.doctor.materializations import Made, require_agree
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.ages import old_before
 from mlreg_dagster.operations.retention.future_hours import set_aside
-from mlreg_dagster.operations.retention.tasks import Chore, chores
+from mlreg_dagster.operations.retention.tasks import RetentionTask, retention_tasks
 from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.instance.cleanup import old_logs, old_ticks, purge_ticks, remove_logs
 from mlreg_dagster.orchestration.instance.materialized_hours import (
@@ -38,10 +38,10 @@ from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.landing import LandingZone
 
-_LONGEST_PAUSE_OF_RUNS = pd.Timedelta(days=31)  # some people run a home by hand, once a month
+_LONGEST_PAUSE_OF_RUNS = pd.Timedelta(days=31)  # some users run a home by hand, once a month
 
 
-class TidyConfig(dg.Config):
+class PruneConfig(dg.Config):
     """What is cleared away."""
 
     future: bool = Field(
@@ -49,28 +49,28 @@ class TidyConfig(dg.Config):
     )
 
 
-def build_tidy_job(name: str, settings: Settings, folder: Path) -> dg.JobDefinition:
-    """Do every chore in `folder` that retention.yaml asks for, and log it."""
+def build_prune_job(name: str, settings: Settings, folder: Path) -> dg.JobDefinition:
+    """Do every task in `folder` that is due by retention.yaml, and log it."""
 
     @dg.op
     def clear_away(
         context: dg.OpExecutionContext,
-        config: TidyConfig,
+        config: PruneConfig,
         mlreg_warehouse: WarehouseResource,
         mlreg_artifacts: ArtifactsResource,
         mlreg_registry: RegistryResource,
     ) -> None:
         home = open_home(folder, mlreg_warehouse, mlreg_artifacts, mlreg_registry)
         now = pd.Timestamp.now(tz="UTC")
-        for chore in all_chores(home, settings, context.instance, now, context.run_id, config.future):
-            chore.do()
-            context.log.info(f"{'Set aside' if config.future else 'Cleared away'}: {chore.name}, {chore.found}.")
+        for task in all_tasks(home, settings, context.instance, now, context.run_id, config.future):
+            task.do()
+            context.log.info(f"{'Set aside' if config.future else 'Cleared away'}: {task.name}, {task.found}.")
 
     @dg.job(name=name, description="Clears away what retention.yaml does not keep; compacts the tables' file.")
-    def tidy() -> None:
+    def prune() -> None:
         clear_away()
 
-    return tidy
+    return prune
 
 
 class CorrectConfig(dg.Config):
@@ -165,14 +165,14 @@ def open_home(
     return Home(folder, warehouse.open(), artifacts.open(), registry.open(), registry.address, landing)
 
 
-def all_chores(
+def all_tasks(
     home: Home,
     settings: Settings,
     instance: dg.DagsterInstance,
     now: pd.Timestamp,
     run_id: str | None = None,
     future: bool = False,
-) -> Iterator[Chore]:
+) -> Iterator[RetentionTask]:
     """Those of the home, then those of Dagster's storage; or, with `future`, what is stored for hours after now.
 
     Args:
@@ -180,7 +180,7 @@ def all_chores(
         settings: The policy.
         instance: Whose step logs and ticks.
         now: The machine's time.
-        run_id: The run that does the chores; what it tells of the clock is no evidence.
+        run_id: The run that does the tasks; what it says of the clock is no evidence.
         future: Whether to set aside what is stored for hours after now, and nothing else.
 
     Raises:
@@ -190,16 +190,16 @@ def all_chores(
         yield from set_aside(home, settings, now)
         return
     require_agreement(home, settings, made_by_runs(instance, run_id), now)
-    yield from chores(home, settings, now)
+    yield from retention_tasks(home, settings, now)
     policy = settings.retention
     if before := _old_runs_before(instance, policy.run_log_days, now):
         runs = old_logs(instance, before, _runs_on_record(home.registry))
         if runs:
-            yield Chore("step logs", f"of {len(runs)} runs", lambda: remove_logs(instance, runs))
+            yield RetentionTask("step logs", f"of {len(runs)} runs", lambda: remove_logs(instance, runs))
     if before := _old_runs_before(instance, policy.tick_days, now):
         old = old_ticks(instance, before)
         if old:
-            yield Chore("ticks", f"of {len(old)} schedules and sensors", lambda: purge_ticks(instance, old))
+            yield RetentionTask("ticks", f"of {len(old)} schedules and sensors", lambda: purge_ticks(instance, old))
 
 
 def made_by_runs(instance: dg.DagsterInstance, but_for: str | None = None) -> Made:

@@ -1,4 +1,4 @@
-"""What in a home may go, by retention.yaml; each chore may be done again, and a kill half way loses nothing else."""
+"""The retention tasks of a home, by retention.yaml. Each can be repeated; a killed task loses nothing else."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _LONGEST_PAUSE = pd.Timedelta(days=4)  # a market closes for a long weekend
 
 
 @dataclass(frozen=True)
-class Chore:
-    """Something to be cleared away.
+class RetentionTask:
+    """Something to delete.
 
     Attributes:
         name: What it is.
         found: How much of it there is, in words.
-        do: Clears it away.
+        do: Deletes it.
     """
 
     name: str
@@ -36,8 +36,8 @@ class Chore:
     do: Callable[[], object]
 
 
-def chores(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Chore]:
-    """What may go, one after the other: each is looked for when those before it may have been done.
+def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:
+    """The tasks that are due, one after the other; each is looked for after those before it.
 
     Ages are counted in hours that are stored, from the newest one that has ended: a recorded market of years ago is not
     old as a whole, and a clock that was ahead once makes nothing old.
@@ -48,22 +48,24 @@ def chores(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Chore]
         now: The machine's time.
     """
     if left := drafts(home, now):
-        yield Chore("drafts", f"{len(left)} left by processes that died", lambda: _remove_drafts(home, now))
+        yield RetentionTask("drafts", f"{len(left)} left by processes that died", lambda: _remove_drafts(home, now))
     if not home.warehouse.path.exists():
         return
     policy = settings.retention
     if policy.raw_days and (old := _old_payloads(home, settings, now)):
-        yield Chore("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(old))
+        yield RetentionTask("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(old))
     for table, days in (
         (features_table(settings.features), policy.feature_days),
         (MARKET_SNAPSHOT, policy.snapshot_days),
     ):
         if len(hours := _old_hours(home, table, days, now)):
             words = f"{len(hours)} hours up to {hours.max():%Y-%m-%d %H:%M}"
-            yield Chore(f"rows of {table.name}", words, _emptying(home, table, hours, settings.ingest.chunk_hours))
+            yield RetentionTask(
+                f"rows of {table.name}", words, _emptying(home, table, hours, settings.ingest.chunk_hours)
+            )
     share = free_share(home.warehouse)
     if share > 0 and share >= policy.compact_free_share:
-        yield Chore("free room", f"{share:.0%} of {home.warehouse.path}", lambda: compact(home.warehouse))
+        yield RetentionTask("free room", f"{share:.0%} of {home.warehouse.path}", lambda: compact(home.warehouse))
 
 
 def _remove_drafts(home: Home, now: pd.Timestamp) -> None:
@@ -74,13 +76,13 @@ def _remove_drafts(home: Home, now: pd.Timestamp) -> None:
 def _old_payloads(home: Home, settings: Settings, now: pd.Timestamp) -> list[UPath]:
     """Folders of hours that are older than the policy says and stored; each source's newest listing is used on."""
     policy = settings.retention
-    before, tidied_before = (_old_before(home, days, now) for days in (policy.raw_days, policy.snapshot_days))
+    before, pruned_before = (_old_before(home, days, now) for days in (policy.raw_days, policy.snapshot_days))
     stored = set(_old_hours(home, MARKET_SNAPSHOT, policy.raw_days, now))
     root, old = home.landing.root, []
     for source, kind in home.landing.kinds():
         landed = [hour for hour in home.landing.hours(source, kind) if hour <= now]
         for hour in landed[1:]:
-            is_stored = hour in stored or (tidied_before is not None and hour < tidied_before)
+            is_stored = hour in stored or (pruned_before is not None and hour < pruned_before)
             folder = root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
             is_old = before is not None and hour < before and is_stored
             if is_old and any(A_PAYLOAD.fullmatch(path.name) for path in folder.iterdir()):

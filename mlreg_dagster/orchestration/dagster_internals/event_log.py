@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
@@ -22,9 +22,10 @@ from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from mlreg_dagster.orchestration.dagster_internals.one_daemon import OneDaemonRunStorage, refuse_a_second_dev
+from mlreg_dagster.orchestration.dagster_internals.version_guard import is_tried
 
 BATCH_SIZE = 1000
-"""Events a transaction; what a killed run had in its buffer is made again by whoever goes on."""
+"""Events a transaction; what a killed run had in its buffer is made again by the next run."""
 
 _EVENTS = SqlEventLogStorageTable
 _INDEXED = {DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_MATERIALIZATION_PLANNED}
@@ -57,7 +58,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
                 self._store_asset_event(connection, indexed[number], ids[number])
 
     def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
-        """As the stock storage does, which serializes the event and binds each value anew for each partition."""
+        """As the stock storage does, which serializes the event and binds each value again for each partition."""
         planned: Any = event.get_dagster_event().event_specific_data
         subset = planned.partitions_subset
         row = {
@@ -145,9 +146,10 @@ class BatchedSqliteStorage(DagsterSqliteStorage):
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # Dagster batches only when told so
 
     @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> Self:
-        """As Dagster makes it from dagster.yaml."""
-        return cls.from_local(inst_data=inst_data, **config_value)
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> Any:
+        """As Dagster makes it from dagster.yaml; with a version that is not tried, Dagster's own storage."""
+        chosen = cls if is_tried() else DagsterSqliteStorage
+        return chosen.from_local(inst_data=inst_data, **config_value)
 
 
 def _is_made(engine: sa.Engine) -> bool:

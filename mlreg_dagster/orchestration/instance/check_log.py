@@ -1,19 +1,12 @@
-"""The results of asset checks, as Dagster's event log remembers them.
-
-They stand in a table of their own, which outlives the step logs of the runs. Dagster's Python API has no public
-call for it, so the storage is asked.
-"""
+"""The results of asset checks, as Dagster's event log holds them; they outlive the step logs of the runs."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-from dagster._core.storage.asset_check_execution_record import (
-    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
-    AssetCheckExecutionRecord,
-)
 
+from mlreg_dagster.orchestration.dagster_internals.queries import CheckExecution, completed_checks
 from mlreg_dagster.orchestration.partitions import partitions_in_tags
 
 _PAGE = 500
@@ -41,22 +34,15 @@ def latest_results(
     """The newest result of each check that has one; the rows are those of `check_results`."""
     found = {}
     for key in keys:
-        newest = instance.event_log_storage.get_asset_check_execution_history(
-            key, limit=1, status=set(COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES)
-        )
-        if newest:
+        if newest := completed_checks(instance, key, limit=1):
             found[key] = _row(newest[0])
     return found
 
 
-def _history(
-    instance: dg.DagsterInstance, key: dg.AssetCheckKey, first: pd.Timestamp
-) -> Iterator[AssetCheckExecutionRecord]:
+def _history(instance: dg.DagsterInstance, key: dg.AssetCheckKey, first: pd.Timestamp) -> Iterator[CheckExecution]:
     cursor = None
     while True:
-        page = instance.event_log_storage.get_asset_check_execution_history(
-            key, limit=_PAGE, cursor=cursor, status=set(COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES)
-        )
+        page = completed_checks(instance, key, _PAGE, cursor)
         yield from (record for record in page if _written(record) >= first.timestamp())
         if len(page) < _PAGE or all(_written(record) < first.timestamp() for record in page):
             return
@@ -71,11 +57,11 @@ def _partitions_of(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> dict
     return found
 
 
-def _written(record: AssetCheckExecutionRecord) -> float:
+def _written(record: CheckExecution) -> float:
     return record.event.timestamp if record.event else record.create_timestamp
 
 
-def _row(record: AssetCheckExecutionRecord) -> dict[str, Any]:
+def _row(record: CheckExecution) -> dict[str, Any]:
     said = record.evaluation
     assert said is not None  # noqa: S101 - a completed check has its evaluation
     return {

@@ -13,10 +13,10 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import yaml
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlreg_dagster.core.health import Finding
+from mlreg_dagster.orchestration.dagster_internals.queries import step_log
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -84,23 +84,19 @@ def old_logs(instance: dg.DagsterInstance, before: pd.Timestamp, kept: Collectio
         before: Runs that ended later are left out.
         kept: Ids of runs to leave out, too.
     """
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqliteEventLogStorage):
-        return []
     ended = instance.get_run_records(dg.RunsFilter(statuses=_ENDED, updated_before=before.to_pydatetime()))
     ids = [record.dagster_run.run_id for record in ended]
-    return [run for run in ids if run not in kept and Path(storage.path_for_shard(run)).exists()]
+    return [run for run in ids if run not in kept and (file := step_log(instance, run)) and file.exists()]
 
 
 def remove_logs(instance: dg.DagsterInstance, runs: Collection[str]) -> None:
     """Remove the step logs of runs and what their steps printed; what they materialized stands in the index."""
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqliteEventLogStorage):
-        return
     for run in filter(_RUN_ID.fullmatch, runs):  # anything else would lead to other files
+        if (file := step_log(instance, run)) is None:
+            return
         instance.compute_log_manager.delete_logs(prefix=[run])
         for suffix in ("-wal", "-shm", ""):
-            Path(storage.path_for_shard(run) + suffix).unlink(missing_ok=True)
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
 def old_ticks(instance: dg.DagsterInstance, before: pd.Timestamp) -> dict[tuple[str, str], float]:

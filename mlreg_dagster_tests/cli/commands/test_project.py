@@ -50,7 +50,12 @@ def test_the_code_location_of_a_project_is_the_graph_and_its_own_assets(live: Li
     monkeypatch.syspath_prepend(str(folder))
     from defs import defs, watchlist
 
-    names = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    before = os.umask(0o022)
+    try:
+        loaded = defs.load_fn()
+    finally:
+        os.umask(before)
+    names = {key.to_user_string() for key in loaded.resolve_asset_graph().get_all_asset_keys()}
     assert {"market_snapshot", "champion_model", "watchlist"} <= names
     warehouse = WarehouseResource(database=str(live.home / "warehouse.duckdb"))
     result = dg.materialize([watchlist], resources={"mlreg_warehouse": warehouse})

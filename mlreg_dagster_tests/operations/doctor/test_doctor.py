@@ -91,7 +91,7 @@ def test_repaired_hours_behind_a_version_in_use_are_told(home, findings):
     assert content_of(home.folder) == before
 
 
-def test_hours_that_were_tidied_away_are_no_repair(home, findings):
+def test_hours_that_were_pruned_are_no_repair(home, findings):
     _sql(home, f"DELETE FROM market_features WHERE hour < '{START + 30 * HOUR}'")
     found = findings()["repaired hours"]
     assert found.state == "ok"
@@ -257,7 +257,7 @@ FILES = {
         lambda home: home.artifacts.freeze("training_dataset", "2026-01-05", {"rows.parquet": b"1"}),
         {"pairs of datasets"}, "--select eval_holdout --partition 2026-01-05",
     ),
-    "drafts": (_leave_drafts, {"drafts"}, "mlreg tidy"),
+    "drafts": (_leave_drafts, {"drafts"}, "mlreg prune"),
     "payload": (_cut_payload, {"payloads"}, "/aside && mv "),
     "payload of nowhere": (lambda home: _land(home).with_suffix(".json").unlink(), {"payloads"}, "/aside && mv "),
 }  # fmt: skip
@@ -289,7 +289,7 @@ def test_little_room(findings, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 40, 1 << 40, 1 << 20))
     found = findings()["disk"]
     assert (found.state, found.seen.startswith("1 MB free")) == ("miss", True)
-    assert "mlreg tidy --dry-run" in found.advice
+    assert "mlreg prune --dry-run" in found.advice
 
 
 # --- Dagster's own storage -----------------------------------------------------------------------------------

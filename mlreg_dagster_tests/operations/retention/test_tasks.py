@@ -15,8 +15,8 @@ from mlreg_dagster import cli, jobs
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.operations.retention.jobs import all_chores
-from mlreg_dagster.operations.retention.tasks import chores
+from mlreg_dagster.operations.retention.jobs import all_tasks
+from mlreg_dagster.operations.retention.tasks import retention_tasks
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.runner import Runner
 from mlreg_dagster_tests.faults.home import HOURS, noisy
@@ -40,14 +40,14 @@ def _hours(world, table):
 
 
 def _do(*found):
-    for chore in found:
-        chore.do()
+    for task in found:
+        task.do()
 
 
 def test_by_default_nothing_that_anyone_may_ask_about_goes(home, live):
     home.landing.land("coingecko", "coins_markets", START, b"[]", START)
     before = content_of(home.folder)
-    assert [chore.name for chore in chores(home, live.settings, NOW)] == []
+    assert [task.name for task in retention_tasks(home, live.settings, NOW)] == []
     assert {name: sha for name, sha in content_of(home.folder).items() if "lock" not in name} == {
         name: sha for name, sha in before.items() if "lock" not in name
     }
@@ -58,9 +58,9 @@ def test_old_rows_of_the_market_go_and_the_rest_stays(home, live):
     kept = {table.name: live.warehouse.read(table) for table in (PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)}
     bundles = content_of(home.folder / "artifacts")
     settings = _keeping(live.settings, snapshot_days=3, feature_days=1, compact_free_share=1.0)
-    for chore in chores(home, settings, NOW):
-        chore.do()
-        chore.do()  # again: it changes nothing
+    for task in retention_tasks(home, settings, NOW):
+        task.do()
+        task.do()  # again: it changes nothing
     newest = END - HOUR
     assert _hours(live, MARKET_SNAPSHOT).min() == newest - 3 * DAY
     assert _hours(live, features).min() == newest - DAY
@@ -68,18 +68,18 @@ def test_old_rows_of_the_market_go_and_the_rest_stays(home, live):
     for table in (PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE):
         assert live.warehouse.read(table).equals(kept[table.name])
     assert content_of(home.folder / "artifacts") == bundles
-    assert list(chores(home, settings, NOW)) == []
+    assert list(retention_tasks(home, settings, NOW)) == []
 
 
-def test_what_was_tidied_away_is_no_finding(home, live, findings):
-    _do(*chores(home, _keeping(live.settings, snapshot_days=3, feature_days=1), NOW))
+def test_what_was_pruned_is_no_finding(home, live, findings):
+    _do(*retention_tasks(home, _keeping(live.settings, snapshot_days=3, feature_days=1), NOW))
     assert {name for name, finding in findings().items() if finding.state == "miss"} <= {"disk"}
 
 
 def test_a_dry_look_does_nothing(home, live):
     settings = _keeping(live.settings, snapshot_days=3, feature_days=3)
     before = live.warehouse.read(MARKET_SNAPSHOT)
-    assert [(chore.name, chore.found) for chore in chores(home, settings, NOW)] == [
+    assert [(task.name, task.found) for task in retention_tasks(home, settings, NOW)] == [
         ("rows of market_features", "71 hours up to 2026-01-03 22:00"),
         ("rows of market_snapshot", "71 hours up to 2026-01-03 22:00"),
     ]
@@ -95,9 +95,9 @@ def test_payloads_go_once_their_hour_is_stored_but_for_the_newest(home, live):
              {"stored": stored, "again": stored, "young": young, "never stored": never}.items()}  # fmt: skip
     paths["newest of its kind"] = land("market_chart_range", START)
     settings = _keeping(live.settings, raw_days=2)
-    (chore,) = chores(home, settings, NOW)
-    assert (chore.name, chore.found) == ("raw payloads", "of 1 hours")
-    chore.do()
+    (task,) = retention_tasks(home, settings, NOW)
+    assert (task.name, task.found) == ("raw payloads", "of 1 hours")
+    task.do()
     assert {name for name, path in paths.items() if path.exists()} == {"young", "never stored", "newest of its kind"}
     assert not paths["stored"].parent.exists()
     assert home.landing.read(paths["never stored"]) == b"[]"
@@ -111,17 +111,17 @@ def test_drafts_of_dead_processes_go(home, live):
         path.write_bytes(b"half")
     for path in (old, staging):
         os.utime(path, (time.time() - 7200,) * 2)
-    _do(*chores(home, live.settings, NOW))
+    _do(*retention_tasks(home, live.settings, NOW))
     assert (old.exists(), staging.exists(), young.exists()) == (False, False, True)
 
 
 def test_free_room_goes(home, live):
     live.warehouse.write(READINGS, noisy(HOURS, names=4000), HOURS)
     live.warehouse.write(READINGS, READINGS.empty(), HOURS)
-    (chore,) = chores(home, live.settings, NOW)
-    assert (chore.name, str(home.warehouse.path) in chore.found) == ("free room", True)
-    chore.do()
-    assert list(chores(home, live.settings, NOW)) == []
+    (task,) = retention_tasks(home, live.settings, NOW)
+    assert (task.name, str(home.warehouse.path) in task.found) == ("free room", True)
+    task.do()
+    assert list(retention_tasks(home, live.settings, NOW)) == []
 
 
 # --- Dagster's own storage -----------------------------------------------------------------------------------
@@ -147,20 +147,20 @@ def test_step_logs_of_old_runs_go_and_what_they_made_is_still_known(ran, dagster
     assert len(made) == 2
     for days in (30, 60, 89):
         record_run(instance, NOW + days * DAY)
-    assert [chore.name for chore in all_chores(home, ran.settings, instance, NOW + 89 * DAY)] == []
+    assert [task.name for task in all_tasks(home, ran.settings, instance, NOW + 89 * DAY)] == []
     record_run(instance, NOW + 91 * DAY)
-    (chore,) = all_chores(home, ran.settings, instance, NOW + 91 * DAY)
-    assert (chore.name, chore.found) == ("step logs", "of 1 runs")
+    (task,) = all_tasks(home, ran.settings, instance, NOW + 91 * DAY)
+    assert (task.name, task.found) == ("step logs", "of 1 runs")
     assert shard.exists()
-    chore.do()
-    chore.do()
+    task.do()
+    task.do()
     assert not shard.exists()
     assert instance.get_run_records()[-1].dagster_run == run.dagster_run
     assert instance.get_latest_storage_id_by_partition(asset, kind) == made
     assert instance.fetch_materializations(asset, limit=5).records == records
     with dg.DagsterInstance.get() as later:
         assert later.all_logs(run.dagster_run.run_id) == []
-    assert list(all_chores(home, ran.settings, instance, NOW + 91 * DAY)) == [] or shard.exists()
+    assert list(all_tasks(home, ran.settings, instance, NOW + 91 * DAY)) == [] or shard.exists()
 
 
 def record_run(instance, when):
@@ -187,7 +187,7 @@ def test_logs_of_runs_that_the_registry_names_stay(ran, monkeypatch):
     for days in (30, 60, 91):
         record_run(ran.instance, NOW + days * DAY)
     monkeypatch.setattr("mlreg_dagster.operations.retention.jobs._runs_on_record", lambda _: {run.dagster_run.run_id})
-    assert list(all_chores(home, ran.settings, ran.instance, NOW + 91 * DAY)) == []
+    assert list(all_tasks(home, ran.settings, ran.instance, NOW + 91 * DAY)) == []
 
 
 def test_the_registry_names_the_runs_that_wrote_it(live):
@@ -215,12 +215,12 @@ def test_old_ticks_go_but_for_the_newest(ran):
         instance.create_tick(TickData(ids[0], "catch_up_sensor", InstigatorType.SENSOR, TickStatus.SKIPPED, when,
                                       selector_id=ids[1]))  # fmt: skip
     now = pd.Timestamp.now(tz="UTC")
-    (chore,) = all_chores(home_of_runner(ran), ran.settings, instance, now)
-    assert chore.name == "ticks"
-    chore.do()
+    (task,) = all_tasks(home_of_runner(ran), ran.settings, instance, now)
+    assert task.name == "ticks"
+    task.do()
     (left,) = instance.get_ticks(*ids)
     assert left.timestamp == pytest.approx((NOW - 35 * DAY).timestamp())
-    assert list(all_chores(home_of_runner(ran), ran.settings, instance, now)) == []
+    assert list(all_tasks(home_of_runner(ran), ran.settings, instance, now)) == []
 
 
 # --- the command and the job ---------------------------------------------------------------------------------
@@ -241,18 +241,18 @@ def test_the_commands(ran, own_home, monkeypatch, capsys):
     code, said = _mlreg(monkeypatch, capsys, "doctor")
     assert "table market_snapshot" in said
     assert code == (1 if "MISS" in said else 0)
-    assert _mlreg(monkeypatch, capsys, "tidy") == (0, "Nothing is to be cleared away.\n")
+    assert _mlreg(monkeypatch, capsys, "prune") == (0, "Nothing is to be cleared away.\n")
     old = own_home / "warehouse.new"
     old.write_bytes(b"half")
     os.utime(old, (time.time() - 7200,) * 2)
     code, said = _mlreg(monkeypatch, capsys, "doctor")
-    assert (code, "mlreg tidy" in said) == (1, True)
+    assert (code, "mlreg prune" in said) == (1, True)
     would = (0, "Would clear away drafts: 1 left by processes that died.\n")
-    assert _mlreg(monkeypatch, capsys, "tidy", "--dry-run") == would
+    assert _mlreg(monkeypatch, capsys, "prune", "--dry-run") == would
     assert old.exists()
-    assert _mlreg(monkeypatch, capsys, "tidy") == (0, would[1].replace("Would clear", "Cleared"))
+    assert _mlreg(monkeypatch, capsys, "prune") == (0, would[1].replace("Would clear", "Cleared"))
     assert not old.exists()
-    (run,) = ran.instance.get_run_records(dg.RunsFilter(job_name=jobs.TIDY))
+    (run,) = ran.instance.get_run_records(dg.RunsFilter(job_name=jobs.PRUNE))
     assert run.dagster_run.status == dg.DagsterRunStatus.SUCCESS
     said = [entry.user_message for entry in ran.instance.all_logs(run.dagster_run.run_id)]
     assert "Cleared away: drafts, 1 left by processes that died." in said
@@ -265,7 +265,7 @@ def test_the_doctor_makes_no_home(own_home, monkeypatch, capsys):
 
 
 def test_the_schedule_is_off_until_a_person_wants_it(live):
-    schedule = live.definitions.get_repository_def().get_schedule_def("tidy_schedule")
+    schedule = live.definitions.get_repository_def().get_schedule_def("prune_schedule")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
 
 
@@ -309,7 +309,7 @@ def test_what_people_put_into_a_home_stays(home, live, tmp_path):
     for link, to in links.items():
         link.symlink_to(to)
     _aged(*theirs, *links, *(path.parent for path in theirs), outside)
-    assert list(chores(home, live.settings, NOW)) == []
+    assert list(retention_tasks(home, live.settings, NOW)) == []
     assert all(path.read_bytes() == b"precious" for path in theirs)
     assert all(link.is_symlink() for link in links)
 
@@ -329,9 +329,9 @@ def test_everything_that_we_leave_behind_is_known(home, live):
     landed = home.landing.land("coingecko", "coins_markets", START, b"[]", START)
     ours.append(_write(landed.with_name(f".{landed.name}.part")))
     _aged(*ours)
-    (chore,) = chores(home, live.settings, NOW)
-    assert chore.found == f"{len(ours)} left by processes that died"
-    chore.do()
+    (task,) = retention_tasks(home, live.settings, NOW)
+    assert task.found == f"{len(ours)} left by processes that died"
+    task.do()
     assert [path for path in ours if path.exists()] == []
     assert landed.exists()
 
@@ -356,12 +356,12 @@ def test_payloads_go_through_no_link_and_leave_what_is_not_theirs(home, live, tm
     }
     for link, to in links.items():
         link.symlink_to(to)
-    _do(*chores(home, _keeping(live.settings, raw_days=1), NOW))
+    _do(*retention_tasks(home, _keeping(live.settings, raw_days=1), NOW))
     assert not landed.exists()
     assert note.exists()
     assert all(path.exists() for path in precious)
     assert all(link.is_symlink() for link in links)
-    assert list(chores(home, _keeping(live.settings, raw_days=1), NOW)) == []
+    assert list(retention_tasks(home, _keeping(live.settings, raw_days=1), NOW)) == []
 
 
 def test_the_logs_of_runs_that_decided_something_stay(live):

@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse.reader import UnknownColumns, WarehouseReader
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, READINGS, rows
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
@@ -18,7 +18,7 @@ COUNT = "SELECT count(*) FROM readings"
 
 @pytest.fixture
 def warehouse(tmp_path):
-    return Warehouse(tmp_path / "home" / "tables.duckdb")
+    return DuckDBWarehouse(tmp_path / "home" / "tables.duckdb")
 
 
 def count(reader: WarehouseReader) -> int:
@@ -60,7 +60,7 @@ def test_a_table_of_another_shape_is_refused_in_words(warehouse):
 
 def test_a_writer_that_stays_open_gives_a_reader_its_turn(warehouse):
     warehouse.write(READINGS, rows(DAY[:2]), DAY[:2])
-    staying, found = Warehouse(warehouse.path, stay_open=True), []
+    staying, found = DuckDBWarehouse(warehouse.path, stay_open=True), []
     reader = WarehouseReader(warehouse.path, lock_timeout_s=PATIENCE_S)
     waiting = threading.Thread(target=lambda: found.append(count(reader)))
     with staying.session() as tables:
@@ -75,7 +75,7 @@ def test_a_writer_waits_for_a_reader_and_a_reader_no_longer_than_it_is_told(ware
     warehouse.write(READINGS, rows(DAY[:2]), DAY[:2])
     with WarehouseReader(warehouse.path).tables() as tables:
         with pytest.raises(WarehouseBusy):
-            Warehouse(warehouse.path, lock_timeout_s=0.2).write(READINGS, rows(DAY), DAY)
+            DuckDBWarehouse(warehouse.path, lock_timeout_s=0.2).write(READINGS, rows(DAY), DAY)
         assert tables.rows(COUNT) == [(6,)]
     with warehouse.session(), pytest.raises(WarehouseBusy):
         count(WarehouseReader(warehouse.path, lock_timeout_s=0.2))
