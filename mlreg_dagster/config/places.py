@@ -11,21 +11,20 @@ REGISTRY, ARTIFACTS = "MLREG_REGISTRY", "MLREG_ARTIFACTS"
 
 
 def registry_url(home: Path) -> str:
-    """The SQLAlchemy URL of the registry: what MLREG_REGISTRY names, else the file in the home."""
+    """The SQLAlchemy URL of the registry: what MLREG_REGISTRY names, else that of the file in the home."""
+    return os.environ.get(REGISTRY) or own_registry_url(home)
+
+
+def own_registry_url(home: Path) -> str:
+    """The SQLAlchemy URL of the registry of a home that keeps it itself."""
     from sqlalchemy import URL  # which those who only ask for the home do without
 
-    own = URL.create("sqlite", database=str(registry_file(home)))
-    return os.environ.get(REGISTRY) or own.render_as_string(hide_password=False)
+    return URL.create("sqlite", database=str(home / "registry.sqlite")).render_as_string(hide_password=False)
 
 
 def artifacts_root(home: Path) -> str:
     """The folder or URL of the artifacts: what MLREG_ARTIFACTS names, else the folder in the home."""
     return os.environ.get(ARTIFACTS) or str(home / "artifacts")
-
-
-def registry_file(home: Path) -> Path:
-    """The registry of a home that keeps it itself."""
-    return home / "registry.sqlite"
 
 
 def warehouse_file(home: Path) -> Path:

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 from numpy.typing import NDArray
 
 from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.core.hours import HOUR, hours_since_epoch
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
-from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, UTC, Table, column
+from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, UTC, Check, Table, column
 
 Grid = NDArray[np.float64]
 """Hours down, instruments across; NaN = not observed."""
@@ -58,7 +57,7 @@ def describe_features(settings: FeatureSettings) -> dict[str, str]:
 def features_table(settings: FeatureSettings) -> Table:
     """The table of features; its columns follow from the settings."""
     features = describe_features(settings)
-    ours = pa.Check(lambda s: s == settings.text, error=f"must be the settings of features.yaml, {settings.text}")
+    ours = Check(lambda s: s == settings.text, error=f"must be the settings of features.yaml, {settings.text}")
     return Table(
         name="market_features",
         description="What a model sees of one instrument at one hour.",

@@ -9,15 +9,18 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pandas as pd
 import yaml
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy.exc import SQLAlchemyError
 
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
+
+if TYPE_CHECKING:
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -84,8 +87,7 @@ def old_logs(instance: dg.DagsterInstance, before: pd.Timestamp, kept: Collectio
         before: Runs that ended later are left out.
         kept: Ids of runs to leave out, too.
     """
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqliteEventLogStorage):
+    if (storage := _sqlite_storage(instance)) is None:
         return []
     ended = instance.get_run_records(dg.RunsFilter(statuses=_ENDED, updated_before=before.to_pydatetime()))
     ids = [record.dagster_run.run_id for record in ended]
@@ -94,8 +96,7 @@ def old_logs(instance: dg.DagsterInstance, before: pd.Timestamp, kept: Collectio
 
 def remove_logs(instance: dg.DagsterInstance, runs: Collection[str]) -> None:
     """Remove the step logs of runs and what their steps printed; what they materialized stands in the index."""
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqliteEventLogStorage):
+    if (storage := _sqlite_storage(instance)) is None:
         return
     for run in filter(_RUN_ID.fullmatch, runs):  # anything else would lead to other files
         instance.compute_log_manager.delete_logs(prefix=[run])
@@ -123,3 +124,11 @@ def purge_ticks(instance: dg.DagsterInstance, old: dict[tuple[str, str], float])
     if file.exists():
         with closing(sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None)) as connection:
             connection.execute("VACUUM")
+
+
+def _sqlite_storage(instance: dg.DagsterInstance) -> "SqliteEventLogStorage | None":
+    """The event log, where it is in SQLite files; their module is loaded here, not with the code location."""
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+    storage = instance.event_log_storage
+    return storage if isinstance(storage, SqliteEventLogStorage) else None
