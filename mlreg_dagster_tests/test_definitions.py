@@ -30,7 +30,10 @@ TABLES = {
     "prediction_outcomes": PREDICTION_OUTCOMES,
     "model_performance": MODEL_PERFORMANCE,
 }
-HEAVY = ("sklearn", "skops", "matplotlib", "scipy", "httpx", "joblib")
+HEAVY = (
+    *("sklearn", "skops", "matplotlib", "scipy", "httpx", "joblib", "numba", "onnx", "onnxruntime", "pandera"),
+    "dagster._core.storage.event_log.sqlite",
+)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ def registry_url(home: Path) -> str:
         ConfigError: MLREG_REGISTRY can't be read, or names a file by a relative path.
     """
     if not (named := os.environ.get(REGISTRY)):
-        return as_registry_url(str(registry_file(home)))
+        return own_registry_url(home)
     from sqlalchemy import make_url  # which those who only ask for the home do without
     from sqlalchemy.exc import ArgumentError
 
@@ -37,6 +37,16 @@ def registry_url(home: Path) -> str:
     if url.get_backend_name() == "sqlite" and name and not name.startswith(("file:", ":")):
         _require_absolute(REGISTRY, Path(name))
     return text
+
+
+def own_registry_url(home: Path) -> str:
+    """The SQLAlchemy URL of the registry of a home that keeps it itself."""
+    return as_registry_url(str(registry_file(home)))
+
+
+def registry_file(home: Path) -> Path:
+    """The registry of a home that keeps it itself."""
+    return home / "registry.sqlite"
 
 
 def as_registry_url(text: str) -> str:
@@ -65,11 +75,6 @@ def artifacts_root(home: Path) -> str:
             f"stores take their keys from variables of their own, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         )
     return text
-
-
-def registry_file(home: Path) -> Path:
-    """The registry of a home that keeps it itself."""
-    return home / "registry.sqlite"
 
 
 def warehouse_file(home: Path) -> Path:

@@ -2,8 +2,6 @@
 
 import re
 
-import pandera.pandas as pa
-
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.outcomes.names import (
     CRASH,
@@ -21,19 +19,19 @@ from mlreg_dagster.storage.warehouse.column_checks import (
     FINITE_POSITIVE,
     NOT_EMPTY,
 )
-from mlreg_dagster.storage.warehouse.tables import UTC, Table, column
+from mlreg_dagster.storage.warehouse.tables import UTC, Check, Column, Table, column
 
-WHOLE_HOUR = pa.Check(lambda s: s.dt.floor(HOUR) == s, error="must be a whole hour")
+WHOLE_HOUR = Check(lambda s: s.dt.floor(HOUR) == s, error="must be a whole hour")
 
-_MIDNIGHT = pa.Check(lambda s: s.dt.normalize() == s, error="must be midnight, UTC")
-_SHA256 = pa.Check(
+_MIDNIGHT = Check(lambda s: s.dt.normalize() == s, error="must be midnight, UTC")
+_SHA256 = Check(
     lambda s: s.isin([value for value in s.unique() if re.fullmatch("[0-9a-f]{64}", value)]),  # few, in many rows
     error="must be a SHA-256 in 64 hex digits",
 )
-_COUNT = pa.Check(lambda s: s >= 0, error="must not be negative")
-_SHARE = pa.Check(lambda s: (s >= 0) & (s <= 1), error="must lie between 0 and 1")
-_ROLE = pa.Check(lambda s: s.isin(ROLES), error=f"must be one of {', '.join(ROLES)}")
-_OUTCOME = pa.Check(
+_COUNT = Check(lambda s: s >= 0, error="must not be negative")
+_SHARE = Check(lambda s: (s >= 0) & (s <= 1), error="must lie between 0 and 1")
+_ROLE = Check(lambda s: s.isin(ROLES), error=f"must be one of {', '.join(ROLES)}")
+_OUTCOME = Check(
     lambda s: s.isin([CRASH, NO_CRASH, UNRESOLVED]), error=f"must be one of {CRASH}, {NO_CRASH}, {UNRESOLVED}"
 )
 
@@ -102,7 +100,7 @@ PREDICTION_OUTCOMES = Table(
 )
 
 
-def _rate(name: str, description: str, check: pa.Check = _SHARE) -> dict[str, pa.Column]:
+def _rate(name: str, description: str, check: Check = _SHARE) -> dict[str, Column]:
     """A rate and the ends of its confidence interval, null where they are undefined."""
     return {
         name: column(float, description, check, nullable=True),

@@ -31,4 +31,4 @@ def snapshot_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         {**_DEFAULTS, **row, "hour": at(row.get("at", 0)), "observed_at": at(row.get("at", 0) + 1)} for row in rows
     ]
     frame = pd.DataFrame(filled, columns=list(MARKET_SNAPSHOT.columns))
-    return frame.astype({name: spec.dtype.type for name, spec in MARKET_SNAPSHOT.columns.items()})
+    return frame.astype(MARKET_SNAPSHOT.empty().dtypes)

@@ -36,7 +36,7 @@ def at(offset: int) -> pd.Timestamp:
 
 def typed(table: Table, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=list(table.columns))
-    return frame.astype({name: spec.dtype.type for name, spec in table.columns.items()})
+    return frame.astype(table.empty().dtypes)
 
 
 def predictions_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 from numpy.typing import NDArray
 
 from mlreg_dagster.config import ConfigError, FeatureSettings
@@ -19,7 +18,7 @@ from mlreg_dagster.extensions.features import FEATURES, Feature
 from mlreg_dagster.extensions.grid import Array, Grid
 from mlreg_dagster.market.features.built_in import built_in_features
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
-from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, UTC, Table, column
+from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, UTC, Check, Table, column
 
 _KEYS = ("hour", "instrument_id", FEATURE_SETTINGS)
 _WORTH_SHARING = 50_000  # rows; fewer are computed before a second core has begun
@@ -67,7 +66,7 @@ def describe_features(settings: FeatureSettings) -> dict[str, str]:
 def features_table(settings: FeatureSettings) -> Table:
     """The table of features; its columns follow from the settings."""
     features = features_of(settings)
-    ours = pa.Check(lambda s: s == settings.text, error=f"must be the settings of features.yaml, {settings.text}")
+    ours = Check(lambda s: s == settings.text, error=f"must be the settings of features.yaml, {settings.text}")
     return Table(
         name="market_features",
         description="What a model sees of one instrument at one hour.",

@@ -5,17 +5,17 @@ import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import skops
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from mlreg_dagster import __version__
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import NotAnHour, as_hour
+from mlreg_dagster.core.version import __version__
 from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.models.artifacts import canonical
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, plugin_record, trusted_types
@@ -213,19 +213,9 @@ def size(store: ArtifactStore, version: str, sha256: str) -> int:
 
 
 def library_versions() -> dict[str, str]:
-    """What a version was trained with, for its manifest."""
-    import onnx
-    import sklearn
-
-    return {
-        "mlreg_dagster": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "onnx": onnx.__version__,
-        "pandas": pd.__version__,
-        "scikit-learn": sklearn.__version__,
-        "skops": skops.__version__,
-    }
+    """What a version was trained with, for its manifest; none of the libraries is loaded to find out."""
+    named = {name: installed_version(name) for name in ("numpy", "onnx", "pandas", "scikit-learn", "skops")}
+    return {"mlreg_dagster": __version__, "python": platform.python_version(), **named}
 
 
 def other_libraries(manifest: Mapping[str, Any]) -> list[str]:

@@ -1,24 +1,30 @@
-"""What a table is: one pandera schema from which the DDL, the validation and the shown columns follow.
+"""What a table is: one description from which the DDL, the validation and the shown columns follow.
+
+Rows are validated by pandera, which is loaded with the first rows: a code location is loaded without it.
 
 The tables themselves stand in the room that writes them (`<room>/schema.py`).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.engines.pandas_engine import DateTime
 
 from mlreg_dagster.core.errors import MlregError
 
-UTC = DateTime(unit="us", tz="UTC")  # type: ignore[call-arg]
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+
+UTC = "datetime64[us, UTC]"
+"""The type of a column of times."""
+
 FEW_TEXTS = "category"
 """The type of a column in which few texts stand many times: a byte for each row; stored and read back as text."""
 
-_TEXT = pa.Check(lambda s: pd.api.types.is_string_dtype(s.cat.categories), error="must be text")
-_SQL_TYPES = {"float64": "DOUBLE", "int64": "BIGINT", "bool": "BOOLEAN", str(UTC): "TIMESTAMPTZ"}
+_SQL_TYPES: dict[Any, str] = {
+    float: "DOUBLE", int: "BIGINT", bool: "BOOLEAN", str: "VARCHAR", UTC: "TIMESTAMPTZ", FEW_TEXTS: "VARCHAR"
+}  # fmt: skip
 _SHOWN_FAILURES = 5
 _IN_WORDS = {
     "column_in_dataframe": "a column is missing",
@@ -33,7 +39,30 @@ class InvalidRows(MlregError):
     """Rows that break a table's schema; none of them was stored."""
 
 
-def column(dtype: Any, description: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:
+@dataclass(frozen=True)
+class Check:
+    """What the values of a column must be like.
+
+    Attributes:
+        holds: Takes the column, without its nulls, and says of which values it holds.
+        error: The rule in words.
+    """
+
+    holds: Callable[[Any], Any]
+    error: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; `column` makes one."""
+
+    dtype: Any
+    description: str
+    checks: tuple[Check, ...] = ()
+    nullable: bool = False
+
+
+def column(dtype: Any, description: str, *checks: Check, nullable: bool = False) -> Column:
     """A column of a table.
 
     Args:
@@ -42,9 +71,12 @@ def column(dtype: Any, description: str, *checks: pa.Check, nullable: bool = Fal
         checks: What its values must be like.
         nullable: Whether a value may be missing.
     """
-    if dtype == FEW_TEXTS:  # text that is no category yet becomes one; other types are refused
-        return pa.Column(dtype, [_TEXT, *checks], nullable=nullable, description=description, coerce=True)
-    return pa.Column(dtype, list(checks), nullable=nullable, description=description)
+    if dtype == FEW_TEXTS:
+        checks = (_TEXT, *checks)
+    return Column(dtype, description, checks, nullable)
+
+
+_TEXT = Check(lambda s: pd.api.types.is_string_dtype(s.cat.categories), error="must be text")
 
 
 @dataclass(frozen=True)
@@ -54,14 +86,14 @@ class Table:
     Attributes:
         name: Its name in the warehouse.
         description: What one row is.
-        columns: Name to pandera column, in the order of the table.
+        columns: Name to column, in the order of the table.
         key: The columns that make a row unique; the first is the partition column.
         rules: What must hold between the columns of a row, in words, to what says of which rows it holds.
     """
 
     name: str
     description: str
-    columns: dict[str, pa.Column]
+    columns: dict[str, Column]
     key: tuple[str, ...]
     rules: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = field(default_factory=dict)
 
@@ -71,14 +103,26 @@ class Table:
         return self.key[0]
 
     @property
-    def schema(self) -> pa.DataFrameSchema:
+    def schema(self) -> "pa.DataFrameSchema":
         """The pandera schema: exactly these columns, in this order, unique by key."""
-        return pa.DataFrameSchema(self.columns, strict=True, ordered=True, unique=list(self.key), name=self.name)
+        import pandera.pandas as pa
+        from pandera.engines.pandas_engine import DateTime
+
+        columns = {
+            name: pa.Column(
+                DateTime(unit="us", tz="UTC") if spec.dtype == UTC else spec.dtype,  # type: ignore[call-arg]
+                [pa.Check(check.holds, error=check.error) for check in spec.checks],
+                nullable=spec.nullable,
+                description=spec.description,
+                coerce=spec.dtype == FEW_TEXTS,  # text that is no category yet becomes one; whatever else is refused
+            )
+            for name, spec in self.columns.items()
+        }
+        return pa.DataFrameSchema(columns, strict=True, ordered=True, unique=list(self.key), name=self.name)
 
     def sql_type(self, name: str) -> str:
         """DuckDB's type of a column."""
-        dtype = str(self.columns[name].dtype)
-        return "VARCHAR" if dtype.startswith(("str", FEW_TEXTS)) else _SQL_TYPES[dtype]
+        return _SQL_TYPES[self.columns[name].dtype]
 
     def ddl(self) -> str:
         """The CREATE TABLE statement."""
@@ -104,6 +148,8 @@ class Table:
         Raises:
             InvalidRows: A column is missing, unknown or of another type, a value is not allowed, or a rule is broken.
         """
+        import pandera.pandas as pa
+
         try:
             rows = self.schema.validate(frame.reset_index(drop=True), lazy=True)
         except (pa.errors.SchemaErrors, pa.errors.SchemaError) as error:
@@ -116,7 +162,7 @@ class Table:
         return rows
 
 
-def _explain(error: pa.errors.SchemaErrors | pa.errors.SchemaError) -> str:
+def _explain(error: "pa.errors.SchemaErrors | pa.errors.SchemaError") -> str:
     """The first few failures in words: column, rule, value, row."""
     failures = error.failure_cases
     if not isinstance(failures, pd.DataFrame) or "check" not in failures:

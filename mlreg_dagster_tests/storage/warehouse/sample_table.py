@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 
 import pandas as pd
-import pandera.pandas as pa
 
 from mlreg_dagster.core.hours import HOUR, as_hour
-from mlreg_dagster.storage.warehouse.tables import UTC, Table, column
+from mlreg_dagster.storage.warehouse.tables import UTC, Check, Table, column
 
 FIRST = as_hour("2026-01-01")
 DAY = [FIRST + n * HOUR for n in range(24)]
-POSITIVE = pa.Check(lambda s: s > 0, error="must be greater than 0")
+POSITIVE = Check(lambda s: s > 0, error="must be greater than 0")
 
 READINGS = Table(
     name="readings",

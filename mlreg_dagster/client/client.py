@@ -1,0 +1,265 @@
+"""Asks a home: who was champion when, what was predicted, and whether it was right."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlreg_dagster.config import fit_for_databases, home_dir
+from mlreg_dagster.config.places import REGISTRY, artifacts_root, own_registry_url, registry_url, warehouse_file
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.times import read_time
+from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE
+from mlreg_dagster.registry import AliasEvent, ModelVersion
+from mlreg_dagster.registry.read_only import ReadOnlyRegistry
+from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlreg_dagster.client.model import LoadedModel
+    from mlreg_dagster.storage.warehouse.tables import Table
+
+FEATURES_TABLE = "market_features"
+
+Time = str | datetime
+"""A time: aware, or text in ISO 8601; without a zone it is UTC."""
+
+
+class NoHome(MlregError):
+    """The folder that should be a home is not there."""
+
+
+class Client:
+    """What a home holds, for programs and notebooks.
+
+    It only reads: SQLite and DuckDB files are opened read-only, PostgreSQL in read-only transactions, and each for a
+    short time, so that it can be asked while the graph works. Nothing is made or upgraded.
+
+    Args:
+        home: The folder of the home. None: MLREG_HOME, else `.mlreg` in the current folder.
+        registry: The SQLAlchemy URL of a registry elsewhere. None: MLREG_REGISTRY, else the one in the home.
+        artifacts: The folder or fsspec URL of artifacts elsewhere. None: MLREG_ARTIFACTS, else those in the home.
+
+    Raises:
+        NoHome: The folder is not there, and no registry elsewhere is named.
+
+    >>> client = Client()
+    >>> [version.version for version in client.versions()]
+    ['v1', 'v2', 'v3']
+    >>> client.champion("2026-01-05T06:00").version
+    'v1'
+    """
+
+    def __init__(
+        self, home: str | Path | None = None, *, registry: str | None = None, artifacts: str | None = None
+    ) -> None:
+        self.home = home_dir() if home is None else fit_for_databases(Path(home), "home")
+        url = registry or registry_url(self.home)
+        if url == own_registry_url(self.home) and not self.home.is_dir():
+            raise NoHome(
+                f"There is no home in {self.home}. Name another folder, Client(folder) or MLREG_HOME, or a registry "
+                f"elsewhere, {REGISTRY}; or make a home: mlreg demo."
+            )
+        self.registry = ReadOnlyRegistry(url)
+        self.artifacts = artifacts or artifacts_root(self.home)
+        self._warehouse = WarehouseReader(warehouse_file(self.home))
+
+    def versions(self) -> list[ModelVersion]:
+        """All versions, from v1 up.
+
+        >>> Client().versions()[0].detector
+        'local_outlier_factor'
+        """
+        return self.registry.versions()
+
+    def version(self, spec: str, as_of: Time | None = None) -> ModelVersion:
+        """One version.
+
+        Args:
+            spec: `v7`, `latest`, `latest-1`, or an alias.
+            as_of: For an alias, the time whose holder is meant. None: now.
+
+        Raises:
+            UnknownVersion: It leads to no version; the message lists what exists.
+
+        >>> Client().version("latest").version
+        'v3'
+        """
+        return self.registry.resolve(spec, _as_of(as_of))
+
+    def champion(self, as_of: Time | None = None, alias: str = "champion") -> AliasEvent | None:
+        """The move that made a version the holder of an alias: which version, since when, by whom and why.
+
+        Args:
+            as_of: The time that is asked about. None: now.
+            alias: `champion`, `challenger`, or any other.
+
+        Returns:
+            None where no version held the alias.
+
+        Raises:
+            NotAnHour: `as_of` is no time.
+
+        >>> move = Client().champion()
+        >>> print(f"{move.version} since {move.effective_at:%Y-%m-%d %H:%M}, requested by {move.actor}")
+        v2 since 2026-01-05 12:00, requested by tester
+        """
+        return self.registry.holder(alias, _as_of(as_of))
+
+    def history(self, alias: str = "champion") -> list[AliasEvent]:
+        """The moves of an alias that count by now, the first one first.
+
+        >>> [(move.version, move.previous_version) for move in Client().history()]
+        [('v1', None), ('v2', 'v1')]
+        """
+        now = datetime.now(UTC)
+        return [move for move in self.registry.history(alias) if move.effective_at <= now]
+
+    def load_model(self, spec: str = "champion", as_of: Time | None = None) -> "LoadedModel":
+        """A version, ready to score; its bytes are held against the registry's hash first.
+
+        Args:
+            spec: As for `version`.
+            as_of: As for `version`.
+
+        Raises:
+            UnknownVersion: `spec` leads to no version.
+            ArtifactMissing, ArtifactTampered: Its bundle is not there, or is not what was registered.
+            UntrustedModel: Its files ask for types that are not trusted.
+
+        >>> model = Client().load_model("champion")
+        >>> model.version, model.manifest["settings"]["detector"]
+        ('v2', 'local_outlier_factor')
+        """
+        from mlreg_dagster.client.model import load  # with what it takes to score
+
+        return load(self.artifacts, self.version(spec, as_of))
+
+    def features(
+        self, first: Time | None = None, last: Time | None = None, *, columns: Sequence[str] | None = None
+    ) -> "pd.DataFrame":
+        """What models see: a row for each instrument and hour.
+
+        Args:
+            first: The first hour; None: from the beginning.
+            last: The last hour, included; None: to the end.
+            columns: Which; None: all.
+
+        >>> frame = Client().features("2026-01-05T00:00", "2026-01-05T01:00")
+        >>> frame[["hour", "instrument_id"]].drop_duplicates().shape
+        (24, 2)
+        """
+        return self._read(FEATURES_TABLE, first, last, columns)
+
+    def predictions(
+        self,
+        first: Time | None = None,
+        last: Time | None = None,
+        *,
+        version: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """What versions said: a row for each hour, instrument and version.
+
+        Args:
+            first: The first hour; None: from the beginning.
+            last: The last hour, included; None: to the end.
+            version: Of this version alone.
+            columns: Which; None: all.
+
+        >>> Client().predictions(version="v1")["hour"].agg(["min", "max"]).dt.hour.tolist()
+        [0, 11]
+        """
+        return self._read(PREDICTIONS_TABLE, first, last, columns, version)
+
+    def outcomes(
+        self,
+        first: Time | None = None,
+        last: Time | None = None,
+        *,
+        version: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """The outcomes of predictions; `hour` is when they fell due.
+
+        Args:
+            first: The first hour at which they fell due; None: from the beginning.
+            last: The last one, included; None: to the end.
+            version: Of this version alone.
+            columns: Which; None: all.
+
+        >>> sorted(Client().outcomes()["model_version"].unique())
+        ['v1', 'v2']
+        """
+        return self._read(OUTCOMES_TABLE, first, last, columns, version)
+
+    def performance(
+        self,
+        first: Time | None = None,
+        last: Time | None = None,
+        *,
+        version: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """How right versions were: a row for each day and version, with counts, rates and intervals.
+
+        Args:
+            first: The first day; None: from the beginning.
+            last: The last day, included; None: to the end.
+            version: Of this version alone.
+            columns: Which; None: all.
+
+        >>> Client().performance(columns=["model_version", "predictions"]).to_dict("records")
+        [{'model_version': 'v1', 'predictions': 144}, {'model_version': 'v2', 'predictions': 144}]
+        """
+        return self._read(PERFORMANCE_TABLE, first, last, columns, version)
+
+    def _read(
+        self,
+        name: str,
+        first: Time | None,
+        last: Time | None,
+        columns: Sequence[str] | None,
+        version: str | None = None,
+    ) -> "pd.DataFrame":
+        time, *others = _KEYS[name]
+        parameters = {"first": _bound(first), "last": _bound(last)} | ({"version": version} if version else {})
+        of_version = "AND model_version = $version " if version else ""
+        shown = ", ".join('"{}"'.format(column.replace('"', '""')) for column in columns) if columns else "*"
+        with self._warehouse.tables() as tables:
+            if not tables.has(name, {time, *others, *(columns or ())}):
+                empty = _tables()[name].empty()
+                return empty[list(columns)] if columns else empty
+            return tables.frame(
+                f'SELECT {shown} FROM "{name}" WHERE ($first IS NULL OR "{time}" >= $first) '  # noqa: S608
+                f'AND ($last IS NULL OR "{time}" <= $last) {of_version}ORDER BY {", ".join((time, *others))}',
+                parameters,
+            )
+
+
+_KEYS = {
+    FEATURES_TABLE: ("hour", "instrument_id"),
+    PREDICTIONS_TABLE: ("hour", "instrument_id", "model_version"),
+    OUTCOMES_TABLE: ("hour", "instrument_id", "model_version"),
+    PERFORMANCE_TABLE: ("day", "model_version"),
+}
+"""Of each table the columns that make a row unique, the time first."""
+
+
+def _tables() -> "dict[str, Table]":
+    """What the tables look like, for where there are none yet."""
+    from mlreg_dagster.config import load_settings
+    from mlreg_dagster.market.features.features import features_table
+    from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+
+    known = (features_table(load_settings().features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
+    return {table.name: table for table in known}
+
+
+def _as_of(time: Time | None) -> datetime:
+    return datetime.now(UTC) if time is None else read_time(time)
+
+
+def _bound(time: Time | None) -> datetime | None:
+    return None if time is None else read_time(time)

@@ -1,0 +1,81 @@
+"""A registry that is only asked: it is neither made nor upgraded, and the database itself refuses to be written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
+from sqlalchemy.pool import NullPool
+
+from mlreg_dagster.registry.database import postgres
+from mlreg_dagster.registry.database.connection import Database
+from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, schema_version
+from mlreg_dagster.registry.errors import RegistryReadOnly, RegistryUnavailable, SchemaMismatch
+from mlreg_dagster.registry.registry import Registry
+
+_WAIT_S = 30.0
+
+
+class ReadOnlyRegistry(Registry):
+    """A registry whose questions are answered and whose other methods raise `RegistryReadOnly`.
+
+    Args:
+        url: As for `Registry`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = _ReadOnlyDatabase(url)
+
+
+class _ReadOnlyDatabase(Database):
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Refuse.
+
+        Raises:
+            RegistryReadOnly: Always.
+        """
+        self._refuse()
+        yield  # type: ignore[unreachable] # what makes it a context manager
+
+    def _refuse(self) -> NoReturn:
+        raise RegistryReadOnly(
+            f"The registry {self.url} was opened for reading alone. Promote, approve and train with mlreg."
+        )
+
+    @cached_property
+    def _engine(self) -> Engine:
+        is_sqlite = self.url.get_backend_name() == "sqlite"
+        engine = self._of_the_file() if is_sqlite else postgres.make_engine(self.url, None)
+        with engine.connect() as connection:
+            made = inspect(connection).has_table(schema_version.name)
+            found = connection.scalar(select(func.max(schema_version.c.version))) if made else None
+        if found is None:
+            raise RegistryUnavailable(f"There is no registry in {self.url} yet. mlreg demo or mlreg train makes one.")
+        if found != SCHEMA_VERSION:
+            raise SchemaMismatch(
+                f"The registry {self.url} has schema {found}, this release needs {SCHEMA_VERSION}. Reading alone "
+                f"changes nothing in it: upgrade it with mlreg, or use the release that made it."
+            )
+        return engine
+
+    def _of_the_file(self) -> Engine:
+        file = Path(str(self.url.database)).absolute()
+        if not file.exists():
+            raise RegistryUnavailable(f"There is no registry in {file}. mlreg demo or mlreg train makes one.")
+        url = self.url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"})
+        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_S})
+
+        @event.listens_for(engine, "connect")
+        def _configure(connection: Any, _: Any) -> None:
+            connection.isolation_level = None  # the driver must not begin transactions by its own rules
+            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")  # records refuse it by name
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN")  # all answers of a connection are of one moment
+
+        return engine
