@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import typer
@@ -59,6 +60,15 @@ def test_ci_runs_every_page_with_commands():
     assert named == {
         page for page, found in PAGES.items() if any(block.is_run and block.language == "sh" for block in found)
     }
+
+
+def test_which_blocks_a_page_has(tmp_path: Path):
+    page = tmp_path / "page.md"
+    indented = "1. A step:\n\n   ```yaml\n   # a.yaml\n   b:\n     c: 1\n   ```\n"
+    page.write_text(f"```sh\nmlreg demo\n```\n{indented}\n```{{toctree}}\nx\n```\n")
+    first, second = blocks(page)
+    assert (first.language, first.commands, first.line) == ("sh", ["mlreg demo"], 1)
+    assert (second.file, second.text, second.line) == ("a.yaml", "# a.yaml\nb:\n  c: 1\n", 6)
 
 
 def test_what_a_block_is():
