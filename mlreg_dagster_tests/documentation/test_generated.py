@@ -8,6 +8,7 @@ import pytest
 import typer
 import yaml
 
+import mlreg_dagster
 from mlreg_dagster.cli.app import app
 from mlreg_dagster.verification import expected
 from mlreg_dagster_tests.documentation.pages import PROJECT
@@ -71,6 +72,19 @@ def test_everything_in_the_graph(generated):
     text = generated.GENERATORS["assets"]()
     names = (*expected.ASSETS, *expected.JOBS, *expected.SCHEDULES, *expected.SENSORS, "score_gap")
     assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def test_the_public_api(generated, monkeypatch):
+    monkeypatch.setattr(mlreg_dagster, "__all__", ["Client", "load", "__version__"], raising=False)
+    monkeypatch.setattr(mlreg_dagster, "Client", type("Client", (), {}), raising=False)
+    monkeypatch.setattr(mlreg_dagster, "load", lambda: None, raising=False)
+    lines = [line.strip() for line in generated.GENERATORS["api"]().splitlines() if line.strip().startswith((".", ":"))]
+    assert lines == [
+        ".. autoclass:: mlreg_dagster.Client",
+        ":members:",
+        ".. autofunction:: mlreg_dagster.load",
+        ".. autodata:: mlreg_dagster.__version__",
+    ]
 
 
 def test_the_pictures(generated):
