@@ -6,7 +6,7 @@ import tomllib
 import pytest
 import yaml
 
-from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 
 def test_the_constraints_are_pins_and_nothing_else():

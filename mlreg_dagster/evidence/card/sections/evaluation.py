@@ -1,0 +1,87 @@
+"""Section 3: how a version was trained, and the result of each evaluation."""
+
+import pandas as pd
+
+from mlreg_dagster.evidence.card.context import CardContext
+from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
+from mlreg_dagster.models.names import STRICT_GATES
+from mlreg_dagster.registry import Evaluation
+
+_NOT_COMPARED = Text("No other version was champion when it was evaluated: there was none to compare it with.")
+
+
+def evaluation(context: CardContext) -> Section:
+    """How it was trained, and the result of every evaluation."""
+    version, latest = context.version, context.evaluation
+    manifest = version.manifest
+    facts: list[Fact] = [
+        Values(
+            "Training",
+            {
+                **{f"settings.{name}": value for name, value in flat(manifest["settings"]).items()},
+                "rows": manifest["training_rows"],
+                "sampled from rows": manifest["sampled_from_rows"],
+                "rows identical to an earlier one": manifest.get("identical_rows", "unknown"),
+                "threshold": manifest["threshold"],
+                "training anomaly rate": manifest["training_anomaly_rate"],
+                "may score from": when(pd.Timestamp(manifest["scores_from"])),
+                "trained": when(version.created_at),
+                "trained by": version.created_by,
+                "run": version.run_id,
+            },
+        )
+    ]
+    if latest is None:
+        return Section("evaluation", tuple(facts), (f"{version.version} was never evaluated.",))
+    from mlreg_dagster.models.plots import gate_summary, refit_scatter
+
+    tier = context.settings.promotion.of(context.settings.use_case.risk_tier)
+    measured = {gate.name for gate in latest.gates}
+    missing = [f"The gate {name} of this risk tier was not measured." for name in tier.gates if name not in measured]
+    facts += [_evaluation(each, each is latest) for each in reversed(context.evaluations)]
+    facts.insert(2, Picture(lambda: gate_summary(latest.gates)))
+    versus = latest.metrics.get("versus_champion")
+    facts.append(Values("Against the champion of then, on the same rows", flat(versus)) if versus else _NOT_COMPARED)
+    asked_by = f"The {context.settings.use_case.risk_tier} risk tier"
+    if unasked := [name for name in STRICT_GATES if name not in tier.gates and name not in measured]:
+        facts.append(Text(f"{asked_by} does not ask for these gates: {', '.join(unasked)}."))
+    stability = latest.metrics.get("stability")
+    if stability:
+        facts += [Values("Stability of refits", flat(stability)), Picture(lambda: refit_scatter(stability))]
+    elif not tier.stable:
+        facts.append(Text(f"{asked_by} does not ask for a stable evaluation."))
+    if tier.stable and (stability or {}).get("verdict", "not measured") == "not measured":
+        missing.append("The stability that this risk tier asks for was not measured.")
+    numbers = {name: value for name, value in latest.metrics.items() if name not in ("versus_champion", "stability")}
+    facts += [
+        Values("Further numbers", flat(numbers), folded=True),
+        Values("Settings of the evaluation", flat(latest.thresholds), folded=True),
+    ]
+    failed = [gate.name for gate in latest.gates if not gate.passed]
+    against = [f"{version.version} failed its gates: {', '.join(failed)}."] if failed else []
+    return Section("evaluation", tuple(facts), tuple(missing), tuple(against))
+
+
+def _evaluation(evaluation: Evaluation, is_latest: bool) -> Fact:
+    title = (
+        f"Evaluation #{evaluation.id}{_kind(evaluation, is_latest)}: "
+        f"{'passed' if evaluation.passed else 'FAILED'}, {when(evaluation.recorded_at)}, by {evaluation.actor}, on "
+        f"holdout {evaluation.holdout_sha256[:12]}"
+    )
+    rows = [
+        {
+            "gate": gate.name,
+            "passed": gate.passed,
+            "value": gate.value,
+            "threshold": gate.threshold,
+            "detail": gate.detail,
+        }
+        for gate in evaluation.gates
+    ]
+    return Table(title, rows, folded=not is_latest)
+
+
+def _kind(evaluation: Evaluation, is_latest: bool) -> str:
+    if evaluation.departures:
+        return f", an experiment that admits nothing ({'; '.join(evaluation.departures)})"
+    return ", which counts" if is_latest else ""
