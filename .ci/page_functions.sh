@@ -20,8 +20,25 @@ serve() {
     return 1
 }
 
+# A run that is killed half way leaves hours to repair, which `mlreg doctor` would find on a later page.
+runs_in_progress() {
+    python - <<'END'
+import json
+import urllib.request
+
+query = "{runsOrError(filter: {statuses: [STARTING, STARTED, CANCELING]}) {... on Runs {results {id}}}}"
+body = json.dumps({"query": query}).encode()
+request = urllib.request.Request("http://127.0.0.1:3000/graphql", body, {"Content-Type": "application/json"})
+print(len(json.load(urllib.request.urlopen(request, timeout=30))["data"]["runsOrError"]["results"]))
+END
+}
+
 stop() {
     [ -n "$server" ] || return 0
+    for _ in $(seq 120); do
+        [ "$(runs_in_progress 2>/dev/null || echo 0)" = 0 ] && break
+        sleep 1
+    done
     kill -TERM -- "-$server" || true
     wait "$server" || true
     server=

@@ -13,10 +13,11 @@ Rules that readers can see on the page:
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOT_RUN = "# Not run in CI: "
-_FENCE = re.compile(r"^```([\w{}-]*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^( *)```([\w{}-]*)[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
 _SET_UP = ("python3 bootstrap.py", ". .venv/bin/activate")  # of the environment that runs already
 
@@ -57,5 +58,5 @@ def all_pages() -> list[Path]:
 def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page, without directives of the generator."""
     text = page.read_text(encoding="utf-8")
-    found = (Block(each[1], each[2], text.count("\n", 0, each.start()) + 1) for each in _FENCE.finditer(text))
+    found = (Block(each[2], dedent(each[3]), text.count("\n", 0, each.start()) + 1) for each in _FENCE.finditer(text))
     return [block for block in found if not block.language.startswith("{")]

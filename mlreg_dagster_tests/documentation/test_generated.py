@@ -8,8 +8,9 @@ import pytest
 import typer
 import yaml
 
+import mlreg_dagster
 from mlreg_dagster.cli.app import app
-from mlreg_dagster.verification import expected
+from mlreg_dagster.core import names
 from mlreg_dagster_tests.documentation.pages import PROJECT
 
 
@@ -69,14 +70,27 @@ def test_every_table(generated):
 
 def test_everything_in_the_graph(generated):
     text = generated.GENERATORS["assets"]()
-    names = (*expected.ASSETS, *expected.JOBS, *expected.SCHEDULES, *expected.SENSORS, "score_gap")
-    assert {name for name in names if f"`{name}`" not in text} == set()
+    known = (*names.ASSETS, *names.JOBS, *names.SCHEDULES, *names.SENSORS, "score_gap")
+    assert {name for name in known if f"`{name}`" not in text} == set()
+
+
+def test_the_public_api(generated, monkeypatch):
+    monkeypatch.setattr(mlreg_dagster, "__all__", ["Client", "load", "__version__"], raising=False)
+    monkeypatch.setattr(mlreg_dagster, "Client", type("Client", (), {}), raising=False)
+    monkeypatch.setattr(mlreg_dagster, "load", lambda: None, raising=False)
+    lines = [line.strip() for line in generated.GENERATORS["api"]().splitlines() if line.strip().startswith((".", ":"))]
+    assert lines == [
+        ".. autoclass:: mlreg_dagster.Client",
+        ":members:",
+        ".. autofunction:: mlreg_dagster.load",
+        ".. autodata:: mlreg_dagster.__version__",
+    ]
 
 
 def test_the_pictures(generated):
     graph, layers = generated.GENERATORS["asset-graph"](), generated.GENERATORS["layers"]()
-    assert {name for name in expected.ASSETS if f">{name}</text>" not in graph} == set()
-    assert graph.count("<path d=") - 1 == graph.count('marker-end="url(#head)"') > len(expected.ASSETS)
+    assert {name for name in names.ASSETS if f">{name}</text>" not in graph} == set()
+    assert graph.count("<path d=") - 1 == graph.count('marker-end="url(#head)"') > len(names.ASSETS)
     assert all(f">{room}</text>" in layers for room in ("cli", "market", "registry", "config"))
 
 

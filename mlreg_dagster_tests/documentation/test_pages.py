@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import typer
@@ -55,10 +56,19 @@ def test_the_commands_on_pages_exist(call: str):
 
 def test_ci_runs_every_page_with_commands():
     script = (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
-    named = {page for line in re.findall(r"page_commands\.py (.*)", script) for page in line.split()}
+    named = {page for line in re.findall(r"page_commands\.py (.*)", script) for page in line.split() if page != "&"}
     assert named == {
         page for page, found in PAGES.items() if any(block.is_run and block.language == "sh" for block in found)
     }
+
+
+def test_which_blocks_a_page_has(tmp_path: Path):
+    page = tmp_path / "page.md"
+    indented = "1. A step:\n\n   ```yaml\n   # a.yaml\n   b:\n     c: 1\n   ```\n"
+    page.write_text(f"```sh\nmlreg demo\n```\n{indented}\n```{{toctree}}\nx\n```\n")
+    first, second = blocks(page)
+    assert (first.language, first.commands, first.line) == ("sh", ["mlreg demo"], 1)
+    assert (second.file, second.text, second.line) == ("a.yaml", "# a.yaml\nb:\n  c: 1\n", 6)
 
 
 def test_what_a_block_is():

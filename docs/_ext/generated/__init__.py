@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from generated import assets, commands, configuration, graph_picture, layers, tables
+from generated import api, assets, commands, configuration, graph_picture, layers, tables
 
 GENERATORS: dict[str, Callable[[], str]] = {
+    "api": api.markdown,
     "assets": assets.markdown,
     "asset-graph": graph_picture.picture,
     "commands": commands.markdown,
