@@ -13,7 +13,6 @@ from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
     AssetCheckExecutionRecord,
 )
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 CheckExecution = AssetCheckExecutionRecord
 
@@ -44,5 +43,7 @@ def run_metadata(record: logging.LogRecord) -> Mapping[str, Any] | None:
 
 def step_log(instance: dg.DagsterInstance, run_id: str) -> Path | None:
     """The file of the events of one run; None where the event log is one database."""
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
     storage = instance.event_log_storage
     return Path(storage.path_for_shard(run_id)) if isinstance(storage, SqliteEventLogStorage) else None
