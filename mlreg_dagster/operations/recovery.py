@@ -102,7 +102,7 @@ def restore(
     return registry.record_restore(facts, by)
 
 
-def told(restored: Restore) -> str:
+def describe_restore(restored: Restore) -> str:
     """A restore in one sentence."""
     facts, when = restored.facts, f"{restored.recorded_at:%Y-%m-%d %H:%M}"
     versions = ", ".join(facts.get("lost_versions", ())) or "none"

@@ -11,16 +11,16 @@ _OURS = "mlreg_dagster."
 
 def is_for_people(error: "SerializableErrorInfo | None") -> bool:
     """Whether the error is one that this project raises on purpose, with a message for people."""
-    found = _innermost(error)
-    return found is not None and found.message.startswith(_OURS)
+    innermost = _innermost(error)
+    return innermost is not None and innermost.message.startswith(_OURS)
 
 
 def reason_of(error: "SerializableErrorInfo | None") -> str:
     """The error within Dagster's wrapping; one of ours says enough without the name of its class."""
-    found = _innermost(error)
-    if found is None:
+    innermost = _innermost(error)
+    if innermost is None:
         return "No reason was recorded."
-    text = found.message.strip()
+    text = innermost.message.strip()
     return text.split(": ", 1)[-1] if text.startswith(_OURS) else text
 
 

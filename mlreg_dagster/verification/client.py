@@ -61,8 +61,8 @@ class Client:
         try:
             reply = self._http.post(f"{self._address}/graphql", json={"query": query, "variables": variables})
         except (httpx.TransportError, httpx.InvalidURL, ValueError) as error:  # ValueError: no text for a URL
-            said = blotted(str(error), [self._address, password_in(self._address)])
-            raise NoAnswer(f"{self.url} does not answer: {said}. Is `dagster dev` running there?") from None
+            reason = blotted(str(error), [self._address, password_in(self._address)])
+            raise NoAnswer(f"{self.url} does not answer: {reason}. Is `dagster dev` running there?") from None
         try:
             answer = reply.json()
         except ValueError as error:

@@ -104,12 +104,14 @@ def champion_is_explained(champion: Materialization | None) -> Finding:
     """The champion's version, from when, requested by whom, and why."""
     if champion is None:
         return Finding("champion", "waiting", "There is no champion.", "Promote a version, if the policy does not.")
-    told = champion.metadata
-    if missing := [name for name in ("effective_at", "actor", "reason") if not told.get(name)]:
-        seen = f"{told['champion']}, without {', '.join(missing)}."
+    facts = champion.metadata
+    if missing := [name for name in ("effective_at", "actor", "reason") if not facts.get(name)]:
+        seen = f"{facts['champion']}, without {', '.join(missing)}."
         return Finding("champion", "miss", seen, "Materialize champion_model for it again, with a reason.")
     return Finding(
-        "champion", "ok", f"{told['champion']} from {told['effective_at']} on, by {told['actor']}: {told['reason']}."
+        "champion",
+        "ok",
+        f"{facts['champion']} from {facts['effective_at']} on, by {facts['actor']}: {facts['reason']}.",
     )
 
 

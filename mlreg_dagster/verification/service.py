@@ -84,16 +84,16 @@ def checks_pass(checks: Iterable[CheckExecution]) -> Finding:
     """
     failed = [check for check in checks if check.status == "FAILED"]
     gates = [check for check in failed if check.asset == "evaluated_model"]
-    others = [check for check in failed if check.asset != "evaluated_model"]
-    seen = [f"{check.name} of {check.asset}: {check.text}" for check in others]
+    besides_gates = [check for check in failed if check.asset != "evaluated_model"]
+    seen = [f"{check.name} of {check.asset}: {check.text}" for check in besides_gates]
     if gates:
         failing = ", ".join(f"{check.partition or 'a version'} {check.name}" for check in gates)
         seen.append(f"Gates that a version failed: {failing}.")
     text = "; ".join(seen) or "None failed last."
     advice = "Open the check in the UI: it says what to do."
-    if any(check.severity == "ERROR" for check in others):
+    if any(check.severity == "ERROR" for check in besides_gates):
         return Finding("checks", "miss", text, advice)
-    return Finding("checks", "warning", text, advice) if others else Finding("checks", "ok", text)
+    return Finding("checks", "warning", text, advice) if besides_gates else Finding("checks", "ok", text)
 
 
 def assets_are_fresh(freshness: Mapping[str, str | None], last_hour: str | None) -> Finding:

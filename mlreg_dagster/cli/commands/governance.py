@@ -183,9 +183,9 @@ def verify_audit(as_json: AsJson = False) -> None:
 def _told(restores: "Sequence[Restore]") -> list[str]:
     if not restores:
         return []
-    from mlreg_dagster.operations.recovery import told
+    from mlreg_dagster.operations.recovery import describe_restore
 
-    return [told(each) for each in restores]
+    return [describe_restore(each) for each in restores]
 
 
 @audit.command("export")

@@ -129,12 +129,12 @@ def correct(
 def restore(reason: Reason, actor: Actor = None, as_json: AsJson = False) -> None:
     """Record that an older copy of the registry was put back, and which records it lacks."""
     from mlreg_dagster import jobs
-    from mlreg_dagster.operations.recovery import told
+    from mlreg_dagster.operations.recovery import describe_restore
 
     runner = open_runner()
     runner.run(jobs.RESTORE, {"ops": {"record_restore": {"config": {"reason": reason, "actor": actor}}}})
     newest = runner.registry.restores()[-1]
-    show(as_json, told(newest), restore=newest)
+    show(as_json, describe_restore(newest), restore=newest)
 
 
 def _home(folder: Path, resources: Any) -> "Home":

@@ -13,7 +13,7 @@ from mlreg_dagster.core.health import Finding
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster.operations.doctor.materializations import Made
 from mlreg_dagster.operations.home import Home, set_aside
-from mlreg_dagster.operations.recovery import moves_after, told
+from mlreg_dagster.operations.recovery import describe_restore, moves_after
 from mlreg_dagster.registry import Decision, Registry, SchemaOutdated
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactError, ArtifactStore
 
@@ -90,7 +90,7 @@ def _audit_log_fits(registry: Registry, heads: frozenset[tuple[int, str]]) -> Fi
     if broken := registry.find_tampering(heads):
         return Finding("audit log", "miss", broken, "See docs/runbook.md: it was tampered with, or is an older copy.")
     seen = f"{len(registry.audit_log())} records, all as they were written."
-    return Finding("audit log", "ok", " ".join([seen, *map(told, registry.restores())]))
+    return Finding("audit log", "ok", " ".join([seen, *map(describe_restore, registry.restores())]))
 
 
 def _aliases_point_at_versions(registry: Registry) -> Finding:

@@ -108,10 +108,10 @@ def build_correct_job(name: str, settings: Settings) -> dg.JobDefinition:
         )
         holder = records.holder(config.alias)
         for move in moves:
-            said = f"Move {move.sequence} of {move.alias}, to {move.version}, was taken back: {config.reason}"
-            context.log.info(said)
+            sentence = f"Move {move.sequence} of {move.alias}, to {move.version}, was taken back: {config.reason}"
+            context.log.info(sentence)
         metadata = {"alias": config.alias, "taken_back": len(moves), "holder": holder.version if holder else NOBODY}
-        _observe_champion(context, said, metadata, records)
+        _observe_champion(context, sentence, metadata, records)
 
     @dg.job(name=name, description="Takes back the moves of an alias that a clock that was ahead recorded after now.")
     def correct_job() -> None:
@@ -128,7 +128,7 @@ def build_restore_job(name: str, settings: Settings) -> dg.JobDefinition:
         context: dg.OpExecutionContext, config: RestoreConfig, mlreg_registry: RegistryResource, mlreg_clock: Clock
     ) -> None:
         from mlreg_dagster.governance.decisions.authority import signing_key
-        from mlreg_dagster.operations.recovery import restore, told
+        from mlreg_dagster.operations.recovery import describe_restore, restore
 
         records = mlreg_registry.open()
         restored = restore(
@@ -143,7 +143,7 @@ def build_restore_job(name: str, settings: Settings) -> dg.JobDefinition:
             "lost": restored.facts["lost"],
             "lost_versions": ", ".join(restored.facts["lost_versions"]) or "none",
         }
-        _observe_champion(context, told(restored), metadata, records)
+        _observe_champion(context, describe_restore(restored), metadata, records)
 
     @dg.job(name=name, description="Records that an older copy of the registry was put back, and what it lacks.")
     def restore_job() -> None:
@@ -152,9 +152,11 @@ def build_restore_job(name: str, settings: Settings) -> dg.JobDefinition:
     return restore_job
 
 
-def _observe_champion(context: dg.OpExecutionContext, said: str, metadata: dict[str, Any], records: Registry) -> None:
+def _observe_champion(
+    context: dg.OpExecutionContext, sentence: str, metadata: dict[str, Any], records: Registry
+) -> None:
     witness = {AUDIT_HEAD: audit_head(records)}
-    context.log_event(dg.AssetObservation("champion_model", description=said, metadata=metadata | witness))
+    context.log_event(dg.AssetObservation("champion_model", description=sentence, metadata=metadata | witness))
 
 
 def open_home(

@@ -62,17 +62,17 @@ def _written(record: CheckExecution) -> float:
 
 
 def _row(record: CheckExecution) -> dict[str, Any]:
-    said = record.evaluation
-    assert said is not None  # noqa: S101 - a completed check has its evaluation
+    evaluation = record.evaluation
+    assert evaluation is not None  # noqa: S101 - a completed check has its evaluation
     return {
         "recorded_at": pd.Timestamp(_written(record), unit="s", tz="UTC").floor("us"),
         "asset": record.key.asset_key.to_user_string(),
         "check": record.key.name,
-        "partition": record.partition or said.partition or "",
-        "passed": said.passed,
-        "severity": said.severity.value,
-        "description": said.description or "",
-        "values": _plain(said.metadata),
+        "partition": record.partition or evaluation.partition or "",
+        "passed": evaluation.passed,
+        "severity": evaluation.severity.value,
+        "description": evaluation.description or "",
+        "values": _plain(evaluation.metadata),
         "run_id": record.run_id,
     }
 

@@ -56,8 +56,8 @@ def _with_rows(instance: dg.DagsterInstance, asset: str, keys: Sequence[str]) ->
         for record in page.records:
             event = record.asset_materialization
             if event is not None and event.partition is not None:
-                told = event.metadata.get(_ROWS)
-                rows.setdefault(event.partition, None if told is None else told.value)
+                row_count = event.metadata.get(_ROWS)
+                rows.setdefault(event.partition, None if row_count is None else row_count.value)
         if not page.has_more:
             break
         cursor = page.cursor

@@ -59,8 +59,8 @@ def cancel_those_that_never_started(instance: dg.DagsterInstance, jobs: Iterable
         for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_BEGINNING)):
             if abs(_now() - _last_sign_of_life(instance, record)) >= STARTED_WITHIN:
                 minutes = STARTED_WITHIN // pd.Timedelta(minutes=1)
-                said = f"It never started: it had not begun {minutes} minutes after it was asked for."
-                instance.report_run_canceled(record.dagster_run, said)
+                message = f"It never started: it had not begun {minutes} minutes after it was asked for."
+                instance.report_run_canceled(record.dagster_run, message)
                 cancelled.append(record.dagster_run.run_id)
     return cancelled
 
