@@ -8,7 +8,7 @@ import pytest
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 ROOMS_SIDE = {"assets", "checks"}
-WHAT_RUNS_THEM = {"jobs", "definitions", "automation", "orchestration", "runner", "replay", "cli", "upgrade"}
+WHAT_RUNS_THEM = {"jobs", "definitions", "automation", "orchestration", "runner", "replay", "cli"}
 """Names of the modules and packages that may know Dagster; every other one is plain, those to come as well."""
 
 
