@@ -4,12 +4,15 @@ A missing hour is a row of nulls instead of an older row in its place, so that a
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from threading import RLock
 from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from mlreg_dagster.core.hours import hours_since_epoch
 
 Array = NDArray[np.float64]
 """Hours down, instruments across; NaN = not observed."""
@@ -29,6 +32,11 @@ class Grid:
         self.hours = hours
         self.lookback = len(next(iter(self._columns.values()))) - len(hours)
         """How many hours before the first computed one the grid holds."""
+
+    @cached_property
+    def first_hour(self) -> int:
+        """The clock hour of the first row, counted from 1970."""
+        return int(hours_since_epoch(self.hours[:1])[0]) - self.lookback
 
     @property
     def names(self) -> tuple[str, ...]:
