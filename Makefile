@@ -1,6 +1,6 @@
 # Shorthands only; `python3 bootstrap.py demo` and `python3 bootstrap.py test` need no make.
 BIN := .venv/bin
-.PHONY: setup demo test lint format types imports check bench dev lock
+.PHONY: setup demo test doctest coverage lint format types imports docs check bench dev lock
 
 setup:             ## install into .venv
 	python3 bootstrap.py setup
@@ -11,11 +11,17 @@ demo:              ## the whole lifecycle on a simulated market
 test:              ## all tests, on four processes: the scenarios mostly wait
 	python3 bootstrap.py test -n 4 --dist loadfile --no-loadscope-reorder
 
+doctest: setup     ## the examples in docstrings
+	$(BIN)/python -m pytest -q --doctest-modules mlreg_dagster
+
+coverage: setup    ## the share of the code that the fast tests run; fails below the floor of pyproject.toml
+	$(BIN)/python -m pytest -m "not slow" -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+
 lint: setup        ## style, and formatting as it should be
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: setup      ## mend what can be mended by itself
+format: setup      ## fix what can be fixed automatically
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -25,7 +31,10 @@ types: setup       ## mypy, strict
 imports: setup     ## which module may import which
 	$(BIN)/lint-imports
 
-check: lint types imports test
+docs: setup        ## the documentation, with strict links, in build/docs
+	$(BIN)/sphinx-build -n -W --keep-going -q docs build/docs
+
+check: lint types imports docs test
 
 bench: setup       ## the benchmarks
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
@@ -33,7 +42,7 @@ bench: setup       ## the benchmarks
 dev: setup         ## the Dagster UI on http://localhost:3000
 	eval "$$($(BIN)/mlreg env)" && $(BIN)/dagster dev
 
-lock:              ## constraints.txt anew: the newest versions that pyproject.toml allows
+lock:              ## write constraints.txt again: the newest versions that pyproject.toml allows
 	rm -rf build/lock && python3 -m venv build/lock
 	build/lock/bin/pip install --quiet --editable ".[dev]"
 	(grep '^#' constraints.txt; build/lock/bin/pip freeze --exclude-editable) > build/constraints.txt

@@ -33,7 +33,8 @@ from mlreg_dagster.core.hours import HOUR, as_hour, day_key, hour_key, hour_rang
 from mlreg_dagster.orchestration.partitions import range_tags
 from mlreg_dagster.orchestration.resources import ReplayClock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster.runner import Runner, asset_config, prepare_home
+from mlreg_dagster.runner import Runner, asset_config
+from mlreg_dagster.storage.homes import prepare_home
 
 START = as_hour("2019-01-01")
 TRAINING = pd.Timedelta(days=8)

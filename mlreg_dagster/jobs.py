@@ -1,4 +1,7 @@
-"""Every job: a named selection of the graph that a person, a schedule or the command line starts."""
+"""Every job: a named selection of the graph that a person, a schedule or the command line starts.
+
+Names stand in `core.names`; jobs with logic of their own in `governance.jobs` and `operations.retention.jobs`.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,6 +9,26 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.core.names import (
+    BUNDLE,
+    CORRECT,
+    DATASET_ASSETS,
+    DATASETS,
+    EVALUATE,
+    FOLLOW_UP,
+    HOURLY,
+    HOURLY_ASSETS,
+    MARKET,
+    OUTCOMES,
+    PERFORMANCE,
+    PREDICTIONS,
+    PROMOTE,
+    RESTORE,
+    RETRAIN,
+    SCORING,
+    TIDY,
+    TRAIN,
+)
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
 from mlreg_dagster.operations.retention.jobs import build_correct_job, build_restore_job, build_tidy_job
@@ -13,25 +36,26 @@ from mlreg_dagster.operations.retention.jobs import build_correct_job, build_res
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-HOURLY = "hourly"
-MARKET = "market"
-PREDICTIONS = "predictions_only"
-OUTCOMES = "outcomes_only"
-DATASETS = "datasets"
-PERFORMANCE = "performance"
-SCORING = "scoring"
-FOLLOW_UP = "follow_up"
-TRAIN = "train"
-EVALUATE = "evaluate"
-RETRAIN = "retrain"
-PROMOTE = "promote"
-BUNDLE = "bundle"
-TIDY = "tidy"
-CORRECT = "correct"
-RESTORE = "restore"
-
-HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
-"""The hourly assets, each made from those before it."""
+__all__ = [
+    "BUNDLE",
+    "CORRECT",
+    "DATASETS",
+    "EVALUATE",
+    "FOLLOW_UP",
+    "HOURLY",
+    "HOURLY_ASSETS",
+    "MARKET",
+    "OUTCOMES",
+    "PERFORMANCE",
+    "PREDICTIONS",
+    "PROMOTE",
+    "RESTORE",
+    "RETRAIN",
+    "SCORING",
+    "TIDY",
+    "TRAIN",
+    "build_jobs",
+]
 
 
 def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefinition | dg.JobDefinition]":
@@ -52,7 +76,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
             description="Hours whose market was late or repaired: features, predictions, outcomes.",
         ),
         _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:]),
-        _job(DATASETS, "One day: freeze training dataset and holdout.", ("training_dataset", "eval_holdout")),
+        _job(DATASETS, "One day: freeze training dataset and holdout.", DATASET_ASSETS),
         _job(PERFORMANCE, "One day: how right each version was.", ("model_performance",)),
         _job(
             TRAIN,
@@ -63,7 +87,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
         ),
         _job(
             EVALUATE,
-            "Hold the frozen artifact of a version against every gate. The partition is the version.",
+            "Evaluate the frozen artifact of a version against every gate. The partition is the version.",
             ("evaluated_model",),
         ),
         _job(
@@ -76,7 +100,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[UnresolvedAssetJobDefini
             "Write the evidence on a version as HTML, Markdown and JSON. The partition is the version.",
             ("delivery_bundle",),
         ),
-        *build_governance_jobs(settings, PROMOTE),
+        *build_governance_jobs(settings),
         build_tidy_job(TIDY, settings, home),
         build_correct_job(CORRECT, settings),
         build_restore_job(RESTORE, settings),

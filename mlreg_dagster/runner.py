@@ -8,7 +8,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from mlreg_dagster.config import Settings, fit_for_databases, home_dir, load_settings
+from mlreg_dagster.automation.backlog import Backlog, find_backlog
+from mlreg_dagster.automation.ingestion import hourly_orders
+from mlreg_dagster.config import Settings, load_settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import as_hour, hour_key
 from mlreg_dagster.definitions import build_definitions
@@ -21,35 +23,10 @@ from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.orchestration.resources import PREFIX, Clock
 from mlreg_dagster.registry import Registry
-from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.homes import DAGSTER_YAML, prepare_home  # noqa: F401 - where they were asked for before
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
-
-DAGSTER_YAML = """\
-# Written once; edit it as you like.
-telemetry:
-  enabled: false
-nux:
-  enabled: false        # no first-visit dialog over the pages
-storage:
-  custom:               # Dagster's SQLite files, written in batches
-    module: mlreg_dagster.orchestration.dagster_internals.event_log
-    class: BatchedSqliteStorage
-    config:
-      base_dir:
-        env: DAGSTER_HOME
-run_monitoring:
-  enabled: true
-  max_runtime_seconds: 21600    # a run whose process was killed gives its slot back
-concurrency:
-  runs:
-    max_concurrent_runs: 4
-  pools:
-    default_limit: 1    # trainings and evaluations one at a time: each may use all cores
-    granularity: op
-"""
-
 
 _ON_CONSOLE: dict[str, Any] = {
     "loggers": {"console": {}}
@@ -58,29 +35,6 @@ _ON_CONSOLE: dict[str, Any] = {
 
 class RunFailed(MlregError):
     """A run that did not succeed; the message names run and step."""
-
-
-def prepare_home(home: Path | None = None) -> dict[str, str]:
-    """Make the data home and a Dagster home within it.
-
-    Returns:
-        The environment that makes every `dagster` command use them: MLREG_HOME and DAGSTER_HOME. A
-        DAGSTER_HOME that is set already is kept.
-
-    Raises:
-        ConfigError: The home has a name that no database can be opened under.
-        NotAFolder, StorageFull, StorageNotWritable: The home can't be made.
-    """
-    home = home or home_dir()
-    dagster_home = fit_for_databases(Path(os.environ.get("DAGSTER_HOME") or home / "dagster"), "DAGSTER_HOME")
-    config = dagster_home / "dagster.yaml"
-    with explained(dagster_home):
-        private_files.make_folder(dagster_home)
-        if not config.exists():
-            draft = config.with_suffix(".draft")  # a process killed meanwhile must not leave half of it for ever
-            private_files.write(draft, DAGSTER_YAML.encode())
-            draft.replace(config)
-    return {"MLREG_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
 
 
 class Runner:
@@ -146,9 +100,9 @@ class Runner:
         """Run a job without partitions."""
         self._execute(job, config, tags=tags)
 
-    def move_alias(self, asked: PromotionRequest) -> None:
+    def move_alias(self, request: PromotionRequest) -> None:
         """Move an alias, if the policy allows it."""
-        self.run(PROMOTE, asked.run_config, asked.tags)
+        self.run(PROMOTE, request.run_config, request.tags)
 
     def train(self, config: Mapping[str, Any]) -> str:
         """Train under the next free version; `config` is that of `candidate_model`.
@@ -170,6 +124,21 @@ class Runner:
         self.add_version(version)
         self.run_partition(TRAIN, version, asset_config("candidate_model", config))
         return version
+
+    def backlog(self, hours: pd.DatetimeIndex) -> Backlog:
+        """What is missing or outdated among consecutive hours.
+
+        Raises:
+            WarehouseBusy: Another process kept the tables.
+        """
+        tables = self.warehouse
+        return find_backlog(
+            hours,
+            *hourly_orders(self.instance, hours, tables, tables.lock_timeout_s),
+            lookback_hours=self.settings.max_lookback_hours,
+            horizon_hours=self.settings.outcomes.horizon_hours,
+            recent=hours[0],
+        )
 
     def has_made(self, asset: str, keys: Iterable[str]) -> bool:
         """Whether runs have recorded that they made all these partitions of an asset, and the tables still hold them.

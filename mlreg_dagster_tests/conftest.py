@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster_tests.commands import mlreg, on_live, on_trained, registry
 from mlreg_dagster_tests.first_day import deployment_folder, first_day, made_first_day
 from mlreg_dagster_tests.lifecycle import (
@@ -18,6 +17,7 @@ from mlreg_dagster_tests.lifecycle import (
     trained,
     trained_home,
 )
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 __all__ = [
     "dagster_home",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mlreg_dagster.models.gates import GATES
-from mlreg_dagster.runner import DAGSTER_YAML, asset_config
+from mlreg_dagster.runner import asset_config
+from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster.verification.answers import Materialization, Run
 from mlreg_dagster.verification.client import Client, NoAnswer
 from mlreg_dagster_tests import location

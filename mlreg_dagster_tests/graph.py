@@ -6,8 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from mlreg_dagster.config import PROJECT_DIR, load_settings
+from mlreg_dagster.config import load_settings
 from mlreg_dagster.definitions import build_definitions
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 SNAPSHOT = Path(__file__).with_suffix(".json")
 

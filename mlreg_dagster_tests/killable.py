@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlreg_dagster import cli
-from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 Process = multiprocessing.process.BaseProcess
 

@@ -29,7 +29,9 @@ from mlreg_dagster.governance.policy.adoption import adopt
 from mlreg_dagster.governance.policy.in_force import differences, recorded_rules, rules_of
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.orchestration.resources import Clock
-from mlreg_dagster.runner import Runner, asset_config, prepare_home
+from mlreg_dagster.registry import Attribution
+from mlreg_dagster.runner import Runner, asset_config
+from mlreg_dagster.storage.homes import prepare_home
 
 START = as_hour("2026-01-01")
 DATASET_DAY = as_hour("2026-01-04")
@@ -87,8 +89,7 @@ class Lifecycle(Runner):
         files = rules_of(self.settings)
         in_force = recorded_rules(self.registry.record_first_policy(files.content, self.clock.now()))
         if differences(in_force, files):
-            how = {"reason": "a test wants it", "actor": "tester", "now": self.clock.now(), "run_id": None, "key": None}
-            adopt(self.registry, files, **how)
+            adopt(self.registry, files, Attribution("tester", self.clock.now(), "a test wants it"))
 
     def attempt(
         self,

@@ -14,7 +14,7 @@ from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING, freeze, load
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import Clock
-from mlreg_dagster.runner import DAGSTER_YAML
+from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster.storage.warehouse.tables import Table
 from mlreg_dagster_tests.lifecycle import Lifecycle
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from mlreg_dagster.config import PROJECT_DIR
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 ROOMS_SIDE = {"assets", "checks"}
 WHAT_RUNS_THEM = {"jobs", "definitions", "automation", "orchestration", "runner", "replay", "cli"}

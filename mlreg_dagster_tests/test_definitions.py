@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlreg_dagster.config import PROJECT_DIR, ConfigError, load_settings
+from mlreg_dagster.config import ConfigError, load_settings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.market.features.features import features_table
@@ -18,6 +18,7 @@ from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.verification.expected import WITH_FRESHNESS
 from mlreg_dagster_tests.graph import SNAPSHOT, describe_graph, project_definitions
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 FEATURES = features_table(load_settings(PROJECT_DIR / "configs").features)
 TABLES = {

@@ -9,13 +9,14 @@ import dagster as dg
 import pytest
 import yaml
 
-from mlreg_dagster import jobs, runner
+from mlreg_dagster import jobs
 from mlreg_dagster.config import ConfigError
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import day_key
 from mlreg_dagster.market.sources.base import MalformedPayload, MarketSource, SourceUnavailable
 from mlreg_dagster.orchestration import retries
-from mlreg_dagster.runner import RunFailed, asset_config, prepare_home
+from mlreg_dagster.runner import RunFailed, asset_config
+from mlreg_dagster.storage.homes import DAGSTER_YAML, prepare_home
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE_HOURS, MARKET_HOURS, Lifecycle
 
 # --- homes ---------------------------------------------------------------------------------------------------
@@ -221,4 +222,4 @@ def test_the_printed_environment_can_be_evaluated(tmp_path):
         ["sh", "-c", script], env=os.environ | {"MLREG_HOME": str(home)}, capture_output=True, text=True, check=True
     )
     assert answer.stdout == f"{home}|{home / 'dagster'}"
-    assert (home / "dagster" / "dagster.yaml").read_text() == runner.DAGSTER_YAML
+    assert (home / "dagster" / "dagster.yaml").read_text() == DAGSTER_YAML

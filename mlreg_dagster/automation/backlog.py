@@ -56,8 +56,8 @@ def find_backlog(
 ) -> Backlog:
     """Compare the four hourly tables.
 
-    A table has no hole: what lies after its oldest hour is looked after, however long automation was down. Before
-    that hour only what is recent is.
+    A table has no gap: all hours after its oldest one are watched, however long automation was down. Before that
+    hour only recent ones are.
 
     Args:
         hours: Consecutive hours that are due.
@@ -134,8 +134,8 @@ def basis_of_dataset(
         (windows.training, "training", settings.min_training_hours),
         (windows.holdout, "holdout", settings.min_holdout_hours),
     ):
-        if (found := np.count_nonzero(features[hours.isin(window.hours)])) < wanted:
-            return f"Its {name} window has features for {found} hours; min_{name}_hours in datasets.yaml is {wanted}."
+        if (present := np.count_nonzero(features[hours.isin(window.hours)])) < wanted:
+            return f"Its {name} window has features for {present} hours; min_{name}_hours in datasets.yaml is {wanted}."
     inside = hours >= windows.training.first
     if (inside & (snapshots > 0) & _are_stale(features, snapshots, lookback_hours)).any():
         return "Hours of its week were repaired or came in late, and their features wait for the follow-up."

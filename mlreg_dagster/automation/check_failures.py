@@ -1,4 +1,4 @@
-"""Who is told when an asset check fails."""
+"""The sensor that gives notice when an asset check fails."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _RESULTS = ("evaluated_model", "delivery_bundle")
 
 
 def build_check_sensor(settings: Settings) -> dg.SensorDefinition:
-    """A notice of each check that begins to fail, for the version it is about; warnings are not told."""
+    """A notice of each check that begins to fail, for the version it is about; warnings give none."""
 
     @dg.sensor(
         name="check_sensor",
@@ -34,15 +34,15 @@ def build_check_sensor(settings: Settings) -> dg.SensorDefinition:
             for key, row in latest_results(context.instance, watched).items()
             if not row["passed"] and row["severity"] == dg.AssetCheckSeverity.ERROR.value
         }
-        told: dict[str, str] = json.loads(context.cursor or "{}")
+        notified: dict[str, str] = json.loads(context.cursor or "{}")
         causes = {check: _version_in(row["values"]) for check, row in failing.items()}
-        fresh = [check for check, cause in causes.items() if told.get(check) != cause]
-        undelivered = [check for check in fresh if not _tell(settings, context.instance, check, failing[check])]
+        fresh = [check for check, cause in causes.items() if notified.get(check) != cause]
+        undelivered = [check for check in fresh if not _notify(settings, context.instance, check, failing[check])]
         remembered = {check: cause for check, cause in causes.items() if check not in undelivered}
-        said = f"Failing: {', '.join(failing) or 'none'}. Told now: {', '.join(fresh) or 'nothing'}."
+        summary = f"Failing: {', '.join(failing) or 'none'}. Told now: {', '.join(fresh) or 'nothing'}."
         if undelivered:
-            said += f" The webhook did not take, to be tried again: {', '.join(undelivered)}."
-        return dg.SensorResult(skip_reason=said, cursor=json.dumps(remembered))
+            summary += f" The webhook did not take, to be tried again: {', '.join(undelivered)}."
+        return dg.SensorResult(skip_reason=summary, cursor=json.dumps(remembered))
 
     return check_sensor
 
@@ -51,7 +51,7 @@ def _version_in(values: Mapping[str, Any]) -> str:
     return str(values.get("version") or values.get("champion") or "")
 
 
-def _tell(settings: Settings, instance: dg.DagsterInstance, check: str, row: dict[str, str]) -> bool:
+def _notify(settings: Settings, instance: dg.DagsterInstance, check: str, row: dict[str, str]) -> bool:
     run = instance.get_run_by_id(row["run_id"])
     job, partition = (run.job_name, partitions_in_tags(run.tags)) if run else ("", None)
     notice = Notice(job, row["run_id"], partition, row["description"], check=check)

@@ -1,4 +1,4 @@
-"""What schedules and sensors share: who acts, and how often they look."""
+"""Values that all schedules and sensors share: who acts, and how often they look."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,7 @@
-"""The hours that come in, come late or are repaired, and the days that they make."""
+"""Schedule and sensors for hours that are due, late or repaired, and for the days that they complete.
+
+Which hours and days are due is worked out in `backlog`, without Dagster.
+"""
 
 from collections.abc import Callable
 
@@ -32,7 +35,7 @@ from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
-_PATIENCE_S = 10.0  # how long a sensor waits for a process that keeps the tables
+_PATIENCE_S = 10.0  # how long a sensor waits for a process that holds the tables
 
 
 def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
@@ -84,7 +87,7 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
         watch = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance)
         hours = watch.hours
         try:
-            snapshots, features, predictions, outcomes = _orders(context.instance, hours, mlreg_warehouse.open())
+            snapshots, features, predictions, outcomes = hourly_orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         backlog = find_backlog(
@@ -97,12 +100,12 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
             horizon_hours=settings.outcomes.horizon_hours,
             recent=watch.recent,
         )
-        asked, limit = _Asked(context.instance, settings), settings.ingest.catch_up_hours
-        asked.add(jobs.HOURLY, at_most(watch.askable(backlog.missing), limit, watch.recent), hour_key)
-        asked.add(jobs.FOLLOW_UP, at_most(backlog.outdated, limit, watch.recent), hour_key)
-        if not asked.requests:  # outcomes come last: they follow from both
-            asked.add(jobs.OUTCOMES, at_most(backlog.unvalidated, limit, watch.recent), hour_key)
-        return asked.result(watch.at_rest(backlog.missing))
+        requests, limit = _Requests(context.instance, settings), settings.ingest.catch_up_hours
+        requests.add(jobs.HOURLY, at_most(watch.askable(backlog.missing), limit, watch.recent), hour_key)
+        requests.add(jobs.FOLLOW_UP, at_most(backlog.outdated, limit, watch.recent), hour_key)
+        if not requests.runs:  # outcomes come last: they follow from both
+            requests.add(jobs.OUTCOMES, at_most(backlog.unvalidated, limit, watch.recent), hour_key)
+        return requests.result(watch.at_rest(backlog.missing))
 
     return catch_up_sensor
 
@@ -129,17 +132,17 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
             return dg.SkipReason(waiting)
         hours = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance).hours
         try:
-            _, features, _, outcomes = _orders(context.instance, hours, mlreg_warehouse.open())
+            _, features, _, outcomes = hourly_orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
-        asked = _Asked(context.instance, settings)
+        requests = _Requests(context.instance, settings)
         complete = complete_days(hours, features)
         newest = newest_pair(mlreg_artifacts.open(), mlreg_clock.now())
         if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
-            asked.add_datasets(complete[-1])
+            requests.add_datasets(complete[-1])
         measured = _order(context.instance, "model_performance", complete, day_key)
-        asked.add(jobs.PERFORMANCE, outdated_days(hours, outcomes, complete, measured), day_key)
-        return asked.result(
+        requests.add(jobs.PERFORMANCE, outdated_days(hours, outcomes, complete, measured), day_key)
+        return requests.result(
             f"The {len(complete)} complete days that are watched are done."
             if len(complete)
             else f"None of the days that are watched has all its hours; {len(hours)} hours are watched."
@@ -148,11 +151,11 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
     return days_sensor
 
 
-class _Asked:
-    """What a tick asks for, and why it does not ask for the rest."""
+class _Requests:
+    """The runs that a tick requests, and why it does not request the others."""
 
     def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
-        self.requests: list[dg.RunRequest] = []
+        self.runs: list[dg.RunRequest] = []
         self._instance, self._settings = instance, settings
         self._held_back: list[str] = []
 
@@ -163,7 +166,7 @@ class _Asked:
             if reason := held_back(self._instance, job, first, last, self._settings.automation):
                 self._held_back.append(f"{job} {first}...{last}: {reason}")
             else:
-                self.requests.append(dg.RunRequest(job_name=job, tags=range_tags(first, last)))
+                self.runs.append(dg.RunRequest(job_name=job, tags=range_tags(first, last)))
 
     def add_datasets(self, day: pd.Timestamp) -> None:
         """Ask for the datasets of a day: once, and again when hours of its week came in later."""
@@ -175,28 +178,37 @@ class _Asked:
         if turn.run_key is None:
             self._held_back.append(f"{jobs.DATASETS} {day_key(day)}: {turn.reason}")
             return
-        self.requests.append(dg.RunRequest(turn.run_key, job_name=jobs.DATASETS, partition_key=day_key(day)))
+        self.runs.append(dg.RunRequest(turn.run_key, job_name=jobs.DATASETS, partition_key=day_key(day)))
 
     def result(self, otherwise: str) -> dg.SensorResult | dg.SkipReason:
         """The requests; without any, why."""
-        if self.requests:
-            return dg.SensorResult(self.requests)
+        if self.runs:
+            return dg.SensorResult(self.runs)
         return dg.SkipReason(" ".join(self._held_back) or otherwise)
 
 
-def _orders(
-    instance: dg.DagsterInstance, hours: pd.DatetimeIndex, tables: Warehouse | None = None
+def hourly_orders(
+    instance: dg.DagsterInstance,
+    hours: pd.DatetimeIndex,
+    tables: Warehouse | None = None,
+    patience_s: float = _PATIENCE_S,
 ) -> tuple[Order, Order, Order, Order]:
     """The newest materializations of the hourly tables; with `tables`, hours whose rows these lost have none.
 
+    Args:
+        instance: Whose event log is asked.
+        hours: Consecutive hours.
+        tables: Where rows may be lost.
+        patience_s: How long to wait for another process that keeps the tables, seconds.
+
     Raises:
-        WarehouseBusy: Another process kept the tables.
+        WarehouseBusy: Another process held the tables.
     """
     snapshots, features, predictions, outcomes = (
         _order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS
     )
     if tables is not None and len(hours):
-        tables.lock_timeout_s = min(tables.lock_timeout_s, _PATIENCE_S)
+        tables.lock_timeout_s = min(tables.lock_timeout_s, patience_s)
         for name, order in zip(jobs.HOURLY_ASSETS, (snapshots, features, predictions, outcomes), strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
@@ -206,7 +218,7 @@ def _orders(
 def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) -> int | str:
     windows, lookback = windows_of(day, settings.datasets), settings.max_lookback_hours
     hours = hour_range(windows.training.first - lookback * HOUR, windows.holdout.end - HOUR)
-    snapshots, features, _, _ = _orders(instance, hours)
+    snapshots, features, _, _ = hourly_orders(instance, hours)
     return basis_of_dataset(windows, hours, snapshots, features, lookback_hours=lookback, settings=settings.datasets)
 
 

@@ -1,9 +1,10 @@
-"""New versions from new datasets, and which of them becomes champion without a person."""
+"""Sensors that request trainings on new datasets, and promotions that need no person."""
 
 import hashlib
 import json
 
 import dagster as dg
+import pandas as pd
 
 from mlreg_dagster import jobs
 from mlreg_dagster.automation import common
@@ -19,6 +20,7 @@ from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.registry import AliasEvent, Evaluation, Registry, version_number
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _TRAINING = (jobs.RETRAIN, jobs.TRAIN, jobs.EVALUATE)
 
@@ -74,7 +76,7 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
 def _interrupted(
     instance: dg.DagsterInstance, records: Registry, settings: Settings
 ) -> tuple[list[dg.RunRequest], list[str]]:
-    """Evaluations of versions whose run was cancelled between training and evaluation; and why others have to wait."""
+    """Evaluations of versions whose run was cancelled after training; and why some of them have to wait."""
     requests, waiting = [], []
     for version in records.versions():
         if version.created_by != common.ACTOR or version.run_id is None or records.evaluations(version.version):
@@ -116,48 +118,61 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
     ) -> dg.SensorResult | dg.SkipReason:
         if waiting := under_way(context.instance, (jobs.RETRAIN, jobs.EVALUATE, jobs.PROMOTE)):
             return dg.SkipReason(waiting)
-        from mlreg_dagster.governance.policy.track_record import verdict_on
-
         records = mlreg_registry.open()
         champion = records.holder(CHAMPION)
         if (
             champion is not None and mlreg_clock.now() < champion.recorded_at
         ):  # the run would fail, and not be tried again
             return dg.SkipReason(f"The clock is behind the last promotion, which was recorded {champion.recorded_at}.")
-        # newer than all that were champion, not just the current one: a rollback is not undone
-        highest = max((version_number(move.version) for move in records.history(CHAMPION)), default=0)
-        newer = [each.version for each in records.versions() if version_number(each.version) > highest]
         refusals = []
-        for version in reversed(newer):
+        for version in reversed(_newer_than_all_champions(records)):
             evaluation = records.latest_evaluation(version)
             if evaluation is None:
                 refusals.append(f"{version} is not evaluated yet")
                 continue
-            allowed, reason = may_promote(evaluation, champion, settings.promotion)
-            if allowed:
-                verdict = verdict_on(
-                    version, CHAMPION, settings, records, mlreg_warehouse.open(), common.ACTOR, mlreg_clock.now()
-                )
-                allowed = verdict.outcome == "promote"
-                reason = "; ".join(verdict.reasons) or reason
-            if allowed:
-                request = _promotion_request(evaluation, champion, reason, records)
-                turn = next_turn(context.instance, str(request.run_key), settings.automation)
-                if turn.run_key is None:
-                    return dg.SkipReason(f"{version} may become champion, but: {turn.reason}")
-                return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config, tags=request.tags)])
-            refusals.append(f"{version} {reason}")
+            request = _promotion_of(evaluation, champion, settings, records, mlreg_warehouse.open(), mlreg_clock.now())
+            if isinstance(request, PromotionRequest):
+                return _request_run(request, _key_of_promotion(evaluation, records), context.instance, settings)
+            refusals.append(f"{version} {request}")
         return dg.SkipReason(f"{'; '.join(refusals) or 'No version is newer than the champions so far'}.")
 
     return promote_sensor
 
 
-def _promotion_request(
-    evaluation: Evaluation, champion: AliasEvent | None, reason: str, records: Registry
-) -> dg.RunRequest:
+def _newer_than_all_champions(records: Registry) -> list[str]:
+    """Versions newer than every champion so far, not just the current one: a rollback is not undone."""
+    highest = max((version_number(move.version) for move in records.history(CHAMPION)), default=0)
+    return [each.version for each in records.versions() if version_number(each.version) > highest]
+
+
+def _promotion_of(
+    evaluation: Evaluation,
+    champion: AliasEvent | None,
+    settings: Settings,
+    records: Registry,
+    tables: Warehouse,
+    now: pd.Timestamp,
+) -> PromotionRequest | str:
+    """The promotion of an evaluated version that needs no person; or why there is none."""
+    from mlreg_dagster.governance.policy.track_record import verdict_on
+
+    allowed, reason = may_promote(evaluation, champion, settings.promotion)
+    if not allowed:
+        return reason
     expected = champion.version if champion else NOBODY
-    asked = PromotionRequest(evaluation.version, reason, common.ACTOR, expected=expected)
-    return dg.RunRequest(_key_of_promotion(evaluation, records), run_config=asked.run_config, tags=asked.tags)
+    request = PromotionRequest(evaluation.version, reason, common.ACTOR, expected=expected)
+    verdict = verdict_on(request, settings, records, tables, now)
+    return request if verdict.outcome == "promote" else "; ".join(verdict.reasons)
+
+
+def _request_run(
+    request: PromotionRequest, key: str, instance: dg.DagsterInstance, settings: Settings
+) -> dg.SensorResult | dg.SkipReason:
+    """A run that promotes, unless it was requested often enough."""
+    turn = next_turn(instance, key, settings.automation)
+    if turn.run_key is None:
+        return dg.SkipReason(f"{request.version} may become champion, but: {turn.reason}")
+    return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config, tags=request.tags)])
 
 
 def _key_of_promotion(evaluation: Evaluation, records: Registry) -> str:

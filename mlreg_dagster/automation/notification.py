@@ -1,4 +1,7 @@
-"""Telling people that a run or a check failed, or that a run was cancelled or never started."""
+"""Delivers notices: that a run or a check failed, or that a run was cancelled or never started.
+
+When a notice is due is decided in `run_failures` and `check_failures`.
+"""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -26,7 +29,7 @@ class NotDelivered(MlregError):
 
 @dataclass(frozen=True)
 class Notice:
-    """What is told: which job, in which run, for which partition, and why.
+    """The content of a notice: which job, in which run, for which partition, and why.
 
     Attributes:
         event: What happened to the run: `failed` or `cancelled`; one that never started is cancelled.
@@ -48,12 +51,12 @@ class Notice:
 
     @property
     def what(self) -> str:
-        """To what it happened."""
+        """The run or check that the notice is about."""
         return f"Check {self.check}" if self.check else f"Job {self.job} ({self.partition or 'no partition'})"
 
 
 class Notifier(Protocol):
-    """Whoever tells people."""
+    """Delivers notices to people."""
 
     def notify(self, notice: Notice) -> None:
         """Pass a notice on.
@@ -99,10 +102,12 @@ class WebhookNotifier:
 
         from mlreg_dagster.core.untrusted.http import NoWholeAnswer, exchange
 
-        told = {name: value and visible(value, _LONGEST) for name, value in asdict(notice).items()}
+        content = {name: value and visible(value, _LONGEST) for name, value in asdict(notice).items()}
         text = f"{notice.what} {notice.happened}:\n{chat_quote(notice.message, _LONGEST)}"
         try:
-            request = httpx.Request("POST", self.url, json={**told, "text": text}, headers={"Accept-Encoding": "gzip"})
+            request = httpx.Request(
+                "POST", self.url, json={**content, "text": text}, headers={"Accept-Encoding": "gzip"}
+            )
             answer = exchange(
                 request, timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, largest=_READ_OF_ANSWER, beginning=_READ_OF_ANSWER
             )

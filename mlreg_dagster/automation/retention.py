@@ -1,4 +1,4 @@
-"""The weekly clearing away."""
+"""The schedule of the weekly retention; what is deleted is decided in `operations.retention`."""
 
 import dagster as dg
 
@@ -6,7 +6,7 @@ from mlreg_dagster import jobs
 
 
 def build_tidy_schedule() -> dg.ScheduleDefinition:
-    """What retention.yaml does not keep goes, once somebody switches this on."""
+    """Deletes what retention.yaml does not keep; off until a user switches it on."""
     return dg.ScheduleDefinition(
         name="tidy_schedule",
         job_name=jobs.TIDY,

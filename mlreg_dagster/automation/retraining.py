@@ -1,4 +1,4 @@
-"""When to train again: which model files are due on the newest dataset."""
+"""Which model files are due for training on the newest dataset. Plain: the sensor stands in `models`."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def due_trainings(
         newest: Day and hash of the newest dataset of which both parts are frozen; None where there is none.
         models: Every model config by its file name.
         settings: Which of them, and how often.
-        has_champion: Whether anyone is in charge; until then every new dataset is a chance.
+        has_champion: Whether a version is champion; until then every new dataset is trained on.
 
     Returns:
         Those never trained so, or not for `every_days`. Never the same dataset and configuration twice.

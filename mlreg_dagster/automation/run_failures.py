@@ -1,4 +1,4 @@
-"""Who is told when a run fails, is cancelled, or never starts."""
+"""Sensors that give notice when a run fails, is cancelled, or never starts."""
 
 import dagster as dg
 
@@ -22,7 +22,7 @@ def build_failure_sensor(settings: Settings) -> dg.SensorDefinition:
     def failure_sensor(context: dg.RunFailureSensorContext) -> None:
         failures = context.get_step_failure_events()
         reason = reason_of(failures[0].step_failure_data.error) if failures else str(context.failure_event.message)
-        _tell(settings, context.dagster_run, "failed", reason)
+        _notify(settings, context.dagster_run, "failed", reason)
 
     return failure_sensor
 
@@ -37,15 +37,15 @@ def build_cancellation_sensor(settings: Settings) -> dg.SensorDefinition:
         description="Tells people that a run was cancelled, and whether it is asked for again (see automation.yaml).",
     )
     def cancellation_sensor(context: dg.RunStatusSensorContext) -> None:
-        run, said = context.dagster_run, str(context.dagster_event.message or "")
+        run, event = context.dagster_run, str(context.dagster_event.message or "")
         next_ = outlook(context.instance, run, settings.automation)
-        _tell(settings, run, "cancelled", f"{said} {next_}".strip())
+        _notify(settings, run, "cancelled", f"{event} {next_}".strip())
 
     return cancellation_sensor
 
 
 def build_never_started_sensor(by_name: common.Jobs) -> dg.SensorDefinition:
-    """Runs that should have begun and have not are cancelled, which is told and asked for again like any other."""
+    """Cancels runs that should have begun and have not; notices and new requests follow as for any cancelled run."""
 
     @dg.sensor(
         name="never_started_sensor",
@@ -62,7 +62,7 @@ def build_never_started_sensor(by_name: common.Jobs) -> dg.SensorDefinition:
     return never_started_sensor
 
 
-def _tell(settings: Settings, run: dg.DagsterRun, event: str, message: str) -> None:
+def _notify(settings: Settings, run: dg.DagsterRun, event: str, message: str) -> None:
     notice = Notice(run.job_name, run.run_id, partitions_in_tags(run.tags), message, event=event)
     try:
         make_notifier(settings.notifications).notify(notice)

@@ -1,4 +1,4 @@
-"""Which hours automation looks after, and why it asks for none of them."""
+"""The hours that automation watches, and why it requests none of them."""
 
 from dataclasses import dataclass
 
@@ -15,14 +15,14 @@ _LEFT_TO_THE_SCHEDULE = pd.Timedelta(minutes=20)
 
 @dataclass(frozen=True)
 class Watch:
-    """The hours that are looked after.
+    """The hours that are watched.
 
     Attributes:
         hours: From the oldest snapshot on, or from `recent` on where that is earlier.
         recent: The first hour that is filled in even where no snapshot is older.
         known: The first hour that the source can be asked about.
         source: The name of the source.
-        end: What is to be said where the last of `hours` is the last of the market; else empty.
+        end: A sentence where the last of `hours` is the last of the market; else empty.
     """
 
     hours: pd.DatetimeIndex
@@ -36,21 +36,23 @@ class Watch:
         return [(max(first, self.known), last) for first, last in missing if last >= self.known]
 
     def at_rest(self, missing: Pieces) -> str:
-        """Why no hour is asked for: what is lost, that the market has ended, what is up to date."""
+        """Why no hour is requested: what is lost, that the market has ended, what is up to date."""
         if self.hours.empty:
             return "No hour of the market has ended yet."
-        said = []
+        sentences = []
         if lost := sum(len(hour_range(first, min(last, self.known - HOUR))) for first, last in missing):
             known = hour_key(self.known)
-            said.append(f"{lost} hours are missing for good: {self.source} can't be asked about hours before {known}.")
+            sentences.append(
+                f"{lost} hours are missing for good: {self.source} can't be asked about hours before {known}."
+            )
         if self.end:
-            said.append(self.end)
+            sentences.append(self.end)
         first, last = hour_key(self.hours[0]), hour_key(self.hours[-1])
-        return " ".join([*said, f"All {len(self.hours) - lost} hours from {first} to {last} are up to date."])
+        return " ".join([*sentences, f"All {len(self.hours) - lost} hours from {first} to {last} are up to date."])
 
 
 def watched(ingest: IngestSettings, source: MarketSource, now: pd.Timestamp, instance: dg.DagsterInstance) -> Watch:
-    """What is looked after at the clock `now`, by the snapshots that were ever taken."""
+    """The hours to watch at the time `now`, by the snapshots that were ever taken."""
     first_known, last_known = source.span(now)
     last = min(last_ended_hour(now - _LEFT_TO_THE_SCHEDULE), last_known, ingest.last_hour or last_known)
     recent = max(ingest.first_hour, first_known, last - (ingest.catch_up_hours - 1) * HOUR)

@@ -18,13 +18,16 @@ from mlreg_dagster.cli.commands.governance import (
     policy,
     refusals,
     reject,
+    waive,
     withdraw,
 )
-from mlreg_dagster.cli.commands.lifecycle import demo, env, replay
+from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, train
-from mlreg_dagster.cli.commands.operations import correct, doctor, restore, tidy
+from mlreg_dagster.cli.commands.operations import correct, doctor, restore, tidy, upgrade
+from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.status import status, verify
 from mlreg_dagster.cli.session import Terminal
+from mlreg_dagster.config import load_project_environment
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.storage.private_files import keep_private
 
@@ -53,12 +56,13 @@ def _options(
 
 
 _IN_THE_ORDER_OF_THE_HELP = (
-    env, demo, replay, train, retrain, evaluate, approve, reject, except_, withdraw, decisions, promote,
-    rollback, refusals,     status, champion, history, compare, bundle, report, verify, doctor, tidy, correct,
-    restore, keygen,
+    init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
+    rollback, refusals, status, champion, history, compare, bundle, report, verify, doctor, tidy, correct,
+    restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _IN_THE_ORDER_OF_THE_HELP:
     app.command(command.__name__.rstrip("_"))(command)
+app.command("except", hidden=True)(except_)
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 
@@ -68,6 +72,7 @@ def main() -> None:
     keep_private()
     try:
         _require_text(sys.argv)
+        load_project_environment()
         app()
     except MlregError as error:
         Terminal(stderr=True).print(f"[red]mlreg:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

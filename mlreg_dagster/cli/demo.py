@@ -13,6 +13,7 @@ from rich.table import Table as RichTable
 from mlreg_dagster import jobs
 from mlreg_dagster.cli.progress import step_progress
 from mlreg_dagster.cli.tables import gates_table, history_table, outcomes_table, versions_table
+from mlreg_dagster.config import current_project
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.governance.promotion.request import PromotionRequest
@@ -21,7 +22,8 @@ from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
 from mlreg_dagster.orchestration.lifecycle_lock import alone_on
 from mlreg_dagster.orchestration.resources import current_actor
 from mlreg_dagster.outcomes.metrics import summary
-from mlreg_dagster.outcomes.schema import CRASH, PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.names import CRASH
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.runner import Runner, asset_config
 
@@ -189,16 +191,15 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
             console.print(gates_table(evaluation))
     console.print(history_table(event for alias in registry.aliases() for event in registry.history(alias)))
     outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
-    console.print(outcomes_table(summary(outcomes, settings), settings.confidence))
+    console.print(outcomes_table(summary(outcomes, settings).to_dict("records"), settings.confidence))
     console.print(_truth_table(runner, outcomes, predicted))
     champion, challenger = registry.holder(CHAMPION), registry.holder(CHALLENGER)
     if champion and challenger and champion.version != challenger.version:
         standing = _against_champion(registry, challenger.version)[1]
         console.print(f"{challenger.version} stays challenger: it {standing}", markup=False)
-    console.print(
-        f"Champion: [bold]{champion.version if champion else 'nobody'}[/]. Look around in the UI: "
-        '[bold]eval "$(mlreg env)" && dagster dev[/]'
-    )
+    shell = "" if current_project() else 'eval "$(mlreg env)" && '
+    holder = champion.version if champion else "nobody"
+    console.print(f"Champion: [bold]{holder}[/]. Look around in the UI: [bold]{shell}dagster dev[/]")
 
 
 def _truth_table(runner: Runner, outcomes: pd.DataFrame, predicted: pd.DatetimeIndex) -> RichTable:

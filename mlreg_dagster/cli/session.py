@@ -4,9 +4,9 @@ import json
 import math
 import os
 from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 from rich.console import Console
 
@@ -14,6 +14,7 @@ from mlreg_dagster.core.text_table import Grid
 from mlreg_dagster.core.untrusted.text import visible
 
 if TYPE_CHECKING:
+    from mlreg_dagster.registry import Registry
     from mlreg_dagster.runner import Runner
 
 
@@ -38,10 +39,29 @@ def open_runner(*, replays: bool = False) -> "Runner":
         replays: History is written: moves of aliases may count from the past on.
     """
     from mlreg_dagster.orchestration.resources import ReplayClock
-    from mlreg_dagster.runner import Runner, prepare_home
+    from mlreg_dagster.runner import Runner
+    from mlreg_dagster.storage.homes import prepare_home
 
     os.environ.update(prepare_home())
     return Runner(resources={"clock": ReplayClock()} if replays else None)
+
+
+def open_registry() -> "Registry":
+    """The registry of the home, without the graph; the home is made if it is not there yet."""
+    from mlreg_dagster.config import home_dir
+    from mlreg_dagster.config.places import registry_url
+    from mlreg_dagster.registry import Registry
+    from mlreg_dagster.storage.homes import prepare_home
+
+    os.environ.update(prepare_home())
+    return Registry(registry_url(home_dir()), _first_policy)
+
+
+def _first_policy() -> tuple[dict[str, Any], datetime]:
+    from mlreg_dagster.config import load_settings
+    from mlreg_dagster.governance.policy.in_force import rules_of
+
+    return rules_of(load_settings()).content, datetime.now(UTC)
 
 
 def show(as_json: bool, *sentences: str, **facts: Any) -> None:
@@ -71,8 +91,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    if value is None or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
+    if isinstance(value, datetime):
+        return value.isoformat() if value == value else None
     return value.item() if hasattr(value, "item") else value

@@ -3,18 +3,16 @@
 The facts of each table are documented in docs/json.md.
 """
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from rich.markup import escape
 
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.core.text_table import Grid
-from mlreg_dagster.evidence.reproduction import Reproduction
-from mlreg_dagster.governance.promotion.champion_challenger import Challenge
-from mlreg_dagster.models.evaluation.comparison import Comparison
 from mlreg_dagster.registry import (
     AliasEvent,
     Decision,
@@ -25,8 +23,13 @@ from mlreg_dagster.registry import (
     Withdrawal,
 )
 
+if TYPE_CHECKING:  # with what it takes to compare models
+    from mlreg_dagster.evidence.reproduction import Reproduction
+    from mlreg_dagster.governance.promotion.champion_challenger import Challenge
+    from mlreg_dagster.models.evaluation.comparison import Comparison
 
-def versions_table(registry: Registry, now: pd.Timestamp) -> Grid:
+
+def versions_table(registry: Registry, now: datetime) -> Grid:
     """Every version: what it is, what its gates said, which aliases it holds as of now."""
     holders = {alias: event for alias in registry.aliases() if (event := registry.holder(alias, now))}
     facts: list[dict[str, Any]] = []
@@ -105,7 +108,7 @@ def history_table(events: Iterable[AliasEvent]) -> Grid:
     return grid
 
 
-def uncounted_moves(registry: Registry, alias: str, now: pd.Timestamp) -> Iterator[str]:
+def uncounted_moves(registry: Registry, alias: str, now: datetime) -> Iterator[str]:
     """The moves of an alias that do not count as of now, in words: those that were taken back or lie in the future."""
     taken_back = {each.sequence: each for each in registry.corrections() if each.alias == alias}
     for move in registry.recorded_moves(alias):
@@ -124,32 +127,32 @@ def decisions_table(decisions: Iterable[Decision], withdrawals: Iterable[Withdra
         {
             "number": each.id,
             "version": each.version,
-            "decision": each.kind,
+            "decision": each.title,
             "actor": each.actor,
             "evaluation": each.evaluation_id,
             "reason": each.reason,
             "recorded_at": each.recorded_at,
-            "lifts": list(each.lifts),
+            "waives": list(each.waives),
             "expires_at": each.expires_at,
             "signed": each.signature is not None,
             "withdrawn_by": taken_back[each.id].actor if each.id in taken_back else None,
         }
         for each in decisions
     ]
-    columns = ("no.", "version", "decision", "by", "on evaluation", "reason", "lifts", "signed")
+    columns = ("no.", "version", "decision", "by", "on evaluation", "reason", "waives", "signed")
     grid = Grid("Decisions", columns, facts)
     for each in decisions:
-        lifts = f"{', '.join(each.lifts)} until {each.expires_at:%Y-%m-%d %H:%M}" if each.lifts else ""
+        waives = f"{', '.join(each.waives)} until {each.expires_at:%Y-%m-%d %H:%M}" if each.waives else ""
         by = taken_back.get(each.id)
         withdrawn = f" [yellow]withdrawn by {escape(by.actor)}: {escape(by.reason)}[/]" if by else ""
         grid.add_row(
             f"{each.id}",
             each.version,
-            each.kind,
+            each.title,
             escape(each.actor),
             f"#{each.evaluation_id}",
             f"{escape(each.reason)} [dim](recorded {each.recorded_at:%Y-%m-%d %H:%M})[/]{withdrawn}",
-            lifts,
+            waives,
             "yes" if each.signature else "no",
         )
     return grid
@@ -180,7 +183,7 @@ def policies_table(policies: Iterable[PolicyRecord]) -> Grid:
     return grid
 
 
-def reproduction_table(found: Reproduction) -> Grid:
+def reproduction_table(found: "Reproduction") -> Grid:
     """A version trained again, against the frozen one."""
     facts = {**asdict(found), "is_exact": found.is_exact}
     grid = Grid(f"{found.version} trained again from its manifest", ("what", "found"), facts)
@@ -192,9 +195,8 @@ def reproduction_table(found: Reproduction) -> Grid:
     return grid
 
 
-def outcomes_table(summary: pd.DataFrame, confidence: float) -> Grid:
-    """How right each version was, a column each; `summary` is that of `outcomes.metrics.summary`."""
-    rows = summary.to_dict("records")
+def outcomes_table(rows: Sequence[Mapping[Any, Any]], confidence: float) -> Grid:
+    """How right each version was, a column each; `rows` are those of `outcomes.summary.summarize`."""
     versions = [str(row["model_version"]) for row in rows]
     empty = "No prediction has fallen due yet."
     grid = Grid(f"Outcomes, with {confidence:.0%} intervals", ("", *versions), rows, empty=empty)
@@ -211,7 +213,7 @@ def outcomes_table(summary: pd.DataFrame, confidence: float) -> Grid:
 _COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
 
 
-def comparison_table(compared: Comparison) -> Grid:
+def comparison_table(compared: "Comparison") -> Grid:
     """Two versions on the same rows, and whether they are told apart."""
     title = f"On the same {compared.rows} holdout rows"
     grid = Grid(title, ("", compared.left, compared.right), asdict(compared))
@@ -227,7 +229,7 @@ def comparison_table(compared: Comparison) -> Grid:
     return grid
 
 
-def challenge_table(found: Challenge) -> Grid:
+def challenge_table(found: "Challenge") -> Grid:
     """Two versions on what became of the predictions that both made."""
     title = f"On {found.pairs:,} predictions of both, {found.crashes:,} of them before a crash: {found.verdict}"
     columns = (f"{found.challenger} minus {found.champion}", "difference", "interval", "verdict")
@@ -264,17 +266,21 @@ def _status(status: str) -> str:
     return f"[{colour}]{status}[/]"
 
 
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
+
+
 def _number(value: Any) -> str:
-    return "-" if value is None or pd.isna(value) else f"{value:.3g}"
+    return "-" if _is_missing(value) else f"{value:.3g}"
 
 
 def _percent(value: Any) -> str:
-    return "-" if value is None or pd.isna(value) else f"{value:.1%}"
+    return "-" if _is_missing(value) else f"{value:.1%}"
 
 
-def _interval(row: dict[Any, Any], name: str, shown: Any) -> str:
-    if pd.isna(row[name]):
+def _interval(row: Mapping[Any, Any], name: str, shown: Any) -> str:
+    if _is_missing(row[name]):
         return "undefined"
-    if pd.isna(row[f"{name}_low"]):
+    if _is_missing(row[f"{name}_low"]):
         return str(shown(row[name]))
     return f"{shown(row[name])} ({shown(row[f'{name}_low'])} to {shown(row[f'{name}_high'])})"

@@ -1,10 +1,11 @@
 """configs/*.yaml as typed settings: one class a file, checked as a whole when the code location loads.
 
-The classes hold the defaults. The files in `configs/` spell them out for people; a folder named by
-MLREG_CONFIG_DIR replaces them file by file.
+The classes hold the defaults. The files in `configs/` spell them out for people; the files of a project, or of the
+folder that MLREG_CONFIG_DIR names, replace them one by one.
 """
 
-from mlreg_dagster.config.loading import PROJECT_DIR, fit_for_databases, home_dir, load_settings
+from mlreg_dagster.config.loading import fit_for_databases, home_dir, load_settings
+from mlreg_dagster.config.project import current_project, load_project_environment, shipped
 from mlreg_dagster.config.section import ConfigError
 from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
@@ -25,7 +26,6 @@ from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.settings import Settings
 
 __all__ = [
-    "PROJECT_DIR",
     "ArchiveColumns",
     "ArchiveSettings",
     "AutomationSettings",
@@ -47,7 +47,10 @@ __all__ = [
     "SnapshotChecks",
     "UseCaseSettings",
     "canonical",
+    "current_project",
     "fit_for_databases",
     "home_dir",
+    "load_project_environment",
     "load_settings",
+    "shipped",
 ]

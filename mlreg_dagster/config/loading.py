@@ -1,4 +1,7 @@
-"""From the files to the settings."""
+"""Reads the settings from the files, and says where the data home is.
+
+Where the files of a project and of the package lie is decided in `project`.
+"""
 
 import os
 from collections.abc import Mapping
@@ -8,31 +11,30 @@ from typing import Any
 import yaml
 
 from mlreg_dagster.config import plain_yaml
+from mlreg_dagster.config.project import current_project, shipped
 from mlreg_dagster.config.section import ConfigError, Section, validated
 from mlreg_dagster.config.sections.ingest import IngestSettings
 from mlreg_dagster.config.sections.models import ModelSettings
 from mlreg_dagster.config.settings import Settings
 
 _LONGEST_SHOWN = 300
-PROJECT_DIR = Path(__file__).resolve().parents[2]
 
 
 def load_settings(config_dir: Path | None = None) -> Settings:
     """Read the configuration.
 
     Args:
-        config_dir: Its files replace those of the project's `configs/` one by one. None: MLREG_CONFIG_DIR, or
-            the project's files alone.
+        config_dir: Its files replace those of the package one by one. None: the folder that MLREG_CONFIG_DIR names,
+            else that of the project in the current folder, else the package's files alone.
 
     Raises:
         ConfigError: A folder or file that is not there or not known, or a value that is not allowed.
     """
-    if config_dir is None and os.environ.get("MLREG_CONFIG_DIR"):
-        config_dir = Path(os.environ["MLREG_CONFIG_DIR"]).expanduser()
-    files = _yaml_files(PROJECT_DIR / "configs")
+    config_dir = config_dir or _config_dir()
+    files = _yaml_files(shipped("configs"))
     if config_dir is not None:
         if not config_dir.is_dir():
-            raise ConfigError(f"The config folder {config_dir} is not there. Mend MLREG_CONFIG_DIR or unset it.")
+            raise ConfigError(f"The config folder {config_dir} is not there. Fix MLREG_CONFIG_DIR or unset it.")
         files |= _yaml_files(config_dir)
 
     sections: dict[str, Any] = {}
@@ -49,12 +51,12 @@ def load_settings(config_dir: Path | None = None) -> Settings:
 
 
 def home_dir() -> Path:
-    """The data home: MLREG_HOME, by default `.mlreg` beside the project.
+    """The data home: MLREG_HOME, by default `.mlreg` in the current folder.
 
     Raises:
         ConfigError: No database can be opened under its name.
     """
-    return fit_for_databases(Path(os.environ.get("MLREG_HOME") or PROJECT_DIR / ".mlreg"), "MLREG_HOME")
+    return fit_for_databases(Path(os.environ.get("MLREG_HOME") or ".mlreg"), "MLREG_HOME")
 
 
 def fit_for_databases(folder: Path, variable: str) -> Path:
@@ -73,6 +75,14 @@ def fit_for_databases(folder: Path, variable: str) -> Path:
             f"stand in its name: databases would be made elsewhere. Name a folder without it."
         )
     return path
+
+
+def _config_dir() -> Path | None:
+    """The folder of the user's own config files, if there is one."""
+    if named := os.environ.get("MLREG_CONFIG_DIR"):
+        return Path(named).expanduser()
+    project = current_project()
+    return project.configs if project else None
 
 
 def _yaml_files(folder: Path) -> dict[str, Path]:

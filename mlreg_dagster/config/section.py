@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Self, TypeVar
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import to_json
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.hours import NotAnHour, as_hour
+from mlreg_dagster.core.times import NotAnHour, read_hour
 from mlreg_dagster.core.untrusted.redaction import names_a_secret
 from mlreg_dagster.core.untrusted.text import one_line
 
@@ -21,11 +20,11 @@ class ConfigError(MlregError):
     """A configuration value that can't be used; the message names file, key and what is allowed."""
 
 
-def _whole_hour(value: object, _: object) -> pd.Timestamp:
+def _whole_hour(value: object, _: object) -> datetime:
     if not isinstance(value, str | datetime):
         raise ValueError("must be a time, written as 2017-12-20T00:00")
     try:
-        return as_hour(value)
+        return read_hour(value)
     except NotAnHour as error:
         raise ValueError(str(error)) from error
 

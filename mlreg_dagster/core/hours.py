@@ -1,6 +1,6 @@
-"""Whole hours in UTC: the clock that every table, window and partition shares.
+"""Whole hours in UTC, many at once: the clock that every table, window and partition shares.
 
-No wall clock here: the current time is always a caller's argument.
+Single times without pandas are in `core.times`. No wall clock here: the current time is always a caller's argument.
 """
 
 from collections.abc import Iterator
@@ -10,15 +10,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.times import DAY_KEY_FORMAT, HOUR_KEY_FORMAT, NotAnHour, day_key, hour_key, read_hour, read_time
+
+__all__ = [
+    "DAY_KEY_FORMAT",
+    "HOUR",
+    "HOUR_KEY_FORMAT",
+    "NotAnHour",
+    "as_hour",
+    "as_time",
+    "chunked",
+    "day_key",
+    "hour_key",
+    "hour_range",
+    "hours_since_epoch",
+]
 
 HOUR = pd.Timedelta(hours=1)
-HOUR_KEY_FORMAT = "%Y-%m-%d-%H:%M"  # Dagster's own format of hourly partition keys
-DAY_KEY_FORMAT = "%Y-%m-%d"
-
-
-class NotAnHour(MlregError):
-    """A time that is not a whole hour in UTC."""
 
 
 def as_hour(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
@@ -31,42 +39,24 @@ def as_hour(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
         NotAnHour: It is no time, or has minutes or seconds.
     """
     stamp = as_time(value)
-    if stamp != stamp.floor("h"):
+    if stamp.nanosecond:
         raise NotAnHour(f"{value} is not a whole hour (UTC). Write one, without minutes and seconds: 2017-12-20T00:00.")
-    return stamp.as_unit("us")
+    return pd.Timestamp(read_hour(value)).as_unit("us")
 
 
 def as_time(value: str | datetime | pd.Timestamp) -> pd.Timestamp:
     """Read a time, in UTC; one without a zone is taken as UTC.
 
     Args:
-        value: A timestamp, or text: ISO 8601 or a Dagster partition key, hourly (`2017-12-20-00:00`) or
-            daily (`2017-12-20`, its first hour).
+        value: As `core.times.read_time` takes it.
 
     Raises:
         NotAnHour: It is no time, or in a year that can't be kept.
     """
-    try:
-        if isinstance(value, str):  # pandas would fill up a text like 10:00 from the wall clock
-            is_key = len(value) == len("2017-12-20-00:00") and value[10] == "-"
-            value = datetime.strptime(value, HOUR_KEY_FORMAT) if is_key else datetime.fromisoformat(value)
-        stamp = pd.Timestamp(value)
-        stamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")
-    except (ValueError, OverflowError) as error:  # OverflowError: the year 1 in a zone in which it is still 0
-        raise NotAnHour(f"{value!r} is not a time. Write it as 2017-12-20T00:00.") from error
-    if not pd.Timestamp.min.year < stamp.year < pd.Timestamp.max.year:  # NaT, too
-        raise NotAnHour(f"{value!r} lies outside of the years that can be kept. Write a time like 2017-12-20T00:00.")
-    return stamp
-
-
-def hour_key(hour: pd.Timestamp) -> str:
-    """The hourly partition key of `hour`."""
-    return hour.strftime(HOUR_KEY_FORMAT)
-
-
-def day_key(day: pd.Timestamp) -> str:
-    """The daily partition key of `day`."""
-    return day.strftime(DAY_KEY_FORMAT)
+    found = read_time(value)
+    if not isinstance(value, pd.Timestamp):
+        return pd.Timestamp(found)
+    return value.tz_localize("UTC") if value.tzinfo is None else value.tz_convert("UTC")  # keeps nanoseconds
 
 
 def hour_range(first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:

@@ -39,6 +39,10 @@ def account_name(text: str) -> str:
 
     Raises:
         NotAName: The text is blank, too long, reserved, or holds other characters.
+
+    Examples:
+        >>> account_name("  Anna  Maria ")
+        'anna maria'
     """
     require_unicode("A name", text)
     name = re.sub(" +", " ", text).strip(" ").casefold()

@@ -9,7 +9,6 @@ gave go through `label`. An axis whose ticks matplotlib writes as formulas (a lo
 """
 
 import base64
-import html
 import io
 import re
 from typing import TYPE_CHECKING
@@ -57,11 +56,6 @@ def label(name: object, longest: int = _LONGEST_LABEL) -> str:
 def as_markdown(figure: "Figure", alt: str) -> str:
     """The figure as a Markdown image; `alt` says in words what it shows."""
     return f"![{_alt(alt)}]({_data_uri(figure)})"
-
-
-def as_html(figure: "Figure", alt: str) -> str:
-    """The figure as an HTML image; `alt` says in words what it shows."""
-    return f'<img alt="{html.escape(_alt(alt))}" src="{_data_uri(figure)}">'
 
 
 def _alt(text: str) -> str:

@@ -1,1 +1,1 @@
-"""What is known of a version, written down for a reviewer: cards, bundles, reports. It decides nothing."""
+"""The evidence on a version, written down for reviewers: cards, bundles, reports. Decisions belong to `governance`."""

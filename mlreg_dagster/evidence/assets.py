@@ -44,7 +44,7 @@ def build_evidence_assets(settings: Settings, home: Path, graph: GraphDescriptio
     Args:
         settings: The configuration.
         home: Where bundles are written.
-        graph: The rest of the graph: cards and report tell of its checks, freshness and automation.
+        graph: The rest of the graph: cards and report show its checks, freshness and automation.
     """
     whole = graph.with_checks(_section_specs())
     return [_delivery_bundle(settings, home, whole), _governance_report(whole)]
@@ -95,10 +95,11 @@ def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) ->
     ) -> dg.MaterializeResult:
         from mlreg_dagster.evidence import bundles
         from mlreg_dagster.evidence.card.build import make_card
-        from mlreg_dagster.evidence.card.context import Watch, gather
+        from mlreg_dagster.evidence.card.collect import collect
+        from mlreg_dagster.evidence.card.context import Watch
 
         records = mlreg_registry.open()
-        known = gather(
+        collected = collect(
             records.version(version_of(context)),
             records,
             mlreg_artifacts.open(),
@@ -109,7 +110,7 @@ def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) ->
             watch=Watch(graph.check_states(context.instance), graph.freshness, graph.automation),
             verify=config.verify,
         )
-        card = make_card(known)
+        card = make_card(collected)
         folder = home / "bundles" / card.version
         files = bundles.write(folder, card)
         return dg.MaterializeResult(
@@ -117,9 +118,9 @@ def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) ->
                 "version": card.version,
                 "headline": card.headline,
                 "card": dg.MetadataValue.path(folder / bundles.HTML),
-                "answers": table_view([{"question": name, "answer": said} for name, said in card.answers.items()]),
+                "answers": table_view([{"question": name, "answer": answer} for name, answer in card.answers.items()]),
                 "missing": table_view(
-                    [{"gate": gate, "what": what} for gate, all_ in card.missing.items() for what in all_]
+                    [{"gate": gate, "what": text} for gate, texts in card.missing.items() for text in texts]
                 ),
                 "files": table_view([{"file": name, "sha256": digest} for name, digest in files.items()]),
                 "trained_again": config.verify,
@@ -166,7 +167,6 @@ def _governance_report(graph: GraphDescription) -> dg.AssetsDefinition:
         "writes the same as HTML and CSV.",
     )
     def governance_report(context: dg.AssetExecutionContext, config: ReportConfig) -> dg.MaterializeResult:
-
         rows = all_check_results(graph.check_keys, context.instance, config.first, config.last)
         return dg.MaterializeResult(
             metadata={

@@ -17,7 +17,7 @@ HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
 
 
 def write(folder: Path, card: Card) -> dict[str, str]:
-    """Write the bundle, or write it anew: what lies there is the old one or the new one, never half of either.
+    """Write the bundle, or replace it: what lies there is the old one or the new one, never half of either.
 
     Args:
         folder: Of the bundle; its parent is made where needed.

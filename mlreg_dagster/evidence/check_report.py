@@ -22,10 +22,10 @@ def arrange(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def counts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """How often each check passed and failed, by asset, check and version."""
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    lines: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:  # the newest first
         place = (row["asset"], row["check"], row["version"])
-        line = found.setdefault(
+        line = lines.setdefault(
             place,
             {
                 **dict(zip(("asset", "check", "version"), place, strict=True)),
@@ -36,7 +36,7 @@ def counts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             },
         )
         line["passed" if row["passed"] else "failed"] += 1
-    return [found[place] for place in sorted(found, key=_place)]
+    return [lines[place] for place in sorted(lines, key=_place)]
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:

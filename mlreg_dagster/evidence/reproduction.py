@@ -14,7 +14,7 @@ from mlreg_dagster.storage.artifacts import ArtifactStore
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of training a version again.
+    """The result of training a version again.
 
     Attributes:
         version: Which one.
@@ -32,7 +32,7 @@ class Reproduction:
 
     @property
     def is_exact(self) -> bool:
-        """Whether both say the same of every row, to the last bit."""
+        """Whether both give every row the same score, to the last bit."""
         return self.largest_difference == 0.0 and self.thresholds[0] == self.thresholds[1]
 
 

@@ -19,7 +19,7 @@ GATES_PASSED = "gates_passed"
 ARTIFACT_INTACT = "artifact_intact"
 REGISTRY_INTACT = "registry_intact"
 FROZEN_HOURS_UNCHANGED = dg.AssetCheckKey(dg.AssetKey("champion_model"), "frozen_hours_unchanged")
-"""Part of the follow-up run that brings repaired hours up to date, so a repair is told when it happens."""
+"""Part of the follow-up run that brings repaired hours up to date, so a repair shows when it happens."""
 
 _CHAMPION_CHECKS = {
     GATES_PASSED: "Its latest evaluation passed every gate.",

@@ -18,7 +18,7 @@ from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head,
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.registry import Evaluation, ModelVersion, Registry
+from mlreg_dagster.registry import Attribution, Evaluation, ModelVersion, Registry
 
 GROUP = "models"
 _DRAWN_ROWS = 5000
@@ -94,14 +94,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case = settings.use_case.sha256
         model = training.train(name, dataset, scores_from, chosen, use_case_sha256=use_case)
-        version = registration.register(
-            model,
-            store,
-            records,
-            now=mlreg_clock.now(),
-            actor=current_actor(config.actor),
-            run_id=context.run.run_id,
-        )
+        by = Attribution(current_actor(config.actor), mlreg_clock.now(), run_id=context.run.run_id)
+        version = registration.register(model, store, records, by)
         shown = dataset.rows.iloc[:: 1 + len(dataset.rows) // _DRAWN_ROWS]
         scores = model.score(model.select(shown))
         return dg.MaterializeResult(
@@ -191,15 +185,13 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         if tier.stable:
             refits = {"stability": stability.measure_frozen(model, store, rounds, thresholds.stability)}
         recorded = records.record_evaluation(
-            version=version.version,
+            version.version,
+            Attribution(current_actor(config.actor), mlreg_clock.now(), run_id=context.run.run_id),
             artifact_sha256=version.artifact_sha256,
             holdout_sha256=holdout.sha256,
             gates=result.gates,
             metrics=result.metrics | {"versus_champion": versus} | refits,
             thresholds=thresholds.model_dump(mode="json"),
-            recorded_at=mlreg_clock.now(),
-            actor=current_actor(config.actor),
-            run_id=context.run.run_id,
             holdout_day=holdout.day,
             code_sha256=experiments.code_sha256(),
             departures=_departures(thresholds, holdout.day, version, records, settings),

@@ -7,11 +7,9 @@ finds its own and registers them. Any other bytes that lie there were not traine
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.registry import ModelVersion, Registry, VersionExists
+from mlreg_dagster.registry import Attribution, ModelVersion, Registry, VersionExists
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactFrozen, ArtifactStore
 
 
@@ -20,15 +18,7 @@ def next_version(registry: Registry, store: ArtifactStore, partition_keys: list[
     return registry.next_version([*store.keys(artifact.MODELS), *partition_keys, *registry.lost_versions()])
 
 
-def register(
-    model: Model,
-    store: ArtifactStore,
-    registry: Registry,
-    *,
-    now: pd.Timestamp,
-    actor: str,
-    run_id: str | None,
-) -> ModelVersion:
+def register(model: Model, store: ArtifactStore, registry: Registry, by: Attribution) -> ModelVersion:
     """Freeze a model and record it. Registering the same training again changes nothing.
 
     Raises:
@@ -43,10 +33,8 @@ def register(
     frozen = _freeze(store, version, model)
     try:
         return registry.register(
-            version=version,
-            created_at=now,
-            created_by=actor,
-            run_id=run_id,
+            version,
+            by,
             detector=manifest["settings"]["detector"],
             dataset_day=manifest["dataset_day"],
             dataset_sha256=manifest["dataset_sha256"],

@@ -34,10 +34,7 @@ def place_order(
         ConfigError: There is no such file, or an override or a parameter of the detector is wrong.
         NoDataset: Nothing is frozen for that day, or at all.
     """
-    from mlreg_dagster.models.detectors import make_pipeline
-
-    chosen = settings.model(model).override(overrides or {}, f"run config, over {model}.yaml")
-    make_pipeline(chosen)
+    chosen = settings_of(settings, model, overrides or {})
     days = store.keys(freezing.TRAINING)
     if not days:
         raise NoDataset(
@@ -47,3 +44,16 @@ def place_order(
     if dataset is not None and dataset not in days:
         raise NoDataset(f"No training dataset is frozen for {dataset!r}. Frozen days: {', '.join(days)}.")
     return chosen, dataset or days[-1]
+
+
+def settings_of(settings: Settings, model: str, overrides: Mapping[str, Any]) -> ModelSettings:
+    """The settings to train with, once a detector can be made from them.
+
+    Raises:
+        ConfigError: There is no such file, or an override or a parameter of the detector is wrong.
+    """
+    from mlreg_dagster.models.detectors import make_pipeline
+
+    chosen = settings.model(model).override(overrides, f"run config, over {model}.yaml")
+    make_pipeline(chosen)
+    return chosen

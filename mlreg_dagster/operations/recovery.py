@@ -1,18 +1,17 @@
 """Two ways back that leave a trace: moves that a clock recorded in the future, and a registry put back from a copy."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.people import account_name
-from mlreg_dagster.governance.decisions.decide import require_known
-from mlreg_dagster.governance.decisions.signing import read_key
+from mlreg_dagster.governance.decisions.authority import key_of
 from mlreg_dagster.governance.policy.in_force import recorded_rules
-from mlreg_dagster.registry import AliasEvent, Registry, Restore
+from mlreg_dagster.registry import AliasEvent, Attribution, Registry, Restore
+from mlreg_dagster.registry.names import as_utc
 
 Heads = Iterable[tuple[int, str]]
 """Sequence and hash of audit records, as others remember them."""
@@ -26,7 +25,7 @@ class NothingRestored(MlregError):
     """The registry is not an older copy of itself, or more is wrong with it than that."""
 
 
-def moves_after(registry: Registry, now: pd.Timestamp, alias: str | None = None) -> list[AliasEvent]:
+def moves_after(registry: Registry, now: datetime, alias: str | None = None) -> list[AliasEvent]:
     """The moves that count and were recorded after now, the newest of each alias first."""
     names = registry.aliases() if alias is None else [alias]
     return [move for name in names for move in reversed(registry.history(name)) if move.recorded_at > now]
@@ -35,25 +34,18 @@ def moves_after(registry: Registry, now: pd.Timestamp, alias: str | None = None)
 def correct(
     registry: Registry,
     alias: str,
-    *,
-    actor: str,
-    reason: str,
-    now: pd.Timestamp,
+    by: Attribution,
     policy: PromotionSettings,
     key: Path | None = None,
-    run_id: str | None = None,
 ) -> list[AliasEvent]:
     """Take back every move of an alias that was recorded after now.
 
     Args:
         registry: Whose alias.
         alias: champion, challenger, or another.
-        actor: Who takes the moves back.
-        reason: Why.
-        now: The current time.
+        by: Who takes the moves back, when and why.
         policy: Who may decide, where the registry has no policy of its own yet.
         key: The file of the actor's private key, if they have one.
-        run_id: The run that does.
 
     Returns:
         The moves that were taken back, the newest first.
@@ -63,7 +55,8 @@ def correct(
         DecisionRefused: People are named, and the actor is none of them or does not sign.
         InvalidRecord: An actor or a reason of a forbidden form.
     """
-    _require_may_decide(registry, actor, policy, key)
+    now = as_utc(by.time)
+    _require_may_decide(registry, by, policy, key)
     moves = moves_after(registry, now, alias)
     if not moves:
         raise NothingToCorrect(
@@ -71,7 +64,7 @@ def correct(
             f"Promote another version, or roll back."
         )
     for move in moves:
-        registry.take_back(alias, move.sequence, actor=actor, reason=reason, now=now, run_id=run_id)
+        registry.take_back(alias, move.sequence, by)
     return moves
 
 
@@ -79,13 +72,9 @@ def restore(
     registry: Registry,
     witnessed: Heads,
     made: Collection[str],
-    *,
-    actor: str,
-    reason: str,
-    now: pd.Timestamp,
+    by: Attribution,
     policy: PromotionSettings,
     key: Path | None = None,
-    run_id: str | None = None,
 ) -> Restore:
     """Record that the registry is an older copy of itself, and what is known to be lost with it.
 
@@ -93,19 +82,16 @@ def restore(
         registry: The copy that was put back.
         witnessed: What Dagster's event log remembers of the audit log.
         made: The versions that runs have trained, by Dagster's event log.
-        actor: Who put it back.
-        reason: Why.
-        now: The current time.
+        by: Who put it back, when and why.
         policy: Who may decide, where the registry has no policy of its own yet.
         key: The file of the actor's private key, if they have one.
-        run_id: The run that records it.
 
     Raises:
         NothingRestored: Nothing is lost, or the log is broken in itself.
         DecisionRefused: People are named, and the actor is none of them or does not sign.
         InvalidRecord: An actor or a reason of a forbidden form.
     """
-    _require_may_decide(registry, actor, policy, key)
+    _require_may_decide(registry, by, policy, key)
     if broken := registry.find_tampering():
         raise NothingRestored(
             f"This is no sound copy: {broken} Put another one back; mlreg restore records what a sound one lacks."
@@ -113,7 +99,7 @@ def restore(
     facts = _facts(registry, set(witnessed), made)
     if not facts["lost_records"] and not facts["lost_versions"]:
         raise NothingRestored("Nothing is lost: the registry holds every record that Dagster's event log remembers.")
-    return registry.record_restore(actor=actor, reason=reason, facts=facts, now=now, run_id=run_id)
+    return registry.record_restore(facts, by)
 
 
 def told(restored: Restore) -> str:
@@ -141,7 +127,7 @@ def _facts(registry: Registry, witnessed: set[tuple[int, str]], made: Collection
     }
 
 
-def _require_may_decide(registry: Registry, actor: str, policy: PromotionSettings, key: Path | None) -> None:
+def _require_may_decide(registry: Registry, by: Attribution, policy: PromotionSettings, key: Path | None) -> None:
     in_force = registry.policy_in_force()
     rules = recorded_rules(in_force).promotion if in_force else policy
-    require_known(account_name(actor), rules, None if key is None else read_key(key))
+    key_of(account_name(by.actor), rules, key)

@@ -1,7 +1,7 @@
 """What every asset tells about itself in the same way."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -11,13 +11,11 @@ from dagster._core.execution.context.metadata_logging import AssetMetadataHandle
 from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.core.untrusted.text import visible
 from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry.witness import AUDIT_HEAD as AUDIT_HEAD
 from mlreg_dagster.storage.warehouse.tables import Table
 
 _LONGEST_CELL = 1000
 OWNERS = ["team:mlreg"]
-AUDIT_HEAD = "audit_head"
-"""Metadata in which a run that wrote to the registry tells how long its audit log was then."""
-
 MARKET_ENDS_WITH = "market_ends_with"
 """Definition metadata of market_snapshot: the last hour, where the configuration names an end."""
 
@@ -116,7 +114,7 @@ def table_view(rows: Sequence[Mapping[Any, Any]]) -> dg.TableMetadataValue | dg.
 def _shown(value: Any) -> Any:
     if value is None or (isinstance(value, float) and pd.isna(value)):
         return "-"
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, str):
         return visible(value, _LONGEST_CELL)

@@ -28,8 +28,9 @@ from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, Regi
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.orchestration.upstream import require_any_made, require_made
 from mlreg_dagster.outcomes.metrics import count, performance, rates_in_use, summary_of_counts
+from mlreg_dagster.outcomes.names import UNRESOLVED
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
-from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS, UNRESOLVED
+from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.validation import validate_predictions
 
 GROUP = "outcomes"

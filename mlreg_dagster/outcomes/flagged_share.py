@@ -2,18 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-import pandas as pd
-
 from mlreg_dagster.config import EvaluationSettings
-from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.outcomes.schema import PREDICTIONS
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.outcomes.names import PREDICTIONS_TABLE
+from mlreg_dagster.storage.warehouse.guarded_file import GuardedFile
+from mlreg_dagster.storage.warehouse.reader import Tables
 
-DAY_HOURS = 24
 MIN_HOURS = 6
 """Hours of the day that must have predictions: about those of a market that closes overnight."""
+
+_COLUMNS = ("hour", "model_version", "role", "is_anomaly", "in_sample")
+_CHAMPIONS = f"FROM {PREDICTIONS_TABLE} WHERE role = 'champion'"
+_DAY = (
+    "SELECT CAST(epoch(hour) AS BIGINT), model_version, count(*) FILTER (NOT in_sample), "
+    f"count(*) FILTER (NOT in_sample AND is_anomaly) {_CHAMPIONS} "
+    f"AND hour > (SELECT max(hour) {_CHAMPIONS}) - INTERVAL 24 HOUR GROUP BY hour, model_version ORDER BY hour"
+)
 
 
 @dataclass(frozen=True)
@@ -35,37 +41,35 @@ class FlaggedShare:
     text: str
 
 
-def flagged_share(tables: Warehouse, limits: EvaluationSettings) -> FlaggedShare:
+def flagged_share(warehouse: GuardedFile, limits: EvaluationSettings) -> FlaggedShare:
     """What the champion as of its newest prediction flagged in the 24 hours up to it, by the clock."""
-    with tables.session():
-        tables.newest(PREDICTIONS)  # the table is there from now on
-        day = tables.query(
-            f"SELECT hour, model_version, is_anomaly, in_sample FROM {PREDICTIONS.name} WHERE role = 'champion' "  # noqa: S608
-            f"AND hour > (SELECT max(hour) FROM {PREDICTIONS.name} WHERE role = 'champion') - $day ORDER BY hour",
-            {"day": DAY_HOURS * HOUR},
-        )
-    return judge(day, limits)
+    with warehouse.connect() as connection:
+        return flagged_share_in(Tables(connection, warehouse.path), limits)
 
 
-def judge(day: pd.DataFrame, limits: EvaluationSettings) -> FlaggedShare:
-    """Hold a day's predictions against the limits of an evaluation.
+def flagged_share_in(tables: Tables, limits: EvaluationSettings) -> FlaggedShare:
+    """Hold the champions' last day against the limits of an evaluation.
 
     Args:
-        day: hour, model_version, is_anomaly and in_sample of the champions of a day, by hour.
+        tables: Where the predictions are.
         limits: `min_anomaly_rate` and `max_anomaly_rate`.
 
     Returns:
         `unknown` where the newest champion has scored fewer than MIN_HOURS of the day out of sample, or so few rows
         that one of them is more than the least share to be flagged.
+
+    Raises:
+        UnknownColumns: Another release wrote the table.
     """
-    if day.empty:
+    day = tables.rows(_DAY) if tables.has(PREDICTIONS_TABLE, _COLUMNS) else []
+    if not day:
         return FlaggedShare("unknown", None, 0, None, "Not known: no champion has scored an hour yet.")
-    version = str(day["model_version"].iloc[-1])
-    scored_rows = day[(day["model_version"] == version) & ~day["in_sample"]]
-    rows, hours = len(scored_rows), scored_rows["hour"].nunique()
-    share = float(scored_rows["is_anomaly"].mean()) if rows else None
+    newest, version, *_ = day[-1]
+    counts = [(rows, flagged) for _, name, rows, flagged in day if name == version and rows]
+    rows, hours = sum(scored for scored, _ in counts), len(counts)
+    share = sum(flagged for _, flagged in counts) / rows if rows else None
     least, most = limits.min_anomaly_rate, limits.max_anomaly_rate
-    until = f"{day['hour'].iloc[-1]:%Y-%m-%d %H:%M}"
+    until = f"{datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M}"
     allowed = f"allowed are {least:.1%} to {most:.1%} (evaluation.yaml)"
     if share is None or hours < MIN_HOURS or rows * least < 1:
         scored = f"{version} has scored {rows:,} rows in {hours} hours out of sample in the day up to {until}"

@@ -5,6 +5,15 @@ import re
 import pandera.pandas as pa
 
 from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.outcomes.names import (
+    CRASH,
+    NO_CRASH,
+    OUTCOMES_TABLE,
+    PERFORMANCE_TABLE,
+    PREDICTIONS_TABLE,
+    ROLES,
+    UNRESOLVED,
+)
 from mlreg_dagster.storage.warehouse.column_checks import (
     FINITE,
     FINITE_CHANGE,
@@ -13,9 +22,6 @@ from mlreg_dagster.storage.warehouse.column_checks import (
     NOT_EMPTY,
 )
 from mlreg_dagster.storage.warehouse.tables import UTC, Table, column
-
-ROLES = ("champion", "challenger", "requested")
-CRASH, NO_CRASH, UNRESOLVED = "crash", "no_crash", "unresolved"
 
 WHOLE_HOUR = pa.Check(lambda s: s.dt.floor(HOUR) == s, error="must be a whole hour")
 
@@ -44,7 +50,7 @@ _SAID = {
 }
 
 PREDICTIONS = Table(
-    name="predictions",
+    name=PREDICTIONS_TABLE,
     description="The prediction of one model version for one instrument in one hour.",
     key=("hour", "instrument_id", "model_version"),
     columns={
@@ -65,7 +71,7 @@ PREDICTIONS = Table(
 )
 
 PREDICTION_OUTCOMES = Table(
-    name="prediction_outcomes",
+    name=OUTCOMES_TABLE,
     description="The outcome of one prediction at the end of its horizon; every prediction has exactly one.",
     key=("hour", "instrument_id", "model_version"),
     columns={
@@ -106,7 +112,7 @@ def _rate(name: str, description: str, check: pa.Check = _SHARE) -> dict[str, pa
 
 
 MODEL_PERFORMANCE = Table(
-    name="model_performance",
+    name=PERFORMANCE_TABLE,
     description="How right one model version was, over the outcomes that fell due on one day.",
     key=("day", "model_version"),
     columns={

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTIONS
@@ -41,9 +42,9 @@ def assign(registry: Registry, hours: pd.DatetimeIndex, requested: Iterable[str]
         UnknownVersion: A specifier leads to no version.
     """
     assignments = [
-        Assignment(spell.version, spell.artifact_sha256, alias, spell.first, spell.last)
+        Assignment(tenure.version, tenure.artifact_sha256, alias, as_hour(tenure.first), as_hour(tenure.last))
         for alias in SCORING_ALIASES
-        for spell in registry.spells(alias, hours[0], hours[-1])
+        for tenure in registry.tenures(alias, hours[0], hours[-1])
     ]
     for spec in requested:
         version = registry.resolve(spec)

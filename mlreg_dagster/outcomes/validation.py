@@ -10,7 +10,8 @@ import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.core.hours import HOUR, hours_since_epoch
-from mlreg_dagster.outcomes.schema import CRASH, NO_CRASH, PREDICTION_OUTCOMES, UNRESOLVED
+from mlreg_dagster.outcomes.names import CRASH, NO_CRASH, UNRESOLVED
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.storage.warehouse.tables import InvalidRows
 
 Grid = npt.NDArray[np.float64]

@@ -6,6 +6,7 @@ Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an art
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
+    BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
     InvalidRecord,
@@ -17,7 +18,10 @@ from mlreg_dagster.registry.errors import (
     VersionExists,
 )
 from mlreg_dagster.registry.governance_records import (
+    WAIVER,
     Correction,
+    Decision,
+    DecisionKind,
     PolicyApproval,
     PolicyRecord,
     Refusal,
@@ -25,26 +29,28 @@ from mlreg_dagster.registry.governance_records import (
     Restore,
     Withdrawal,
 )
-from mlreg_dagster.registry.mixins.aliases import Dossier, Permission, Permit
 from mlreg_dagster.registry.names import version_number
+from mlreg_dagster.registry.permit import Dossier, Permission, Permit
 from mlreg_dagster.registry.records import (
     AliasEvent,
+    Attribution,
     AuditRecord,
-    Decision,
-    DecisionKind,
     Evaluation,
     GateResult,
     ModelVersion,
-    Spell,
     Status,
+    Tenure,
 )
 from mlreg_dagster.registry.registry import Registry
 
 __all__ = [
+    "WAIVER",
     "AliasConflict",
     "AliasEvent",
     "AlreadyHolder",
+    "Attribution",
     "AuditRecord",
+    "BackupNeeded",
     "Correction",
     "Decision",
     "DecisionKind",
@@ -67,8 +73,8 @@ __all__ = [
     "RegistryUnavailable",
     "Restore",
     "SchemaMismatch",
-    "Spell",
     "Status",
+    "Tenure",
     "UnknownVersion",
     "VersionExists",
     "Withdrawal",

@@ -11,9 +11,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
+from datetime import datetime
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import Connection, RowMapping, Table, insert, select
 from sqlalchemy.exc import DBAPIError
 
@@ -175,7 +175,7 @@ def _rows(connection: Connection, table: Table) -> Iterator[tuple[int, tuple[str
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, pd.Timestamp):
+    if isinstance(value, datetime):
         return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)

@@ -26,7 +26,11 @@ class RegistryReadOnly(RegistryError):
 
 
 class SchemaMismatch(RegistryError):
-    """The database was made by a newer release, or its tables are not those of the schema that it names."""
+    """Another release made the database, or its tables are not those of the schema that it names."""
+
+
+class BackupNeeded(RegistryError):
+    """An upgrade of a database of which no copy can be made here, before it is said that there is one."""
 
 
 class RegistryDamaged(RegistryError, DontWrapMixin):

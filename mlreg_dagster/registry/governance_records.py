@@ -1,11 +1,71 @@
-"""Records of how the registry is governed: policies, what was refused, what was taken back, what was restored."""
+"""Immutable records of how promotions are governed: decisions, policies, refusals, corrections, restores."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-import pandas as pd
+from mlreg_dagster.registry.records import Attribution
 
 RefusalOutcome = Literal["hold", "refuse"]
+
+WAIVER: Literal["exception"] = "exception"
+"""How a waiver is stored, in rows and in what was signed; people read `waiver`."""
+
+DecisionKind = Literal["approval", "rejection", "exception"]
+"""As stored; `Decision.title` is for people."""
+
+
+def decision_title(kind: DecisionKind) -> str:
+    """What people call a kind of decision."""
+    return "waiver" if kind == WAIVER else kind
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person's decision about the bytes of a version.
+
+    Attributes:
+        id: Grows with every decision.
+        kind: An approval, a rejection, or a waiver of what the policy asks, as stored.
+        version: The version.
+        artifact_sha256: Its bytes; a decision about other bytes counts for nothing.
+        evaluation_id: The evaluation that was looked at; None if there was none.
+        actor: Who decided.
+        reason: Why.
+        lifts: The rules that a waiver waives, as stored; empty for other kinds.
+        expires_at: Until when a waiver counts; None for other kinds.
+        recorded_at: When it was written.
+        run_id: The Dagster run, if any.
+        signature: Of the actor, over all of the above but id and run; None: not signed.
+    """
+
+    id: int
+    kind: DecisionKind
+    version: str
+    artifact_sha256: str
+    evaluation_id: int | None
+    actor: str
+    reason: str
+    lifts: tuple[str, ...]
+    expires_at: datetime | None
+    recorded_at: datetime
+    run_id: str | None
+    signature: str | None
+
+    @property
+    def is_waiver(self) -> bool:
+        """Whether it waives rules."""
+        return self.kind == WAIVER
+
+    @property
+    def title(self) -> str:
+        """Its kind, for people: approval, rejection or waiver."""
+        return decision_title(self.kind)
+
+    @property
+    def waives(self) -> tuple[str, ...]:
+        """The rules that a waiver waives; empty for other kinds."""
+        return self.lifts
 
 
 @dataclass(frozen=True)
@@ -22,7 +82,7 @@ class PolicyRecord:
         approved_by: Whose approvals of this change counted.
         recorded_at: When it was adopted.
         run_id: The Dagster run, if any.
-        signature: Of the actor; None where nobody signed.
+        signature: Of the actor; None: not signed.
     """
 
     id: int
@@ -32,7 +92,7 @@ class PolicyRecord:
     actor: str
     reason: str
     approved_by: tuple[str, ...]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
 
@@ -49,7 +109,7 @@ class PolicyApproval:
         reason: Why.
         recorded_at: When it was written.
         run_id: The Dagster run, if any.
-        signature: Of the actor; None where nobody signed.
+        signature: Of the actor; None: not signed.
     """
 
     id: int
@@ -57,9 +117,14 @@ class PolicyApproval:
     previous_sha256: str
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
+
+    @property
+    def by(self) -> Attribution:
+        """Who, when and why."""
+        return Attribution(self.actor, self.recorded_at, self.reason, self.run_id)
 
 
 @dataclass(frozen=True)
@@ -73,16 +138,21 @@ class Withdrawal:
         reason: Why.
         recorded_at: When it was written.
         run_id: The Dagster run, if any.
-        signature: Of the actor; None where nobody signed.
+        signature: Of the actor; None: not signed.
     """
 
     id: int
     decision_id: int
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
     signature: str | None
+
+    @property
+    def by(self) -> Attribution:
+        """Who, when and why."""
+        return Attribution(self.actor, self.recorded_at, self.reason, self.run_id)
 
 
 @dataclass(frozen=True)
@@ -110,7 +180,7 @@ class Refusal:
     reason: str
     outcome: RefusalOutcome
     because: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
 
 
@@ -133,7 +203,7 @@ class Correction:
     sequence: int
     actor: str
     reason: str
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None
 
 
@@ -154,5 +224,5 @@ class Restore:
     actor: str
     reason: str
     facts: dict[str, Any]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     run_id: str | None

@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-import pandas as pd
-
 from mlreg_dagster.core.people import NO_PERSON, NotAName, account_name, checked_text
+from mlreg_dagster.core.times import plain
 from mlreg_dagster.registry.errors import InvalidRecord
 
 _VERSION = re.compile(r"v([1-9][0-9]{0,8})")
@@ -97,16 +96,15 @@ def checked_reason(text: str) -> str:
         raise InvalidRecord(str(error)) from error
 
 
-def as_utc(value: datetime) -> pd.Timestamp:
+def as_utc(value: datetime) -> datetime:
     """The time in UTC, in microseconds (what both databases keep).
 
     Raises:
         InvalidRecord: The time has no zone.
     """
-    stamp = pd.Timestamp(value)
-    if stamp.tzinfo is None:
+    if value.tzinfo is None:
         raise InvalidRecord(f"{value} has no time zone. Times in the registry are aware; make it UTC.")
-    return stamp.tz_convert("UTC").floor("us").as_unit("us")
+    return plain(value)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -1,17 +1,56 @@
-"""What the registry hands out: immutable records, all times aware and in UTC."""
+"""Immutable records of models: versions, evaluations, aliases, and the audit log's links; all times are aware, in UTC.
+
+Records of how promotions are governed (decisions, policies, refusals, corrections) stand in `governance_records`.
+"""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
-import pandas as pd
-
 from mlreg_dagster.registry.errors import InvalidRecord
+from mlreg_dagster.registry.names import as_utc, checked_actor, checked_reason
 
 Status = Literal["candidate", "evaluated", "rejected"]
 """Never evaluated but in experiments; all gates of the latest evaluation that counts passed; some of them failed."""
 
-DecisionKind = Literal["approval", "rejection", "exception"]
+
+@dataclass(frozen=True)
+class Attribution:
+    """Who adds a record to the registry, when, why, and in which run.
+
+    Attributes:
+        actor: Who acts.
+        time: The current time.
+        reason: Why. Training and evaluating need no reason; everything else does.
+        run_id: The Dagster run, if any.
+    """
+
+    actor: str
+    time: datetime
+    reason: str = ""
+    run_id: str | None = None
+
+    def checked(self) -> "Attribution":
+        """The same, spelled as the registry keeps it: the actor's one name, the time in UTC and microseconds.
+
+        Raises:
+            InvalidRecord: The actor or the reason has a forbidden form, the reason is blank, or the time has no zone.
+        """
+        return replace(self.checked_without_reason(), reason=checked_reason(self.reason))
+
+    def checked_without_reason(self) -> "Attribution":
+        """The same for records that keep no reason.
+
+        Raises:
+            InvalidRecord: The actor has a forbidden form, or the time has no zone.
+        """
+        return replace(self, actor=checked_actor(self.actor), time=as_utc(self.time), reason="")
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of a record that say so."""
+        return {"actor": self.actor, "reason": self.reason, "recorded_at": self.time, "run_id": self.run_id}
 
 
 @dataclass(frozen=True)
@@ -26,12 +65,12 @@ class ModelVersion:
         detector: Which detector.
         dataset_day: Day of the training dataset, as its partition key.
         dataset_sha256: Hash of the training dataset's bundle.
-        artifact_sha256: Hash of the model's bundle; whoever loads it asks for this hash.
+        artifact_sha256: Hash of the model's bundle; a reader asks for this hash.
         manifest: Everything needed to train it again.
     """
 
     version: str
-    created_at: pd.Timestamp
+    created_at: datetime
     created_by: str
     run_id: str | None
     detector: str
@@ -43,7 +82,7 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What one gate said of one evaluation.
+    """The result of one gate in one evaluation.
 
     Attributes:
         name: The gate.
@@ -102,7 +141,7 @@ class Evaluation:
     gates: tuple[GateResult, ...]
     metrics: dict[str, Any]
     thresholds: dict[str, Any]
-    recorded_at: pd.Timestamp
+    recorded_at: datetime
     actor: str
     run_id: str | None
     holdout_day: str | None = None
@@ -142,45 +181,12 @@ class AliasEvent:
     previous_version: str | None
     artifact_sha256: str
     evaluation_id: int
-    effective_at: pd.Timestamp
-    recorded_at: pd.Timestamp
+    effective_at: datetime
+    recorded_at: datetime
     actor: str
     reason: str
     run_id: str | None
     evidence: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a person decided about the bytes of a version.
-
-    Attributes:
-        id: Grows with every decision.
-        kind: An approval, a rejection, or an exception from what the policy asks.
-        version: What was decided about.
-        artifact_sha256: Its bytes; a decision about other bytes counts for nothing.
-        evaluation_id: The evaluation that was looked at; None if there was none.
-        actor: Who decided.
-        reason: Why.
-        lifts: What an exception lifts; empty for other kinds.
-        expires_at: Until when an exception counts; None for other kinds.
-        recorded_at: When it was written.
-        run_id: The Dagster run, if any.
-        signature: Of the actor, over all of the above but id and run; None where nobody signed.
-    """
-
-    id: int
-    kind: DecisionKind
-    version: str
-    artifact_sha256: str
-    evaluation_id: int | None
-    actor: str
-    reason: str
-    lifts: tuple[str, ...]
-    expires_at: pd.Timestamp | None
-    recorded_at: pd.Timestamp
-    run_id: str | None
-    signature: str | None
 
 
 @dataclass(frozen=True)
@@ -205,10 +211,10 @@ class AuditRecord:
 
 
 @dataclass(frozen=True)
-class Spell:
-    """Consecutive whole hours with the same holder, `first` and `last` included."""
+class Tenure:
+    """Consecutive whole hours in which one version holds an alias, `first` and `last` included."""
 
     version: str
     artifact_sha256: str
-    first: pd.Timestamp
-    last: pd.Timestamp
+    first: datetime
+    last: datetime

@@ -1,6 +1,8 @@
 """The registry as a whole: versions, evaluations, decisions, aliases, policies, and the log of all of them."""
 
 from mlreg_dagster.registry.database.connection import Database
+from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
+from mlreg_dagster.registry.mixins.corrections import Corrections
 from mlreg_dagster.registry.mixins.decisions import Decisions
 from mlreg_dagster.registry.mixins.evaluations import Evaluations
 from mlreg_dagster.registry.mixins.log import Log
@@ -8,16 +10,16 @@ from mlreg_dagster.registry.mixins.policies import FirstPolicy, Policies, add_fi
 from mlreg_dagster.registry.mixins.versions import Versions
 
 
-class Registry(Versions, Evaluations, Decisions, Policies, Log):
+class Registry(Versions, Evaluations, Decisions, Corrections, Policies, Log):
     """The registry in one database; nothing in it is ever changed or deleted.
 
     Every method raises `RegistryUnavailable` when the database can't be reached, the errors of `storage.faults`
-    when its disk or file is at fault, `RegistryDamaged` when a row can't be read, and `SchemaMismatch` when a newer
-    release made it.
+    when its disk or file is at fault, `RegistryDamaged` when a row can't be read, and `SchemaMismatch` when another
+    release made it: `upgrade` brings that of an older one to the present schema.
 
     Args:
         url: `sqlite:////path/registry.db` or `postgresql://user@host/name`. Nothing is opened or made before
-            the first question. A database of an older release is upgraded then.
+            the first question.
         first_policy: Gives the policy that a registry begins with when it is made or upgraded, and the current time.
             None: it begins without; see `record_first_policy`.
     """
@@ -26,3 +28,7 @@ class Registry(Versions, Evaluations, Decisions, Policies, Log):
         self._database = Database(
             url, (lambda connection: add_first_policy(connection, *first_policy())) if first_policy else None
         )
+
+    def upgrade(self, *, copied: bool = False) -> SchemaUpgrade:
+        """Bring a registry of an older release to the present schema; see `Database.upgrade`."""
+        return self._database.upgrade(copied=copied)

@@ -1,9 +1,9 @@
-"""What a move of an alias must satisfy, and how a history is cut into spells."""
+"""What a move of an alias must satisfy, and how a history is cut into tenures."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import groupby
-
-import pandas as pd
 
 from mlreg_dagster.registry.errors import (
     AliasConflict,
@@ -12,7 +12,7 @@ from mlreg_dagster.registry.errors import (
     GatesNotPassed,
     InvalidRecord,
 )
-from mlreg_dagster.registry.records import AliasEvent, Evaluation, ModelVersion, Spell
+from mlreg_dagster.registry.records import AliasEvent, Evaluation, ModelVersion, Tenure
 
 
 def passed_evaluation(version: str, evaluations: Sequence[Evaluation], *, experiments: bool = False) -> Evaluation:
@@ -51,8 +51,8 @@ def check_move(
     version: str,
     expected: str | None,
     current: AliasEvent | None,
-    effective_at: pd.Timestamp,
-    now: pd.Timestamp,
+    effective_at: datetime,
+    now: datetime,
 ) -> None:
     """Compare what the caller believes with what is there.
 
@@ -94,22 +94,22 @@ def conflict(alias: str, expected: str | None, current: AliasEvent | None) -> Al
     )
 
 
-def cut_into_spells(moves: list[AliasEvent], hours: pd.DatetimeIndex) -> list[Spell]:
+def tenures_in(moves: list[AliasEvent], hours: Iterable[datetime]) -> list[Tenure]:
     """Runs of hours with the same holder; hours before the first move are left out.
 
     Args:
         moves: The moves of one alias, in their order.
         hours: Whole hours, ascending.
     """
-    starts = pd.DatetimeIndex([move.effective_at for move in moves], dtype=hours.dtype)
-    latest = starts.searchsorted(hours, side="right") - 1
-    held = [(moves[index], hour) for index, hour in zip(latest, hours, strict=True) if index >= 0]
-    spells = []
+    starts = [move.effective_at for move in moves]
+    counts = ((bisect_right(starts, hour), hour) for hour in hours)
+    held = [(moves[begun - 1], hour) for begun, hour in counts if begun]
+    tenures = []
     for _, group in groupby(held, key=lambda pair: pair[0].version):
         run = list(group)
         (move, first), (_, last) = run[0], run[-1]
-        spells.append(Spell(move.version, move.artifact_sha256, first, last))
-    return spells
+        tenures.append(Tenure(move.version, move.artifact_sha256, first, last))
+    return tenures
 
 
 def left_by_rollbacks(moves: Iterable[AliasEvent]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a replay came to, as one HTML file with its pictures inside."""
+"""The report on a replay, as one HTML file with its pictures inside."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.core.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_html, label, new_figure
-from mlreg_dagster.core.untrusted.text import html_text, visible
+from mlreg_dagster.core.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
+from mlreg_dagster.evidence.templating import render
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
@@ -15,15 +15,6 @@ from mlreg_dagster.registry import AliasEvent, Registry
 from mlreg_dagster.replay.run import Replay
 from mlreg_dagster.runner import Runner
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; margin: 1rem 0; font-size: 13px } th, td { padding: .3rem .7rem; text-align: right }
-th { border-bottom: 2px solid #999 } td { border-bottom: 1px solid #ddd }
-td { white-space: nowrap } td:first-child, th:first-child { text-align: left }
-td:last-child { white-space: normal; min-width: 11rem }
-img { max-width: 100% } .note { color: #666 }
-"""
-_NOTHING_DUE = ("<p>No prediction of a champion has come to an outcome.</p>",)
 _RATES = ("recall", "precision", "false_alarm_rate", "base_rate", "lift")
 
 
@@ -47,43 +38,47 @@ def make_report(runner: Runner, replay: Replay) -> str:
     months = monthly(outcomes, runner.settings.outcomes)
     versions = pd.DataFrame(_versions(runner.registry))
     history = [event for event in runner.registry.history(CHAMPION) if event.effective_at < end]
-    title = f"Replay of {first:%Y-%m-%d} to {end - pd.Timedelta(days=1):%Y-%m-%d}"
-    parts = [
-        f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>",
-        f"<p>{html_text(_in_words(replay, versions, months))}</p>",
-        f"<p class=note>Source {html_text(runner.settings.ingest.source)}; a crash is a change of at most "
-        f"{runner.settings.outcomes.crash_pct:g} % within {runner.settings.outcomes.horizon_hours} h. Intervals of "
-        f"{runner.settings.outcomes.confidence:.0%}; those of the shares take overlapping hours as independent and are "
-        f"too narrow, that of the lift resamples instruments.</p>",
-        "<h2>Champions</h2>",
-        _champions_picture(history, first, end) if history else "<p>Nobody was champion.</p>",
-        _table(pd.DataFrame([_move(event) for event in history])),
-        "<h2>Outcomes by month</h2>",
-        *(
-            [_months_picture(months[months["month"] != "all"]), _table(_readable(months))]
-            if len(months)
-            else _NOTHING_DUE
-        ),
-        "<h2>Versions</h2>",
-        _table(versions),
-    ]
-    return "\n".join(parts)
+    return render(
+        "replay.html.jinja",
+        package="mlreg_dagster.replay",
+        title=f"Replay of {first:%Y-%m-%d} to {end - pd.Timedelta(days=1):%Y-%m-%d}",
+        summary=_in_words(replay, versions, months),
+        note=_note(runner),
+        moves=[_move(event) for event in history],
+        champions_picture=_champions_picture(history, first, end) if history else "",
+        months=_readable(months).to_dict("records") if len(months) else [],
+        months_picture=_months_picture(months[months["month"] != "all"]) if len(months) else "",
+        versions=versions.to_dict("records"),
+    )
+
+
+def _note(runner: Runner) -> str:
+    outcomes = runner.settings.outcomes
+    return (
+        f"Source {runner.settings.ingest.source}; a crash is a change of at most {outcomes.crash_pct:g} % within "
+        f"{outcomes.horizon_hours} h. Intervals of {outcomes.confidence:.0%}; those of the shares take overlapping "
+        f"hours as independent and are too narrow, that of the lift resamples instruments."
+    )
 
 
 def _in_words(replay: Replay, versions: pd.DataFrame, months: pd.DataFrame) -> str:
-    """What was replayed and what it came to, in two sentences."""
+    """What was replayed, and its outcomes, in two sentences."""
     statuses = list(versions["status"]) if len(versions) else []
     promoted = int(versions["champion"].ne("").sum()) if len(versions) else 0
     return (
-        f"{', '.join(replay.models)} trained every {replay.period_days} days, promoted by the policy "
+        f"{', '.join(replay.models)} trained every {_days(replay.period_days)}, promoted by the policy "
         f"{replay.policy.automatic!r}: {len(versions)} versions trained, {statuses.count('rejected')} rejected by "
         f"their gates, {promoted} promoted. {_outcomes_in_words(months)}"
     )
 
 
+def _days(count: int) -> str:
+    return "day" if count == 1 else f"{count} days"
+
+
 def _outcomes_in_words(months: pd.DataFrame) -> str:
     if months.empty:
-        return "No prediction of a champion has come to an outcome."
+        return "No prediction of a champion has an outcome."
     whole = months[months["month"] == "all"].iloc[0]
     return (
         f"The champions made {whole['predictions']:,} predictions; "
@@ -143,11 +138,6 @@ def _readable(months: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
-def _table(frame: pd.DataFrame) -> str:
-    shown = frame.map(lambda cell: visible(cell) if isinstance(cell, str) else cell)
-    return "" if frame.empty else shown.to_html(index=False, border=0)
-
-
 def _champions_picture(history: list[AliasEvent], first: pd.Timestamp, end: pd.Timestamp) -> str:
     from matplotlib.dates import date2num
 
@@ -162,7 +152,7 @@ def _champions_picture(history: list[AliasEvent], first: pd.Timestamp, end: pd.T
     axes.xaxis_date()
     axes.set_xlim(*date2num([first, end]))  # type: ignore[no-untyped-call]
     axes.set_yticks([])
-    return as_html(figure, "Who was champion when")
+    return as_markdown(figure, "Who was champion when")
 
 
 def _months_picture(months: pd.DataFrame) -> str:
@@ -180,4 +170,4 @@ def _months_picture(months: pd.DataFrame) -> str:
     axes.set_xticks(positions, months["month"])
     axes.set_ylim(0, 1)
     axes.legend(frameon=False)
-    return as_html(figure, "Recall, precision and base rate by month")
+    return as_markdown(figure, "Recall, precision and base rate by month")

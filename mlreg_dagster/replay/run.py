@@ -125,7 +125,7 @@ def _run(runner: Runner, replay: Replay, tell: Tell) -> None:
 
 def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, tell: Tell) -> None:
     """Whatever a team's automation would have done at the start of a period."""
-    day = _newest_trainable_day(runner, first)
+    day = newest_trainable_day(runner, first)
     if day is None:
         tell("not enough history to train on", first)
         return
@@ -143,8 +143,8 @@ def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, tell: Tell) ->
         _promote(runner, replay, version, first, tell)
 
 
-def _newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
-    """The newest day before a period whose windows hold enough hours; None where there is none."""
+def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
+    """The newest day before a midnight whose windows hold enough hours; None where no recent day has."""
     settings = runner.settings.datasets
     table = features_table(runner.settings.features)
     since = first - settings.history_hours * HOUR - _LATEST_TRIED * _DAY
@@ -176,14 +176,14 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
         return  # decided in an earlier attempt at this replay
     allowed, reason = may_promote(evaluation, champion, replay.policy)
     if allowed:
-        verdict = verdict_on(version, CHAMPION, runner.settings, registry, runner.warehouse, ACTOR, runner.clock.now())
+        expected = champion.version if champion else NOBODY
+        request = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
+        verdict = verdict_on(request, runner.settings, registry, runner.warehouse, runner.clock.now())
         if verdict.outcome != "promote":
             tell(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
             return
         tell(f"{version} becomes champion", effective_at)
-        expected = champion.version if champion else NOBODY
-        asked = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
-        runner.move_alias(asked)
+        runner.move_alias(request)
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from mlreg_dagster.core import names
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.models.names import NOBODY
-from mlreg_dagster.verification import expected
 from mlreg_dagster.verification.answers import CheckExecution, Materialization
 from mlreg_dagster.verification.embedded import can_be_seen, drawn
 
@@ -72,11 +72,11 @@ def outcomes_are_counted(written: Written) -> Finding:
 
 def datasets_have_rows(written: Written) -> Finding:
     """Both parts of the newest dataset are frozen and hold rows."""
-    newest = {kind: written[kind][0] for kind in expected.DATASETS if written[kind]}
+    newest = {kind: written[kind][0] for kind in names.DATASET_ASSETS if written[kind]}
     if not newest:
         return Finding("datasets", "waiting", "None is frozen yet: there are too few hours.")
     seen = ", ".join(f"{kind} {each.partition} with {each.rows} rows" for kind, each in newest.items())
-    if len(newest) == len(expected.DATASETS) and all(each.rows for each in newest.values()):
+    if len(newest) == len(names.DATASET_ASSETS) and all(each.rows for each in newest.values()):
         return Finding("datasets", "ok", f"{seen}.")
     return Finding("datasets", "miss", f"Only {seen}.", "Open the last run of datasets in the UI.")
 

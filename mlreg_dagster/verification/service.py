@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from mlreg_dagster.core import names
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.verification import expected
 from mlreg_dagster.verification.answers import CheckExecution, CodeLocation, Daemon, Run
@@ -22,7 +23,7 @@ def everything_is_defined(location: CodeLocation) -> Finding:
     """All our assets, jobs, schedules and sensors are there."""
     instigators = {each.name for each in (*location.schedules, *location.sensors)}
     there = {*location.assets, *location.jobs, *instigators}
-    wanted = (*expected.ASSETS, *expected.JOBS, *expected.SCHEDULES, *expected.SENSORS)
+    wanted = (*names.ASSETS, *names.JOBS, *names.SCHEDULES, *names.SENSORS)
     if missing := [name for name in wanted if name not in there]:
         advice = "Is an older version deployed? Deploy this one and reload."
         return Finding("definitions", "miss", f"Not there: {', '.join(missing)}.", advice)
@@ -32,7 +33,7 @@ def everything_is_defined(location: CodeLocation) -> Finding:
 
 def automation_is_on(location: CodeLocation) -> Finding:
     """Our schedule and sensors are running, and their last ticks did not fail."""
-    ours = {*expected.SCHEDULES, *expected.SENSORS}
+    ours = {*names.SCHEDULES, *names.SENSORS}
     watched = [each for each in (*location.schedules, *location.sensors) if each.name in ours]
     watched = [each for each in watched if each.running or each.name not in expected.MAY_BE_OFF]
     if off := [each.name for each in watched if not each.running]:

@@ -1,6 +1,7 @@
 """Is the deployment in the state in which it should be? Everything that a person would look for in the UI."""
 
 from mlreg_dagster.core.health import Finding
+from mlreg_dagster.core.names import ASSETS, HOURLY_ASSETS
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.verification import expected, lifecycle, service
 from mlreg_dagster.verification.client import Client
@@ -18,9 +19,9 @@ def verify(client: Client) -> list[Finding]:
     location = client.location()
     if location.error:
         return [service.location_loads(location)]
-    written = {asset: client.materializations(asset, _RECENT) for asset in expected.ASSETS}
-    newest = {str(hour) for asset in expected.HOURLY_ASSETS if (hour := client.newest_partition(asset))}
-    for asset in expected.HOURLY_ASSETS if newest else ():  # older hours may have been made later
+    written = {asset: client.materializations(asset, _RECENT) for asset in ASSETS}
+    newest = {str(hour) for asset in HOURLY_ASSETS if (hour := client.newest_partition(asset))}
+    for asset in HOURLY_ASSETS if newest else ():  # older hours may have been made later
         written[asset] = client.materializations(asset, partitions=sorted(newest)) + written[asset]
     runs = [run for job in location.jobs for run in client.runs(1, pipelineName=job, statuses=_ENDED)]
     checks = [
@@ -47,7 +48,7 @@ def verify(client: Client) -> list[Finding]:
         service.automation_is_on(location),
         service.daemons_are_healthy(client.daemons()),
         service.no_job_failed_last(runs),
-        *(lifecycle.hours_have_rows(asset, written, hourly_has_run) for asset in expected.HOURLY_ASSETS[:2]),
+        *(lifecycle.hours_have_rows(asset, written, hourly_has_run) for asset in HOURLY_ASSETS[:2]),
         lifecycle.predictions_are_made(written, champion),
         lifecycle.flagged_share_is_within_limits(
             next(iter(client.check_executions("predictions", expected.FLAGGED_SHARE)), None)

@@ -334,8 +334,8 @@ def test_a_failed_run_is_tried_again_after_ten_minutes(reopen, broken_market, la
     later(minutes=9)
     assert location.tick("catch_up_sensor") == []
     later(minutes=11)
-    mended = reopen("2026-01-02T08:30")
-    assert mended.settle() == ["hourly 2026-01-02-00:00...2026-01-02-07:00"]
+    reopened = reopen("2026-01-02T08:30")
+    assert reopened.settle() == ["hourly 2026-01-02-00:00...2026-01-02-07:00"]
 
 
 def test_hours_that_can_t_be_had_hold_up_neither_others_nor_days(reopen, broken_market, later):

@@ -302,7 +302,7 @@ def week():
 def test_a_dataset_rests_on_the_newest_features_of_its_windows(week):
     snapshots, features = week
     assert basis(snapshots, features) == features[-1]
-    features[20] = 5000  # made anew
+    features[20] = 5000  # made again
     assert basis(snapshots, features) == 5000
 
 

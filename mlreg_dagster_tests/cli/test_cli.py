@@ -242,10 +242,18 @@ def test_decisions_are_taken_and_shown(on_trained, registry):
     assert "it was the data" in answer.out
     until = f"{pd.Timestamp.now(tz='UTC').floor('h') + pd.Timedelta(days=7):%Y-%m-%dT%H:%M}"
     answer = on_trained(
-        "except", "latest-2", "--reason", "too quiet", "--lift", "freeze", "--lift", "stability", "--until", until
+        "waive", "latest-2", "--reason", "too quiet", "--rule", "freeze", "--rule", "stability", "--until", until
     )
     assert f"freeze, stability until {until.replace('T', ' ')}" in answer.out
-    assert [each.kind for each in registry.decisions("v1")] == ["rejection", "approval", "exception"]
+    assert [each.title for each in registry.decisions("v1")] == ["rejection", "approval", "waiver"]
+    old = on_trained("except", "v1", "--reason", "too quiet", "--lift", "stability", "--until", until, "--json")
+    assert [each["decision"] for each in json.loads(old.out)["decisions"]] == [
+        "rejection",
+        "approval",
+        "waiver",
+        "waiver",
+    ]
+    assert "except" not in on_trained("--help").out
     assert on_trained("promote", "v1", "--reason", "looks fine").code == 0
 
 
@@ -377,7 +385,7 @@ def test_the_commands_are_listed(mlreg):
         "history",
         "approve",
         "reject",
-        "except",
+        "waive",
         "audit",
         "retrain",
         "keygen",

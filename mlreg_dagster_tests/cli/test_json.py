@@ -7,9 +7,9 @@ import pytest
 from typer.main import get_command
 
 from mlreg_dagster.cli import app
-from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.runner import Runner
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 DOCUMENTED = (PROJECT_DIR / "docs" / "json.md").read_text(encoding="utf-8")
 WITHOUT = {

@@ -8,17 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import (
-    PROJECT_DIR,
     ConfigError,
     EvaluationSettings,
     IngestSettings,
     ModelSettings,
     OutcomeSettings,
     Settings,
-    home_dir,
     load_settings,
 )
 from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 SHIPPED = sorted((PROJECT_DIR / "configs").glob("*.yaml"))
 MODELS = {
@@ -241,13 +240,6 @@ def test_a_model_that_is_to_be_retrained_must_have_a_file(configs):
 
 def test_the_lookback_covers_the_longest_window():
     assert Settings().max_lookback_hours == 168
-
-
-def test_home_is_the_environment_variable_or_beside_the_project(monkeypatch, tmp_path):
-    monkeypatch.setenv("MLREG_HOME", str(tmp_path))
-    assert home_dir() == tmp_path
-    monkeypatch.delenv("MLREG_HOME")
-    assert home_dir() == PROJECT_DIR / ".mlreg"
 
 
 _GARBAGE = st.recursive(

@@ -3,13 +3,14 @@
 import pandas as pd
 
 from mlreg_dagster.evidence.card.build import make_card
-from mlreg_dagster.evidence.card.context import Watch, gather
+from mlreg_dagster.evidence.card.collect import collect
+from mlreg_dagster.evidence.card.context import Watch
 from mlreg_dagster_tests.lifecycle import NOW
 
 
-def known_of(world, version, settings=None, verify=False):
+def context_of(world, version, settings=None, verify=False):
     records = world.registry
-    return gather(
+    return collect(
         records.version(version),
         records,
         world.artifacts,
@@ -23,7 +24,7 @@ def known_of(world, version, settings=None, verify=False):
 
 
 def card_of(world, version, settings=None):
-    return make_card(known_of(world, version, settings))
+    return make_card(context_of(world, version, settings))
 
 
 def with_use_case(world, **changes):

@@ -17,11 +17,12 @@ from mlreg_dagster.evidence.card.context import Watch
 from mlreg_dagster.evidence.card.elements import GATES, SECTIONS, Table, Text, Values
 from mlreg_dagster.evidence.rendering import to_html
 from mlreg_dagster.evidence.reproduction import Reproduction
-from mlreg_dagster.governance.decisions.decide import decide
+from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.outcomes.flagged_share import flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster_tests.evidence.cards import card_of, known_of, with_use_case
+from mlreg_dagster.registry import Attribution
+from mlreg_dagster_tests.evidence.cards import card_of, context_of, with_use_case
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START, Lifecycle
 
 
@@ -30,7 +31,7 @@ def champion(live_home, tmp_path_factory):
     """The champion of a world that no test changes, trained again as well."""
     home = tmp_path_factory.mktemp("card") / "home"
     shutil.copytree(live_home, home)
-    return Lifecycle(home), known_of(Lifecycle(home), "v2", verify=True)
+    return Lifecycle(home), context_of(Lifecycle(home), "v2", verify=True)
 
 
 def facts(card, key, title):
@@ -46,8 +47,8 @@ def facts(card, key, title):
 
 
 def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
-    live, known = champion
-    card = make_card(known)
+    live, context = champion
+    card = make_card(context)
     assert card.missing == {}
     assert [section.key for section in card.sections] == list(SECTIONS)
     assert [section.gate for section in card.sections] == list(GATES)
@@ -56,7 +57,7 @@ def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
     assert version.dataset_sha256[:12] in card.answers["What data?"]
     assert "all passed" in card.answers["Which checks?"]
     assert "silhouette" in card.answers["Which checks?"]
-    assert "tester made it champion from 2026-01-05 12:00 UTC on" in card.answers["Who let it in?"]
+    assert "tester made it champion from 2026-01-05 12:00 UTC on" in card.answers["Who promoted it?"]
     assert "a test wants it" in card.answers["Why?"]
     assert "Of 144 predictions with an outcome" in card.answers["How good since?"]
     assert card.answers["How to undo it?"] == 'mlreg rollback v1 --reason "…"'
@@ -70,7 +71,7 @@ def test_a_rejected_version_has_its_evidence_too(trained):
     assert card.against == ("v3 failed its gates: injection_average_precision.",)
     assert card.state == section(card, "evaluation").state == "against"
     assert _looks_good(card) is False
-    assert card.answers["Who let it in?"].startswith("Nobody")
+    assert card.answers["Who promoted it?"].startswith("No one")
     assert card.answers["How good since?"].startswith("Not known")
     assert card.answers["How to undo it?"] == "nothing: it is not champion"
 
@@ -78,13 +79,9 @@ def test_a_rejected_version_has_its_evidence_too(trained):
 def test_decisions_and_moves_stand_in_the_card(live):
     decide(
         live.registry,
-        kind="approval",
-        version="v2",
-        reason="looked at the false alarms",
-        actor="anna",
-        now=pd.Timestamp(NOW, tz="UTC"),
-        run_id=None,
-        policy=live.settings.promotion,
+        DecisionRequest("approval", "v2"),
+        Attribution("anna", pd.Timestamp(NOW, tz="UTC"), "looked at the false alarms"),
+        live.settings.promotion,
     )
     card = card_of(live, "v2")
     (said,) = facts(card, "promotion", "Approvals")
@@ -95,8 +92,8 @@ def test_decisions_and_moves_stand_in_the_card(live):
 
 
 def test_every_feature_has_its_meaning_and_every_file_its_hash(champion):
-    live, known = champion
-    card = make_card(known)
+    live, context = champion
+    card = make_card(context)
     dictionary = facts(card, "lineage", "Data dictionary")
     assert [row["feature"] for row in dictionary] == live.registry.version("v2").manifest["features"]
     assert all(len(row["meaning"]) > 10 for row in dictionary)
@@ -154,7 +151,7 @@ def section(card, key):
 
 def _looks_good(card):
     """Whether what one sees first is green."""
-    (colour,) = re.findall(r"<h1>[^<]*<span class='state (\w+)'>", to_html(card))
+    (colour,) = re.findall(r'<h1>[^<]*<span class="state (\w+)">', to_html(card))
     return colour == "good"
 
 
@@ -168,7 +165,7 @@ def test_a_card_is_not_green_while_a_sentence_on_it_says_otherwise(champion):
     complete = [each.key for each in card.sections if each.state == "complete"]
     assert complete == [key for key in SECTIONS if key not in ("monitoring", "bundle")]
     for part, each in zip(re.split(r"<h2 ", to_html(card))[1:], card.sections, strict=True):
-        assert ("class='state good'" in part) == (each.state == "complete")
+        assert ('class="state good"' in part) == (each.state == "complete")
         sentences = " ".join(fact.text for fact in each.facts if isinstance(fact, Text))
         assert each.state != "complete" or not re.search("not (measured|known|tried|tell)", sentences), each.key
 
@@ -181,34 +178,34 @@ def test_what_was_not_tried_is_not_known(champion):
 
 
 def test_a_champion_that_flags_too_much_has_it_in_its_headline(champion):
-    live, known = champion
+    live, context = champion
     limits = live.settings.evaluation.model_copy(update={"max_anomaly_rate": 0.02})
     flagged = flagged_share(live.warehouse, limits)
-    card = make_card(replace(known, flagged=flagged))
+    card = make_card(replace(context, flagged=flagged))
     assert (card.state, card.against) == ("against", (flagged.text,))
     assert f"Against it: {flagged.text}" in card.headline
     assert not _looks_good(card)
     unsure = replace(flagged, state="unknown")
-    assert flagged.text in section(make_card(replace(known, flagged=unsure)), "monitoring").unknown
+    assert flagged.text in section(make_card(replace(context, flagged=unsure)), "monitoring").unknown
 
 
 def test_the_flagged_share_is_that_of_the_champion_alone(live):
-    assert known_of(live, "v1").flagged is None
-    assert known_of(live, "v2").flagged.state == "within"
+    assert context_of(live, "v1").flagged is None
+    assert context_of(live, "v2").flagged.state == "within"
     live.promote("v1", DUE)
-    assert known_of(live, "v2").flagged is None
-    found = known_of(live, "v1").flagged
+    assert context_of(live, "v2").flagged is None
+    found = context_of(live, "v1").flagged
     assert found.state == "unknown"
     assert found.text.startswith("Not known: v1 has not scored the newest hour yet.")
 
 
 def test_success_that_is_not_met_and_checks_that_failed_speak_against_it(champion):
-    live, known = champion
+    live, context = champion
     asked = (SuccessMetric(metric="false_alarm_rate", at_most=0.001),)
     failed = {"asset": "predictions", "check": "flagged", "last result": "FAILED", "recorded": "now"}
     own = {"asset": "delivery_bundle", "check": "gate_06_monitoring", "last result": "FAILED", "recorded": "now"}
     settings = with_use_case(live, success=asked)
-    card = make_card(replace(known, settings=settings, watch=Watch(checks=[failed, own])))
+    card = make_card(replace(context, settings=settings, watch=Watch(checks=[failed, own])))
     assert card.against == (
         "The use case's false_alarm_rate is NOT met.",
         "The check flagged of predictions failed last, at now.",
@@ -267,13 +264,9 @@ def test_what_is_harmed_is_missed_in_its_section(live, harm, gates, words):
 def test_a_way_back_that_was_rejected_since_is_none(live):
     decide(
         live.registry,
-        kind="rejection",
-        version="v1",
-        reason="trained on the outage",
-        actor="anna",
-        now=pd.Timestamp(NOW, tz="UTC"),
-        run_id=None,
-        policy=live.settings.promotion,
+        DecisionRequest("rejection", "v1"),
+        Attribution("anna", pd.Timestamp(NOW, tz="UTC"), "trained on the outage"),
+        live.settings.promotion,
     )
     card = card_of(live, "v2")
     assert card.missing["gate_07_rollback"] == ("v1, the champion before, has been rejected by anna.",)
@@ -294,30 +287,32 @@ def test_a_way_back_that_was_rejected_since_is_none(live):
     ],
 )
 def test_what_the_use_case_lacks_or_asks_for_is_missed(champion, changes, gates, words):
-    live, known = champion
-    missing = make_card(replace(known, settings=with_use_case(live, **changes))).missing
+    live, context = champion
+    missing = make_card(replace(context, settings=with_use_case(live, **changes))).missing
     assert list(missing) == [*gates, "gate_10_bundle"]
     assert words in missing["gate_01_use_case"][0]
 
 
 def test_whom_to_call_and_what_success_is_must_be_said(champion):
-    live, known = champion
-    missing = make_card(replace(known, settings=with_use_case(live, contacts=(), success=()))).missing
-    assert missing["gate_09_operations"] == ("use_case.yaml names nobody to call when something is wrong.",)
+    live, context = champion
+    missing = make_card(replace(context, settings=with_use_case(live, contacts=(), success=()))).missing
+    assert missing["gate_09_operations"] == ("use_case.yaml names no contact for incidents.",)
     assert "use_case.yaml names no metric of success." in missing["gate_01_use_case"]
 
 
 def test_a_version_that_was_moved_under_the_new_use_case_is_bound_to_it(champion):
     settings = with_use_case(champion[0], objective="something else")
-    known = replace(champion[1], settings=settings)
-    assert list(make_card(known).missing) == ["gate_01_use_case", "gate_10_bundle"]
-    moves = [replace(known.moves[0], evidence={**known.moves[0].evidence, "use_case_sha256": settings.use_case.sha256})]
-    assert make_card(replace(known, moves=moves)).missing == {}
+    context = replace(champion[1], settings=settings)
+    assert list(make_card(context).missing) == ["gate_01_use_case", "gate_10_bundle"]
+    moves = [
+        replace(context.moves[0], evidence={**context.moves[0].evidence, "use_case_sha256": settings.use_case.sha256})
+    ]
+    assert make_card(replace(context, moves=moves)).missing == {}
 
 
 def test_a_move_without_a_policy_is_missed(champion):
-    known = champion[1]
-    card = make_card(replace(known, moves=[replace(known.moves[0], evidence={})]))
+    context = champion[1]
+    card = make_card(replace(context, moves=[replace(context.moves[0], evidence={})]))
     assert "keeps no evidence of a policy" in card.missing["gate_04_promotion"][0]
 
 
@@ -347,10 +342,10 @@ def test_a_version_that_scores_otherwise_when_trained_again_is_missed(champion):
 
 
 def test_other_libraries_are_missed_until_training_again_gives_the_same(champion, monkeypatch):
-    known, now = champion[1], artifact.library_versions()
+    context, now = champion[1], artifact.library_versions()
     monkeypatch.setattr(artifact, "library_versions", lambda: {**now, "numpy": "9.9"})
-    assert make_card(known).missing == {}  # it was trained again, and scores the same
-    (said,) = make_card(replace(known, reproduction=None)).missing["gate_08_reproducibility"]
+    assert make_card(context).missing == {}  # it was trained again, and scores the same
+    (said,) = make_card(replace(context, reproduction=None)).missing["gate_08_reproducibility"]
     assert f"numpy {now['numpy']} → 9.9" in said
     assert "mlreg retrain --verify v2" in said
 
@@ -360,22 +355,22 @@ def test_identical_training_rows_are_told(champion):
 
 
 def test_what_a_move_rests_on_that_a_reader_must_know_speaks_against_it(champion):
-    live, known = champion
-    (move,) = known.moves[-1:]
+    live, context = champion
+    (move,) = context.moves[-1:]
     told = {
         "departures": ["max_anomaly_rate was 1.0 instead of 0.2"],
         "failed_before": ["evaluation 1 failed score_gap under other settings"],
         "changed_hours": 24,
     }
     evidence = {**move.evidence, "facts": {**move.evidence["facts"], **told}}
-    card = make_card(replace(known, moves=[replace(move, evidence=evidence)]))
+    card = make_card(replace(context, moves=[replace(move, evidence=evidence)]))
     for said in (
         "on an evaluation that was not done as configured: max_anomaly_rate was 1.0 instead of 0.2.",
         "although evaluation 1 failed score_gap under other settings.",
         "although 24 hours of its training data had changed since they were frozen.",
     ):
         assert said in card.headline
-        assert said in card.answers["Who let it in?"]
+        assert said in card.answers["Who promoted it?"]
     assert live.registry.holder("champion").version == "v2"
 
 

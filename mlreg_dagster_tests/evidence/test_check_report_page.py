@@ -48,8 +48,8 @@ def test_long_texts_are_folded_and_long_numbers_rounded():
 
 def test_assets_with_a_failure_are_unfolded():
     page = page_of(result(asset="predictions"), result(passed=False))
-    assert "<details class=asset open><summary>evaluated_model " in page
-    assert "<details class=asset><summary>predictions " in page
+    assert '<details class="asset" open><summary>evaluated_model ' in page
+    assert '<details class="asset"><summary>predictions ' in page
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -48,9 +48,8 @@ class Home:
 
     def register(self, version: str, size: int = 1) -> None:
         self.registry.register(
-            version=version,
-            created_at=NOW,
-            created_by="ada",
+            version,
+            Attribution("ada", NOW),
             detector="isolation_forest",
             dataset_day="2026-01-01",
             dataset_sha256="d" * 64,

@@ -21,7 +21,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.partitions import range_tags
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.runner import DAGSTER_YAML
+from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster.storage.warehouse.tables import Table
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.deployment import ENDED, FASTER, Deployment

@@ -10,8 +10,8 @@ import pytest
 
 from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.registry import Registry
-from mlreg_dagster.runner import DAGSTER_YAML, prepare_home
 from mlreg_dagster.storage.faults import StorageFull, StorageNotWritable, explained
+from mlreg_dagster.storage.homes import DAGSTER_YAML, prepare_home
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.faults.home import HOURS, Home

@@ -7,7 +7,7 @@ import pytest
 
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.orchestration.resources import RegistryResource
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster_tests.lifecycle import failure
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 from mlreg_dagster_tests.registry.proxy import before
@@ -23,11 +23,14 @@ def proxied(make_world, trained_home, postgres_url, monkeypatch):
     monkeypatch.setattr(retries, "WAIT_S", 0)
     old, direct = make_world(trained_home, "old").registry, Registry(postgres_url)
     for version in old.versions():
-        direct.register(**asdict(version))
+        known = asdict(version)
+        by = Attribution(known.pop("created_by"), known.pop("created_at"), run_id=known.pop("run_id"))
+        direct.register(known.pop("version"), by, **known)
         for each in old.evaluations(version.version):
-            unasked = ("id", "passed", "departures")
+            unasked = ("id", "version", "passed", "departures", "recorded_at", "actor", "run_id")
             values = {name: value for name, value in vars(each).items() if name not in unasked}
-            direct.record_evaluation(**values)
+            by = Attribution(each.actor, each.recorded_at, run_id=each.run_id)
+            direct.record_evaluation(each.version, by, **values)
     with before(postgres_url) as (proxy, url):
         world = make_world(trained_home, registry=RegistryResource(url=url))
         assert len(world.registry.versions()) == 3

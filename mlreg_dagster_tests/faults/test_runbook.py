@@ -6,9 +6,9 @@ import re
 import typer
 
 from mlreg_dagster.cli.app import app
-from mlreg_dagster.config import PROJECT_DIR
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster_tests.faults import wording
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 RUNBOOK = (PROJECT_DIR / "docs" / "runbook.md").read_text(encoding="utf-8")
 ROWS = [line.split("|") for line in RUNBOOK.splitlines() if line.startswith("| `") and "](#" in line]
@@ -28,6 +28,7 @@ def test_every_error_it_names_exists():
         "orchestration.lifecycle_lock",
         "orchestration.partitions",
         "operations.doctor.materializations",
+        "operations.upgrade",
         "market.sources.base",
         "orchestration.upstream",
     ):

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from mlreg_dagster.orchestration.dagster_internals.one_daemon import DaemonRunsAlready, _DaemonLock
-from mlreg_dagster.runner import prepare_home
+from mlreg_dagster.storage.homes import prepare_home
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 

@@ -37,7 +37,7 @@ OPTIONS: dict[str, list[str]] = {
     "history": [""],
     "approve": ["", "--reason", "--actor"],
     "reject": ["", "--reason", "--actor"],
-    "except": ["", "--reason", "--lift", "--until", "--actor"],
+    "waive": ["", "--reason", "--rule", "--until", "--actor"],
     "audit": ["", "--out"],
     "bundle": ["", "--out"],
     "report": ["--from", "--to", "--out"],
@@ -47,7 +47,7 @@ NEEDED = {
     "train": ["--model", "none"], "evaluate": ["v7"], "rollback": ["--reason", "a fuzz"], "compare": ["v1", "v7"],
     "verify": ["--url", "http://127.0.0.1:9"],
     "approve": ["v1", "--reason", "a fuzz"], "reject": ["v1", "--reason", "a fuzz"], "audit": ["verify"],
-    "except": ["v1", "--reason", "a fuzz", "--lift", "score_gap", "--until", "2026-02-01"],
+    "waive": ["v1", "--reason", "a fuzz", "--rule", "score_gap", "--until", "2026-02-01"],
     "bundle": ["v9", "--out", "bundle"], "report": ["--out", "report"],
 }  # fmt: skip
 """So that a case gets past the parser; nothing of it succeeds in work that takes long."""

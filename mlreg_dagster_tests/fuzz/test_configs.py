@@ -7,9 +7,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.config import PROJECT_DIR, Settings, load_settings
+from mlreg_dagster.config import Settings, load_settings
 from mlreg_dagster_tests.fuzz.mutation import mutated, mutated_bytes, odd_values
 from mlreg_dagster_tests.fuzz.profile import accepted, cases
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 pytestmark = pytest.mark.slow
 

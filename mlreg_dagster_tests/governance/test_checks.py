@@ -9,6 +9,7 @@ import pytest
 from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, hour_range
 from mlreg_dagster.orchestration.instance.check_log import latest_results
+from mlreg_dagster.registry import Attribution
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, START, verdicts
 
 
@@ -46,14 +47,13 @@ def test_bytes_that_were_changed_after_the_promotion_are_found(live):
 def test_a_champion_that_fails_a_later_evaluation_is_found(live):
     version, latest = live.registry.version("v2"), live.registry.latest_evaluation("v2")
     live.registry.record_evaluation(
-        version="v2",
+        "v2",
+        Attribution("tester", latest.recorded_at),
         artifact_sha256=version.artifact_sha256,
         holdout_sha256=latest.holdout_sha256,
         gates=[replace(gate, passed=gate.name != "score_gap") for gate in latest.gates],
         metrics={},
         thresholds={},
-        recorded_at=latest.recorded_at,
-        actor="tester",
     )
     result = live.attempt(checks="champion_model")
     assert _of_the_champion(result) == {"gates_passed": False, "artifact_intact": True, "frozen_hours_unchanged": True}

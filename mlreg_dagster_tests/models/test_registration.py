@@ -4,7 +4,7 @@ import pytest
 
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.registration import next_version, register
-from mlreg_dagster.registry import VersionExists
+from mlreg_dagster.registry import Attribution, VersionExists
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered
 from mlreg_dagster_tests.models.builders import DETECTORS, with_manifest
 
@@ -17,7 +17,7 @@ def model(model_of):
 
 
 def enter(model, store, registry, now=NOW, run_id="run-1"):
-    return register(model, store, registry, now=now, actor="ann", run_id=run_id)
+    return register(model, store, registry, Attribution("ann", now, run_id=run_id))
 
 
 def test_a_registered_version_names_its_bytes_and_how_it_was_made(model, store, registry, world):

@@ -1,10 +1,9 @@
-"""The registry's two databases, for every test that asks for `registry_url`; and a file of tables."""
+"""The registry's two databases, for every test that asks for `registry_url`."""
 
 from pathlib import Path
 
 import pytest
 
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 
 __all__ = ["postgres_server", "postgres_url"]
@@ -16,9 +15,3 @@ def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/home/registry.db"
     return request.getfixturevalue("postgres_url")
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
-    """Tables in a folder that is not there yet."""
-    return Warehouse(tmp_path / "blocks" / "warehouse.duckdb")

@@ -11,7 +11,7 @@ import pandas as pd
 import sqlalchemy
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.database.schema import metadata
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -56,23 +56,19 @@ def promote(barrier: Barrier, url: str, version: str) -> None:
     registry.move_alias(
         "champion",
         version,
+        Attribution(f"racer of {version}", NOW, "faster"),
         expected="v1",
-        effective_at=NOW,
-        now=NOW,
-        actor=f"racer of {version}",
-        reason="faster",
     )
 
 
 def register_next(barrier: Barrier, url: str, name: str) -> None:
     registry = Registry(url)
-    # Whoever makes the tables takes long, so that all of them find a new database.
+    # Making the tables takes long, so that all of them find a new database.
     sqlalchemy.event.listen(metadata, "before_create", lambda *_, **__: time.sleep(0.5))
     barrier.wait(WAIT_S)
     registry.register(
-        version="v1",
-        created_at=NOW,
-        created_by=name,
+        "v1",
+        Attribution(name, NOW),
         detector="isolation_forest",
         dataset_day="2017-12-19",
         dataset_sha256="d" * 64,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from mlreg_dagster.registry import Registry, RegistryError
+from mlreg_dagster.registry import Attribution, Registry, RegistryError
 from mlreg_dagster.registry.audit import _hash
 from mlreg_dagster_tests.registry.test_registry import NOW, evaluate, move, register, sha
 
@@ -15,8 +15,8 @@ HOUR = pd.Timedelta(hours=1)
 
 
 def decide(registry: Registry, version: str, kind="approval", **changes):
-    values = {"artifact_sha256": sha(version), "actor": "carla", "reason": "looked at it", "recorded_at": NOW}
-    return registry.decide(kind=kind, version=version, **values | changes)
+    by = Attribution("carla", changes.pop("recorded_at", NOW), "looked at it", changes.pop("run_id", None))
+    return registry.decide(kind, version, by, **{"artifact_sha256": sha(version)} | changes)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def registry(registry_url: str) -> Registry:
         evaluate(registry, version)
     evaluate(registry, "v2", metrics={"silhouette": 0.1 + 0.2, "unknown": None}, run_id="run-3")
     decide(registry, "v1")
-    decide(registry, "v2", "exception", lifts=["freeze"], expires_at=NOW + HOUR)
+    decide(registry, "v2", "exception", waives=["freeze"], expires_at=NOW + HOUR)
     move(registry, "v1", None)
     move(registry, "v2", "v1")
     return registry
@@ -190,10 +190,10 @@ def test_a_removed_tail_is_found_by_a_witness(registry, sql):
 def test_a_log_that_was_written_anew_is_found_by_a_witness(registry, sql):
     log = registry.audit_log()
     forged = log[8].content.replace("better recall", "a bribe")
-    anew = _hash(9, "alias_events", 2, forged, log[7].hash)
+    recomputed = _hash(9, "alias_events", 2, forged, log[7].hash)
     sql(
         "UPDATE alias_events SET reason = 'a bribe' WHERE id = 2",
-        f"UPDATE audit_log SET hash = '{anew}', content = replace(content, 'better recall', 'a bribe') "
+        f"UPDATE audit_log SET hash = '{recomputed}', content = replace(content, 'better recall', 'a bribe') "
         "WHERE sequence = 9",
     )
     assert registry.find_tampering() is None

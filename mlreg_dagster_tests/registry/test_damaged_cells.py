@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from mlreg_dagster.registry import Registry, RegistryError
+from mlreg_dagster.registry import Attribution, Registry, RegistryError
 from mlreg_dagster.registry.audit import AUDITED
 from mlreg_dagster.registry.database.schema import audit_log
 from mlreg_dagster_tests.postgres import schema_of_its_own
@@ -44,22 +44,21 @@ def registry(url):
         evaluate(registry, version, departures=["the seed was 1"], **known)
         evaluate(registry, version, **known)
     decide(registry, "v1", run_id="run-3", signature="c2lnbmVk", evaluation_id=2)
-    decide(registry, "v2", "exception", lifts=["freeze"], expires_at=NOW + HOUR, run_id="run-3", signature="c2ln")
-    registry.withdraw(2, actor="carla", reason="was wrong", recorded_at=NOW, run_id="run-4", signature="c2ln")
+    decide(registry, "v2", "exception", waives=["freeze"], expires_at=NOW + HOUR, run_id="run-3", signature="c2ln")
+    registry.withdraw(2, Attribution("carla", NOW, "was wrong", "run-4"), signature="c2ln")
     move(registry, "v1", None, run_id="run-5")
-    move(registry, "v2", "v1", run_id="run-5", now=NOW + HOUR)
-    registry.take_back("champion", 2, actor="carla", reason="clock was ahead", now=NOW, run_id="run-6")
-    registry.record_refusal(
-        alias="champion", version=registry.version("v1"), actor="eve", reason="please", outcome="refuse", because="no",
-        recorded_at=NOW, run_id="run-7",
-    )  # fmt: skip
-    registry.record_restore(actor="carla", reason="the disk died", facts={"lost": 1}, now=NOW, run_id="run-8")
+    move(registry, "v2", "v1", run_id="run-5", time=NOW + HOUR)
+    registry.take_back("champion", 2, Attribution("carla", NOW, "clock was ahead", "run-6"))
+    asked = Attribution("eve", NOW, "please", "run-7")
+    registry.record_refusal("champion", registry.version("v1"), "refuse", "no", asked)
+    registry.record_restore({"lost": 1}, Attribution("carla", NOW, "the disk died", "run-8"))
     first = registry.policy_in_force()
-    change = {"actor": "anna", "reason": "more strict", "recorded_at": NOW, "run_id": "run-9", "signature": "c2ln"}
-    registry.approve_policy("a" * 64, previous_sha256=first.content_sha256, **change)
+    by = Attribution("anna", NOW, "more strict", "run-9")
+    registry.approve_policy("a" * 64, first.content_sha256, by, signature="c2ln")
     registry.adopt_policy(
-        {"promotion": {"low": 2}}, expected_sha256=first.content_sha256, permit=lambda *_: ["anna"], **change
-    )
+        {"promotion": {"low": 2}}, by, expected_sha256=first.content_sha256, permit=lambda *_: ["anna"],
+        signature="c2ln",
+    )  # fmt: skip
     assert registry.find_tampering() is None
     return registry
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from mlreg_dagster.core.errors import TransientError
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.registry import Registry, RegistryUnavailable
+from mlreg_dagster.registry import Attribution, Registry, RegistryUnavailable
 from mlreg_dagster.registry.database import postgres
 from mlreg_dagster.registry.errors import AliasConflict, CommitUnanswered, RegistryBusy, RegistryReadOnly
 from mlreg_dagster_tests.registry.proxy import before
@@ -30,12 +30,12 @@ def proxied(postgres_url):
 
 
 def decide(registry, **changes):
-    values = {"kind": "approval", "version": "v1", "artifact_sha256": sha("v1"), "actor": "carla", "reason": "looked"}
-    return registry.decide(**values | {"recorded_at": NOW, "run_id": "run-d"} | changes)
+    by = Attribution("carla", changes.get("recorded_at", NOW), "looked", changes.get("run_id", "run-d"))
+    return registry.decide("approval", "v1", by, artifact_sha256=sha("v1"))
 
 
 WRITES = {
-    "move": (lambda registry, now: move(registry, "v1", None, now=now, run_id="run-m"), "recorded_moves"),
+    "move": (lambda registry, now: move(registry, "v1", None, time=now, run_id="run-m"), "recorded_moves"),
     "evaluation": (lambda registry, now: evaluate(registry, "v1", recorded_at=now, run_id="run-e"), "evaluations"),
     "decision": (lambda registry, now: decide(registry, recorded_at=now), "decisions"),
     "version": (lambda registry, now: register(registry, "v3", created_at=now, run_id="run-v"), "versions"),
@@ -127,27 +127,27 @@ def test_another_verdict_or_another_run_is_another_evaluation(registry):
 
 
 def test_a_second_try_finds_its_move_though_others_have_moved_the_alias_since(registry):
-    mine = move(registry, "v1", None, run_id="run-m")
+    first = move(registry, "v1", None, run_id="run-m")
     move(registry, "v2", "v1", run_id="run-n", reason="even better")
-    assert move(registry, "v1", None, run_id="run-m") == mine
+    assert move(registry, "v1", None, run_id="run-m") == first
     assert registry.holder("champion").version == "v2"
     with pytest.raises(AliasConflict):
         move(registry, "v1", None, run_id="run-o")
 
 
 def test_a_second_try_finds_that_it_took_a_move_back(registry):
-    move(registry, "v1", None, effective_at=START, now=NOW + 24 * HOUR)
-    asked = {"actor": "ann", "reason": "the clock was ahead", "now": NOW, "run_id": "run-t"}
-    first = registry.take_back("champion", 1, **asked)
-    assert registry.take_back("champion", 1, **asked) == first
+    move(registry, "v1", None, effective_at=START, time=NOW + 24 * HOUR)
+    by = Attribution("ann", NOW, "the clock was ahead", "run-t")
+    first = registry.take_back("champion", 1, by)
+    assert registry.take_back("champion", 1, by) == first
     assert len(registry.corrections()) == 1
 
 
 def test_a_second_try_finds_the_policy_that_it_adopted(registry):
     registry.record_first_policy({"promotion": {"automatic": "never"}}, NOW)
     asked = {
-        "expected_sha256": registry.policy_in_force().content_sha256, "actor": "ann", "reason": "we agreed on it",
-        "recorded_at": NOW, "run_id": "run-p", "signature": None, "permit": lambda *_: (),
+        "by": Attribution("ann", NOW, "we agreed on it", "run-p"),
+        "expected_sha256": registry.policy_in_force().content_sha256, "signature": None, "permit": lambda *_: (),
     }  # fmt: skip
     first = registry.adopt_policy({"promotion": {"automatic": "better"}}, **asked)
     assert registry.adopt_policy({"promotion": {"automatic": "better"}}, **asked) == first
@@ -175,7 +175,7 @@ def test_a_connection_that_goes_silent_ends_in_a_time_out(proxied):
     started = time.monotonic()
     with pytest.raises(RegistryUnavailable, match=r"no answer within 1\.5 s.* Nothing was stored"):
         through.move_alias(
-            "champion", "v1", expected=None, effective_at=START, now=NOW, actor="bob", reason="better", permit=go_silent
+            "champion", "v1", Attribution("bob", NOW, "better"), expected=None, effective_at=START, permit=go_silent
         )
     assert asked
     assert time.monotonic() - started < 10
@@ -198,7 +198,7 @@ def test_a_commit_into_the_silence_is_unknown_and_found_by_the_second_try(proxie
     with pytest.raises(CommitUnanswered, match="it is unknown whether it was stored"):
         move(through, "v1", None, run_id="run-m")
     proxy.lose = None
-    assert move(through, "v1", None, run_id="run-m", now=NOW + HOUR).recorded_at == NOW
+    assert move(through, "v1", None, run_id="run-m", time=NOW + HOUR).recorded_at == NOW
     assert len(direct.recorded_moves()) == 1
 
 

@@ -17,6 +17,7 @@ from mlreg_dagster.core.hours import HOUR, NotAnHour
 from mlreg_dagster.registry import (
     AliasConflict,
     AlreadyHolder,
+    Attribution,
     EffectiveTimeError,
     GateResult,
     GatesNotPassed,
@@ -24,7 +25,7 @@ from mlreg_dagster.registry import (
     Registry,
     RegistryUnavailable,
     SchemaMismatch,
-    Spell,
+    Tenure,
     UnknownVersion,
     VersionExists,
     version_number,
@@ -47,37 +48,36 @@ def sha(text: str) -> str:
 
 def register(registry: Registry, version: str, **changes):
     values = {
-        "version": version,
-        "created_at": NOW,
-        "created_by": "ann",
-        "run_id": "run-1",
         "detector": "isolation_forest",
         "dataset_day": "2017-12-19",
         "dataset_sha256": sha("dataset"),
         "artifact_sha256": sha(version),
         "manifest": {"features": ["b", "a"], "seed": 42, "clip": None},
     }
-    return registry.register(**values | changes)
+    by = Attribution(
+        changes.pop("created_by", "ann"), changes.pop("created_at", NOW), run_id=changes.pop("run_id", "run-1")
+    )
+    return registry.register(version, by, **values | changes)
 
 
 def evaluate(registry: Registry, version: str, *gates: GateResult, **changes):
     values = {
-        "version": version,
         "artifact_sha256": sha(version),
         "holdout_sha256": sha("holdout"),
         "gates": gates or (GOOD,),
         "metrics": {"silhouette": 0.4, "recall": None},
         "thresholds": {"min_score_gap": 0.05},
-        "recorded_at": NOW,
-        "actor": "ann",
-        "run_id": "run-2",
     }
-    return registry.record_evaluation(**values | changes)
+    by = Attribution(
+        changes.pop("actor", "ann"), changes.pop("recorded_at", NOW), run_id=changes.pop("run_id", "run-2")
+    )
+    return registry.record_evaluation(version, by, **values | changes)
 
 
 def move(registry: Registry, version: str, expected: str | None, effective_at=START, alias="champion", **changes):
-    values = {"effective_at": effective_at, "now": NOW, "actor": "bob", "reason": "better recall"}
-    return registry.move_alias(alias, version, expected=expected, **values | changes)
+    values = {"actor": "bob", "time": NOW, "reason": "better recall", "run_id": None}
+    by = Attribution(**{name: changes.pop(name, value) for name, value in values.items()})
+    return registry.move_alias(alias, version, by, expected=expected, effective_at=effective_at, **changes)
 
 
 @pytest.fixture
@@ -109,14 +109,14 @@ class TestVersions:
         assert list(read.manifest) == ["features", "seed", "clip"]
         assert (read.artifact_sha256, read.run_id) == (sha("v1"), "run-1")
         assert read.created_at == created
-        assert isinstance(read.created_at, pd.Timestamp)
+        assert type(read.created_at) is datetime
         assert str(pd.DatetimeIndex([read.created_at]).dtype) == "datetime64[us, UTC]"
 
     def test_times_of_any_zone_are_kept_as_the_same_moment_in_utc(self, registry_url):
         tokyo = datetime(2018, 1, 1, 9, tzinfo=timezone(timedelta(hours=9)))
         version = register(Registry(registry_url), "v1", created_at=tokyo)
         assert version.created_at == datetime(2018, 1, 1, tzinfo=UTC)
-        assert str(version.created_at.tz) == "UTC"
+        assert version.created_at.tzinfo is UTC
 
     def test_a_time_without_a_zone_is_refused(self, registry_url):
         with pytest.raises(InvalidRecord, match="no time zone"):
@@ -221,14 +221,13 @@ class TestEvaluations:
     def test_no_gates_are_no_evaluation(self, registry):
         with pytest.raises(InvalidRecord, match=r"needs gates.*none"):
             registry.record_evaluation(
-                version="v1",
+                "v1",
+                Attribution("ann", NOW),
                 artifact_sha256=sha("v1"),
                 holdout_sha256=sha("holdout"),
                 gates=[],
                 metrics={},
                 thresholds={},
-                recorded_at=NOW,
-                actor="ann",
             )
         assert len(registry.evaluations("v1")) == 1
 
@@ -459,31 +458,31 @@ class TestAsOf:
     def test_spells_are_the_holder_of_each_hour(self, registry, moves, first, length):
         alias, _ = play(registry, moves)
         hours = [START + HOUR * number for number in range(first, first + length + 1)]
-        spells = registry.spells(alias, START + HOUR * first, START + HOUR * (first + length))
+        tenures = registry.tenures(alias, START + HOUR * first, START + HOUR * (first + length))
 
         held = {}
-        for spell in spells:
-            for hour in pd.date_range(spell.first, spell.last, freq="h"):
+        for tenure in tenures:
+            for hour in pd.date_range(tenure.first, tenure.last, freq="h"):
                 assert hour not in held
-                held[hour] = (spell.version, spell.artifact_sha256)
+                held[hour] = (tenure.version, tenure.artifact_sha256)
         events = {hour: registry.holder(alias, as_of=hour) for hour in hours}
         assert held == {hour: (event.version, event.artifact_sha256) for hour, event in events.items() if event}
-        for before, after in itertools.pairwise(spells):
+        for before, after in itertools.pairwise(tenures):
             assert before.last < after.first
             assert before.version != after.version
 
     def test_spells_by_example(self, registry):
         move(registry, "v1", None, START)
         move(registry, "v2", "v1", START + pd.Timedelta(minutes=90))
-        assert registry.spells("champion", START - HOUR, START + 3 * HOUR) == [
-            Spell("v1", sha("v1"), START, START + HOUR),
-            Spell("v2", sha("v2"), START + 2 * HOUR, START + 3 * HOUR),
+        assert registry.tenures("champion", START - HOUR, START + 3 * HOUR) == [
+            Tenure("v1", sha("v1"), START, START + HOUR),
+            Tenure("v2", sha("v2"), START + 2 * HOUR, START + 3 * HOUR),
         ]
-        assert registry.spells("nobody", START, START + HOUR) == []
+        assert registry.tenures("nobody", START, START + HOUR) == []
 
     def test_spells_are_of_whole_hours(self, registry):
         with pytest.raises(NotAnHour):
-            registry.spells("champion", START + pd.Timedelta(minutes=1), START + HOUR)
+            registry.tenures("champion", START + pd.Timedelta(minutes=1), START + HOUR)
 
 
 class TestAppendOnly:

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
-from mlreg_dagster.runner import prepare_home
+from mlreg_dagster.storage.homes import prepare_home
 from mlreg_dagster_tests import killable
 from mlreg_dagster_tests.lifecycle import LIVE, START, Lifecycle, write_configs
 from mlreg_dagster_tests.replay.test_run import END, moves, tables

@@ -124,8 +124,8 @@ def test_the_policy_of_the_replay_decides(replayed: Lifecycle, make_world: Calla
     assert moves(world) == []
     assert len(tables(world)["predictions"]) == 0
     page = make_report(world, plan)
-    assert "Nobody was champion." in page
-    assert "No prediction of a champion has come to an outcome." in page
+    assert "No version was champion." in page
+    assert "No prediction of a champion has an outcome." in page
 
 
 def test_a_version_that_waits_for_approvals_does_not_stop_a_replay(make_world: Callable[..., Lifecycle]) -> None:

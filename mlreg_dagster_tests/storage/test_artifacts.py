@@ -241,7 +241,7 @@ class TestTampering:
 
 class TestInterruptions:
     def test_a_freeze_that_dies_leaves_no_bundle_and_no_obstacle(self, tmp_path):
-        code = f"from mlreg_dagster_tests.storage import racing; racing.die_while_freezing({str(tmp_path)!r})"
+        code = f"from mlreg_dagster_tests.registry import racing; racing.die_while_freezing({str(tmp_path)!r})"
         done = subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2])
         assert done.returncode == -signal.SIGKILL
         store = ArtifactStore(tmp_path)

@@ -6,8 +6,8 @@ import stat
 import pytest
 
 from mlreg_dagster.governance.decisions.signing import UnusableKey, make_key, read_key
-from mlreg_dagster.runner import prepare_home
 from mlreg_dagster.storage import private_files
+from mlreg_dagster.storage.homes import prepare_home
 from mlreg_dagster.storage.private_files import NotAFolder
 from mlreg_dagster_tests.faults.home import Home
 

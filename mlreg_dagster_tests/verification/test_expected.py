@@ -1,5 +1,5 @@
-from mlreg_dagster import jobs
 from mlreg_dagster.config import load_settings
+from mlreg_dagster.core import names
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.verification import expected
 
@@ -9,13 +9,12 @@ def test_it_expects_what_is_defined():
     goes_on = settings.ingest.model_copy(update={"end": None})
     repository = build_definitions(settings.model_copy(update={"ingest": goes_on})).get_repository_def()
     graph = repository.asset_graph
-    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(expected.ASSETS)
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(names.ASSETS)
     written_by_runs = {key.to_user_string() for key in graph.materializable_asset_keys}
-    assert set(expected.ASSETS) - written_by_runs == {"champion_model"}  # which the job `promote` writes
-    assert {name for name in repository.job_names if not name.startswith("__")} == set(expected.JOBS)
-    assert {each.name for each in repository.schedule_defs} == set(expected.SCHEDULES)
-    assert {each.name for each in repository.sensor_defs} == set(expected.SENSORS)
+    assert set(names.ASSETS) - written_by_runs == {"champion_model"}  # which the job `promote` writes
+    assert {name for name in repository.job_names if not name.startswith("__")} == set(names.JOBS)
+    assert {each.name for each in repository.schedule_defs} == set(names.SCHEDULES)
+    assert {each.name for each in repository.sensor_defs} == set(names.SENSORS)
     assert {key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy} == set(
         expected.WITH_FRESHNESS
     )
-    assert expected.HOURLY_ASSETS == jobs.HOURLY_ASSETS

@@ -1,9 +1,10 @@
 import pytest
 
+from mlreg_dagster.core import names
 from mlreg_dagster.core.plotting import as_markdown, new_figure
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.models.plots import score_distribution
-from mlreg_dagster.verification import expected, lifecycle
+from mlreg_dagster.verification import lifecycle
 from mlreg_dagster.verification.answers import CheckExecution, Materialization
 
 PICTURE = as_markdown(new_figure(1, 1), "nothing")
@@ -14,7 +15,7 @@ CHAMPION = {
     "actor": "ada",
     "reason": "it is better",
 }
-WRITTEN = dict.fromkeys(expected.ASSETS, ())
+WRITTEN = dict.fromkeys(names.ASSETS, ())
 
 
 def made(partition, rows=None, **metadata):

@@ -2,15 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from mlreg_dagster.verification import expected, service
+from mlreg_dagster.core import names
+from mlreg_dagster.verification import service
 from mlreg_dagster.verification.answers import CheckExecution, CodeLocation, Daemon, Instigator, Run
 
 LOCATION = CodeLocation(
     "ours",
-    assets=dict.fromkeys(expected.ASSETS, ()),
-    jobs=expected.JOBS,
-    schedules=tuple(Instigator(name, True, None) for name in expected.SCHEDULES),
-    sensors=tuple(Instigator(name, True, None) for name in expected.SENSORS),
+    assets=dict.fromkeys(names.ASSETS, ()),
+    jobs=names.JOBS,
+    schedules=tuple(Instigator(name, True, None) for name in names.SCHEDULES),
+    sensors=tuple(Instigator(name, True, None) for name in names.SENSORS),
 )
 PASSED = CheckExecution("market_snapshot", "schema", "SUCCEEDED", None, "WARN", "12 rows fit.")
 
@@ -28,10 +29,10 @@ def test_a_location_that_does_not_load():
 
 
 @pytest.mark.parametrize(
-    ("part", "names"), [("assets", expected.ASSETS), ("jobs", expected.JOBS), ("sensors", expected.SENSORS)]
+    ("part", "wanted"), [("assets", names.ASSETS), ("jobs", names.JOBS), ("sensors", names.SENSORS)]
 )
-def test_each_asset_job_and_sensor_is_missed(part, names):
-    for name in names:
+def test_each_asset_job_and_sensor_is_missed(part, wanted):
+    for name in wanted:
         there = getattr(LOCATION, part)
         fewer = [each for each in there if getattr(each, "name", each) != name]
         location = replace(LOCATION, **{part: dict.fromkeys(fewer, ()) if part == "assets" else tuple(fewer)})

@@ -1,14 +1,21 @@
 """Commands by which people decide on versions and on the policy, and by which others check what was decided."""
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, complete_aliases, writing_to
-from mlreg_dagster.cli.session import AsJson, console, open_runner, show
+from mlreg_dagster.cli.session import AsJson, console, open_registry, open_runner, show
 from mlreg_dagster.core.errors import MlregError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlreg_dagster.registry import AuditRecord, Registry, Restore
+    from mlreg_dagster.registry.witness import Head
 
 audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
 policy = typer.Typer(help="What promotions are judged by: kept in the registry, changed by a decision of its own.")
@@ -24,16 +31,32 @@ def reject(version: Version, reason: Reason, actor: Actor = None, as_json: AsJso
     _decide("reject", version, {"reason": reason, "actor": actor}, as_json)
 
 
-def except_(
+_Until = Annotated[str, typer.Option(help="When it expires, a whole hour, UTC (2017-12-20T00:00).")]
+
+
+def waive(
     version: Version,
     reason: Reason,
-    lift: Annotated[list[str], typer.Option(help="freeze, stability, evaluation_age or matured_outcomes.")],
-    until: Annotated[str, typer.Option(help="When it expires, a whole hour, UTC (2017-12-20T00:00).")],
+    rule: Annotated[list[str], typer.Option(help="freeze, stability, evaluation_age or matured_outcomes.")],
+    until: _Until,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Waive, for a time, what holds a version up; never a failed gate, a rejection or a missing approval."""
-    _decide("grant_exception", version, {"reason": reason, "actor": actor, "lifts": lift, "expires_at": until}, as_json)
+    """Waive rules for a version, for a time; never a failed gate, a rejection or a missing approval."""
+    config = {"reason": reason, "actor": actor, "waives": rule, "expires_at": until}
+    _decide("grant_exception", version, config, as_json)
+
+
+def except_(
+    version: Version,
+    reason: Reason,
+    lift: Annotated[list[str], typer.Option(help="The old name of `waive --rule`.")],
+    until: _Until,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """The old name of `mlreg waive`."""
+    waive(version, reason, lift, until, actor, as_json)
 
 
 def withdraw(
@@ -47,31 +70,31 @@ def withdraw(
     version = runner.registry.decision(decision).version
     config = {"decision": decision, "reason": reason, "actor": actor}
     runner.run("withdraw", {"ops": {"record_withdrawal": {"config": config}}})
-    _show_decisions(runner, version, as_json)
+    _show_decisions(runner.registry, version, as_json)
 
 
 def decisions(version: Version, as_json: AsJson = False) -> None:
     """Every approval, rejection and waiver of a version, and which were withdrawn."""
-    runner = open_runner()
-    _show_decisions(runner, runner.registry.resolve(version).version, as_json)
+    registry = open_registry()
+    _show_decisions(registry, registry.resolve(version).version, as_json)
 
 
 def refusals(as_json: AsJson = False) -> None:
     """Every promotion that was refused or had to wait: who asked, when, and why it was."""
     from mlreg_dagster.cli.tables import refusals_table
 
-    show(as_json, refusals=refusals_table(open_runner().registry.refusals()))
+    show(as_json, refusals=refusals_table(open_registry().refusals()))
 
 
 @policy.command("show")
 def show_policy(as_json: AsJson = False) -> None:
     """Which policy is in force, who adopted it, and what the configuration files say otherwise."""
     from mlreg_dagster.cli.tables import policies_table
+    from mlreg_dagster.config import load_settings
     from mlreg_dagster.governance.policy.in_force import differences, rules_now, rules_of
 
-    runner = open_runner()
-    files = rules_of(runner.settings)
-    found = differences(rules_now(runner.registry, files, runner.clock.now()), files)
+    registry, files = open_registry(), rules_of(load_settings())
+    found = differences(rules_now(registry, files, datetime.now(UTC)), files)
     says = "The configuration files say the same."
     if found:
         says = "The configuration files differ, and do nothing until they are adopted (in force → in the files):"
@@ -79,7 +102,7 @@ def show_policy(as_json: AsJson = False) -> None:
         as_json,
         says,
         *(f"  {line}" for line in found),
-        policies=policies_table(runner.registry.policies()),
+        policies=policies_table(registry.policies()),
         differences=found,
     )
 
@@ -112,9 +135,8 @@ def history(
     """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
     from mlreg_dagster.cli.tables import history_table, uncounted_moves
 
-    runner = open_runner()
-    _require_intact(runner)
-    registry, now = runner.registry, pd.Timestamp.now(tz="UTC")
+    registry, now = open_registry(), datetime.now(UTC)
+    _require_intact(registry, _witnessed_heads())
     others = list(uncounted_moves(registry, alias, now))
     counted = history_table(move for move in registry.history(alias) if move.effective_at <= now)
     show(as_json, *others, moves=counted, do_not_count=others)
@@ -136,15 +158,15 @@ def verify_audit(as_json: AsJson = False) -> None:
     Exits with 1 where something is found, and names the first broken record; also where no record has a witness, since
     a removal of the newest ones would not be noticed.
     """
-    from mlreg_dagster.operations.recovery import told
-    from mlreg_dagster.orchestration.instance.audit_anchors import witness_of, witnessed_heads
+    from mlreg_dagster.registry.witness import witness_of
 
-    runner = open_runner()
-    log = _require_intact(runner)
-    witness = witness_of(runner.registry, witnessed_heads(runner.instance))
+    registry = open_registry()
+    heads = _witnessed_heads()
+    log = _require_intact(registry, heads)
+    witness = witness_of(registry, heads)
     head = log[-1].hash if log else None
     sentence = f"{len(log)} records, all as they were written." + (f" Head: {head}" if head else "")
-    restored = [told(each) for each in runner.registry.restores()]
+    restored = _told(registry.restores())
     show(
         as_json,
         sentence,
@@ -158,6 +180,14 @@ def verify_audit(as_json: AsJson = False) -> None:
     raise typer.Exit(1 if witness.is_blind else 0)
 
 
+def _told(restores: "Sequence[Restore]") -> list[str]:
+    if not restores:
+        return []
+    from mlreg_dagster.operations.recovery import told
+
+    return [told(each) for each in restores]
+
+
 @audit.command("export")
 def export_audit(
     out: Annotated[Path | None, typer.Option(help="The file; default: the standard output.")] = None,
@@ -168,7 +198,7 @@ def export_audit(
 
     lines = [
         json.dumps(asdict(record) | {"content": json.loads(record.content)}, sort_keys=True)
-        for record in open_runner().registry.audit_log()
+        for record in open_registry().audit_log()
     ]
     if out is None:
         typer.echo("\n".join(lines))
@@ -184,30 +214,41 @@ def _decide(job: str, version: str, config: dict[str, Any], as_json: bool) -> No
     name = runner.registry.resolve(version).version
     op = {"approve": "record_approval", "reject": "record_rejection", "grant_exception": "record_exception"}[job]
     runner.run(job, {"ops": {op: {"config": {"version": name, **config}}}})
-    _show_decisions(runner, name, as_json)
+    _show_decisions(runner.registry, name, as_json)
 
 
-def _show_decisions(runner: Any, version: str, as_json: bool) -> None:
+def _show_decisions(registry: "Registry", version: str, as_json: bool) -> None:
     from mlreg_dagster.cli.tables import decisions_table
 
-    registry = runner.registry
     show(as_json, decisions=decisions_table(registry.decisions(version), registry.withdrawals(version)))
 
 
-def _require_intact(runner: Any) -> Any:
+def _require_intact(registry: "Registry", witnessed: "set[Head]") -> "list[AuditRecord]":
     """The audit log, if nothing of it was tampered with.
 
     Raises:
         RegistryTampered: Something was; the first broken record is named.
     """
-    from mlreg_dagster.orchestration.instance.audit_anchors import RegistryTampered, witnessed_heads
+    from mlreg_dagster.registry.witness import RegistryTampered
 
-    if broken := runner.registry.find_tampering(witnessed_heads(runner.instance)):
+    if broken := registry.find_tampering(witnessed):
         raise RegistryTampered(
             f"The registry was tampered with. {broken} Nothing after it is to be believed: compare with a copy, and "
             f"with the runs in Dagster; see docs/runbook.md."
         )
-    return runner.registry.audit_log()
+    return registry.audit_log()
+
+
+def _witnessed_heads() -> "set[Head]":
+    """What runs reported of the audit log; Dagster is loaded only where its files can't be read without it."""
+    from mlreg_dagster.orchestration.dagster_internals.audit_heads import recorded_heads
+
+    heads = recorded_heads(Path(os.environ["DAGSTER_HOME"]))
+    if heads is None:
+        from mlreg_dagster.orchestration.instance.audit_anchors import heads_on_record
+
+        heads = heads_on_record()
+    return heads
 
 
 def champion(
@@ -217,12 +258,12 @@ def champion(
 ) -> None:
     """Which version held the alias at a time, who put it there, and why."""
     from mlreg_dagster.cli.tables import history_table
-    from mlreg_dagster.core.hours import as_time
+    from mlreg_dagster.core.times import read_time
 
-    when = as_time(as_of) if as_of else pd.Timestamp.now(tz="UTC")
-    runner = open_runner()
-    _require_intact(runner)
-    event = runner.registry.holder(alias, when)
+    when = read_time(as_of) if as_of else datetime.now(UTC)
+    registry = open_registry()
+    _require_intact(registry, _witnessed_heads())
+    event = registry.holder(alias, when)
     if event is None:
         raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
     show(as_json, moves=history_table([event]))

@@ -1,24 +1,14 @@
-"""Commands that run the lifecycle, or get the shell ready for it."""
+"""Commands that run the whole lifecycle: on a simulated market, or through history."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import typer
 
 from mlreg_dagster.cli.arguments import writing_to
 from mlreg_dagster.cli.session import AsJson, console, open_runner, progress_console, show
 from mlreg_dagster.models.names import CHAMPION
-
-
-def env() -> None:
-    """Print the environment for the dagster CLI: eval "$(mlreg env)"."""
-    import shlex
-
-    from mlreg_dagster.runner import prepare_home
-
-    for name, value in prepare_home().items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 def demo(as_json: AsJson = False) -> None:
@@ -51,7 +41,7 @@ def replay(
 
     runner = open_runner(replays=True)
     promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
-    end = as_hour(last) + pd.Timedelta(days=1)
+    end = as_hour(last) + timedelta(days=1)
     plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)
     with writing_to(report):
         report.open("a").close()  # said now rather than after all the work

@@ -1,6 +1,6 @@
 """Commands that make, judge and move model versions."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,8 +15,12 @@ from mlreg_dagster.cli.arguments import (
     complete_versions,
     parse_overrides,
 )
-from mlreg_dagster.cli.session import AsJson, open_runner, show
+from mlreg_dagster.cli.session import AsJson, console, open_runner, progress_console, show
 from mlreg_dagster.core.errors import MlregError
+
+if TYPE_CHECKING:
+    from mlreg_dagster.cli.fresh_dataset import FreshDataset
+    from mlreg_dagster.runner import Runner
 
 
 def train(
@@ -24,17 +28,26 @@ def train(
         str, typer.Option(help="Config file without .yaml: model, model_lof, …", autocompletion=complete_models)
     ] = "model",
     dataset: Annotated[str | None, typer.Option(help="Day of the dataset; default: the newest frozen.")] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Take in the hours that are missing up to now, and freeze the newest day first."),
+    ] = False,
     overrides: Overrides = None,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
     """Train under the next free version."""
+    if fresh and dataset is not None:
+        raise MlregError("--fresh trains on the newest day, so --dataset has no place beside it. Choose one of them.")
     runner = open_runner()
+    newest = _fresh_dataset(runner, model, parse_overrides(overrides), as_json) if fresh else None
+    dataset = newest.day if newest else dataset
     config = {"model": model, "dataset": dataset, "overrides": parse_overrides(overrides), "actor": actor}
     version = runner.train(config)
     registered = runner.registry.version(version)
     show(
         as_json,
+        *(newest.sentences if newest else ()),
         f"{version} is a candidate: {registered.detector}, dataset {registered.dataset_day}, "
         f"artifact {registered.artifact_sha256[:12]}.",
         version=version,
@@ -42,6 +55,7 @@ def train(
         detector=registered.detector,
         dataset_day=registered.dataset_day,
         artifact_sha256=registered.artifact_sha256,
+        fresh=newest,
     )
 
 
@@ -167,6 +181,17 @@ def compare(
     found = challenge(runner.warehouse.read(PREDICTION_OUTCOMES), compared.left, compared.right, thresholds.comparison)
     on_outcomes = {"on_outcomes": challenge_table(found) if found.pairs else None}
     show(as_json, on_holdout=comparison_table(compared), **on_outcomes)
+
+
+def _fresh_dataset(runner: "Runner", model: str, overrides: dict[str, Any], as_json: bool) -> "FreshDataset":
+    """Make the dataset to train on, once it is known that the training itself is possible."""
+    from mlreg_dagster.cli.fresh_dataset import STEPS, make_fresh_dataset
+    from mlreg_dagster.cli.progress import step_progress
+    from mlreg_dagster.models.training_request import settings_of
+
+    settings_of(runner.settings, model, overrides)
+    with step_progress(progress_console if as_json else console, STEPS) as advance:
+        return make_fresh_dataset(runner, advance)
 
 
 def _move(

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from mlreg_dagster.cli.arguments import Actor, Reason
@@ -18,6 +17,8 @@ _PATIENCE_S = 10.0  # how long the doctor waits for a process that keeps the tab
 
 def doctor(as_json: AsJson = False) -> None:
     """Check a home without changing it, and say how to fix each finding. Exits with 1 when something is wrong."""
+    import pandas as pd
+
     from mlreg_dagster.cli.tables import findings_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.core.health import Finding
@@ -49,6 +50,8 @@ def tidy(
     as_json: AsJson = False,
 ) -> None:
     """Clear away what retention.yaml does not keep, and compact the tables' file."""
+    import pandas as pd
+
     from mlreg_dagster import jobs
     from mlreg_dagster.config import home_dir
     from mlreg_dagster.operations.retention.jobs import all_chores
@@ -65,6 +68,47 @@ def tidy(
     verb = f"Would {done}" if dry_run else "Set aside" if future else "Cleared away"
     lines = [f"{verb} {each['chore']}: {each['found']}." for each in found] or ["Nothing is to be cleared away."]
     show(as_json, *lines, dry_run=dry_run, future=future, chores=found)
+
+
+def upgrade(
+    backup_made: Annotated[
+        bool, typer.Option("--backup-made", help="A registry in PostgreSQL was copied; SQLite is copied by itself.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a home of an older release up to date, after a copy of its registry was made."""
+    from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.definitions import build_definitions
+    from mlreg_dagster.operations.upgrade import upgrade as upgrade_home
+
+    folder = home_dir()
+    registry = (build_definitions(load_settings(), folder).resources or {})["mlreg_registry"].value.open()
+    dagster_home = Path(os.environ.get("DAGSTER_HOME") or folder / "dagster")
+    done = upgrade_home(registry, folder, dagster_home, copied=backup_made)
+    schema = done.registry
+    if schema.before is None:
+        lines = [f"There is no registry yet in {folder}. The first command makes it."]
+    elif schema.before == schema.after:
+        lines = [f"The registry has schema {schema.after}, which is that of this release. Nothing is to be upgraded."]
+    else:
+        lines = [
+            f"The registry was upgraded from schema {schema.before} to {schema.after}. All {schema.records} records of "
+            f"its audit log fit."
+        ]
+    if schema.backup is not None:
+        lines.append(f"A copy of it as it was before is kept in {schema.backup}.")
+    if done.dagster_yaml is not None:
+        lines.append(f"{done.dagster_yaml} names the module of Dagster's storage by its new name.")
+    show(
+        as_json,
+        *lines,
+        home=str(folder),
+        schema_before=schema.before,
+        schema_after=schema.after,
+        records=schema.records,
+        backup=None if schema.backup is None else str(schema.backup),
+        dagster_yaml=None if done.dagster_yaml is None else str(done.dagster_yaml),
+    )
 
 
 def correct(

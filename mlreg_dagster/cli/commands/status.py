@@ -1,31 +1,33 @@
 """Commands that answer what is, what was, and the state of what is served."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-import pandas as pd
 import typer
 
-from mlreg_dagster.cli.session import AsJson, open_runner, show
+from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 
 def status(as_json: AsJson = False) -> None:
     """Versions, aliases, what the champion flags today, and how right each version was."""
     from mlreg_dagster.cli.tables import history_table, outcomes_table, versions_table
-    from mlreg_dagster.outcomes.flagged_share import flagged_share
-    from mlreg_dagster.outcomes.metrics import summary
-    from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+    from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import warehouse_file
+    from mlreg_dagster.outcomes.flagged_share import flagged_share_in
+    from mlreg_dagster.outcomes.summary import summarize
+    from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
-    runner = open_runner()
-    now = pd.Timestamp.now(tz="UTC")
-    moves = [event for alias in runner.registry.aliases() for event in runner.registry.history(alias)]
-    outcomes = summary(runner.warehouse.read(PREDICTION_OUTCOMES), runner.settings.outcomes)
-    flagged = flagged_share(runner.warehouse, runner.settings.evaluation)
+    settings, registry, now = load_settings(), open_registry(), datetime.now(UTC)
+    moves = [event for alias in registry.aliases() for event in registry.history(alias)]
+    with WarehouseReader(warehouse_file(home_dir())).tables() as tables:
+        outcomes = summarize(tables, settings.outcomes)
+        flagged = flagged_share_in(tables, settings.evaluation)
     show(
         as_json,
         f"Flagged share, {flagged.state}: {flagged.text}",
-        versions=versions_table(runner.registry, now),
+        versions=versions_table(registry, now),
         moves=history_table(event for event in moves if event.effective_at <= now),
-        outcomes=outcomes_table(outcomes, runner.settings.outcomes.confidence),
+        outcomes=outcomes_table(outcomes, settings.outcomes.confidence),
         flagged_share=flagged,
     )
 

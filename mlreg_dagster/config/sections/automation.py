@@ -1,8 +1,8 @@
 """automation.yaml, retraining.yaml and notifications.yaml: what goes on by itself, and who hears of it."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
-import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config.section import Count, Section
@@ -15,9 +15,9 @@ class AutomationSettings(Section):
     pause_minutes: Count = Field(10, description="From the cancellation to the next request.")
 
     @property
-    def pause(self) -> pd.Timedelta:
+    def pause(self) -> timedelta:
         """From the cancellation to the next request."""
-        return pd.Timedelta(minutes=self.pause_minutes)
+        return timedelta(minutes=self.pause_minutes)
 
 
 class RetrainingSettings(Section):

@@ -5,7 +5,6 @@ import hashlib
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from mlreg_dagster.config.section import Count, Hour, Section
@@ -115,7 +114,7 @@ class Freeze(Section):
 
     def covers(self, now: datetime) -> bool:
         """Whether `now` lies in it; `until` no longer does."""
-        return pd.Timestamp(self.first) <= pd.Timestamp(now) < pd.Timestamp(self.until)
+        return self.first <= now < self.until
 
 
 _HIGH = TierPolicy(

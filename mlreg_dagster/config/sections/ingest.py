@@ -1,20 +1,23 @@
 """ingest.yaml: where the market comes from, and when a snapshot of it is fit to be used."""
 
 import re
-from typing import Annotated, Any, Literal, Self
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from mlreg_dagster.config.section import Count, Hour, Percent, Section, Share
-from mlreg_dagster.core.hours import HOUR, as_hour
+from mlreg_dagster.core.times import read_hour
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class SimulatedSettings(Section):
     """The seeded market: how many events of each kind to plant, per instrument and 30 days."""
 
     seed: Annotated[int, Field(ge=0)] = 7
-    opens: Hour = as_hour("2026-01-01")
+    opens: Hour = read_hour("2026-01-01")
     hourly_volatility_pct: Annotated[float, Field(gt=0, le=20)] = 0.8
     crashes: Annotated[float, Field(ge=0, le=10)] = 0.5
     pumps: Annotated[float, Field(ge=0, le=10)] = 0.5
@@ -103,7 +106,7 @@ class IngestSettings(Section):
         "simulated", description="simulated, archive, coingecko, or one of a plug-in."
     )
     params: dict[str, Any] = Field({}, description="Keyword arguments of a plug-in's source.")
-    start: Hour = as_hour("2026-01-01")
+    start: Hour = read_hour("2026-01-01")
     end: Hour | None = Field(None, description="The hour after the last partition; None = there is no last one.")
     universe: Count = 100
     chunk_hours: Annotated[int, Field(ge=24)] = Field(744, description="Hours held in memory at once.")
@@ -122,19 +125,26 @@ class IngestSettings(Section):
         return self
 
     @property
-    def first_hour(self) -> pd.Timestamp:
+    def first_hour(self) -> "pd.Timestamp":
         """The first partition."""
-        return as_hour(self.start)
+        return _as_stamp(self.start)
 
     @property
-    def last_hour(self) -> pd.Timestamp | None:
+    def last_hour(self) -> "pd.Timestamp | None":
         """The last partition, if there is a last one."""
-        return None if self.end is None else as_hour(self.end) - HOUR
+        return None if self.end is None else _as_stamp(self.end - timedelta(hours=1))
 
-    def has_ended(self, now: pd.Timestamp) -> bool:
+    def has_ended(self, now: datetime) -> bool:
         """Whether there is a last partition and it lies in the past: no hour is to come."""
-        return self.end is not None and now >= as_hour(self.end)
+        return self.end is not None and now >= self.end
 
-    def covers(self, hour: pd.Timestamp) -> bool:
+    def covers(self, hour: datetime) -> bool:
         """Whether an hour is a partition, or will be."""
         return self.first_hour <= hour and (self.last_hour is None or hour <= self.last_hour)
+
+
+def _as_stamp(hour: datetime) -> "pd.Timestamp":
+    """An hour as tables take it; pandas is loaded here, not by those that only read the configuration."""
+    from mlreg_dagster.core.hours import as_hour
+
+    return as_hour(hour)

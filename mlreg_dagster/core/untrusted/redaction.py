@@ -52,7 +52,12 @@ def password_in(url: str) -> str | None:
 
 
 def shown_url(url: str) -> str:
-    """A URL without its user, password and secret options."""
+    """A URL without its user, password and secret options.
+
+    Examples:
+        >>> shown_url("postgresql://anna:secret@db/registry?sslmode=require")
+        'postgresql://db/registry?sslmode=require'
+    """
     try:
         parts = urlsplit(url)
         pairs = [(name, _BLOT if _is_secret(name) else value) for name, value in parse_qsl(parts.query)]

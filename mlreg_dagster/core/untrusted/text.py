@@ -1,12 +1,15 @@
 """Text that others wrote, made fit to be shown: what is printed, drawn, logged or sent is read and never obeyed."""
 
-import html
+import re
 import unicodedata
 
 HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 """Controls, bidirectional and zero-width marks, halves of characters, separators: they act, or are not seen."""
 _UNSHOWN = "\N{REPLACEMENT CHARACTER}"
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are wide forms, which some locales take likewise
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
+_LIST_OR_RULE = re.compile(r"^(\d*)([-+=.)])")
 
 
 def visible(text: object, longest: int | None = None) -> str:
@@ -30,9 +33,20 @@ def one_line(text: object, longest: int | None = None) -> str:
     return visible(" ".join(shortened.split()), longest)
 
 
-def html_text(text: object) -> str:
-    """For HTML, between tags and in quoted attributes."""
-    return html.escape(visible(text))
+class MarkdownText(str):
+    """Text in which Markdown finds no markup of others any more."""
+
+    __slots__ = ()
+
+
+def markdown_text(text: object) -> MarkdownText:
+    """For Markdown, within a line: neither Markdown nor the HTML in it takes a word of it for markup."""
+    return MarkdownText(_MARKDOWN.sub(r"\\\1", one_line(text)).replace("&", "&amp;"))
+
+
+def markdown_paragraph(text: object) -> MarkdownText:
+    """For Markdown, at the beginning of a line, where a list, a heading or a rule could begin."""
+    return MarkdownText(_LIST_OR_RULE.sub(r"\1\\\2", markdown_text(text)))
 
 
 def csv_cell(value: object) -> object:

@@ -1,1 +1,1 @@
-"""The model card: everything that is to be said of one version, in ten sections."""
+"""The model card of one version, in ten sections: collected, arranged and put into words; rendered elsewhere."""

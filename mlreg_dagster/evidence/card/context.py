@@ -1,4 +1,4 @@
-"""Everything that is known of a version, read once from registry, artifacts and tables; nothing is judged here."""
+"""Everything that a card is made from, as values. `collect` reads them; sections put them into words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,11 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.evidence.reproduction import Reproduction, reproduce
-from mlreg_dagster.governance.decisions import counting
-from mlreg_dagster.governance.policy.in_force import recorded_rules, rules_of
-from mlreg_dagster.governance.promotion.champion_challenger import Challenge, challenge
-from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.models.artifacts.artifact import MODELS, Model
-from mlreg_dagster.models.artifacts.verified import Frozen, datasets_behind, frozen, loaded
-from mlreg_dagster.models.names import CHAMPION
-from mlreg_dagster.outcomes.flagged_share import FlaggedShare, flagged_share
-from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.evidence.reproduction import Reproduction
+from mlreg_dagster.governance.promotion.champion_challenger import Challenge
+from mlreg_dagster.models.artifacts.artifact import Model
+from mlreg_dagster.models.artifacts.verified import Frozen
+from mlreg_dagster.outcomes.flagged_share import FlaggedShare
 from mlreg_dagster.registry import (
     AliasEvent,
     AuditRecord,
@@ -26,17 +19,13 @@ from mlreg_dagster.registry import (
     Evaluation,
     ModelVersion,
     Refusal,
-    Registry,
     Withdrawal,
 )
-from mlreg_dagster.registry.rules import rollback_target
-from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What the graph watches and does by itself.
+    """What the graph watches and does on its own.
 
     Attributes:
         checks: Rows of asset, check, what it asks, its last result and when that was.
@@ -51,15 +40,15 @@ class Watch:
 
 @dataclass(frozen=True)
 class WayBack:
-    """To which version the champion's alias would go back, if it can."""
+    """The version to which the champion's alias would go back, and what prevents it."""
 
     version: str | None
     problem: str | None
 
 
 @dataclass(frozen=True)
-class Known:
-    """What there is to tell.
+class CardContext:
+    """Everything on record of one version, as of one moment.
 
     Attributes:
         version: Its record in the registry.
@@ -77,7 +66,7 @@ class Known:
         bundle: Its artifact.
         model: The artifact, loaded; None where it can't be.
         audit: The registry's audit log.
-        tampering: What does not fit in it, if anything.
+        tampering: What does not fit the log, if anything.
         predictions: Rows of role, predictions, in_sample, first_hour, last_hour.
         market_until: The newest hour of the market; None where there is none.
         flagged: What it flags today, where it is champion.
@@ -86,7 +75,7 @@ class Known:
         contest: It against the champion, or the champion before it, on the predictions of both; None without any.
         way_back: From this version, where it is champion.
         watch: What the graph watches.
-        reproduction: What came of training it again, or why that failed; None = nobody asked.
+        reproduction: The result of training it again, or why that failed; None: not tried.
     """
 
     version: ModelVersion
@@ -124,156 +113,3 @@ class Known:
     def evaluation(self) -> Evaluation | None:
         """The one that counts: the latest that is no experiment."""
         return next((each for each in reversed(self.evaluations) if not each.is_experiment), None)
-
-
-def gather(
-    version: ModelVersion,
-    registry: Registry,
-    store: ArtifactStore,
-    tables: Warehouse,
-    settings: Settings,
-    *,
-    now: pd.Timestamp,
-    tampering: str | None,
-    watch: Watch,
-    verify: bool,
-) -> Known:
-    """Read everything.
-
-    Args:
-        version: Of which version.
-        registry: Who decided what.
-        store: Where model and datasets are.
-        tables: Where predictions and outcomes are.
-        settings: The configuration of today.
-        now: The current time.
-        tampering: What `Registry.find_tampering` says.
-        watch: What the graph watches.
-        verify: Whether to train it again.
-    """
-    name = version.version
-    evaluations = registry.evaluations(name)
-    holders, champions = registry.aliases(), registry.history(CHAMPION)
-    model, problem = loaded(version, store)
-    training, *holdout = datasets_behind(version, registry.latest_evaluation(name), store, tables)
-    market_until = tables.newest(MARKET_SNAPSHOT)
-    predictions, overdue, outcomes = _served(tables, name, market_until, settings)
-    return Known(
-        version=version,
-        settings=settings,
-        now=now,
-        evaluations=evaluations,
-        decisions=registry.decisions(name),
-        withdrawals=registry.withdrawals(name),
-        refusals=[each for each in registry.refusals() if each.version == name],
-        moves=[move for alias in holders for move in registry.history(alias) if move.version == name],
-        holders=holders,
-        champions=champions,
-        training=training,
-        holdout=holdout[0] if holdout else None,
-        bundle=frozen(store, MODELS, name, version.artifact_sha256, problem),
-        model=model,
-        audit=registry.audit_log(),
-        tampering=tampering,
-        predictions=predictions,
-        market_until=market_until,
-        flagged=_flagged(tables, version, holders, settings),
-        overdue=overdue,
-        outcomes=outcomes,
-        contest=_contest(tables, name, champions, settings),
-        way_back=_way_back(version, registry, store, champions, settings, now),
-        watch=watch,
-        reproduction=_reproduction(version, store) if verify else None,
-    )
-
-
-def _reproduction(version: ModelVersion, store: ArtifactStore) -> Reproduction | str:
-    try:
-        return reproduce(version, store)
-    except MlregError as error:
-        return str(error)
-
-
-def _served(
-    tables: Warehouse, version: str, newest: pd.Timestamp | None, settings: Settings
-) -> tuple[list[dict[str, Any]], int, pd.DataFrame]:
-    """Its predictions by role, how many outcomes of theirs are overdue, and the outcomes."""
-    asked: dict[str, object] = {"version": version}
-    with tables.session():
-        for table in (PREDICTIONS, PREDICTION_OUTCOMES):
-            tables.newest(table)  # it is there from now on
-        by_role = tables.query(
-            "SELECT role, count(*) AS predictions, count(*) FILTER (in_sample) AS in_sample, "  # noqa: S608
-            f"min(hour) AS first_hour, max(hour) AS last_hour FROM {PREDICTIONS.name} "
-            "WHERE model_version = $version GROUP BY role ORDER BY role",
-            asked,
-        )
-        due = newest - settings.outcomes.horizon_hours * HOUR if newest is not None else pd.Timestamp(0, tz="UTC")
-        overdue = tables.query(
-            f"SELECT count(*) AS n FROM {PREDICTIONS.name} AS p WHERE model_version = $version AND hour <= $due "  # noqa: S608
-            f"AND NOT EXISTS (SELECT 1 FROM {PREDICTION_OUTCOMES.name} AS o WHERE o.prediction_hour = p.hour "
-            f"AND o.instrument_id = p.instrument_id AND o.model_version = p.model_version)",
-            asked | {"due": due},
-        )
-        outcomes = tables.query(
-            f"SELECT * FROM {PREDICTION_OUTCOMES.name} WHERE model_version = $version ORDER BY hour, instrument_id",  # noqa: S608
-            asked,
-        )
-    return by_role.to_dict("records"), int(overdue["n"].iloc[0]), outcomes  # type: ignore[return-value]
-
-
-def _flagged(
-    tables: Warehouse, version: ModelVersion, holders: Mapping[str, AliasEvent], settings: Settings
-) -> FlaggedShare | None:
-    if CHAMPION not in holders or holders[CHAMPION].version != version.version:
-        return None
-    found = flagged_share(tables, settings.evaluation)
-    if found.version == version.version:
-        return found
-    text = f"Not known: {version.version} has not scored the newest hour yet. Before it: {found.text}"
-    return FlaggedShare("unknown", None, 0, version.version, text)
-
-
-def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], settings: Settings) -> Challenge | None:
-    if not champions:
-        return None
-    newest = champions[-1]
-    rival = newest.previous_version if newest.version == version else newest.version
-    if rival is None:
-        return None
-    columns = "prediction_hour, instrument_id, model_version, in_sample, is_anomaly, outcome"
-    outcomes = tables.query(
-        f"SELECT {columns} FROM {PREDICTION_OUTCOMES.name} WHERE model_version IN ($version, $rival)",  # noqa: S608
-        {"version": version, "rival": rival},
-    )
-    found = challenge(outcomes, version, rival, settings.evaluation.comparison)
-    return found if found.pairs else None
-
-
-def _way_back(
-    version: ModelVersion,
-    registry: Registry,
-    store: ArtifactStore,
-    champions: Sequence[AliasEvent],
-    settings: Settings,
-    now: pd.Timestamp,
-) -> WayBack:
-    """The holder before, as `mlreg rollback` would take it, and what stands in its way."""
-    if not champions or champions[-1].version != version.version:
-        return WayBack(None, None)
-    target = rollback_target(champions)
-    if target is None:
-        return WayBack(None, f"No champion before {version.version} remains: there is nothing to go back to.")
-    before = registry.version(target)
-    if problem := frozen(store, MODELS, target, before.artifact_sha256).problem:
-        return WayBack(target, f"{target}, the champion before, can't take over: {problem}")
-    latest = registry.latest_evaluation(target)
-    if latest is None or not latest.passed:
-        return WayBack(target, f"{target}, the champion before, has failed its latest evaluation since.")
-    policy = (
-        recorded_rules(policy_record) if (policy_record := registry.policy_in_force()) else rules_of(settings)
-    ).promotion
-    standing = counting.standing(counting.counted_decisions(registry.dossier(target, CHAMPION), policy, now))
-    if rejected := [name for name, each in standing.items() if each.kind == "rejection"]:
-        return WayBack(target, f"{target}, the champion before, has been rejected by {', '.join(rejected)}.")
-    return WayBack(target, None)

@@ -1,13 +1,12 @@
-"""What a card is made of: ten sections, each with facts that people and programs can read, and what it lacks.
+"""The elements of a card: ten sections, each with facts that people and programs can read, and what it lacks.
 
 A section is complete when everything is there, nothing speaks against the version, and nothing is left unknown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import pandas as pd
+from datetime import datetime
+from typing import Any, ClassVar, Literal, NamedTuple
 
 SECTIONS = {
     "use_case": "Use case",
@@ -31,6 +30,7 @@ GATES = {f"gate_{number:02d}_{key}": title for number, (key, title) in enumerate
 class Text:
     """A sentence or two."""
 
+    kind: ClassVar = "text"
     text: str
 
 
@@ -44,6 +44,7 @@ class Values:
         folded: Many, of which few people want to see all.
     """
 
+    kind: ClassVar = "values"
     title: str
     values: Mapping[str, Any]
     folded: bool = False
@@ -59,6 +60,7 @@ class Table:
         folded: Many, of which few people want to see all.
     """
 
+    kind: ClassVar = "table"
     title: str
     rows: Sequence[Mapping[str, Any]]
     folded: bool = False
@@ -68,10 +70,19 @@ class Table:
 class Picture:
     """A drawing of facts that stand beside it in numbers; `draw` gives an embedded image as Markdown."""
 
+    kind: ClassVar = "picture"
     draw: Callable[[], str]
 
 
 Fact = Text | Values | Table | Picture
+
+
+class Remark(NamedTuple):
+    """A sentence that keeps a section from being complete."""
+
+    kind: Literal["Missing", "Against it", "Not known"]
+    text: str
+
 
 State = Literal["incomplete", "against", "unknown", "complete"]
 """Of a section or a card, the worst first."""
@@ -87,10 +98,10 @@ class Section:
 
     Attributes:
         key: Of `SECTIONS`.
-        facts: What is so, in the order in which it is told.
+        facts: What is on record, in the order in which it is shown.
         missing: A sentence for each thing that is not there or not as it should be.
         against: A sentence for each thing that speaks against the version.
-        unknown: A sentence for each thing that was not measured or can't be told yet.
+        unknown: A sentence for each thing that was not measured or is not known yet.
     """
 
     key: str
@@ -103,6 +114,15 @@ class Section:
     def state(self) -> State:
         """Complete only where no sentence says otherwise."""
         return _state(self.missing, self.against, self.unknown)
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """Every sentence that keeps it from being complete, the worst first."""
+        return (
+            *(Remark("Missing", text) for text in self.missing),
+            *(Remark("Against it", text) for text in self.against),
+            *(Remark("Not known", text) for text in self.unknown),
+        )
 
     @property
     def number(self) -> int:
@@ -122,18 +142,18 @@ class Section:
 
 @dataclass(frozen=True)
 class Card:
-    """Everything that is to be said of one version.
+    """Everything on record of one version, for readers.
 
     Attributes:
         version: Which one.
         made_at: When; outcomes and aliases are as of then.
         headline: What it is and what its standing is, in one sentence.
-        answers: What somebody asks who was not there, and the answer.
+        answers: A reviewer's first questions, and their answers.
         sections: All ten, in their order.
     """
 
     version: str
-    made_at: pd.Timestamp
+    made_at: datetime
     headline: str
     answers: Mapping[str, str]
     sections: tuple[Section, ...]
@@ -154,17 +174,17 @@ class Card:
         return _state(self.missing, self.against, any(section.unknown for section in self.sections))
 
 
-def when(stamp: pd.Timestamp) -> str:
+def when(stamp: datetime) -> str:
     """A time, for people and programs."""
     return f"{stamp:%Y-%m-%d %H:%M} UTC"
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested values under dotted names; what is empty is left out."""
-    found: dict[str, Any] = {}
+    dotted: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{name}.")
+            dotted |= flat(value, f"{prefix}{name}.")
         elif value not in (None, [], (), ""):
-            found[f"{prefix}{name}"] = value
-    return found
+            dotted[f"{prefix}{name}"] = value
+    return dotted

@@ -6,17 +6,17 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.config.sections.governance import SuccessMetric
-from mlreg_dagster.evidence.card.context import Known
+from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Table, Text, Values, when
 
 _COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
 _RATES = ("lift", "recall", "precision", "false_alarm_rate", "base_rate")
 
 
-def success(known: Known, asked: SuccessMetric) -> dict[str, Any]:
+def success(context: CardContext, asked: SuccessMetric) -> dict[str, Any]:
     """A metric of success against the outcomes: by its value, and whether its interval says the same."""
-    found = measured(known) if not known.outcomes.empty else {}
-    value, low, high = (found.get(f"{asked.metric}{end}") for end in ("", "_low", "_high"))
+    rates = measured(context) if not context.outcomes.empty else {}
+    value, low, high = (rates.get(f"{asked.metric}{end}") for end in ("", "_low", "_high"))
     if value is None:
         verdict = "not known: no outcome tells"
     else:
@@ -35,52 +35,52 @@ def success(known: Known, asked: SuccessMetric) -> dict[str, Any]:
     }
 
 
-def measured(known: Known) -> dict[str, Any]:
+def measured(context: CardContext) -> dict[str, Any]:
     """Counts, rates and intervals over all its outcomes; a rate that is not defined is None."""
     from mlreg_dagster.outcomes.metrics import summary
 
-    row = summary(known.outcomes, known.settings.outcomes).to_dict("records")[0]
+    row = summary(context.outcomes, context.settings.outcomes).to_dict("records")[0]
     return {str(name): None if isinstance(value, float) and pd.isna(value) else value for name, value in row.items()}
 
 
-def outcome_facts(known: Known) -> list[Fact]:
+def outcome_facts(context: CardContext) -> list[Fact]:
     """Counts, rates with their intervals, and what they look like."""
     from mlreg_dagster.outcomes.metrics import performance
     from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture
 
-    found, settings = measured(known), known.settings.outcomes
-    hours = known.outcomes["hour"]
+    totals, settings = measured(context), context.settings.outcomes
+    hours = context.outcomes["hour"]
     title = (
         f"Outcomes due from {when(hours.min())} to {when(hours.max())}; a crash is a change of "
         f"{settings.crash_pct:g} % or less within {settings.horizon_hours} h"
     )
     rates = [
-        {"rate": name, "value": found[name], "low": found[f"{name}_low"], "high": found[f"{name}_high"]}
+        {"rate": name, "value": totals[name], "low": totals[f"{name}_low"], "high": totals[f"{name}_high"]}
         for name in _RATES
     ]
     return [
-        Values(title, {name: found[name] for name in _COUNTS}),
+        Values(title, {name: totals[name] for name in _COUNTS}),
         Table(f"How good since, with intervals of {settings.confidence:.0%}", rates),
         Text(
             "The intervals of the shares take overlapping hours as independent and are too narrow; that of the lift "
             "resamples instruments."
         ),
-        Picture(lambda: confusion_picture(found)),
-        Picture(lambda: performance_picture(performance(known.outcomes, settings))),
+        Picture(lambda: confusion_picture(totals)),
+        Picture(lambda: performance_picture(performance(context.outcomes, settings))),
     ]
 
 
-def contest_facts(known: Known) -> list[Fact]:
-    """It against the champion, or against the champion before it, on what became of the predictions of both."""
-    found = known.contest
-    if found is None:
+def contest_facts(context: CardContext) -> list[Fact]:
+    """It against the champion, or against the champion before it, on the outcomes of the predictions of both."""
+    contest = context.contest
+    if contest is None:
         return [
             Text("No prediction has an outcome that another champion has made, too: in use it was compared with none.")
         ]
-    measures = {name: getattr(found, name) for name in ("informedness", "recall", "precision", "error_rate")}
+    measures = {name: getattr(contest, name) for name in ("informedness", "recall", "precision", "error_rate")}
     title = (
-        f"{found.challenger} against {found.champion}, on {found.pairs:,} predictions of both, of {found.instruments} "
-        f"instruments, {found.crashes:,} of them before a crash: {found.verdict}"
+        f"{contest.challenger} against {contest.champion}, on {contest.pairs:,} predictions of both, of "
+        f"{contest.instruments} instruments, {contest.crashes:,} of them before a crash: {contest.verdict}"
     )
     return [Table(title, [{"difference in": name, **asdict(each)} for name, each in measures.items()])]
 

@@ -1,6 +1,7 @@
 """Which decisions count: rows that do not are invisible to every rule, so that they neither add nor take away.
 
-A row counts when it is about the version's bytes, by somebody who may decide, signed where that person has a key, not
+A row counts when it is about the version's bytes, by a person who may decide, signed where that person has a key, not
+from datetime import datetime, timedelta
 from the future, not withdrawn, and not a repetition of a signature that was used before. Of the rows that count, the
 last of each person stands; the order is that of the times that were signed.
 """
@@ -8,9 +9,8 @@ last of each person stands; the order is that of the times that were signed.
 import base64
 import binascii
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
-
-import pandas as pd
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.people import NotAName, account_name
@@ -29,7 +29,7 @@ _NOT_COUNTED = (
 )
 
 
-def counted_decisions(dossier: Dossier, policy: PromotionSettings, now: pd.Timestamp) -> list[Decision]:
+def counted_decisions(dossier: Dossier, policy: PromotionSettings, now: datetime) -> list[Decision]:
     """The decisions about a version that count at all, in the order of their times."""
     version = dossier.version
     decisions = once(
@@ -46,7 +46,7 @@ def counted_decisions(dossier: Dossier, policy: PromotionSettings, now: pd.Times
 
 def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
     """The last approval or rejection of each person, of decisions that count."""
-    return {person(each.actor): each for each in decisions if each.kind != "exception"}
+    return {person(each.actor): each for each in decisions if not each.is_waiver}
 
 
 def objection_to_approval(
@@ -59,7 +59,7 @@ def objection_to_approval(
     """Why an approval that is otherwise in order does not count; None if it does.
 
     Args:
-        approval: By somebody who may decide.
+        approval: By a person who may decide.
         version: Of which version.
         evaluation: The one that counts.
         actor: Who promotes; None where that is not known yet.
@@ -80,7 +80,7 @@ def objection_to_approval(
 def objection_to_waiver(
     waiver: Decision, version: ModelVersion, actor: str | None, policy: PromotionSettings
 ) -> str | None:
-    """Why a waiver by somebody who may decide does not count; None if it does. Its expiry is looked at elsewhere."""
+    """Why a waiver by a person who may decide does not count; None if it does. Its expiry is looked at elsewhere."""
     granted_by = person(waiver.actor)
     if policy.separation_of_duties and granted_by == person(version.created_by):
         return "who trained it"
@@ -89,7 +89,7 @@ def objection_to_waiver(
     roles = policy.people[granted_by].roles if granted_by in policy.people else ()
     if policy.waivers.roles and not set(roles).intersection(policy.waivers.roles):
         return f"who is not a {', or a '.join(policy.waivers.roles)}"
-    if waiver.expires_at is None or waiver.expires_at - waiver.recorded_at > pd.Timedelta(days=policy.waivers.max_days):
+    if waiver.expires_at is None or waiver.expires_at - waiver.recorded_at > timedelta(days=policy.waivers.max_days):
         return f"whose waiver is for more than {policy.waivers.max_days} days"
     return None
 
@@ -101,17 +101,21 @@ def not_counted(dossier: Dossier, counted: Iterable[Decision], kind: str) -> lis
 
 
 def counted_policy_approvals(
-    approvals: Iterable[PolicyApproval], policy: PromotionSettings, actor: str, now: pd.Timestamp
+    approvals: Iterable[PolicyApproval], policy: PromotionSettings, actor: str, now: datetime
 ) -> list[str]:
     """People whose approvals of a change of the policy count, by the policy that is in force."""
     counted = once(
         each
         for each in approvals
         if each.recorded_at <= now
-        and may_decide(each.actor, each.signature, signing.policy_message("approval", each), policy)
+        and may_decide(each.actor, each.signature, _approval_message(each), policy)
         and not (policy.separation_of_duties and person(each.actor) == person(actor))
     )
     return sorted({person(each.actor) for each in counted})
+
+
+def _approval_message(approval: PolicyApproval) -> bytes:
+    return signing.policy_message("approval", approval.content_sha256, approval.previous_sha256, approval.by)
 
 
 def roles_of(names: Iterable[str], policy: PromotionSettings) -> tuple[str, ...]:
@@ -120,13 +124,13 @@ def roles_of(names: Iterable[str], policy: PromotionSettings) -> tuple[str, ...]
 
 
 def may_decide(actor: str, signature: str | None, text: bytes, policy: PromotionSettings) -> bool:
-    """Whether somebody may decide, and signed `text` where they have a key."""
+    """Whether a person may decide, and signed `text` where they have a key."""
     if not policy.people:
         return True
-    found = policy.people.get(person(actor))
-    if found is None:
+    known = policy.people.get(person(actor))
+    if known is None:
         return False
-    return found.public_key is None or signing.verifies(found.public_key, signature, text)
+    return known.public_key is None or signing.verifies(known.public_key, signature, text)
 
 
 def person(name: str) -> str:
@@ -151,7 +155,7 @@ def once(rows: Iterable[Any]) -> list[Any]:
 
 
 def _withdrawn(
-    decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal], policy: PromotionSettings, now: pd.Timestamp
+    decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal], policy: PromotionSettings, now: datetime
 ) -> set[int]:
     """Numbers of the decisions that are taken back by withdrawals that count."""
     by_id = {each.id: each for each in decisions}
@@ -163,14 +167,14 @@ def _withdrawn(
 
 
 def objection_to_withdrawal(
-    withdrawal: Withdrawal, decision: Decision, policy: PromotionSettings, now: pd.Timestamp
+    withdrawal: Withdrawal, decision: Decision, policy: PromotionSettings, now: datetime
 ) -> str | None:
     """Why a withdrawal does not count; None if it does."""
     if not decision.recorded_at <= withdrawal.recorded_at <= now:
         return "its time is not between the decision and now"
-    if decision.kind != "exception" and person(withdrawal.actor) != person(decision.actor):
+    if not decision.is_waiver and person(withdrawal.actor) != person(decision.actor):
         return "an approval or a rejection is withdrawn by the person who gave it"
-    text = signing.withdrawal_message(withdrawal, decision)
+    text = signing.withdrawal_message(withdrawal.by, decision)
     return (
         None
         if may_decide(withdrawal.actor, withdrawal.signature, text, policy)

@@ -6,11 +6,10 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -22,7 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.registry import Decision, DecisionKind, PolicyApproval, Withdrawal
+from mlreg_dagster.core.times import plain
+from mlreg_dagster.registry import Attribution, Decision
 from mlreg_dagster.storage import private_files, regular_files
 from mlreg_dagster.storage.private_files import NotAFolder
 from mlreg_dagster.storage.regular_files import OddFile
@@ -34,72 +34,43 @@ class UnusableKey(MlregError):
     """A signing key that can't be read, or is none."""
 
 
-@dataclass(frozen=True)
-class Unsigned:
-    """The fields of a withdrawal, or of a change of the policy, before it is signed and recorded."""
-
-    actor: str
-    reason: str
-    recorded_at: pd.Timestamp
-    content_sha256: str = ""
-    previous_sha256: str = ""
-
-
-def message(
-    *,
-    kind: DecisionKind,
-    version: str,
-    artifact_sha256: str,
-    evaluation_id: int | None,
-    actor: str,
-    reason: str,
-    lifts: Sequence[str],
-    expires_at: pd.Timestamp | None,
-    recorded_at: pd.Timestamp,
-) -> bytes:
-    """What is signed: the fields of a decision, but for its id and run, which are not known before."""
-    times = (None if time is None else time.tz_convert("UTC").isoformat() for time in (expires_at, recorded_at))
-    fields = [kind, version, artifact_sha256, evaluation_id, actor, reason, list(lifts), *times]
-    return json.dumps(["mlreg decision 1", *fields], ensure_ascii=True, separators=(",", ":")).encode()
-
-
 def sign(private_key: Ed25519PrivateKey, text: bytes) -> str:
     """The signature of `text`, in base64."""
     return base64.b64encode(private_key.sign(text)).decode()
 
 
+def signature_of(private_key: Ed25519PrivateKey | None, text: bytes) -> str | None:
+    """The signature of a text, where there is a key."""
+    return None if private_key is None else sign(private_key, text)
+
+
 def decision_message(decision: Decision) -> bytes:
-    """What is signed of a decision that is on record."""
-    return message(
-        kind=decision.kind,
-        version=decision.version,
-        artifact_sha256=decision.artifact_sha256,
-        evaluation_id=decision.evaluation_id,
-        actor=decision.actor,
-        reason=decision.reason,
-        lifts=decision.lifts,
-        expires_at=decision.expires_at,
-        recorded_at=decision.recorded_at,
-    )
+    """What is signed of a decision: its fields, but for its id and run, which are not known before."""
+    fields = [
+        *(decision.kind, decision.version, decision.artifact_sha256, decision.evaluation_id),
+        *(decision.actor, decision.reason, list(decision.lifts)),
+        *(None if time is None else _iso(time) for time in (decision.expires_at, decision.recorded_at)),
+    ]
+    return _message("mlreg decision 1", fields)
 
 
-def withdrawal_message(withdrawal: Withdrawal | Unsigned, decision: Decision) -> bytes:
+def withdrawal_message(by: Attribution, decision: Decision) -> bytes:
     """What is signed of a withdrawal: of which decision, whose content is part of it, by whom, why and when."""
     digest = hashlib.sha256(decision_message(decision)).hexdigest()
-    fields = [decision.id, digest, withdrawal.actor, withdrawal.reason, _spelled(withdrawal.recorded_at)]
-    return json.dumps(["mlreg withdrawal 1", *fields], ensure_ascii=True, separators=(",", ":")).encode()
+    return _message("mlreg withdrawal 1", [decision.id, digest, by.actor, by.reason, _iso(by.time)])
 
 
-def policy_message(what: str, change: PolicyApproval | Unsigned) -> bytes:
+def policy_message(what: str, content_sha256: str, previous_sha256: str, by: Attribution) -> bytes:
     """What is signed of a change of the policy: an `approval` of it, or its `adoption`."""
-    fields = [what, change.content_sha256, change.previous_sha256, change.actor, change.reason]
-    return json.dumps(
-        ["mlreg policy 1", *fields, _spelled(change.recorded_at)], ensure_ascii=True, separators=(",", ":")
-    ).encode()
+    return _message("mlreg policy 1", [what, content_sha256, previous_sha256, by.actor, by.reason, _iso(by.time)])
 
 
-def _spelled(time: pd.Timestamp) -> str:
-    return time.tz_convert("UTC").isoformat()
+def _message(form: str, fields: list[Any]) -> bytes:
+    return json.dumps([form, *fields], ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _iso(time: datetime) -> str:
+    return plain(time).isoformat()
 
 
 def verifies(public_key: str, signature: str | None, text: bytes) -> bool:

@@ -8,6 +8,6 @@ from mlreg_dagster.governance.jobs.policy import build_policy_jobs
 from mlreg_dagster.governance.jobs.promote import build_promote_job
 
 
-def build_governance_jobs(settings: Settings, promote: str) -> list[dg.JobDefinition]:
-    """All of them; `promote` is the name of the job that moves aliases."""
-    return [build_promote_job(promote, settings), *build_decision_jobs(settings), *build_policy_jobs(settings)]
+def build_governance_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    """All of them."""
+    return [build_promote_job(settings), *build_decision_jobs(settings), *build_policy_jobs(settings)]

@@ -4,6 +4,7 @@ It stands outside of the asset `champion_model`: a promotion that is refused fai
 observation, and leaves the state and the checks of the champion as they are.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -12,9 +13,11 @@ from pydantic import Field
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.core.names import PROMOTE
 from mlreg_dagster.core.people import AUTOMATION
 from mlreg_dagster.governance.checks import champion_results
-from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.governance.promotion.request import PromotionRequest, require_reason
+from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head, table_view
 from mlreg_dagster.orchestration.resources import (
@@ -55,7 +58,7 @@ class NotAutomation(MlregError):
     """A run that was not started by a sensor and says that automation acts."""
 
 
-def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
+def build_promote_job(settings: Settings) -> dg.JobDefinition:
     """The job, whose op is named for the asset that it writes."""
 
     @dg.op(
@@ -73,41 +76,32 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
     ) -> None:
         from mlreg_dagster.governance.policy.track_record import governance_by
         from mlreg_dagster.governance.promotion.promotion import promote
-        from mlreg_dagster.governance.promotion.request import promotion_tags, require_reason
 
-        records, actor = mlreg_registry.open(), current_actor(config.actor)
+        records, store, actor = mlreg_registry.open(), mlreg_artifacts.open(), current_actor(config.actor)
+        request = PromotionRequest(**config.model_dump() | {"actor": actor})
         try:
-            require_reason(config.reason)
-            tags = promotion_tags(records.resolve(config.version).version, config.alias, actor)
-            context.instance.add_run_tags(context.run.run_id, tags)  # also where a person launched it
+            require_reason(request.reason)
+            named = replace(request, version=records.resolve(request.version).version)
+            context.instance.add_run_tags(context.run.run_id, named.tags)  # also where a person launched it
             if actor == AUTOMATION and _SENSOR_TAG not in context.run.tags:
                 raise NotAutomation(f"{AUTOMATION} acts in runs of sensors only. Name the person who requests this.")
             require_intact(records, context.instance)
-            event = promote(
-                records,
-                mlreg_artifacts.open(),
-                version=config.version,
-                alias=config.alias,
-                reason=config.reason,
-                actor=actor,
-                effective_at=None if config.effective_at is None else as_hour(config.effective_at),
-                expected=config.expected,
-                now=mlreg_clock.now(),
-                run_id=context.run.run_id,
-                governance=governance_by(
-                    settings, mlreg_warehouse.open(), mlreg_artifacts.open(), replays_history=mlreg_clock.is_simulated
-                ),
+            if request.effective_at is not None:
+                as_hour(request.effective_at)  # predictions are made by the hour
+            governance = governance_by(
+                settings, mlreg_warehouse.open(), store, replays_history=mlreg_clock.is_simulated
             )
+            event = promote(records, store, governance, request, now=mlreg_clock.now(), run_id=context.run.run_id)
         except TransientError:
             raise
         except MlregError as refused:
-            _show_refusal(context, config, actor, refused)
+            _show_refusal(context, request, refused)
             raise
-        context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or 'nobody'}).")
+        context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or NOBODY}).")
         _show_move(context, records, event, mlreg_artifacts, mlreg_warehouse, mlreg_clock)
 
     @dg.job(
-        name=name,
+        name=PROMOTE,
         description="Point an alias to a version whose gates passed. The config needs a version and a reason; neither "
         "has a default. A rollback is a promotion of an older version.",
     )
@@ -117,17 +111,17 @@ def build_promote_job(name: str, settings: Settings) -> dg.JobDefinition:
     return job
 
 
-def _show_refusal(context: dg.OpExecutionContext, config: PromoteConfig, actor: str, refused: MlregError) -> None:
+def _show_refusal(context: dg.OpExecutionContext, request: PromotionRequest, refused: MlregError) -> None:
     # reported past the step, which is about to fail and would lose it
     context.instance.report_runless_asset_event(
         dg.AssetObservation(
             "champion_model",
-            description=f"{config.alias} did not move: {refused}",
+            description=f"{request.alias} did not move: {refused}",
             metadata={
-                "refused": f"{config.alias} → {config.version}",
+                "refused": f"{request.alias} → {request.version}",
                 "because": str(refused),
-                "requested_by": actor,
-                "reason": config.reason,
+                "requested_by": request.actor,
+                "reason": request.reason,
                 "run": dg.MetadataValue.dagster_run(context.run.run_id),
             },
         )
@@ -143,35 +137,12 @@ def _show_move(
     warehouse: WarehouseResource,
     clock: Clock,
 ) -> None:
-    from mlreg_dagster.governance.plots import alias_timeline
-
-    aliases = records.aliases()
-    champion = aliases.get(CHAMPION)
-    metadata: dict[str, Any] = {
-        "champion": champion.version if champion else "nobody",
-        "moved": f"{event.alias}: {event.previous_version or 'nobody'} → {event.version}",
-        "reason": event.reason,
-        "actor": event.actor,
-        "effective_at": f"{event.effective_at:%Y-%m-%d %H:%M} UTC",
-        "artifact_sha256": event.artifact_sha256,
-        "risk_tier": event.evidence["risk_tier"],
-        "policy": event.evidence["policy_sha256"],
-        "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "nobody was asked",
-        "lifted": ", ".join(event.evidence["verdict"]["lifted"]) or "nothing",
-        AUDIT_HEAD: audit_head(records),
-        "aliases": table_view([_alias_row(move) for move in aliases.values()]),
-        "history": dg.MetadataValue.md(alias_timeline(records.history(event.alias), clock.now())),
-    }
-    told = {
-        "departures": event.evidence["facts"]["departures"],
-        "failed_before": event.evidence["facts"]["failed_before"],
-    }
-    metadata |= {name: "; ".join(said) for name, said in told.items() if said}
+    champion = records.holder(CHAMPION)
     context.log_event(
         dg.AssetMaterialization(
             "champion_model",
-            metadata=metadata,
-            tags={_DATA_VERSION_TAG: champion.artifact_sha256 if champion else "nobody"},
+            metadata={"champion": champion.version if champion else NOBODY, **_description_of(event, records, clock)},
+            tags={_DATA_VERSION_TAG: champion.artifact_sha256 if champion else NOBODY},
         )
     )
     for result in champion_results(records, artifacts.open(), warehouse.open(), context.instance):
@@ -184,6 +155,28 @@ def _show_move(
             metadata=dict(result.metadata or {}),
         )
         context.log_event(evaluation)
+
+
+def _description_of(event: AliasEvent, records: Registry, clock: Clock) -> dict[str, Any]:
+    from mlreg_dagster.governance.plots import alias_timeline
+    from mlreg_dagster.governance.policy.facts import waived_rules
+
+    metadata: dict[str, Any] = {
+        "moved": f"{event.alias}: {event.previous_version or NOBODY} → {event.version}",
+        "reason": event.reason,
+        "actor": event.actor,
+        "effective_at": f"{event.effective_at:%Y-%m-%d %H:%M} UTC",
+        "artifact_sha256": event.artifact_sha256,
+        "risk_tier": event.evidence["risk_tier"],
+        "policy": event.evidence["policy_sha256"],
+        "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "no approval was needed",
+        "waived": ", ".join(waived_rules(event.evidence)) or "nothing",
+        AUDIT_HEAD: audit_head(records),
+        "aliases": table_view([_alias_row(move) for move in records.aliases().values()]),
+        "history": dg.MetadataValue.md(alias_timeline(records.history(event.alias), clock.now())),
+    }
+    remarks = {name: event.evidence["facts"][name] for name in ("departures", "failed_before")}
+    return metadata | {name: "; ".join(texts) for name, texts in remarks.items() if texts}
 
 
 def _alias_row(event: AliasEvent) -> dict[str, Any]:

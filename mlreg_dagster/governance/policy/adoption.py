@@ -1,46 +1,32 @@
 """Changing the policy in force: a decision of its own, which needs what the policy before asks for.
 
-So the bar can't be lowered by somebody who may not pass below it: a tier that asks for two approvals of a version asks
+So the bar can't be lowered by a person who may not pass below it: a tier that asks for two approvals of a version asks
 for two approvals of a change of the policy, by the same people, signed with the same keys. In a freeze at least one
 other person must approve.
 """
 
 from pathlib import Path
 
-import pandas as pd
-
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.people import account_name, checked_text
 from mlreg_dagster.governance.decisions import counting, signing
-from mlreg_dagster.governance.decisions.decide import require_known, signed
+from mlreg_dagster.governance.decisions.authority import fault_of_reason, key_of, spelled
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, Rules, differences, recorded_rules
-from mlreg_dagster.registry import PolicyApproval, PolicyRecord, Registry
+from mlreg_dagster.registry import Attribution, PolicyApproval, PolicyRecord, Registry
 from mlreg_dagster.registry.audit import digest
+from mlreg_dagster.registry.names import as_utc
 
 
 class AdoptionRefused(MlregError):
     """A change of the policy that its predecessor does not allow; nothing was recorded."""
 
 
-def approve_change(
-    registry: Registry,
-    files: Rules,
-    *,
-    reason: str,
-    actor: str,
-    now: pd.Timestamp,
-    run_id: str | None,
-    key: Path | None,
-) -> PolicyApproval:
+def approve_change(registry: Registry, files: Rules, by: Attribution, key: Path | None = None) -> PolicyApproval:
     """Record that a person consents to what the configuration files ask for.
 
     Args:
         registry: Where it is recorded.
         files: What the files ask for.
-        reason: Why, for people who ask later.
-        actor: Who consents.
-        now: The current time.
-        run_id: The run that records it.
+        by: Who consents, when and why.
         key: File of the actor's private key, to sign with; None: no signature.
 
     Raises:
@@ -49,29 +35,13 @@ def approve_change(
         NotAName: The actor or the reason has a forbidden form.
         UnusableKey: The key can't be read.
     """
-    record, rules = _to_be_changed(registry, files, now)
-    bare, signature = _signed("approval", record, rules, files, reason, actor, now, key)
-    return registry.approve_policy(
-        bare.content_sha256,
-        previous_sha256=bare.previous_sha256,
-        actor=bare.actor,
-        reason=bare.reason,
-        recorded_at=bare.recorded_at,
-        run_id=run_id,
-        signature=signature,
-    )
+    record, rules = _to_be_changed(registry, files, by)
+    by = _with_enough_reason(by, rules)
+    signature = _signature("approval", record, rules, files, by, key)
+    return registry.approve_policy(digest(files.content), record.content_sha256, by, signature=signature)
 
 
-def adopt(
-    registry: Registry,
-    files: Rules,
-    *,
-    reason: str,
-    actor: str,
-    now: pd.Timestamp,
-    run_id: str | None,
-    key: Path | None,
-) -> PolicyRecord:
+def adopt(registry: Registry, files: Rules, by: Attribution, key: Path | None = None) -> PolicyRecord:
     """Put what the configuration files ask for in force; the arguments are those of `approve_change`.
 
     Raises:
@@ -81,27 +51,24 @@ def adopt(
         NotAName: The actor or the reason has a forbidden form.
         UnusableKey: The key can't be read.
     """
-    record, rules = _to_be_changed(registry, files, now)
-    bare, signature = _signed("adoption", record, rules, files, reason, actor, now, key)
+    record, rules = _to_be_changed(registry, files, by)
+    by = _with_enough_reason(by, rules)
 
     def permit(current: PolicyRecord, approvals: list[PolicyApproval]) -> list[str]:
         del current  # the registry has compared it with what was expected
-        return _required(rules, approvals, bare.actor, now)
+        return _required(rules, approvals, by)
 
     return registry.adopt_policy(
         files.content,
-        expected_sha256=bare.previous_sha256,
-        actor=bare.actor,
-        reason=bare.reason,
-        recorded_at=bare.recorded_at,
-        run_id=run_id,
-        signature=signature,
+        by,
+        expected_sha256=record.content_sha256,
+        signature=_signature("adoption", record, rules, files, by, key),
         permit=permit,
     )
 
 
-def _to_be_changed(registry: Registry, files: Rules, now: pd.Timestamp) -> tuple[PolicyRecord, Rules]:
-    record = registry.record_first_policy(files.content, now)
+def _to_be_changed(registry: Registry, files: Rules, by: Attribution) -> tuple[PolicyRecord, Rules]:
+    record = registry.record_first_policy(files.content, by.time)
     try:
         rules = recorded_rules(record)
     except PolicyNotAdopted:  # of another release: its people and tiers can't be read, the files' must do
@@ -114,37 +81,30 @@ def _to_be_changed(registry: Registry, files: Rules, now: pd.Timestamp) -> tuple
     return record, rules
 
 
-def _signed(
-    what: str,
-    record: PolicyRecord,
-    rules: Rules,
-    files: Rules,
-    reason: str,
-    actor: str,
-    now: pd.Timestamp,
-    key: Path | None,
-) -> tuple[signing.Unsigned, str | None]:
-    name, text = account_name(actor), checked_text("reason", reason)
-    if len(text) < rules.promotion.min_reason_length:
-        raise AdoptionRefused(
-            f"The reason {reason!r} is too short; promotion.yaml asks for "
-            f"{rules.promotion.min_reason_length} characters."
-        )
-    private = None if key is None else signing.read_key(key)
-    require_known(name, rules.promotion, private)
-    bare = signing.Unsigned(name, text, now.floor("us"), digest(files.content), record.content_sha256)
-    return bare, signed(private, signing.policy_message(what, bare))
+def _with_enough_reason(by: Attribution, rules: Rules) -> Attribution:
+    by = spelled(by)
+    if fault := fault_of_reason(by.reason, rules.promotion):
+        raise AdoptionRefused(fault)
+    return by
 
 
-def _required(rules: Rules, approvals: list[PolicyApproval], actor: str, now: pd.Timestamp) -> list[str]:
+def _signature(
+    what: str, record: PolicyRecord, rules: Rules, files: Rules, by: Attribution, key: Path | None
+) -> str | None:
+    private = key_of(by.actor, rules.promotion, key)
+    text = signing.policy_message(what, digest(files.content), record.content_sha256, by)
+    return signing.signature_of(private, text)
+
+
+def _required(rules: Rules, approvals: list[PolicyApproval], by: Attribution) -> list[str]:
     """People whose approvals count, where the policy in force is satisfied.
 
     Raises:
         AdoptionRefused: It is not; the message says what is missing.
     """
-    policy = rules.promotion
+    policy, now = rules.promotion, as_utc(by.time)
     tier = policy.of(rules.use_case.risk_tier)
-    counted = counting.counted_policy_approvals(approvals, policy, actor, now)
+    counted = counting.counted_policy_approvals(approvals, policy, by.actor, now)
     missing = []
     freeze = next((each for each in policy.freezes if each.covers(now)), None)
     asked = max(tier.approvals, 1 if freeze else 0)

@@ -1,7 +1,8 @@
-"""What counts of the registry's records when a version asks for an alias."""
+"""The facts that a policy judges by: what counts of the registry's records when a version asks for an alias."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -16,42 +17,42 @@ from mlreg_dagster.governance.policy.judgement import Facts, Verdict
 from mlreg_dagster.models.evaluation import experiments
 from mlreg_dagster.models.gates import missing_gates
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
-from mlreg_dagster.registry import Decision, Dossier, Evaluation, ModelVersion
+from mlreg_dagster.registry import Attribution, Decision, Dossier, Evaluation, ModelVersion
+from mlreg_dagster.registry.names import as_utc
 from mlreg_dagster.registry.rules import former_holders
+
+_STORED = {"waived": "lifted"}
+"""Names of fields in the evidence that is kept with a move, where they differ from those in code."""
 
 
 def facts_of(
     dossier: Dossier,
-    *,
-    alias: str,
-    actor: str,
-    now: pd.Timestamp,
     rules: Rules,
     evaluation: Evaluation,
+    by: Attribution,
+    *,
     matured_outcomes: Callable[[], int],
     changed_hours: int | None = None,
 ) -> Facts:
     """Read what counts out of the registry's records.
 
     Args:
-        dossier: All that is on record.
-        alias: Which alias the version asks for.
-        actor: Who promotes.
-        now: The current time.
+        dossier: All that is on record: of which version, for which alias.
         rules: In force.
         evaluation: The one that counts.
+        by: Who promotes, and when.
         matured_outcomes: Counts those of the version; asked only where the policy wants some.
         changed_hours: Hours of the training data that changed since they were frozen; None: not known.
     """
-    version, policy = dossier.version, rules.promotion
+    version, policy, actor, now = dossier.version, rules.promotion, by.actor, as_utc(by.time)
     tier = policy.of(rules.use_case.risk_tier)
     counted = counting.counted_decisions(dossier, policy, now)
     left_out = counting.not_counted(dossier, counted, "approval")
-    approved, told, rejected = _approvals(counted, dossier, evaluation, actor, policy)
+    approved, ignored, rejected = _approvals(counted, dossier, evaluation, actor, policy)
     stability = evaluation.metrics.get("stability") or {}
     freeze = next((each for each in policy.freezes if each.covers(now)), None)
     is_rollback = version.version in former_holders(dossier.moves)
-    asks_for_outcomes = policy.min_matured_outcomes and alias != CHALLENGER  # which is where outcomes come from
+    asks_for_outcomes = policy.min_matured_outcomes and dossier.alias != CHALLENGER  # which is where outcomes come from
     return Facts(
         failed_gates=tuple(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
         missing_gates=missing_gates(
@@ -65,19 +66,19 @@ def facts_of(
         rejected_by=tuple(rejected),
         approved_by=tuple(approved),
         roles=counting.roles_of(approved, policy),
-        not_counted=tuple(left_out + told),
-        lifted={
+        not_counted=tuple(left_out + ignored),
+        waived={
             name: f"{each.actor}, until {each.expires_at:%Y-%m-%d %H:%M} ({each.reason})"
             for each in counted
-            if each.kind == "exception" and each.expires_at is not None and now < each.expires_at
+            if each.is_waiver and each.expires_at is not None and now < each.expires_at
             if counting.objection_to_waiver(each, version, actor, policy) is None
-            for name in each.lifts
+            for name in each.waives
         },
         frozen=None if freeze is None else f"{freeze.reason}, until {freeze.until:%Y-%m-%d %H:%M}",
         evaluation_age_days=_age(evaluation, version, now) / pd.Timedelta(days=1),
         matured_outcomes=matured_outcomes() if asks_for_outcomes else None,
         is_rollback=is_rollback,
-        stranger=_stranger(actor, alias, policy),
+        stranger=_stranger(actor, dossier.alias, policy),
         failed_before=_failed_before(evaluation, dossier.evaluations),
         changed_hours=changed_hours,
     )
@@ -90,16 +91,25 @@ def evidence_of(facts: Facts, verdict: Verdict, rules: Rules, policy_sha256: str
         "policy": rules.promotion.model_dump(mode="json"),
         "policy_sha256": policy_sha256,
         "use_case_sha256": rules.use_case.sha256,
-        "facts": asdict(facts),
-        "verdict": asdict(verdict),
+        "facts": _stored(facts),
+        "verdict": _stored(verdict),
     }
+
+
+def waived_rules(evidence: Mapping[str, Any]) -> list[str]:
+    """The holds that waivers waived when an alias moved, by the evidence that is kept with the move."""
+    return list(evidence.get("verdict", {}).get(_STORED["waived"], ()))
+
+
+def _stored(values: Facts | Verdict) -> dict[str, Any]:
+    return {_STORED.get(name, name): value for name, value in asdict(values).items()}
 
 
 def _approvals(
     counted: Sequence[Decision], dossier: Dossier, evaluation: Evaluation, actor: str, policy: PromotionSettings
 ) -> tuple[list[str], list[str], list[str]]:
     """Who approved, whose approvals don't count and why, who rejects; the last decision that counts of each person."""
-    told: list[str] = []
+    ignored: list[str] = []
     valid: list[Decision] = []
     for each in counted:
         objection = None
@@ -108,11 +118,11 @@ def _approvals(
         if objection is None:
             valid.append(each)
         else:
-            told.append(f"{each.actor}, {objection}")
+            ignored.append(f"{each.actor}, {objection}")
     last = counting.standing(valid)
     approved = [name for name, each in last.items() if each.kind == "approval"]
     rejected = [f"{each.actor} ({each.reason})" for each in last.values() if each.kind == "rejection"]
-    return approved, told, rejected
+    return approved, ignored, rejected
 
 
 def _departures(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> tuple[str, ...]:
@@ -131,7 +141,7 @@ def _departures(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> 
     return tuple(dict.fromkeys((*(evaluation.departures or ()), *now)))
 
 
-def _age(evaluation: Evaluation, version: ModelVersion, now: pd.Timestamp) -> pd.Timedelta:
+def _age(evaluation: Evaluation, version: ModelVersion, now: datetime) -> pd.Timedelta:
     """How old the evaluation is, or the data that it looked at, whichever is older."""
     seen_until = as_hour(evaluation.holdout_day or version.dataset_day) + pd.Timedelta(days=1)
     return pd.Timedelta(now - min(evaluation.recorded_at, seen_until))

@@ -1,13 +1,13 @@
-"""The policy in force, which the registry keeps, against the configuration files, which anybody may edit.
+"""The policy in force, which the registry keeps, against the configuration files, which may be edited at any time.
 
 Promotions are judged by the record. Files that differ from it do nothing until they are adopted (`adoption`).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-import pandas as pd
 from pydantic import ValidationError
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, Settings, UseCaseSettings
@@ -71,7 +71,7 @@ def recorded_rules(record: PolicyRecord) -> Rules:
         ) from error
 
 
-def rules_now(registry: Registry, files: Rules, now: pd.Timestamp) -> Rules:
+def rules_now(registry: Registry, files: Rules, now: datetime) -> Rules:
     """The rules in force; those of the files become the first ones of a registry that has none.
 
     Raises:

@@ -1,8 +1,8 @@
 """The decision table: may this version hold the alias, must it wait, or is it refused?
 
-A refusal can't be lifted: failed or missing gates, and a standing rejection. A hold can: approvals may still come, and
-an exception with a reason and an end lifts what it names, but never an approval. A rollback, to a version that held the
-alias before, waits for nothing: a person who is woken at night must be able to go back.
+A refusal can't be waived: failed or missing gates, and a standing rejection. A hold can: approvals may still come, and
+a waiver with a reason and an end waives the rules that it names, but never an approval. A rollback, to a version that
+held the alias before, waits for nothing: a person who is woken at night must be able to go back.
 """
 
 from collections.abc import Mapping
@@ -12,18 +12,24 @@ from typing import Literal
 from mlreg_dagster.config.sections.governance import PromotionSettings, TierPolicy
 
 FREEZE, STABILITY, AGE, OUTCOMES = "freeze", "stability", "evaluation_age", "matured_outcomes"
-LIFTABLE = (FREEZE, STABILITY, AGE, OUTCOMES)
-"""What an exception may lift."""
+WAIVABLE = (FREEZE, STABILITY, AGE, OUTCOMES)
+"""The rules that a waiver may waive."""
 
 _SHOWN = 5
 
 Stability = Literal["stable", "unstable", "not measured"]
 Outcome = Literal["promote", "hold", "refuse"]
 
+_STABILITY_IN_WORDS: dict[Stability, str] = {
+    "stable": "the evaluation is stable",
+    "unstable": "the evaluation is unstable",
+    "not measured": "the stability of the evaluation was not measured",
+}
+
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a version when it asks for an alias.
+    """The facts about a version that asks for an alias.
 
     Attributes:
         failed_gates: Of the evaluation that counts, each with its reason.
@@ -34,15 +40,15 @@ class Facts:
         approved_by: Whose approvals count.
         roles: Which roles these have among them.
         not_counted: Approvals that don't count, and why.
-        lifted: What exceptions lift that count now, with their reasons.
+        waived: The rules that waivers waive now, each with who granted it and why.
         frozen: Why nothing moves now; None if it does.
         evaluation_age_days: How old the evaluation is.
-        matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: nobody asked.
+        matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: not asked for.
         is_rollback: The version held the alias before, and no rollback left it.
         stranger: Why the actor may not move the alias; None if they may.
         departures: How the evaluation departs from the configuration in force.
-        failed_before: Earlier evaluations that failed under other settings; they refuse nothing, but are told.
-        changed_hours: Hours of its training data that changed since they were frozen; they are told, too.
+        failed_before: Earlier evaluations that failed under other settings; they refuse nothing, but are shown.
+        changed_hours: Hours of its training data that changed since they were frozen; shown, too.
     """
 
     failed_gates: tuple[str, ...] = ()
@@ -53,7 +59,7 @@ class Facts:
     approved_by: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     not_counted: tuple[str, ...] = ()
-    lifted: Mapping[str, str] | None = None
+    waived: Mapping[str, str] | None = None
     frozen: str | None = None
     evaluation_age_days: float = 0.0
     matured_outcomes: int | None = None
@@ -71,12 +77,12 @@ class Verdict:
     Attributes:
         outcome: Go on, wait, or never.
         reasons: Why it waits or is refused; empty for a promotion.
-        lifted: What would have held it up, had an exception not lifted it.
+        waived: The holds that waivers waived.
     """
 
     outcome: Outcome
     reasons: tuple[str, ...] = ()
-    lifted: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()
 
 
 def judge(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> Verdict:
@@ -94,22 +100,22 @@ def judge(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> Verdict:
     if refused:
         return Verdict("refuse", tuple(refused))
     holds = {} if facts.is_rollback else _holds(facts, tier, policy)
-    lifts = facts.lifted or {}
-    lifted = tuple(f"{name}: {lifts[name]}" for name in holds if name in lifts)
-    waiting = [reason for name, reason in holds.items() if name not in lifts]
+    waivers = facts.waived or {}
+    waived = tuple(f"{name}: {waivers[name]}" for name in holds if name in waivers)
+    waiting = [reason for name, reason in holds.items() if name not in waivers]
     if not facts.is_rollback:
         waiting += _missing_approvals(facts, tier)
-    return Verdict("hold" if waiting else "promote", tuple(waiting), lifted)
+    return Verdict("hold" if waiting else "promote", tuple(waiting), waived)
 
 
 def _holds(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> dict[str, str]:
-    """What holds it up that an exception may lift, by name."""
+    """The holds that a waiver may waive, by name."""
     holds = {}
     if facts.frozen is not None:
         holds[FREEZE] = f"nothing moves now: {facts.frozen}"
     if facts.stability == "unstable" or (tier.stable and facts.stability == "not measured"):
         detail = f" ({facts.stability_detail})" if facts.stability_detail else ""
-        holds[STABILITY] = f"the evaluation is {facts.stability.replace('not', 'of a stability not')}{detail}"
+        holds[STABILITY] = f"{_STABILITY_IN_WORDS[facts.stability]}{detail}"
     most = policy.max_evaluation_age_days
     if most is not None and facts.evaluation_age_days > most:
         holds[AGE] = f"the evaluation is {facts.evaluation_age_days:.1f} days old, allowed are {most}"

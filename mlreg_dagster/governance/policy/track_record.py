@@ -1,16 +1,18 @@
-"""What the tables know of a version, put before the policy."""
+"""The track record of a version: outcomes, changed data and rollback trials, read from tables for the policy."""
 
 import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.changes import changed_hours
+from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, rules_of
 from mlreg_dagster.governance.policy.judgement import Verdict
 from mlreg_dagster.governance.promotion import rollback
-from mlreg_dagster.governance.promotion.promotion import Governance
-from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, UNRESOLVED
-from mlreg_dagster.registry import ModelVersion, Registry
+from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.outcomes.names import UNRESOLVED
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.registry import Attribution, ModelVersion, Registry
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
@@ -29,9 +31,9 @@ def governance_by(
 
 
 def verdict_on(
-    version: str, alias: str, settings: Settings, registry: Registry, tables: Warehouse, actor: str, now: pd.Timestamp
+    request: PromotionRequest, settings: Settings, registry: Registry, tables: Warehouse, now: pd.Timestamp
 ) -> Verdict:
-    """What the policy would say if `actor` now asked for an alias for an evaluated version; nothing moves.
+    """What the policy would say of a promotion of an evaluated version; nothing moves.
 
     Raises:
         GatesNotPassed: It was never evaluated, or failed.
@@ -41,7 +43,8 @@ def verdict_on(
         rules = governance.rules(registry, now)
     except PolicyNotAdopted as error:
         return Verdict("refuse", (str(error),))
-    return governance.consider(registry.dossier(version, alias), rules, alias=alias, actor=actor, now=now)[2]
+    by = Attribution(request.actor, now, request.reason)
+    return governance.consider(registry.dossier(request.version, request.alias), rules, by).verdict
 
 
 def _changed_hours(version: ModelVersion, store: ArtifactStore | None, tables: Warehouse) -> int | None:
@@ -49,14 +52,14 @@ def _changed_hours(version: ModelVersion, store: ArtifactStore | None, tables: W
     if store is None:
         return None
     try:
-        found = changed_hours(store, tables, freezing.TRAINING, version.dataset_day, version.dataset_sha256)
-    except (ArtifactMissing, ArtifactTampered):  # a lost dataset must not keep anybody from going back
+        changes = changed_hours(store, tables, freezing.TRAINING, version.dataset_day, version.dataset_sha256)
+    except (ArtifactMissing, ArtifactTampered):  # a lost dataset must not block a rollback
         return None
-    return len(found.changed)
+    return len(changes.changed)
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:
-    """How many predictions of a version have come to an outcome: resolved, and not in-sample."""
+    """How many predictions of a version have a resolved outcome and are not in-sample."""
     with tables.session():
         tables.newest(PREDICTION_OUTCOMES)  # the table is there from now on
         counted = tables.query(

@@ -1,8 +1,8 @@
-"""Champion and challenger on what became of their predictions: the same hours of the same instruments.
+"""Champion and challenger on the outcomes of their predictions: the same hours of the same instruments.
 
 A challenger is scored in the champion's shadow every hour, so that by the time it may be promoted its outcomes have
-matured. Who errs less is McNemar's question; but crashes are rare, and who flags nothing errs seldom, while who flags
-everything misses nothing. What can't be gained by flagging more or less is recall minus false-alarm rate (Youden,
+matured. McNemar's test compares error rates; but crashes are rare: error rate alone rewards never flagging, and recall
+alone rewards always flagging. What can't be gained by flagging more or less is recall minus false-alarm rate (Youden,
 "Index for rating diagnostic tests", 1950): that decides, by a bootstrap over instruments, as hourly predictions of one
 instrument share their crashes.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
 from mlreg_dagster.models.evaluation.statistics import Difference, Draws, Verdict, mcnemar, paired_bootstrap
-from mlreg_dagster.outcomes.schema import CRASH, UNRESOLVED
+from mlreg_dagster.outcomes.names import CRASH, UNRESOLVED
 
 _PAIR = ["prediction_hour", "instrument_id"]
 
@@ -69,8 +69,10 @@ def challenge(outcomes: pd.DataFrame, challenger: str, champion: str, settings: 
     """
     pairs = _paired(outcomes, challenger, champion)
     crash = (pairs["outcome"] == CRASH).to_numpy(dtype=bool)
-    mine, others = (pairs[name].to_numpy(dtype=bool) for name in ("challenger_flag", "champion_flag"))
-    marks = np.column_stack([crash, ~crash, mine & crash, mine, others & crash, others]).astype(np.float64)
+    challenger_flag, champion_flag = (pairs[name].to_numpy(dtype=bool) for name in ("challenger_flag", "champion_flag"))
+    marks = np.column_stack(
+        [crash, ~crash, challenger_flag & crash, challenger_flag, champion_flag & crash, champion_flag]
+    ).astype(np.float64)
     counts = pd.DataFrame(marks).groupby(pairs["instrument_id"].to_numpy()).sum().to_numpy()
     crashed, flagged = counts[:, 0] > 0, (counts[:, 3] > 0) | (counts[:, 5] > 0)
     informedness = _difference(counts, _informedness, crashed, settings)
@@ -87,18 +89,18 @@ def challenge(outcomes: pd.DataFrame, challenger: str, champion: str, settings: 
         informedness=informedness,
         recall=recall,
         precision=precision,
-        error_rate=mcnemar(mine == crash, others == crash, settings),
+        error_rate=mcnemar(challenger_flag == crash, champion_flag == crash, settings),
         verdict=_verdict(informedness, (recall, precision), len(pairs), settings),
     )
 
 
 def _paired(outcomes: pd.DataFrame, challenger: str, champion: str) -> pd.DataFrame:
-    """One row an hour and instrument that both predicted; what became of it is the same for both."""
+    """One row an hour and instrument that both predicted; its outcome is the same for both."""
     usable = outcomes[~outcomes["in_sample"] & (outcomes["outcome"] != UNRESOLVED)]
-    mine = usable.loc[usable["model_version"] == challenger, [*_PAIR, "outcome", "is_anomaly"]]
-    others = usable.loc[usable["model_version"] == champion, [*_PAIR, "is_anomaly"]]
-    return mine.rename(columns={"is_anomaly": "challenger_flag"}).merge(
-        others.rename(columns={"is_anomaly": "champion_flag"}), on=_PAIR, validate="one_to_one"
+    of_challenger = usable.loc[usable["model_version"] == challenger, [*_PAIR, "outcome", "is_anomaly"]]
+    of_champion = usable.loc[usable["model_version"] == champion, [*_PAIR, "is_anomaly"]]
+    return of_challenger.rename(columns={"is_anomaly": "challenger_flag"}).merge(
+        of_champion.rename(columns={"is_anomaly": "champion_flag"}), on=_PAIR, validate="one_to_one"
     )
 
 
@@ -114,15 +116,17 @@ def _informedness(hits: _Counts, flags: _Counts, crashes: _Counts, rest: _Counts
     return hits / crashes - (flags - hits) / rest
 
 
-def _difference(counts: _Counts, rate: _Rate, telling: NDArray[np.bool_], settings: ComparisonSettings) -> Difference:
+def _difference(
+    counts: _Counts, rate: _Rate, informative: NDArray[np.bool_], settings: ComparisonSettings
+) -> Difference:
     """A rate of the challenger minus that of the champion, from counts by instrument."""
 
     def difference(draws: Draws) -> NDArray[np.float64]:
-        crashes, rest, hits, flags, others_hits, others_flags = (draws @ counts).T
+        crashes, rest, hits, flags, champion_hits, champion_flags = (draws @ counts).T
         with np.errstate(invalid="ignore", divide="ignore"):
-            return rate(hits, flags, crashes, rest) - rate(others_hits, others_flags, crashes, rest)
+            return rate(hits, flags, crashes, rest) - rate(champion_hits, champion_flags, crashes, rest)
 
-    return paired_bootstrap(len(counts), int(telling.sum()), difference, settings)
+    return paired_bootstrap(len(counts), int(informative.sum()), difference, settings)
 
 
 def _verdict(

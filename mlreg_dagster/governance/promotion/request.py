@@ -1,9 +1,15 @@
-"""A promotion as it is asked for: one builder of run config and tags for commands, sensors, replays and the demo."""
+"""A promotion as it is asked for: one value for the job, commands, sensors, replays and the demo, with its run config.
+
+Whether it is granted is decided in `promotion`.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pandas as pd
+
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import as_time
 from mlreg_dagster.models.names import CHAMPION
 
 _PLACEHOLDERS = {
@@ -37,6 +43,15 @@ class PromotionRequest:
     expected: str | None = None
 
     @property
+    def effective_time(self) -> pd.Timestamp | None:
+        """From when it counts; None = now.
+
+        Raises:
+            NotAnHour: It is no time.
+        """
+        return None if self.effective_at is None else as_time(self.effective_at)
+
+    @property
     def run_config(self) -> dict[str, Any]:
         """For the job `promote`."""
         return {"ops": {"champion_model": {"config": asdict(self)}}}
@@ -53,7 +68,7 @@ def promotion_tags(version: str, alias: str, actor: str) -> dict[str, str]:
 
 
 def require_reason(text: str) -> None:
-    """Refuse what a form holds before a person has written a reason into it.
+    """Refuse a placeholder that a form holds before a person has written a reason into it.
 
     Raises:
         NotAReason: Only punctuation, one character over and over, or words that stand for a text.

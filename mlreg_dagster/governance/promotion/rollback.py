@@ -1,6 +1,6 @@
-"""Before an alias goes back: can the old model still score, and does it say what it said when it was champion?"""
+"""The trial before a rollback: the old model must still score, and score as it did when it was champion."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -9,19 +9,21 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.features.features import features_table
-from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from mlreg_dagster.models.artifacts.artifact import Model
 
 _COMPARED_HOURS = 24
 _TOLERANCE = 1e-9  # relative; matrix products of another number of rows are rounded otherwise
 
 
 class RollbackRefused(MlregError):
-    """The target of a rollback can't do its work; the alias did not move."""
+    """The target of a rollback can't score as it did; the alias did not move."""
 
 
-def validate(model: Model, tables: Warehouse, settings: Settings) -> dict[str, Any]:
+def validate(model: "Model", tables: Warehouse, settings: Settings) -> dict[str, Any]:
     """Score the newest hour, and the last day on record of the model's own predictions again.
 
     Args:
@@ -30,8 +32,8 @@ def validate(model: Model, tables: Warehouse, settings: Settings) -> dict[str, A
         settings: With which features are computed now.
 
     Returns:
-        What was found, for the record: the newest hour and its rows; the hours compared, their rows and the largest
-        difference. Where nothing is on record nothing is compared, and it is said.
+        The result, for the record: the newest hour and its rows; the hours compared, their rows and the largest
+        difference. Where nothing is on record nothing is compared, and `compared_rows` is 0.
 
     Raises:
         RollbackRefused: It gives no finite score for the newest hour, or other scores than those on record.
@@ -50,10 +52,10 @@ def validate(model: Model, tables: Warehouse, settings: Settings) -> dict[str, A
     scores = model.score(model.select(latest))
     if not np.isfinite(scores).all():
         raise RollbackRefused(f"{version} gives no finite score to some rows of {newest:%Y-%m-%d %H:%M}. Name another.")
-    found = {"newest_hour": newest.isoformat(), "newest_rows": len(latest), "compared_rows": 0}
+    trial = {"newest_hour": newest.isoformat(), "newest_rows": len(latest), "compared_rows": 0}
     rows = recorded.merge(then, on=["hour", "instrument_id"], validate="one_to_one")
     if rows.empty:
-        return found
+        return trial
     again = model.score(model.select(rows))
     apart = np.abs(again - rows["score"].to_numpy())
     if (apart > _TOLERANCE * np.abs(again)).any():
@@ -63,7 +65,7 @@ def validate(model: Model, tables: Warehouse, settings: Settings) -> dict[str, A
             f"{worst.score:.6g} and is {again[apart.argmax()]:.6g}. Its features or the libraries have changed since. "
             f"Materialize predictions for that hour to see, or name another version."
         )
-    return found | {
+    return trial | {
         "compared_first": hours.min().isoformat(),
         "compared_last": hours.max().isoformat(),
         "compared_rows": len(rows),

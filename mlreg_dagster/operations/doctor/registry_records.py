@@ -111,7 +111,7 @@ def _nothing_is_recorded_ahead(registry: Registry, now: pd.Timestamp) -> Finding
         latest = {decision.actor: decision for decision in registry.decisions(name)}
         for actor, decision in latest.items():
             if decision.recorded_at > now:
-                found.append(f"the {decision.kind} of {name} by {actor} ({decision.recorded_at:%Y-%m-%d %H:%M})")
+                found.append(f"the {decision.title} of {name} by {actor} ({decision.recorded_at:%Y-%m-%d %H:%M})")
                 commands.append(_decide_again(decision))
     if not found:
         return Finding("records after now", "ok", "Nothing was recorded after now.")
@@ -121,9 +121,9 @@ def _nothing_is_recorded_ahead(registry: Registry, now: pd.Timestamp) -> Finding
 
 def _decide_again(decision: Decision) -> str:
     who = f"--actor {shlex.quote(decision.actor)} --reason {shlex.quote(decision.reason)}"
-    if decision.kind == "exception":
-        lifts = " ".join(f"--lift {lifted}" for lifted in decision.lifts)
-        return f"mlreg except {decision.version} {lifts} --until {decision.expires_at:%Y-%m-%dT%H:%M} {who}"
+    if decision.is_waiver:
+        rules = " ".join(f"--rule {name}" for name in decision.waives)
+        return f"mlreg waive {decision.version} {rules} --until {decision.expires_at:%Y-%m-%dT%H:%M} {who}"
     return f"mlreg {'approve' if decision.kind == 'approval' else 'reject'} {decision.version} {who}"
 
 

@@ -34,7 +34,7 @@ from mlreg_dagster.orchestration.resources import (
     WarehouseResource,
     current_actor,
 )
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.landing import LandingZone
 
@@ -95,19 +95,16 @@ def build_correct_job(name: str, settings: Settings) -> dg.JobDefinition:
     def take_back(
         context: dg.OpExecutionContext, config: CorrectConfig, mlreg_registry: RegistryResource, mlreg_clock: Clock
     ) -> None:
-        from mlreg_dagster.governance.decisions.decide import signing_key
+        from mlreg_dagster.governance.decisions.authority import signing_key
         from mlreg_dagster.operations.recovery import correct
 
         records = mlreg_registry.open()
         moves = correct(
             records,
             config.alias,
-            actor=current_actor(config.actor),
-            reason=config.reason,
-            now=mlreg_clock.now(),
-            policy=settings.promotion,
-            key=signing_key(),
-            run_id=context.run_id,
+            Attribution(current_actor(config.actor), mlreg_clock.now(), config.reason, context.run_id),
+            settings.promotion,
+            signing_key(),
         )
         holder = records.holder(config.alias)
         for move in moves:
@@ -130,7 +127,7 @@ def build_restore_job(name: str, settings: Settings) -> dg.JobDefinition:
     def record_restore(
         context: dg.OpExecutionContext, config: RestoreConfig, mlreg_registry: RegistryResource, mlreg_clock: Clock
     ) -> None:
-        from mlreg_dagster.governance.decisions.decide import signing_key
+        from mlreg_dagster.governance.decisions.authority import signing_key
         from mlreg_dagster.operations.recovery import restore, told
 
         records = mlreg_registry.open()
@@ -138,12 +135,9 @@ def build_restore_job(name: str, settings: Settings) -> dg.JobDefinition:
             records,
             witnessed_heads(context.instance),
             made_versions(context.instance),
-            actor=current_actor(config.actor),
-            reason=config.reason,
-            now=mlreg_clock.now(),
-            policy=settings.promotion,
-            key=signing_key(),
-            run_id=context.run_id,
+            Attribution(current_actor(config.actor), mlreg_clock.now(), config.reason, context.run_id),
+            settings.promotion,
+            signing_key(),
         )
         metadata = {
             "lost": restored.facts["lost"],

@@ -7,6 +7,8 @@ trained twice. Dagster notices it, writes a line into its log, and goes on. See 
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -62,6 +64,21 @@ def refuse_a_second_dev(home: Path) -> None:
     except DaemonRunsAlready as error:
         raise SystemExit(f"dagster dev: {error}") from None
     lock.let_go()  # for the daemon that it starts
+
+
+@contextmanager
+def daemon_kept_out(home: Path) -> Iterator[None]:
+    """Let no daemon begin to work on a Dagster home meanwhile.
+
+    Raises:
+        DaemonRunsAlready: One works on it.
+    """
+    lock = _DaemonLock(home)
+    lock.take()
+    try:
+        yield
+    finally:
+        lock.let_go()
 
 
 class _DaemonLock:

@@ -3,58 +3,19 @@
 Nothing is built on a registry whose log does not fit: promotion, training, evaluation and scoring ask first.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
-from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.orchestration.metadata import AUDIT_HEAD
 from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry.witness import AUDIT_HEAD, WITNESSING_ASSETS, Head, RegistryTampered, head_in, witness_of
+from mlreg_dagster.storage.faults import explained
 
-_ASSETS = ("candidate_model", "evaluated_model", "champion_model", "delivery_bundle")
+__all__ = ["RegistryTampered", "heads_on_record", "newest_heads", "require_intact", "witness_of", "witnessed_heads"]
+
 _PAGE = 1000
-
-Head = tuple[int, str]
-"""Sequence and hash of a record."""
-
-
-class RegistryTampered(MlregError):
-    """The registry does not fit its audit log, or what was witnessed of it."""
-
-
-@dataclass(frozen=True)
-class Witness:
-    """How far outsiders can vouch for the audit log.
-
-    Attributes:
-        records: How many records it has.
-        witnessed: The newest record that was witnessed; 0 where none was.
-    """
-
-    records: int
-    witnessed: int
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether there are records, and none was ever witnessed: nobody would notice if the newest were removed."""
-        return self.records > 0 and self.witnessed == 0
-
-    @property
-    def text(self) -> str:
-        """In words, for people."""
-        if self.records == 0:
-            return "The audit log is empty."
-        if self.is_blind:
-            return (
-                f"None of the {self.records} records has a witness: Dagster's run history was wiped, or is another's. "
-                f"If the newest records were removed, nobody would notice. Compare with an export, or promote or "
-                f"evaluate once more, which leaves a witness."
-            )
-        unseen = self.records - self.witnessed
-        later = f"; {unseen} were written since" if unseen else ""
-        return f"Dagster's run history is witness of the first {self.witnessed} of {self.records} records{later}."
 
 
 def witnessed_heads(instance: dg.DagsterInstance) -> set[Head]:
@@ -62,22 +23,21 @@ def witnessed_heads(instance: dg.DagsterInstance) -> set[Head]:
     return set(_heads(instance))
 
 
+def heads_on_record() -> set[Head]:
+    """The same, of the instance that DAGSTER_HOME names."""
+    with explained(f"Dagster's storage in {os.environ.get('DAGSTER_HOME')}"), dg.DagsterInstance.get() as instance:
+        return witnessed_heads(instance)
+
+
 def newest_heads(instance: dg.DagsterInstance) -> set[Head]:
     """The same, of the last event of each asset: quick, and enough to notice that newer records were removed."""
-    found = (instance.get_latest_materialization_event(dg.AssetKey(name)) for name in _ASSETS)
+    found = (instance.get_latest_materialization_event(dg.AssetKey(name)) for name in WITNESSING_ASSETS)
     return {
         head
         for entry in found
         if entry is not None and entry.asset_materialization is not None
         for head in _of(entry.asset_materialization.metadata)
     }
-
-
-def witness_of(registry: Registry, heads: Iterable[Head]) -> Witness:
-    """How far the log is witnessed by these heads; those of records that a restore lost tell nothing of it."""
-    length, _ = registry.audit_head()
-    heads = set(heads) - registry.lost_records()
-    return Witness(length, max((sequence for sequence, _ in heads if sequence <= length), default=0))
 
 
 def require_intact(registry: Registry, instance: dg.DagsterInstance) -> None:
@@ -94,7 +54,7 @@ def require_intact(registry: Registry, instance: dg.DagsterInstance) -> None:
 
 
 def _heads(instance: dg.DagsterInstance) -> Iterator[Head]:
-    for name in _ASSETS:
+    for name in WITNESSING_ASSETS:
         key = dg.AssetKey(name)
         for fetch in (instance.fetch_materializations, instance.fetch_observations):
             cursor = None
@@ -111,5 +71,4 @@ def _heads(instance: dg.DagsterInstance) -> Iterator[Head]:
 
 def _of(metadata: Any) -> Iterator[Head]:
     if AUDIT_HEAD in metadata:
-        sequence, _, digest = str(metadata[AUDIT_HEAD].value).partition(":")
-        yield int(sequence), digest
+        yield head_in(str(metadata[AUDIT_HEAD].value))

@@ -1,10 +1,9 @@
 """How values of the registry's records are kept in columns: aware times, gates and texts in their order."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import JSON, DateTime, Dialect, TypeDecorator
 
 from mlreg_dagster.registry.names import as_utc
@@ -12,19 +11,18 @@ from mlreg_dagster.registry.records import GateResult
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """Aware times in, UTC timestamps out; SQLite keeps no zone, so everything is stored in UTC."""
+    """Aware times in, UTC out; SQLite keeps no zone, so everything is stored in UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102
-        return None if value is None else as_utc(value).to_pydatetime()
+        return None if value is None else as_utc(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> pd.Timestamp | None:  # noqa: ARG002, D102
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002, D102
         if value is None:
             return None
-        stamp = pd.Timestamp(value)
-        return as_utc(stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp)
+        return as_utc(value.replace(tzinfo=UTC) if value.tzinfo is None else value)
 
 
 class Gates(TypeDecorator[tuple[GateResult, ...]]):

@@ -8,23 +8,20 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
-from sqlalchemy.pool import NullPool
 
 from mlreg_dagster.core.untrusted.redaction import blotted
 from mlreg_dagster.registry import audit
-from mlreg_dagster.registry.database import postgres
+from mlreg_dagster.registry.database import postgres, sqlite
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
-from mlreg_dagster.registry.errors import CommitUnanswered, InvalidRecord, RegistryUnavailable, SchemaMismatch
-from mlreg_dagster.registry.migrations import upgrade
-from mlreg_dagster.storage import private_files
-from mlreg_dagster.storage.faults import explained, fault_in
+from mlreg_dagster.registry.errors import BackupNeeded, CommitUnanswered, InvalidRecord, RegistryUnavailable
+from mlreg_dagster.registry.migrations import schemas
+from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
+from mlreg_dagster.storage.faults import fault_in
 
-_SQLITE_WAIT_S = 30.0
 _NOTHING_STORED = "Nothing was stored. "
 
 
@@ -33,7 +30,7 @@ class Database:
 
     Args:
         url: An SQLAlchemy URL, `sqlite:////path/registry.db` or `postgresql://user@host/name`.
-        on_made: Called within the transaction that makes the tables, or upgrades those of an older release.
+        on_made: Called within the transaction that creates the tables, or upgrades those of an older release.
 
     Raises:
         RegistryUnavailable: The URL is none, or not of these two databases.
@@ -50,7 +47,7 @@ class Database:
         Raises:
             RegistryUnavailable: The database can't be reached or stayed locked.
             StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault.
-            SchemaMismatch: It was made by another release.
+            SchemaMismatch: Another release made it; `upgrade` brings an older one to the present schema.
         """
         with self._explained(""), self._reading_engine.connect() as connection:
             yield connection
@@ -67,35 +64,65 @@ class Database:
             CommitUnanswered: The answer to COMMIT is lost, and the database can't be asked again.
             RegistryReadOnly: The server or the user may only read.
             StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault; nothing is stored.
-            SchemaMismatch: It was made by another release.
+            SchemaMismatch: Another release made it; `upgrade` brings an older one to the present schema.
         """
         with self._explained(_NOTHING_STORED), _begin_writing(self._engine, self._was_stored) as connection:
             yield connection
 
+    def upgrade(self, *, copied: bool = False) -> SchemaUpgrade:
+        """Bring the tables of an older release to the present schema, after a copy of them was made.
+
+        Whenever the process is killed, the old schema or the new one is there, whole. A registry that is not there
+        yet, or has the present schema, stays as it is.
+
+        Args:
+            copied: A registry in PostgreSQL was copied; SQLite is copied here, in the same transaction.
+
+        Raises:
+            BackupNeeded: The registry is in PostgreSQL, and nobody has said that it was copied.
+            SchemaMismatch: A newer release made it, or its tables are not those of the schema that it names.
+            RegistryDamaged: It does not fit its audit log; nothing was changed.
+            RegistryUnavailable: It can't be reached, or another process kept it.
+            StorageFull, StorageNotWritable, StorageDamaged: The disk or the SQLite file is at fault.
+        """
+        with self._explained(_NOTHING_STORED):
+            if self._is_sqlite and (file := sqlite.file_of(self.url)) is not None and not file.exists():
+                return SchemaUpgrade(None, None)
+            engine = self._make_engine()
+            with engine.connect() as connection:
+                found = schemas.stored(connection)
+            if found in {None, SCHEMA_VERSION}:
+                return SchemaUpgrade(found, found)
+            schemas.require_older(self.url, found)
+            if not (self._is_sqlite or copied):
+                raise BackupNeeded(
+                    f"The registry {self.url} has schema {found} and is in PostgreSQL, of which no copy is made here. "
+                    f"Make one (pg_dump --format=custom), then run mlreg upgrade --backup-made. Nothing was changed."
+                )
+            with _begin_writing(engine) as connection:
+                return schemas.upgrade(connection, self.url, self._on_made)
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    def _make_engine(self) -> Engine:
+        return sqlite.make_engine(self.url, _json) if self._is_sqlite else postgres.make_engine(self.url, _json)
+
     @cached_property
     def _engine(self) -> Engine:
-        engine = (
-            _sqlite_engine(self.url)
-            if self.url.get_backend_name() == "sqlite"
-            else postgres.make_engine(self.url, _json)
-        )
+        engine = self._make_engine()
         with engine.connect() as connection:
-            found = upgrade.stored_schema(connection)
-        if found is not None and found < SCHEMA_VERSION:
-            upgrade.back_up(self.url, found)
-        if found is None or found < SCHEMA_VERSION:
+            found = schemas.stored(connection)
+        if found is None:
             with _begin_writing(engine) as connection:
-                found = upgrade.bring_up_to_date(connection, self._on_made)
-        if found != SCHEMA_VERSION:
-            raise SchemaMismatch(
-                f"The registry {self.url} has schema {found}, this release needs {SCHEMA_VERSION}. "
-                f"Use the release that made it, or another MLREG_HOME."
-            )
+                found = schemas.create(connection, self._on_made)
+        schemas.require_present(self.url, found)
         return engine
 
     @cached_property
     def _reading_engine(self) -> Engine:
-        if self._engine.dialect.name == "sqlite":
+        if self._is_sqlite:
             return self._engine  # where it is so anyway
         return self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -159,29 +186,6 @@ def _checked_url(text: str) -> URL:
     if backend == "sqlite" and url.database in {None, "", ":memory:"}:
         raise RegistryUnavailable(f"The registry needs a file; {url} would forget it. Use sqlite:////path/registry.db.")
     return url
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    with explained(f"The registry {url}"):
-        if not str(url.database).startswith("file:"):  # which SQLite reads as an address of its own
-            private_files.make_folder(Path(str(url.database)).absolute().parent)
-            private_files.make_file(Path(str(url.database)))
-    engine = create_engine(url, poolclass=NullPool, json_serializer=_json, connect_args={"timeout": _SQLITE_WAIT_S})
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions by its own rules
-        # a damaged text must not cost the answer about all others; records and audit refuse it by name
-        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        connection.execute("PRAGMA foreign_keys = ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A transaction that reads first and locks later fails at once when another writer came in between.
-        writing = connection.get_execution_options().get("writing")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-    return engine
 
 
 @contextmanager

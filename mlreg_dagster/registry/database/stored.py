@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import JSON, Boolean, Column, Connection, RowMapping, Table, Text, TypeDecorator, cast, select
 
 from mlreg_dagster.registry.database.column_types import UtcTime
@@ -49,7 +48,7 @@ def _as_written(column: Column[Any], value: Any) -> Any:
         plain = kind.process_bind_param(value, None) if isinstance(kind, TypeDecorator) else value  # type: ignore[arg-type]
         return json.dumps(plain, allow_nan=False)
     if isinstance(column.type, UtcTime):
-        return pd.Timestamp(value).strftime("%Y-%m-%d %H:%M:%S.%f")
+        return str(value.strftime("%Y-%m-%d %H:%M:%S.%f"))
     return int(value) if isinstance(column.type, Boolean) else value
 
 

@@ -9,9 +9,9 @@ from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import decisions, withdrawals
 from mlreg_dagster.registry.errors import InvalidRecord
-from mlreg_dagster.registry.governance_records import Withdrawal
-from mlreg_dagster.registry.names import as_utc, checked_actor, checked_reason
-from mlreg_dagster.registry.records import Decision, DecisionKind
+from mlreg_dagster.registry.governance_records import WAIVER, Decision, DecisionKind, Withdrawal, decision_title
+from mlreg_dagster.registry.names import as_utc
+from mlreg_dagster.registry.records import Attribution
 from mlreg_dagster.registry.rules import check_same_bytes
 
 
@@ -22,34 +22,30 @@ class Decisions:
 
     def decide(
         self,
-        *,
         kind: DecisionKind,
         version: str,
+        by: Attribution,
+        *,
         artifact_sha256: str,
-        actor: str,
-        reason: str,
-        recorded_at: datetime,
         evaluation_id: int | None = None,
-        lifts: Iterable[str] = (),
+        waives: Iterable[str] = (),
         expires_at: datetime | None = None,
-        run_id: str | None = None,
         signature: str | None = None,
     ) -> Decision:
-        """Add what a person decided about a version's bytes; the arguments are the fields of `Decision`.
+        """Add a person's decision about a version's bytes; the other arguments are the fields of `Decision`.
 
         Raises:
             UnknownVersion: The version is not registered.
-            InvalidRecord: Other bytes than the version's, an actor or reason of a forbidden form, or an exception that
-                lifts nothing or does not expire later.
+            InvalidRecord: Other bytes than the version's, an actor or reason of a forbidden form, or a waiver that
+                waives nothing or does not expire later.
         """
-        actor, reason = checked_actor(actor), checked_reason(reason)
-        lifts = tuple(lifts)
-        if (kind == "exception") != bool(lifts) or (kind == "exception") != (expires_at is not None):
-            raise InvalidRecord("An exception says what it lifts and when it expires; nothing else does.")
-        if expires_at is not None and as_utc(expires_at) <= as_utc(recorded_at):
-            raise InvalidRecord(f"An exception that expires at {expires_at} has expired already ({recorded_at}).")
+        by, waives = by.checked(), tuple(waives)
+        if (kind == WAIVER) != bool(waives) or (kind == WAIVER) != (expires_at is not None):
+            raise InvalidRecord("A waiver says which rules it waives and when it expires; nothing else does.")
+        if expires_at is not None and as_utc(expires_at) <= as_utc(by.time):
+            raise InvalidRecord(f"A waiver that expires at {expires_at} has expired already ({by.time}).")
         with self._database.writing() as connection:
-            check_same_bytes(queries.version_named(connection, version), artifact_sha256, kind)
+            check_same_bytes(queries.version_named(connection, version), artifact_sha256, decision_title(kind))
             return queries.append(
                 connection,
                 Decision,
@@ -58,13 +54,10 @@ class Decisions:
                 version=version,
                 artifact_sha256=artifact_sha256,
                 evaluation_id=evaluation_id,
-                actor=actor,
-                reason=reason,
-                lifts=lifts,
+                lifts=waives,
                 expires_at=expires_at,
-                recorded_at=recorded_at,
-                run_id=run_id,
                 signature=signature,
+                **by.columns,
             )
 
     def decisions(self, version: str) -> list[Decision]:
@@ -76,22 +69,13 @@ class Decisions:
         with self._database.reading() as connection:
             return queries.decisions_on(connection, queries.version_named(connection, version))
 
-    def withdraw(
-        self,
-        decision_id: int,
-        *,
-        actor: str,
-        reason: str,
-        recorded_at: datetime,
-        run_id: str | None = None,
-        signature: str | None = None,
-    ) -> Withdrawal:
-        """Add that a decision is taken back; the arguments are the fields of `Withdrawal`.
+    def withdraw(self, decision_id: int, by: Attribution, *, signature: str | None = None) -> Withdrawal:
+        """Add that a decision is taken back.
 
         Raises:
             InvalidRecord: There is no such decision, or an actor or reason of a forbidden form.
         """
-        actor, reason = checked_actor(actor), checked_reason(reason)
+        by = by.checked()
         with self._database.writing() as connection:
             self._decision(connection, decision_id)
             return queries.append(
@@ -99,11 +83,8 @@ class Decisions:
                 Withdrawal,
                 withdrawals,
                 decision_id=decision_id,
-                actor=actor,
-                reason=reason,
-                recorded_at=recorded_at,
-                run_id=run_id,
                 signature=signature,
+                **by.columns,
             )
 
     def decision(self, decision_id: int) -> Decision:

@@ -1,15 +1,14 @@
-"""Evaluations: what the gates said of a version's bytes, and what that makes of the version."""
+"""Evaluations: the results of all gates on a version's bytes, and the status that follows from them."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import evaluations
 from mlreg_dagster.registry.errors import InvalidRecord
-from mlreg_dagster.registry.names import check_sha256, checked_actor, listed
-from mlreg_dagster.registry.records import Evaluation, GateResult, Status
+from mlreg_dagster.registry.names import check_sha256, listed
+from mlreg_dagster.registry.records import Attribution, Evaluation, GateResult, Status
 from mlreg_dagster.registry.rules import check_same_bytes
 
 
@@ -20,23 +19,21 @@ class Evaluations:
 
     def record_evaluation(
         self,
-        *,
         version: str,
+        by: Attribution,
+        *,
         artifact_sha256: str,
         holdout_sha256: str,
         gates: Iterable[GateResult],
         metrics: Mapping[str, Any],
         thresholds: Mapping[str, Any],
-        recorded_at: datetime,
-        actor: str,
-        run_id: str | None = None,
         holdout_day: str | None = None,
         code_sha256: str | None = None,
         departures: Iterable[str] = (),
     ) -> Evaluation:
-        """Add what the gates said; the version has passed if all of them have.
+        """Add the results of all gates, as `by` measured them; the version has passed if all gates have.
 
-        The arguments are the fields of `Evaluation`; `gates` holds those that could not be computed, too.
+        The other arguments are the fields of `Evaluation`; `gates` holds those that could not be computed, too.
 
         Raises:
             UnknownVersion: The version is not registered.
@@ -46,7 +43,7 @@ class Evaluations:
         names = [gate.name for gate in gates]
         if not gates or len(set(names)) < len(names):
             raise InvalidRecord(f"Evaluating {version} needs gates, each of them once; got: {listed(names)}.")
-        actor = checked_actor(actor)
+        by = by.checked_without_reason()
         check_sha256("holdout_sha256", holdout_sha256)
         with self._database.writing() as connection:
             check_same_bytes(queries.version_named(connection, version), artifact_sha256, "evaluation")
@@ -61,9 +58,9 @@ class Evaluations:
                 gates=gates,
                 metrics=dict(metrics),
                 thresholds=dict(thresholds),
-                recorded_at=recorded_at,
-                actor=actor,
-                run_id=run_id,
+                recorded_at=by.time,
+                actor=by.actor,
+                run_id=by.run_id,
                 holdout_day=holdout_day,
                 code_sha256=code_sha256,
                 departures=tuple(departures) or None,
@@ -87,7 +84,7 @@ class Evaluations:
         return next((each for each in reversed(self.evaluations(version)) if not each.is_experiment), None)
 
     def status(self, version: str) -> Status:
-        """What the latest evaluation that counts made of a version.
+        """The status of a version by its latest evaluation that counts.
 
         Raises:
             UnknownVersion: The version is not registered.

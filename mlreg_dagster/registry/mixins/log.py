@@ -1,7 +1,6 @@
-"""The registry's memory of itself: the audit log, what does not fit in it, and restores from copies."""
+"""The audit log, what does not fit it, and restores from copies."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.registry import audit
@@ -9,8 +8,7 @@ from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import restores
 from mlreg_dagster.registry.governance_records import Restore
-from mlreg_dagster.registry.names import checked_actor, checked_reason
-from mlreg_dagster.registry.records import AuditRecord
+from mlreg_dagster.registry.records import Attribution, AuditRecord
 
 
 class Log:
@@ -36,38 +34,25 @@ class Log:
         """The first thing in the registry that does not fit its audit log, in words; None if all does.
 
         Args:
-            witnessed: Sequence and hash of records that were there once, as others remember them: without a witness,
-                rows that were removed together with the newest records are not missed.
+            witnessed: Sequence and hash of records that were there once, as witnesses remember them: without a
+                witness, rows that were removed together with the newest records are not missed.
         """
         with self._database.reading() as connection:
             return audit.find_tampering(connection, witnessed)
 
-    def record_restore(
-        self, *, actor: str, reason: str, facts: Mapping[str, Any], now: datetime, run_id: str | None = None
-    ) -> Restore:
+    def record_restore(self, facts: Mapping[str, Any], by: Attribution) -> Restore:
         """Add that this registry is a copy that was put back.
 
         Args:
-            actor: Who restored it.
-            reason: Why.
             facts: What is known to be lost, as plain JSON.
-            now: The current time.
-            run_id: The run that records it.
+            by: Who restored it, when and why.
 
         Raises:
             InvalidRecord: An actor or reason of a forbidden form, or facts that are no JSON.
         """
+        by = by.checked()
         with self._database.writing() as connection:
-            return queries.append(
-                connection,
-                Restore,
-                restores,
-                actor=checked_actor(actor),
-                reason=checked_reason(reason),
-                facts=dict(facts),
-                recorded_at=now,
-                run_id=run_id,
-            )
+            return queries.append(connection, Restore, restores, facts=dict(facts), **by.columns)
 
     def restores(self) -> list[Restore]:
         """All restores, in the order in which they were recorded."""

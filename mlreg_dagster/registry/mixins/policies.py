@@ -1,4 +1,4 @@
-"""The policies by which promotions are judged: which is in force, and since when."""
+"""Policies: what promotions are judged by, which one is in force, and since when. Judging stands in `governance`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import policies, policy_approvals
 from mlreg_dagster.registry.errors import AliasConflict
 from mlreg_dagster.registry.governance_records import PolicyApproval, PolicyRecord
-from mlreg_dagster.registry.names import checked_actor, checked_reason
+from mlreg_dagster.registry.records import Attribution
 
 FirstPolicy = Callable[[], tuple[Mapping[str, Any], datetime]]
 """Gives the content of the policy that a registry begins with, and the current time."""
@@ -48,28 +48,21 @@ class Policies:
         Returns:
             The policy in force.
         """
-        found = self.policy_in_force()
-        if found is not None:
-            return found
+        in_force = self.policy_in_force()
+        if in_force is not None:
+            return in_force
         with self._database.writing() as connection:
             return add_first_policy(connection, content, now)
 
     def approve_policy(
-        self,
-        content_sha256: str,
-        *,
-        previous_sha256: str,
-        actor: str,
-        reason: str,
-        recorded_at: datetime,
-        run_id: str | None = None,
-        signature: str | None = None,
+        self, content_sha256: str, previous_sha256: str, by: Attribution, *, signature: str | None = None
     ) -> PolicyApproval:
-        """Add a person's consent to replace one policy by another; the arguments are the fields of `PolicyApproval`.
+        """Add a person's consent to replace one policy by another.
 
         Raises:
             InvalidRecord: An actor or reason of a forbidden form.
         """
+        by = by.checked()
         with self._database.writing() as connection:
             return queries.append(
                 connection,
@@ -77,11 +70,8 @@ class Policies:
                 policy_approvals,
                 content_sha256=content_sha256,
                 previous_sha256=previous_sha256,
-                actor=checked_actor(actor),
-                reason=checked_reason(reason),
-                recorded_at=recorded_at,
-                run_id=run_id,
                 signature=signature,
+                **by.columns,
             )
 
     def policy_approvals(self, content_sha256: str, previous_sha256: str) -> list[PolicyApproval]:
@@ -92,12 +82,9 @@ class Policies:
     def adopt_policy(
         self,
         content: Mapping[str, Any],
+        by: Attribution,
         *,
         expected_sha256: str,
-        actor: str,
-        reason: str,
-        recorded_at: datetime,
-        run_id: str | None,
         signature: str | None,
         permit: PolicyPermit,
     ) -> PolicyRecord:
@@ -105,11 +92,8 @@ class Policies:
 
         Args:
             content: The new policy.
+            by: Who adopts it, when and why.
             expected_sha256: Hash of the policy in force, as far as the caller knows.
-            actor: Who adopts it.
-            reason: Why.
-            recorded_at: The current time.
-            run_id: The run that does.
             signature: Of the actor.
             permit: Asked last, within the transaction; what it raises goes to the caller, and nothing is adopted.
 
@@ -117,43 +101,45 @@ class Policies:
             AliasConflict: Another policy is in force than expected.
             InvalidRecord: An actor or reason of a forbidden form.
         """
-        actor, reason = checked_actor(actor), checked_reason(reason)
-        digest = audit.digest(content)
+        by, digest = by.checked(), audit.digest(content)
         with self._database.writing() as connection:
-            asked = {"content_sha256": digest, "actor": actor, "reason": reason, "run_id": run_id}
-            if (own := queries.of_run(connection, PolicyRecord, policies, **asked)) is not None:
+            known = {"content_sha256": digest, "actor": by.actor, "reason": by.reason, "run_id": by.run_id}
+            if (own := queries.of_run(connection, PolicyRecord, policies, **known)) is not None:
                 return own
             current = queries.policy_in_force(connection)
             if current is None or current.content_sha256 != expected_sha256:
-                found = current.content_sha256[:12] if current else "none"
+                in_force = current.content_sha256[:12] if current else "none"
                 raise AliasConflict(
                     f"The policy was not adopted: {expected_sha256[:12]} was expected to be in force, but it is "
-                    f"{found}. Look at what was adopted meanwhile, and try again."
+                    f"{in_force}. Look at what was adopted meanwhile, and try again."
                 )
             counted = tuple(permit(current, queries.approvals_of_policy(connection, digest, expected_sha256)))
             return _append(
-                connection, content, current.content_sha256, actor, reason, counted, recorded_at, run_id, signature
+                connection,
+                content,
+                by,
+                previous_sha256=current.content_sha256,
+                approved_by=counted,
+                signature=signature,
             )
 
 
 def add_first_policy(connection: Connection, content: Mapping[str, Any], now: datetime) -> PolicyRecord:
     """Add the policy that a registry begins with, in the transaction that makes or upgrades it; once."""
-    if (found := queries.policy_in_force(connection)) is not None:
-        return found
+    if (in_force := queries.policy_in_force(connection)) is not None:
+        return in_force
     reason = "the first policy: what the configuration files said when the registry was made or upgraded"
-    return _append(connection, content, None, REGISTRY, reason, (), now, None, None)
+    return _append(connection, content, Attribution(REGISTRY, now, reason))
 
 
 def _append(
     connection: Connection,
     content: Mapping[str, Any],
-    previous: str | None,
-    actor: str,
-    reason: str,
-    approved_by: tuple[str, ...],
-    recorded_at: datetime,
-    run_id: str | None,
-    signature: str | None,
+    by: Attribution,
+    *,
+    previous_sha256: str | None = None,
+    approved_by: tuple[str, ...] = (),
+    signature: str | None = None,
 ) -> PolicyRecord:
     return queries.append(
         connection,
@@ -161,11 +147,8 @@ def _append(
         policies,
         content_sha256=audit.digest(content),
         content=dict(content),
-        previous_sha256=previous,
-        actor=actor,
-        reason=reason,
+        previous_sha256=previous_sha256,
         approved_by=approved_by,
-        recorded_at=recorded_at,
-        run_id=run_id,
         signature=signature,
+        **by.columns,
     )

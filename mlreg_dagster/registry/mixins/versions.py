@@ -14,13 +14,12 @@ from mlreg_dagster.registry.names import (
     as_utc,
     check_not_blank,
     check_sha256,
-    checked_actor,
     is_version,
     listed,
     steps_before_latest,
     version_number,
 )
-from mlreg_dagster.registry.records import ModelVersion
+from mlreg_dagster.registry.records import Attribution, ModelVersion
 
 
 class Versions(Aliases):
@@ -28,24 +27,22 @@ class Versions(Aliases):
 
     def register(
         self,
-        *,
         version: str,
-        created_at: datetime,
-        created_by: str,
+        by: Attribution,
+        *,
         detector: str,
         dataset_day: str,
         dataset_sha256: str,
         artifact_sha256: str,
         manifest: Mapping[str, Any],
-        run_id: str | None = None,
     ) -> ModelVersion:
-        """Add a version; the arguments are the fields of `ModelVersion`.
+        """Add a version that `by` trained; the other arguments are the fields of `ModelVersion`.
 
         Raises:
             InvalidRecord: A name or hash of another form, or a manifest that is no JSON.
             VersionExists: The name is taken.
         """
-        created_by = checked_actor(created_by)
+        by = by.checked_without_reason()
         check_not_blank(detector=detector, dataset_day=dataset_day)
         check_sha256("dataset_sha256", dataset_sha256)
         check_sha256("artifact_sha256", artifact_sha256)
@@ -58,9 +55,9 @@ class Versions(Aliases):
                     model_versions,
                     number=number,
                     version=version,
-                    created_at=created_at,
-                    created_by=created_by,
-                    run_id=run_id,
+                    created_at=by.time,
+                    created_by=by.actor,
+                    run_id=by.run_id,
                     detector=detector,
                     dataset_day=dataset_day,
                     dataset_sha256=dataset_sha256,

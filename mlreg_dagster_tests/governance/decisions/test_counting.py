@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.sections.governance import Person, TierPolicy, WaiverPolicy
-from mlreg_dagster.governance.decisions.signing import Unsigned, decision_message, public_key, sign, withdrawal_message
+from mlreg_dagster.governance.decisions.signing import decision_message, public_key, sign, withdrawal_message
 from mlreg_dagster.governance.policy.facts import facts_of
 from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.policy.judgement import judge
-from mlreg_dagster.registry import Decision, Dossier, Evaluation, GateResult, ModelVersion, Withdrawal
+from mlreg_dagster.registry import Attribution, Decision, Dossier, Evaluation, GateResult, ModelVersion, Withdrawal
 
 NOW = pd.Timestamp("2026-03-10 12:30", tz="UTC")
 HOUR = pd.Timedelta(hours=1)
@@ -63,9 +63,9 @@ def decision(number, kind="approval", actor="anna", hours=5, evaluation=3, signe
 
 def withdrawal(number, of, actor=None, hours=1, key=None, signed=True):
     actor = actor or of.actor
-    bare = Unsigned(actor, "was wrong", NOW - hours * HOUR)
-    signature = sign(key or KEYS[actor], withdrawal_message(bare, of)) if signed else None
-    return Withdrawal(number, of.id, actor, bare.reason, bare.recorded_at, None, signature)
+    by = Attribution(actor, NOW - hours * HOUR, "was wrong")
+    signature = sign(key or KEYS[actor], withdrawal_message(by, of)) if signed else None
+    return Withdrawal(number, of.id, actor, by.reason, by.time, None, signature)
 
 
 def verdict(decisions, withdrawals=(), actor="pia"):
@@ -73,12 +73,10 @@ def verdict(decisions, withdrawals=(), actor="pia"):
         {**POLICY.model_dump(), "people": {**POLICY.model_dump()["people"], "pia": {}}}
     )
     rules = replace(RULES, promotion=people)
-    dossier = Dossier(VERSION, [EVALUATION], list(decisions), list(withdrawals), [], None)
-    found = facts_of(
-        dossier, alias="champion", actor=actor, now=NOW, rules=rules, evaluation=EVALUATION, matured_outcomes=lambda: 0
-    )
+    dossier = Dossier("champion", VERSION, [EVALUATION], list(decisions), list(withdrawals), [], None)
+    found = facts_of(dossier, rules, EVALUATION, Attribution(actor, NOW), matured_outcomes=lambda: 0)
     judged = judge(found, people.low, people)
-    return judged.outcome, judged.lifted, found.approved_by, found.rejected_by, dict(found.lifted or {})
+    return judged.outcome, judged.waived, found.approved_by, found.rejected_by, dict(found.waived or {})
 
 
 # --- rows that count, and rows that do not -------------------------------------------------------------------------
@@ -219,11 +217,9 @@ def test_anybody_who_may_decide_withdraws_a_waiver():
 def test_one_person_stays_one_person_however_the_name_was_spelled():
     policy = PromotionSettings(low=TierPolicy(approvals=2))
     dossier = Dossier(
-        VERSION, [EVALUATION],
+        "champion", VERSION, [EVALUATION],
         [decision(1, actor=name, signed=False) for name in ("Anna", "anna", " ANNA ")], [], [], None,
     )  # fmt: skip
-    found = facts_of(
-        dossier, alias="champion", actor="pia", now=NOW, rules=replace(RULES, promotion=policy), evaluation=EVALUATION,
-        matured_outcomes=lambda: 0,
-    )  # fmt: skip
+    rules = replace(RULES, promotion=policy)
+    found = facts_of(dossier, rules, EVALUATION, Attribution("pia", NOW), matured_outcomes=lambda: 0)
     assert found.approved_by == ("anna",)

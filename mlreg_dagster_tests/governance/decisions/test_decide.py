@@ -1,4 +1,4 @@
-"""Approvals, rejections and exceptions as jobs of the graph, and what a promotion makes of them."""
+"""Approvals, rejections and waivers as jobs of the graph, and what a promotion makes of them."""
 
 import dagster as dg
 import pandas as pd
@@ -46,7 +46,7 @@ def test_a_promotion_waits_for_its_approvals_and_names_whose_it_took(governed):
         world.promote("v2")  # an approval is of one version alone
 
 
-def test_whoever_trains_or_promotes_does_not_approve(governed):
+def test_neither_the_trainer_nor_the_promoter_approves(governed):
     world = governed(low={"approvals": 1})
     with pytest.raises(RunFailed, match="would not count: it is by tester, who trained it"):
         say(world, "approve", actor="tester")
@@ -64,7 +64,7 @@ def test_an_evaluation_that_failed_is_not_approved(trained):
 
 def test_a_trainer_can_not_waive_and_nobody_for_longer_than_the_policy_lets(governed):
     world = governed(**NEVER_ENDS)
-    waiver = {"lifts": ["freeze"], "expires_at": "2026-01-09T00:00"}
+    waiver = {"waives": ["freeze"], "expires_at": "2026-01-09T00:00"}
     with pytest.raises(RunFailed, match="waiver of v1 would not count: it is by tester, who trained it"):
         say(world, "grant_exception", actor="tester", **waiver)
     with pytest.raises(RunFailed, match="for more than 14 days"):
@@ -75,15 +75,15 @@ def test_a_trainer_can_not_waive_and_nobody_for_longer_than_the_policy_lets(gove
     world.promote("v1")
 
 
-def test_a_waiver_that_was_withdrawn_lifts_nothing(governed):
+def test_a_waiver_that_was_withdrawn_waives_nothing(governed):
     world = governed(**NEVER_ENDS)
-    say(world, "grant_exception", lifts=["freeze"], expires_at="2026-01-09T00:00")
+    say(world, "grant_exception", waives=["freeze"], expires_at="2026-01-09T00:00")
     config = {"decision": 1, "reason": "the freeze is serious", "actor": "bert"}
     world.run("withdraw", {"ops": {"record_withdrawal": {"config": config}}})
     with pytest.raises(RunFailed, match="nothing moves now"):
         world.promote("v1")
     (seen, _) = world.instance.fetch_observations(dg.AssetKey("evaluated_model"), limit=5).records
-    assert seen.asset_observation.description == "exception by anna withdrawn by bert: the freeze is serious"
+    assert seen.asset_observation.description == "waiver by anna withdrawn by bert: the freeze is serious"
     assert world.registry.find_tampering() is None
 
 
@@ -122,7 +122,7 @@ def test_a_rejection_stays_until_the_same_person_approves(governed):
     world.promote("v1")
 
 
-def test_an_exception_lifts_a_freeze_but_no_missing_approval(governed):
+def test_a_waiver_waives_a_freeze_but_no_missing_approval(governed):
     world = governed(low={"approvals": 1}, **NEVER_ENDS)
     say(world, "grant_exception", lifts=["freeze"], expires_at="2026-01-09T00:00", reason="the champion is blind")
     with pytest.raises(RunFailed, match=r"has to wait before it becomes champion: 0 of 1 approvals"):
@@ -134,7 +134,7 @@ def test_an_exception_lifts_a_freeze_but_no_missing_approval(governed):
     card = card_of(world, "v1")  # the waiver stands on top, in the headline and in the answer
     said = "by a waiver of freeze: anna, until 2026-01-09 00:00 (the champion is blind)."
     assert said in card.headline
-    assert card.answers["Who let it in?"].partition(said)[0].startswith("It became champion on ")
+    assert card.answers["Who promoted it?"].partition(said)[0].startswith("It became champion on ")
 
 
 @pytest.mark.parametrize(
@@ -142,9 +142,13 @@ def test_an_exception_lifts_a_freeze_but_no_missing_approval(governed):
     [
         ("approve", {"version": "v9"}, "v9 is not registered"),
         ("approve", {"reason": "ok"}, "too short"),
-        ("grant_exception", {"lifts": ["gates"], "expires_at": "2026-01-09T00:00"}, "can't lift gates; it can lift "),
-        ("grant_exception", {"lifts": ["freeze"], "expires_at": "2026-01-08T00:00"}, "has expired already"),
-        ("grant_exception", {"lifts": [], "expires_at": "2026-01-09T00:00"}, "says what it lifts"),
+        (
+            "grant_exception",
+            {"waives": ["gates"], "expires_at": "2026-01-09T00:00"},
+            "can't waive gates; it can ",
+        ),
+        ("grant_exception", {"waives": ["freeze"], "expires_at": "2026-01-08T00:00"}, "has expired already"),
+        ("grant_exception", {"waives": [], "expires_at": "2026-01-09T00:00"}, "says which rules it waives"),
     ],
 )
 def test_a_decision_that_would_count_for_nothing_is_refused(trained, job, config, message):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, UseCaseSettings
-from mlreg_dagster.governance.decisions.decide import DecisionRefused
+from mlreg_dagster.governance.decisions.authority import DecisionRefused
 from mlreg_dagster.governance.decisions.signing import make_key
 from mlreg_dagster.governance.policy.adoption import AdoptionRefused, adopt, approve_change
 from mlreg_dagster.governance.policy.in_force import (
@@ -14,7 +14,7 @@ from mlreg_dagster.governance.policy.in_force import (
     recorded_rules,
     require_adopted,
 )
-from mlreg_dagster.registry import AliasConflict, Registry
+from mlreg_dagster.registry import AliasConflict, Attribution, Registry
 
 NOW = pd.Timestamp("2026-03-10 12:30", tz="UTC")
 MINUTE = pd.Timedelta(minutes=1)
@@ -48,14 +48,8 @@ class People:
 
     def _do(self, what, files, actor, changes):
         self.now += MINUTE
-        how = {
-            "reason": "the season is over",
-            "actor": actor,
-            "now": self.now,
-            "run_id": None,
-            "key": self.keys.get(actor),
-        }
-        return what(self.registry, files, **how | changes)
+        by = Attribution(actor, self.now, changes.get("reason", "the season is over"))
+        return what(self.registry, files, by, changes.get("key", self.keys.get(actor)))
 
 
 @pytest.fixture
@@ -158,9 +152,7 @@ def test_forged_approvals_and_those_of_new_people_count_for_nothing(people, regi
     opened = rules(people={"eve": {}})
     record = registry.policy_in_force()
     for actor in ("anna", "eve"):
-        registry.approve_policy(
-            opened_sha(opened), previous_sha256=record.content_sha256, actor=actor, reason="forged", recorded_at=NOW
-        )
+        registry.approve_policy(opened_sha(opened), record.content_sha256, Attribution(actor, NOW, "forged"))
     with pytest.raises(AdoptionRefused, match="0 of 1"):
         asked.adopt(opened)
     asked.approve(opened, "anna")
@@ -184,17 +176,16 @@ def test_in_a_freeze_nobody_changes_the_policy_alone(people):
 
 def test_of_two_adoptions_that_saw_the_same_policy_one_wins(registry, monkeypatch):
     registry.record_first_policy(rules().content, NOW)
-    how = {"reason": "the season is over", "now": NOW, "run_id": None, "key": None}
     stale = registry.policy_in_force()
-    adopt(registry, LAX, actor="anna", **how)
+    adopt(registry, LAX, Attribution("anna", NOW, "the season is over"))
     monkeypatch.setattr(Registry, "record_first_policy", lambda *_: stale)
     with pytest.raises(AliasConflict, match="expected to be in force, but it is"):
-        adopt(registry, rules(min_reason_length=1), actor="bert", **how)
+        adopt(registry, rules(min_reason_length=1), Attribution("bert", NOW, "the season is over"))
 
 
 def test_a_policy_of_another_release_is_told_and_can_be_replaced(registry):
     registry.record_first_policy({**rules().content, "promotion": {"moon_phase": "full"}}, NOW)
     with pytest.raises(PolicyNotAdopted, match="values that this release does not know"):
         recorded_rules(registry.policy_in_force())
-    adopt(registry, rules(), reason="after the upgrade", actor="anna", now=NOW, run_id=None, key=None)
+    adopt(registry, rules(), Attribution("anna", NOW, "after the upgrade"))
     assert in_force(registry) == rules()

@@ -1,4 +1,4 @@
-"""The decision table: every combination of tier, gates, stability, approvals, exception and freeze; then who counts."""
+"""The decision table: every combination of tier, gates, stability, approvals, waiver and freeze; then who counts."""
 
 import itertools
 from dataclasses import replace
@@ -11,8 +11,8 @@ from mlreg_dagster.config.sections.governance import Freeze, Person, TierPolicy
 from mlreg_dagster.governance.decisions.signing import decision_message, make_key, read_key, sign
 from mlreg_dagster.governance.policy.facts import facts_of
 from mlreg_dagster.governance.policy.in_force import Rules
-from mlreg_dagster.governance.policy.judgement import LIFTABLE, Facts, judge
-from mlreg_dagster.registry import AliasEvent, Decision, Dossier, Evaluation, GateResult, ModelVersion
+from mlreg_dagster.governance.policy.judgement import WAIVABLE, Facts, judge
+from mlreg_dagster.registry import AliasEvent, Attribution, Decision, Dossier, Evaluation, GateResult, ModelVersion
 
 NOW = pd.Timestamp("2026-03-01 12:30", tz="UTC")
 POLICY = PromotionSettings()
@@ -21,17 +21,17 @@ GATES = {
     "failed": {"failed_gates": ("score_gap (0.01)",)},
     "not measured": {"missing_gates": ("model_size",)},
 }
-EXCEPTIONS = [(), ("stability",), ("freeze",), ("stability", "freeze")]
+WAIVERS = [(), ("stability",), ("freeze",), ("stability", "freeze")]
 
 
-def outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen):
+def outcome_by_the_rules(tier, gates, stability, approvals, waiver, frozen):
     """The table in words: high risk asks for approvals and stability, the unstable waits, gates refuse."""
     if gates != "passed":
         return "refuse"
     waits = [
-        frozen and "freeze" not in exception,
-        stability == "unstable" and "stability" not in exception,
-        tier == "high" and stability == "not measured" and "stability" not in exception,
+        frozen and "freeze" not in waiver,
+        stability == "unstable" and "stability" not in waiver,
+        tier == "high" and stability == "not measured" and "stability" not in waiver,
         tier == "high" and approvals < 2,
     ]
     return "hold" if any(waits) else "promote"
@@ -41,23 +41,23 @@ def outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen):
 @pytest.mark.parametrize("gates", GATES)
 @pytest.mark.parametrize("stability", ["stable", "unstable", "not measured"])
 @pytest.mark.parametrize("approvals", [0, 1, 2, 3])
-@pytest.mark.parametrize("exception", EXCEPTIONS, ids=["none", "stability", "freeze", "both"])
+@pytest.mark.parametrize("waiver", WAIVERS, ids=["none", "stability", "freeze", "both"])
 @pytest.mark.parametrize("frozen", [False, True], ids=["", "frozen"])
-def test_the_decision_table(tier, gates, stability, approvals, exception, frozen):
+def test_the_decision_table(tier, gates, stability, approvals, waiver, frozen):
     facts = Facts(
         **GATES[gates],
         stability=stability,
         approved_by=("anna", "bert", "carla")[:approvals],
-        lifted=dict.fromkeys(exception, "anna, for a day"),
+        waived=dict.fromkeys(waiver, "anna, for a day"),
         frozen="end of the year" if frozen else None,
     )
     verdict = judge(facts, POLICY.of(tier), POLICY)
-    assert verdict.outcome == outcome_by_the_rules(tier, gates, stability, approvals, exception, frozen)
+    assert verdict.outcome == outcome_by_the_rules(tier, gates, stability, approvals, waiver, frozen)
     assert bool(verdict.reasons) == (verdict.outcome != "promote")
     held_up = {"freeze"} if frozen else set()
     held_up |= {"stability"} if stability == "unstable" or (tier == "high" and stability != "stable") else set()
-    expected = set() if verdict.outcome == "refuse" else held_up & set(exception)
-    assert {name.partition(":")[0] for name in verdict.lifted} == expected
+    expected = set() if verdict.outcome == "refuse" else held_up & set(waiver)
+    assert {name.partition(":")[0] for name in verdict.waived} == expected
 
 
 @pytest.mark.parametrize("tier", ["low", "high"])
@@ -67,7 +67,7 @@ def test_a_rejection_refuses_whatever_else_is_there(tier, stability, frozen):
     facts = Facts(
         stability=stability,
         approved_by=("a", "b", "c"),
-        lifted=dict.fromkeys(LIFTABLE, "x"),
+        waived=dict.fromkeys(WAIVABLE, "x"),
         frozen=frozen,
         rejected_by=("dora (smells)",),
     )
@@ -88,7 +88,7 @@ def test_the_table_of_experiments_strangers_waivers_and_rollbacks(
         departures=("max_anomaly_rate was 1.0 instead of 0.2",) if experiment else (),
         stranger="eve is not among people" if stranger else None,
         is_rollback=rollback,
-        lifted={"freeze": "anna, for a day"} if waived else {},
+        waived={"freeze": "anna, for a day"} if waived else {},
         frozen="end of the year" if frozen else None,
     )
     verdict = judge(found, TierPolicy(experiments=allowed), POLICY)
@@ -123,8 +123,8 @@ def test_an_old_evaluation_and_few_outcomes_hold_it_up(setting, facts, reason):
     verdict = judge(Facts(**facts), policy.low, policy)
     assert verdict.outcome == "hold"
     assert reason in verdict.reasons[0]
-    lifted = {"evaluation_age": "x"} if "age" in name else {"matured_outcomes": "x"}
-    assert judge(Facts(**facts, lifted=lifted), policy.low, policy).outcome == "promote"
+    waived = {"evaluation_age": "x"} if "age" in name else {"matured_outcomes": "x"}
+    assert judge(Facts(**facts, waived=waived), policy.low, policy).outcome == "promote"
     assert judge(Facts(**{key: value - 1 if "age" in key else value + 1 for key, value in facts.items()}),
                  policy.low, policy).outcome == "promote"  # fmt: skip
 
@@ -158,11 +158,11 @@ def said(kind="approval", actor="anna", evaluation_id=3, lifts=(), expires_at=No
 def facts(decisions=(), policy=POLICY, evaluation=None, actor="pia", moves=(), matured=lambda: 5, **changes):
     evaluation = evaluation or evaluated()
     known = {"alias": "champion", "evaluations": [evaluation], "withdrawals": [], **changes}
-    dossier = Dossier(VERSION, known["evaluations"], list(decisions), known["withdrawals"], list(moves), None)
-    return facts_of(
-        dossier, alias=known["alias"], actor=actor, now=NOW, evaluation=evaluation, matured_outcomes=matured,
-        rules=Rules(policy, UseCaseSettings(risk_tier="high"), EvaluationSettings()),
-    )  # fmt: skip
+    dossier = Dossier(
+        known["alias"], VERSION, known["evaluations"], list(decisions), known["withdrawals"], list(moves), None
+    )
+    rules = Rules(policy, UseCaseSettings(risk_tier="high"), EvaluationSettings())
+    return facts_of(dossier, rules, evaluation, Attribution(actor, NOW), matured_outcomes=matured)
 
 
 def test_approvals_of_two_people_count_and_of_one_twice_once():
@@ -187,7 +187,7 @@ def test_what_does_not_count_is_said(approval, why):
     assert why in judge(found, tier, POLICY).reasons[-1]
 
 
-def test_without_separation_of_duties_whoever_trained_it_may_approve():
+def test_without_separation_of_duties_the_trainer_may_approve():
     policy = PromotionSettings(separation_of_duties=False)
     assert facts([said(actor="tom"), said(actor="pia")], policy).approved_by == ("tom", "pia")
 
@@ -207,15 +207,15 @@ def test_only_people_who_are_named_may_decide():
     assert "eve, who is not among people" in found.not_counted[0]
 
 
-def test_an_exception_lifts_what_it_names_until_it_expires():
-    lifted = said("exception", lifts=("freeze",), expires_at=NOW + pd.Timedelta(minutes=1))
-    assert facts([lifted]).lifted.keys() == {"freeze"}
-    assert facts([replace(lifted, expires_at=NOW)]).lifted == {}
-    assert facts([replace(lifted, actor="tom")]).lifted == {}  # who trained it
-    assert facts([replace(lifted, actor="pia")]).lifted == {}  # who promotes it
-    assert facts([replace(lifted, expires_at=NOW + pd.Timedelta(days=15))]).lifted == {}  # 14 days by the policy
+def test_a_waiver_waives_what_it_names_until_it_expires():
+    waiver = said("exception", lifts=("freeze",), expires_at=NOW + pd.Timedelta(minutes=1))
+    assert facts([waiver]).waived.keys() == {"freeze"}
+    assert facts([replace(waiver, expires_at=NOW)]).waived == {}
+    assert facts([replace(waiver, actor="tom")]).waived == {}  # who trained it
+    assert facts([replace(waiver, actor="pia")]).waived == {}  # who promotes it
+    assert facts([replace(waiver, expires_at=NOW + pd.Timedelta(days=15))]).waived == {}  # 14 days by the policy
     policy = PromotionSettings(people={"anna": Person(), "bert": Person()})
-    assert facts([replace(lifted, actor="eve")], policy).lifted == {}
+    assert facts([replace(waiver, actor="eve")], policy).waived == {}
 
 
 def test_a_freeze_counts_from_its_first_hour_to_before_its_last():
@@ -235,6 +235,13 @@ def test_gates_and_stability_come_from_the_evaluation():
     assert (found.stability, found.stability_detail) == ("unstable", "0.2 apart")
     assert "scoring_latency" in found.missing_gates
     assert "model_size" not in found.missing_gates
+
+
+def test_a_stability_that_was_not_measured_is_said_in_plain_words():
+    verdict = judge(Facts(approved_by=("anna", "bert")), TierPolicy(stable=True), POLICY)
+    assert verdict.reasons == ("the stability of the evaluation was not measured",)
+    unstable = Facts(stability="unstable", stability_detail="0.2 apart")
+    assert judge(unstable, TierPolicy(), POLICY).reasons == ("the evaluation is unstable (0.2 apart)",)
 
 
 def test_the_challenger_is_not_asked_for_the_outcomes_that_it_is_to_bring():
@@ -266,7 +273,7 @@ def test_outcomes_are_counted_only_where_some_are_asked_for():
     assert facts(policy=PromotionSettings(min_matured_outcomes=1)).matured_outcomes == 5
 
 
-def test_whoever_held_the_alias_before_comes_back():
+def test_a_former_holder_comes_back():
     move = AliasEvent(1, "champion", 1, "v7", None, "a" * 64, 3, NOW, NOW, "bob", "first", None, {})
     assert facts(moves=[move]).is_rollback
     assert not facts(moves=[replace(move, version="v6")]).is_rollback
@@ -303,5 +310,5 @@ def read_key_of(folder, name):
 
 
 def test_the_table_has_every_combination():
-    cases = itertools.product(["low", "high"], GATES, range(3), range(4), EXCEPTIONS, [False, True])
+    cases = itertools.product(["low", "high"], GATES, range(3), range(4), WAIVERS, [False, True])
     assert len(list(cases)) == 576

@@ -8,8 +8,10 @@ import pytest
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, UseCaseSettings
 from mlreg_dagster.core.people import NotAName
 from mlreg_dagster.governance.policy.adoption import adopt
+from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, Rules, differences, recorded_rules
-from mlreg_dagster.governance.promotion.promotion import Governance, PromotionRefused, promote
+from mlreg_dagster.governance.promotion.promotion import PromotionRefused, promote
+from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.trust import UntrustedModel
 from mlreg_dagster.models.gates import GATES
@@ -18,6 +20,7 @@ from mlreg_dagster.models.registration import register
 from mlreg_dagster.registry import (
     AliasConflict,
     AlreadyHolder,
+    Attribution,
     EffectiveTimeError,
     GateResult,
     GatesNotPassed,
@@ -29,6 +32,7 @@ from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
 from mlreg_dagster_tests.models.builders import DAY_ENDS, with_manifest
 
 NOW = DAY_ENDS + pd.Timedelta(days=3, minutes=12)
+BY_ANN = Attribution("ann", NOW)
 
 
 def rules(**policy):
@@ -49,7 +53,7 @@ def in_force(registry):
         files = rules(**policy)
         before = recorded_rules(registry.record_first_policy(files.content, NOW))
         if differences(before, files):
-            adopt(registry, files, reason="a test wants these rules", actor="ann", now=NOW, run_id=None, key=None)
+            adopt(registry, files, Attribution("ann", NOW, "a test wants these rules"))
         return governed(**policy)
 
     return put
@@ -67,23 +71,20 @@ SEEDED = EvaluationSettings(injection={"seed": 21})
 def evaluate(registry, version, failing=(), **changes):
     gates = [GateResult(name, name not in failing, 0.1, "at least 0", "as measured") for name in GATES]
     values = {
-        "version": version,
         "artifact_sha256": registry.version(version).artifact_sha256,
         "holdout_sha256": "0" * 64,
         "gates": gates,
         "metrics": {},
         "thresholds": EvaluationSettings().model_dump(mode="json"),
-        "recorded_at": NOW,
-        "actor": "ann",
     }
-    registry.record_evaluation(**values | changes)
+    registry.record_evaluation(version, BY_ANN, **values | changes)
 
 
 @pytest.fixture
 def move(model, store, registry):
     """Promotes; v1, v2 and v3 are registered, and passed their gates."""
     for version in ("v1", "v2", "v3"):
-        register(with_manifest(model, version=version), store, registry, now=NOW, actor="ann", run_id=None)
+        register(with_manifest(model, version=version), store, registry, BY_ANN)
         evaluate(registry, version)
 
     runs = (f"run-{number}" for number in itertools.count(1))
@@ -95,11 +96,10 @@ def move(model, store, registry):
             "actor": "bob",
             "effective_at": None,
             "expected": None,
-            "now": NOW,
-            "run_id": next(runs),
-            "governance": governed(),
         }
-        return promote(registry, store, version=version, **asked | changes)
+        now, governance = changes.pop("now", NOW), changes.pop("governance", None) or governed()
+        request = PromotionRequest(version, **asked | changes)
+        return promote(registry, store, governance, request, now=now, run_id=next(runs))
 
     return move
 
@@ -171,9 +171,8 @@ def test_an_artifact_that_asks_for_untrusted_types_is_refused(refused, store, re
     frozen = store.freeze(MODELS, "v4", files)
     record = registry.version("v1")
     registry.register(
-        version="v4",
-        created_at=NOW,
-        created_by="ann",
+        "v4",
+        BY_ANN,
         detector=record.detector,
         dataset_day=record.dataset_day,
         dataset_sha256=record.dataset_sha256,
@@ -190,7 +189,7 @@ def test_every_gate_must_have_passed_in_the_latest_evaluation(refused, move, reg
         refused(GatesNotPassed, gate, version="v2")
     evaluate(registry, "v2")
     assert move("v2")
-    register(with_manifest(model, version="v4"), store, registry, now=NOW, actor="ann", run_id=None)
+    register(with_manifest(model, version="v4"), store, registry, BY_ANN)
     refused(GatesNotPassed, "v4 was never evaluated", version="v4")
 
 
@@ -209,7 +208,7 @@ def test_specifiers_that_lead_nowhere_are_refused(refused, spec):
     refused(UnknownVersion, r"v1|Registered", version=spec)
 
 
-def test_whoever_expects_another_holder_is_told_who_holds_it(refused, move):
+def test_a_wrong_expectation_is_answered_with_the_holder(refused, move):
     refused(AliasConflict, "expected with v2, but nobody holds it", expected="v2")
     move("v1", expected=NOBODY)
     refused(
@@ -220,7 +219,7 @@ def test_whoever_expects_another_holder_is_told_who_holds_it(refused, move):
     )
     refused(AliasConflict, "expected with v3, but v1 holds it", version="v2", expected="v3")
     assert move("v2", expected="v1").previous_version == "v1"
-    assert move("v3").previous_version == "v2"  # whoever holds it
+    assert move("v3").previous_version == "v2"  # no expectation
 
 
 def test_times_out_of_order_are_refused(refused, move):
@@ -279,7 +278,7 @@ def test_an_experiment_admits_nothing_and_erases_nothing(refused, registry):
     refused(GatesNotPassed, "score_gap", version="v1")
 
 
-def test_a_tier_may_let_experiments_in_and_then_the_record_says_so(move, registry, in_force):
+def test_a_tier_may_admit_experiments_and_then_the_record_says_so(move, registry, in_force):
     evaluate(registry, "v1", failing=["score_gap"])
     lax = LAX.model_dump(mode="json")
     evaluate(registry, "v1", thresholds=lax, departures=("max_anomaly_rate was 1.0 instead of 0.2",))
@@ -306,7 +305,7 @@ def test_thresholds_that_were_lowered_by_adoption_show(move, registry):
     evaluate(registry, "v1", failing=["score_gap"])
     registry.record_first_policy(rules().content, NOW)
     files = Rules(PromotionSettings(), UseCaseSettings(), LAX)
-    adopt(registry, files, reason="they are too strict", actor="ann", now=NOW, run_id=None, key=None)
+    adopt(registry, files, Attribution("ann", NOW, "they are too strict"))
     evaluate(registry, "v1", thresholds=LAX.model_dump(mode="json"))
     event = move("v1", governance=Governance(files, lambda _: 0, lambda _: 0, lambda _: {}))
     assert "failed score_gap under other settings" in event.evidence["facts"]["failed_before"][0]

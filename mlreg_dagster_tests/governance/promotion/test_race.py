@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlreg_dagster.registry import AliasConflict, Registry
+from mlreg_dagster.registry import AliasConflict, Attribution, Registry
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 from mlreg_dagster_tests.registry.conftest import registry_url
 from mlreg_dagster_tests.registry.test_registry import NOW, evaluate, move, register
@@ -40,9 +40,7 @@ def racer(number: int, url: str, barrier: Barrier, results: "Queue[Any]") -> Non
         barrier.wait(WAIT_S)  # all have seen the same holder
         now = NOW + pd.Timedelta(minutes=round_ + 1)
         try:
-            registry.move_alias(
-                "champion", wanted, expected=holder, effective_at=now, now=now, actor=f"racer {number}", reason="faster"
-            )
+            registry.move_alias("champion", wanted, Attribution(f"racer {number}", now, "faster"), expected=holder)
             results.put((round_, number, wanted, ""))
         except AliasConflict as error:
             results.put((round_, number, wanted, str(error)))

@@ -83,8 +83,8 @@ def test_a_copy_that_differs_does_not_take_its_place(warehouse, monkeypatch):
 
 COMPACT = """
 import sys
-from mlreg_dagster.housekeeping.compaction import compact
-from mlreg_dagster.storage.warehouse import Warehouse
+from mlreg_dagster.operations.retention.compaction import compact
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 print("begins", flush=True)
 while True:
     compact(Warehouse(sys.argv[1], lock_timeout_s=300))

@@ -137,7 +137,7 @@ def test_another_process_sees_the_same_market() -> None:
     script = f"""
 import pandas as pd
 from mlreg_dagster.config import SimulatedSettings
-from mlreg_dagster.market.sources.simulated import SimulatedMarket
+from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
 source = SimulatedMarket(SimulatedSettings(opens="{OPENING.isoformat()}"), 20)
 hours = pd.date_range("2026-04-03T07:00", periods=5, freq="h", tz="UTC")
 print(pd.util.hash_pandas_object(source.snapshots(hours, pd.Timestamp("2030-01-01", tz="UTC"))).sum())

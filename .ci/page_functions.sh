@@ -1,0 +1,36 @@
+# What .ci/page_commands.py needs around the commands of a page: stop at the first failure and say where it was.
+set -Eeuo pipefail
+where=- server=
+log=$(mktemp)
+
+say() { printf '%-28s $ %s\n' "$where" "$1"; }
+
+write() { mkdir -p "$(dirname "$1")" && printf '%s' "$2" >"$1"; }
+
+serve() {
+    setsid env --default-signal=INT,TERM dagster dev >"$log" 2>&1 &
+    server=$!
+    for _ in $(seq 120); do
+        if python -c 'from urllib.request import urlopen; urlopen("http://127.0.0.1:3000/server_info", timeout=5)' 2>/dev/null
+        then return; fi
+        kill -0 "$server" || { echo "dagster dev ended before it answered."; return 1; }
+        sleep 1
+    done
+    echo "dagster dev did not answer within 120 s."
+    return 1
+}
+
+stop() {
+    [ -n "$server" ] || return 0
+    kill -TERM -- "-$server" || true
+    wait "$server" || true
+    server=
+}
+
+failed() {
+    echo "FAILED at $where:"
+    tail -c 3000 "$log"
+}
+
+trap failed ERR
+trap 'stop; rm -f "$log"' EXIT

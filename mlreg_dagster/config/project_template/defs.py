@@ -1,0 +1,24 @@
+"""The code location: the graph of mlreg-dagster, merged with the assets, checks and jobs of this project."""
+
+import dagster as dg
+
+from mlreg_dagster.definitions import build_definitions
+from mlreg_dagster.orchestration.resources import WarehouseResource
+from mlreg_dagster.outcomes.schema import PREDICTIONS
+
+
+@dg.asset(
+    deps=["predictions"],
+    group_name="own",
+    description="The ten instruments that the champion flagged most often. An example: change it, or remove it.",
+)
+def watchlist(mlreg_warehouse: WarehouseResource) -> dg.MaterializeResult:
+    """Count the flags of every instrument over all hours that were scored."""
+    rows = mlreg_warehouse.open().read(PREDICTIONS, columns=["instrument_id", "role", "is_anomaly"])
+    flagged = rows[rows["is_anomaly"] & (rows["role"] == "champion")]
+    counts = flagged["instrument_id"].value_counts().head(10)
+    table = counts.rename_axis("instrument").reset_index(name="hours flagged").to_markdown(index=False)
+    return dg.MaterializeResult(metadata={"watchlist": dg.MetadataValue.md(table), "hours_flagged": int(counts.sum())})
+
+
+defs = dg.Definitions.merge(build_definitions(), dg.Definitions(assets=[watchlist]))

@@ -1,0 +1,63 @@
+"""Names of assets, jobs, schedules and sensors, as users see them; importing them loads nothing.
+
+Names of gates and aliases stand in `models.names`; what the jobs do stands in `jobs`.
+"""
+
+HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
+"""The hourly assets, each made from those before it."""
+
+DATASET_ASSETS = ("training_dataset", "eval_holdout")
+
+ASSETS = (
+    *HOURLY_ASSETS,
+    *DATASET_ASSETS,
+    "candidate_model",
+    "evaluated_model",
+    "champion_model",
+    "model_performance",
+    "delivery_bundle",
+    "governance_report",
+)
+
+HOURLY = "hourly"
+MARKET = "market"
+PREDICTIONS = "predictions_only"
+OUTCOMES = "outcomes_only"
+DATASETS = "datasets"
+PERFORMANCE = "performance"
+SCORING = "scoring"
+FOLLOW_UP = "follow_up"
+TRAIN = "train"
+EVALUATE = "evaluate"
+RETRAIN = "retrain"
+PROMOTE = "promote"
+APPROVE = "approve"
+REJECT = "reject"
+WAIVE = "grant_exception"
+WITHDRAW = "withdraw"
+APPROVE_POLICY = "approve_policy"
+ADOPT_POLICY = "adopt_policy"
+BUNDLE = "bundle"
+TIDY = "tidy"
+CORRECT = "correct"
+RESTORE = "restore"
+
+JOBS = (
+    *(HOURLY, MARKET, PREDICTIONS, FOLLOW_UP, OUTCOMES, SCORING, DATASETS, PERFORMANCE),
+    *(TRAIN, EVALUATE, RETRAIN, PROMOTE),
+    *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
+    *(CORRECT, RESTORE, BUNDLE, TIDY),
+)
+
+HOURLY_SCHEDULE, TIDY_SCHEDULE = SCHEDULES = ("hourly_schedule", "tidy_schedule")
+
+SENSORS = (
+    "catch_up_sensor",
+    "days_sensor",
+    "retrain_sensor",
+    "promote_sensor",
+    "failure_sensor",
+    "cancellation_sensor",
+    "never_started_sensor",
+    "check_sensor",
+)

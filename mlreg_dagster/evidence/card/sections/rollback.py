@@ -1,0 +1,46 @@
+"""Section 7: when another version is trained, and how to go back from this one."""
+
+from mlreg_dagster.evidence.card.context import CardContext
+from mlreg_dagster.evidence.card.elements import Section, Values
+from mlreg_dagster.models.names import CHAMPION
+
+
+def rollback(context: CardContext) -> Section:
+    """When another version is trained, and how to go back from this one."""
+    policy, way_back = context.settings.retraining, context.way_back
+    own = context.version.manifest["settings"]
+    files = [name for name, each in context.settings.models.items() if each.model_dump(mode="json") == own]
+    again = [name for name in files if name in policy.models]
+    return Section(
+        "rollback",
+        (
+            Values(
+                "Retraining",
+                {
+                    "its settings are those of": [f"{name}.yaml" for name in files] or "no config file of today",
+                    "trained again by itself": bool(again),
+                    "days between two trainings": policy.every_days,
+                    "days after which the champion counts as stale": policy.champion_max_age_days,
+                    "who becomes champion by itself": context.settings.promotion.automatic,
+                },
+            ),
+            Values(
+                "How to undo",
+                {
+                    "command": undo(context),
+                    "would go back to": way_back.version or "no version",
+                    "tried out first": "the target's bytes, its scores of the newest hour, and its last day's scores",
+                },
+            ),
+        ),
+        (way_back.problem,) if way_back.problem else (),
+    )
+
+
+def undo(context: CardContext) -> str:
+    """The command that takes the version back."""
+    if CHAMPION not in context.aliases:
+        return "nothing: it is not champion"
+    if context.way_back.version is None:
+        return "there is no version to go back to"
+    return f'mlreg rollback {context.way_back.version} --reason "…"'

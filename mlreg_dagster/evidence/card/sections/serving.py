@@ -1,0 +1,50 @@
+"""Section 5: how a version scores, and whether it still can."""
+
+from typing import Any
+
+from mlreg_dagster.evidence.card.context import CardContext
+from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Text, Values, when
+
+_MEGABYTE = 1e6
+
+
+def serving(context: CardContext) -> Section:
+    """How it scores, and whether it still can."""
+    bundle, limits = context.bundle, context.settings.use_case.constraints
+    missing = [f"The artifact can't be used: {bundle.problem}"] if bundle.problem else []
+    if bundle.size > limits.max_model_mb * _MEGABYTE:
+        missing.append(f"The bundle has {bundle.size:,} bytes; the use case allows {limits.max_model_mb:g} MB.")
+    gates = {gate.name: gate for gate in context.evaluation.gates} if context.evaluation else {}
+    speed = gates.get("scoring_latency")
+    facts: tuple[Fact, ...] = (
+        Text(
+            "Every hour, the champion as of that hour scores all instruments of the hour (asset predictions), and the "
+            "challenger in its shadow; an hour that is scored later is scored by the champion of then. The artifact is "
+            "loaded by its registered hash, and no code from it is run."
+        ),
+        Values(
+            "Scorer",
+            {
+                "pipeline": "pipeline.skops, whose types are on a list of trusted ones",
+                "portable graph": "model.onnx" if context.model is not None and context.model.graph else "none",
+                "remark on the graph": context.version.manifest.get("graph", "made before there were graphs"),
+                "bundle, bytes": bundle.size,
+                "allowed, MB": limits.max_model_mb,
+                "allowed latency, ms": limits.max_latency_ms,
+                "measured latency": speed.detail if speed else "this risk tier does not ask for it",
+                "intact and loads": bundle.problem is None,
+            },
+        ),
+        Table(
+            "Predictions so far, by the role in which it made them", [_predictions(row) for row in context.predictions]
+        ),
+        Text(
+            "Release: an alias moves within one transaction, when promotion.yaml lets it (section 4); predictions "
+            "follow from the alias's effective time on. Nothing is deployed besides."
+        ),
+    )
+    return Section("serving", facts, tuple(missing))
+
+
+def _predictions(row: Any) -> dict[str, Any]:
+    return dict(row) | {name: when(row[name]) for name in ("first_hour", "last_hour")}

@@ -1,0 +1,91 @@
+"""What promotions are judged by, and the judgement on one version. Moving an alias belongs to `promotion`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mlreg_dagster.governance.policy.facts import evidence_of, facts_of
+from mlreg_dagster.governance.policy.in_force import Rules, require_adopted, rules_now
+from mlreg_dagster.governance.policy.judgement import Facts, Verdict, judge
+from mlreg_dagster.registry import Attribution, Dossier, Evaluation, ModelVersion, Registry
+from mlreg_dagster.registry.rules import passed_evaluation
+
+if TYPE_CHECKING:
+    from mlreg_dagster.models.artifacts.artifact import Model
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the policy says of a version that asks for an alias.
+
+    Attributes:
+        verdict: The policy's answer.
+        evaluation: The evaluation that admits the version.
+        facts: What it was decided on.
+    """
+
+    verdict: Verdict
+    evaluation: Evaluation
+    facts: Facts
+
+    def evidence(self, dossier: Dossier, rules: Rules) -> dict[str, Any]:
+        """What is kept with the move."""
+        return evidence_of(self.facts, self.verdict, rules, dossier.policy.content_sha256 if dossier.policy else None)
+
+
+@dataclass(frozen=True)
+class Governance:
+    """What promotions are judged by, beside the registry's records.
+
+    Attributes:
+        files: What the configuration files ask for; nothing is promoted unless it is in force.
+        matured_outcomes: Counts those of a version.
+        changed_hours: Counts the hours of its training data that changed since they were frozen; None: not known.
+        validate_rollback: Looks whether a former holder still does its work; what it finds is kept, or it raises.
+        replays_history: Whether a move may count from the past.
+    """
+
+    files: Rules
+    matured_outcomes: Callable[[str], int]
+    changed_hours: Callable[[ModelVersion], int | None]
+    validate_rollback: "Callable[[Model], Mapping[str, Any]]"
+    replays_history: bool = False
+
+    def rules(self, registry: Registry, now: pd.Timestamp) -> Rules:
+        """The rules in force; those of the files become the first ones of a registry that has none.
+
+        Raises:
+            PolicyNotAdopted: The files ask for others.
+        """
+        in_force = rules_now(registry, self.files, now)
+        require_adopted(in_force, self.files)
+        return in_force
+
+    def consider(
+        self, dossier: Dossier, rules: Rules, by: Attribution, *, changed_hours: int | None = None
+    ) -> Judgement:
+        """Judge a version that asks for an alias; nothing moves.
+
+        Args:
+            dossier: All that is on record: of which version, for which alias.
+            rules: In force.
+            by: Who promotes, and when.
+            changed_hours: Hours of the training data that changed since they were frozen; None: not known.
+
+        Raises:
+            GatesNotPassed: It was never evaluated, or failed.
+        """
+        tier = rules.promotion.of(rules.use_case.risk_tier)
+        version = dossier.version.version
+        evaluation = passed_evaluation(version, dossier.evaluations, experiments=tier.experiments)
+        facts = facts_of(
+            dossier,
+            rules,
+            evaluation,
+            by,
+            matured_outcomes=lambda: self.matured_outcomes(version),
+            changed_hours=changed_hours,
+        )
+        return Judgement(judge(facts, tier, rules.promotion), evaluation, facts)

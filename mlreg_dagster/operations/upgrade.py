@@ -1,0 +1,87 @@
+"""Bringing a home that an older release made up to date: its registry, and where its dagster.yaml finds our storage."""
+
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.orchestration.dagster_internals.one_daemon import DaemonRunsAlready, daemon_kept_out
+from mlreg_dagster.orchestration.lifecycle_lock import alone_on
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
+from mlreg_dagster.storage import private_files
+from mlreg_dagster.storage.faults import explained
+
+_MOVED = {"mlreg_dagster.orchestration.event_log": "mlreg_dagster.orchestration.dagster_internals.event_log"}
+"""Modules that the dagster.yaml of an older release names, and where they are now."""
+
+_MODULE = re.compile(rb"^(?P<before>[ \t]*module:[ \t]*)(?P<module>[\w.]+)(?=[ \t]*(#.*)?\r?$)", re.MULTILINE)
+
+
+class HomeAtWork(MlregError):
+    """A process works on the home that is to be upgraded."""
+
+
+@dataclass(frozen=True)
+class HomeUpgrade:
+    """What was done.
+
+    Attributes:
+        registry: To the registry.
+        dagster_yaml: The file that was brought up to date; None where there was nothing to do.
+    """
+
+    registry: SchemaUpgrade
+    dagster_yaml: Path | None
+
+
+def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool = False) -> HomeUpgrade:
+    """Upgrade a home; each part of it is as before or done, whenever the process is killed.
+
+    Args:
+        registry: The registry of the home.
+        home: The data home; nothing is made in one that is not there.
+        dagster_home: Where Dagster keeps its own.
+        copied: A registry in PostgreSQL was copied; one in SQLite is copied here.
+
+    Raises:
+        HomeAtWork: A daemon works on it; nothing was changed.
+        HomeInUse: A replay or demo works on it; nothing was changed.
+        BackupNeeded, SchemaMismatch, RegistryDamaged, RegistryUnavailable: As `Registry.upgrade`.
+    """
+    with ExitStack() as stack:
+        if home.is_dir():
+            stack.enter_context(alone_on(home))
+        if dagster_home.is_dir():
+            try:
+                stack.enter_context(daemon_kept_out(dagster_home))
+            except DaemonRunsAlready as error:
+                raise HomeAtWork(
+                    f"A dagster daemon works on {dagster_home}; nothing was upgraded. Stop it, then run this again."
+                ) from error
+        done = registry.upgrade(copied=copied)
+        file = dagster_home / "dagster.yaml"
+        return HomeUpgrade(done, file if _name_moved_modules(file) else None)
+
+
+def _name_moved_modules(file: Path) -> bool:
+    """Rewrite the lines that name a module that has moved, and nothing else of the file."""
+    if not file.is_file():
+        return False
+    file = file.resolve()  # what a link leads to is rewritten, the link stays
+    with explained(file):
+        before = file.read_bytes()
+        after = _MODULE.sub(_renamed, before)
+        if after == before:
+            return False
+        draft = file.with_suffix(".draft")
+        private_files.write(draft, after)
+        draft.chmod(file.stat().st_mode & 0o777)
+        draft.replace(file)
+    return True
+
+
+def _renamed(line: re.Match[bytes]) -> bytes:
+    module = line["module"].decode("ascii", "replace")
+    return line["before"] + _MOVED[module].encode() if module in _MOVED else line[0]

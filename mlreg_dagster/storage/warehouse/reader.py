@@ -1,0 +1,98 @@
+"""Reading the tables from outside the graph: read-only, for a short time, and without pandas unless it is asked for.
+
+Nothing is made here: a home that is not there has no tables. What the graph itself reads goes through `warehouse`.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.warehouse.guarded_file import GuardedFile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class UnknownColumns(MlregError):
+    """A stored table lacks columns that a reader asks for: another release or configuration wrote it."""
+
+
+class Tables:
+    """The tables, as of one moment.
+
+    Args:
+        connection: Reading; None where there is no file yet.
+        path: The file, for messages.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection | None, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def has(self, table: str, columns: Iterable[str]) -> bool:
+        """Whether a table is there.
+
+        Args:
+            table: Its name, one of ours.
+            columns: Columns that are going to be read.
+
+        Raises:
+            UnknownColumns: The table is there and lacks one of them.
+        """
+        found = self.rows(f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{table}'")  # noqa: S608
+        if found and (missing := sorted(set(columns) - {name for (name,) in found})):
+            raise UnknownColumns(
+                f"{table} in {self._path} lacks the columns {', '.join(missing)}: another release or configuration "
+                f"wrote it. Use that one, or another MLREG_HOME."
+            )
+        return bool(found)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """The result of a reading statement, which asks for times as numbers or texts.
+
+        It takes no parameters: DuckDB loads pandas to look at them, and at times.
+        """
+        return [] if self._connection is None else self._connection.execute(sql).fetchall()
+
+    def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> "pd.DataFrame":
+        """The result of a reading statement on a table that is there, as a frame."""
+        assert self._connection is not None  # noqa: S101 - `has` was asked
+        return self._connection.execute(sql, dict(parameters or {})).df()
+
+
+class WarehouseReader(GuardedFile):
+    """The tables' file for readers; it queues up with the writers, so that neither keeps the other out for long.
+
+    Args:
+        path: The file; it need not be there.
+        lock_timeout_s: How long, in seconds, to wait for a process that writes.
+    """
+
+    @contextmanager
+    def tables(self) -> Iterator[Tables]:
+        """Open the file for a short time.
+
+        Raises:
+            WarehouseBusy: A process kept it for longer than `lock_timeout_s`; it is named.
+            StorageNotWritable, StorageDamaged: It can't be read.
+        """
+        if not self.path.exists():
+            yield Tables(None, self.path)
+            return
+        with self._in_turn(), self.look() as connection:
+            yield Tables(connection, self.path)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Our own lock; readers of a folder that they may not write go by DuckDB's own lock alone."""
+        if not os.access(self.path.parent, os.W_OK):
+            yield
+            return
+        with explained(self.path), self._locked():
+            yield

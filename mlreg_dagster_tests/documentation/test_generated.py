@@ -1,0 +1,86 @@
+"""The generated references hold everything that there is to know, and a page can't ask for what nothing generates."""
+
+import re
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+import yaml
+
+from mlreg_dagster.cli.app import app
+from mlreg_dagster.verification import expected
+from mlreg_dagster_tests.documentation.pages import PROJECT
+
+
+@pytest.fixture(scope="module")
+def generated():
+    sys.path.insert(0, str(PROJECT / "docs" / "_ext"))
+    yield import_module("generated")
+    sys.path.remove(str(PROJECT / "docs" / "_ext"))
+
+
+def keys_of(values, prefix=""):
+    for key, value in values.items():
+        yield from keys_of(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [f"{prefix}{key}"]
+
+
+def test_every_key_of_every_config_file(generated):
+    text = generated.GENERATORS["configuration"]()
+    chapters = dict(zip(*[iter(re.split(r"^## (\S+)$", text, flags=re.MULTILINE)[1:])] * 2, strict=True))
+    for path in (PROJECT / "configs").glob("*.yaml"):
+        chapter = chapters["model.yaml" if path.name.startswith("model") else path.name]
+        keys = set(keys_of(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        keys = {re.sub(r"^params\..*", "params", key) for key in keys}
+        assert {key for key in keys if f"| `{key}` |" not in chapter} == set()
+
+
+def test_what_a_key_means(generated):
+    text = generated.GENERATORS["configuration"]()
+    assert "| `source` | Simulated (seeded, offline) \\| archive (recorded bars)" in text
+    assert '*`simulated`, `archive`, `coingecko`; default `"simulated"`*' in text
+    assert "| `chunk_hours` | Hours held in memory at once.<br>*integer ≥ 24; default `744`* |" in text
+    assert "| `freezes[].until` | *time (UTC); required* |" in text
+    assert "| `people.NAME.roles` |" in text
+
+
+def test_a_comment_may_go_on_below(generated):
+    comments = generated.configuration.comments_of
+    text = "a:\n  b: 1   # one\n          # two\n# three\nc: 'x#y'\n"
+    assert comments(text) == {"a": "", "a.b": "one two", "c": ""}
+
+
+def test_every_command_and_option(generated):
+    text = generated.GENERATORS["commands"]()
+    for name, command in typer.main.get_command(app).commands.items():
+        for word, each in getattr(command, "commands", {"": command}).items():
+            chapter = text.split(f"## mlreg {name} {word}".rstrip() + "\n", 1)[1].split("\n## ")[0]
+            options = {parameter.opts[0] for parameter in each.params if parameter.param_type_name == "option"}
+            assert {option for option in options - {"--help"} if f"`{option}" not in chapter} == set()
+
+
+def test_every_table(generated):
+    text = generated.GENERATORS["tables"]()
+    tables = {"market_snapshot", "market_features", "predictions", "prediction_outcomes", "model_performance"}
+    assert tables <= set(re.findall(r"^## (\w+)$", text, flags=re.MULTILINE))
+    assert "| `volatility_7d_pct` | `DOUBLE` | yes |" in text
+    assert "Key: `hour`, `instrument_id`" in text
+
+
+def test_everything_in_the_graph(generated):
+    text = generated.GENERATORS["assets"]()
+    names = (*expected.ASSETS, *expected.JOBS, *expected.SCHEDULES, *expected.SENSORS, "score_gap")
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def test_the_pictures(generated):
+    graph, layers = generated.GENERATORS["asset-graph"](), generated.GENERATORS["layers"]()
+    assert {name for name in expected.ASSETS if f">{name}</text>" not in graph} == set()
+    assert graph.count("<path d=") - 1 == graph.count('marker-end="url(#head)"') > len(expected.ASSETS)
+    assert all(f">{room}</text>" in layers for room in ("cli", "market", "registry", "config"))
+
+
+def test_a_page_with_an_unknown_place(generated):
+    assert generated.filled_in("a\n<!-- generated: layers -->\nb").startswith("a\n```{raw} html")
+    with pytest.raises(KeyError, match="pictures"):
+        generated.filled_in("<!-- generated: pictures -->")

@@ -1,0 +1,70 @@
+"""The summary that the database counts against the one that is measured in memory."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlreg_dagster.config import OutcomeSettings
+from mlreg_dagster.outcomes.metrics import summary
+from mlreg_dagster.outcomes.names import CRASH, NO_CRASH, UNRESOLVED
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.summary import summarize
+from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster_tests.outcomes.frames import outcomes_of
+
+SETTINGS = OutcomeSettings(bootstrap_samples=100)
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "at": st.integers(0, 5),
+            "instrument_id": st.sampled_from(["coin", "token", "stock"]),
+            "model_version": st.sampled_from(["v1", "v2", "v10"]),
+            "is_anomaly": st.booleans(),
+            "in_sample": st.booleans(),
+            "outcome": st.sampled_from([CRASH, NO_CRASH, UNRESOLVED]),
+        }
+    ),
+    max_size=60,
+    unique_by=lambda row: (row["at"], row["instrument_id"], row["model_version"]),
+)
+
+
+def counted(path):
+    with WarehouseReader(path).tables() as tables:
+        return summarize(tables, SETTINGS)
+
+
+@given(ROWS)
+def test_it_is_the_summary_of_the_rows_to_the_last_bit(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("tables") / "tables.duckdb"
+    outcomes = outcomes_of(
+        {
+            **row,
+            "score": 2.0 if row["is_anomaly"] else 0.5,
+            "outcome_price": None if row["outcome"] == UNRESOLVED else 1.0,
+        }
+        for row in rows
+    )
+    Warehouse(path).write(PREDICTION_OUTCOMES, outcomes, outcomes["hour"].unique())
+    expected = summary(outcomes, SETTINGS)
+    assert_same(counted(path), expected)
+
+
+def test_on_the_outcomes_of_a_home_it_is_the_same(live):
+    assert_same(counted(live.warehouse.path), summary(live.warehouse.read(PREDICTION_OUTCOMES), SETTINGS), least=1)
+
+
+def assert_same(found, expected, least=0):
+    assert len(expected) >= least
+    assert [list(row) for row in found] == [list(expected.columns)] * len(expected)
+    for row, wanted in zip(found, expected.to_dict("records"), strict=True):
+        for name, value in wanted.items():
+            missing = isinstance(value, float) and math.isnan(value)
+            assert math.isnan(row[name]) if missing else row[name] == value, name
+
+
+def test_before_any_outcome_there_is_none(tmp_path):
+    assert counted(tmp_path / "tables.duckdb") == []
+    assert not (tmp_path / "tables.duckdb").exists()
