@@ -21,7 +21,8 @@ from rich.table import Table
 
 from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.market.features.features import Grid, compute_features, describe_features, fill_columns
+from mlreg_dagster.extensions.grid import Array
+from mlreg_dagster.market.features.features import compute_features, describe_features, fill_columns
 from mlreg_dagster_tests.market.features.pandas_features import pandas_features
 
 COPY = "a warm copy of the output"
@@ -71,7 +72,7 @@ def grids(snapshots: pd.DataFrame, hours: pd.DatetimeIndex) -> dict[str, Callabl
     columns = np.ones((len(names), len(hours), inputs["price"].shape[1]))
     target = np.ones_like(columns)
 
-    def fill(into: Grid) -> None:
+    def fill(into: Array) -> None:
         fill_columns(dict(zip(names, into, strict=True)), inputs, hours, SETTINGS)
 
     return {

@@ -29,7 +29,7 @@ from mlreg_dagster.core.hours import HOUR, as_hour, chunked, hour_range
 from mlreg_dagster.market.features.features import compute_features, features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 START = as_hour("2025-01-01")
 INSTRUMENTS = 250
@@ -69,7 +69,7 @@ def a_range(rounds: int, snapshots: pd.DataFrame, hours: pd.DatetimeIndex) -> Ta
     features = compute_features(snapshots, hours, settings, LOOKBACK)
 
     def by_warehouse(folder: Path) -> None:
-        tables = Warehouse(folder / "tables.duckdb")
+        tables = DuckDBWarehouse(folder / "tables.duckdb")
         for chunk in chunked(hours, CHUNK):
             tables.write(target, features[features["hour"].between(chunk[0], chunk[-1])], chunk)
 
@@ -111,7 +111,7 @@ def timed(rounds: int, ways: dict[str, Callable[[Path], object]]) -> dict[str, f
 
 
 def _by_warehouse(frames: list[pd.DataFrame], folder: Path) -> None:
-    tables = Warehouse(folder / "tables.duckdb")
+    tables = DuckDBWarehouse(folder / "tables.duckdb")
     for frame in frames:
         tables.write(MARKET_SNAPSHOT, frame, [frame["hour"].iloc[0]])
 

@@ -1,18 +1,20 @@
 """The one place where everything meets: settings, resources, assets, checks, jobs, automation."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import URL
 
 from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
+from mlreg_dagster.config.places import REGISTRY, artifacts_root, registry_url, warehouse_file
 from mlreg_dagster.core.untrusted.redaction import password_in
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
 from mlreg_dagster.evidence.assets import build_evidence_assets
+from mlreg_dagster.extensions import load_extensions
 from mlreg_dagster.governance.assets import build_governance_assets
 from mlreg_dagster.governance.checks import build_governance_checks
 from mlreg_dagster.governance.policy.in_force import rules_of
@@ -52,9 +54,12 @@ def build_definitions(
             registry, clock.
 
     Raises:
-        ConfigError: The registry's URL has a password in plain text.
+        ConfigError: The registry's URL has a password in plain text, MLREG_REGISTRY or MLREG_ARTIFACTS names no place
+            that can be meant, or the settings name what nothing registers.
+        PluginError: A plug-in can't be loaded, or registers what it may not.
     """
     settings = settings or load_settings()
+    load_extensions(settings.extensions.modules)
     home = home or home_dir()
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)
@@ -89,16 +94,21 @@ def build_definitions(
 
 
 def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) -> dict[str, Fixed]:
-    """Every resource, closed to run config."""
-    own = {
+    """Every resource, closed to run config; a registry or artifacts that can't be meant are refused at once."""
+    named = registry_url(home)
+    own: dict[str, Any] = {
         "source": make_source(settings.ingest, LandingZone(home / "raw")),
-        "warehouse": WarehouseResource(database=str(home / "warehouse.duckdb")),
-        "artifacts": ArtifactsResource(root=str(home / "artifacts")),
+        "warehouse": WarehouseResource(database=str(warehouse_file(home))),
+        "artifacts": ArtifactsResource(root=artifacts_root(home)),
         "registry": RegistryResource(
-            url=_sqlite_url(home / "registry.sqlite"), first_policy=rules_of(settings).content
+            # of a variable Dagster keeps and shows the name alone, never the password in it
+            url=dg.EnvVar(REGISTRY) if os.environ.get(REGISTRY) else named,
+            first_policy=rules_of(settings).content,
         ),
         "clock": Clock(),
     }
+    for name in {"artifacts", "registry"} - set(replacements):
+        own[name].open()
     return {PREFIX + name: Fixed(value) for name, value in (own | dict(replacements)).items()}
 
 
@@ -108,12 +118,8 @@ def _require_hidden_password(registry: object) -> None:
     if not isinstance(url, dg.EnvVar) and password_in(str(url)):
         raise ConfigError(
             "The URL of the registry resource has a password in it, which Dagster would keep and show. Pass it as "
-            'RegistryResource(url=dg.EnvVar("MLREG_REGISTRY_URL")) and set that variable, or use a password file.'
+            'RegistryResource(url=dg.EnvVar("MLREG_REGISTRY")) and set that variable, or use a password file.'
         )
-
-
-def _sqlite_url(path: Path) -> str:
-    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 @dg.definitions

@@ -26,7 +26,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.homes import DAGSTER_YAML, prepare_home  # noqa: F401 - where they were asked for before
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 _ON_CONSOLE: dict[str, Any] = {
     "loggers": {"console": {}}
@@ -65,7 +65,7 @@ class Runner:
         return self._resource("registry").open()  # type: ignore[no-any-return]
 
     @property
-    def warehouse(self) -> Warehouse:
+    def warehouse(self) -> DuckDBWarehouse:
         """The tables that the runs use."""
         return self._resource("warehouse").open()  # type: ignore[no-any-return]
 
@@ -134,7 +134,7 @@ class Runner:
         tables = self.warehouse
         return find_backlog(
             hours,
-            *hourly_orders(self.instance, hours, tables, tables.lock_timeout_s),
+            *hourly_orders(self.instance, hours, tables, tables.file.lock.timeout_s),
             lookback_hours=self.settings.max_lookback_hours,
             horizon_hours=self.settings.outcomes.horizon_hours,
             recent=hours[0],

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlreg_dagster.models.names import GATES
+from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.runner import asset_config
 from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster.verification.answers import Materialization, Run

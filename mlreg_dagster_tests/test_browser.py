@@ -8,7 +8,7 @@ import pytest
 
 from mlreg_dagster import jobs
 from mlreg_dagster.core.names import ASSETS
-from mlreg_dagster.models.names import ANOMALY_RATE, GATES
+from mlreg_dagster.models.gates import ANOMALY_RATE, GATES
 from mlreg_dagster.runner import asset_config
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.location import Location

@@ -12,7 +12,7 @@ from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.models.names import GATES
+from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.orchestration.metadata import MARKET_ENDS_WITH
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS

@@ -10,6 +10,7 @@ from mlreg_dagster.automation.check_failures import build_check_sensor
 from mlreg_dagster.automation.common import Jobs
 from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
 from mlreg_dagster.automation.models import build_promote_sensor, build_retrain_sensor
+from mlreg_dagster.automation.notification import require_known_notifier
 from mlreg_dagster.automation.retention import build_tidy_schedule
 from mlreg_dagster.automation.run_failures import (
     build_cancellation_sensor,
@@ -25,7 +26,12 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
 
 def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:
-    """Catch-up, days, retraining, promotion, and notices of failed checks and of runs that failed or did not run."""
+    """Catch-up, days, retraining, promotion, and notices of failed checks and of runs that failed or did not run.
+
+    Raises:
+        ConfigError: The settings name a notifier that no plug-in registers.
+    """
+    require_known_notifier(settings.notifications)
     return [
         build_catch_up_sensor(settings, by_name),
         build_days_sensor(settings, by_name),

@@ -31,8 +31,8 @@ from mlreg_dagster.orchestration.instance.repeated_requests import held_back, ne
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.partitions import range_tags
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
 _PATIENCE_S = 10.0  # how long a sensor waits for a process that holds the tables
@@ -190,7 +190,7 @@ class _Requests:
 def hourly_orders(
     instance: dg.DagsterInstance,
     hours: pd.DatetimeIndex,
-    tables: Warehouse | None = None,
+    tables: DuckDBWarehouse | None = None,
     patience_s: float = _PATIENCE_S,
 ) -> tuple[Order, Order, Order, Order]:
     """The newest materializations of the hourly tables; with `tables`, hours whose rows these lost have none.
@@ -208,7 +208,7 @@ def hourly_orders(
         _order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS
     )
     if tables is not None and len(hours):
-        tables.lock_timeout_s = min(tables.lock_timeout_s, patience_s)
+        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, patience_s)
         for name, order in zip(jobs.HOURLY_ASSETS, (snapshots, features, predictions, outcomes), strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0

@@ -7,11 +7,12 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from mlreg_dagster.config import NotificationSettings
+from mlreg_dagster.config import ConfigError, NotificationSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.untrusted.redaction import blotted
 from mlreg_dagster.core.untrusted.text import chat_quote, one_line, visible
 from mlreg_dagster.core.untrusted.unpacking import TooLarge
+from mlreg_dagster.extensions.notifiers import NOTIFIERS
 
 ATTEMPTS = 3
 WAIT_S = 1.0
@@ -121,6 +122,58 @@ class WebhookNotifier:
             raise NotDelivered(f"The webhook of notifications.yaml did not take the notice: {problem}.")
 
 
+class PluginNotifier:
+    """A plug-in's notifier, whose failures are told like those of any other.
+
+    Args:
+        name: As it is registered.
+        notifier: Made of the plug-in's class.
+    """
+
+    def __init__(self, name: str, notifier: Notifier) -> None:
+        self.name = name
+        self.notifier = notifier
+
+    def notify(self, notice: Notice) -> None:
+        """Have the plug-in deliver it, once."""
+        try:
+            self.notifier.notify(notice)
+        except NotDelivered:
+            raise
+        except Exception as error:  # noqa: BLE001 - the error itself may show an address or a key
+            raise NotDelivered(
+                f"The notifier {self.name} of {NOTIFIERS.plugin(self.name)} did not deliver the notice: it raised "
+                f"{type(error).__name__}."
+            ) from None
+
+
+def require_known_notifier(settings: NotificationSettings) -> None:
+    """Refuse a notifier that no plug-in registers.
+
+    Raises:
+        ConfigError: None does.
+    """
+    if settings.notifier is not None and settings.notifier not in NOTIFIERS:
+        allowed = ", ".join(NOTIFIERS.names) or "none, as no plug-in registers a notifier"
+        raise ConfigError(
+            f"notifications.yaml: notifier: there is no notifier {settings.notifier!r}; allowed are {allowed}."
+        )
+
+
 def make_notifier(settings: NotificationSettings) -> Notifier:
-    """The notifier of notifications.yaml."""
-    return WebhookNotifier(settings.webhook_url) if settings.webhook_url else LogNotifier()
+    """The notifier of notifications.yaml.
+
+    Raises:
+        ConfigError: No plug-in registers it, or it does not take the parameters.
+    """
+    require_known_notifier(settings)
+    own = NOTIFIERS.get(settings.notifier) if settings.notifier else None
+    if settings.notifier is None or own is None:
+        return WebhookNotifier(settings.webhook_url) if settings.webhook_url else LogNotifier()
+    try:
+        return PluginNotifier(settings.notifier, own(**settings.params))
+    except TypeError:  # whose message may show a value
+        raise ConfigError(
+            f"notifications.yaml: params: {settings.notifier} of {NOTIFIERS.plugin(settings.notifier)} does not take "
+            f"{', '.join(settings.params) or 'none'}."
+        ) from None

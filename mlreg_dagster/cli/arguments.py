@@ -1,5 +1,6 @@
 """Arguments that several commands share, and texts of theirs as values."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,13 +38,14 @@ def complete_models(incomplete: str) -> list[str]:
 def _registered() -> tuple[list[str], list[str]]:
     """Versions and aliases of the registry in the home; none where there is none, or it can't be read."""
     from mlreg_dagster.config import home_dir
+    from mlreg_dagster.config.places import REGISTRY, registry_file, registry_url
     from mlreg_dagster.registry import Registry
 
-    file = home_dir() / "registry.sqlite"
-    if not file.is_file():
+    home = home_dir()
+    if not os.environ.get(REGISTRY) and not registry_file(home).is_file():
         return [], []
     try:
-        registry = Registry(f"sqlite:///{file}")
+        registry = Registry(registry_url(home))
         return [version.version for version in registry.versions()], list(registry.aliases())
     except MlregError:  # the command itself says what is wrong
         return [], []

@@ -6,21 +6,65 @@ Nothing is opened or made here.
 import os
 from pathlib import Path
 
+from mlreg_dagster.config.section import ConfigError
+from mlreg_dagster.core.untrusted.redaction import password_in
+
 REGISTRY, ARTIFACTS = "MLREG_REGISTRY", "MLREG_ARTIFACTS"
 """Environment variables that name a registry and a folder of artifacts elsewhere, as URLs."""
 
+_SCHEME = "://"
+
 
 def registry_url(home: Path) -> str:
-    """The SQLAlchemy URL of the registry: what MLREG_REGISTRY names, else the file in the home."""
-    from sqlalchemy import URL  # which those who only ask for the home do without
+    """The SQLAlchemy URL of the registry: what MLREG_REGISTRY names, else the file in the home.
 
-    own = URL.create("sqlite", database=str(registry_file(home)))
-    return os.environ.get(REGISTRY) or own.render_as_string(hide_password=False)
+    Raises:
+        ConfigError: MLREG_REGISTRY can't be read, or names a file by a relative path.
+    """
+    if not (named := os.environ.get(REGISTRY)):
+        return as_registry_url(str(registry_file(home)))
+    from sqlalchemy import make_url  # which those who only ask for the home do without
+    from sqlalchemy.exc import ArgumentError
+
+    text = as_registry_url(named)
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            f"{REGISTRY} can't be read as a URL. Write /path/registry.sqlite or postgresql://user@host/name."
+        ) from None  # whose cause may show a password
+    name = url.database
+    if url.get_backend_name() == "sqlite" and name and not name.startswith(("file:", ":")):
+        _require_absolute(REGISTRY, Path(name))
+    return text
+
+
+def as_registry_url(text: str) -> str:
+    """The SQLAlchemy URL that a text names: a URL, or the path of an SQLite file."""
+    if _SCHEME in text:
+        return text
+    from sqlalchemy import URL
+
+    return URL.create("sqlite", database=str(Path(text).expanduser())).render_as_string(hide_password=False)
 
 
 def artifacts_root(home: Path) -> str:
-    """The folder or URL of the artifacts: what MLREG_ARTIFACTS names, else the folder in the home."""
-    return os.environ.get(ARTIFACTS) or str(home / "artifacts")
+    """The folder or URL of the artifacts: what MLREG_ARTIFACTS names, else the folder in the home.
+
+    Raises:
+        ConfigError: MLREG_ARTIFACTS names a folder by a relative path, or has a secret in it.
+    """
+    text = os.environ.get(ARTIFACTS)
+    if not text:
+        return str(home / "artifacts")
+    if _SCHEME not in text:
+        return str(_require_absolute(ARTIFACTS, Path(text).expanduser()))
+    if password_in(text):
+        raise ConfigError(
+            f"{ARTIFACTS} has a secret in it, which messages and records would show. Leave it out of the URL: object "
+            f"stores take their keys from variables of their own, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    return text
 
 
 def registry_file(home: Path) -> Path:
@@ -31,3 +75,12 @@ def registry_file(home: Path) -> Path:
 def warehouse_file(home: Path) -> Path:
     """The file of the tables."""
     return home / "warehouse.duckdb"
+
+
+def _require_absolute(variable: str, path: Path) -> Path:
+    if not path.is_absolute():
+        raise ConfigError(
+            f"{variable} names {str(path)[:200]!a} by a relative path, which each process would take from its own "
+            f"folder. Write the whole path."
+        )
+    return path

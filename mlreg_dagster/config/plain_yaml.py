@@ -1,4 +1,4 @@
-"""YAML without what a config file has no use for and an attacker has: aliases, repeated keys, bottomless nesting."""
+"""Reads restricted YAML: no aliases, no repeated keys, no deep nesting."""
 
 from collections.abc import Hashable
 from typing import Any

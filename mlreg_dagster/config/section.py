@@ -36,7 +36,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A file, or a part of one: no unknown keys, no infinite numbers, and nobody changes it."""
+    """A file, or a part of one: immutable; unknown keys, infinities and NaN are rejected."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=(), hide_input_in_errors=True

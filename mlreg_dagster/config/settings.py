@@ -10,6 +10,7 @@ from mlreg_dagster.config.section import ConfigError, Section
 from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings
+from mlreg_dagster.config.sections.extensions import ExtensionSettings
 from mlreg_dagster.config.sections.features import FeatureSettings
 from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.sections.ingest import IngestSettings
@@ -37,6 +38,7 @@ class Settings(Section):
     notifications: NotificationSettings = NotificationSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
     retention: RetentionSettings = RetentionSettings()
+    extensions: ExtensionSettings = ExtensionSettings()
 
     @model_validator(mode="after")
     def _retrained_models_exist(self) -> Self:
@@ -45,7 +47,7 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _somebody_can_promote(self) -> Self:
+    def _promotion_is_possible(self) -> Self:
         if problem := self.promotion.unmet(self.use_case.risk_tier):
             raise ConfigError(f"promotion.yaml: {problem}.")
         return self

@@ -1,1 +1,1 @@
-"""What every room may use and which knows none of them: errors, hours, plotting. No domain logic belongs here."""
+"""What every room uses and what knows none of them: errors, hours, plotting. No domain logic belongs here."""

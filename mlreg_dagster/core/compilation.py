@@ -1,4 +1,4 @@
-"""Loops that NumPy has no word for, compiled by Numba when they are first used."""
+"""Compiles loops by Numba, for what NumPy can't express; the loops themselves stand in the rooms."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, cast
@@ -17,6 +17,6 @@ def compiled(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _R
     """
     try:
         loop = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # nowhere to write to, as in a read-only container: compiled anew by each process
+    except RuntimeError:  # nowhere to write to, as in a read-only container: each process compiles it again
         loop = njit(nogil=True)(function)
     return cast(Callable[_Arguments, _Result], loop)

@@ -1,7 +1,7 @@
-"""The root of every error that this project raises on purpose.
+"""The base of every error that this project raises on purpose.
 
-Errors of one room live in that room; each derives from `MlregError`, so that the command line can tell a
-message meant for a person from a defect of ours.
+Errors of one room live in that room; each derives from `MlregError`, so that the command line
+distinguishes a message for users from a defect of the project.
 """
 
 from mlreg_dagster.core.untrusted.text import visible
@@ -10,7 +10,7 @@ _LONGEST = 8000
 
 
 class MlregError(Exception):
-    """Something a person can fix; the message says what was wrong, where, and what to do.
+    """An error that a user can fix; the message states what is wrong, where, and what to do.
 
     A message may quote what others wrote: a name, a payload, an answer. It is shown in terminals, logs and pages, so
     nothing in it acts there, and it is not longer than a person reads.
@@ -22,4 +22,4 @@ class MlregError(Exception):
 
 
 class TransientError(MlregError):
-    """Something that passes by itself; the same step may succeed a little later."""
+    """A transient failure; a retry may succeed."""

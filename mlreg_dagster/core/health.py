@@ -1,4 +1,4 @@
-"""What is found when the state of a home or of a deployment is checked."""
+"""The result of one check of a home or of a deployment."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ State = Literal["ok", "waiting", "warning", "miss"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen of one thing.
+    """The result of one check.
 
     Attributes:
         state: `waiting` is no fault: what it waits for comes by itself, or when a person decides. A `warning` is worth

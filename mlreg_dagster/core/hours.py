@@ -1,4 +1,4 @@
-"""Whole hours in UTC, many at once: the clock that every table, window and partition shares.
+"""Whole hours in UTC, many at once, which every table, window and partition shares.
 
 Single times without pandas are in `core.times`. No wall clock here: the current time is always a caller's argument.
 """

@@ -1,6 +1,6 @@
-"""Names of people and texts that they write: one spelling for one person, and nothing that hides in a text.
+"""Names of people and texts that they write: one spelling for each person, and no hidden characters.
 
-What a name may do belongs to `governance`; here it is only told whether a text can be a name, and whose.
+What a person may do belongs to `governance`; here it is only decided whether a text can be a name.
 """
 
 import re

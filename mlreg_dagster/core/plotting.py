@@ -4,8 +4,8 @@ The Dagster UI renders Markdown metadata but has no image type, so a picture tra
 every size, and made in six tenths of the time of a PNG, which counts where four are drawn every hour. matplotlib is
 imported when the first picture is drawn: a code location loads without it.
 
-No text in a picture is interpreted: a dollar in a name is a dollar, not the beginning of a formula. Names that others
-gave go through `label`. An axis whose ticks matplotlib writes as formulas (a log scale) needs a plain formatter.
+No text in a picture is interpreted: a dollar in a name is a dollar, not the beginning of a formula. Names from outside
+go through `label`. An axis whose ticks matplotlib writes as formulas (a log scale) needs a plain formatter.
 """
 
 import base64
@@ -49,12 +49,12 @@ def new_figure(width: float = 7.0, height: float = 3.2, margins: tuple[float, ..
 
 
 def label(name: object, longest: int = _LONGEST_LABEL) -> str:
-    """A name that others gave, fit to be drawn: one short line without controls and hidden marks."""
+    """A name from outside, fit to be drawn: one short line without controls and hidden marks."""
     return one_line(name, longest)
 
 
 def as_markdown(figure: "Figure", alt: str) -> str:
-    """The figure as a Markdown image; `alt` says in words what it shows."""
+    """The figure as a Markdown image; `alt` describes it."""
     return f"![{_alt(alt)}]({_data_uri(figure)})"
 
 

@@ -1,4 +1,4 @@
-"""Tables for a terminal that keep every word at any width, and that know the facts they show.
+"""Tables for a terminal that keep every word at any width and carry the facts that they show.
 
 Columns are as wide as their content asks; where that is too much, text wraps between words. Where even that does not
 fit, each row is written as lines of its own. Output that is piped has no width.
@@ -28,7 +28,7 @@ class Grid:
         title: What it shows.
         columns: Their names.
         facts: The same as plain values, unrounded: what `--json` prints.
-        empty: What is said where there is no row.
+        empty: The text where there is no row.
         caption: Explains what the table can't.
         rows: Cells as Rich markup.
         notes: Lines below it that are never wrapped, such as commands to paste.

@@ -1,7 +1,7 @@
-"""Which hours of a frozen dataset the feature table holds differently now: repaired, extended or removed since.
+"""Finds the hours of a frozen dataset that the feature table holds differently now: repaired, extended or removed.
 
 A frozen file never changes, so a repair of the market leaves the versions that were trained on it behind. Values are
-compared, not hashes: what differs can be told then, and by how much.
+compared instead of hashes, so that readers learn what differs, and by how much.
 """
 
 from collections.abc import Mapping

@@ -36,7 +36,7 @@ class Dataset:
 
     Attributes:
         rows: Feature rows, ordered by hour and instrument.
-        market: Snapshots from which the rows can be computed anew; None in a training dataset.
+        market: Snapshots from which the rows can be computed again; None in a training dataset.
         window: The hours that the rows lie in.
         lineage: What went in: hours, counts, feature settings, hashes.
         sha256: The hash of the bundle.

@@ -1,4 +1,4 @@
-"""Which hours a dataset is made of.
+"""The hours that a dataset is made of.
 
 The dataset of day D ends with D: training, then the embargo, then the holdout. They never overlap.
 """

@@ -12,7 +12,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.evidence import check_report
 from mlreg_dagster.evidence.card.elements import GATES, Card
-from mlreg_dagster.models.names import STRICT_GATES
+from mlreg_dagster.models import gates
 from mlreg_dagster.orchestration.graph_description import GraphDescription
 from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.instance.check_log import check_results
@@ -56,7 +56,7 @@ def all_check_results(
     """Every result of every check from the day `first` to the day `last`, both included, the newest first.
 
     Args:
-        keys: The checks of the graph; the strict gates that an earlier policy may have asked for are added.
+        keys: The checks of the graph; the gates that an earlier policy may have asked for are added.
         instance: The Dagster instance whose event log holds the results.
         first: The first day, UTC; None = since the first result.
         last: The last day, UTC; None = up to the newest result.
@@ -67,10 +67,10 @@ def all_check_results(
     Raises:
         NotAnHour: A text is no day.
     """
-    strict = {dg.AssetCheckKey(dg.AssetKey("evaluated_model"), gate) for gate in STRICT_GATES}
+    every = {dg.AssetCheckKey(dg.AssetKey("evaluated_model"), gate) for gate in gates.CATALOGUE.names}
     begin = as_hour(first) if first else pd.Timestamp(0, tz="UTC")
     end = as_hour(last) + pd.Timedelta(days=1) if last else pd.Timestamp.max.tz_localize("UTC")
-    return check_report.arrange(check_results(instance, strict.union(keys), begin, end))
+    return check_report.arrange(check_results(instance, every.union(keys), begin, end))
 
 
 def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) -> dg.AssetsDefinition:

@@ -5,7 +5,7 @@ is decided here; what a page says belongs to its room.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -29,6 +29,7 @@ _COLOURS: dict[State, str] = {"incomplete": "bad", "against": "bad", "unknown": 
 _ALARMING = {"passed", "intact", "intact and loads", "the same to the last bit"}
 """What should not be false."""
 _LARGE = 10_000
+_ONE_LINE = 20  # characters: a time fits
 _LONG_WORD = re.compile(r"\S{32}")
 _FOLD_AFTER = 90
 _MANY_DIGITS = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[-+]?\d+)?(?![\w.])")
@@ -78,6 +79,7 @@ def _environment(package: str, is_html: bool) -> Environment:
         "colour": _COLOURS.__getitem__,
         "fold": _fold,
         "images": _images,
+        "number_columns": _number_columns,
         "paragraph": markdown_paragraph,
         "rounded": _rounded,
         "shown": shown,
@@ -96,15 +98,31 @@ def _for_markdown(value: Any) -> Any:
     return markdown_text(value) if isinstance(value, str) and not isinstance(value, MarkdownText) else value
 
 
-def _cell_classes(value: Any, name: str) -> str:
-    text, classes = shown(value), []
-    if (value is False and name in _ALARMING) or text.startswith(("NOT met", "FAILED")):
-        classes.append("no")
-    if _LONG_WORD.search(text):
-        classes.append("long")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        classes.append("number")
-    return " ".join(classes)
+def _cell_classes(value: Any, name: str, is_number: bool) -> str:
+    """How the style sheet sets a cell: in red, right-aligned, on one line, or broken anywhere."""
+    text = shown(value)
+    is_alarming = (value is False and name in _ALARMING) or text.startswith(("NOT met", "FAILED"))
+    if is_number:
+        form = "number"
+    elif _LONG_WORD.search(text):
+        form = "long"
+    else:
+        form = "word" if len(text) <= _ONE_LINE else ""
+    return f"{'no ' if is_alarming else ''}{form}".strip()
+
+
+def _number_columns(rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The columns that hold numbers, or nothing in places."""
+    return {
+        name
+        for name in rows[0]
+        if any(_is_number(row[name]) for row in rows)
+        and all(row[name] is None or _is_number(row[name]) for row in rows)
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _fold(text: str) -> tuple[str, str]:

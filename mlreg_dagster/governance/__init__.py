@@ -1,1 +1,4 @@
-"""Who let a version into production, by which policy, and on what evidence."""
+"""Decides who holds an alias: policy, decisions of people, promotion and rollback, with their assets, checks and jobs.
+
+Reports on what was decided belong to `evidence`; the records that it decides on belong to `registry`.
+"""

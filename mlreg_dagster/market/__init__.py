@@ -1,1 +1,4 @@
-"""The market, hour by hour: where snapshots come from, what they must look like, what is derived from them."""
+"""Snapshots of the market, hour by hour, their sources, their quality, and the features derived from them.
+
+Which hours make a dataset is in `datasets`; what a model predicts for an hour is in `outcomes`.
+"""

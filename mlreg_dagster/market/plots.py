@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.core.plotting import MUTED, NORMAL, as_markdown, label, new_figure
-from mlreg_dagster.market.features.features import BASE
+from mlreg_dagster.market.features.built_in import BASE
 
 _MOST_INSTRUMENTS, _MOST_HOURS, _COLOUR_LIMIT_PCT = 24, 336, 10.0
 _BINS = 30

@@ -1,4 +1,4 @@
-"""Is a stretch of snapshots fit to be used? Plain findings; `checks.py` shows them to Dagster."""
+"""Checks of stored snapshots, as plain findings; `checks` shows them to Dagster."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -170,8 +170,8 @@ def _moves(rows: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     before = both.groupby("instrument_id")[["hour", "price"]].shift()
     both = both.assign(hour_before=before["hour"], price_before=before["price"])
     since = (both["price"] / both["price_before"] - 1.0) * 100.0
-    said = both["change_1h_pct"]
-    return both.assign(move_pct=since.where(~(said.abs() >= since.abs()) & since.notna(), said))
+    stated = both["change_1h_pct"]
+    return both.assign(move_pct=since.where(~(stated.abs() >= since.abs()) & since.notna(), stated))
 
 
 def _check_completeness(counted: list[_Count], total: int, settings: IngestSettings) -> Finding:

@@ -1,4 +1,4 @@
-"""The tables of the market room: what a snapshot row is."""
+"""The table of snapshots. The table of features follows from its settings and is in `features`."""
 
 from mlreg_dagster.storage.warehouse.column_checks import FINITE_CHANGE, FINITE_NOT_NEGATIVE, FINITE_POSITIVE, NOT_EMPTY
 from mlreg_dagster.storage.warehouse.tables import UTC, Table, column
@@ -38,6 +38,6 @@ MARKET_SNAPSHOT = Table(
             nullable=True,
         ),
         "observed_at": column(UTC, "When the source saw it: the clock of a live fetch, the end of a recorded hour."),
-        "source": column(str, "Which source said so.", NOT_EMPTY),
+        "source": column(str, "Which source the row is from.", NOT_EMPTY),
     },
 )

@@ -1,4 +1,4 @@
-"""What the model assets tell people: rows for tables, and numbers that are worth plotting over versions."""
+"""Metadata of the model assets: rows for tables, and numbers that are worth plotting over versions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -10,14 +10,15 @@ from mlreg_dagster.config import EvaluationSettings, Settings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.models.asset_metadata import feature_rows, numbers_of, setting_rows, verdict_text, versus_rows
-from mlreg_dagster.models.names import GATES, STRICT_GATES
+from mlreg_dagster.models.detector_names import require_known_detectors
+from mlreg_dagster.models.gates import asked_gates, require_known_gates, with_registered_gates
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.provenance import require_recorded
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.registry import Attribution, Evaluation, GateResult, ModelVersion, Registry
+from mlreg_dagster.registry import Attribution, Evaluation, ModelVersion, Registry
 
 GROUP = "models"
 _DRAWN_ROWS = 5000
@@ -50,7 +51,12 @@ class EvaluateConfig(dg.Config):
 
 
 def build_model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """Candidate and evaluated model, partitioned by version."""
+    """Candidate and evaluated model, partitioned by version.
+
+    Raises:
+        ConfigError: The settings name a detector or a gate that nothing offers.
+    """
+    require_known_detectors(settings)
     return [_candidate_model(settings), _evaluated_model(settings)]
 
 
@@ -122,7 +128,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
 
 def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
     tier = settings.promotion.of(settings.use_case.risk_tier)
-    gates = GATES | {name: STRICT_GATES[name] for name in tier.gates}
+    require_known_gates(settings.evaluation, settings.promotion)
 
     @dg.asset(
         group_name=GROUP,
@@ -131,8 +137,10 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         kinds={"scikitlearn"},
         deps=["candidate_model", dg.AssetDep(freezing.HOLDOUT, partition_mapping=_ALL_DAYS)],
         check_specs=[
-            dg.AssetCheckSpec(name, asset="evaluated_model", description=meaning, partitions_def=MODEL_VERSIONS)
-            for name, meaning in gates.items()
+            dg.AssetCheckSpec(
+                gate.name, asset="evaluated_model", description=gate.question, partitions_def=MODEL_VERSIONS
+            )
+            for gate in asked_gates(tier.gates)
         ],
         description="The frozen artifact's scores on the holdout and every gate's result; each gate is a check.",
     )
@@ -145,13 +153,15 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models.artifacts import artifact
-        from mlreg_dagster.models.evaluation import comparison, evaluation, experiments, extended_gates, stability
+        from mlreg_dagster.models.evaluation import comparison, evaluation, experiments, stability
         from mlreg_dagster.models.plots import gate_summary, refit_scatter, score_distribution
 
         store, records = mlreg_artifacts.open(), mlreg_registry.open()
         require_intact(records, context.instance)
         version = records.version(version_of(context))
-        thresholds = settings.evaluation.override(config.overrides, "run config, over evaluation.yaml")
+        thresholds = with_registered_gates(settings.evaluation).override(
+            config.overrides, "run config, over evaluation.yaml"
+        )
         holdout = freezing.load(store, freezing.HOLDOUT, config.holdout or version.dataset_day)
         require_recorded(context.instance, records, freezing.HOLDOUT, holdout.day, holdout.sha256)
         model = artifact.load(store, version.version, version.artifact_sha256)
@@ -160,15 +170,17 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         rounds = evaluation.plant_anomalies(
             holdout, thresholds.injection, settings.features, settings.max_lookback_hours
         )
-        result = evaluation.evaluate(model, holdout, rounds, thresholds)
         versus = comparison.against_champion(model, holdout, rounds, records, store, thresholds.comparison)
-        strict: tuple[GateResult, ...] = ()
-        if tier.gates:
-            size = artifact.size(store, version.version, version.artifact_sha256)
-            judged = extended_gates.Judged(
-                model, holdout, result, versus, thresholds.strict, settings.use_case.constraints, size
-            )
-            strict = extended_gates.measure(tier.gates, judged)
+        result = evaluation.evaluate(
+            model,
+            holdout,
+            rounds,
+            thresholds,
+            tier=tier.gates,
+            versus=versus,
+            constraints=settings.use_case.constraints,
+            bundle_bytes=artifact.size(store, version.version, version.artifact_sha256),
+        )
         refits = {}
         if tier.stable:
             refits = {"stability": stability.measure_frozen(model, store, rounds, thresholds.stability)}
@@ -177,7 +189,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             Attribution(current_actor(config.actor), mlreg_clock.now(), run_id=context.run.run_id),
             artifact_sha256=version.artifact_sha256,
             holdout_sha256=holdout.sha256,
-            gates=result.gates + strict,
+            gates=result.gates,
             metrics=result.metrics | {"versus_champion": versus} | refits,
             thresholds=thresholds.model_dump(mode="json"),
             holdout_day=holdout.day,
@@ -217,7 +229,9 @@ def _departures(
     from mlreg_dagster.models.evaluation import experiments
 
     policy = records.policy_in_force()
-    in_force = EvaluationSettings.model_validate(policy.content["evaluation"]) if policy else settings.evaluation
+    in_force = with_registered_gates(settings.evaluation)
+    if policy:
+        in_force = EvaluationSettings.model_validate(policy.content["evaluation"])
     return experiments.departures(
         thresholds=thresholds.model_dump(mode="json"),
         in_force=in_force.model_dump(mode="json"),

@@ -1,5 +1,7 @@
 """The detectors, behind one interface: a scikit-learn pipeline whose last step scores rows.
 
+Those of plug-ins are wrapped by `plugin_detector`. Which names there are is in `detector_names`.
+
 scikit-learn's `score_samples` is higher for normal rows; here an anomaly score is higher for anomalous ones
 (the convention of PyOD and ADBench), and `anomaly_scores` is the one place where the sign turns.
 """
@@ -20,7 +22,10 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mlreg_dagster.config import ConfigError, ModelSettings
+from mlreg_dagster.extensions.detectors import DETECTORS
+from mlreg_dagster.models.detector_names import require_detector
 from mlreg_dagster.models.local_density import distinct_rows, fit_apart
+from mlreg_dagster.models.plugin_detector import PluginDetector
 
 Matrix = NDArray[np.float64]
 
@@ -76,14 +81,6 @@ _DETECTORS: dict[str, Callable[[dict[str, object], int], BaseEstimator]] = {
     "robust_z_score": _robust_z_score,
 }
 
-
-SCORERS = {
-    "isolation_forest": "compiled walk (Numba)",
-    "local_outlier_factor": "scikit-learn",
-    "robust_z_score": "NumPy",
-}
-"""What scores the rows of each detector: the fastest that was measured at any number of rows, see decision 0015."""
-
 _ROW_BY_ROW = (IsolationForest, RobustZScore)
 """Detectors without matrix products: how many rows are scored at once changes nothing but the time it takes."""
 
@@ -96,17 +93,23 @@ def make_pipeline(settings: ModelSettings) -> Pipeline:
     The baseline stays as plain as a baseline should be.
 
     Raises:
-        ConfigError: A parameter that the detector does not have.
+        ConfigError: There is no such detector, or it does not have a parameter.
     """
+    require_detector(settings.detector, "The model settings")
+    own = DETECTORS.get(settings.detector)
     try:
-        detector = _DETECTORS[settings.detector](dict(settings.params), settings.seed)
+        if own is None:
+            detector = _DETECTORS[settings.detector](dict(settings.params), settings.seed)
+        else:
+            own.make(settings.params, settings.seed)  # which looks at the parameters
+            detector = PluginDetector(own.name, dict(settings.params), settings.seed)
     except TypeError as error:
         raise ConfigError(f"params of detector {settings.detector}: {error}.") from error
     steps: list[tuple[str, BaseEstimator]] = [
         ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
         ("scale", StandardScaler()),
     ]
-    if settings.detector != "robust_z_score":
+    if own.whitened if own else settings.detector != "robust_z_score":
         # whitening by the exact decomposition: no random numbers, no dependence on the number of rows
         steps.append(("whiten", PCA(n_components=_WHITENED_VARIANCE, whiten=True, svd_solver="full")))
     return Pipeline([*steps, ("detector", detector)])

@@ -60,9 +60,9 @@ def gate_summary(gates: Sequence[GateResult]) -> str:
 
 def refit_scatter(stability: Mapping[str, Any]) -> str:
     """What `stability.measure` found, as Markdown: its verdict, and a dot for each refit, one line a kind of refit."""
-    said = f"**{stability['verdict']}**: {stability['detail']}"
+    verdict = f"**{stability['verdict']}**: {stability['detail']}"
     if not stability["values"]:
-        return said
+        return verdict
     figure = new_figure(height=0.7 + 0.4 * len(stability["values"]), margins=(1.5, 0.5, 0.15, 0.1))
     axes = figure.subplots()
     for row, found in enumerate(stability["values"].values()):
@@ -72,4 +72,4 @@ def refit_scatter(stability: Mapping[str, Any]) -> str:
     axes.set_ylim(-len(stability["values"]) + 0.4, 0.6)
     axes.tick_params(labelsize=8)
     axes.set_xlabel("average precision at finding planted anomalies", fontsize=8)
-    return f"{said}\n\n{as_markdown(figure, 'Average precision of each refit')}"
+    return f"{verdict}\n\n{as_markdown(figure, 'Average precision of each refit')}"

@@ -1,4 +1,4 @@
-"""From a trained model to a registered version: freeze the bytes, then write the record.
+"""Registers a trained model: freezes the bytes, then writes the record.
 
 A crash between the two leaves bytes that no record names. The same training gives the same bytes, so running it again
 finds its own and registers them. Any other bytes that lie there were not trained by this run and are refused.

@@ -1,4 +1,4 @@
-"""From a frozen training dataset to a fitted model; the same manifest always gives the same scores."""
+"""Trains a model on a frozen dataset; the same manifest always gives the same scores."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +13,7 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.models.artifacts.artifact import Model, library_versions
+from mlreg_dagster.models.artifacts.trust import plugin_record
 from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
 from mlreg_dagster.models.local_density import distinct_rows
 
@@ -90,6 +91,7 @@ def train(
         **({IDENTICAL_ROWS: len(rows) - len(distinct_rows(rows)[0])} if apart else {}),
         "graph": said_of_graph,
         "libraries": library_versions(),
+        **({"plugin": plugin} if (plugin := plugin_record(settings.detector)) else {}),
     }
     return Model(pipeline, baseline, manifest, graph)
 
@@ -134,7 +136,7 @@ def sampled(rows: pd.DataFrame, settings: ModelSettings) -> pd.DataFrame:
 def _graph(
     pipeline: Pipeline, threshold: float, features: list[str], version: str, rows: NDArray[np.float64]
 ) -> tuple[bytes | None, str]:
-    """The portable graph, held against the pipeline on the rows that are the hardest to label; and what came of it."""
+    """The portable graph, if it labels the rows nearest to the threshold as the pipeline does; and why, or why not."""
     from mlreg_dagster.models.scorers import onnx_graph, onnx_scorer
 
     try:

@@ -1,4 +1,4 @@
-"""What a training asks for, looked up before anything is made."""
+"""Resolves a training request, settings and dataset, before anything is made."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -9,9 +9,10 @@ from sqlalchemy import make_url
 
 from mlreg_dagster.core.hours import HOUR, hour_key
 from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry.database.sqlite import file_of
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Home:
     """
 
     folder: Path
-    warehouse: Warehouse
+    warehouse: DuckDBWarehouse
     artifacts: ArtifactStore
     registry: Registry
     registry_url: str
@@ -32,9 +33,14 @@ class Home:
 
     @property
     def registry_file(self) -> Path | None:
-        """The registry's file; None where it lives in PostgreSQL."""
+        """The registry's file; None where it is in PostgreSQL."""
         url = make_url(self.registry_url)
-        return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+        return file_of(url) if url.get_backend_name() == "sqlite" else None
+
+    @property
+    def registry_place(self) -> str:
+        """Where the registry is, without its password."""
+        return str(make_url(self.registry_url))
 
 
 def materialize(assets: str, hours: pd.DatetimeIndex) -> str:
@@ -55,6 +61,11 @@ def consecutive(hours: pd.DatetimeIndex) -> list[tuple[pd.Timestamp, pd.Timestam
 
 
 def set_aside(folder: Path, *paths: object) -> str:
-    """The command that moves files or folders out of the way; nothing is ever advised to be deleted."""
+    """The command that moves files or folders out of the way; nothing is ever advised to be deleted.
+
+    What is not on this disk is moved by the tools of the store that it is in.
+    """
+    if any("://" in str(path) for path in paths):
+        return f"Move it away with the tools of its store: {', '.join(map(str, paths))}"
     target = shlex.quote(str(folder / "aside"))
     return f"mkdir -p {target} && mv {' '.join(shlex.quote(str(path)) for path in paths)} {target}"

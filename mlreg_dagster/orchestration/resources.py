@@ -15,11 +15,12 @@ import pandas as pd
 from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
+from mlreg_dagster.config.places import as_registry_url
 from mlreg_dagster.core.people import account_name
 from mlreg_dagster.orchestration.partitions import is_of_one_hour
-from mlreg_dagster.registry import Registry
-from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.registry import Registry, RegistryUnavailable
+from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 PREFIX = "mlreg_"
 """Resource keys carry it, so that they meet no key of a project that merges these definitions with its own."""
@@ -30,16 +31,16 @@ class WarehouseResource(DuckDBResource):
 
     A run of one hour, done within a second or two, opens the file once and keeps it to its end: opening it anew for
     each asset and check was a sixth of the run. Whoever waits for it gets it between two uses. Every other run opens it
-    for each piece of its work. Who adds a step to the hourly run that takes long calls `let_go` in it first.
+    for each piece of its work. Who adds a step to the hourly run that takes long calls `release` in it first.
     """
 
     lock_timeout_s: float = Field(default=60.0, description="How long to wait for another process, seconds.")
 
-    _of_the_run: Warehouse | None = PrivateAttr(default=None)
+    _of_the_run: DuckDBWarehouse | None = PrivateAttr(default=None)
 
-    def open(self) -> Warehouse:
+    def open(self) -> DuckDBWarehouse:
         """The warehouse behind it."""
-        return self._of_the_run or Warehouse(self.database, self.lock_timeout_s)
+        return self._of_the_run or DuckDBWarehouse(self.database, self.lock_timeout_s)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
@@ -47,17 +48,17 @@ class WarehouseResource(DuckDBResource):
         if context.run is None or not is_of_one_hour(context.run.tags):
             yield self
             return
-        self._of_the_run = Warehouse(self.database, self.lock_timeout_s, stay_open=True)
+        self._of_the_run = DuckDBWarehouse(self.database, self.lock_timeout_s, stay_open=True)
         try:
             yield self
         finally:
-            self.let_go()
+            self.release()
             self._of_the_run = None
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Close the file, where the run keeps it open."""
         if self._of_the_run is not None:
-            self._of_the_run.let_go()
+            self._of_the_run.file.release()
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -73,13 +74,13 @@ class ArtifactsResource(dg.ConfigurableResource):
 
     def open(self) -> ArtifactStore:
         """The store behind it."""
-        return ArtifactStore(self.root)
+        return open_artifacts(self.root)
 
 
 class RegistryResource(dg.ConfigurableResource):
     """Versions, evaluations, alias moves."""
 
-    url: str = Field(description="SQLAlchemy URL: sqlite:///… or postgresql+psycopg://…")
+    url: str = Field(description="SQLAlchemy URL, sqlite:///… or postgresql://…, or the path of an SQLite file.")
 
     first_policy: dict[str, Any] | None = Field(
         default=None, description="The policy that a registry begins with when it is made or upgraded."
@@ -94,7 +95,14 @@ class RegistryResource(dg.ConfigurableResource):
     def address(self) -> str:
         """The URL, of an environment variable where it is kept in one: what Dagster shows holds no password then."""
         url: object = self.url
-        return str(url.get_value() if isinstance(url, dg.EnvVar) else url)
+        if not isinstance(url, dg.EnvVar):
+            return as_registry_url(str(url))
+        if not (named := url.get_value()):
+            raise RegistryUnavailable(
+                f"The environment variable {url.env_var_name} is to name the registry, and is not set in this process. "
+                f"Set it wherever runs, the daemon and the web server are started."
+            )
+        return as_registry_url(named)
 
 
 class Clock(dg.ConfigurableResource):

@@ -41,5 +41,5 @@ def _retry_requested(resources: Iterable[object]) -> Iterator[None]:
     except TransientError as error:
         for resource in resources:
             if isinstance(resource, WarehouseResource):
-                resource.let_go()  # others should not wait along
+                resource.release()  # others should not wait along
         raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=WAIT_S) from error

@@ -1,1 +1,4 @@
-"""What a model said, and what became of it: predictions, their outcomes, and how often a model was right."""
+"""Predictions, their outcomes, and the performance of models by them.
+
+Training and gates are in `models`; which version predicts is decided in `governance`.
+"""

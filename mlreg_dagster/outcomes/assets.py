@@ -1,4 +1,4 @@
-"""What the champion said each hour, what came of it 24 hours later, and how right each version was."""
+"""The outcome assets: predictions of each hour, their outcomes a horizon later, and performance by day and version."""
 
 from collections import Counter
 from typing import Any
@@ -11,6 +11,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import HOUR, chunked, day_key, hour_key
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.models.detector_names import scorer_of
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.metadata import (
@@ -78,7 +79,6 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         mlreg_registry: RegistryResource,
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
-        from mlreg_dagster.models.detectors import SCORERS
         from mlreg_dagster.outcomes import scoring
 
         hours, tables, records = (
@@ -90,7 +90,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         require_made(context, tables, features, hours)
         assignments = scoring.assign(records, hours, config.versions)
         if not assignments:
-            context.log.warning(f"Nobody was champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
+            context.log.warning(f"There was no champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
         counts = Counter(rows=0, hours=len(hours), flagged=0, in_sample=0)
         remarks: dict[str, list[str]] = {}
         for chunk in chunked(hours, settings.ingest.chunk_hours):
@@ -110,17 +110,17 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
                 "role": each.role,
                 "first": each.first,
                 "last": each.last,
-                "scorer": SCORERS[records.version(each.version).detector],
+                "scorer": scorer_of(records.version(each.version).detector),
             }
             for each in assignments
         ]
-        said = [remark for each in remarks.values() for remark in each]
-        for remark in said:
+        warnings = [remark for each in remarks.values() for remark in each]
+        for remark in warnings:
             context.log.warning(remark)
         metadata = {
             **counts,
             "models": table_view(models),
-            "remarks": "\n\n".join(said) or "none",
+            "remarks": "\n\n".join(warnings) or "none",
             "scores": dg.MetadataValue.md(score_picture(frame)),
         }
         return result_of_range(context, hour_key(hours[-1]), metadata)
@@ -139,7 +139,7 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         kinds={"duckdb"},
         metadata=table_metadata(PREDICTION_OUTCOMES),
         deps=["predictions", "market_snapshot"],
-        description=f"What became of the predictions of {horizon} h before: crash, no crash, or unresolved.",
+        description=f"The outcomes of the predictions of {horizon} h before: crash, no crash, or unresolved.",
     )
     @retried
     def prediction_outcomes(

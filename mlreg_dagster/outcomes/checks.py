@@ -1,4 +1,4 @@
-"""Asset checks of the outcomes room: does every prediction have its outcome, and does the champion flag too much?"""
+"""Asset checks of the outcomes room: every prediction has its outcome, and the champion flags a usual share."""
 
 import dagster as dg
 

@@ -1,4 +1,4 @@
-"""How much the champion flags: the share of its last day, held against the limits that let it in."""
+"""The share that the champion flagged in its last day, against the limits of the gate that it passed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.outcomes.names import PREDICTIONS_TABLE
-from mlreg_dagster.storage.warehouse.guarded_file import GuardedFile
 from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 MIN_HOURS = 6
 """Hours of the day that must have predictions: about those of a market that closes overnight."""
@@ -41,10 +41,10 @@ class FlaggedShare:
     text: str
 
 
-def flagged_share(warehouse: GuardedFile, limits: EvaluationSettings) -> FlaggedShare:
+def flagged_share(warehouse: Warehouse, limits: EvaluationSettings) -> FlaggedShare:
     """What the champion as of its newest prediction flagged in the 24 hours up to it, by the clock."""
     with warehouse.connect() as connection:
-        return flagged_share_in(Tables(connection, warehouse.path), limits)
+        return flagged_share_in(Tables(connection, "the warehouse"), limits)
 
 
 def flagged_share_in(tables: Tables, limits: EvaluationSettings) -> FlaggedShare:

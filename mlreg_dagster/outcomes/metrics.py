@@ -1,4 +1,4 @@
-"""How right a model was, from the counts of its outcomes.
+"""Performance metrics from counts of outcomes.
 
 Two kinds of interval, for two kinds of claim:
 

@@ -1,4 +1,4 @@
-"""What the outcomes look like: scores against their threshold, flags against crashes, rates over days."""
+"""Pictures of the outcomes room: scores against their threshold, flags against crashes, rates over days."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -93,11 +93,11 @@ def performance_picture(performance: pd.DataFrame) -> str:
     step = -(-len(days) // _DAY_LABELS)
     panels[-1].set_xticks(np.arange(0, len(days), step), days[::step].strftime("%d %b"))
     panels[-1].set_xlim(-0.6, len(days) - 0.4)
-    told = f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
-    panels[-1].set_xlabel(f"day of the outcome, {told}")
+    period = f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+    panels[-1].set_xlabel(f"day of the outcome, {period}")
     return as_markdown(
         figure,
-        f"Recall, precision and base rate per day, {told}, of {', '.join(map(label, versions))}, with intervals.",
+        f"Recall, precision and base rate per day, {period}, of {', '.join(map(label, versions))}, with intervals.",
     )
 
 
@@ -115,15 +115,15 @@ def score_picture(predictions: pd.DataFrame) -> str:
     versions = _versions(predictions)
     figure = new_figure(7.0, 0.8 + 2.4 * len(versions), margins=(0.7, 0.5, 0.1, 0.3))
     panels = figure.subplots(len(versions), 1, squeeze=False, gridspec_kw={"hspace": 0.35})[:, 0]
-    told = []
+    titles = []
     for axes, version in zip(panels, versions, strict=True):
         rows = predictions[predictions["model_version"] == version]
-        told.append(f"{label(version)}: {int(rows['is_anomaly'].sum())} of {len(rows)} flagged")
+        titles.append(f"{label(version)}: {int(rows['is_anomaly'].sum())} of {len(rows)} flagged")
         _draw_scores(axes, rows)
-        axes.set_title(told[-1], loc="left", fontsize=10)
+        axes.set_title(titles[-1], loc="left", fontsize=10)
     first, last = (f"{hour:%Y-%m-%d %Hh}" for hour in (predictions["hour"].min(), predictions["hour"].max()))
     panels[-1].set_xlabel(f"anomaly score, {first} to {last} (the last bar holds all above)")
-    return as_markdown(figure, f"Score distribution and threshold. {'; '.join(told)}.")
+    return as_markdown(figure, f"Score distribution and threshold. {'; '.join(titles)}.")
 
 
 def _draw_rate(axes: "Axes", rows: pd.DataFrame, rate: str, aside: float, colour: str, label: str) -> None:

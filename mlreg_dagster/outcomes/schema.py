@@ -1,4 +1,4 @@
-"""The tables of the outcomes room: what was predicted, what came of it, how good a model was."""
+"""The tables of the outcomes room: predictions, their outcomes, and the performance of models."""
 
 import re
 
@@ -39,7 +39,7 @@ _OUTCOME = pa.Check(
 
 _SAID = {
     "instrument_id": column(str, "Stable key of the instrument.", NOT_EMPTY),
-    "model_version": column(str, "The version that said it: v1, v2, ….", NOT_EMPTY),
+    "model_version": column(str, "The version that predicted: v1, v2, ….", NOT_EMPTY),
     "role": column(str, "champion or challenger as of the hour, or requested by a person.", _ROLE),
     "score": column(float, "Anomaly score; higher = more anomalous.", FINITE),
     "is_anomaly": column(bool, "Flagged: the score is above the model's threshold."),
@@ -51,7 +51,7 @@ _SAID = {
 
 PREDICTIONS = Table(
     name=PREDICTIONS_TABLE,
-    description="What one model version said about one instrument in one hour.",
+    description="The prediction of one model version for one instrument in one hour.",
     key=("hour", "instrument_id", "model_version"),
     columns={
         "hour": column(UTC, "Hour of the snapshot scored.", WHOLE_HOUR),
@@ -72,7 +72,7 @@ PREDICTIONS = Table(
 
 PREDICTION_OUTCOMES = Table(
     name=OUTCOMES_TABLE,
-    description="What became of one prediction by the end of its horizon; every prediction has exactly one.",
+    description="The outcome of one prediction at the end of its horizon; every prediction has exactly one.",
     key=("hour", "instrument_id", "model_version"),
     columns={
         "hour": column(UTC, "When the outcome is due: prediction_hour + horizon, by the clock.", WHOLE_HOUR),

@@ -1,4 +1,4 @@
-"""Which models score an hour, and what they say of it.
+"""Assigns model versions to hours, and scores the rows of those hours.
 
 Champion and challengers are those as of the hour that is scored, not those of today.
 """
@@ -59,14 +59,14 @@ def score(
     store: ArtifactStore,
     remarks: dict[str, list[str]] | None = None,
 ) -> pd.DataFrame:
-    """What each assigned version says of the rows of its hours.
+    """Predictions of each assigned version for the rows of its hours.
 
     Args:
         assignments: Earlier ones win where a version is assigned to an hour twice.
         features: Rows of `market_features`.
         prices: hour, instrument_id, price of the same rows.
         store: Where the artifacts are.
-        remarks: Gets what is to be said of each version that scores.
+        remarks: Filled with the remarks on each version that scores.
 
     Returns:
         Rows of PREDICTIONS; in_sample where the hour lies before the model may score.
@@ -79,21 +79,21 @@ def score(
     rows = features.merge(prices, on=["hour", "instrument_id"], how="left", validate="one_to_one")
     scored = [PREDICTIONS.empty()]
     for assignment in assignments:
-        mine = rows[rows["hour"].between(assignment.first, assignment.last)]
-        if mine.empty:
+        assigned = rows[rows["hour"].between(assignment.first, assignment.last)]
+        if assigned.empty:
             continue
         model = artifact.load(store, assignment.version, assignment.artifact_sha256)
-        scores = model.score(model.select(mine))
+        scores = model.score(model.select(assigned))
         if remarks is not None:
             remarks[assignment.version] = model.remarks
         scored.append(
-            mine[["hour", "instrument_id", "price"]].assign(
+            assigned[["hour", "instrument_id", "price"]].assign(
                 model_version=assignment.version,
                 role=assignment.role,
                 score=scores,
                 threshold=model.threshold,
                 is_anomaly=scores > model.threshold,
-                in_sample=mine["hour"] < model.scores_from,
+                in_sample=assigned["hour"] < model.scores_from,
                 artifact_sha256=assignment.artifact_sha256,
             )[list(PREDICTIONS.columns)]
         )

@@ -1,4 +1,4 @@
-"""What became of each prediction, by the price at the end of its horizon.
+"""Validates each prediction by the price at the end of its horizon.
 
 The clock decides, never the row count: prices lie on a dense hour x instrument grid, so a missing hour shifts nothing.
 Nothing is read from after the horizon.

@@ -14,6 +14,7 @@ from mlreg_dagster.registry.errors import (
     RegistryError,
     RegistryUnavailable,
     SchemaMismatch,
+    SchemaOutdated,
     UnknownVersion,
     VersionExists,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "RegistryUnavailable",
     "Restore",
     "SchemaMismatch",
+    "SchemaOutdated",
     "Status",
     "Tenure",
     "UnknownVersion",

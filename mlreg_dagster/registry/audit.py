@@ -2,9 +2,9 @@
 
 An edit, removal, insertion or reordering of a row, or of a record, leaves a chain that does not fit together any more,
 or a row that differs from its record. A row is compared as the database keeps it, not only as it reads: another
-spelling of the same value changes what queries find. What the registry alone can't tell is that its newest rows were
-removed together with their records: for this a witness outside remembers how long the chain was (`head`), and
-`find_tampering` is told.
+spelling of the same value changes what queries find. What the registry alone can't show is that its newest rows were
+removed together with their records: for this a witness outside remembers how long the chain was (`head`), and its
+memory is given to `find_tampering`.
 """
 
 import hashlib
@@ -84,27 +84,27 @@ def find_tampering(connection: Connection, witnessed: Iterable[tuple[int, str]] 
         witnessed: Sequence and hash of records that were there once, as others remember them.
     """
     chain: dict[int, str] = {}
-    told: dict[tuple[str, int], AuditRecord] = {}
+    by_row: dict[tuple[str, int], AuditRecord] = {}
     previous = GENESIS
     for row in _log(connection):
         link = AuditRecord(**row)
         if broken := _broken(link, len(chain) + 1, previous):
             return broken
         chain[link.sequence] = previous = link.hash
-        told[link.kind, link.row] = link
-    for sequence, known in sorted(set(witnessed) - _lost_in_restores(told)):
+        by_row[link.kind, link.row] = link
+    for sequence, known in sorted(set(witnessed) - _lost_in_restores(by_row)):
         if chain.get(sequence) != known:
             found = f"has hash {chain[sequence]}" if sequence in chain else f"is missing: the log ends at {len(chain)}"
             return (
                 f"Record {sequence} was witnessed with hash {known}, but it {found}. If an older copy of the registry "
                 f'was put back, record it: mlreg restore --reason "…".'
             )
-    return _differing_row(connection, told)
+    return _differing_row(connection, by_row)
 
 
-def _lost_in_restores(told: Mapping[tuple[str, int], AuditRecord]) -> set[tuple[int, str]]:
+def _lost_in_restores(by_row: Mapping[tuple[str, int], AuditRecord]) -> set[tuple[int, str]]:
     """The records that a restore from an older copy is on record to have lost; read from the log, which is intact."""
-    facts = [json.loads(link.content)["facts"] for (kind, _), link in told.items() if kind == restores.name]
+    facts = [json.loads(link.content)["facts"] for (kind, _), link in by_row.items() if kind == restores.name]
     return {(int(sequence), str(known)) for each in facts for sequence, known in each.get("lost_records", ())}
 
 
@@ -141,10 +141,10 @@ def _broken(link: AuditRecord, expected: int, previous: str) -> str | None:
     return None
 
 
-def _differing_row(connection: Connection, told: dict[tuple[str, int], AuditRecord]) -> str | None:
+def _differing_row(connection: Connection, by_row: dict[tuple[str, int], AuditRecord]) -> str | None:
     """Rows against their records, in the order of the records; then rows that have none."""
-    found = {(name, number): said for name, table in AUDITED.items() for number, said in _rows(connection, table)}
-    for place, link in told.items():
+    found = {(name, number): row for name, table in AUDITED.items() for number, row in _rows(connection, table)}
+    for place, link in by_row.items():
         if place not in found:
             return f"Record {link.sequence} tells of {link.kind} {link.row}, which is not there any more."
         content, problem = found[place]
@@ -153,7 +153,7 @@ def _differing_row(connection: Connection, told: dict[tuple[str, int], AuditReco
         if content != link.content:
             return f"Record {link.sequence} tells of {link.kind} {link.row} otherwise than it now is: it was edited."
     for name, number in found:
-        if (name, number) not in told:
+        if (name, number) not in by_row:
             return f"{name} {number} has no record: it was put in past the registry."
     return None
 

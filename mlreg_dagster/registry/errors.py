@@ -1,4 +1,4 @@
-"""What the registry refuses, and why."""
+"""Errors of the registry; their messages are written where they are raised."""
 
 from sqlalchemy.exc import DontWrapMixin
 
@@ -10,7 +10,7 @@ class RegistryError(MlregError):
 
 
 class RegistryUnavailable(RegistryError, TransientError):
-    """The database can't be reached, stayed locked, or holds the tables of someone else."""
+    """The database can't be reached, stayed locked, or holds tables of another program."""
 
 
 class RegistryBusy(RegistryUnavailable):
@@ -18,7 +18,7 @@ class RegistryBusy(RegistryUnavailable):
 
 
 class CommitUnanswered(RegistryUnavailable):
-    """The connection broke before the database said whether it stored a transaction, and it can't be asked."""
+    """The connection broke before the database confirmed a transaction, and it can't be asked again."""
 
 
 class RegistryReadOnly(RegistryError):
@@ -29,8 +29,12 @@ class SchemaMismatch(RegistryError):
     """Another release made the database, or its tables are not those of the schema that it names."""
 
 
+class SchemaOutdated(SchemaMismatch):
+    """An older release made the database; `Registry.upgrade` brings it to the present schema."""
+
+
 class BackupNeeded(RegistryError):
-    """An upgrade of a database of which no copy can be made here, before it is said that there is one."""
+    """An upgrade of a database of which no copy can be made here, without confirmation that there is one."""
 
 
 class RegistryDamaged(RegistryError, DontWrapMixin):

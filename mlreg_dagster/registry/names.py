@@ -1,4 +1,4 @@
-"""The forms of names, hashes and times in the registry."""
+"""The forms of names, hashes and times in the registry; whether they exist is not known here."""
 
 import re
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def steps_before_latest(spec: str) -> int | None:
 
 
 def check_alias(name: str) -> None:
-    """Refuse names that can't be told from a version or from `latest`.
+    """Refuse names that look like a version or like `latest`.
 
     Raises:
         InvalidRecord: The name can't be an alias.

@@ -1,4 +1,7 @@
-"""What a move of an alias must satisfy, and how a history is cut into tenures."""
+"""What a move of an alias must satisfy, and how a history is cut into tenures.
+
+Pure functions on records: nothing is read or stored here. Who may promote on what evidence is decided in `governance`.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

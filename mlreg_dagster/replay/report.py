@@ -66,10 +66,14 @@ def _in_words(replay: Replay, versions: pd.DataFrame, months: pd.DataFrame) -> s
     statuses = list(versions["status"]) if len(versions) else []
     promoted = int(versions["champion"].ne("").sum()) if len(versions) else 0
     return (
-        f"{', '.join(replay.models)} trained every {replay.period_days} days, promoted by the policy "
+        f"{', '.join(replay.models)} trained every {_days(replay.period_days)}, promoted by the policy "
         f"{replay.policy.automatic!r}: {len(versions)} versions trained, {statuses.count('rejected')} rejected by "
         f"their gates, {promoted} promoted. {_outcomes_in_words(months)}"
     )
+
+
+def _days(count: int) -> str:
+    return "day" if count == 1 else f"{count} days"
 
 
 def _outcomes_in_words(months: pd.DataFrame) -> str:

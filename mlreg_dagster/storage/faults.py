@@ -1,4 +1,4 @@
-"""Faults of the machine in words for people: a full disk, a place that can't be written, a damaged file."""
+"""Turns faults of the machine into errors for users: a full disk, a place that can't be written, a damaged file."""
 
 import os
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ _DAMAGED = (
 
 @contextmanager
 def explained(place: object) -> Iterator[None]:
-    """Say of `place` what the system, DuckDB or SQLite complains of; other errors pass as they are.
+    """Turn errors of the system, DuckDB and SQLite into errors that name `place`; other errors pass as they are.
 
     Raises:
         StorageFull: The disk is full.
@@ -63,31 +63,31 @@ def explained(place: object) -> Iterator[None]:
 
 
 def fault_in(error: Exception, place: object) -> MlregError | None:
-    """Which of these faults an error tells of; None where it is none of them."""
-    said = str(error.orig if isinstance(error, DBAPIError) else error)
+    """The fault behind an error; None where it is none of these."""
+    message = str(error.orig if isinstance(error, DBAPIError) else error)
     if isinstance(error, DBAPIError) and (name := getattr(error.orig, "sqlite_errorname", None)):
-        said = f"{said}, {name}"
+        message = f"{message}, {name}"
     if isinstance(error, OSError) and error.errno is not None:
-        said = os.strerror(error.errno)
-    if any(sign in said for sign in _LIMITED):
+        message = os.strerror(error.errno)
+    if any(sign in message for sign in _LIMITED):
         return StorageFull(
-            f"{place}: there is no room, for a quota or a limit on the size of files is reached ({said}). What was "
+            f"{place}: there is no room, for a quota or a limit on the size of files is reached ({message}). What was "
             f"being written is not stored; all else is as it was. Make room or raise the limit (ulimit -f), then run "
             f"this again."
         )
-    if any(sign in said for sign in _FULL):
+    if any(sign in message for sign in _FULL):
         return StorageFull(
-            f"{place}: the disk is full ({said}). What was being written is not stored; all else is as it was. "
+            f"{place}: the disk is full ({message}). What was being written is not stored; all else is as it was. "
             f"Make room on it, then run this again."
         )
-    if any(sign in said for sign in _NOT_WRITABLE):
+    if any(sign in message for sign in _NOT_WRITABLE):
         return StorageNotWritable(
-            f"{place} can't be written ({said}). Nothing was stored. Look at the owner, the permissions and the "
+            f"{place} can't be written ({message}). Nothing was stored. Look at the owner, the permissions and the "
             f"mount of its folder, or let MLREG_HOME name another one; then run this again."
         )
-    if any(sign in said for sign in _DAMAGED):
+    if any(sign in message for sign in _DAMAGED):
         return StorageDamaged(
-            f"{place} is damaged ({said}). Nothing was changed in it. Stop everything that uses it, move it away "
+            f"{place} is damaged ({message}). Nothing was changed in it. Stop everything that uses it, move it away "
             f"and put a copy from before in its place; docs/runbook.md says what to do without one."
         )
     return None

@@ -1,7 +1,7 @@
-"""Payloads exactly as a source sent them, kept before anybody parses them.
+"""Keeps payloads exactly as a source sent them, before they are parsed; parsing belongs to the sources.
 
 Append-only: a payload gets a name of its own and is never written over. Beside each body (gzip, readable with
-`zcat`) lies a JSON file that says where it came from.
+`zcat`) lies a JSON file that describes where it came from.
 """
 
 import gzip
@@ -63,7 +63,7 @@ class LandingZone:
             hour: The hour that the payload was asked for.
             payload: The body as received, well-formed or not.
             received_at: The clock when it came.
-            about: What a person needs to audit it: address without secrets, status, page.
+            about: What an auditor needs: address without secrets, status, page.
 
         Returns:
             Where the body now is. A crash leaves the whole body or none.
@@ -153,8 +153,8 @@ class LandingZone:
         return self.root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
 
 
-def _damaged(path: UPath, said: object) -> PayloadDamaged:
-    return PayloadDamaged(f"{path} is damaged ({said}). Restore it from a copy; mlreg doctor names all such files.")
+def _damaged(path: UPath, reason: object) -> PayloadDamaged:
+    return PayloadDamaged(f"{path} is damaged ({reason}). Restore it from a copy; mlreg doctor names all such files.")
 
 
 def _write_whole(path: UPath, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Folders and files that their owner alone may read and write, whatever the umask of the process."""
+"""Makes folders and files that their owner alone may read and write, under any umask of the process."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ class NotAFolder(MlregError):
 
 
 def keep_private() -> None:
-    """From now on this process gives others no access to what it makes: for programs of ours, not for libraries."""
+    """Give others no access to what this process makes from now on: for our own programs, not for libraries."""
     os.umask(os.umask(_OTHERS) | _OTHERS)
 
 
@@ -33,7 +33,7 @@ def make_folder(folder: Path) -> None:
         for each in reversed(missing):
             each.mkdir(OF_FOLDERS, exist_ok=True)
     except (FileExistsError, FileNotFoundError, NotADirectoryError):
-        pass  # said below
+        pass  # reported below
     if folder.exists() and not folder.is_dir():
         raise NotAFolder(f"{folder} is no folder. Move it away, or name another place.")
     if not folder.exists():

@@ -1,4 +1,4 @@
-"""Opening only what is a file: a link may lead anywhere, a pipe is waited for without end, a device never ends."""
+"""Opens regular files alone: a link may lead anywhere, a pipe never answers, a device never ends."""
 
 import os
 import stat

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mlreg_dagster.core import names
 from mlreg_dagster.core.health import Finding
-from mlreg_dagster.models.names import GATES, NOBODY
+from mlreg_dagster.models.gates import GATES
+from mlreg_dagster.models.names import NOBODY
 from mlreg_dagster.verification.answers import CheckExecution, Materialization
 from mlreg_dagster.verification.embedded import can_be_seen, drawn
 

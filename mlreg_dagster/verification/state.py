@@ -2,7 +2,7 @@
 
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.core.names import ASSETS, HOURLY_ASSETS
-from mlreg_dagster.models.names import GATES
+from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.verification import expected, lifecycle, service
 from mlreg_dagster.verification.client import Client
 

@@ -15,7 +15,7 @@ import yaml
 
 from mlreg_dagster import cli
 from mlreg_dagster.runner import Runner
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS
 
 
@@ -225,7 +225,7 @@ def test_compare_judges_by_evaluation_yaml_and_says_whether_they_are_told_apart(
 
 
 def test_compare_without_a_holdout_says_what_to_do(on_trained, own_home):
-    store = ArtifactStore(str(own_home / "artifacts"))
+    store = open_artifacts(str(own_home / "artifacts"))
     shutil.rmtree(own_home / "artifacts" / "eval_holdout")
     assert store.keys("eval_holdout") == []
     _refused(on_trained("compare", "v1", "v2"), "No holdout is frozen yet. Materialize eval_holdout for a day.")

@@ -61,7 +61,8 @@ def test_the_shipped_files_spell_out_every_key(path):
     settings = load_settings()
     section = settings.models.get(path.stem) or getattr(settings, path.stem)
     written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert _keys(written) == _keys(section.model_dump(mode="json"))
+    unused = {name: {} for name, value in section if value == {}}  # which are left out of what is recorded
+    assert _keys(written) == _keys(section.model_dump(mode="json") | unused)
 
 
 def test_every_section_has_a_file():
@@ -76,7 +77,7 @@ BAD = {
         "lag_hours, rolling_hours, min_window_share",
     ),
     "unknown nested key": ("ingest.yaml", "archive: {columns: {price: p}}", "archive.columns.price", "close"),
-    "unknown value": ("model.yaml", "detector: magic", "detector", "isolation_forest"),
+    "unknown value": ("promotion.yaml", "automatic: always", "automatic", "'never', 'passed' or 'better'"),
     "text for a number": ("ingest.yaml", "universe: many", "universe", "integer"),
     "yes for a number": ("ingest.yaml", "universe: yes", "universe", "integer"),
     "fraction for a count": ("ingest.yaml", "universe: 1.5", "universe", "integer"),
@@ -300,7 +301,6 @@ def test_the_end_of_the_partitions_lies_after_their_start(configs):
         ),
         ({"promotion": {"people": {" ": {}}}}, "people: A name must not be blank"),
         ({"promotion": {"people": {"anna": {"public_key": "c2hvcnQ="}}}}, "must be an Ed25519 public key"),
-        ({"promotion": {"high": {"gates": ["luck"]}}}, "high.gates.0: Input should be 'better_than_champion'"),
         (
             {"promotion": {"freezes": [{"first": "2026-01-02T00:00", "until": "2026-01-01T00:00", "reason": "x"}]}},
             "until must be later than first",

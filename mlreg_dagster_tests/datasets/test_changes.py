@@ -11,8 +11,8 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.changes import changed_hours, compare
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster.market.features.features import compute_features, features_table
-from mlreg_dagster.storage.artifacts import ArtifactStore, ArtifactTampered
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.artifacts import ArtifactTampered, open_artifacts
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.datasets.test_freezing import FEATURES, MADE_WITH, MARKET, SETTINGS, WINDOW
 from mlreg_dagster_tests.market.frames import at, hours_at
 
@@ -22,7 +22,7 @@ HOURS = hours_at(170, 229)
 
 @pytest.fixture
 def store(tmp_path):
-    store = ArtifactStore(str(tmp_path / "artifacts"))
+    store = open_artifacts(str(tmp_path / "artifacts"))
     often = FEATURES[FEATURES["hour"].isin(WINDOW.hours)]["instrument_id"].value_counts()
     settings = SETTINGS.override({"min_snapshots_per_instrument": int(often.iloc[1])})
     for kind, rows in (
@@ -36,7 +36,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def tables(tmp_path):
-    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse = DuckDBWarehouse(tmp_path / "warehouse.duckdb")
     warehouse.write(features_table(MADE_WITH), FEATURES, HOURS)
     return warehouse
 
@@ -131,7 +131,7 @@ def test_hours_outside_the_window_do_not_matter(store, tables):
 
 
 def test_without_a_table_all_hours_are_gone_and_none_is_made(store, tmp_path):
-    empty = Warehouse(tmp_path / "empty.duckdb")
+    empty = DuckDBWarehouse(tmp_path / "empty.duckdb")
     found = changed_hours(store, empty, TRAINING, DAY, None)
     assert (len(found.gone), found.changed) == (40, ())
     assert empty.query("SELECT table_name FROM duckdb_tables()").empty
@@ -139,7 +139,7 @@ def test_without_a_table_all_hours_are_gone_and_none_is_made(store, tmp_path):
 
 def test_hours_computed_with_other_settings_have_changed_in_whatever_columns_they_stand(store, tmp_path):
     others = FeatureSettings(lag_hours=(1,), rolling_hours=(24,))
-    tables = Warehouse(tmp_path / "others.duckdb")
+    tables = DuckDBWarehouse(tmp_path / "others.duckdb")
     tables.write(features_table(others), compute_features(MARKET, HOURS, others, 168), HOURS)
     assert len(changed_hours(store, tables, TRAINING, DAY, None).changed) == 40
 

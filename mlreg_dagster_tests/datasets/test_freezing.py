@@ -15,7 +15,7 @@ from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING, TooLittleHistory,
 from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
-from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactMissing, ArtifactStore, ArtifactTampered
+from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactMissing, ArtifactTampered, open_artifacts
 from mlreg_dagster_tests.market.frames import START, at, hours_at, random_market
 
 DAY = "2020-01-09"
@@ -28,7 +28,7 @@ FEATURES = compute_features(MARKET, hours_at(170, 229), MADE_WITH, 168)
 
 @pytest.fixture
 def store(tmp_path):
-    return ArtifactStore(str(tmp_path / "artifacts"))
+    return open_artifacts(str(tmp_path / "artifacts"))
 
 
 def frozen(store, rows=None, market=None, kind=TRAINING):
@@ -109,7 +109,7 @@ def test_what_comes_after_a_window_changes_nothing_in_its_dataset(store, tmp_pat
     before = frozen(store)
     for features in (altered, FEATURES[~later]):
         rows = freezing.select_training_rows(features, WINDOW, SETTINGS)
-        other = ArtifactStore(str(tmp_path / str(len(features)) / str(features.isna().sum().sum())))
+        other = open_artifacts(str(tmp_path / str(len(features)) / str(features.isna().sum().sum())))
         assert frozen(other, rows).sha256 == before.sha256
 
 

@@ -47,8 +47,8 @@ def facts(card, key, title):
 
 
 def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
-    live, known = champion
-    card = make_card(known)
+    live, context = champion
+    card = make_card(context)
     assert card.missing == {}
     assert [section.key for section in card.sections] == list(SECTIONS)
     assert [section.gate for section in card.sections] == list(GATES)
@@ -92,8 +92,8 @@ def test_decisions_and_moves_stand_in_the_card(live):
 
 
 def test_every_feature_has_its_meaning_and_every_file_its_hash(champion):
-    live, known = champion
-    card = make_card(known)
+    live, context = champion
+    card = make_card(context)
     dictionary = facts(card, "lineage", "Data dictionary")
     assert [row["feature"] for row in dictionary] == live.registry.version("v2").manifest["features"]
     assert all(len(row["meaning"]) > 10 for row in dictionary)
@@ -178,15 +178,15 @@ def test_what_was_not_tried_is_not_known(champion):
 
 
 def test_a_champion_that_flags_too_much_has_it_in_its_headline(champion):
-    live, known = champion
+    live, context = champion
     limits = live.settings.evaluation.model_copy(update={"max_anomaly_rate": 0.02})
     flagged = flagged_share(live.warehouse, limits)
-    card = make_card(replace(known, flagged=flagged))
+    card = make_card(replace(context, flagged=flagged))
     assert (card.state, card.against) == ("against", (flagged.text,))
     assert f"Against it: {flagged.text}" in card.headline
     assert not _looks_good(card)
     unsure = replace(flagged, state="unknown")
-    assert flagged.text in section(make_card(replace(known, flagged=unsure)), "monitoring").unknown
+    assert flagged.text in section(make_card(replace(context, flagged=unsure)), "monitoring").unknown
 
 
 def test_the_flagged_share_is_that_of_the_champion_alone(live):
@@ -200,12 +200,12 @@ def test_the_flagged_share_is_that_of_the_champion_alone(live):
 
 
 def test_success_that_is_not_met_and_checks_that_failed_speak_against_it(champion):
-    live, known = champion
+    live, context = champion
     asked = (SuccessMetric(metric="false_alarm_rate", at_most=0.001),)
     failed = {"asset": "predictions", "check": "flagged", "last result": "FAILED", "recorded": "now"}
     own = {"asset": "delivery_bundle", "check": "gate_06_monitoring", "last result": "FAILED", "recorded": "now"}
     settings = with_use_case(live, success=asked)
-    card = make_card(replace(known, settings=settings, watch=Watch(checks=[failed, own])))
+    card = make_card(replace(context, settings=settings, watch=Watch(checks=[failed, own])))
     assert card.against == (
         "The use case's false_alarm_rate is NOT met.",
         "The check flagged of predictions failed last, at now.",
@@ -287,30 +287,32 @@ def test_a_way_back_that_was_rejected_since_is_none(live):
     ],
 )
 def test_what_the_use_case_lacks_or_asks_for_is_missed(champion, changes, gates, words):
-    live, known = champion
-    missing = make_card(replace(known, settings=with_use_case(live, **changes))).missing
+    live, context = champion
+    missing = make_card(replace(context, settings=with_use_case(live, **changes))).missing
     assert list(missing) == [*gates, "gate_10_bundle"]
     assert words in missing["gate_01_use_case"][0]
 
 
 def test_whom_to_call_and_what_success_is_must_be_said(champion):
-    live, known = champion
-    missing = make_card(replace(known, settings=with_use_case(live, contacts=(), success=()))).missing
+    live, context = champion
+    missing = make_card(replace(context, settings=with_use_case(live, contacts=(), success=()))).missing
     assert missing["gate_09_operations"] == ("use_case.yaml names no contact for incidents.",)
     assert "use_case.yaml names no metric of success." in missing["gate_01_use_case"]
 
 
 def test_a_version_that_was_moved_under_the_new_use_case_is_bound_to_it(champion):
     settings = with_use_case(champion[0], objective="something else")
-    known = replace(champion[1], settings=settings)
-    assert list(make_card(known).missing) == ["gate_01_use_case", "gate_10_bundle"]
-    moves = [replace(known.moves[0], evidence={**known.moves[0].evidence, "use_case_sha256": settings.use_case.sha256})]
-    assert make_card(replace(known, moves=moves)).missing == {}
+    context = replace(champion[1], settings=settings)
+    assert list(make_card(context).missing) == ["gate_01_use_case", "gate_10_bundle"]
+    moves = [
+        replace(context.moves[0], evidence={**context.moves[0].evidence, "use_case_sha256": settings.use_case.sha256})
+    ]
+    assert make_card(replace(context, moves=moves)).missing == {}
 
 
 def test_a_move_without_a_policy_is_missed(champion):
-    known = champion[1]
-    card = make_card(replace(known, moves=[replace(known.moves[0], evidence={})]))
+    context = champion[1]
+    card = make_card(replace(context, moves=[replace(context.moves[0], evidence={})]))
     assert "keeps no evidence of a policy" in card.missing["gate_04_promotion"][0]
 
 
@@ -340,10 +342,10 @@ def test_a_version_that_scores_otherwise_when_trained_again_is_missed(champion):
 
 
 def test_other_libraries_are_missed_until_training_again_gives_the_same(champion, monkeypatch):
-    known, now = champion[1], artifact.library_versions()
+    context, now = champion[1], artifact.library_versions()
     monkeypatch.setattr(artifact, "library_versions", lambda: {**now, "numpy": "9.9"})
-    assert make_card(known).missing == {}  # it was trained again, and scores the same
-    (said,) = make_card(replace(known, reproduction=None)).missing["gate_08_reproducibility"]
+    assert make_card(context).missing == {}  # it was trained again, and scores the same
+    (said,) = make_card(replace(context, reproduction=None)).missing["gate_08_reproducibility"]
     assert f"numpy {now['numpy']} → 9.9" in said
     assert "mlreg retrain --verify v2" in said
 
@@ -353,15 +355,15 @@ def test_identical_training_rows_are_told(champion):
 
 
 def test_what_a_move_rests_on_that_a_reader_must_know_speaks_against_it(champion):
-    live, known = champion
-    (move,) = known.moves[-1:]
+    live, context = champion
+    (move,) = context.moves[-1:]
     told = {
         "departures": ["max_anomaly_rate was 1.0 instead of 0.2"],
         "failed_before": ["evaluation 1 failed score_gap under other settings"],
         "changed_hours": 24,
     }
     evidence = {**move.evidence, "facts": {**move.evidence["facts"], **told}}
-    card = make_card(replace(known, moves=[replace(move, evidence=evidence)]))
+    card = make_card(replace(context, moves=[replace(move, evidence=evidence)]))
     for said in (
         "on an evaluation that was not done as configured: max_anomaly_rate was 1.0 instead of 0.2.",
         "although evaluation 1 failed score_gap under other settings.",

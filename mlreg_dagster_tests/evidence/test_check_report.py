@@ -10,7 +10,7 @@ import pytest
 from mlreg_dagster.evidence import check_report
 from mlreg_dagster.evidence.assets import all_check_results
 from mlreg_dagster.evidence.check_report import COLUMNS, arrange, counts, to_csv
-from mlreg_dagster.models.names import GATES
+from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.orchestration.graph_description import check_keys
 from mlreg_dagster.orchestration.instance import check_log
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, metadata, verdicts

@@ -10,9 +10,9 @@ import pandas as pd
 
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.registry import Attribution, Registry
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.landing import LandingZone
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.storage.warehouse.sample_table import FIRST, READINGS, rows
 
 NOW = pd.Timestamp("2026-01-02T00:30", tz="UTC")
@@ -30,8 +30,8 @@ class Home:
     """A warehouse, an artifact store, a landing zone and a registry in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.warehouse = Warehouse(folder / "warehouse.duckdb", lock_timeout_s=5)
-        self.artifacts = ArtifactStore(str(folder / "artifacts"))
+        self.warehouse = DuckDBWarehouse(folder / "warehouse.duckdb", lock_timeout_s=5)
+        self.artifacts = open_artifacts(str(folder / "artifacts"))
         self.landing = LandingZone(folder / "raw")
         self.registry_path = folder / "registry.sqlite"
         self.registry = Registry(f"sqlite:///{self.registry_path}")

@@ -22,6 +22,7 @@ from mlreg_dagster.orchestration.partitions import range_tags
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.homes import DAGSTER_YAML
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.tables import Table
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.deployment import ENDED, FASTER, Deployment
@@ -112,7 +113,7 @@ def run_crowd(
             seconds = time.monotonic() - begun
         runs = Counter((run.job, run.status) for run in queue.client.runs())
     rows, differing = {}, []
-    made = Warehouse(crowded / "home" / "warehouse.duckdb")
+    made = DuckDBWarehouse(crowded / "home" / "warehouse.duckdb")
     for table in tables:
         found, expected = made.read(table), unbroken.warehouse.read(table)
         rows[table.name] = len(found), len(expected)
@@ -199,7 +200,7 @@ class _reader:  # noqa: N801 - read as a function
 
 
 def _read_for_ever(path: Path, names: list[str], first: Any, last: Any, stop: Any, answers: Any) -> None:
-    warehouse, seen = Warehouse(path), Readings()
+    warehouse, seen = DuckDBWarehouse(path), Readings()
     while not stop.is_set():
         for name in names:
             begun = time.monotonic()

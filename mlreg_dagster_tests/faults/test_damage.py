@@ -89,7 +89,7 @@ def test_a_damaged_write_ahead_log_of_the_warehouse(home):
     whole = path.read_bytes()
     broken = whole[: len(whole) // 2] + b"\xff" * 100 + whole[len(whole) // 2 + 100 :]
     path.write_bytes(broken)
-    for attempt in (lambda: home.warehouse.read(READINGS), lambda: home.warehouse.look().__enter__()):
+    for attempt in (lambda: home.warehouse.read(READINGS), lambda: home.warehouse.file.connect_read_only().__enter__()):
         with pytest.raises(StorageDamaged, match=rf"{DAMAGED}") as error:
             attempt()
         assert str(path) in str(error.value)

@@ -12,7 +12,7 @@ from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.faults import StorageFull, StorageNotWritable, explained
 from mlreg_dagster.storage.homes import DAGSTER_YAML, prepare_home
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.faults.home import HOURS, Home
 from mlreg_dagster_tests.storage.warehouse.sample_table import READINGS, rows
@@ -54,7 +54,7 @@ def test_a_home_that_was_begun_on_a_full_disk_is_begun_anew(disk):
     (disk.folder / "room-for-names").write_text("")  # a little room: files get names, and not their content
     for _ in range(2):
         with pytest.raises(StorageFull):
-            Warehouse(disk.folder / "warehouse.duckdb").write(READINGS, rows(HOURS[:1]), HOURS[:1])
+            DuckDBWarehouse(disk.folder / "warehouse.duckdb").write(READINGS, rows(HOURS[:1]), HOURS[:1])
     disk.make_room()
     home = Home(disk.folder)
     home.fill()
@@ -66,8 +66,8 @@ def test_a_database_that_was_never_finished_never_gets_the_name(tmp_path):
     path.with_suffix(".new").write_bytes(b"")  # left by a process that was killed while it made the file
     with pytest.raises(duckdb.IOException, match="not a valid DuckDB"):
         duckdb.connect(str(path.with_suffix(".new")))
-    Warehouse(path).write(READINGS, rows(HOURS[:1]), HOURS[:1])
-    assert len(Warehouse(path).read(READINGS)) == 3
+    DuckDBWarehouse(path).write(READINGS, rows(HOURS[:1]), HOURS[:1])
+    assert len(DuckDBWarehouse(path).read(READINGS)) == 3
 
 
 def test_a_full_disk_may_have_room_a_little_later():

@@ -14,8 +14,8 @@ from mlreg_dagster.market.sources.coingecko.source import CoinGecko
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.lifecycle import failure
 from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import FakeCoinGecko, serve
@@ -47,7 +47,7 @@ class Shell:
 
 @pytest.fixture
 def warehouse(tmp_path):
-    made = Warehouse(tmp_path / "warehouse.duckdb", lock_timeout_s=0.5)
+    made = DuckDBWarehouse(tmp_path / "warehouse.duckdb", lock_timeout_s=0.5)
     made.write(READINGS, rows([FIRST]), [FIRST])
     return made
 
@@ -66,10 +66,10 @@ def test_it_is_named_by_process_and_command(warehouse, shell):
 
 
 def test_it_is_named_as_well_to_whoever_waits_behind_one_of_ours(warehouse, shell):
-    patient = Warehouse(warehouse.path, lock_timeout_s=PATIENCE_S)
+    patient = DuckDBWarehouse(warehouse.path, lock_timeout_s=PATIENCE_S)
     waiting = threading.Thread(target=lambda: patient.read(READINGS))
     waiting.start()
-    wait_for(lambda: re.search(shell.named, warehouse._holder()))  # it holds our lock, and waits for the shell
+    wait_for(lambda: re.search(shell.named, warehouse.file.lock.holder()))  # it holds our lock, and waits for the shell
     for _ in range(2):
         with pytest.raises(WarehouseBusy, match=rf"Holder: .*{shell.named}"):
             warehouse.read(READINGS)

@@ -80,7 +80,7 @@ def test_a_second_dev_ends_with_an_error(dagster_home: Path, tmp_path: Path):
     assert dev.returncode == 1
     assert f"{wording.SECOND_DAEMON} (process {os.getpid()}) works on {dagster_home}" in said
     assert "Traceback" not in said
-    lock.let_go()
+    lock.release()
 
 
 def test_the_threads_of_one_daemon_don_t_take_each_other_for_another(tmp_path: Path):

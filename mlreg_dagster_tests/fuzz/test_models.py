@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.fuzz.mutation import mutated, mutated_bytes, to_json
 from mlreg_dagster_tests.fuzz.profile import accepted, cases
 from mlreg_dagster_tests.models.builders import build_world
@@ -53,7 +53,7 @@ def _load(folder: Path, changed: dict[str, bytes], what: str) -> None:
     for number in range(10_000):
         if not (folder / str(number)).exists():
             break
-    store = ArtifactStore(str(folder / str(number)))
+    store = open_artifacts(str(folder / str(number)))
     frozen = store.freeze(artifact.MODELS, "v1", changed)
     model = accepted(what, lambda: artifact.load(store, "v1", frozen.sha256))
     if model is not None:
@@ -118,6 +118,6 @@ def test_the_canary_sings(canary, tmp_path):
 @pytest.mark.parametrize("lost", ["pipeline.skops", "manifest.json", "all"])
 def test_bundles_without_a_file(files, tmp_path, lost):
     kept = {name: content for name, content in files.items() if lost not in (name, "all")} or {"x": b""}
-    store = ArtifactStore(str(tmp_path))
+    store = open_artifacts(str(tmp_path))
     frozen = store.freeze(artifact.MODELS, "v1", kept)
     assert accepted("bundles without a file", lambda: artifact.load(store, "v1", frozen.sha256)) is None

@@ -10,7 +10,7 @@ import pytest
 
 from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, as_hour, day_key
-from mlreg_dagster.models.names import AVERAGE_PRECISION, GATES, SILHOUETTE
+from mlreg_dagster.models.gates import AVERAGE_PRECISION, GATES, SILHOUETTE
 from mlreg_dagster.runner import RunFailed, asset_config
 from mlreg_dagster_tests.lifecycle import CONFIGS, DATASET_DAY, LIVE, NOW, START, Lifecycle, latest_verdict, metadata
 from mlreg_dagster_tests.repository import PROJECT_DIR

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from mlreg_dagster.config import FeatureSettings
-from mlreg_dagster.market.features.features import BASE, compute_features
+from mlreg_dagster.market.features.built_in import BASE
+from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.market.plots import change_heat_map, feature_distributions
 from mlreg_dagster_tests.market.frames import at, hours_at, random_market, snapshot_of
 from mlreg_dagster_tests.svg import is_a_sentence, words_of

@@ -1,40 +1,29 @@
-"""A small market with its frozen datasets, and models trained on them."""
+"""Models trained on the small world of the contract suites."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.config import DatasetSettings, FeatureSettings, InjectionSettings, ModelSettings
-from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.datasets import freezing
+from mlreg_dagster.config import DatasetSettings, ModelSettings
 from mlreg_dagster.datasets.freezing import Dataset
-from mlreg_dagster.datasets.windows import windows_of
-from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.models.artifacts.artifact import Model
+from mlreg_dagster.models.detector_names import SCORERS
 from mlreg_dagster.models.training import train
-from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster_tests.market.frames import random_market
+from mlreg_dagster.testing import world as contracts
+from mlreg_dagster.testing.market import random_market
+from mlreg_dagster.testing.world import DATASETS, DAY, DAY_ENDS, FEATURES, INJECTION, LOOKBACK
 
-DAY = "2020-01-12"
-DAY_ENDS = as_hour(DAY) + pd.Timedelta(days=1)
-LOOKBACK = 168
-FEATURES = FeatureSettings()
-DATASETS = DatasetSettings(history_hours=96, min_training_hours=10, min_holdout_hours=3)
-INJECTION = InjectionSettings(rounds=2)
+__all__ = ["DATASETS", "DAY", "DAY_ENDS", "DETECTORS", "FEATURES", "INJECTION", "LOOKBACK", "World"]
 
-DETECTORS: tuple[str, ...] = get_args(ModelSettings.model_fields["detector"].annotation)
+DETECTORS = tuple(SCORERS)
 _PARAMS: dict[str, dict[str, Any]] = {"isolation_forest": {"n_estimators": 25}}
 
 
 @dataclass(frozen=True)
-class World:
+class World(contracts.World):
     """A store with the frozen datasets of DAY, as loaded from it."""
-
-    store: ArtifactStore
-    training: Dataset
-    holdout: Dataset
 
     def train(self, detector: str = "isolation_forest", version: str = "v1", **changes: Any) -> Model:
         return train(version, self.training, DAY_ENDS, settings_of(detector, **changes))
@@ -52,20 +41,8 @@ def market_of(instruments: int = 10, **options: Any) -> pd.DataFrame:
 
 def build_world(folder: Path, market: pd.DataFrame | None = None, settings: DatasetSettings = DATASETS) -> World:
     """Compute, freeze and load the datasets of DAY."""
-    store = ArtifactStore(str(folder))
-    market = market_of() if market is None else market
-    windows = windows_of(as_hour(DAY), settings)
-    hours = hour_range(windows.training.first, windows.holdout.end - HOUR)
-    features = compute_features(market, hours, FEATURES, LOOKBACK)
-    rows = freezing.select_training_rows(features, windows.training, settings)
-    lineage = freezing.describe_lineage(rows, windows.training, features, FEATURES)
-    freezing.freeze(store, freezing.TRAINING, DAY, rows, lineage)
-    rows = freezing.select_holdout_rows(features, windows.holdout, settings)
-    lineage = freezing.describe_lineage(rows, windows.holdout, features, FEATURES)
-    behind = market[market["hour"].between(windows.holdout.first - LOOKBACK * HOUR, windows.holdout.end - HOUR)]
-    freezing.freeze(store, freezing.HOLDOUT, DAY, rows, lineage, behind.reset_index(drop=True))
-    training, holdout = (freezing.load(store, kind, DAY) for kind in (freezing.TRAINING, freezing.HOLDOUT))
-    return World(store, training, holdout)
+    made = contracts.build_world(folder, market_of() if market is None else market, settings)
+    return World(made.store, made.training, made.holdout)
 
 
 def with_manifest(model: Model, **changes: Any) -> Model:

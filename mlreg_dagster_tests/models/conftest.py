@@ -8,7 +8,7 @@ import pytest
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound, plant_anomalies
 from mlreg_dagster.registry import Registry
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
 from mlreg_dagster_tests.models.builders import FEATURES, INJECTION, LOOKBACK, World, build_world
 
 
@@ -31,7 +31,7 @@ def rounds(world: World) -> list[PlantedRound]:
 @pytest.fixture
 def store(tmp_path) -> ArtifactStore:
     """An empty store."""
-    return ArtifactStore(str(tmp_path / "artifacts"))
+    return open_artifacts(str(tmp_path / "artifacts"))
 
 
 @pytest.fixture

@@ -3,15 +3,7 @@
 import pytest
 
 from mlreg_dagster import jobs
-from mlreg_dagster.models.names import (
-    AVERAGE_PRECISION,
-    GATES,
-    IMPROVEMENT,
-    LATENCY,
-    NOISE,
-    SILHOUETTE,
-    SIZE,
-)
+from mlreg_dagster.models.gates import AVERAGE_PRECISION, GATES, IMPROVEMENT, LATENCY, NOISE, SILHOUETTE, SIZE
 from mlreg_dagster.models.training_request import NoDataset
 from mlreg_dagster.runner import RunFailed, asset_config
 from mlreg_dagster_tests.lifecycle import failure, latest_verdict, metadata, verdicts

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
+from mlreg_dagster.models.detector_names import SCORERS
 from mlreg_dagster.models.detectors import (
-    SCORERS,
     RobustZScore,
     anomaly_scores,
     fit,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mlreg_dagster.models.names import GATES
+from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.models.plots import gate_summary, score_distribution
 from mlreg_dagster.registry import GateResult
 from mlreg_dagster_tests.svg import words_of

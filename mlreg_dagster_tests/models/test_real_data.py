@@ -12,7 +12,7 @@ from mlreg_dagster.market.sources.archive.source import Archive
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.evaluation.evaluation import evaluate, plant_anomalies
 from mlreg_dagster.models.training import train
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import open_artifacts
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ SETTINGS, FEATURES = DatasetSettings(), FeatureSettings()
 def datasets(data_dir, tmp_path_factory):
     """Store, training dataset and holdout of DAY."""
     source = Archive(ArchiveSettings(path=str(data_dir / "crypto_hourly_2017.parquet")), universe=7)
-    store = ArtifactStore(str(tmp_path_factory.mktemp("artifacts")))
+    store = open_artifacts(str(tmp_path_factory.mktemp("artifacts")))
     windows = windows_of(DAY, SETTINGS)
     hours = hour_range(windows.training.first, windows.holdout.end - HOUR)
     market = source.snapshots(hour_range(hours[0] - 168 * HOUR, hours[-1]), LATER)

@@ -4,8 +4,8 @@ import pytest
 
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.registration import next_version, register
-from mlreg_dagster.registry import VersionExists
-from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered
+from mlreg_dagster.registry import Attribution, VersionExists
+from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered, open_artifacts
 from mlreg_dagster_tests.models.builders import DETECTORS, with_manifest
 
 NOW = pd.Timestamp("2020-02-01 10:00", tz="UTC")
@@ -17,7 +17,7 @@ def model(model_of):
 
 
 def enter(model, store, registry, now=NOW, run_id="run-1"):
-    return register(model, store, registry, now=now, actor="ann", run_id=run_id)
+    return register(model, store, registry, Attribution("ann", now, run_id=run_id))
 
 
 def test_a_registered_version_names_its_bytes_and_how_it_was_made(model, store, registry, world):
@@ -45,16 +45,16 @@ def test_bytes_that_a_crash_left_behind_are_taken_over(model, store, registry, w
 @pytest.mark.parametrize("detector", DETECTORS)
 def test_the_same_training_gives_the_same_bytes(world, store, tmp_path, detector):
     one = artifact.save(store, "v1", world.train(detector))
-    other = artifact.save(ArtifactStore(str(tmp_path / "other")), "v1", world.train(detector))
+    other = artifact.save(open_artifacts(str(tmp_path / "other")), "v1", world.train(detector))
     assert one.files == other.files
 
 
 @pytest.mark.parametrize("name", ["pipeline.skops", "baseline.skops", "model.onnx", "more", "none"])
 def test_bytes_that_this_run_did_not_train_are_never_registered(model, store, registry, world, tmp_path, name):
-    honest = artifact.save(ArtifactStore(str(tmp_path / "elsewhere")), "v1", model)
-    files = ArtifactStore(str(tmp_path / "elsewhere")).read("models", "v1", honest.sha256)
-    other = artifact.save(ArtifactStore(str(tmp_path / "third")), "v1", world.train(seed=43))
-    others = ArtifactStore(str(tmp_path / "third")).read("models", "v1", other.sha256)
+    honest = artifact.save(open_artifacts(str(tmp_path / "elsewhere")), "v1", model)
+    files = open_artifacts(str(tmp_path / "elsewhere")).read("models", "v1", honest.sha256)
+    other = artifact.save(open_artifacts(str(tmp_path / "third")), "v1", world.train(seed=43))
+    others = open_artifacts(str(tmp_path / "third")).read("models", "v1", other.sha256)
     planted = {key: content for key, content in files.items() if not (name == "none" and key == "model.onnx")}
     if name != "none":
         planted[name] = others.get(name, b"more") if name != "baseline.skops" else files["pipeline.skops"]
@@ -92,7 +92,7 @@ def test_a_version_is_never_trained_again_in_place(store, registry, world, model
 
 def test_a_record_whose_bytes_were_lost_is_not_given_other_bytes(model, store, registry, tmp_path):
     first = enter(model, store, registry)
-    elsewhere = ArtifactStore(str(tmp_path / "elsewhere"))
+    elsewhere = open_artifacts(str(tmp_path / "elsewhere"))
     other = with_manifest(model, threshold=model.threshold + 1)
     with pytest.raises(VersionExists, match="v1 was trained in another way"):
         enter(other, elsewhere, registry)

@@ -26,7 +26,7 @@ def home_of(world: Lifecycle) -> Home:
 def home(live: Lifecycle) -> Home:
     """The home of the small lifecycle; whoever waits for its tables does not wait long."""
     home = home_of(live)
-    home.warehouse.lock_timeout_s = 0.2
+    home.warehouse.file.lock.timeout_s = 0.2
     return home
 
 

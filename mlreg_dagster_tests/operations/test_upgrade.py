@@ -31,6 +31,10 @@ def test_an_older_home_is_refused_upgraded_and_works(mlreg, old_home, dagster_ho
     assert refused.code == 1
     assert "has schema 2" in refused.err
     assert "mlreg upgrade" in refused.err
+    findings = json.loads(mlreg("doctor", "--json").out)["findings"]
+    assert [each["advice"] for each in findings if each["name"] == "registry" and each["state"] == "miss"] == [
+        "mlreg upgrade"
+    ]
     assert content_of(old_home) == before
 
     answer = mlreg("upgrade")

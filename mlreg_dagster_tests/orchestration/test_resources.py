@@ -7,8 +7,8 @@ import pytest
 from mlreg_dagster.core.errors import TransientError
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.storage.warehouse.sample_table import FIRST, READINGS, rows
 
 
@@ -16,7 +16,7 @@ def test_a_connection_of_ones_own_is_guarded_like_every_other(tmp_path):
     resource = WarehouseResource(database=str(tmp_path / "tables.duckdb"), lock_timeout_s=0.1)
     with resource.get_connection() as connection:
         assert connection.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
-        with pytest.raises(WarehouseBusy), Warehouse(tmp_path / "tables.duckdb", 0.1).connect():
+        with pytest.raises(WarehouseBusy), DuckDBWarehouse(tmp_path / "tables.duckdb", 0.1).connect():
             pass
     with resource.open().connect():
         pass
@@ -50,7 +50,7 @@ def run(path, step, partitions, **keys):
 
 def free(path):
     try:
-        return len(Warehouse(path, 0.1).read(READINGS)) == 3
+        return len(DuckDBWarehouse(path, 0.1).read(READINGS)) == 3
     except WarehouseBusy:
         return False
 

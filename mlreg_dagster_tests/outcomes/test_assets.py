@@ -83,7 +83,7 @@ def test_a_challenger_is_scored_beside_the_champion(live):
 def test_before_any_champion_a_run_succeeds_and_says_that_there_is_none(trained):
     result = trained.attempt("predictions", hours=LIVE_HOURS[:2])
     assert result.success
-    assert "Nobody was champion as of 2026-01-05 00:00: no predictions." in trained.warnings(result)
+    assert "There was no champion as of 2026-01-05 00:00: no predictions." in trained.warnings(result)
     said = metadata(result, "predictions")
     assert (said["rows"], said["hours"], said["models"]) == ("0", "2", "none")
     assert _predictions(trained).empty
@@ -158,7 +158,7 @@ def test_the_quality_of_each_day_can_be_plotted(live):
     assert "challenger_recall" not in said
 
 
-# --- what came of it -----------------------------------------------------------------------------------------
+# --- outcomes -----------------------------------------------------------------------------------------
 
 
 def test_every_prediction_gets_its_outcome_24_hours_later(live):

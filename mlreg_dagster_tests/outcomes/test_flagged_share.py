@@ -7,7 +7,7 @@ from mlreg_dagster.orchestration.instance.check_log import latest_results
 from mlreg_dagster.outcomes.checks import FLAGGED_SHARE
 from mlreg_dagster.outcomes.flagged_share import flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTIONS
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS, NOON
 from mlreg_dagster_tests.outcomes.frames import predictions_of
 
@@ -27,7 +27,7 @@ def hours(first, last, flagged, instruments=10, **row):
 @pytest.fixture
 def look(tmp_path):
     def at(*rows, limits=LIMITS):
-        tables = Warehouse(tmp_path / "tables.duckdb")
+        tables = DuckDBWarehouse(tmp_path / "tables.duckdb")
         frame = predictions_of(rows)
         tables.write(PREDICTIONS, frame, frame["hour"].unique())
         return flagged_share(tables, limits)
@@ -87,7 +87,7 @@ def test_too_little_evidence_is_unknown(look, rows, seen):
 
 
 def test_before_any_prediction_it_is_unknown(tmp_path):
-    assert flagged_share(Warehouse(tmp_path / "tables.duckdb"), LIMITS).state == "unknown"
+    assert flagged_share(DuckDBWarehouse(tmp_path / "tables.duckdb"), LIMITS).state == "unknown"
 
 
 # --- as a check ------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import sqlalchemy
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.database.schema import metadata
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import open_artifacts
 
 WAIT_S = 300
 NOW = pd.Timestamp("2018-01-01", tz="UTC")
@@ -78,7 +78,7 @@ def register_next(barrier: Barrier, url: str, name: str) -> None:
 
 
 def freeze(barrier: Barrier, root: Path, content: str) -> None:
-    store = ArtifactStore(str(root))
+    store = open_artifacts(str(root))
     files = {f"{number}.bin": content.encode() * 10_000 for number in range(3)} | {f"only-{content}.bin": b""}
     barrier.wait(WAIT_S)
     store.freeze("models", "v1", files)
@@ -97,4 +97,4 @@ def die_while_freezing(root: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.fsync = fsync
-    ArtifactStore(root).freeze("models", "v1", {"a.bin": b"1", "b.bin": b"2"})
+    open_artifacts(root).freeze("models", "v1", {"a.bin": b"1", "b.bin": b"2"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlreg_dagster.models.names import ANOMALY_RATE, GATES
+from mlreg_dagster.models.gates import ANOMALY_RATE, GATES
 from mlreg_dagster_tests import location
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.svg import words_of
@@ -36,7 +36,7 @@ def _one_day_is_not_enough(deployment, verified):
     assert {each.rows for each in predictions.values()} == {0}
     assert words_of(predictions["2026-01-01-23:00"].metadata["scores"]) == "No predictions."
     (hourly,) = deployment.client.runs(pipelineName="hourly")
-    assert "Nobody was champion as of 2026-01-01 00:00: no predictions." in deployment.warnings(hourly)
+    assert "There was no champion as of 2026-01-01 00:00: no predictions." in deployment.warnings(hourly)
     code, findings = verified(deployment)
     assert code == 0
     assert {name for name, (state, _) in findings.items() if state == "waiting"} == {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlreg_dagster.models.names import GATES
+from mlreg_dagster.models.gates import GATES
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.location import Location
 from mlreg_dagster_tests.svg import words_of

@@ -3,7 +3,7 @@
 import pytest
 
 from mlreg_dagster.core.hours import as_hour, hour_range
-from mlreg_dagster.models.names import GATES
+from mlreg_dagster.models.gates import GATES
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.svg import words_of
 

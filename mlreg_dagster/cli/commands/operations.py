@@ -29,7 +29,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     settings, folder, now = load_settings(), home_dir(), pd.Timestamp.now(tz="UTC")
     home = _home(folder, build_definitions(settings, folder).resources or {})
-    home.warehouse.lock_timeout_s = _PATIENCE_S
+    home.warehouse.file.lock.timeout_s = _PATIENCE_S
     dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(folder / "dagster")))  # its file asks for it
     with opened(dagster_home) as instance:
         if isinstance(instance, Finding):

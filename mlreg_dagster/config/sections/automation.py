@@ -1,7 +1,7 @@
 """automation.yaml, retraining.yaml and notifications.yaml: what goes on by itself, and who hears of it."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -34,3 +34,7 @@ class NotificationSettings(Section):
     webhook_url: Annotated[str, Field(pattern="^https?://")] | None = Field(
         None, description="Gets notices as JSON; null = the log."
     )
+    notifier: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="A plug-in's notifier; null = the webhook if there is one, else the log."
+    )
+    params: dict[str, Any] = Field({}, description="Keyword arguments of a plug-in's notifier.")

@@ -1,8 +1,8 @@
 """evaluation.yaml: what a version must show."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mlreg_dagster.config.section import Count, Section, Share
 
@@ -21,7 +21,7 @@ class InjectionSettings(Section):
 
 
 class ComparisonSettings(Section):
-    """When two versions that judged the same rows are told apart."""
+    """When two versions that judged the same rows count as different."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 1000
@@ -60,6 +60,13 @@ class StabilitySettings(Section):
     )
 
 
+class GateBounds(Section):
+    """What is asked of a plug-in's gate; what is left out is as the plug-in says."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+
 class EvaluationSettings(Section):
     """evaluation.yaml: thresholds of the gates on evaluated_model."""
 
@@ -76,6 +83,15 @@ class EvaluationSettings(Section):
     comparison: ComparisonSettings = ComparisonSettings()
     strict: StrictGateSettings = StrictGateSettings()
     stability: StabilitySettings = StabilitySettings()
+    gates: dict[str, GateBounds] = Field({}, description="Bounds of plug-ins' gates, by name: at_least, at_most.")
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without plug-ins' gates nothing is said of them, so that records of before there were any stay the same."""
+        values: dict[str, Any] = serialize(self)
+        if not self.gates:
+            values.pop("gates", None)
+        return values
 
     @model_validator(mode="after")
     def _range_is_a_range(self) -> Self:

@@ -1,9 +1,9 @@
-"""use_case.yaml and promotion.yaml: what the model is for, and who lets a version into production on what evidence."""
+"""use_case.yaml and promotion.yaml: what the model is for, and who may promote a version on what evidence."""
 
 import base64
 import hashlib
 from datetime import datetime
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -11,17 +11,6 @@ from mlreg_dagster.config.section import Count, Hour, Section
 from mlreg_dagster.core.people import OF_THE_PROJECT, NotAName, account_name
 
 Tier = Literal["low", "high"]
-
-StrictGate = Literal[
-    "better_than_champion",
-    "improvement_over_baseline",
-    "segment_parity",
-    "noise_robustness",
-    "missing_feature_robustness",
-    "scoring_latency",
-    "model_size",
-]
-"""Gates beyond the five that every version must pass; a tier of `promotion.yaml` may ask for them."""
 
 _KEY_BYTES = 32
 
@@ -66,12 +55,12 @@ class UseCaseSettings(Section):
 
     @property
     def sha256(self) -> str:
-        """Hash of all that is said here; a version names the one under which it was built."""
+        """Hash of all values; a version names the one under which it was built."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
 class Person(Section):
-    """Somebody who may decide."""
+    """A person who may decide."""
 
     roles: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     public_key: str | None = Field(
@@ -96,7 +85,7 @@ class TierPolicy(Section):
 
     approvals: Annotated[int, Field(ge=0)] = 0
     roles: tuple[str, ...] = Field((), description="Each must be among the roles of those who approved.")
-    gates: tuple[StrictGate, ...] = Field((), description="Measured, and to be passed, beyond the usual five.")
+    gates: tuple[str, ...] = Field((), description="Measured, and to be passed, beyond those of every version.")
     stable: bool = Field(False, description="The evaluation must have been shown to be stable.")
     experiments: bool = Field(
         False, description="Evaluations under other thresholds than those in force count, too; the record says so."
@@ -128,7 +117,19 @@ class Freeze(Section):
         return self.first <= now < self.until
 
 
-_HIGH = TierPolicy(approvals=2, gates=get_args(StrictGate), stable=True)
+_HIGH = TierPolicy(
+    approvals=2,
+    gates=(
+        "better_than_champion",
+        "improvement_over_baseline",
+        "segment_parity",
+        "noise_robustness",
+        "missing_feature_robustness",
+        "scoring_latency",
+        "model_size",
+    ),
+    stable=True,
+)
 
 
 class PromotionSettings(Section):
@@ -168,7 +169,7 @@ class PromotionSettings(Section):
         return self.high if tier == "high" else self.low
 
     def unmet(self, tier: Tier) -> str | None:
-        """Why nobody could ever satisfy what a tier asks for; None if they could."""
+        """Why the people named can't satisfy what a tier asks for; None if they can."""
         asked, roles = self.of(tier), {role for person in self.people.values() for role in person.roles}
         if missing := sorted(set(asked.roles) - roles):
             return f"{tier}.roles: nobody among people is a {', '.join(missing)}"

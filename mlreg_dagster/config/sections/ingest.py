@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -102,7 +102,10 @@ class SnapshotChecks(Section):
 class IngestSettings(Section):
     """ingest.yaml: where the market comes from."""
 
-    source: Literal["simulated", "archive", "coingecko"] = "simulated"
+    source: Annotated[str, Field(min_length=1)] = Field(
+        "simulated", description="simulated, archive, coingecko, or one of a plug-in."
+    )
+    params: dict[str, Any] = Field({}, description="Keyword arguments of a plug-in's source.")
     start: Hour = read_hour("2026-01-01")
     end: Hour | None = Field(None, description="The hour after the last partition; None = there is no last one.")
     universe: Count = 100

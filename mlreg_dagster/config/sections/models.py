@@ -1,6 +1,6 @@
 """model.yaml and its variants: which detector, trained how."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,7 +10,9 @@ from mlreg_dagster.config.section import Count, Section
 class ModelSettings(Section):
     """model.yaml and its variants: which detector, trained how."""
 
-    detector: Literal["isolation_forest", "local_outlier_factor", "robust_z_score"] = "isolation_forest"
+    detector: Annotated[str, Field(min_length=1)] = Field(
+        "isolation_forest", description="isolation_forest, local_outlier_factor, robust_z_score, or one of a plug-in."
+    )
     params: dict[str, float | int | str | bool] = Field(
         {"n_estimators": 200, "max_samples": 1.0}, description="Keyword arguments of the detector."
     )

@@ -1,4 +1,4 @@
-"""outcomes.yaml: what became of a prediction."""
+"""outcomes.yaml: how the outcome of a prediction is determined."""
 
 from typing import Annotated, Self
 
@@ -8,7 +8,7 @@ from mlreg_dagster.config.section import Count, Section
 
 
 class OutcomeSettings(Section):
-    """outcomes.yaml: what became of a prediction."""
+    """outcomes.yaml: how the outcome of a prediction is determined."""
 
     horizon_hours: Count = 24
     crash_pct: Annotated[float, Field(ge=-100, lt=0)] = -15.0

@@ -10,8 +10,8 @@ from mlreg_dagster.config.section import Count, Section, Share
 class RetentionSettings(Section):
     """retention.yaml: days after which something may go; None = never.
 
-    Datasets, models, the registry, predictions, outcomes and the records of runs have no such setting: whoever asks
-    what a version was made of and whether it was right needs them.
+    Datasets, models, the registry, predictions, outcomes and the records of runs have no such setting: they
+    answer what a version was made of and whether it was right.
     """
 
     raw_days: Count | None = Field(None, description="Landed payloads of hours whose snapshots are stored.")
@@ -19,7 +19,7 @@ class RetentionSettings(Section):
     feature_days: Count | None = Field(None, description="Rows of market_features.")
     run_log_days: Count | None = Field(90, description="Step logs of ended runs that made no version or move.")
     tick_days: Annotated[int, Field(ge=2)] | None = Field(30, description="Ticks of schedules and sensors.")
-    compact_free_share: Share = Field(0.2, description="Free share of the DuckDB file from which it is written anew.")
+    compact_free_share: Share = Field(0.2, description="Free share of the DuckDB file from which it is written again.")
 
     @model_validator(mode="after")
     def _features_go_first(self) -> Self:

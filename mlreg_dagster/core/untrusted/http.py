@@ -20,7 +20,7 @@ from mlreg_dagster.core.untrusted.unpacking import Receiver, TooLarge
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said.
+    """The answer of a server.
 
     Attributes:
         status: The HTTP status.
@@ -34,7 +34,7 @@ class Answer:
 
 
 class NoWholeAnswer(Exception):
-    """Nobody answered, or not to the end; the message holds nothing that was sent."""
+    """No complete answer came; the message holds nothing that was sent."""
 
 
 def exchange(request: httpx.Request, *, timeout_s: float, deadline_s: float, largest: int, beginning: int) -> Answer:
@@ -87,7 +87,7 @@ async def _exchange(
 
 
 def _reason(error: BaseException) -> str:
-    """What the system said, where it is the system that refused; httpx says "all attempts failed" for anything."""
+    """The system's own message, where the system refused; httpx reports "all attempts failed" for anything."""
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, OSError) and inner.strerror:

@@ -1,4 +1,4 @@
-"""Secrets: how they are taken from the environment, and how they are kept out of all that is shown or stored."""
+"""Takes secrets from the environment, and keeps them out of everything that is shown or stored."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Text that others wrote, made fit to be shown: what is printed, drawn, logged or sent is read and never obeyed."""
+"""Makes text from outside fit to be printed, drawn, logged or sent, so that nothing in it acts there."""
 
 import re
 import unicodedata
@@ -16,7 +16,7 @@ def visible(text: object, longest: int | None = None) -> str:
     """The text without what acts on a terminal or hides in a line; line ends and tabs stay.
 
     Args:
-        text: What somebody else wrote.
+        text: From outside.
         longest: At most so many characters; a longer text ends in "…".
     """
     text = str(text)

@@ -17,7 +17,7 @@ from mlreg_dagster.core.names import PROMOTE
 from mlreg_dagster.core.people import AUTOMATION
 from mlreg_dagster.governance.checks import champion_results
 from mlreg_dagster.governance.promotion.request import PromotionRequest, require_reason
-from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head, table_view
 from mlreg_dagster.orchestration.resources import (
@@ -97,7 +97,7 @@ def build_promote_job(settings: Settings) -> dg.JobDefinition:
         except MlregError as refused:
             _show_refusal(context, request, refused)
             raise
-        context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or 'nobody'}).")
+        context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or NOBODY}).")
         _show_move(context, records, event, mlreg_artifacts, mlreg_warehouse, mlreg_clock)
 
     @dg.job(
@@ -137,33 +137,12 @@ def _show_move(
     warehouse: WarehouseResource,
     clock: Clock,
 ) -> None:
-    from mlreg_dagster.governance.plots import alias_timeline
-    from mlreg_dagster.governance.policy.facts import waived_rules
-
-    aliases = records.aliases()
-    champion = aliases.get(CHAMPION)
-    metadata: dict[str, Any] = {
-        "champion": champion.version if champion else "nobody",
-        "moved": f"{event.alias}: {event.previous_version or 'nobody'} → {event.version}",
-        "reason": event.reason,
-        "actor": event.actor,
-        "effective_at": f"{event.effective_at:%Y-%m-%d %H:%M} UTC",
-        "artifact_sha256": event.artifact_sha256,
-        "risk_tier": event.evidence["risk_tier"],
-        "policy": event.evidence["policy_sha256"],
-        "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "no approval was needed",
-        "waived": ", ".join(waived_rules(event.evidence)) or "nothing",
-        AUDIT_HEAD: audit_head(records),
-        "aliases": table_view([_alias_row(move) for move in aliases.values()]),
-        "history": dg.MetadataValue.md(alias_timeline(records.history(event.alias), clock.now())),
-    }
-    remarks = {name: event.evidence["facts"][name] for name in ("departures", "failed_before")}
-    metadata |= {name: "; ".join(texts) for name, texts in remarks.items() if texts}
+    champion = records.holder(CHAMPION)
     context.log_event(
         dg.AssetMaterialization(
             "champion_model",
-            metadata=metadata,
-            tags={_DATA_VERSION_TAG: champion.artifact_sha256 if champion else "nobody"},
+            metadata={"champion": champion.version if champion else NOBODY, **_description_of(event, records, clock)},
+            tags={_DATA_VERSION_TAG: champion.artifact_sha256 if champion else NOBODY},
         )
     )
     for result in champion_results(records, artifacts.open(), warehouse.open(), context.instance):
@@ -176,6 +155,28 @@ def _show_move(
             metadata=dict(result.metadata or {}),
         )
         context.log_event(evaluation)
+
+
+def _description_of(event: AliasEvent, records: Registry, clock: Clock) -> dict[str, Any]:
+    from mlreg_dagster.governance.plots import alias_timeline
+    from mlreg_dagster.governance.policy.facts import waived_rules
+
+    metadata: dict[str, Any] = {
+        "moved": f"{event.alias}: {event.previous_version or NOBODY} → {event.version}",
+        "reason": event.reason,
+        "actor": event.actor,
+        "effective_at": f"{event.effective_at:%Y-%m-%d %H:%M} UTC",
+        "artifact_sha256": event.artifact_sha256,
+        "risk_tier": event.evidence["risk_tier"],
+        "policy": event.evidence["policy_sha256"],
+        "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "no approval was needed",
+        "waived": ", ".join(waived_rules(event.evidence)) or "nothing",
+        AUDIT_HEAD: audit_head(records),
+        "aliases": table_view([_alias_row(move) for move in records.aliases().values()]),
+        "history": dg.MetadataValue.md(alias_timeline(records.history(event.alias), clock.now())),
+    }
+    remarks = {name: event.evidence["facts"][name] for name in ("departures", "failed_before")}
+    return metadata | {name: "; ".join(texts) for name, texts in remarks.items() if texts}
 
 
 def _alias_row(event: AliasEvent) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from mlreg_dagster.governance.decisions import counting
 from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.policy.judgement import Facts, Verdict
 from mlreg_dagster.models.evaluation import experiments
+from mlreg_dagster.models.gates import missing_gates
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import Attribution, Decision, Dossier, Evaluation, ModelVersion
 from mlreg_dagster.registry.names import as_utc
@@ -48,14 +49,17 @@ def facts_of(
     counted = counting.counted_decisions(dossier, policy, now)
     left_out = counting.not_counted(dossier, counted, "approval")
     approved, ignored, rejected = _approvals(counted, dossier, evaluation, actor, policy)
-    gates = {gate.name: gate for gate in evaluation.gates}
     stability = evaluation.metrics.get("stability") or {}
     freeze = next((each for each in policy.freezes if each.covers(now)), None)
     is_rollback = version.version in former_holders(dossier.moves)
     asks_for_outcomes = policy.min_matured_outcomes and dossier.alias != CHALLENGER  # which is where outcomes come from
     return Facts(
         failed_gates=tuple(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
-        missing_gates=tuple(name for name in tier.gates if name not in gates),
+        missing_gates=missing_gates(
+            (gate.name for gate in evaluation.gates),
+            tier.gates,
+            {} if is_rollback else rules.evaluation.gates,  # a plug-in's gate may be younger than the version
+        ),
         departures=() if is_rollback else _departures(evaluation, version, rules),
         stability=stability.get("verdict", "not measured"),
         stability_detail=stability.get("detail", ""),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, Settings, UseCaseSettings
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.models.gates import with_registered_gates
 from mlreg_dagster.registry import PolicyRecord, Registry
 
 _SHOWN = 5
@@ -47,7 +48,7 @@ class Rules:
 
 def rules_of(settings: Settings) -> Rules:
     """What the configuration files ask for."""
-    return Rules(settings.promotion, settings.use_case, settings.evaluation)
+    return Rules(settings.promotion, settings.use_case, with_registered_gates(settings.evaluation))
 
 
 def recorded_rules(record: PolicyRecord) -> Rules:

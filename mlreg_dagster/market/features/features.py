@@ -1,13 +1,11 @@
-"""What a model sees of an instrument at one hour, by clock time.
+"""Rows of features from rows of snapshots, by clock time: which features there are, and how they get into a table.
 
-Lags and windows are positions on a dense hour x instrument grid, so a missing hour stays missing instead of
-pulling an older row into its place. The arithmetic is in `feature_kernel`.
+Each feature is a function on a grid: those of the package are in `built_in`, those of plug-ins come through
+`extensions.feature`.
 """
 
 import os
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,49 +13,60 @@ import pandas as pd
 import pandera.pandas as pa
 from numpy.typing import NDArray
 
-from mlreg_dagster.config import FeatureSettings
+from mlreg_dagster.config import ConfigError, FeatureSettings
 from mlreg_dagster.core.hours import HOUR, hours_since_epoch
+from mlreg_dagster.extensions.features import FEATURES, Feature
+from mlreg_dagster.extensions.grid import Array, Grid
+from mlreg_dagster.market.features.built_in import built_in_features
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, UTC, Table, column
 
-Grid = NDArray[np.float64]
-"""Hours down, instruments across; NaN = not observed."""
+_KEYS = ("hour", "instrument_id", FEATURE_SETTINGS)
+_WORTH_SHARING = 50_000  # rows; fewer are computed before a second core has begun
+_INPUTS = (
+    "price", "market_cap", "volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct", "all_time_high",
+    "volatility_7d_pct",
+)  # fmt: skip
 
-BASE = {
-    "change_1h_pct": "Price against the one 1 h before, %.",
-    "change_24h_pct": "Price against the one 24 h before, %.",
-    "change_7d_pct": "Price against the one 168 h before, %.",
-    "market_cap_to_volume": "Market cap over 24 h volume; null when either is unknown or nothing was traded.",
-    "ath_change_pct": "Price against the all-time high known at the hour, %.",
-    "volatility_7d_pct": "Standard deviation of the hourly log returns of the last 168 h, %.",
-}
-SKEWED = ("change_1h_pct", "change_24h_pct", "change_7d_pct", "market_cap_to_volume", "volume_24h")
-SIGNALS = ("change_1h_pct", "change_24h_pct", "slog_volume_24h")
-"""Series whose past an hour is compared with: lags, rolling means and deviations are taken of these."""
 
-MAX_GAP_HOURS = 168
-"""How far back the previous observation is looked for."""
+def features_of(settings: FeatureSettings) -> list[Feature]:
+    """Every feature, in the order in which models see them: those of the package, then the chosen ones of plug-ins.
+
+    Raises:
+        ConfigError: The settings name a feature or a version that no plug-in registers, or a name that is taken.
+    """
+    features = built_in_features(settings)
+    taken = {*_KEYS, *(each.name for each in features)}
+    for name, version in sorted(settings.own.items()):
+        own = FEATURES.get(name)
+        if own is None:
+            allowed = ", ".join(FEATURES.names) or "none, as no plug-in registers a feature"
+            raise ConfigError(f"features.yaml: own.{name}: no plug-in registers this feature; allowed are {allowed}.")
+        if own.version != version:
+            raise ConfigError(
+                f"features.yaml: own.{name}: asked for is version {version!r}, but {FEATURES.plugin(name)} registers "
+                f"version {own.version!r}. Name that one, and materialize market_features again."
+            )
+        if name in taken:
+            raise ConfigError(
+                f"features.yaml: own.{name}: market_features has a column of that name already. Rename the feature."
+            )
+        features.append(own)
+    return features
 
 
 def describe_features(settings: FeatureSettings) -> dict[str, str]:
-    """Name to meaning of every feature, in the order in which models see them."""
-    described = dict(BASE)
-    described |= {f"slog_{name}": f"Signed logarithm of {name}: sign(x) ln(1 + |x|)." for name in SKEWED}
-    for signal in SIGNALS:
-        described |= {f"{signal}_lag_{lag}h": f"{signal} exactly {lag} h before." for lag in settings.lag_hours}
-        for window in settings.rolling_hours:
-            described[f"{signal}_mean_{window}h"] = f"Mean of {signal} over the last {window} h."
-            described[f"{signal}_std_{window}h"] = f"Standard deviation of {signal} over the last {window} h."
-    described["hour_of_day"] = "Hour of the day, UTC, 0 to 23."
-    described["day_of_week"] = "Day of the week, UTC, Monday = 0."
-    described["is_gap"] = "1 where the instrument was not observed in the hour before."
-    described["hours_since_previous"] = f"Hours since the previous observation; null beyond {MAX_GAP_HOURS} h."
-    return described
+    """Name to meaning of every feature, in the order in which models see them.
+
+    A feature of a plug-in that is not installed is left out: settings of old models are described, too.
+    """
+    own = (FEATURES.get(name) for name in sorted(settings.own))
+    return {each.name: each.description for each in (*built_in_features(settings), *own) if each is not None}
 
 
 def features_table(settings: FeatureSettings) -> Table:
     """The table of features; its columns follow from the settings."""
-    features = describe_features(settings)
+    features = features_of(settings)
     ours = pa.Check(lambda s: s == settings.text, error=f"must be the settings of features.yaml, {settings.text}")
     return Table(
         name="market_features",
@@ -67,7 +76,7 @@ def features_table(settings: FeatureSettings) -> Table:
             "hour": column(UTC, "The hour that the row is for, UTC."),
             "instrument_id": column(str, "Stable key of the instrument."),
             FEATURE_SETTINGS: column(FEW_TEXTS, "The settings that the row was computed with, as JSON.", ours),
-            **{name: column(float, meaning, nullable=True) for name, meaning in features.items()},
+            **{each.name: column(float, each.description, nullable=True) for each in features},
         },
     )
 
@@ -95,17 +104,17 @@ def compute_features(
     cells = down * len(instruments) + ranks[across]
     grids = np.empty((len(_INPUTS), lookback_hours + len(hours), len(instruments)))
 
-    def on_grid(name: str, grid: Grid) -> Grid:
+    def on_grid(name: str, grid: Array) -> Array:
         grid[:] = np.nan
         grid.ravel()[cells] = snapshots[name].to_numpy(dtype=np.float64)
         return grid
 
-    names = list(describe_features(settings))
+    names = [each.name for each in features_of(settings)]
     columns = np.empty((len(names), len(hours), len(instruments)))
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         inputs = dict(zip(_INPUTS, threads.map(on_grid, _INPUTS, grids), strict=True))
         observed = np.flatnonzero(~np.isnan(inputs["price"][lookback_hours:]))
-        keys = threads.submit(_keys, observed, hours, instruments, settings)
+        keys = threads.submit(_key_columns, observed, hours, instruments, settings)
         fill_columns(dict(zip(names, columns, strict=True)), inputs, hours, settings)
     values, rows = columns.reshape(len(names), -1), len(observed)
     if rows < values.shape[1]:
@@ -117,7 +126,7 @@ def compute_features(
     return frame
 
 
-def _keys(
+def _key_columns(
     observed: NDArray[np.int64], hours: pd.DatetimeIndex, instruments: pd.Index, settings: FeatureSettings
 ) -> dict[str, Any]:
     """The columns that are no features, for the cells that were observed."""
@@ -130,70 +139,24 @@ def _keys(
 
 
 def fill_columns(
-    columns: dict[str, Grid], inputs: dict[str, Grid], hours: pd.DatetimeIndex, settings: FeatureSettings
+    columns: dict[str, Array], inputs: dict[str, Array], hours: pd.DatetimeIndex, settings: FeatureSettings
 ) -> None:
-    """Compute every feature into its own grid.
+    """Compute every feature into its own array.
 
     Args:
-        columns: Every name of `describe_features`, to the hours x instruments grid that is filled.
+        columns: Every name of `features_of`, to the hours x instruments array that is filled.
         inputs: The columns of the snapshot on grids that begin earlier, by the hours that are looked back.
         hours: The hours of `columns`.
         settings: Lags and windows.
     """
-    work = _steps(columns, inputs, hours, settings)
+    grid = Grid(inputs, hours)
+    work: dict[Any, list[Array]] = {}
+    for each in features_of(settings):
+        work.setdefault(each.fill, []).append(columns[each.name])
     if columns["is_gap"].size < _WORTH_SHARING:
-        for step in work:
-            step()
+        for fill, arrays in work.items():
+            fill(grid, *arrays)
     else:
         with ThreadPoolExecutor(os.cpu_count()) as threads:
-            for done in [threads.submit(step) for step in work]:
+            for done in [threads.submit(fill, grid, *arrays) for fill, arrays in work.items()]:
                 done.result()
-
-
-_WORTH_SHARING = 50_000  # rows; fewer are computed before a second core has begun
-_INPUTS = (
-    "price", "market_cap", "volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct", "all_time_high",
-    "volatility_7d_pct",
-)  # fmt: skip
-
-
-def _steps(
-    columns: dict[str, Grid], inputs: dict[str, Grid], hours: pd.DatetimeIndex, settings: FeatureSettings
-) -> Iterator[Callable[[], None]]:
-    """Pieces of work that touch columns of their own, in whichever order or at once."""
-    from mlreg_dagster.market.features.kernel import hours_since_previous, rolling, signed_log
-
-    skipped = len(inputs["price"]) - len(hours)
-    base = {name: grid[skipped:] for name, grid in inputs.items()}
-
-    def divide() -> None:
-        ratio, change = columns["market_cap_to_volume"], columns["ath_change_pct"]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            np.divide(base["market_cap"], base["volume_24h"], out=ratio)
-        ratio[~(base["volume_24h"] > 0)] = np.nan
-        signed_log(ratio, columns["slog_market_cap_to_volume"])
-        np.divide(base["price"], base["all_time_high"], out=change)
-        change -= 1
-        change *= 100
-
-    yield divide
-    for name in ("change_1h_pct", "change_24h_pct", "change_7d_pct", "volatility_7d_pct"):
-        yield partial(np.copyto, columns[name], base[name])
-    for name in ("change_1h_pct", "change_24h_pct", "change_7d_pct"):
-        yield partial(signed_log, base[name], columns[f"slog_{name}"])
-    slog_volume = np.empty_like(inputs["volume_24h"])
-    signed_log(inputs["volume_24h"], slog_volume)  # while other threads are busy with the steps above
-    yield partial(np.copyto, columns["slog_volume_24h"], slog_volume[skipped:])
-    first_hour = int(hours_since_epoch(hours[:1])[0]) - skipped
-    for name in SIGNALS:
-        series = inputs.get(name, slog_volume)
-        for lag in settings.lag_hours:
-            yield partial(np.copyto, columns[f"{name}_lag_{lag}h"], series[skipped - lag : len(series) - lag])
-        for window in settings.rolling_hours:
-            mean, std = columns[f"{name}_mean_{window}h"], columns[f"{name}_std_{window}h"]
-            yield partial(rolling, series, first_hour, window, settings.min_window_share, mean, std)
-    yield partial(
-        hours_since_previous, inputs["price"], MAX_GAP_HOURS, columns["is_gap"], columns["hours_since_previous"]
-    )
-    yield partial(np.copyto, columns["hour_of_day"], hours.hour.to_numpy(dtype=np.float64)[:, None])
-    yield partial(np.copyto, columns["day_of_week"], hours.day_of_week.to_numpy(dtype=np.float64)[:, None])

@@ -1,6 +1,6 @@
-"""With which settings a row of features was computed: the row says so itself, and whoever reads it can refuse it.
+"""Feature provenance: each row stores the settings it was computed with, so that readers can reject a mismatch.
 
-A changed `min_window_share` alters values under the same column names, so names alone don't tell.
+A changed `min_window_share` alters values under the same column names, so names alone are not enough.
 """
 
 import json
@@ -35,7 +35,7 @@ def require_settings(rows: pd.DataFrame, expected: Mapping[str, Any], whose: str
     """
     if FEATURE_SETTINGS not in rows.columns:
         raise OtherFeatureSettings(
-            f"These rows have no column {FEATURE_SETTINGS}, so nobody knows whether they were computed with those of "
+            f"These rows have no column {FEATURE_SETTINGS}, so it is unknown whether they were computed with those of "
             f"{whose}. {remedy}"
         )
     other = rows[rows[FEATURE_SETTINGS] != canonical(expected)]

@@ -1,4 +1,4 @@
-"""What a market source is, and how it fails."""
+"""The interface of market sources, and their errors."""
 
 from abc import ABC, abstractmethod
 from collections import Counter

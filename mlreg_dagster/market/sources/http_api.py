@@ -134,17 +134,17 @@ class HttpApi:
         status, body = answer.status, blotted(answer.body, self._secrets)
         if status == httpx.codes.OK:
             return Reply(url, status, body)
-        said = f"{url}: HTTP {status}: {body.decode(errors='replace')[:_SHOWN_BODY]!r}."
+        failure = f"{url}: HTTP {status}: {body.decode(errors='replace')[:_SHOWN_BODY]!r}."
         if status != _TOO_MANY_REQUESTS and not httpx.codes.is_server_error(status):
             refused = NotThere if status == httpx.codes.NOT_FOUND else RequestRefused
-            raise refused(f"{said} Check the coingecko block of ingest.yaml and the API key.")
+            raise refused(f"{failure} Check the coingecko block of ingest.yaml and the API key.")
         wait_s = _retry_after_s(answer.headers)
         if wait_s is not None and wait_s > self._max_wait_s:
             raise SourceUnavailable(
-                f"{said} It asks to wait {wait_s:.0f} s, more than coingecko.max_wait_s "
+                f"{failure} It asks to wait {wait_s:.0f} s, more than coingecko.max_wait_s "
                 f"({self._max_wait_s:g} s). Run it again later."
             )
-        raise _TryAgain(said, wait_s)
+        raise _TryAgain(failure, wait_s)
 
     def _pace(self) -> None:
         now = time.monotonic()

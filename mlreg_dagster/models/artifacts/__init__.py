@@ -1,1 +1,1 @@
-"""A model as files: written, read again, checked before use."""
+"""Model files: writing, reading, and checks before use. What scores a loaded model is in `detectors` and `scorers`."""

@@ -1,32 +1,24 @@
-"""A model as bytes and back: the fitted pipelines, their graph and the manifest; no code from a file is run.
+"""A model as bytes and back: the fitted pipelines, their graph and the manifest. What a file may hold is in `trust`."""
 
-skops rebuilds objects from a description and refuses types it was not told to trust. The list of trusted
-types stands here, in code, never in the file.
-"""
-
-import io
 import json
 import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
-import skops.io
+import skops
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from mlreg_dagster import __version__
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import NotAnHour, as_hour
 from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.models.artifacts import canonical
-from mlreg_dagster.models.artifacts.soundness import require_sound
+from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, plugin_record, trusted_types
 from mlreg_dagster.models.detectors import anomaly_scores, own_space
 from mlreg_dagster.models.local_density import crowded_rows
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
@@ -35,26 +27,8 @@ if TYPE_CHECKING:
     from mlreg_dagster.models.scorers.onnx_scorer import GraphScorer
 
 MODELS = "models"
-TRUSTED_TYPES = frozenset(
-    {
-        "mlreg_dagster.models.detectors.RobustZScore",
-        "numpy.dtype",
-        "sklearn.tree._tree.Tree",
-        "sklearn.neighbors._ball_tree.BallTree",
-        "sklearn.neighbors._kd_tree.KDTree",
-        "sklearn.metrics._dist_metrics.ChebyshevDistance64",
-        "sklearn.metrics._dist_metrics.EuclideanDistance64",
-        "sklearn.metrics._dist_metrics.ManhattanDistance64",
-        "sklearn.metrics._dist_metrics.MinkowskiDistance64",
-    }
-)
 
 _PIPELINE, _BASELINE, _MANIFEST, _GRAPH = "pipeline.skops", "baseline.skops", "manifest.json", "model.onnx"
-_LARGEST_MODEL_BYTES = 4 << 30
-
-
-class UntrustedModel(MlregError):
-    """A model file that is no skops file, or asks for types that are not on the list; nothing of it was run."""
 
 
 class NoGraph(MlregError):
@@ -104,19 +78,19 @@ class Model:
     @property
     def remarks(self) -> list[str]:
         """What those who use its scores should know: other libraries, rows beside which scores have no bound."""
-        version, said = self.manifest["version"], []
+        version, remarks = self.manifest["version"], []
         if other := other_libraries(self.manifest):
-            said.append(
+            remarks.append(
                 f"{version} was trained with other libraries than those that score now, so its scores may differ: "
                 f"{', '.join(other)}. mlreg retrain --verify {version} compares them; or train a new version."
             )
         if crowded := crowded_rows(self.pipeline[-1]):
-            said.append(
+            remarks.append(
                 f"{version} takes {crowded} of its {self.manifest['training_rows']} training rows for endlessly dense, "
                 f"as more identical rows than it has neighbours lie there: its scores beside them mean nothing. Train "
                 f"a new version, which counts identical rows once."
             )
-        return said
+        return remarks
 
     def select(self, rows: pd.DataFrame) -> pd.DataFrame:
         """The model's features out of rows that hold more: keys, prices, features it does not use.
@@ -195,8 +169,7 @@ def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
         name: canonical.to_bytes(pipeline)
         for name, pipeline in ((_PIPELINE, model.pipeline), (_BASELINE, model.baseline))
     }
-    for content in files.values():
-        _load_pipeline(content, version)
+    _load_pipelines(files, model.manifest, version)
     if model.graph is not None:
         files[_GRAPH] = model.graph
     files[_MANIFEST] = json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode()
@@ -219,8 +192,15 @@ def load(store: ArtifactStore, version: str, sha256: str) -> Model:
     if missing := sorted({_PIPELINE, _BASELINE, _MANIFEST} - files.keys()):
         raise UntrustedModel(f"{version} lacks {', '.join(missing)}; it is no model. Nothing of it was run.")
     manifest = _read_manifest(files[_MANIFEST], version)
-    pipeline, baseline = (_load_pipeline(files[name], version) for name in (_PIPELINE, _BASELINE))
-    return Model(pipeline, baseline, manifest, files.get(_GRAPH))
+    return Model(*_load_pipelines(files, manifest, version), manifest, files.get(_GRAPH))
+
+
+def _load_pipelines(files: Mapping[str, bytes], manifest: Mapping[str, Any], version: str) -> tuple[Pipeline, Pipeline]:
+    detector = str(manifest["settings"]["detector"])
+    pipeline = load_pipeline(files[_PIPELINE], version, trusted_types(detector, version))
+    if getattr(pipeline[-1], "name", detector) != detector:
+        raise UntrustedModel(f"{version} is a model of {pipeline[-1].name}, but its manifest names {detector}.")
+    return pipeline, load_pipeline(files[_BASELINE], version)
 
 
 def size(store: ArtifactStore, version: str, sha256: str) -> int:
@@ -250,7 +230,10 @@ def library_versions() -> dict[str, str]:
 
 def other_libraries(manifest: Mapping[str, Any]) -> list[str]:
     """The libraries whose version is another one than a version was trained with, as `name then → now`."""
-    then, now = manifest.get("libraries") or {}, library_versions()
+    then, now = dict(manifest.get("libraries") or {}), library_versions()
+    if plugin := manifest.get("plugin"):
+        then[plugin["name"]] = plugin["version"]
+        now |= {each["name"]: each["version"] for each in [plugin_record(manifest["settings"]["detector"])] if each}
     return [
         f"{name} {then[name]} → {now[name]}"
         for name in now
@@ -262,35 +245,9 @@ def _read_manifest(content: bytes, version: str) -> Mapping[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(content)
         ready = Model(None, None, manifest)
-        names = all(isinstance(name, str) for name in ready.features)
+        names = all(isinstance(name, str) for name in (*ready.features, manifest["settings"]["detector"]))
         if not names or not math.isfinite(ready.threshold) or ready.training_end > ready.scores_from:
             raise ValueError("features, threshold or its times")
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, NotAnHour) as error:
         raise UntrustedModel(f"{version} has no manifest of a model ({error}); nothing of it was run.") from error
     return manifest
-
-
-@lru_cache(maxsize=8)  # a replay loads its champion again and again; the key is the very bytes
-def _load_pipeline(content: bytes, version: str) -> Pipeline:
-    try:
-        with ZipFile(io.BytesIO(content)) as members:
-            size = sum(member.file_size for member in members.infolist())
-        if size > _LARGEST_MODEL_BYTES:
-            raise ValueError(f"unpacked it would take {size:,} bytes")
-        loaded = skops.io.loads(content, trusted=sorted(TRUSTED_TYPES))
-        if isinstance(loaded, Pipeline):
-            require_sound(loaded)
-    except UntrustedTypesFoundException as error:
-        untrusted = sorted(set(skops.io.get_untrusted_types(data=content)) - TRUSTED_TYPES)
-        raise UntrustedModel(
-            f"{version} asks for types that are not trusted: {', '.join(untrusted)}. Nothing of it was run. Use "
-            f"parameters that need no such type, or, if you trust it, add it to TRUSTED_TYPES in "
-            f"mlreg_dagster/models/artifact.py."
-        ) from error
-    except Exception as error:  # in a file that somebody changed anything may be wrong
-        raise UntrustedModel(
-            f"{version} can't be read as a skops file ({error}); it is damaged, and nothing of it was run."
-        ) from error
-    if not isinstance(loaded, Pipeline):
-        raise UntrustedModel(f"{version} holds a {type(loaded).__name__} where a pipeline belongs; it is no model.")
-    return loaded

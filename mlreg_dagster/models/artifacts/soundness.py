@@ -1,4 +1,4 @@
-"""Looking at a loaded model before compiled code follows its numbers: that code checks no index and no depth.
+"""Validates a loaded model before compiled code follows its numbers: that code checks no index and no depth.
 
 A planted or damaged file may hold trees that lead back, share nodes (2 to the power of their number paths), are
 deeper than the stack of what walks them, or name children, rows and features that are not there.
@@ -16,13 +16,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import ExtraTreeRegressor
 
+from mlreg_dagster.extensions.detectors import full_name
 from mlreg_dagster.models.detectors import RobustZScore
+from mlreg_dagster.models.plugin_detector import PluginDetector, registered
 
 LARGEST_DEPTH = 64
 """Turns of one path. A forest stops at the binary logarithm of its sample: 64 are enough for more rows than exist."""
 MOST_NODES = 1 << 26
 _STEPS = (SimpleImputer, StandardScaler, PCA)
-_DETECTORS = (IsolationForest, LocalOutlierFactor, RobustZScore)
+_DETECTORS = (IsolationForest, LocalOutlierFactor, RobustZScore, PluginDetector)
 
 _Integers = NDArray[np.int64]
 
@@ -41,6 +43,10 @@ def require_sound(pipeline: Pipeline) -> None:
         _require_sound_forest(detector)
     if isinstance(detector, LocalOutlierFactor) and detector._tree is not None:
         _require_sound_index(detector)
+    if isinstance(detector, PluginDetector):
+        found = full_name(type(detector.estimator_))
+        if found not in registered(detector.name).types:
+            raise ValueError(f"its detector is a {found}, which its plug-in does not declare")
 
 
 def require_trees(roots: _Integers, left: _Integers, right: _Integers) -> None:

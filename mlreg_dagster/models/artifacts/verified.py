@@ -1,4 +1,4 @@
-"""The frozen bundles that a version is made of, verified: what can't be used says why."""
+"""Verifies the frozen bundles that a version is made of, and gives the reason where one can't be used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ class Frozen:
         size: Bytes of all files.
         lineage: What went in, of a dataset.
         problem: Why it can't be used; None if it can.
-        changes: Which hours of a dataset the tables hold differently now; None where nobody looked.
+        changes: Which hours of a dataset the tables hold differently now; None where they were not compared.
     """
 
     kind: str

@@ -1,1 +1,4 @@
-"""Measuring a frozen model: gates, planted anomalies, comparison with the champion. Nothing is fitted here."""
+"""Evaluation of a frozen model: planted anomalies, scores, comparison with the champion, stability of refits.
+
+What the gates ask is in `models/gates`.
+"""

@@ -1,4 +1,4 @@
-"""A candidate and the champion on the same holdout rows and the same planted anomalies."""
+"""Compares a candidate with the champion on the same holdout rows and the same planted anomalies."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -128,11 +128,11 @@ def precision_difference(
 
     def difference(draws: Draws) -> NDArray[np.float64]:
         by_kind: dict[str, list[NDArray[np.float64]]] = {}
-        for planted, rows, mine, others in zip(rounds, instruments, left, right, strict=True):
-            found, found_by_others = (
-                weighted_average_precision(scores, planted.planted, rows, draws) for scores in (mine, others)
+        for planted, rows, ours, theirs in zip(rounds, instruments, left, right, strict=True):
+            left_precision, right_precision = (
+                weighted_average_precision(scores, planted.planted, rows, draws) for scores in (ours, theirs)
             )
-            by_kind.setdefault(planted.kind, []).append(found - found_by_others)
+            by_kind.setdefault(planted.kind, []).append(left_precision - right_precision)
         kinds = [_mean_of_defined(np.array(values)) for values in by_kind.values()]
         return np.asarray(np.mean(kinds, axis=0))
 
@@ -154,7 +154,7 @@ def against_champion(
     try:
         champion = artifact.load(store, holder.version, holder.artifact_sha256)
         compared = compare(model, champion, holdout, rounds, settings)
-    except MlregError as error:  # other features, a damaged file: the candidate is judged all the same, and it is said
+    except MlregError as error:  # other features, a damaged file: the record names the reason
         return {"champion": holder.version, "not_comparable": str(error)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(compared).items()}
 

@@ -1,9 +1,9 @@
-"""The frozen artifact on its holdout: gates, each with its value and threshold. Nothing is fitted here.
+"""Scores the frozen artifact on its holdout, plants anomalies, and has every gate measured. Nothing is fitted here.
 
-A gate that can't be computed fails and says why. No gate disappears.
+What a gate is and asks is in `models/gates`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config import EvaluationSettings, FeatureSettings, InjectionSettings
+from mlreg_dagster.config.sections.governance import Constraints
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.evaluation.gates import NotComputable, gate
 from mlreg_dagster.models.evaluation.injection import plant_rounds
-from mlreg_dagster.models.names import ANOMALY_RATE, AVERAGE_PRECISION, RATE_SHIFT, SCORE_GAP, SILHOUETTE
+from mlreg_dagster.models.gates import GateContext, asked_gates, results_of
 from mlreg_dagster.registry import GateResult
 
 _KEY = ["hour", "instrument_id"]
@@ -40,10 +40,10 @@ class PlantedRound:
 
 @dataclass(frozen=True)
 class EvaluationResult:
-    """Everything that an evaluation found.
+    """The results of an evaluation.
 
     Attributes:
-        gates: One result a gate, in the order of `GATES`.
+        gates: One result for each gate that is asked for.
         metrics: Further numbers: rates, average precision by kind of anomaly.
         scores: Anomaly score of each holdout row.
     """
@@ -94,15 +94,27 @@ def _of_same_instrument(rows: pd.DataFrame, chosen: NDArray[np.bool_]) -> NDArra
 
 
 def evaluate(
-    model: Model, holdout: Dataset, rounds: list[PlantedRound], settings: EvaluationSettings
+    model: Model,
+    holdout: Dataset,
+    rounds: list[PlantedRound],
+    settings: EvaluationSettings,
+    *,
+    tier: Sequence[str] = (),
+    versus: Mapping[str, Any] | None = None,
+    constraints: Constraints | None = None,
+    bundle_bytes: int = 0,
 ) -> EvaluationResult:
-    """Score a holdout with a frozen model and hold the results against every gate.
+    """Score a holdout with a frozen model and measure every gate that is asked for.
 
     Args:
         model: The loaded artifact; it is not changed.
         holdout: Rows after the model's training window.
         rounds: Planted anomalies; the same for all models that are to be compared.
         settings: Thresholds.
+        tier: Names of the strict gates that the risk tier asks for.
+        versus: The comparison with the champion; see `comparison.against_champion`.
+        constraints: What serving can bear; for the strict gates.
+        bundle_bytes: Size of the version's bundle; for the strict gates.
 
     Raises:
         NotAHoldout: The holdout begins before the model's training window ends.
@@ -114,63 +126,30 @@ def evaluate(
             f"Holdout {holdout.day} ({holdout.window}) overlaps the training window of {model.manifest['version']}, "
             f"which ends {model.training_end:%Y-%m-%d %H:%M}. Evaluate on a later holdout."
         )
-    rows = model.select(holdout.rows)
-    scores = model.score(rows)
-    flagged = scores > model.threshold
+    scores = model.score(model.select(holdout.rows))
     precision = average_precision_by_kind(model, model.score, rounds)
     baseline = average_precision_by_kind(model, model.baseline_score, rounds)
-    rate, training_rate = float(flagged.mean()), float(model.manifest["training_anomaly_rate"])
-    gates = (
-        gate(
-            ANOMALY_RATE,
-            lambda: (rate, f"{int(flagged.sum())} of {len(flagged)} rows flagged."),
-            f"{settings.min_anomaly_rate:g} to {settings.max_anomaly_rate:g}",
-            lambda value: settings.min_anomaly_rate <= value <= settings.max_anomaly_rate,
-        ),
-        gate(
-            RATE_SHIFT,
-            lambda: (abs(rate - training_rate), f"Holdout {rate:.3f}, training {training_rate:.3f}."),
-            f"at most {settings.max_rate_shift:g}",
-            lambda value: value <= settings.max_rate_shift,
-        ),
-        gate(
-            SILHOUETTE,
-            lambda: (
-                _silhouette(model.transform(rows), flagged, settings.silhouette_rows),
-                f"On at most {settings.silhouette_rows} rows.",
-            ),
-            f"at least {settings.min_silhouette:g}",
-            lambda value: value >= settings.min_silhouette,
-        ),
-        gate(
-            SCORE_GAP,
-            lambda: (_score_gap(scores, flagged), "Mean score of flagged rows minus that of the others."),
-            f"at least {settings.min_score_gap:g}",
-            lambda value: value >= settings.min_score_gap,
-        ),
-        gate(
-            AVERAGE_PRECISION,
-            lambda: (
-                _mean(precision) - _mean(baseline),
-                f"By kind: {_by_kind(precision)}. Baseline: {_by_kind(baseline)}.",
-            ),
-            f"at least {settings.min_average_precision_margin:g} above the baseline",
-            lambda value: value >= settings.min_average_precision_margin,
-        ),
-    )
-    return EvaluationResult(
-        gates=gates,
-        metrics={
-            "holdout_rows": len(rows),
-            "anomaly_rate": rate,
-            "training_anomaly_rate": training_rate,
-            "average_precision": _mean(precision) if precision else None,
-            "average_precision_by_kind": precision,
-            "baseline_average_precision": _mean(baseline) if baseline else None,
-            "baseline_average_precision_by_kind": baseline,
-        },
+    metrics = {
+        "holdout_rows": len(scores),
+        "anomaly_rate": float((scores > model.threshold).mean()),
+        "training_anomaly_rate": float(model.manifest["training_anomaly_rate"]),
+        "average_precision": _mean(precision),
+        "average_precision_by_kind": precision,
+        "baseline_average_precision": _mean(baseline),
+        "baseline_average_precision_by_kind": baseline,
+    }
+    context = GateContext(
+        model=model,
+        holdout=holdout,
+        rounds=rounds,
         scores=scores,
+        metrics=metrics,
+        settings=settings,
+        versus=versus or {},
+        constraints=constraints or Constraints(),
+        bundle_bytes=bundle_bytes,
     )
+    return EvaluationResult(results_of(asked_gates(tier), context), metrics, scores)
 
 
 def average_precision_by_kind(
@@ -183,7 +162,7 @@ def average_precision_by_kind(
 def score_rounds(
     model: Model, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: list[PlantedRound]
 ) -> list[NDArray[np.float64]]:
-    """What `score` says of the rows of each round, by the model's features."""
+    """The score of each row of each round, by the model's features."""
     return _score_once(score, [model.select(planted.rows) for planted in rounds]) if rounds else []
 
 
@@ -212,36 +191,6 @@ def _score_once(
     return np.split(scores, np.cumsum([len(frame) for frame in frames])[:-1])
 
 
-def _silhouette(points: NDArray[np.float64], flagged: NDArray[np.bool_], most: int) -> float:
-    """Rousseeuw, "Silhouettes", 1987, on a seeded sample."""
-    from sklearn.metrics import silhouette_score
-
-    _require_both(flagged)
-    chosen = np.arange(len(points))
-    if len(points) > most:
-        chosen = np.sort(np.random.default_rng(0).choice(len(points), most, replace=False))
-    if len(chosen) < 3:
-        raise NotComputable(f"a silhouette needs at least 3 rows, there are {len(chosen)}.")
-    _require_both(flagged[chosen])
-    return float(silhouette_score(points[chosen], flagged[chosen]))
-
-
-def _score_gap(scores: NDArray[np.float64], flagged: NDArray[np.bool_]) -> float:
-    _require_both(flagged)
-    return float(scores[flagged].mean() - scores[~flagged].mean())
-
-
-def _require_both(flagged: NDArray[np.bool_]) -> None:
-    if flagged.all() or not flagged.any():
-        raise NotComputable(f"{'all' if flagged.any() else 'none'} of the {len(flagged)} rows are flagged.")
-
-
-def _mean(by_kind: dict[str, float]) -> float:
-    """Every kind of anomaly counts alike."""
-    if not by_kind:
-        raise NotComputable("no anomaly could be planted: no instrument has enough hours in the holdout.")
-    return float(np.mean(list(by_kind.values())))
-
-
-def _by_kind(by_kind: dict[str, float]) -> str:
-    return ", ".join(f"{kind} {value:.3f}" for kind, value in by_kind.items()) or "none"
+def _mean(by_kind: dict[str, float]) -> float | None:
+    """Every kind of anomaly counts alike; None where none was planted."""
+    return float(np.mean(list(by_kind.values()))) if by_kind else None

@@ -6,22 +6,54 @@ stored, shown as an experiment, and admits nothing.
 
 import functools
 import hashlib
+import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-_JUDGING = ("comparison", "evaluation", "extended_gates", "gates", "injection", "stability", "statistics")
-"""The modules of this folder whose code decides what a gate says."""
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.extensions import gates as extension
+from mlreg_dagster.models.gates import CATALOGUE
+
+_FOLDERS = (Path(__file__).parent, Path(__file__).parents[1] / "gates")
+"""The folders whose code decides what a gate says, but for this module."""
+
+
+class NoSource(MlregError):
+    """A gate whose code can't be named in a record, as there is no file of it."""
+
+
+def code_sha256() -> str:
+    """Hash of the source of the modules that judge, those of plug-ins' gates included.
+
+    Raises:
+        NoSource: A gate was not defined in a file.
+    """
+    own = {CATALOGUE.module(name) for name in CATALOGUE.names if CATALOGUE.plugin(name)}
+    return _hash_of(tuple(sorted(own)))
 
 
 @functools.cache
-def code_sha256() -> str:
-    """Hash of the source of the modules that judge."""
-    folder = Path(__file__).parent
-    digest = hashlib.sha256()
-    for name in _JUDGING:
-        digest.update((folder / f"{name}.py").read_bytes())
+def _hash_of(own: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(Path(extension.__file__).read_bytes())
+    for path in (path for folder in _FOLDERS for path in sorted(folder.glob("*.py"))):
+        if path != Path(__file__):
+            digest.update(path.read_bytes())
+    for module in own:
+        digest.update(module.encode() + _source(module))
     return digest.hexdigest()
+
+
+def _source(module: str) -> bytes:
+    loaded = sys.modules.get(module)
+    path = getattr(loaded, "__file__", None) or getattr(find_spec(module), "origin", None)
+    if path is None or not Path(path).is_file():
+        raise NoSource(
+            f"A gate is defined in {module}, which is no file, so that evaluations could not record which code judged: "
+            f"define it in a module."
+        )
+    return Path(path).read_bytes()
 
 
 def departures(

@@ -1,4 +1,4 @@
-"""How far an evaluation depends on the very rows that a version was trained on.
+"""Measures how far an evaluation depends on the rows that a version was trained on.
 
 The version's settings are fitted again to other rows of its training window: rows drawn with replacement (Efron 1979),
 and the window without one block of its hours after the other (never without random rows: neighbouring hours tell of

@@ -1,4 +1,4 @@
-"""Whether one of two is better, when both judged the same rows: a difference, its interval, a verdict.
+"""Statistics of paired comparisons: a difference, its interval, a verdict.
 
 Rows of one instrument are not independent of each other: what moves it moves its features for hours. Whole
 instruments are, more or less, so they are what the bootstrap draws (a cluster bootstrap: Davison and Hinkley,
@@ -48,7 +48,7 @@ class Difference:
 
 
 def paired_bootstrap(
-    instruments: int, telling: int, difference: Callable[[Draws], NDArray[np.float64]], settings: ComparisonSettings
+    instruments: int, informative: int, difference: Callable[[Draws], NDArray[np.float64]], settings: ComparisonSettings
 ) -> Difference:
     """Percentile interval of a difference over resampled instruments (Efron and Tibshirani 1993, chapter 13).
 
@@ -58,7 +58,7 @@ def paired_bootstrap(
 
     Args:
         instruments: How many there are.
-        telling: How many of them tell something of the difference; held against `min_instruments`.
+        informative: How many of them contribute to the difference; held against `min_instruments`.
         difference: Of each resample; NaN where it is undefined.
         settings: Confidence, number of resamples, fewest instruments.
     """
@@ -71,15 +71,15 @@ def paired_bootstrap(
         measured, *others = difference(draws).tolist()
     found = None if np.isnan(measured) else measured
     defined = np.array(others)[~np.isnan(others)]
-    if telling < settings.min_instruments:
-        few = f"too few samples: {telling} instruments tell something, asked are {settings.min_instruments}."
-        return Difference("not distinguishable", found, None, None, telling, few)
+    if informative < settings.min_instruments:
+        few = f"too few samples: {informative} instruments tell something, asked are {settings.min_instruments}."
+        return Difference("not distinguishable", found, None, None, informative, few)
     if found is None or len(defined) < settings.confidence * len(others):
         undefined = f"too few samples: undefined in {len(others) - len(defined)} of {len(others)} resamples."
-        return Difference("not distinguishable", found, None, None, telling, undefined)
-    tail = _expanded_tail(settings.confidence, telling)
+        return Difference("not distinguishable", found, None, None, informative, undefined)
+    tail = _expanded_tail(settings.confidence, informative)
     low, high = np.quantile(defined, [tail, 1 - tail])
-    return _told_apart(found, float(low), float(high), telling, f"{telling} instruments", settings)
+    return _told_apart(found, float(low), float(high), informative, f"{informative} instruments", settings)
 
 
 def mcnemar(left_right: NDArray[np.bool_], right_right: NDArray[np.bool_], settings: ComparisonSettings) -> Difference:

@@ -14,7 +14,7 @@ def better_than(versus: Mapping[str, Any], champion: str | None) -> tuple[bool, 
 
     Args:
         versus: `versus_champion` of its evaluation; see `comparison.against_champion`.
-        champion: The version to be better than; None where nobody is champion.
+        champion: The version to be better than; None where there is no champion.
     """
     if champion is None:
         return True, "has no other champion to be better than"

@@ -80,7 +80,8 @@ def export(pipeline: Pipeline, threshold: float, features: list[str], version: s
     """
     detector = pipeline[-1]
     if type(detector) not in {IsolationForest, *_SCORES}:
-        raise NotPortable(f"There is no graph for a {type(detector).__name__}.")
+        name = getattr(detector, "name", type(detector).__name__)
+        raise NotPortable(f"There is no graph for a {name}.")
     graph = _Graph()
     rows = _own_space(graph, pipeline)
     if isinstance(detector, IsolationForest):

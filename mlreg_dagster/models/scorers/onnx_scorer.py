@@ -1,4 +1,4 @@
-"""Scoring by a version's ONNX graph, for what runs without scikit-learn; and looking at such a file before it runs.
+"""Scores by a version's ONNX graph, without scikit-learn, and validates such a file before it runs.
 
 ONNX Runtime takes a file at its word: it opens the files that a tensor says it lies in, reads beyond the rows where a
 tree asks for a feature that they don't have, and walks whatever leads on. So only what `onnx_graph` writes is let

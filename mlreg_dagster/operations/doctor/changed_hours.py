@@ -48,7 +48,7 @@ def frozen_hours_are_unchanged(home: Home) -> Iterator[Finding]:
 
 
 def _changes(home: Home, version: str) -> list[ChangedHours]:
-    with home.warehouse.look() as connection:
+    with home.warehouse.file.connect_read_only() as connection:
         return [
             compare(kind, dataset, features_within(connection, dataset.window))
             for kind, dataset in _datasets_behind(home, version)

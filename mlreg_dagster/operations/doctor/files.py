@@ -39,10 +39,14 @@ def _is_whole(home: Home, path: Path) -> bool:
 
 def nothing_is_left_behind(home: Home, now: pd.Timestamp) -> Finding:
     """No draft of a process that died."""
+    elsewhere = (
+        "" if home.artifacts.local is not None else f" {home.artifacts.root} is not on this disk: not looked at."
+    )
     if found := drafts(home, now):
         names = ", ".join(str(path) for path in found[:_SHOWN])
-        return Finding("drafts", "miss", f"{len(found)} were left by processes that died: {names}.", "mlreg tidy")
-    return Finding("drafts", "ok", "None was left behind.")
+        seen = f"{len(found)} were left by processes that died: {names}.{elsewhere}"
+        return Finding("drafts", "miss", seen, "mlreg tidy")
+    return Finding("drafts", "ok", f"None was left behind.{elsewhere}")
 
 
 def there_is_room(home: Home) -> Finding:

@@ -15,9 +15,9 @@ from mlreg_dagster.operations.home import Home, materialize
 from mlreg_dagster.operations.retention.future_hours import no_row_is_ahead, tables_of
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import StorageDamaged, StorageNotWritable
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import differing_columns
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse.tables import Table
-from mlreg_dagster.storage.warehouse.warehouse import differing_columns
 
 _RESTORE = "Stop everything that uses it, move it away and put a copy from before in its place; see docs/runbook.md."
 
@@ -29,7 +29,7 @@ def tables_are_sound(home: Home, settings: Settings, now: pd.Timestamp, made: Ma
         waiting = Finding("tables", "waiting", f"{path} is not there yet.", "The first run of an hour makes it.")
         return [waiting, *compare_hours(no_hours(settings), made, now)]
     try:
-        with home.warehouse.look() as connection:
+        with home.warehouse.file.connect_read_only() as connection:
             return [Finding("lock", "ok", f"{path}: nobody keeps it."), *_look(connection, settings, now, made)]
     except WarehouseBusy as busy:
         return [Finding("lock", "miss", str(busy), "Let that process end, or end it: kill <its pid>.")]

@@ -7,21 +7,21 @@ import duckdb
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.storage import private_files
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 
 class CompactionFailed(MlregError):
     """The copy is not what was copied; the file is as it was."""
 
 
-def free_share(warehouse: Warehouse) -> float:
+def free_share(warehouse: DuckDBWarehouse) -> float:
     """Which share of the file's blocks holds nothing."""
     with warehouse.connect() as connection:
         total, free = connection.execute("SELECT total_blocks, free_blocks FROM pragma_database_size()").fetchall()[0]
     return float(free / total) if total else 0.0
 
 
-def compact(warehouse: Warehouse) -> int:
+def compact(warehouse: DuckDBWarehouse) -> int:
     """Copy all tables into a new file and let it take the old one's place; all others wait meanwhile.
 
     Whenever the process is killed, the old file or the new one is there, whole.
@@ -33,7 +33,7 @@ def compact(warehouse: Warehouse) -> int:
         CompactionFailed: The copy differs.
         WarehouseBusy, StorageFull, StorageNotWritable, StorageDamaged: Nothing was changed.
     """
-    path, draft = warehouse.path, warehouse.draft
+    path, draft = warehouse.path, warehouse.file.draft
     with warehouse.connect() as connection:
         connection.execute("CHECKPOINT")  # what a killed process left in the write-ahead log
         before = path.stat().st_size

@@ -63,7 +63,7 @@ def refuse_a_second_dev(home: Path) -> None:
         lock.take()
     except DaemonRunsAlready as error:
         raise SystemExit(f"dagster dev: {error}") from None
-    lock.let_go()  # for the daemon that it starts
+    lock.release()  # for the daemon that it starts
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def daemon_kept_out(home: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.let_go()
+        lock.release()
 
 
 class _DaemonLock:
@@ -109,6 +109,6 @@ class _DaemonLock:
                 ) from None
             self._holder.write_text(str(os.getpid()))
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Let another process be the one daemon."""
         self._lock.release()

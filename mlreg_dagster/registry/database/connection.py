@@ -1,7 +1,8 @@
-"""Connections to the registry's database: how it is opened, made, read and written.
+"""Opens the registry's database for reading and writing, and creates it.
 
 Every connection is short. Writing transactions exclude each other from their first statement on: what one has read
-stays true until it has written, and the audit log is one chain.
+stays true until it has written, and the audit log is one chain. Which schema there is, is decided in `migrations`; what
+differs between databases stands in `sqlite` and `postgres`.
 """
 
 import json
@@ -79,7 +80,7 @@ class Database:
             copied: A registry in PostgreSQL was copied; SQLite is copied here, in the same transaction.
 
         Raises:
-            BackupNeeded: The registry is in PostgreSQL, and nobody has said that it was copied.
+            BackupNeeded: The registry is in PostgreSQL, and `copied` is not set.
             SchemaMismatch: A newer release made it, or its tables are not those of the schema that it names.
             RegistryDamaged: It does not fit its audit log; nothing was changed.
             RegistryUnavailable: It can't be reached, or another process kept it.
@@ -136,20 +137,20 @@ class Database:
                 return audit.has(connection, *head)
         except (DBAPIError, RegistryUnavailable) as error:
             raise CommitUnanswered(
-                f"The registry {self.url} did not answer to COMMIT ({self._said(lost)}) and can't be asked again "
-                f"({self._said(error)}): "
+                f"The registry {self.url} did not answer to COMMIT ({self._message(lost)}) and can't be asked again "
+                f"({self._message(error)}): "
                 f"it is unknown whether it was stored. Look at it before you repeat this by hand; a run that is tried "
                 f"again finds what it has stored."
             ) from lost
 
-    def _said(self, error: DBAPIError | RegistryUnavailable) -> str:
-        """What the driver says, without its further lines of advice and without the password."""
+    def _message(self, error: DBAPIError | RegistryUnavailable) -> str:
+        """The first line of the driver's message, without the password."""
         text = str(error.orig if isinstance(error, DBAPIError) else error).strip()
         return blotted(text.splitlines()[0].rstrip("."), [self.url.password]) if text else type(error).__name__
 
     @contextmanager
     def _explained(self, stored: str) -> Iterator[None]:
-        """Say in words what the database complains of; `stored` says whether the rows were written."""
+        """Turn errors of the database into sentences; `stored` states whether the rows were written."""
         try:
             yield
         except IntegrityError:
@@ -160,7 +161,7 @@ class Database:
                 fault_in(error, place)
                 or postgres.fault_of(error, place)
                 or RegistryUnavailable(
-                    f"{place} can't be used: {self._said(error)}. {stored}Check that "
+                    f"{place} can't be used: {self._message(error)}. {stored}Check that "
                     f"it is there, that it may be written, and that no other program keeps it locked."
                 )
             ) from error

@@ -1,4 +1,4 @@
-"""A registry in PostgreSQL: every wait ends, who holds the lock is named, and a server that only reads says so.
+"""A registry in PostgreSQL: every wait is bounded, the holder of the lock is named, and a read-only server is reported.
 
 The server bounds statements and waits for locks, within each transaction, so that this works behind a pooler, too. Its
 answer may never come: the network or a proxy went silent. Waiting for it is bounded on this side, a little longer.
@@ -100,7 +100,7 @@ def fault_of(error: DBAPIError, place: str) -> RegistryReadOnly | None:
 
 
 def _holder(connection: Connection) -> str:
-    """Who has the lock, as far as the server tells it."""
+    """The process that holds the lock, as far as the server names it."""
     found = connection.execute(
         text(
             "SELECT pid, usename, application_name, coalesce(client_addr::text, 'the same machine') AS place, "

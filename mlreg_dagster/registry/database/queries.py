@@ -1,4 +1,7 @@
-"""Rows to records: the few statements that the registry is made of."""
+"""Reads and appends rows as records: the few statements of the registry.
+
+Transactions are the caller's; rules about what may be stored stand in `rules`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -29,13 +32,13 @@ _Record = TypeVar("_Record")
 
 
 def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
-    """Insert a row and its record in the audit log, and hand it out as it was stored.
+    """Insert a row and its record in the audit log, and return it as it was stored.
 
     A run that is tried again, since the answer to its COMMIT was lost, finds the row that it has stored.
     """
-    said = {name: value for name, value in values.items() if type(table.c[name].type) in (String, Boolean, Texts)}
-    if (own := of_run(connection, cls, table, **said)) is not None:
-        return own
+    content = {name: value for name, value in values.items() if type(table.c[name].type) in (String, Boolean, Texts)}
+    if (stored := of_run(connection, cls, table, **content)) is not None:
+        return stored
     row = connection.execute(insert(table).values(values).returning(table)).mappings().one()
     audit.record(connection, table, row)
     return _record(cls, row)
@@ -47,22 +50,22 @@ def of_run(
     table: Table,
     *,
     run_id: str | None = None,
-    **said: str | bool | tuple[str, ...] | None,
+    **content: str | bool | tuple[str, ...] | None,
 ) -> _Record | None:
-    """The newest row of a table that a run has stored, if it says the same; without a run there is none.
+    """The newest row of a table that a run has stored, if it has the same content; without a run there is none.
 
     Args:
         connection: Where it is read from.
         cls: The class of its record.
         table: Which table.
         run_id: The run.
-        said: What the row must say, by column. Signatures are not compared: they are made at a time.
+        content: What the row must hold, by column. Signatures are not compared: they depend on the time.
     """
     if run_id is None:
         return None
     statement = select(table).where(table.c.run_id == run_id).order_by(*table.primary_key.columns)
     newest = next(reversed(_records(connection, cls, statement)), None)
-    if newest is None or any(getattr(newest, key) != value for key, value in said.items() if key != "signature"):
+    if newest is None or any(getattr(newest, key) != value for key, value in content.items() if key != "signature"):
         return None
     return newest
 
@@ -118,8 +121,8 @@ def decisions_on(connection: Connection, model: ModelVersion) -> list[Decision]:
 
 def withdrawals_on(connection: Connection, model: ModelVersion) -> list[Withdrawal]:
     """The withdrawals of decisions about a version's bytes, the latest one last."""
-    mine = {each.id for each in decisions_on(connection, model)}
-    return [each for each in all_of(connection, Withdrawal, withdrawals) if each.decision_id in mine]
+    decision_ids = {each.id for each in decisions_on(connection, model)}
+    return [each for each in all_of(connection, Withdrawal, withdrawals) if each.decision_id in decision_ids]
 
 
 def moves(connection: Connection, alias: str | None = None, *, taken_back: bool = False) -> list[AliasEvent]:

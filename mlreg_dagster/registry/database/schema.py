@@ -1,4 +1,7 @@
-"""The registry's tables. What a column holds is told by the record of the same name in `records`."""
+"""The registry's tables; the records in `records` describe the columns.
+
+A change here is a new schema: raise SCHEMA_VERSION and add a script to `migrations/versions`.
+"""
 
 from sqlalchemy import (
     JSON,

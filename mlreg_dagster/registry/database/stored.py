@@ -1,4 +1,4 @@
-"""How the database keeps the cells of a table, as against how they read.
+"""Compares the cells of a table as the database stores them with the way in which this project writes them.
 
 SQLite compares texts: a time that is spelled otherwise reads as the same moment and is found at another place. So the
 audit asks for the one spelling in which this project writes. PostgreSQL keeps times and numbers as such; of its columns

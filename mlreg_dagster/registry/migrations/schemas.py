@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from mlreg_dagster.registry import audit
 from mlreg_dagster.registry.database import sqlite
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, metadata, schema_version
-from mlreg_dagster.registry.errors import RegistryDamaged, SchemaMismatch
+from mlreg_dagster.registry.errors import RegistryDamaged, SchemaMismatch, SchemaOutdated
 
 SCRIPTS = Path(__file__).parent
 """Where the migration scripts are, in `versions`."""
@@ -137,12 +137,13 @@ def require_present(url: URL, found: int | None) -> None:
     """Refuse a registry of another schema than the present one.
 
     Raises:
-        SchemaMismatch: It has another one; the message says what to do.
+        SchemaOutdated: It has an older one; the message names the command that upgrades it.
+        SchemaMismatch: It has a newer one, or none ever released.
     """
     if found == SCHEMA_VERSION:
         return
     require_older(url, found)
-    raise SchemaMismatch(
+    raise SchemaOutdated(
         f"The registry {url} has schema {found}, this release needs {SCHEMA_VERSION}. Nothing was changed. Stop what "
         f"works on it, then run mlreg upgrade, which begins with a copy."
     )

@@ -1,1 +1,1 @@
-"""The methods of the registry, by subject. `registry.registry.Registry` is made of them."""
+"""The methods of the registry, by subject. `registry.registry.Registry` consists of them."""

@@ -1,4 +1,4 @@
-"""What a value of a column may be: the checks that tables of several rooms share."""
+"""Checks on values of columns that tables of several rooms share."""
 
 import pandera.pandas as pa
 

@@ -1,4 +1,4 @@
-"""How every DuckDB connection is opened: it runs no code from outside and reaches no file that it was not given.
+"""Opens every DuckDB connection, so that it runs no code from outside and reaches only the files that it was given.
 
 By itself DuckDB downloads and loads extensions that a query happens to name, reads any file of the machine and any
 address on the network, and keeps secrets in the user's home folder. Nothing here needs that.

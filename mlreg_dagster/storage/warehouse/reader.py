@@ -28,12 +28,12 @@ class Tables:
 
     Args:
         connection: Reading; None where there is no file yet.
-        path: The file, for messages.
+        place: The file, or what else holds the tables, for messages.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection | None, path: Path) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection | None, place: Path | str) -> None:
         self._connection = connection
-        self._path = path
+        self._place = place
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether a table is there.
@@ -48,7 +48,7 @@ class Tables:
         found = self.rows(f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{table}'")  # noqa: S608
         if found and (missing := sorted(set(columns) - {name for (name,) in found})):
             raise UnknownColumns(
-                f"{table} in {self._path} lacks the columns {', '.join(missing)}: another release or configuration "
+                f"{table} in {self._place} lacks the columns {', '.join(missing)}: another release or configuration "
                 f"wrote it. Use that one, or another MLREG_HOME."
             )
         return bool(found)
@@ -85,7 +85,7 @@ class WarehouseReader(GuardedFile):
         if not self.path.exists():
             yield Tables(None, self.path)
             return
-        with self._in_turn(), self.look() as connection:
+        with self._in_turn(), self.connect_read_only() as connection:
             yield Tables(connection, self.path)
 
     @contextmanager
@@ -94,5 +94,5 @@ class WarehouseReader(GuardedFile):
         if not os.access(self.path.parent, os.W_OK):
             yield
             return
-        with explained(self.path), self._locked():
+        with explained(self.path), self.lock.held():
             yield

@@ -42,7 +42,7 @@ def column(dtype: Any, description: str, *checks: pa.Check, nullable: bool = Fal
         checks: What its values must be like.
         nullable: Whether a value may be missing.
     """
-    if dtype == FEW_TEXTS:  # text that is no category yet becomes one; whatever else does is refused
+    if dtype == FEW_TEXTS:  # text that is no category yet becomes one; other types are refused
         return pa.Column(dtype, [_TEXT, *checks], nullable=nullable, description=description, coerce=True)
     return pa.Column(dtype, list(checks), nullable=nullable, description=description)
 

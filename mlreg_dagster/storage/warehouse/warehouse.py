@@ -1,27 +1,39 @@
-"""The tables, in one DuckDB file, keyed by partition, with idempotent writes."""
+"""What the tables can do, wherever they are kept; `duckdb_warehouse` keeps them in one DuckDB file.
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+Each kind of warehouse passes the contract in `mlreg_dagster_tests/storage/warehouse/contract.py`.
+"""
 
-import duckdb
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol, Self
+
 import pandas as pd
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.storage.warehouse.guarded_file import GuardedFile
-from mlreg_dagster.storage.warehouse.tables import InvalidRows, Table
+from mlreg_dagster.storage.warehouse.tables import Table
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class TableChanged(MlregError):
     """The stored table has other columns than the configuration now asks for."""
 
 
-class Warehouse(GuardedFile):
-    """Tables keyed by partition, with idempotent writes, in a file that is opened for a short time each."""
+class Warehouse(Protocol):
+    """Tables keyed by partition, with idempotent writes.
 
-    def __init__(self, path: str | Path, lock_timeout_s: float = 60.0, stay_open: bool = False) -> None:
-        super().__init__(path, lock_timeout_s, stay_open)
-        self._sound: set[str] = set()
+    Every method raises `WarehouseBusy` where another process kept the tables for too long, and the errors of
+    `storage.faults` where the disk or a file is at fault.
+    """
+
+    def session(self) -> AbstractContextManager[Self]:
+        """Keep the tables open, and other processes out, between the calls of a short piece of work."""
+        ...
+
+    def connect(self) -> "AbstractContextManager[duckdb.DuckDBPyConnection]":
+        """A short connection, in UTC, in which the tables have their names."""
+        ...
 
     def write(self, table: Table, frame: pd.DataFrame, partitions: Iterable[object]) -> int:
         """Replace the partitions of a table by the rows of `frame`, in one transaction.
@@ -38,62 +50,23 @@ class Warehouse(GuardedFile):
             InvalidRows: A row breaks the schema, or belongs to none of `partitions`.
             TableChanged: The stored table has other columns.
         """
-        frame = table.validate(frame)
-        column = table.partition_column
-        keys = pd.DataFrame({"partition_key": pd.Series(list(partitions), dtype=frame[column].dtype)})
-        stray = frame.loc[~frame[column].isin(keys["partition_key"]), column]
-        if not stray.empty:
-            raise InvalidRows(
-                f"{table.name}: {len(stray)} rows lie outside the partitions being written (the first in "
-                f"{column} {stray.iloc[0]}). Nothing was stored."
-            )
-        with self.connect() as connection:
-            self._ensure(connection, table)
-            connection.register("new_rows", frame)
-            connection.register("new_keys", keys)
-            with _transaction(connection):
-                connection.execute(
-                    f'DELETE FROM "{table.name}" WHERE "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
-                )
-                connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
-        return len(frame)
+        ...
 
     def read(
-        self,
-        table: Table,
-        first: object = None,
-        last: object = None,
-        columns: Sequence[str] | None = None,
+        self, table: Table, first: object = None, last: object = None, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """Rows whose partition lies in `first … last` (both included, None = open), ordered by key.
 
-        A table that nobody has written yet is empty.
+        A table that was never written is empty.
 
         Raises:
             TableChanged: The stored table has other columns.
         """
-        wanted = list(columns or table.columns)
-        column = table.partition_column
-        with self.connect() as connection:
-            self._ensure(connection, table)
-            frame: pd.DataFrame = connection.execute(
-                f'SELECT {_names(wanted)} FROM "{table.name}" '  # noqa: S608
-                f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
-                f"ORDER BY {_names(table.key)}",
-                {"first": first, "last": last},
-            ).df()
-        for name in wanted:
-            if table.sql_type(name) == "VARCHAR" and frame[name].isna().all():
-                frame[name] = pd.Series(index=frame.index, dtype="str")  # no text to tell the type from
-        return frame
+        ...
 
     def newest(self, table: Table) -> pd.Timestamp | None:
         """The newest partition that has rows; None where there is none."""
-        with self.connect() as connection:
-            self._ensure(connection, table)
-            sql = f'SELECT max("{table.partition_column}") AS newest FROM "{table.name}"'  # noqa: S608
-            newest = connection.execute(sql).df()["newest"].iloc[0]
-        return None if pd.isna(newest) else newest
+        ...
 
     def partitions(self, table: Table, first: object = None, last: object = None) -> pd.DatetimeIndex:
         """The partitions that have rows, those of `first … last` (both included, None = open), ascending.
@@ -101,68 +74,12 @@ class Warehouse(GuardedFile):
         Raises:
             TableChanged: The stored table has other columns.
         """
-        column = table.partition_column
-        with self.connect() as connection:
-            self._ensure(connection, table)
-            found = connection.execute(
-                f'SELECT DISTINCT "{column}" AS partition FROM "{table.name}" '  # noqa: S608
-                f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) ORDER BY 1',
-                {"first": first, "last": last},
-            ).df()
-        return pd.DatetimeIndex(found["partition"])
+        ...
 
     def hours(self, name: str, first: object, last: object) -> pd.DatetimeIndex:
         """The hours from `first` to `last` of which an hourly table holds rows; none where it is not there yet."""
-        with self.connect() as connection:
-            there = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = $name", {"name": name})
-            if not there.fetchall()[0][0]:
-                return pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
-            sql = f'SELECT DISTINCT hour FROM "{name}" WHERE hour BETWEEN $first AND $last ORDER BY 1'  # noqa: S608
-            return pd.DatetimeIndex(connection.execute(sql, {"first": first, "last": last}).df()["hour"])
+        ...
 
     def query(self, sql: str, parameters: dict[str, object] | None = None) -> pd.DataFrame:
         """The result of a reading statement as a frame."""
-        with self.connect() as connection:
-            return connection.execute(sql, parameters or {}).df()
-
-    def _opened(self) -> None:
-        self._sound.clear()
-
-    def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-        ddl = table.ddl()
-        if ddl in self._sound:  # nobody else can have changed it: this connection was alone all the time
-            return
-        connection.execute(ddl)
-        if differing := differing_columns(connection, table):
-            raise TableChanged(
-                f"{table.name} in {self.path} was written with other columns than the configuration now asks "
-                f"for; they differ in: {', '.join(differing)}. Use another MLREG_HOME for the new "
-                f"configuration, or drop the table and materialize its partitions again."
-            )
-        self._sound.add(ddl)
-
-
-def differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
-    """The columns in whose name, type or nullability a stored table differs from what it should be."""
-    described = connection.execute(f'DESCRIBE "{table.name}"').fetchall()
-    stored = {name: (sql_type, null == "YES") for name, sql_type, null, *_ in described}
-    wanted = {
-        name: (table.sql_type(name).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), spec.nullable)
-        for name, spec in table.columns.items()
-    }
-    return sorted(dict(stored.items() ^ wanted.items()))
-
-
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.begin()
-    try:
-        yield
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.commit()
-
-
-def _names(columns: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in columns)
+        ...

@@ -12,8 +12,10 @@ from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, Rules, differences, recorded_rules
 from mlreg_dagster.governance.promotion.promotion import PromotionRefused, promote
 from mlreg_dagster.governance.promotion.request import PromotionRequest
-from mlreg_dagster.models.artifacts.artifact import MODELS, UntrustedModel
-from mlreg_dagster.models.names import CHAMPION, GATES, NOBODY
+from mlreg_dagster.models.artifacts.artifact import MODELS
+from mlreg_dagster.models.artifacts.trust import UntrustedModel
+from mlreg_dagster.models.gates import GATES
+from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.models.registration import register
 from mlreg_dagster.registry import (
     AliasConflict,

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import FeatureSettings
-from mlreg_dagster.market.features.features import MAX_GAP_HOURS, SIGNALS, SKEWED, describe_features
+from mlreg_dagster.market.features.built_in import MAX_GAP_HOURS, SIGNALS, SKEWED
+from mlreg_dagster.market.features.features import describe_features
 
 
 def pandas_features(snapshots: pd.DataFrame, hours: pd.DatetimeIndex, settings: FeatureSettings) -> pd.DataFrame:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from mlreg_dagster.config import FeatureSettings, Settings
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.market.features.features import SIGNALS, compute_features, describe_features, features_table
+from mlreg_dagster.market.features.built_in import SIGNALS
+from mlreg_dagster.market.features.features import compute_features, describe_features, features_table
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.tables import InvalidRows
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.market.features.pandas_features import pandas_features
 from mlreg_dagster_tests.market.frames import at, hours_at, random_market, snapshot_of
 
@@ -241,14 +242,14 @@ def test_hours_without_a_row_have_no_features(rows):
 
 def test_rows_of_other_settings_are_not_stored(tmp_path):
     found = features_of(random_market(7, length=200), 190, 199, FeatureSettings(min_window_share=0.4))
-    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse = DuckDBWarehouse(tmp_path / "warehouse.duckdb")
     with pytest.raises(InvalidRows, match=r"feature_settings: must be the settings of features\.yaml"):
         warehouse.write(features_table(DEFAULT), found, hours_at(190, 199))
 
 
 def test_stored_features_come_back_to_the_last_bit(tmp_path):
     found = features_of(random_market(8, length=230, seen=0.7), 180, 229)
-    table, warehouse = features_table(DEFAULT), Warehouse(tmp_path / "warehouse.duckdb")
+    table, warehouse = features_table(DEFAULT), DuckDBWarehouse(tmp_path / "warehouse.duckdb")
     warehouse.write(table, found, hours_at(180, 229))
     assert same(warehouse.read(table), found.astype({FEATURE_SETTINGS: "str"}))
 

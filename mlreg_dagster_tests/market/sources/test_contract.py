@@ -13,6 +13,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.market.sources.base import HourNotAvailable, MarketSource
 from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.testing import SourceContract
 from mlreg_dagster_tests.market.sources import source_fixtures
 from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import FakeCoinGecko
 from mlreg_dagster_tests.market.sources.source_fixtures import LIVE, NOW, OPENING
@@ -76,43 +77,41 @@ def world(request: pytest.FixtureRequest) -> World:
     return request.getfixturevalue(request.param)
 
 
-def one_by_one(source: MarketSource, asked: pd.DatetimeIndex) -> pd.DataFrame:
-    parts = [source.snapshots(asked[i : i + 1], NOW) for i in range(len(asked))]
-    return pd.concat(parts, ignore_index=True)
+class OfWorld(SourceContract):
+    """The suite, on the markets of the fixtures."""
+
+    now = NOW
+    hours = source_fixtures.hours("2026-03-18T20:00", 38)
+
+    def make_source(self) -> MarketSource:
+        return self.world.make()
+
+    def disturb_after(self, hour: pd.Timestamp) -> None:
+        self.world.disturb_after(hour)
 
 
-def identical(left: pd.DataFrame, right: pd.DataFrame) -> None:
-    pd.testing.assert_frame_equal(left, right, check_exact=True)
+class TestSimulated(OfWorld):
+    @pytest.fixture(autouse=True)
+    def _world(self, simulated: World) -> None:
+        self.world = simulated
 
 
-def test_rows_satisfy_the_schema_are_sorted_and_belong_to_the_hours_asked(world: World) -> None:
-    asked = source_fixtures.hours("2026-03-18T20:00", 30)
-    rows = MARKET_SNAPSHOT.validate(world.make().snapshots(asked, NOW))
-    assert len(rows) > 30
-    assert rows["hour"].isin(asked).all()
-    identical(rows, rows.sort_values(list(MARKET_SNAPSHOT.key), ignore_index=True))
+class TestArchive(OfWorld):
+    @pytest.fixture(autouse=True)
+    def _world(self, archive: World) -> None:
+        self.world = archive
 
 
-def test_hours_asked_one_by_one_and_as_a_range_are_bit_identical(world: World) -> None:
-    asked = source_fixtures.hours("2026-03-19T18:00", 16)
-    assert asked[-1] == LIVE
-    identical(one_by_one(world.make(), asked), world.make().snapshots(asked, NOW))
+class TestCoinGecko(OfWorld):
+    live = True
+
+    @pytest.fixture(autouse=True)
+    def _world(self, live: World) -> None:
+        self.world = live
 
 
-def test_the_order_and_the_company_of_an_hour_play_no_part(world: World) -> None:
-    asked = source_fixtures.hours("2026-03-17T05:00", 60)
-    source = world.make()
-    backwards = [source.snapshots(asked[i : i + 1], NOW) for i in range(len(asked))[::-7]]
-    whole = world.make().snapshots(asked[::-1].append(asked[:3]), NOW)
-    for part in backwards:
-        identical(part, whole[whole["hour"] == part["hour"].iloc[0]].reset_index(drop=True))
-
-
-def test_nothing_said_later_changes_an_hour(world: World) -> None:
-    asked = source_fixtures.hours("2026-03-15T00:00", 50)
-    before = world.make().snapshots(asked, NOW)
-    world.disturb_after(asked[-1])
-    identical(world.make().snapshots(asked, NOW), before)
+def test_the_suite_asks_about_the_newest_hour() -> None:
+    assert OfWorld.hours[-1] == LIVE
 
 
 def test_an_hour_that_has_not_ended_is_refused(world: World) -> None:
@@ -132,13 +131,6 @@ def test_an_hour_too_long_ago_is_refused_with_what_is_available(world: World) ->
     assert not source.can_ask(ago, NOW)
     with pytest.raises(HourNotAvailable, match=r"can't be asked about .* available are 202\d-"):
         source.snapshots(pd.DatetimeIndex([ago]), NOW)
-
-
-def test_the_source_names_itself_and_when_it_saw_the_hour(world: World) -> None:
-    source = world.make()
-    rows = source.snapshots(pd.DatetimeIndex([LIVE]), NOW)
-    assert set(rows["source"]) == {source.name}
-    assert set(rows["observed_at"]) == {NOW if world.live else LIVE + HOUR}
 
 
 def test_hours_in_which_nothing_was_observed_have_no_rows(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ from sklearn.preprocessing import FunctionTransformer
 from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.artifacts.artifact import MODELS, TRUSTED_TYPES, UntrustedModel
+from mlreg_dagster.models.artifacts.artifact import MODELS
+from mlreg_dagster.models.artifacts.trust import TRUSTED_TYPES, UntrustedModel
 from mlreg_dagster.models.detectors import make_pipeline
 from mlreg_dagster.models.evaluation.evaluation import evaluate
-from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
+from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered, open_artifacts
 from mlreg_dagster_tests.models.builders import DETECTORS, FEATURES, settings_of
 
 FILES = ("pipeline.skops", "baseline.skops", "manifest.json")
@@ -126,10 +127,9 @@ def test_a_file_that_is_no_pipeline_is_refused(store, model, content):
 
 @given(name=st.sampled_from(FILES), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_changed_bit_is_found(tmp_path_factory, model, name, place, bit):
-    from mlreg_dagster.storage.artifacts import ArtifactStore
 
     folder = tmp_path_factory.mktemp("store")
-    store = ArtifactStore(str(folder))
+    store = open_artifacts(str(folder))
     frozen = artifact.save(store, "v1", model)
     path = folder / MODELS / "v1" / name
     content = bytearray(path.read_bytes())
@@ -180,9 +180,8 @@ def variants(world):
 
 
 def test_every_variant_survives_its_file(world, variants, tmp_path):
-    from mlreg_dagster.storage.artifacts import ArtifactStore
 
-    store = ArtifactStore(str(tmp_path / "artifacts"))
+    store = open_artifacts(str(tmp_path / "artifacts"))
     for number, model in enumerate(variants, start=1):
         saved = artifact.save(store, f"v{number}", model)
         loaded = artifact.load(store, f"v{number}", saved.sha256)
@@ -240,7 +239,7 @@ def test_rows_of_other_feature_settings_are_not_selected(world, model):
     text = str(caught.value)
     assert f"{last.sum()} of {len(rows)} rows of market_features (in 2020-01-12-23:00...2020-01-12-23:00)" in text
     assert "min_window_share is 0.6 there, 0.5 in the manifest of v1. v1 can't judge them. Train a new" in text
-    with pytest.raises(OtherFeatureSettings, match="nobody knows whether"):
+    with pytest.raises(OtherFeatureSettings, match="it is unknown whether"):
         model.select(rows.drop(columns="feature_settings"))
 
 

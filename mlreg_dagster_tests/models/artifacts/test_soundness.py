@@ -12,8 +12,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree._tree import Tree
 
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.artifacts.artifact import MODELS, UntrustedModel
+from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.soundness import LARGEST_DEPTH, require_sound, require_trees
+from mlreg_dagster.models.artifacts.trust import UntrustedModel
 from mlreg_dagster.models.detectors import anomaly_scores, make_pipeline
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
 

@@ -17,14 +17,7 @@ from mlreg_dagster.models.evaluation.evaluation import (
     evaluate,
     plant_anomalies,
 )
-from mlreg_dagster.models.names import (
-    ANOMALY_RATE,
-    AVERAGE_PRECISION,
-    GATES,
-    RATE_SHIFT,
-    SCORE_GAP,
-    SILHOUETTE,
-)
+from mlreg_dagster.models.gates import ANOMALY_RATE, AVERAGE_PRECISION, GATES, RATE_SHIFT, SCORE_GAP, SILHOUETTE
 from mlreg_dagster_tests.models.builders import (
     DATASETS,
     FEATURES,

@@ -12,7 +12,7 @@ import pytest
 
 from mlreg_dagster.operations.retention import compaction
 from mlreg_dagster.operations.retention.compaction import CompactionFailed, compact, free_share
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.faults.home import HOURS, noisy
 from mlreg_dagster_tests.operations.conftest import content_of
 from mlreg_dagster_tests.storage.warehouse.sample_table import READINGS
@@ -23,7 +23,7 @@ KILLS = int(os.environ.get("MLREG_KILLS", "3"))
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Ten hours of a hundred are left."""
-    warehouse = Warehouse(tmp_path_factory.mktemp("compaction") / "warehouse.duckdb")
+    warehouse = DuckDBWarehouse(tmp_path_factory.mktemp("compaction") / "warehouse.duckdb")
     warehouse.write(READINGS, noisy(HOURS, names=4000), HOURS)
     warehouse.write(READINGS, READINGS.empty(), HOURS[10:])
     return warehouse.path
@@ -32,7 +32,7 @@ def made(tmp_path_factory):
 @pytest.fixture
 def warehouse(made, tmp_path):
     home = shutil.copytree(made.parent, tmp_path / "it's a home")
-    return Warehouse(home / made.name, lock_timeout_s=300)
+    return DuckDBWarehouse(home / made.name, lock_timeout_s=300)
 
 
 def test_it_shrinks_and_holds_the_same(warehouse):
@@ -84,10 +84,10 @@ def test_a_copy_that_differs_does_not_take_its_place(warehouse, monkeypatch):
 COMPACT = """
 import sys
 from mlreg_dagster.operations.retention.compaction import compact
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 print("begins", flush=True)
 while True:
-    compact(Warehouse(sys.argv[1], lock_timeout_s=300))
+    compact(DuckDBWarehouse(sys.argv[1], lock_timeout_s=300))
 """
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
+def warehouse(tmp_path: Path) -> DuckDBWarehouse:
     """Tables in a folder that is not there yet."""
-    return Warehouse(tmp_path / "blocks" / "warehouse.duckdb")
+    return DuckDBWarehouse(tmp_path / "blocks" / "warehouse.duckdb")

@@ -11,7 +11,7 @@ from mlreg_dagster.config import ArchiveSettings
 from mlreg_dagster.market.sources.archive.source import Archive
 from mlreg_dagster.operations.retention.compaction import compact
 from mlreg_dagster.storage.warehouse.duckdb_access import connect, folder_of
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 SETTINGS = (
     "autoinstall_known_extensions",
@@ -32,9 +32,9 @@ def outside(tmp_path):
     return path
 
 
-@pytest.fixture(params=["warehouse", "look", "archive", "memory"])
+@pytest.fixture(params=["warehouse", "read only", "archive", "memory"])
 def connection(request, tmp_path):
-    warehouse = Warehouse(tmp_path / "home" / "warehouse.duckdb")
+    warehouse = DuckDBWarehouse(tmp_path / "home" / "warehouse.duckdb")
     with warehouse.connect():
         pass
     if request.param == "archive":
@@ -43,7 +43,9 @@ def connection(request, tmp_path):
         bars.assign(close=1.0, volume=1.0).to_parquet(tmp_path / "archive" / "bars.parquet")
         opened = Archive(ArchiveSettings(path=str(tmp_path / "archive" / "*.parquet")), 1)._bars()
     else:
-        opened = {"warehouse": warehouse.connect, "look": warehouse.look, "memory": connect}[request.param]()
+        opened = {"warehouse": warehouse.connect, "read only": warehouse.file.connect_read_only, "memory": connect}[
+            request.param
+        ]()
     with opened as connection:
         yield connection
 
@@ -79,7 +81,7 @@ def test_no_statement_leaves_the_database(connection, outside):
 
 
 def test_tables_are_copied_beside_their_file_still(tmp_path):
-    warehouse = Warehouse(tmp_path / "it's a home" / "warehouse.duckdb")
+    warehouse = DuckDBWarehouse(tmp_path / "it's a home" / "warehouse.duckdb")
     with warehouse.connect() as connection:
         connection.execute("CREATE TABLE t AS SELECT range AS a FROM range(200000)")
         connection.execute("DELETE FROM t WHERE a > 10")

@@ -11,18 +11,18 @@ import pytest
 
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.storage.faults import StorageDamaged
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, FIRST, READINGS, assert_stored, rows
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 PROCESSES = get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":
-    PROCESSES.set_forkserver_preload([__name__])  # else each process imports pandas anew
+    PROCESSES.set_forkserver_preload([__name__])  # else each process imports pandas again
 
 
 def test_a_session_keeps_others_out_and_sees_what_it_wrote(warehouse):
-    other = Warehouse(warehouse.path, lock_timeout_s=0.2)
+    other = DuckDBWarehouse(warehouse.path, lock_timeout_s=0.2)
     with warehouse.session() as tables:
         tables.write(READINGS, rows(DAY[:2]), DAY[:2])
         with tables.session():  # one within another is the same one
@@ -35,34 +35,43 @@ def test_a_session_keeps_others_out_and_sees_what_it_wrote(warehouse):
 
 def test_one_that_stays_open_keeps_others_out_from_its_first_use_until_it_lets_go(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
-    staying, other = Warehouse(warehouse.path, stay_open=True), Warehouse(warehouse.path, lock_timeout_s=0.2)
+    staying, other = (
+        DuckDBWarehouse(warehouse.path, stay_open=True),
+        DuckDBWarehouse(warehouse.path, lock_timeout_s=0.2),
+    )
     assert_stored(other.read(READINGS), rows(DAY))
     for _ in range(2):
         with staying.session() as tables:
             assert_stored(tables.read(READINGS), rows(DAY))
         with pytest.raises(WarehouseBusy):
             other.read(READINGS)
-        staying.let_go()
+        staying.file.release()
         assert_stored(other.read(READINGS), rows(DAY))
 
 
-def test_one_that_stays_open_lets_whoever_waits_have_a_turn(warehouse):
+def test_one_that_stays_open_gives_those_who_wait_a_turn(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
-    staying, other = Warehouse(warehouse.path, stay_open=True), Warehouse(warehouse.path, lock_timeout_s=PATIENCE_S)
+    staying, other = (
+        DuckDBWarehouse(warehouse.path, stay_open=True),
+        DuckDBWarehouse(warehouse.path, lock_timeout_s=PATIENCE_S),
+    )
     waiting = threading.Thread(target=lambda: other.write(READINGS, rows(DAY[:1], names=1), DAY[:1]))
     with staying.session() as tables:
         waiting.start()
-        wait_for(staying._is_waited_for)
+        wait_for(staying.file.lock.is_waited_for)
         for _ in range(10):  # not within a piece of work
             assert len(tables.read(READINGS)) == 72
     waiting.join(PATIENCE_S)
     assert not waiting.is_alive()
     assert len(staying.read(READINGS)) == 70
-    staying.let_go()
+    staying.file.release()
 
 
 def test_one_that_stays_open_lets_go_where_a_use_fails_and_is_fit_for_the_next(warehouse):
-    staying, other = Warehouse(warehouse.path, stay_open=True), Warehouse(warehouse.path, lock_timeout_s=0.2)
+    staying, other = (
+        DuckDBWarehouse(warehouse.path, stay_open=True),
+        DuckDBWarehouse(warehouse.path, lock_timeout_s=0.2),
+    )
     with staying.session() as tables:
         staying.write(READINGS, rows(DAY), DAY)
         with pytest.raises(duckdb.CatalogException):
@@ -70,7 +79,7 @@ def test_one_that_stays_open_lets_go_where_a_use_fails_and_is_fit_for_the_next(w
         assert_stored(other.read(READINGS), rows(DAY))
         assert_stored(tables.read(READINGS), rows(DAY))
     assert_stored(staying.read(READINGS), rows(DAY))
-    staying.let_go()
+    staying.file.release()
     assert_stored(other.read(READINGS), rows(DAY))
 
 
@@ -85,7 +94,7 @@ def test_a_file_that_is_no_database_is_not_called_busy(warehouse):
 
 
 def _rewrite_for_ever(path, writes):
-    warehouse = Warehouse(path)
+    warehouse = DuckDBWarehouse(path)
     while True:
         for names in (40, 90):
             warehouse.write(READINGS, rows(DAY[:2], names, price=float(names)), DAY[:2])
@@ -116,7 +125,7 @@ def test_a_writer_killed_at_any_moment_leaves_the_old_rows_or_the_new(warehouse)
 
 
 def _write_hours(path, hours):
-    warehouse = Warehouse(path)
+    warehouse = DuckDBWarehouse(path)
     for hour in hours:
         warehouse.write(READINGS, rows([hour]), [hour])
 
@@ -136,7 +145,7 @@ def test_processes_that_write_at_once_lose_and_double_nothing(warehouse):
 
 
 def _read_without_a_pause(path, count, stop):
-    warehouse = Warehouse(path)
+    warehouse = DuckDBWarehouse(path)
     while not stop.is_set():
         warehouse.read(READINGS)
         with count.get_lock():
@@ -172,7 +181,7 @@ def test_threads_of_one_process_take_turns(warehouse):
 
 
 def _hold(path, ready, release):
-    with Warehouse(path).connect():
+    with DuckDBWarehouse(path).connect():
         ready.set()
         release.wait(PATIENCE_S)
 
@@ -198,7 +207,7 @@ def holder(request, warehouse):
 
 
 def test_the_holder_of_a_busy_warehouse_is_named(warehouse, holder):
-    warehouse.lock_timeout_s = 0.3
+    warehouse.file.lock.timeout_s = 0.3
     for attempt in (lambda: warehouse.read(READINGS), lambda: warehouse.write(READINGS, rows([]), DAY)):
         with pytest.raises(WarehouseBusy, match=rf"more than 0\.3 s; nothing was written.*\b{holder.pid}\b"):
             attempt()
@@ -214,20 +223,20 @@ def test_a_holder_that_lets_go_in_time_is_waited_for(warehouse, holder):
 
 def test_who_holds_it_is_told_whole_at_any_moment(warehouse):
     """The name is read by those who can't have the lock, while its holder writes it again and again."""
-    assert warehouse._holder() == "unknown; it has not written its name yet"
+    assert warehouse.file.lock.holder() == "unknown; it has not written its name yet"
     warehouse.path.parent.mkdir()
-    names = [json.dumps({"pid": number, "command": "x" * 5000 * number}) for number in (1, 2)]
-    warehouse._name_holder(names[0])
+    names = [{"pid": number, "command": "x" * 5000 * number} for number in (1, 2)]
+    warehouse.file.lock.name_holder(names[0])
     done = threading.Event()
 
     def rename():
         while not done.is_set():
             for name in names:
-                warehouse._name_holder(name)
+                warehouse.file.lock.name_holder(name)
 
     renaming = threading.Thread(target=rename)
     renaming.start()
-    seen = {warehouse._holder() for _ in range(3000)}
+    seen = {warehouse.file.lock.holder() for _ in range(3000)}
     done.set()
     renaming.join()
-    assert seen <= set(names)
+    assert seen <= set(map(json.dumps, names))

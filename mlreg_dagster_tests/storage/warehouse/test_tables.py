@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, InvalidRows, Table, column
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.storage.warehouse.sample_table import FIRST, READINGS, rows
 
 GOOD = rows([FIRST])
@@ -92,7 +92,7 @@ def test_a_type_without_an_sql_type_is_not_taken_for_text():
 def test_few_texts_are_stored_and_read_as_text(tmp_path, dtype):
     table = Table("t", "…", {"day": column(int, "…"), "kind": column(FEW_TEXTS, "…")}, ("day",))
     rows = pd.DataFrame({"day": [1, 2, 3], "kind": pd.Series(["a", "b", "a"], dtype=dtype)})
-    warehouse = Warehouse(tmp_path / "warehouse.duckdb")
+    warehouse = DuckDBWarehouse(tmp_path / "warehouse.duckdb")
     warehouse.write(table, rows, [1, 2, 3])
     pd.testing.assert_frame_equal(warehouse.read(table), rows.astype({"kind": "str"}))
     rows.loc[1, "kind"] = None
@@ -102,5 +102,6 @@ def test_few_texts_are_stored_and_read_as_text(tmp_path, dtype):
 
 def test_numbers_are_no_texts_however_few(tmp_path):
     table = Table("t", "…", {"day": column(int, "…"), "kind": column(FEW_TEXTS, "…")}, ("day",))
+    frame = pd.DataFrame({"day": [1, 2], "kind": [7, 7]})
     with pytest.raises(InvalidRows, match="kind: must be text"):
-        Warehouse(tmp_path / "warehouse.duckdb").write(table, pd.DataFrame({"day": [1, 2], "kind": [7, 7]}), [1, 2])
+        DuckDBWarehouse(tmp_path / "warehouse.duckdb").write(table, frame, [1, 2])

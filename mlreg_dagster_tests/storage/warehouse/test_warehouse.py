@@ -1,57 +1,15 @@
-import time
-from dataclasses import replace
+"""The tables in one DuckDB file: the contract, and what DuckDB refuses by itself."""
 
 import duckdb
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mlreg_dagster.storage.warehouse.tables import InvalidRows, column
-from mlreg_dagster.storage.warehouse.warehouse import TableChanged
+from mlreg_dagster_tests.storage.warehouse.contract import WarehouseContract
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, READINGS, assert_stored, rows
 
-# --- partitions -------------------------------------------------------------------------------------------
 
-
-def test_writing_a_partition_twice_leaves_one_copy(warehouse):
-    assert [warehouse.write(READINGS, rows(DAY), DAY) for _ in range(2)] == [72, 72]
-    assert_stored(warehouse.read(READINGS), rows(DAY))
-
-
-def test_a_partition_is_replaced_as_a_whole_and_its_neighbours_stay(warehouse):
-    warehouse.write(READINGS, rows(DAY), DAY)
-    warehouse.write(READINGS, rows(DAY[1:3], names=1, price=2.0), DAY[1:3])
-    expected = pd.concat([rows(DAY[:1]), rows(DAY[1:3], names=1, price=2.0), rows(DAY[3:])])
-    assert_stored(warehouse.read(READINGS), expected)
-
-
-def test_a_partition_without_rows_becomes_empty(warehouse):
-    warehouse.write(READINGS, rows(DAY), DAY)
-    warehouse.write(READINGS, rows(DAY[:1]), DAY)
-    assert_stored(warehouse.read(READINGS), rows(DAY[:1]))
-
-
-def test_no_partitions_are_no_change(warehouse):
-    warehouse.write(READINGS, rows(DAY), DAY)
-    assert warehouse.write(READINGS, rows([]), []) == 0
-    assert len(warehouse.read(READINGS)) == 72
-
-
-def test_rows_outside_the_partitions_are_refused(warehouse):
-    warehouse.write(READINGS, rows(DAY), DAY)
-    with pytest.raises(InvalidRows, match=r"6 rows lie outside .* 2026-01-01 01:00:00\+00:00"):
-        warehouse.write(READINGS, rows(DAY[:3], price=2.0), DAY[:1])
-    assert_stored(warehouse.read(READINGS), rows(DAY))
-
-
-def test_one_bad_row_among_good_ones_stores_nothing(warehouse):
-    warehouse.write(READINGS, rows(DAY[:1]), DAY[:1])
-    bad = rows(DAY, price=2.0)
-    bad.loc[70, "price"] = -2.0
-    with pytest.raises(InvalidRows, match=r"price: .*row 70"):
-        warehouse.write(READINGS, bad, DAY)
-    assert_stored(warehouse.read(READINGS), rows(DAY[:1]))
+class TestDuckDBFile(WarehouseContract):
+    pass
 
 
 def test_a_write_that_the_database_refuses_leaves_the_old_partition(warehouse):
@@ -63,7 +21,7 @@ def test_a_write_that_the_database_refuses_leaves_the_old_partition(warehouse):
     assert_stored(warehouse.read(READINGS), rows(DAY[:1], names=1))
 
 
-def test_a_write_that_fails_within_a_session_takes_nothing_with_it(warehouse):
+def test_a_write_that_the_database_refuses_within_a_session_takes_nothing_with_it(warehouse):
     with warehouse.session() as tables:
         tables.write(READINGS, rows(DAY[:1], names=1), DAY[:1])
         with tables.connect() as connection:
@@ -75,103 +33,3 @@ def test_a_write_that_fails_within_a_session_takes_nothing_with_it(warehouse):
             connection.execute("DROP INDEX one_of_each")
         tables.write(READINGS, rows(DAY[1:2], names=2), DAY[1:2])
     assert_stored(warehouse.read(READINGS), pd.concat([rows(DAY[:1], names=1), rows(DAY[1:2], names=2)]))
-
-
-# --- what comes back --------------------------------------------------------------------------------------
-
-
-def test_a_table_that_nobody_wrote_is_empty_and_of_the_right_types(warehouse):
-    empty = warehouse.read(READINGS)
-    assert empty.empty
-    assert empty.dtypes.to_dict() == rows(DAY).dtypes.to_dict()
-    READINGS.validate(empty)
-
-
-def test_missing_values_are_null_in_sql_and_missing_again_in_pandas(warehouse):
-    frame = rows(DAY[:1]).assign(label=pd.Series([None] * 3, dtype="str"))
-    warehouse.write(READINGS, frame, DAY[:1])
-    counts = warehouse.query(
-        "SELECT count(*) AS n, count(cap) AS caps, count(label) AS labels, count(seen_at) AS times FROM readings"
-    )
-    assert counts.to_dict("records") == [{"n": 3, "caps": 0, "labels": 0, "times": 2}]
-    assert_stored(READINGS.validate(warehouse.read(READINGS)), frame)
-
-
-def test_times_come_back_as_the_same_utc_instant_whatever_the_zone_of_the_machine(warehouse, monkeypatch):
-    monkeypatch.setenv("TZ", "Asia/Kolkata")
-    time.tzset()
-    try:
-        warehouse.write(READINGS, rows(DAY), DAY)
-        assert_stored(warehouse.read(READINGS, DAY[5], DAY[5]), rows(DAY[5:6]))
-        shown = warehouse.query("SELECT DISTINCT hour::VARCHAR AS hour FROM readings ORDER BY 1 LIMIT 1")
-        assert shown["hour"].tolist() == ["2026-01-01 00:00:00+00"]
-        assert str(warehouse.query("SELECT max(hour) AS last FROM readings")["last"].dtype) == "datetime64[us, UTC]"
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-
-
-@pytest.mark.parametrize(("first", "last"), [(None, None), (3, None), (None, 3), (3, 5), (5, 5), (5, 3)])
-def test_a_range_holds_both_its_ends(warehouse, first, last):
-    warehouse.write(READINGS, rows(DAY), DAY)
-    wanted = DAY[first : None if last is None else last + 1]
-    bounds = [None if end is None else DAY[end] for end in (first, last)]
-    assert_stored(warehouse.read(READINGS, *bounds), rows(wanted))
-
-
-def test_columns_can_be_chosen_and_rows_are_ordered_by_key(warehouse):
-    warehouse.write(READINGS, rows(DAY).sample(frac=1, random_state=0), DAY)
-    assert_stored(warehouse.read(READINGS, columns=["price", "name"]), rows(DAY)[["price", "name"]])
-
-
-def test_the_newest_partition_is_the_last_with_rows(warehouse):
-    assert warehouse.newest(READINGS) is None
-    warehouse.write(READINGS, rows(DAY[:3]), DAY)
-    assert warehouse.newest(READINGS) == DAY[2]
-
-
-_NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
-_ROWS = st.lists(
-    st.fixed_dictionaries(
-        {
-            "hour": st.sampled_from(DAY),
-            "name": _NAMES,
-            "price": st.floats(min_value=0, exclude_min=True),
-            "cap": st.none() | st.floats(allow_nan=False),
-            "label": st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-            "count": st.integers(-(2**63), 2**63 - 1),
-            "flag": st.booleans(),
-            "seen_at": st.none() | st.sampled_from(DAY),
-        }
-    ),
-    unique_by=lambda row: (row["hour"], row["name"]),
-    max_size=5,
-)
-
-
-@given(_ROWS)
-def test_any_valid_rows_come_back_as_they_were(warehouse, records):
-    frame = pd.DataFrame(records, columns=list(READINGS.columns)).astype(rows(DAY).dtypes.to_dict())
-    warehouse.write(READINGS, frame, DAY)
-    stored = warehouse.read(READINGS).sort_values(list(READINGS.key))
-    assert_stored(stored.reset_index(drop=True), frame.sort_values(list(READINGS.key)))
-
-
-# --- changed tables ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("columns", "differing"),
-    [
-        ({"extra": column(float, "New.")}, "extra"),
-        ({"price": column(int, "Another type.")}, "price"),
-        ({"label": column(str, "No longer nullable.")}, "label"),
-    ],
-)
-def test_other_columns_than_stored_are_an_error_with_a_remedy(warehouse, columns, differing):
-    warehouse.write(READINGS, rows(DAY), DAY)
-    changed = replace(READINGS, columns=READINGS.columns | columns)
-    with pytest.raises(TableChanged, match=rf"differ in: {differing}\. .*MLREG_HOME") as error:
-        warehouse.read(changed)
-    assert str(warehouse.path) in str(error.value)
-    assert_stored(warehouse.read(READINGS), rows(DAY))

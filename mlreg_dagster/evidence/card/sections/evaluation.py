@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from mlreg_dagster.config.sections.governance import TierPolicy
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
-from mlreg_dagster.models.names import STRICT_GATES
-from mlreg_dagster.registry import Evaluation
+from mlreg_dagster.models.gates import STRICT_GATES
+from mlreg_dagster.registry import Evaluation, ModelVersion
 
 _NOT_COMPARED = Text("No other version was champion when it was evaluated: there was none to compare it with.")
 
@@ -13,53 +14,87 @@ _NOT_COMPARED = Text("No other version was champion when it was evaluated: there
 def evaluation(context: CardContext) -> Section:
     """How it was trained, and the result of every evaluation."""
     version, latest = context.version, context.evaluation
-    manifest = version.manifest
-    facts: list[Fact] = [
-        Values(
-            "Training",
-            {
-                **{f"settings.{name}": value for name, value in flat(manifest["settings"]).items()},
-                "rows": manifest["training_rows"],
-                "sampled from rows": manifest["sampled_from_rows"],
-                "rows identical to an earlier one": manifest.get("identical_rows", "unknown"),
-                "threshold": manifest["threshold"],
-                "training anomaly rate": manifest["training_anomaly_rate"],
-                "may score from": when(pd.Timestamp(manifest["scores_from"])),
-                "trained": when(version.created_at),
-                "trained by": version.created_by,
-                "run": version.run_id,
-            },
-        )
-    ]
     if latest is None:
-        return Section("evaluation", tuple(facts), (f"{version.version} was never evaluated.",))
-    from mlreg_dagster.models.plots import gate_summary, refit_scatter
+        return Section("evaluation", (_training(version),), (f"{version.version} was never evaluated.",))
+    failed = [gate.name for gate in latest.gates if not gate.passed]
+    return Section(
+        "evaluation",
+        facts=(_training(version), *_results(context, latest), *_comparisons(context, latest), *_numbers(latest)),
+        missing=tuple(_missing(context, latest)),
+        against=(f"{version.version} failed its gates: {', '.join(failed)}.",) if failed else (),
+    )
 
-    tier = context.settings.promotion.of(context.settings.use_case.risk_tier)
-    measured = {gate.name for gate in latest.gates}
-    missing = [f"The gate {name} of this risk tier was not measured." for name in tier.gates if name not in measured]
-    facts += [_evaluation(each, each is latest) for each in reversed(context.evaluations)]
-    facts.insert(2, Picture(lambda: gate_summary(latest.gates)))
-    versus = latest.metrics.get("versus_champion")
-    facts.append(Values("Against the champion of then, on the same rows", flat(versus)) if versus else _NOT_COMPARED)
-    asked_by = f"The {context.settings.use_case.risk_tier} risk tier"
-    if unasked := [name for name in STRICT_GATES if name not in tier.gates and name not in measured]:
+
+def _training(version: ModelVersion) -> Fact:
+    manifest = version.manifest
+    return Values(
+        "Training",
+        {
+            **{f"settings.{name}": value for name, value in flat(manifest["settings"]).items()},
+            "rows": manifest["training_rows"],
+            "sampled from rows": manifest["sampled_from_rows"],
+            "rows identical to an earlier one": manifest.get("identical_rows", "unknown"),
+            "threshold": manifest["threshold"],
+            "training anomaly rate": manifest["training_anomaly_rate"],
+            "may score from": when(pd.Timestamp(manifest["scores_from"])),
+            "trained": when(version.created_at),
+            "trained by": version.created_by,
+            "run": version.run_id,
+            **{f"plug-in.{name}": value for name, value in flat(manifest.get("plugin") or {}).items()},
+        },
+    )
+
+
+def _results(context: CardContext, latest: Evaluation) -> list[Fact]:
+    """Every evaluation, the newest first, with a picture of the one that counts."""
+    from mlreg_dagster.models.plots import gate_summary
+
+    newest, *earlier = [_evaluation(each, each is latest) for each in reversed(context.evaluations)]
+    return [newest, Picture(lambda: gate_summary(latest.gates)), *earlier]
+
+
+def _comparisons(context: CardContext, latest: Evaluation) -> list[Fact]:
+    """Against the champion and against its own refits; and what the risk tier does not ask for."""
+    from mlreg_dagster.models.plots import refit_scatter
+
+    tier, asked_by = _tier(context), f"The {context.settings.use_case.risk_tier} risk tier"
+    versus, stability = latest.metrics.get("versus_champion"), latest.metrics.get("stability")
+    facts: list[Fact] = [
+        Values("Against the champion of then, on the same rows", flat(versus)) if versus else _NOT_COMPARED
+    ]
+    if unasked := [name for name in STRICT_GATES if name not in tier.gates and name not in _measured(latest)]:
         facts.append(Text(f"{asked_by} does not ask for these gates: {', '.join(unasked)}."))
-    stability = latest.metrics.get("stability")
     if stability:
         facts += [Values("Stability of refits", flat(stability)), Picture(lambda: refit_scatter(stability))]
     elif not tier.stable:
         facts.append(Text(f"{asked_by} does not ask for a stable evaluation."))
-    if tier.stable and (stability or {}).get("verdict", "not measured") == "not measured":
-        missing.append("The stability that this risk tier asks for was not measured.")
+    return facts
+
+
+def _numbers(latest: Evaluation) -> list[Fact]:
     numbers = {name: value for name, value in latest.metrics.items() if name not in ("versus_champion", "stability")}
-    facts += [
+    return [
         Values("Further numbers", flat(numbers), folded=True),
         Values("Settings of the evaluation", flat(latest.thresholds), folded=True),
     ]
-    failed = [gate.name for gate in latest.gates if not gate.passed]
-    against = [f"{version.version} failed its gates: {', '.join(failed)}."] if failed else []
-    return Section("evaluation", tuple(facts), tuple(missing), tuple(against))
+
+
+def _missing(context: CardContext, latest: Evaluation) -> list[str]:
+    """What the risk tier of today asks for and the evaluation does not hold."""
+    tier, measured = _tier(context), _measured(latest)
+    missing = [f"The gate {name} of this risk tier was not measured." for name in tier.gates if name not in measured]
+    stability = latest.metrics.get("stability") or {}
+    if tier.stable and stability.get("verdict", "not measured") == "not measured":
+        missing.append("The stability that this risk tier asks for was not measured.")
+    return missing
+
+
+def _tier(context: CardContext) -> TierPolicy:
+    return context.settings.promotion.of(context.settings.use_case.risk_tier)
+
+
+def _measured(evaluation: Evaluation) -> set[str]:
+    return {gate.name for gate in evaluation.gates}
 
 
 def _evaluation(evaluation: Evaluation, is_latest: bool) -> Fact:

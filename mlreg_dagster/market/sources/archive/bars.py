@@ -21,7 +21,7 @@ _ACCEPTED = {
     "a timestamp": rf'TIMESTAMP.*|{_WHOLE}|DOUBLE|"NULL"',
     "a number": rf'DOUBLE|FLOAT|DECIMAL.*|{_WHOLE}|"NULL"',
 }
-# Everything is said, for a guess may differ from file to file; `comment` would swallow what begins with a #.
+# Every option is spelled out, for a guess may differ from file to file; `comment` would swallow what begins with a #.
 _CSV = (
     "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"', comment = '', "
     f"max_line_size = {LONGEST_LINE}"
@@ -113,8 +113,8 @@ def _problem(file: BarFile, columns: Mapping[str, str]) -> str:
             if not places and _folder(file, name) is not None:
                 continue
             separator = next((sign for sign in ";\t|" if len(file.columns) == 1 and sign in file.in_words()), None)
-            said = f" in one piece: separate columns by commas, not by {separator!r}" if separator else ""
-            return f"{file.path} has no column {name} (archive.columns.{role}); it has {file.in_words()}{said}."
+            hint = f" in one piece: separate columns by commas, not by {separator!r}" if separator else ""
+            return f"{file.path} has no column {name} (archive.columns.{role}); it has {file.in_words()}{hint}."
         if len(places) > 1:
             return (
                 f"{file.path} has {len(places)} columns {name}, told apart by the case of letters at most. Rename one."
@@ -165,7 +165,7 @@ def _folder_table(table: str, files: Sequence[BarFile], columns: Mapping[str, st
     rows = ", ".join(
         f"({', '.join([literal(file.path), *(_value(file, columns[role]) for role in roles)])})" for file in files
     )
-    return f"CREATE TABLE {table} AS SELECT * FROM (VALUES {rows}) AS said(path, {', '.join(roles)})"  # noqa: S608
+    return f"CREATE TABLE {table} AS SELECT * FROM (VALUES {rows}) AS given(path, {', '.join(roles)})"  # noqa: S608
 
 
 def _reader(files: Sequence[BarFile]) -> str:

@@ -87,8 +87,10 @@ def bar_files(connection: duckdb.DuckDBPyConnection, path: str) -> list[BarFile]
     names = [str(Path(name).absolute()) for name in found]
     if not names:
         folder = Path(path).is_dir()
-        said = f"it is a folder. Name its files, for example {path}/**/*.parquet" if folder else "No files found there"
-        raise MalformedArchive(f"{path} can't be read as hourly bars: {said}.")
+        reason = (
+            f"it is a folder. Name its files, for example {path}/**/*.parquet" if folder else "No files found there"
+        )
+        raise MalformedArchive(f"{path} can't be read as hourly bars: {reason}.")
     forms = {name: _form_of(name) for name in names}
     schemas = _parquet_columns(connection, [name for name, form in forms.items() if form == "parquet"])
     return [
@@ -113,7 +115,7 @@ def _form_of(name: str) -> Form:
         raise MalformedArchive(f"{name} is empty. Remove it, or write it again.")
     if start.startswith(b"\x1f\x8b") and lower.endswith(".csv.gz"):
         return "csv"
-    found = next((said for signature, said in _SIGNATURES.items() if start.startswith(signature)), None)
+    found = next((name for signature, name in _SIGNATURES.items() if start.startswith(signature)), None)
     if found is None and lower.endswith(".csv"):
         return "csv"
     if found is None:

@@ -82,8 +82,8 @@ class Archive(MarketSource):
                 f"count(*) FILTER ({_TIMELESS}) FROM bars"
             ).fetchall()[0]
             if timeless:
-                rule, said = "must be a time of the years 1678 to 2261", f"{timeless} bars have no time"
-                raise self._bad_bar(connection, "time", rule, _TIMELESS, said, _TIME_REMEDY)
+                rule, finding = "must be a time of the years 1678 to 2261", f"{timeless} bars have no time"
+                raise self._bad_bar(connection, "time", rule, _TIMELESS, finding, _TIME_REMEDY)
         if first is None:
             left_out = " besides those of excluded instruments" if self._settings.exclude else ""
             raise MalformedArchive(f"{self._path}: there are no bars{left_out}.")
@@ -154,17 +154,17 @@ class Archive(MarketSource):
         found = connection.execute(f"SELECT {counts} FROM read").fetchall()[0]  # noqa: S608
         for (role, rule, bad), count in zip(_RULES, found, strict=True):
             if count:
-                said = f"{count} such bars among the hours read"
-                raise self._bad_bar(connection, role, rule, f"{bad} AND {_among(connection)}", said)
+                finding = f"{count} such bars among the hours read"
+                raise self._bad_bar(connection, role, rule, f"{bad} AND {_among(connection)}", finding)
         repeated = connection.execute(
             "SELECT instrument_id, time::VARCHAR, max(file), sum(count(*)) OVER () FROM read "
             "GROUP BY instrument_id, time HAVING count(*) > 1 ORDER BY time, instrument_id LIMIT 1"
         ).fetchall()
         for instrument, time, file, count in repeated:
             where = f"instrument_id = {literal(instrument)} AND time = {literal(time)}"
-            said = f"the last one in {file}; {count} such bars among the hours read"
+            finding = f"the last one in {file}; {count} such bars among the hours read"
             rule = "there is more than one bar of this instrument and hour"
-            raise self._bad_bar(connection, "time", rule, where, said)
+            raise self._bad_bar(connection, "time", rule, where, finding)
 
     def _bad_bar(
         self,
@@ -172,7 +172,7 @@ class Archive(MarketSource):
         role: str,
         rule: str,
         where: str,
-        said: str,
+        finding: str,
         remedy: str = _REMEDY,
     ) -> MalformedArchive:
         """What is wrong with the first bar for which the SQL `where` holds."""
@@ -180,7 +180,7 @@ class Archive(MarketSource):
         at = f" of {_quoted(bar['instrument_id'])}" + (f" at {bar['time']}" if bar["time"] else "")
         found = _quoted(bar[f"{role}_text"] if role in _TEXTS else bar[role])
         return MalformedArchive(
-            f"{bar['file']}, row {bar['row']}: column {self._columns[role]}{at}: {rule} (found {found}; {said}). "
+            f"{bar['file']}, row {bar['row']}: column {self._columns[role]}{at}: {rule} (found {found}; {finding}). "
             f"{remedy}"
         )
 
@@ -208,5 +208,5 @@ def _in_short(error: duckdb.Error) -> str:
     file = re.search(r"^\s*file = .*$", text, re.MULTILINE)
     if "state machine reached an invalid state" in text:
         text = "it is not the CSV of RFC 4180: quotes within values, or line ends of two kinds."
-    said = " ".join(re.split("Possible (solutions|fixes):", text)[0].split())[:_LONGEST_QUOTE]
-    return f"{said} {file.group().strip() if file else ''}".strip()
+    quote = " ".join(re.split("Possible (solutions|fixes):", text)[0].split())[:_LONGEST_QUOTE]
+    return f"{quote} {file.group().strip() if file else ''}".strip()

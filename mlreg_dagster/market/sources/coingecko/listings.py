@@ -157,8 +157,8 @@ class Listings:
             try:
                 about = _About.model_validate(self._landing.about(path))
             except (PayloadDamaged, ValidationError) as error:
-                said = str(error).replace("\n", " ")
-                _log.warning("%s: the landed page %s is passed over: %s", hour, path.name, said)
+                reason = str(error).replace("\n", " ")
+                _log.warning("%s: the landed page %s is passed over: %s", hour, path.name, reason)
                 continue
             fetches.setdefault(about.fetch, []).append((path, about))
         yield from reversed(fetches.values())

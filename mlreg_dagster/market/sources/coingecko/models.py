@@ -1,4 +1,4 @@
-"""What CoinGecko promises to send, as types."""
+"""The answers of CoinGecko, as types."""
 
 from datetime import datetime
 from typing import Annotated, Any

@@ -62,8 +62,8 @@ def parse_listing(
         coin, wrong = _coin(values)
         coins.append(coin)
         judged += 1
-        for field, said in wrong.items():
-            problems.setdefault(field, []).append(f"coin {name or f'number {position}'}: field {field}: {said}")
+        for field, complaint in wrong.items():
+            problems.setdefault(field, []).append(f"coin {name or f'number {position}'}: field {field}: {complaint}")
     for field, each in problems.items():
         if 2 * len(each) > judged and field != _POINT:
             raise MalformedPayload(f"{where}: {_in_short(each)}. Nothing was taken of it.")
@@ -139,8 +139,8 @@ def _without_impossible_points(
             bad[str(series)][place] = bad[str(series)].get(place, True) and inner[1:] == [1]
     broken = any(2 * len(bad[name]) > len(chart.get(name) or []) for name in _SERIES if bad[name])
     if broken or any(len(problem["loc"]) == 1 for problem in problems):
-        said = [f"field {'.'.join(map(str, problem['loc']))}: {_in_words(problem)}" for problem in problems]
-        raise MalformedPayload(f"{where}: {_in_short(said)}. Nothing was taken of it.") from error
+        complaints = [f"field {'.'.join(map(str, problem['loc']))}: {_in_words(problem)}" for problem in problems]
+        raise MalformedPayload(f"{where}: {_in_short(complaints)}. Nothing was taken of it.") from error
     if unknown is not None:
         unknown["chart points"] += sum(map(len, bad.values()))
     kept = {
@@ -232,14 +232,14 @@ def _read(body: bytes, where: str) -> Any:
 
 
 def _refusal(answer: object, where: str, wanted: str) -> SourceError:
-    """What to say of an answer that is none; an error that passes is told from one that stays."""
-    said = repr(answer)
-    shown = f"it begins with {said[:_SHOWN]}" if isinstance(answer, bytes) else f"found {said[:_SHOWN]}"
+    """The error for an answer that holds no data: transient, or one that stays."""
+    text = repr(answer)
+    shown = f"it begins with {text[:_SHOWN]}" if isinstance(answer, bytes) else f"found {text[:_SHOWN]}"
     status = answer.get("status", answer) if isinstance(answer, dict) else None
     code = status.get("error_code") if isinstance(status, dict) else None
     passes = code == _TOO_MANY_REQUESTS or code in _SERVER_ERRORS
-    if passes or any(sign in said[:_SEARCHED].lower() for sign in _PASSES):
-        return SourceUnavailable(f"{where}: it answers with an error: {said[:_SHOWN]}. Run it again later.")
+    if passes or any(sign in text[:_SEARCHED].lower() for sign in _PASSES):
+        return SourceUnavailable(f"{where}: it answers with an error: {text[:_SHOWN]}. Run it again later.")
     return MalformedPayload(f"{where}: not {wanted}; {shown}. Nothing was taken of it.")
 
 
@@ -247,6 +247,6 @@ def _in_words(problem: Mapping[str, Any]) -> str:
     return f"{problem['msg']} (found {repr(problem['input'])[:_SHOWN]})"
 
 
-def _in_short(said: Sequence[str]) -> str:
-    more = len(said) - _SHOWN_PROBLEMS
-    return "; ".join(said[:_SHOWN_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+def _in_short(complaints: Sequence[str]) -> str:
+    more = len(complaints) - _SHOWN_PROBLEMS
+    return "; ".join(complaints[:_SHOWN_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")

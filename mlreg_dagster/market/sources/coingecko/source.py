@@ -94,8 +94,8 @@ class CoinGecko(MarketSource):
         if past:
             parts.append(self._past_rows(pd.DatetimeIndex(past), now))
         if self.unknown:
-            said = ", ".join(f"{what} ({count})" for what, count in sorted(self.unknown.items()))
-            _log.warning("%s to %s: unknown and left out: %s.", hours[0], hours[-1], said)
+            left_out = ", ".join(f"{what} ({count})" for what, count in sorted(self.unknown.items()))
+            _log.warning("%s to %s: unknown and left out: %s.", hours[0], hours[-1], left_out)
         return pd.concat(parts).sort_values(["hour", "instrument_id"], ignore_index=True)
 
     def _live_rows(self, listing: Listing, hour: pd.Timestamp) -> pd.DataFrame:

@@ -1,28 +1,25 @@
 """Each strict gate passes and fails for a real reason, and fails when it can't be computed."""
 
 from dataclasses import replace
-from typing import get_args
 
 import numpy as np
 import pytest
 
 from mlreg_dagster.config import EvaluationSettings
-from mlreg_dagster.config.sections.evaluation import StrictGateSettings
-from mlreg_dagster.config.sections.governance import Constraints, StrictGate
+from mlreg_dagster.config.sections.governance import Constraints
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.evaluation import extended_gates
 from mlreg_dagster.models.evaluation.evaluation import evaluate
-from mlreg_dagster.models.evaluation.extended_gates import Judged
-from mlreg_dagster.models.names import (
+from mlreg_dagster.models.gates import (
     BETTER,
-    GATES,
+    CATALOGUE,
     IMPROVEMENT,
     LATENCY,
     MISSING,
     NOISE,
     PARITY,
     SIZE,
-    STRICT_GATES,
+    GateContext,
+    results_of,
 )
 from mlreg_dagster.models.training import train
 from mlreg_dagster_tests.models.builders import DAY_ENDS, settings_of, with_manifest, with_rows
@@ -33,13 +30,16 @@ VERSUS = {"right": "v7", "difference": 0.1, "reason": "of 30 instruments.", "in_
 @pytest.fixture(scope="module")
 def judged(world, rounds, model_of):
     model = model_of("isolation_forest")
-    result = evaluate(model, world.holdout, rounds, EvaluationSettings())
-    return Judged(model, world.holdout, result, VERSUS, StrictGateSettings(), Constraints(), 1_500_000)
+    settings = EvaluationSettings()
+    result = evaluate(model, world.holdout, rounds, settings)
+    return GateContext(
+        model, world.holdout, rounds, result.scores, result.metrics, settings, VERSUS, Constraints(), 1_500_000
+    )
 
 
 def one(name, judged, **changes):
     """The result of one gate."""
-    (found,) = extended_gates.measure([name], replace(judged, **changes))
+    (found,) = results_of([CATALOGUE.get(name)], replace(judged, **changes))
     assert (found.name, bool(found.threshold), bool(found.detail)) == (name, True, True)
     return found
 
@@ -55,18 +55,18 @@ def refused(gate, reason):
 
 
 def with_metrics(judged, **metrics):
-    return replace(judged.result, metrics=judged.result.metrics | metrics)
+    return judged.metrics | metrics
 
 
-def test_policy_evaluation_and_descriptions_know_the_same_gates():
-    assert set(STRICT_GATES) == set(get_args(StrictGate)) == set(extended_gates._GATES)
-    assert not set(STRICT_GATES) & set(GATES)
+def strict(judged, **values):
+    """The settings with other thresholds of the strict gates."""
+    return judged.settings.override({"strict": values})
 
 
-def test_gates_are_measured_as_named_and_once(judged):
-    found = extended_gates.measure([SIZE, BETTER, SIZE], judged)
-    assert [gate.name for gate in found] == [SIZE, BETTER]
-    assert extended_gates.measure([], judged) == ()
+def test_gates_are_measured_as_named_and_once(judged, world, rounds):
+    found = evaluate(judged.model, world.holdout, rounds, judged.settings, tier=[SIZE, BETTER, SIZE])
+    assert [gate.name for gate in found.gates[-2:]] == [SIZE, BETTER]
+    assert results_of([], judged) == ()
 
 
 # --- against others -----------------------------------------------------------------------------------------
@@ -115,9 +115,9 @@ def test_a_champion_that_can_not_be_compared_with_fails_the_candidate(judged, ve
 
 @pytest.mark.parametrize(("found", "passed"), [(0.75, True), (0.63, True), (0.6, True), (0.59, False), (0.4, False)])
 def test_the_improvement_is_relative_to_the_baseline(judged, found, passed):
-    result = with_metrics(judged, average_precision=found, baseline_average_precision=0.5)
-    settings = judged.settings.override({"min_improvement": 0.2 - 1e-9})
-    gate = one(IMPROVEMENT, judged, result=result, settings=settings)
+    metrics = with_metrics(judged, average_precision=found, baseline_average_precision=0.5)
+    settings = strict(judged, min_improvement=0.2 - 1e-9)
+    gate = one(IMPROVEMENT, judged, metrics=metrics, settings=settings)
     assert (gate.passed, gate.value) == (passed, pytest.approx(found / 0.5 - 1))
 
 
@@ -126,8 +126,8 @@ def test_the_improvement_is_relative_to_the_baseline(judged, found, passed):
     [((None, None), "no anomaly could be planted"), ((0.5, 0.0), "the baseline found nothing")],
 )
 def test_without_a_baseline_there_is_no_improvement(judged, precision, reason):
-    result = with_metrics(judged, average_precision=precision[0], baseline_average_precision=precision[1])
-    assert refused(one(IMPROVEMENT, judged, result=result), reason)
+    metrics = with_metrics(judged, average_precision=precision[0], baseline_average_precision=precision[1])
+    assert refused(one(IMPROVEMENT, judged, metrics=metrics), reason)
 
 
 # --- segments -----------------------------------------------------------------------------------------------
@@ -140,9 +140,9 @@ def volumes(judged):
     return judged.holdout.rows[key].merge(judged.holdout.market, on=key, how="left")["volume_24h"]
 
 
-def flagging(judged, flagged):
-    """A result in which these rows are flagged."""
-    return replace(judged.result, scores=np.where(flagged, np.inf, -np.inf))
+def flagging(flagged):
+    """Scores by which these rows are flagged."""
+    return np.where(flagged, np.inf, -np.inf)
 
 
 def market_without(judged, *columns):
@@ -152,15 +152,15 @@ def market_without(judged, *columns):
 
 def test_a_detector_that_flags_the_small_alone_fails(judged, volumes):
     holdout = market_without(judged, "market_cap")
-    small = flagging(judged, volumes < volumes.quantile(1 / 3))
-    found = one(PARITY, judged, holdout=holdout, result=small)
+    small = flagging(volumes < volumes.quantile(1 / 3))
+    found = one(PARITY, judged, holdout=holdout, scores=small)
     assert (found.passed, found.value) == (False, 1.0)
     assert found.detail == ("By 24h volume: small 1.000, middle 0.000, large 0.000. By market cap: unknown.")
 
 
 @pytest.mark.parametrize("every", [1, 7])
 def test_flags_that_know_no_size_pass(judged, volumes, every):
-    found = one(PARITY, judged, result=flagging(judged, volumes.rank(method="first") % every == 0))
+    found = one(PARITY, judged, scores=flagging(volumes.rank(method="first") % every == 0))
     assert found.passed == (every == 1 or found.value <= 0.2)
     assert found.value < 0.2
 
@@ -168,8 +168,8 @@ def test_flags_that_know_no_size_pass(judged, volumes, every):
 def test_the_worse_of_volume_and_cap_counts(judged, volumes):
     market = judged.holdout.market
     crosswise = replace(judged.holdout, market=market.assign(market_cap=-market["volume_24h"]))
-    large = flagging(judged, volumes > volumes.quantile(2 / 3))
-    both = one(PARITY, judged, holdout=crosswise, result=large)
+    large = flagging(volumes > volumes.quantile(2 / 3))
+    both = one(PARITY, judged, holdout=crosswise, scores=large)
     assert (both.passed, both.value) == (False, 1.0)
     assert "By market cap: small 1.000, middle 0.000, large 0.000." in both.detail
 
@@ -178,7 +178,7 @@ def test_without_a_size_there_are_no_segments(judged):
     unknown = market_without(judged, "volume_24h", "market_cap")
     assert refused(one(PARITY, judged, holdout=unknown), "By 24h volume: unknown. By market cap: unknown.")
     assert refused(one(PARITY, judged, holdout=replace(judged.holdout, market=None)), "no market behind it")
-    most = judged.settings.override({"min_segment_rows": 10_000})
+    most = strict(judged, min_segment_rows=10_000)
     assert refused(one(PARITY, judged, settings=most), "too few rows in a tier")
     alike = judged.holdout.market.assign(volume_24h=5.0, market_cap=np.nan)
     assert refused(one(PARITY, judged, holdout=replace(judged.holdout, market=alike)), "too few rows in a tier (0,")
@@ -190,18 +190,17 @@ def test_without_a_size_there_are_no_segments(judged):
 @pytest.fixture(scope="module")
 def on_edge(judged):
     """A model whose threshold lies amid the scores: half of all labels are a matter of little."""
-    return with_manifest(judged.model, threshold=float(np.median(judged.result.scores)))
+    return with_manifest(judged.model, threshold=float(np.median(judged.scores)))
 
 
 def test_labels_that_stay_under_a_little_noise_pass_and_under_more_fail(judged, on_edge):
     found = {
-        scale: one(NOISE, judged, model=on_edge, settings=judged.settings.override({"noise_scale": scale}))
-        for scale in (1e-9, 0.5)
+        scale: one(NOISE, judged, model=on_edge, settings=strict(judged, noise_scale=scale)) for scale in (1e-9, 0.5)
     }
     assert (found[1e-9].passed, found[1e-9].value) == (True, 1.0)
     assert not found[0.5].passed
     assert 0.5 < found[0.5].value < 0.98
-    again = one(NOISE, judged, model=on_edge, settings=judged.settings.override({"noise_scale": 0.5}))
+    again = one(NOISE, judged, model=on_edge, settings=strict(judged, noise_scale=0.5))
     assert again == found[0.5]
 
 
@@ -224,13 +223,13 @@ def test_a_model_that_hangs_on_one_feature_fails_without_it(judged, world):
     assert "Without change_1h_pct of" in found.detail
     assert "Mean over 2 features: 0.6" in found.detail
     easy = {"min_missing_agreement": found.value, "min_mean_missing_agreement": 0.6}
-    assert one(MISSING, judged, model=on_edge, settings=judged.settings.override(easy)).passed
+    assert one(MISSING, judged, model=on_edge, settings=strict(judged, **easy)).passed
     harder = easy | {"min_mean_missing_agreement": 0.9}
-    assert not one(MISSING, judged, model=on_edge, settings=judged.settings.override(harder)).passed
+    assert not one(MISSING, judged, model=on_edge, settings=strict(judged, **harder)).passed
 
 
 def test_a_sample_is_seeded_and_has_its_size(judged):
-    small = judged.settings.override({"robustness_rows": 50})
+    small = strict(judged, robustness_rows=50)
     assert "of 50 labels" in one(NOISE, judged, settings=small).detail
     assert one(MISSING, judged, settings=small) == one(MISSING, judged, settings=small)
 

@@ -1,0 +1,127 @@
+"""What is registered under which name: one catalogue for each kind of extension. Nothing is loaded here."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from mlreg_dagster.extensions.plugins import Plugin, PluginError, plugin_of
+
+_Extension = TypeVar("_Extension")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_CATALOGUES: list["Catalogue[Any]"] = []
+
+
+@dataclass(frozen=True)
+class _Entry(Generic[_Extension]):
+    value: _Extension
+    module: str
+    qualname: str
+
+
+class Catalogue(Generic[_Extension]):
+    """The extensions of one kind, by name, in the order of their registration.
+
+    Args:
+        kind: What they are, for messages.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, _Entry[_Extension]] = {}
+        self._built_in: tuple[str, ...] = ()
+        _CATALOGUES.append(self)
+
+    def reserve(self, *names: str) -> None:
+        """Keep names for what the package itself offers outside of the catalogue."""
+        self._built_in = tuple(dict.fromkeys((*self._built_in, *names)))
+
+    def add(self, name: str, value: _Extension, origin: Any) -> None:
+        """Register an extension.
+
+        Args:
+            name: Lower-case letters, digits and underscores; unique within the catalogue.
+            value: The extension.
+            origin: The function or class that was registered; its module tells the plug-in.
+
+        Raises:
+            PluginError: The name is taken, or no name.
+        """
+        entry = _Entry(value, origin.__module__, origin.__qualname__)
+        whose = plugin_of(entry.module) or "mlreg_dagster"
+        if not _NAME.fullmatch(name):
+            raise PluginError(
+                f"The plug-in {whose} registers the {self.kind} {name!r}, whose name must consist of lower-case "
+                f"letters, digits and underscores, begin with a letter and have at most 60 of them."
+            )
+        known = self._entries.get(name)
+        same = known is not None and (known.module, known.qualname) == (entry.module, entry.qualname)  # a reload
+        if name in self._built_in or (known is not None and not same):
+            holder = (known and plugin_of(known.module)) or "mlreg_dagster itself"
+            raise PluginError(
+                f"The plug-in {whose} registers the {self.kind} {name}, which {holder} has registered already: rename "
+                f"it, or uninstall one of them."
+            )
+        self._entries[name] = entry
+
+    def get(self, name: str) -> _Extension | None:
+        """The extension of that name; None if there is none, or the package offers it outside of the catalogue."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry.value
+
+    def plugin(self, name: str) -> Plugin | None:
+        """The plug-in that registered a name; None for what is built in or not registered."""
+        entry = self._entries.get(name)
+        return None if entry is None else plugin_of(entry.module)
+
+    def module(self, name: str) -> str:
+        """The module that defines the extension of that name."""
+        return self._entries[name].module
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that can be chosen: the built-in ones first."""
+        return (*self._built_in, *self._entries)
+
+    @property
+    def values(self) -> tuple[_Extension, ...]:
+        """Every extension in the catalogue."""
+        return tuple(entry.value for entry in self._entries.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Take back on leaving what was registered within, so that tests leave nothing behind."""
+    before = _registered()
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+@contextmanager
+def all_or_nothing() -> Iterator[None]:
+    """Take back what was registered within if it fails."""
+    before = _registered()
+    try:
+        yield
+    except BaseException:
+        _restore(before)
+        raise
+
+
+def _registered() -> dict[str, dict[str, _Entry[Any]]]:
+    return {each.kind: dict(each._entries) for each in _CATALOGUES}
+
+
+def _restore(before: dict[str, dict[str, _Entry[Any]]]) -> None:
+    for catalogue in _CATALOGUES:
+        entries = before.get(catalogue.kind, {})
+        for name in catalogue._entries.keys() - entries.keys():
+            sys.modules.pop(catalogue._entries[name].module, None)  # so that the next import registers it again
+        catalogue._entries = entries

@@ -1,0 +1,232 @@
+"""Plug-ins are found, named, and refused in words."""
+
+import sys
+
+import pytest
+
+from mlreg_dagster.config import ConfigError, load_settings
+from mlreg_dagster.definitions import build_definitions
+from mlreg_dagster.extensions import PluginError, load_extensions
+from mlreg_dagster.extensions.detectors import DETECTORS
+from mlreg_dagster.extensions.features import FEATURES
+from mlreg_dagster.extensions.gates import GATES
+from mlreg_dagster.extensions.notifiers import NOTIFIERS
+from mlreg_dagster.extensions.plugins import Plugin
+from mlreg_dagster.extensions.sources import SOURCES
+
+FEATURE = """
+from mlreg_dagster.extensions import feature
+
+@feature("{name}", lookback=0, description="A price", unit="quote")
+def price(grid):
+    return grid.now("price")
+"""
+ONE_OF_EACH = (
+    FEATURE.format(name="own_price")
+    + """
+from mlreg_dagster.extensions import detector, gate, notifier, source
+
+__version__ = "3.1"
+
+@detector("own_detector")
+class Own:
+    def fit(self, X): pass
+    def score(self, X): return X[:, 0]
+
+@gate("own_gate", "Is it own?", at_least=0)
+def own(context):
+    return 1.0
+
+@notifier("own_notifier")
+class Notifier:
+    def notify(self, notice): pass
+
+@source("own_source")
+class Source:
+    def span(self, now): pass
+    def snapshots(self, hours, now): pass
+"""
+)
+OF_EACH = [
+    (DETECTORS, "own_detector"),
+    (FEATURES, "own_price"),
+    (GATES, "own_gate"),
+    (NOTIFIERS, "own_notifier"),
+    (SOURCES, "own_source"),
+]
+
+
+def test_a_module_that_the_configuration_names_registers_one_of_each(write_plugin):
+    load_extensions([write_plugin("one_of_each", ONE_OF_EACH)])
+    for catalogue, name in OF_EACH:
+        assert name in catalogue.names
+        assert catalogue.plugin(name) == Plugin("one_of_each", "3.1")
+    load_extensions(["one_of_each"])  # a second code location in the process
+
+
+@pytest.mark.usefixtures("plugin_folder")
+def test_a_module_of_a_project_that_is_not_installed_is_found_in_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "shop_extensions.py").write_text(FEATURE.format(name="own_price"))
+    with pytest.raises(PluginError, match="No module named 'shop_extensions'"):
+        load_extensions(["shop_extensions"])
+    load_extensions(["shop_extensions"], tmp_path / "shop")
+    assert FEATURES.plugin("own_price") == Plugin("shop_extensions", "unknown")
+
+
+def test_an_entry_point_is_found_and_its_plug_in_is_the_distribution(install):
+    install("nice-plugin", "1.2", "nice_module", ONE_OF_EACH)
+    load_extensions()
+    assert DETECTORS.plugin("own_detector") == Plugin("nice-plugin", "1.2")
+
+
+def test_a_plug_in_is_the_same_whatever_was_imported_first(install):
+    install("nice-plugin", "1.2", "nice_module", ONE_OF_EACH)
+    __import__("nice_module")
+    load_extensions()
+    assert GATES.plugin("own_gate") == Plugin("nice-plugin", "1.2")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+        ("def broken(:", "SyntaxError"),
+        ("raise SystemExit('gone')", "SystemExit: gone"),
+        (ONE_OF_EACH + "\n1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_broken_plug_in_is_named_and_leaves_nothing_behind(install, text, reason):
+    before = [catalogue.names for catalogue, _ in OF_EACH]
+    install("broken-plugin", "0.1", "broken_module", text)
+    with pytest.raises(PluginError, match=rf"The plug-in broken-plugin 0\.1 can't be loaded \({reason}.*: fix it"):
+        load_extensions()
+    assert [catalogue.names for catalogue, _ in OF_EACH] == before
+    assert "broken_module" not in sys.modules
+
+
+def test_an_entry_point_names_a_module(install):
+    install("odd-plugin", "1", "odd_module", "def main(): pass", value="odd_module:main")
+    with pytest.raises(PluginError, match="entry point main of the plug-in odd-plugin 1 must name a module"):
+        load_extensions()
+
+
+def test_a_name_is_taken_once(write_plugin):
+    first = write_plugin("first", FEATURE.format(name="own_price"))
+    second = write_plugin("second", FEATURE.format(name="own_price"))
+    with pytest.raises(PluginError, match=r"The plug-in second unknown registers the feature own_price, which fir"):
+        load_extensions([first, second])
+    twice = write_plugin("twice", FEATURE.format(name="a") + FEATURE.format(name="a").replace("def price", "def other"))
+    with pytest.raises(PluginError, match="The plug-in twice unknown registers the feature a, which twice"):
+        load_extensions([twice])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from mlreg_dagster.extensions import gate\n@gate('silhouette', 'Mine?', at_least=0)\ndef mine(c): return 1.0",
+        "from mlreg_dagster.extensions import sklearn_detector\n"
+        "@sklearn_detector('isolation_forest', types=[])\ndef mine(): pass",
+    ],
+)
+def test_what_is_built_in_is_not_replaced(write_plugin, text):
+    with pytest.raises(PluginError, match=r"which mlreg_dagster itself has registered already"):
+        load_extensions([write_plugin("usurper", text)])
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (FEATURE.format(name="Own Price"), "whose name must consist of lower-case letters"),
+        (FEATURE.format(name="a").replace("lookback=0", "lookback=169"), "lookback that is not within 0 … 168 hours"),
+        (FEATURE.format(name="a").replace('"A price"', '""'), "without a description"),
+        ("from mlreg_dagster.extensions import gate\n@gate('a', 'b')\ndef c(x): pass", "or without a bound"),
+        ("from mlreg_dagster.extensions import detector\n@detector('a')\nclass A: pass", "has no fit or no score"),
+        ("from mlreg_dagster.extensions import notifier\n@notifier('a')\nclass A: pass", "has no notify"),
+        ("from mlreg_dagster.extensions import source\n@source('a')\nclass A: pass", "is no MarketSource"),
+    ],
+)
+def test_what_lacks_a_part_is_refused(write_plugin, text, complaint):
+    with pytest.raises(PluginError, match=rf"lacking.*{complaint}"):
+        load_extensions([write_plugin("lacking", text)])
+
+
+# --- the configuration and what is registered ----------------------------------------------------------------
+
+
+@pytest.fixture
+def configured(tmp_path, write_plugin):
+    """Load the definitions with some files, and with the module of one of each."""
+
+    def load(file, text):
+        (tmp_path / "configs").mkdir(exist_ok=True)
+        (tmp_path / "configs" / "extensions.yaml").write_text("modules: [one_of_each]")
+        if file:
+            (tmp_path / "configs" / file).write_text(text)
+        write_plugin("one_of_each", ONE_OF_EACH)
+        return build_definitions(load_settings(tmp_path / "configs"), tmp_path / "home")
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "complaint"),
+    [
+        (
+            "model.yaml",
+            "detector: magic",
+            r"model.yaml: detector: .* 'magic'; allowed are isol.* own_detector",
+        ),
+        (
+            "ingest.yaml",
+            "source: magic",
+            r"ingest.yaml: source: .* 'magic'; allowed are simul.* own_source",
+        ),
+        (
+            "features.yaml",
+            "own: {magic: '1'}",
+            r"features.yaml: own.magic: .* allowed are own_price",
+        ),
+        (
+            "features.yaml",
+            "own: {own_price: '2'}",
+            r"asked for is version '2', but one_of_each 3.1 registers",
+        ),
+        ("evaluation.yaml", "gates: {magic: {at_least: 1}}", r"evaluation.yaml: gates: .* magic; allowed are own_gate"),
+        (
+            "evaluation.yaml",
+            "gates: {silhouette: {at_least: 1}}",
+            r"yaml: gates: .* silhouette; allowed are own_gate",
+        ),
+        (
+            "promotion.yaml",
+            "high: {gates: [own_gate]}",
+            r"promotion.yaml: high.gates: .* own_gate; allowed are",
+        ),
+        (
+            "notifications.yaml",
+            "notifier: magic",
+            r"notifications.yaml: notifier: .* allowed are own_notif",
+        ),
+    ],
+)
+def test_a_name_that_nothing_registers_is_an_error_with_what_is_allowed(configured, file, text, complaint):
+    with pytest.raises(ConfigError, match=complaint):
+        configured(file, text)
+
+
+def test_a_registered_gate_is_a_check_and_a_chosen_feature_a_column(configured):
+    definitions = configured("features.yaml", "own: {own_price: '1'}")
+    graph = definitions.resolve_asset_graph()
+    assert "own_gate" in {key.name for key in graph.asset_check_keys}
+    specs = {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+    for asset in ("market_features", "training_dataset", "eval_holdout"):
+        shown = {each.name: each.description for each in specs[asset].metadata["dagster/column_schema"].columns}
+        assert shown["own_price"] == "A price, quote."
+
+
+def test_without_a_choice_a_feature_is_not_computed(configured):
+    specs = {spec.key.to_user_string(): spec for spec in configured(None, None).resolve_all_asset_specs()}
+    columns = [each.name for each in specs["market_features"].metadata["dagster/column_schema"].columns]
+    assert "own_price" not in columns
