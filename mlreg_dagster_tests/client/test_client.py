@@ -26,7 +26,7 @@ from mlreg_dagster.core.hours import NotAnHour
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.registry import Registry, RegistryUnavailable, SchemaMismatch, UnknownVersion
+from mlreg_dagster.registry import Attribution, Registry, RegistryUnavailable, SchemaMismatch, UnknownVersion
 from mlreg_dagster.registry.errors import RegistryReadOnly
 from mlreg_dagster.storage.artifacts import ArtifactTampered
 from mlreg_dagster.storage.warehouse.reader import UnknownColumns
@@ -160,9 +160,8 @@ def test_the_registry_can_not_be_written(client):
     move = client.champion()
     with pytest.raises(RegistryReadOnly, match="opened for reading alone"):
         client.registry.move_alias(
-            "champion", "v1", expected="v2", effective_at=move.recorded_at, now=move.recorded_at,
-            actor="anna", reason="a good reason",
-        )  # fmt: skip
+            "champion", "v1", Attribution("anna", move.recorded_at, "a good reason"), expected="v2"
+        )
     with client.registry._database.reading() as connection, pytest.raises(sa.exc.OperationalError, match="readonly"):
         connection.exec_driver_sql("INSERT INTO schema_version VALUES (99)")
 
