@@ -40,7 +40,7 @@ class LoadedModel:
 
     @property
     def remarks(self) -> list[str]:
-        """What users of its scores should know: other libraries than it was trained with, for example."""
+        """Remarks for users of its scores, for example that it was trained with other libraries than these."""
         return self._model.remarks
 
     def score(self, frame: "pd.DataFrame") -> "pd.Series":
