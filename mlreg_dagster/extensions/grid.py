@@ -5,11 +5,13 @@ A missing hour is a row of nulls instead of an older row in its place, so that a
 
 from collections.abc import Callable, Mapping
 from threading import RLock
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 """Hours down, instruments across; NaN = not observed."""
@@ -23,7 +25,7 @@ class Grid:
         hours: The hours that are computed, consecutive.
     """
 
-    def __init__(self, columns: Mapping[str, Array], hours: pd.DatetimeIndex) -> None:
+    def __init__(self, columns: Mapping[str, Array], hours: "pd.DatetimeIndex") -> None:
         self._columns = dict(columns)
         self._lock = RLock()
         self.hours = hours
