@@ -4,6 +4,7 @@ A missing hour is a row of nulls instead of an older row in its place, so that a
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Self
 
@@ -31,6 +32,11 @@ class Grid:
         self.hours = hours
         self.lookback = len(next(iter(self._columns.values()))) - len(hours)
         """How many hours before the first computed one the grid holds."""
+
+    @cached_property
+    def first_hour(self) -> int:
+        """The clock hour of the first row, counted from 1970."""
+        return int(self.hours[0].timestamp()) // 3600 - self.lookback
 
     @property
     def names(self) -> tuple[str, ...]:

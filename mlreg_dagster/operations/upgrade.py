@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.orchestration.dagster_internals.one_daemon import DaemonRunsAlready, daemon_kept_out
+from mlreg_dagster.orchestration.daemon_lock import DaemonRunsAlready, daemon_kept_out
 from mlreg_dagster.orchestration.lifecycle_lock import alone_on
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
@@ -55,7 +55,8 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
             stack.enter_context(alone_on(home))
         if dagster_home.is_dir():
             try:
-                stack.enter_context(daemon_kept_out(dagster_home))
+                with explained(dagster_home):
+                    stack.enter_context(daemon_kept_out(dagster_home))
             except DaemonRunsAlready as error:
                 raise HomeAtWork(
                     f"A dagster daemon works on {dagster_home}; nothing was upgraded. Stop it, then run this again."

@@ -24,7 +24,7 @@ def test_every_error_it_names_exists():
         "registry",
         "storage.warehouse.guarded_file",
         "storage.warehouse.warehouse",
-        "orchestration.dagster_internals.one_daemon",
+        "orchestration.daemon_lock",
         "orchestration.lifecycle_lock",
         "orchestration.partitions",
         "operations.doctor.materializations",

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlreg_dagster.orchestration.dagster_internals.one_daemon import DaemonRunsAlready, _DaemonLock
+from mlreg_dagster.orchestration.daemon_lock import DaemonLock, DaemonRunsAlready
 from mlreg_dagster.storage.homes import prepare_home
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
@@ -62,13 +62,13 @@ def test_the_second_ends_and_names_the_first(start, dagster_home: Path, tmp_path
     }
     first.kill()
     first.wait(PATIENCE_S)
-    _DaemonLock(dagster_home).take()  # a daemon that was killed stands in nobody's way
+    DaemonLock(dagster_home).take()  # a daemon that was killed stands in nobody's way
 
 
 def test_a_second_dev_ends_with_an_error(dagster_home: Path, tmp_path: Path):
     """Without a look of its own it would start a daemon, see it end, and end with 0."""
     (tmp_path / "nothing.py").write_text(NOTHING)
-    lock = _DaemonLock(dagster_home)
+    lock = DaemonLock(dagster_home)
     lock.take()
     command = [Path(sys.executable).parent / "dagster", "dev", "-f", "nothing.py", "-p", "0"]
     dev = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -84,13 +84,13 @@ def test_a_second_dev_ends_with_an_error(dagster_home: Path, tmp_path: Path):
 
 
 def test_the_threads_of_one_daemon_don_t_take_each_other_for_another(tmp_path: Path):
-    lock = _DaemonLock(tmp_path)
+    lock = DaemonLock(tmp_path)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: lock.take(), range(200)))
 
 
 def test_the_lock_is_for_one_at_a_time(tmp_path: Path):
-    first, second = _DaemonLock(tmp_path), _DaemonLock(tmp_path)
+    first, second = DaemonLock(tmp_path), DaemonLock(tmp_path)
     for _ in range(2):  # at each heartbeat
         first.take()
         with pytest.raises(DaemonRunsAlready, match=rf"process {os.getpid()}\) works on .*or stop it first"):

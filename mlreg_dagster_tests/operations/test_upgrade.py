@@ -5,7 +5,7 @@ import json
 import dagster as dg
 import pytest
 
-from mlreg_dagster.orchestration.dagster_internals.one_daemon import daemon_kept_out
+from mlreg_dagster.orchestration.daemon_lock import daemon_kept_out
 from mlreg_dagster.orchestration.lifecycle_lock import alone_on
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
 from mlreg_dagster.runner import DAGSTER_YAML
