@@ -91,6 +91,17 @@ def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, configs
     noted = job.execute_in_process(instance=world.instance)
     assert metadata(noted, "champion_note") == {"champion": version, "published_to": "a registry of the shop"}
 
+    program = f"from mlreg_dagster import Client; print(Client().load_model({version!r}).manifest['plugin']['name'])"
+    environment = {
+        **os.environ,
+        "MLREG_HOME": str(world.home),
+        "MLREG_CONFIG_DIR": str(world.config_dir),
+        "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(EXAMPLES.parent), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, "-c", program]  # a process in which no definitions were built
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert answer.stdout.strip() == "own_detector", answer.stderr
+
     bundle = world.attempt("delivery_bundle", key=version)
     assert bundle.success
     card = "".join(path.read_text() for path in (tmp_path / "home").rglob("*.md")).replace("\\", "")
