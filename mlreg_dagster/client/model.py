@@ -97,10 +97,17 @@ def load(artifacts: str, version: ModelVersion) -> LoadedModel:
     Raises:
         ArtifactMissing, ArtifactTampered: Its bundle is not there, or is not what was registered.
         UntrustedModel: Its files ask for types that are not trusted.
+        DetectorNotInstalled: It is a model of a plug-in that is not installed.
     """
     from mlreg_dagster.models.artifacts import artifact
+    from mlreg_dagster.models.detector_names import SCORERS
     from mlreg_dagster.storage.artifacts import open_artifacts
 
+    if version.detector not in SCORERS:
+        from mlreg_dagster.config import load_settings
+        from mlreg_dagster.extensions.loading import load_extensions
+
+        load_extensions(load_settings().extensions.modules)
     model = artifact.load(open_artifacts(artifacts), version.version, version.artifact_sha256)
     return LoadedModel(version.version, version.artifact_sha256, model.manifest, model)
 
