@@ -261,7 +261,12 @@ def _tables() -> "dict[str, Table]":
     from mlreg_dagster.market.features.features import features_table
     from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 
-    known = (features_table(load_settings().features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
+    settings = load_settings()
+    if settings.features.own:
+        from mlreg_dagster.extensions.loading import load_extensions
+
+        load_extensions(settings.extensions.modules)
+    known = (features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
     return {table.name: table for table in known}
 
 
