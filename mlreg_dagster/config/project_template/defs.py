@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from mlreg_dagster.definitions import build_definitions
+from mlreg_dagster import build_definitions
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.storage.private_files import keep_private
