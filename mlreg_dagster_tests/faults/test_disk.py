@@ -1,4 +1,4 @@
-"""A full disk and a home that can't be written: a clear error, no loss, and all is well once it is mended."""
+"""A full disk and a home that can't be written: a clear error, no loss, and everything works again once it is fixed."""
 
 import errno
 import shutil
