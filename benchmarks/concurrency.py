@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def described(crowd: Crowd) -> dict[str, str]:
-    """What came of it, in words."""
+    """The outcome, in words."""
     seen = crowd.readings
     waited = f"median {statistics.median(seen.seconds):.2f} s, longest {max(seen.seconds):.1f} s"
     return {

@@ -65,7 +65,7 @@ def seconds(rounds: int, *work: Callable[[], object]) -> list[float]:
 
 
 def grids(snapshots: pd.DataFrame, hours: pd.DatetimeIndex) -> dict[str, Callable[[], object]]:
-    """The arithmetic alone, with memory taken anew and used again; and a copy of its output into a warm buffer."""
+    """The arithmetic alone, with memory newly allocated and reused; and a copy of its output into a warm buffer."""
     shape = (LOOKBACK + len(hours), -1)
     inputs = {name: snapshots[name].to_numpy(copy=True).reshape(shape) for name in INPUTS}
     names = list(describe_features(SETTINGS))

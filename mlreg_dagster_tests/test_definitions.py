@@ -51,7 +51,7 @@ def specs(definitions):
 
 def test_the_graph_is_the_one_that_was_reviewed(definitions):
     assert describe_graph(definitions) == json.loads(SNAPSHOT.read_text()), (
-        "The graph differs from graph.json. If that is meant, write it anew, look at its diff and commit it: "
+        "The graph differs from graph.json. If that is meant, write it again, look at its diff and commit it: "
         "python -m mlreg_dagster_tests.graph"
     )
 

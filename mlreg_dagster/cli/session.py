@@ -14,6 +14,7 @@ from mlreg_dagster.core.text_table import Grid
 from mlreg_dagster.core.untrusted.text import visible
 
 if TYPE_CHECKING:
+    from mlreg_dagster.governance.policy.in_force import Rules
     from mlreg_dagster.registry import Registry
     from mlreg_dagster.runner import Runner
 
@@ -57,11 +58,19 @@ def open_registry() -> "Registry":
     return Registry(registry_url(home_dir()), _first_policy)
 
 
-def _first_policy() -> tuple[dict[str, Any], datetime]:
+def configured_rules() -> "Rules":
+    """The rules of the configuration files, which hold the bounds of plug-ins' gates."""
     from mlreg_dagster.config import load_settings
+    from mlreg_dagster.extensions.loading import load_extensions
     from mlreg_dagster.governance.policy.in_force import rules_of
 
-    return rules_of(load_settings()).content, datetime.now(UTC)
+    settings = load_settings()
+    load_extensions(settings.extensions.modules)
+    return rules_of(settings)
+
+
+def _first_policy() -> tuple[dict[str, Any], datetime]:
+    return configured_rules().content, datetime.now(UTC)
 
 
 def show(as_json: bool, *sentences: str, **facts: Any) -> None:

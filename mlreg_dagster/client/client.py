@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlreg_dagster.config import fit_for_databases, home_dir
-from mlreg_dagster.config.places import REGISTRY, artifacts_root, own_registry_url, registry_url, warehouse_file
+from mlreg_dagster.config.places import (
+    REGISTRY,
+    artifacts_root,
+    as_registry_url,
+    registry_file,
+    registry_url,
+    warehouse_file,
+)
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
 from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE
@@ -38,7 +45,8 @@ class Client:
 
     Args:
         home: The folder of the home. None: MLREG_HOME, else `.mlreg` in the current folder.
-        registry: The SQLAlchemy URL of a registry elsewhere. None: MLREG_REGISTRY, else the one in the home.
+        registry: The SQLAlchemy URL, or the SQLite file, of a registry elsewhere. None: MLREG_REGISTRY, else the one in
+            the home.
         artifacts: The folder or fsspec URL of artifacts elsewhere. None: MLREG_ARTIFACTS, else those in the home.
 
     Raises:
@@ -55,8 +63,8 @@ class Client:
         self, home: str | Path | None = None, *, registry: str | None = None, artifacts: str | None = None
     ) -> None:
         self.home = home_dir() if home is None else fit_for_databases(Path(home), "home")
-        url = registry or registry_url(self.home)
-        if url == own_registry_url(self.home) and not self.home.is_dir():
+        url = as_registry_url(registry) if registry else registry_url(self.home)
+        if url == as_registry_url(str(registry_file(self.home))) and not self.home.is_dir():
             raise NoHome(
                 f"There is no home in {self.home}. Name another folder, Client(folder) or MLREG_HOME, or a registry "
                 f"elsewhere, {REGISTRY}; or make a home: mlreg demo."
@@ -253,7 +261,12 @@ def _tables() -> "dict[str, Table]":
     from mlreg_dagster.market.features.features import features_table
     from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 
-    known = (features_table(load_settings().features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
+    settings = load_settings()
+    if settings.features.own:
+        from mlreg_dagster.extensions.loading import load_extensions
+
+        load_extensions(settings.extensions.modules)
+    known = (features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
     return {table.name: table for table in known}
 
 

@@ -40,7 +40,7 @@ class LoadedModel:
 
     @property
     def remarks(self) -> list[str]:
-        """What users of its scores should know: other libraries than it was trained with, for example."""
+        """Remarks for users of its scores, for example that it was trained with other libraries than these."""
         return self._model.remarks
 
     def score(self, frame: "pd.DataFrame") -> "pd.Series":
@@ -97,10 +97,16 @@ def load(artifacts: str, version: ModelVersion) -> LoadedModel:
     Raises:
         ArtifactMissing, ArtifactTampered: Its bundle is not there, or is not what was registered.
         UntrustedModel: Its files ask for types that are not trusted.
+        DetectorNotInstalled: A plug-in's detector, of a plug-in that is not installed.
     """
+    from mlreg_dagster.config import load_settings
+    from mlreg_dagster.extensions.loading import load_extensions
     from mlreg_dagster.models.artifacts import artifact
+    from mlreg_dagster.models.detector_names import SCORERS
     from mlreg_dagster.storage.artifacts import open_artifacts
 
+    if version.detector not in SCORERS:  # a plug-in's, which is loaded with the graph otherwise
+        load_extensions(load_settings().extensions.modules)
     model = artifact.load(open_artifacts(artifacts), version.version, version.artifact_sha256)
     return LoadedModel(version.version, version.artifact_sha256, model.manifest, model)
 

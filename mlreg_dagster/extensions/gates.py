@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from mlreg_dagster.config.sections.evaluation import EvaluationSettings, GateBounds
 from mlreg_dagster.extensions.catalogue import Catalogue
 from mlreg_dagster.extensions.plugins import PluginError
 
@@ -124,6 +125,16 @@ def gate(
         return function
 
     return register
+
+
+def with_registered_gates(evaluation: EvaluationSettings) -> EvaluationSettings:
+    """The settings with the bounds of every plug-in's gate, so that they are recorded with what was judged by them."""
+    own = {gate.name: gate.bounds for gate in GATES.values if gate.bounds is not None}
+    if not own:
+        return evaluation
+    chosen = {name: bounds.model_dump(exclude_none=True) for name, bounds in evaluation.gates.items()}
+    merged = {name: GateBounds(**{**bounds, **chosen.get(name, {})}) for name, bounds in own.items()}
+    return evaluation.model_copy(update={"gates": {**evaluation.gates, **merged}})
 
 
 def _measured(function: Callable[[Any], Any], context: Any) -> Measurement:

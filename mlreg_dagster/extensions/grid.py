@@ -4,12 +4,15 @@ A missing hour is a row of nulls instead of an older row in its place, so that a
 """
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from threading import RLock
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 """Hours down, instruments across; NaN = not observed."""
@@ -23,12 +26,17 @@ class Grid:
         hours: The hours that are computed, consecutive.
     """
 
-    def __init__(self, columns: Mapping[str, Array], hours: pd.DatetimeIndex) -> None:
+    def __init__(self, columns: Mapping[str, Array], hours: "pd.DatetimeIndex") -> None:
         self._columns = dict(columns)
         self._lock = RLock()
         self.hours = hours
         self.lookback = len(next(iter(self._columns.values()))) - len(hours)
         """How many hours before the first computed one the grid holds."""
+
+    @cached_property
+    def first_hour(self) -> int:
+        """The clock hour of the first row, counted from 1970."""
+        return int(self.hours[0].timestamp()) // 3600 - self.lookback
 
     @property
     def names(self) -> tuple[str, ...]:

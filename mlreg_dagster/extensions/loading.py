@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from mlreg_dagster.config.project import current_project
 from mlreg_dagster.core.untrusted.text import one_line
 from mlreg_dagster.extensions.catalogue import all_or_nothing
 from mlreg_dagster.extensions.plugins import PluginError, remember_distribution
@@ -22,13 +23,12 @@ def load_extensions(modules: Iterable[str] = (), folder: Path | None = None) -> 
 
     Args:
         modules: `extensions.yaml: modules`; importable names.
-        folder: Where modules are looked for, too: the folder of a project that is not installed.
+        folder: Where modules are looked for, too; None: the project in the current folder, if there is one.
 
     Raises:
         PluginError: A plug-in can't be imported, or registers what it may not.
     """
-    if folder is not None and str(folder) not in sys.path:
-        sys.path.append(str(folder))  # the last one: nothing in it takes the place of an installed module
+    _make_importable(folder)
     for point in sorted(entry_points(group=GROUP), key=lambda each: each.value):
         if point.dist is not None:
             remember_distribution(point.module, point.dist.name, point.dist.version)
@@ -39,6 +39,14 @@ def load_extensions(modules: Iterable[str] = (), folder: Path | None = None) -> 
         _load(point.module, _whose(point), "uninstall it")
     for module in modules:
         _load(module, module, "take it out of extensions.yaml")
+
+
+def _make_importable(folder: Path | None) -> None:
+    """Let modules of a project be found although it is not installed."""
+    project = current_project() if folder is None else None
+    folder = project.folder if project else folder
+    if folder is not None and str(folder.absolute()) not in sys.path:
+        sys.path.append(str(folder.absolute()))  # the last one: nothing in it takes the place of an installed module
 
 
 def _load(module: str, plugin: str, remedy: str) -> None:

@@ -55,7 +55,8 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
             stack.enter_context(alone_on(home))
         if dagster_home.is_dir():
             try:
-                stack.enter_context(daemon_kept_out(dagster_home))
+                with explained(dagster_home):
+                    stack.enter_context(daemon_kept_out(dagster_home))
             except DaemonRunsAlready as error:
                 raise HomeAtWork(
                     f"A dagster daemon works on {dagster_home}; nothing was upgraded. Stop it, then run this again."

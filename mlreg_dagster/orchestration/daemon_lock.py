@@ -1,7 +1,6 @@
-"""The lock by which a Dagster home has one daemon; the storage that makes a daemon take it is `one_daemon`."""
+"""The lock that a daemon holds on its Dagster home until it ends; which process takes it when is decided elsewhere."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,21 @@ _A_LOOK_S = 1.0  # a `dagster dev` that only looks whether there is a daemon hol
 
 class DaemonRunsAlready(MlregError):
     """Another daemon works on this Dagster home."""
+
+
+@contextmanager
+def daemon_kept_out(home: Path) -> Iterator[None]:
+    """Let no daemon begin to work on a Dagster home meanwhile.
+
+    Raises:
+        DaemonRunsAlready: One works on it.
+    """
+    lock = DaemonLock(home)
+    lock.take()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class DaemonLock:
@@ -49,35 +63,3 @@ class DaemonLock:
     def release(self) -> None:
         """Let another process be the one daemon."""
         self._lock.release()
-
-
-@contextmanager
-def daemon_kept_out(home: Path) -> Iterator[None]:
-    """Let no daemon begin to work on a Dagster home meanwhile.
-
-    Raises:
-        DaemonRunsAlready: One works on it.
-    """
-    lock = DaemonLock(home)
-    lock.take()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def refuse_a_second_dev(home: Path) -> None:
-    """End a `dagster dev` on a home that has a daemon before it starts one: it ends with 0 when its daemon is refused.
-
-    Raises:
-        SystemExit: Another daemon works on the home.
-    """
-    program, command = Path(sys.argv[0]).name, sys.argv[1:2]
-    if program not in {"dagster", "dagster.exe", "__main__.py"} or command != ["dev"]:
-        return
-    lock = DaemonLock(home)
-    try:
-        lock.take()
-    except DaemonRunsAlready as error:
-        raise SystemExit(f"dagster dev: {error}") from None
-    lock.release()  # for the daemon that it starts

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.outcomes.names import PREDICTIONS_TABLE
 from mlreg_dagster.storage.warehouse.reader import Tables
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 MIN_HOURS = 6
 """Hours of the day that must have predictions: about those of a market that closes overnight."""
@@ -41,7 +43,7 @@ class FlaggedShare:
     text: str
 
 
-def flagged_share(warehouse: Warehouse, limits: EvaluationSettings) -> FlaggedShare:
+def flagged_share(warehouse: "Warehouse", limits: EvaluationSettings) -> FlaggedShare:
     """What the champion as of its newest prediction flagged in the 24 hours up to it, by the clock."""
     with warehouse.connect() as connection:
         return flagged_share_in(Tables(connection, "the warehouse"), limits)

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from mlreg_dagster.registry.database import postgres
+from mlreg_dagster.registry.database import postgres, sqlite
 from mlreg_dagster.registry.database.connection import Database
-from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, schema_version
-from mlreg_dagster.registry.errors import RegistryReadOnly, RegistryUnavailable, SchemaMismatch
+from mlreg_dagster.registry.errors import RegistryReadOnly, RegistryUnavailable
+from mlreg_dagster.registry.migrations import schemas
 from mlreg_dagster.registry.registry import Registry
-
-_WAIT_S = 30.0
 
 
 class ReadOnlyRegistry(Registry):
@@ -41,6 +39,15 @@ class _ReadOnlyDatabase(Database):
         self._refuse()
         yield  # type: ignore[unreachable] # what makes it a context manager
 
+    def upgrade(self, *, copied: bool = False) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            RegistryReadOnly: Always.
+        """
+        del copied
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise RegistryReadOnly(
             f"The registry {self.url} was opened for reading alone. Promote, approve and train with mlreg."
@@ -48,18 +55,12 @@ class _ReadOnlyDatabase(Database):
 
     @cached_property
     def _engine(self) -> Engine:
-        is_sqlite = self.url.get_backend_name() == "sqlite"
-        engine = self._of_the_file() if is_sqlite else postgres.make_engine(self.url, None)
+        engine = self._of_the_file() if self._is_sqlite else postgres.make_engine(self.url, None)
         with engine.connect() as connection:
-            made = inspect(connection).has_table(schema_version.name)
-            found = connection.scalar(select(func.max(schema_version.c.version))) if made else None
+            found = schemas.stored(connection)
         if found is None:
             raise RegistryUnavailable(f"There is no registry in {self.url} yet. mlreg demo or mlreg train makes one.")
-        if found != SCHEMA_VERSION:
-            raise SchemaMismatch(
-                f"The registry {self.url} has schema {found}, this release needs {SCHEMA_VERSION}. Reading alone "
-                f"changes nothing in it: upgrade it with mlreg, or use the release that made it."
-            )
+        schemas.require_present(self.url, found)
         return engine
 
     def _of_the_file(self) -> Engine:
@@ -67,7 +68,7 @@ class _ReadOnlyDatabase(Database):
         if not file.exists():
             raise RegistryUnavailable(f"There is no registry in {file}. mlreg demo or mlreg train makes one.")
         url = self.url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"})
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_S})
+        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": sqlite.WAIT_S})
 
         @event.listens_for(engine, "connect")
         def _configure(connection: Any, _: Any) -> None:

@@ -26,11 +26,11 @@ from mlreg_dagster.core.hours import NotAnHour
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.registry import Registry, RegistryUnavailable, SchemaMismatch, UnknownVersion
+from mlreg_dagster.registry import Attribution, Registry, RegistryUnavailable, SchemaMismatch, UnknownVersion
 from mlreg_dagster.registry.errors import RegistryReadOnly
 from mlreg_dagster.storage.artifacts import ArtifactTampered
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.reader import UnknownColumns
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE, NOON
 from mlreg_dagster_tests.registry.test_registry import register
 
@@ -65,7 +65,7 @@ def test_the_examples_are_as_they_say(module):
 
 
 def test_it_answers_what_the_registry_and_the_tables_answer(client, home):
-    registry, tables = Registry(f"sqlite:///{home / 'registry.sqlite'}"), Warehouse(home / "warehouse.duckdb")
+    registry, tables = Registry(f"sqlite:///{home / 'registry.sqlite'}"), DuckDBWarehouse(home / "warehouse.duckdb")
     assert client.versions() == registry.versions()
     assert client.version("v2") == client.version("champion") == client.version("latest-1") == registry.version("v2")
     assert client.history() == registry.history("champion")
@@ -157,12 +157,11 @@ def test_nothing_in_the_home_changes(client, home):
 
 
 def test_the_registry_can_not_be_written(client):
-    move = client.champion()
+    by = Attribution("anna", datetime.now(UTC), "a good reason")
     with pytest.raises(RegistryReadOnly, match="opened for reading alone"):
-        client.registry.move_alias(
-            "champion", "v1", expected="v2", effective_at=move.recorded_at, now=move.recorded_at,
-            actor="anna", reason="a good reason",
-        )  # fmt: skip
+        client.registry.move_alias("champion", "v1", by, expected="v2")
+    with pytest.raises(RegistryReadOnly, match="opened for reading alone"):
+        client.registry.upgrade()
     with client.registry._database.reading() as connection, pytest.raises(sa.exc.OperationalError, match="readonly"):
         connection.exec_driver_sql("INSERT INTO schema_version VALUES (99)")
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from mlreg_dagster.core import times
 from mlreg_dagster.core.hours import as_hour, as_time, hour_range
 from mlreg_dagster.core.times import NotAnHour, hours_between, plain, read_hour, read_time
-from mlreg_dagster.governance.decisions.signing import message
+from mlreg_dagster.governance.decisions.signing import policy_message
+from mlreg_dagster.registry import Attribution
 from mlreg_dagster.registry.audit import canonical_json
 from mlreg_dagster.registry.errors import InvalidRecord
 from mlreg_dagster.registry.names import as_utc
@@ -45,18 +46,10 @@ def test_what_is_hashed_and_shown_of_a_time_is_what_pandas_wrote_of_it(moment):
 
 @given(MOMENTS)
 def test_what_is_signed_of_a_time_is_what_pandas_wrote_of_it(moment):
-    fields = {
-        "kind": "approval",
-        "version": "v1",
-        "artifact_sha256": "0",
-        "evaluation_id": 1,
-        "actor": "anna",
-        "reason": "why",
-    }
     stamp = pd.Timestamp(moment).tz_convert("UTC")
-    signed = message(**fields, lifts=(), expires_at=None, recorded_at=moment)
+    signed = policy_message("adoption", "0", "1", Attribution("anna", moment, "a good reason"))
     assert json.loads(signed)[-1] == stamp.isoformat()
-    assert signed == message(**fields, lifts=(), expires_at=None, recorded_at=stamp)
+    assert signed == policy_message("adoption", "0", "1", Attribution("anna", stamp, "a good reason"))
 
 
 def test_what_is_finer_than_a_microsecond_is_cut_off():

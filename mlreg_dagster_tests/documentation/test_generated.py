@@ -38,8 +38,8 @@ def test_every_key_of_every_config_file(generated):
 
 def test_what_a_key_means(generated):
     text = generated.GENERATORS["configuration"]()
-    assert "| `source` | Simulated (seeded, offline) \\| archive (recorded bars)" in text
-    assert '*`simulated`, `archive`, `coingecko`; default `"simulated"`*' in text
+    assert "| `universe` | Instruments; at least 1<br>*integer ≥ 1; default `100`* |" in text
+    assert '`never`, `passed`, `better`; default `"better"`*' in text
     assert "| `chunk_hours` | Hours held in memory at once.<br>*integer ≥ 24; default `744`* |" in text
     assert "| `freezes[].until` | *time (UTC); required* |" in text
     assert "| `people.NAME.roles` |" in text

@@ -53,6 +53,28 @@ def configs(tmp_path_factory):
     }
 
 
+CLIENT = """
+from mlreg_dagster import Client
+client = Client()
+first, last = "2026-01-05T00:00", "2026-01-05T11:00"
+model, predicted = client.load_model("champion"), client.predictions(first, last)
+print(model.version, bool((model.score(client.features(first, last)) == predicted["score"]).all()))
+"""
+
+
+def asked_elsewhere(world):
+    """What a program says that uses the client in a process of its own, where nothing is registered yet."""
+    environment = {
+        **os.environ,
+        "MLREG_CONFIG_DIR": str(world.config_dir),
+        "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(EXAMPLES.parent)]),
+        "MLREG_HOME": str(world.home),
+    }
+    command = [sys.executable, "-W", "ignore", "-c", CLIENT]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    return done.stdout.strip() or done.stderr[-500:]
+
+
 @pytest.mark.slow
 def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, configs, project):
     world = Lifecycle(tmp_path / "home", configs)
@@ -84,12 +106,25 @@ def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, configs
         rows = world.warehouse.read(table)
         assert version in set(rows["model_version"]), table.name
 
+    assert asked_elsewhere(world) == f"{version} True"
+
     merged = dg.Definitions.merge(world.definitions, project.own)
     graph = merged.resolve_asset_graph()
     selection = dg.AssetSelection.assets("champion_note").resolve(graph)
     job = merged.resolve_implicit_global_asset_job_def().get_subset(asset_selection=selection)
     noted = job.execute_in_process(instance=world.instance)
     assert metadata(noted, "champion_note") == {"champion": version, "published_to": "a registry of the shop"}
+
+    program = f"from mlreg_dagster import Client; print(Client().load_model({version!r}).manifest['plugin']['name'])"
+    environment = {
+        **os.environ,
+        "MLREG_HOME": str(world.home),
+        "MLREG_CONFIG_DIR": str(world.config_dir),
+        "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(EXAMPLES.parent), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, "-c", program]  # a process in which no definitions were built
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert answer.stdout.strip() == "own_detector", answer.stderr
 
     bundle = world.attempt("delivery_bundle", key=version)
     assert bundle.success

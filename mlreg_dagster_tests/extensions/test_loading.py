@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from mlreg_dagster.cli.session import configured_rules
 from mlreg_dagster.config import ConfigError, load_settings
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.extensions import PluginError, load_extensions
@@ -65,13 +66,15 @@ def test_a_module_that_the_configuration_names_registers_one_of_each(write_plugi
 
 
 @pytest.mark.usefixtures("plugin_folder")
-def test_a_module_of_a_project_that_is_not_installed_is_found_in_its_folder(tmp_path, monkeypatch):
+def test_a_module_of_a_project_in_the_current_folder_is_found_though_not_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
-    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "configs").mkdir(parents=True)
     (tmp_path / "shop" / "shop_extensions.py").write_text(FEATURE.format(name="own_price"))
     with pytest.raises(PluginError, match="No module named 'shop_extensions'"):
         load_extensions(["shop_extensions"])
-    load_extensions(["shop_extensions"], tmp_path / "shop")
+    (tmp_path / "shop" / "pyproject.toml").write_text("[tool.mlreg]\n")
+    monkeypatch.chdir(tmp_path / "shop")
+    load_extensions(["shop_extensions"])
     assert FEATURES.plugin("own_price") == Plugin("shop_extensions", "unknown")
 
 
@@ -230,3 +233,11 @@ def test_without_a_choice_a_feature_is_not_computed(configured):
     specs = {spec.key.to_user_string(): spec for spec in configured(None, None).resolve_all_asset_specs()}
     columns = [each.name for each in specs["market_features"].metadata["dagster/column_schema"].columns]
     assert "own_price" not in columns
+
+
+def test_commands_that_ask_the_registry_alone_know_the_bounds_of_plug_ins_gates(tmp_path, write_plugin, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "extensions.yaml").write_text("modules: [one_of_each]")
+    write_plugin("one_of_each", ONE_OF_EACH)
+    monkeypatch.setenv("MLREG_CONFIG_DIR", str(tmp_path / "configs"))
+    assert configured_rules().evaluation.gates["own_gate"].at_least == 0

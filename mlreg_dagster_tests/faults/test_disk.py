@@ -1,4 +1,4 @@
-"""A full disk and a home that can't be written: a clear error, no loss, and all is well once it is mended."""
+"""A full disk and a home that can't be written: a clear error, no loss, and everything works again once it is fixed."""
 
 import errno
 import shutil
@@ -15,6 +15,7 @@ from mlreg_dagster.storage.homes import DAGSTER_YAML, prepare_home
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.faults.home import HOURS, Home
+from mlreg_dagster_tests.registry.migrations.old_registry import restore_dump
 from mlreg_dagster_tests.storage.warehouse.sample_table import READINGS, rows
 
 WHAT = ("warehouse", "artifacts", "landing", "registry")
@@ -48,7 +49,27 @@ def test_on_a_disk_without_any_room_all_can_be_read_and_written_again_when_there
     assert home.seen() != before
 
 
-def test_a_home_that_was_begun_on_a_full_disk_is_begun_anew(disk):
+def test_an_upgrade_without_room_for_its_copy_changes_nothing(disk):
+    file = restore_dump(disk.folder / "registry.sqlite")
+    before = file.read_bytes()
+    disk.fill()
+    with pytest.raises(StorageFull, match=FULL):
+        Registry(f"sqlite:///{file}").upgrade()
+    assert file.read_bytes() == before
+    assert {path.name for path in disk.folder.iterdir()} == {"registry.sqlite", "filler"}
+    disk.make_room()
+    assert Registry(f"sqlite:///{file}").upgrade().backup.exists()
+
+
+def test_an_upgrade_where_nothing_can_be_written_changes_nothing(read_only):
+    folder, be_read_only = read_only
+    file = restore_dump(folder / "registry.sqlite")
+    be_read_only()
+    with pytest.raises(StorageNotWritable, match=NOT_WRITABLE):
+        Registry(f"sqlite:///{file}").upgrade()
+
+
+def test_a_home_that_was_begun_on_a_full_disk_is_begun_again(disk):
     shutil.copy(__file__, disk.folder / "room-for-names")
     disk.fill()
     (disk.folder / "room-for-names").write_text("")  # a little room: files get names, and not their content

@@ -65,7 +65,7 @@ def test_it_is_named_by_process_and_command(warehouse, shell):
     assert "Could not set lock on file" in str(error.value)  # DuckDB's own words
 
 
-def test_it_is_named_as_well_to_whoever_waits_behind_one_of_ours(warehouse, shell):
+def test_it_is_named_as_well_to_a_process_that_waits_behind_one_of_ours(warehouse, shell):
     patient = DuckDBWarehouse(warehouse.path, lock_timeout_s=PATIENCE_S)
     waiting = threading.Thread(target=lambda: patient.read(READINGS))
     waiting.start()

@@ -24,7 +24,7 @@ def home_of(world: Lifecycle) -> Home:
 
 @pytest.fixture
 def home(live: Lifecycle) -> Home:
-    """The home of the small lifecycle; whoever waits for its tables does not wait long."""
+    """The home of the small lifecycle; processes that wait for its tables do not wait long."""
     home = home_of(live)
     home.warehouse.file.lock.timeout_s = 0.2
     return home

@@ -10,8 +10,8 @@ from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.names import CRASH, NO_CRASH, UNRESOLVED
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.outcomes.summary import summarize
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 from mlreg_dagster_tests.outcomes.frames import outcomes_of
 
 SETTINGS = OutcomeSettings(bootstrap_samples=100)
@@ -47,7 +47,7 @@ def test_it_is_the_summary_of_the_rows_to_the_last_bit(tmp_path_factory, rows):
         }
         for row in rows
     )
-    Warehouse(path).write(PREDICTION_OUTCOMES, outcomes, outcomes["hour"].unique())
+    DuckDBWarehouse(path).write(PREDICTION_OUTCOMES, outcomes, outcomes["hour"].unique())
     expected = summary(outcomes, SETTINGS)
     assert_same(counted(path), expected)
 

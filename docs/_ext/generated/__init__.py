@@ -5,6 +5,7 @@ Nothing is written to disk, so nothing can go stale. An unknown NAME, or one who
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from generated import api, assets, commands, configuration, graph_picture, layers, tables
@@ -34,7 +35,13 @@ def _on_source_read(_app: Any, _page: str, source: list[str]) -> None:
     source[0] = filled_in(source[0])
 
 
+def _pages_with_places(_app: Any, env: Any, *_: object) -> list[str]:
+    """Pages that are read at every build: what they show changes with the package, not with their file."""
+    return [page for page in env.found_docs if _PLACE.search(Path(env.doc2path(page)).read_text(encoding="utf-8"))]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Sphinx calls this."""
+    app.connect("env-get-outdated", _pages_with_places)
     app.connect("source-read", _on_source_read)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

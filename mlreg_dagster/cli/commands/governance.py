@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, complete_aliases, writing_to
-from mlreg_dagster.cli.session import AsJson, console, open_registry, open_runner, show
+from mlreg_dagster.cli.session import AsJson, configured_rules, console, open_registry, open_runner, show
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
@@ -90,10 +90,9 @@ def refusals(as_json: AsJson = False) -> None:
 def show_policy(as_json: AsJson = False) -> None:
     """Which policy is in force, who adopted it, and what the configuration files say otherwise."""
     from mlreg_dagster.cli.tables import policies_table
-    from mlreg_dagster.config import load_settings
-    from mlreg_dagster.governance.policy.in_force import differences, rules_now, rules_of
+    from mlreg_dagster.governance.policy.in_force import differences, rules_now
 
-    registry, files = open_registry(), rules_of(load_settings())
+    registry, files = open_registry(), configured_rules()
     found = differences(rules_now(registry, files, datetime.now(UTC)), files)
     says = "The configuration files say the same."
     if found:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, Settings, UseCaseSettings
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.models.gates import with_registered_gates
+from mlreg_dagster.extensions.gates import with_registered_gates
 from mlreg_dagster.registry import PolicyRecord, Registry
 
 _SHOWN = 5

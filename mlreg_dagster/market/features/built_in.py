@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 
 from mlreg_dagster.config import FeatureSettings
-from mlreg_dagster.core.hours import hours_since_epoch
 from mlreg_dagster.extensions.features import Feature
 from mlreg_dagster.extensions.grid import Array, Grid
 from mlreg_dagster.market.schema import CHANGES
@@ -91,8 +90,7 @@ def rolling(grid: Grid, mean: Array, std: Array, name: str, window: int, min_sha
     """Mean and standard deviation of a signal over a window of clock hours."""
     from mlreg_dagster.market.features import kernel
 
-    first_hour = int(hours_since_epoch(grid.hours[:1])[0]) - grid.lookback
-    kernel.rolling(signal(grid, name), first_hour, window, min_share, mean, std)
+    kernel.rolling(signal(grid, name), grid.first_hour, window, min_share, mean, std)
 
 
 def hour_of_day(grid: Grid, out: Array) -> None:

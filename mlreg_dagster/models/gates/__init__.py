@@ -7,10 +7,9 @@ results admit a version is decided in `governance`. Importing it takes no scikit
 from collections.abc import Iterable
 
 from mlreg_dagster.config import ConfigError, EvaluationSettings
-from mlreg_dagster.config.sections.evaluation import GateBounds
 from mlreg_dagster.config.sections.governance import PromotionSettings
 from mlreg_dagster.extensions.gates import GATES as CATALOGUE
-from mlreg_dagster.extensions.gates import Gate
+from mlreg_dagster.extensions.gates import Gate, with_registered_gates
 from mlreg_dagster.models.gates import standard, strict
 from mlreg_dagster.models.gates.context import GateContext, results_of
 from mlreg_dagster.models.gates.standard import ANOMALY_RATE, AVERAGE_PRECISION, RATE_SHIFT, SCORE_GAP, SILHOUETTE
@@ -89,13 +88,3 @@ def require_known_gates(evaluation: EvaluationSettings, promotion: PromotionSett
                 f"{where}: there is no such gate as {', '.join(unknown)}; allowed are "
                 f"{', '.join(allowed) or 'none, as no plug-in registers a gate'}."
             )
-
-
-def with_registered_gates(evaluation: EvaluationSettings) -> EvaluationSettings:
-    """The settings with the bounds of every plug-in's gate, so that they are recorded with what was judged by them."""
-    own = {gate.name: gate.bounds for gate in CATALOGUE.values if gate.bounds is not None}
-    if not own:
-        return evaluation
-    chosen = {name: bounds.model_dump(exclude_none=True) for name, bounds in evaluation.gates.items()}
-    merged = {name: GateBounds(**{**bounds, **chosen.get(name, {})}) for name, bounds in own.items()}
-    return evaluation.model_copy(update={"gates": {**evaluation.gates, **merged}})

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.config.sections.governance import Constraints
-from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.extensions.gates import Gate, NotComputable, NothingAsked
 from mlreg_dagster.registry import GateResult
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlreg_dagster.datasets.freezing import Dataset
     from mlreg_dagster.models.artifacts.artifact import Model
     from mlreg_dagster.models.evaluation.evaluation import PlantedRound
 
@@ -36,7 +37,7 @@ class GateContext:
     """
 
     model: "Model"
-    holdout: Dataset
+    holdout: "Dataset"
     rounds: list["PlantedRound"]
     scores: NDArray[np.float64]
     metrics: Mapping[str, Any]
@@ -51,7 +52,7 @@ class GateContext:
         return np.asarray(self.scores > self.model.threshold)
 
     @property
-    def rows(self) -> pd.DataFrame:
+    def rows(self) -> "pd.DataFrame":
         """The model's features of the holdout rows."""
         return self.model.select(self.holdout.rows)
 

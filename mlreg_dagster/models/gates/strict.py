@@ -1,9 +1,9 @@
 """The gates that a risk tier of promotion.yaml may ask for on top of those that every version must pass."""
 
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.evaluation import StrictGateSettings
@@ -11,6 +11,9 @@ from mlreg_dagster.extensions.gates import Measurement, NotComputable, NothingAs
 from mlreg_dagster.models.evaluation.verdict import better_than, champion_in
 from mlreg_dagster.models.gates.built_in import built_in
 from mlreg_dagster.models.gates.context import GateContext
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BETTER = "better_than_champion"
 IMPROVEMENT = "improvement_over_baseline"
@@ -200,7 +203,7 @@ def _shares(rates: list[float]) -> str:
     return ", ".join(f"{tier} {rate:.3f}" for tier, rate in zip(_TIERS, rates, strict=True))
 
 
-def _sample(context: GateContext) -> pd.DataFrame:
+def _sample(context: GateContext) -> "pd.DataFrame":
     """At most `robustness_rows` of the holdout's rows, by seed, as the model's features."""
     rows, most = context.rows, context.settings.strict.robustness_rows
     if rows.empty:
@@ -210,7 +213,7 @@ def _sample(context: GateContext) -> pd.DataFrame:
     return rows.iloc[np.sort(np.random.default_rng(_SEED).choice(len(rows), most, replace=False))]
 
 
-def _agreement(context: GateContext, rows: pd.DataFrame, changed: pd.DataFrame) -> tuple[float, str]:
+def _agreement(context: GateContext, rows: "pd.DataFrame", changed: "pd.DataFrame") -> tuple[float, str]:
     """Share of rows with the same label before and after, and how the flags moved."""
     model = context.model
     before, after = (model.score(each) > model.threshold for each in (rows, changed))
@@ -218,7 +221,7 @@ def _agreement(context: GateContext, rows: pd.DataFrame, changed: pd.DataFrame) 
     return float(np.mean(before == after)), f"of {len(rows)} labels {int(np.sum(before != after))} changed: {kept}"
 
 
-def _seconds(context: GateContext, rows: pd.DataFrame) -> float:
+def _seconds(context: GateContext, rows: "pd.DataFrame") -> float:
     """Median time to score rows, after once that doesn't count."""
     features = context.model.select(rows)
     taken = []

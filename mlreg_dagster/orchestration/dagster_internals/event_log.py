@@ -21,8 +21,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS as _PATIENC
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
-from mlreg_dagster.orchestration.daemon_lock import refuse_a_second_dev
-from mlreg_dagster.orchestration.dagster_internals.one_daemon import OneDaemonRunStorage
+from mlreg_dagster.orchestration.dagster_internals.one_daemon import OneDaemonRunStorage, refuse_a_second_dev
 from mlreg_dagster.orchestration.dagster_internals.version_guard import is_tried
 
 BATCH_SIZE = 1000

@@ -6,6 +6,7 @@ trained twice. Dagster notices it, writes a line into its log, and goes on. See 
 
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,3 +38,20 @@ class OneDaemonRunStorage(SqliteRunStorage):
             _log.error("%s", error)
             os._exit(1)  # an exception Dagster would log, and go on; from other exits its daemon does not come back
         super().add_daemon_heartbeat(daemon_heartbeat)
+
+
+def refuse_a_second_dev(home: Path) -> None:
+    """End a `dagster dev` on a home that has a daemon before it starts one: it ends with 0 when its daemon is refused.
+
+    Raises:
+        SystemExit: Another daemon works on the home.
+    """
+    program, command = Path(sys.argv[0]).name, sys.argv[1:2]
+    if program not in {"dagster", "dagster.exe", "__main__.py"} or command != ["dev"]:
+        return
+    lock = DaemonLock(home)
+    try:
+        lock.take()
+    except DaemonRunsAlready as error:
+        raise SystemExit(f"dagster dev: {error}") from None
+    lock.release()  # for the daemon that it starts

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from mlreg_dagster.storage import private_files
-from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.faults import explained, fault_in
 
 WAIT_S = 30.0
 """How long a statement waits for another process that has the file locked."""
@@ -59,16 +59,26 @@ def back_up(connection: Connection, suffix: str) -> Path:
 
     Returns:
         Where the copy is.
+
+    Raises:
+        StorageFull, StorageNotWritable, StorageDamaged: The disk or the file is at fault; there is no copy.
     """
     source = Path(connection.exec_driver_sql("PRAGMA database_list").fetchall()[0][2])
     target, draft = (source.with_name(f"{source.name}.{end}") for end in (suffix, "copy.draft"))
     if target.exists():
         return target
-    draft.unlink(missing_ok=True)  # of a process that died
-    private_files.make_file(draft)
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(draft)) as new:
-        old.backup(new)
-    with draft.open("rb+") as file:
-        os.fsync(file.fileno())
-    draft.replace(target)
+    try:
+        draft.unlink(missing_ok=True)  # of a process that died
+        private_files.make_file(draft)
+        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(draft)) as new:
+            old.backup(new)
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        draft.replace(target)
+    except (OSError, sqlite3.Error) as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if (fault := fault_in(error, f"The copy {target}")) is None:
+            raise
+        raise fault from error
     return target

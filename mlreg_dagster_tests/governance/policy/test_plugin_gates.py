@@ -11,7 +11,7 @@ from mlreg_dagster.extensions import gate, isolated
 from mlreg_dagster.governance.policy.facts import facts_of
 from mlreg_dagster.governance.policy.in_force import Rules, differences, rules_of
 from mlreg_dagster.governance.policy.judgement import judge
-from mlreg_dagster.registry import Dossier, Evaluation, GateResult, ModelVersion
+from mlreg_dagster.registry import Attribution, Dossier, Evaluation, GateResult, ModelVersion
 
 NOW = pd.Timestamp("2026-03-01 12:30", tz="UTC")
 VERSION = ModelVersion("v7", NOW, "tom", None, "isolation_forest", "2026-02-27", "d" * 64, "a" * 64, {})
@@ -23,10 +23,9 @@ def verdict(evaluation, *, measured=(), moves=()):
     thresholds = evaluation.model_dump(mode="json")
     known = Evaluation(3, "v7", "a" * 64, "h" * 64, True, gates, {}, thresholds, NOW, "tom", None)
     policy = PromotionSettings()
-    facts = facts_of(
-        Dossier(VERSION, [known], [], [], list(moves), None), alias="champion", actor="pia", now=NOW,
-        rules=Rules(policy, UseCaseSettings(), evaluation), evaluation=known, matured_outcomes=lambda: 5,
-    )  # fmt: skip
+    dossier = Dossier("champion", VERSION, [known], [], [], list(moves), None)
+    rules = Rules(policy, UseCaseSettings(), evaluation)
+    facts = facts_of(dossier, rules, known, Attribution("pia", NOW), matured_outcomes=lambda: 5)
     return judge(facts, policy.low, policy)
 
 

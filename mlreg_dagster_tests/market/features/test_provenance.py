@@ -32,7 +32,7 @@ def rows_of(made_with):
 
 
 def require(rows, expected):
-    require_settings(rows, expected, "features.yaml", "Mend it.")
+    require_settings(rows, expected, "features.yaml", "Fix it.")
 
 
 @given(settings, st.integers())

@@ -143,7 +143,7 @@ def test_any_changed_bit_is_found(tmp_path_factory, model, name, place, bit):
 def test_an_exchanged_file_is_found_before_it_is_parsed(store, tmp_path, model, sign, make, monkeypatch):
     frozen = artifact.save(store, "v1", model)
     (tmp_path / "artifacts" / MODELS / "v1" / "pipeline.skops").write_bytes(make(sign))
-    monkeypatch.delattr(skops.io, "get_untrusted_types")  # whoever parses stumbles
+    monkeypatch.delattr(skops.io, "get_untrusted_types")  # parsing fails
     monkeypatch.delattr(skops.io, "loads")
     with pytest.raises(ArtifactTampered, match=r"pipeline\.skops"):
         artifact.load(store, "v1", frozen.sha256)

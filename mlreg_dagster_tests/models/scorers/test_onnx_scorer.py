@@ -209,7 +209,7 @@ def test_a_registered_graph_that_no_model_needs_never_reaches_the_runtime(store,
     files = store.read(MODELS, "v1")
     frozen = store.freeze(MODELS, "v2", files | {"model.onnx": changed(files["model.onnx"], change)})
     loaded = artifact.load(store, "v2", frozen.sha256)
-    monkeypatch.delattr(onnxruntime, "InferenceSession")  # whoever runs it stumbles
+    monkeypatch.delattr(onnxruntime, "InferenceSession")  # running it fails
     with pytest.raises(UntrustedGraph, match=rf"(?s)The ONNX graph of v1 can't be used \(.*{message}.*It was not run"):
         loaded.graph_scorer()
 

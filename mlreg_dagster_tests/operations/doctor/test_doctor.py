@@ -1,4 +1,4 @@
-"""Whatever is amiss in a home is found, nothing is changed by looking, and the remedy mends it."""
+"""Whatever is wrong in a home is found, nothing is changed by looking, and the remedy fixes it."""
 
 import os
 import shutil
@@ -206,7 +206,7 @@ def _other_bytes(home):
 
 
 def _other_bytes_and_sums(home):
-    """Whoever changes a file can change its sums; the registry knows better."""
+    """A person who changes a file can change its sums; the registry knows better."""
     shutil.rmtree(home.folder / "artifacts" / "models" / "v2")
     home.artifacts.freeze("models", "v2", {"manifest.json": b"{}"})
 

@@ -66,7 +66,7 @@ def test_a_writer_that_stays_open_gives_a_reader_its_turn(warehouse):
     with staying.session() as tables:
         tables.write(READINGS, rows(DAY), DAY)
         waiting.start()
-        wait_for(staying._is_waited_for)
+        wait_for(staying.file.lock.is_waited_for)
     waiting.join(PATIENCE_S)
     assert found == [72]
 

@@ -4,6 +4,7 @@ import duckdb
 import pandas as pd
 import pytest
 
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.storage.warehouse.contract import WarehouseContract
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, READINGS, assert_stored, rows
 
@@ -33,3 +34,10 @@ def test_a_write_that_the_database_refuses_within_a_session_takes_nothing_with_i
             connection.execute("DROP INDEX one_of_each")
         tables.write(READINGS, rows(DAY[1:2], names=2), DAY[1:2])
     assert_stored(warehouse.read(READINGS), pd.concat([rows(DAY[:1], names=1), rows(DAY[1:2], names=2)]))
+
+
+def test_what_another_process_did_to_a_table_meanwhile_is_noticed(warehouse):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    with DuckDBWarehouse(warehouse.path).connect() as connection:
+        connection.execute("DROP TABLE readings")
+    assert warehouse.read(READINGS).empty
