@@ -14,10 +14,15 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a project: configs to edit, a code location for your own assets, settings of Dagster."""
+    from contextlib import chdir
+
     from mlreg_dagster.config.new_project import make_project
+    from mlreg_dagster.storage.homes import prepare_home
 
     with writing_to(folder):
         path = make_project(folder)
+        with chdir(path):
+            prepare_home()  # Dagster's own commands need its home to be there
     go_there = f"cd {folder} && " if folder != Path() else ""
     show(as_json, f"The project is in {path}. Go on with: {go_there}mlreg demo", project=str(path))
 

@@ -27,7 +27,8 @@ def test_a_project_is_made_and_found_again(tmp_path):
     made = _mlreg(tmp_path, "init", "shop")
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout == f"The project is in {tmp_path / 'shop'}. Go on with: cd shop && mlreg demo\n"
-    (home := tmp_path / "shop" / ".mlreg").mkdir()
+    home = tmp_path / "shop" / ".mlreg"
+    assert (home / "dagster" / "dagster.yaml").samefile(tmp_path / "shop" / "dagster.yaml")  # for Dagster's commands
     answer = _mlreg(tmp_path / "shop", "env", DAGSTER_HOME=str(tmp_path / "elsewhere"))
     assert answer.stdout == f"export MLREG_HOME={home}\nexport DAGSTER_HOME={home / 'dagster'}\n"
 
