@@ -1,4 +1,4 @@
-"""The graph as text, so that a change of it is seen in review. To write it again: python -m mlreg_dagster_tests.graph"""
+"""The graph as text, so that a review sees its changes. To write it again: python -m mlreg_dagster_tests.graph"""
 
 import json
 from pathlib import Path
