@@ -16,6 +16,7 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.operations.home import consecutive
+from mlreg_dagster.orchestration.instance.provenance import is_recorded
 from mlreg_dagster.replay.run import newest_trainable_day
 from mlreg_dagster.runner import Runner
 
@@ -77,6 +78,11 @@ def make_fresh_dataset(runner: Runner, advance: Advance) -> FreshDataset:
     day = (last + HOUR).floor("D") - _DAY
     first = windows_of(day, settings.datasets).training.first - settings.max_lookback_hours * HOUR
     hours = hour_range(max(first, settings.ingest.first_hour), last)
+    if hours.empty:
+        raise NothingFresh(
+            f"No hour of the market has ended since its start, {hour_key(settings.ingest.first_hour)} in ingest.yaml. "
+            f"Wait for one, or set an earlier `start`."
+        )
     backlog = runner.backlog(hours)
     missing = pd.DatetimeIndex([hour for piece in backlog.missing for hour in hour_range(*piece)])
     can_ask = [runner.source.can_ask(hour, now) for hour in missing]
@@ -85,18 +91,25 @@ def make_fresh_dataset(runner: Runner, advance: Advance) -> FreshDataset:
     advance("take in hours that are missing", 1)
     for piece in available:
         runner.run_hours(jobs.HOURLY, hour_range(*piece))
+    outdated = runner.backlog(hours).outdated if available else backlog.outdated  # of a gap that was just filled, too
     advance("bring up to date what was made from late hours", 2)
-    for piece in backlog.outdated:
+    for piece in outdated:
         runner.run_hours(jobs.FOLLOW_UP, hour_range(*piece))
     advance("freeze the dataset", 3)
     newest = newest_trainable_day(runner, day + _DAY)
     if newest is None:
         raise NothingFresh(_why_nothing(runner, day, unavailable))
     key = day_key(newest)
-    frozen_before = all(runner.artifacts.find(kind, key) for kind in (freezing.TRAINING, freezing.HOLDOUT))
+    frozen_before = all(_is_frozen(runner, kind, key) for kind in (freezing.TRAINING, freezing.HOLDOUT))
     if not frozen_before:
         runner.run_partition(jobs.DATASETS, key)
-    return FreshDataset(key, not frozen_before, available, backlog.outdated, unavailable)
+    return FreshDataset(key, not frozen_before, available, outdated, unavailable)
+
+
+def _is_frozen(runner: Runner, kind: str, key: str) -> bool:
+    """Whether a dataset is there and on record: a run that died between the two is repeated."""
+    found = runner.artifacts.find(kind, key)
+    return found is not None and is_recorded(runner.instance, runner.registry, kind, key, found.sha256)
 
 
 def in_words(pieces: Pieces) -> str:

@@ -16,6 +16,7 @@ from mlreg_dagster.config.section import ConfigError
 MARKER = "pyproject.toml"
 _TABLE = "tool.mlreg"
 _KEYS = ("configs",)
+_OURS = "MLREG_"
 
 
 def shipped(path: str) -> Path:
@@ -86,6 +87,18 @@ def project_in(folder: Path) -> Project | None:
 
 
 def load_project_environment() -> None:
-    """Take over the variables of the project's `.env`, over those of the shell: Dagster's commands do the same."""
-    if project := current_project():
-        os.environ.update(project.environment())
+    """Take over the variables of the project's `.env`, as Dagster's commands do.
+
+    Raises:
+        ConfigError: It sets one of ours (where data lives, who acts) to another value than the shell: neither may win
+            unnoticed.
+    """
+    if not (project := current_project()):
+        return
+    variables = project.environment()
+    for name, value in variables.items():
+        if name.startswith(_OURS) and os.environ.get(name, "") not in ("", value):
+            raise ConfigError(
+                f"{project.folder / '.env'} sets {name}, and the shell sets it to another value. Unset one of them."
+            )
+    os.environ.update(variables)

@@ -41,12 +41,14 @@ class BatchSummary:
 
     Attributes:
         in_sample: Rows of hours before the model may be judged; None where the file has no `hour`.
+        unknown_hours: Rows whose `hour` is empty: whether they are in-sample is not known.
         is_checked: Whether the rows say with which settings their features were computed.
     """
 
     rows: int = 0
     flagged: int = 0
     in_sample: int | None = None
+    unknown_hours: int = 0
     is_checked: bool = False
 
 
@@ -145,9 +147,10 @@ def _scored(model: Model, source: Path, piece: pa.Table, summary: BatchSummary) 
     columns["version"] = pa.array([str(model.manifest["version"])] * len(rows), pa.string())
     columns |= {"score": pa.array(scores, pa.float64()), "flagged": pa.array(flagged, pa.bool_())}
     if hours is not None:
-        in_sample = (hours < model.scores_from).to_numpy()
+        in_sample, unknown = (hours < model.scores_from).to_numpy(), hours.isna().to_numpy()
         summary.in_sample = (summary.in_sample or 0) + int(in_sample.sum())
-        columns["in_sample"] = pa.array(in_sample, pa.bool_())
+        summary.unknown_hours += int(unknown.sum())
+        columns["in_sample"] = pa.array(in_sample, pa.bool_(), mask=unknown)
     return pa.table(columns)
 
 
@@ -169,6 +172,9 @@ def _checked(model: Model, source: Path, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _hours(source: Path, piece: pa.Table) -> "pd.Series[Any]":
+    form = piece["hour"].type
+    if not pa.types.is_null(form) and (pa.types.is_integer(form) or pa.types.is_floating(form)):
+        raise CannotScoreFile(f"{source}: its column hour holds numbers, not times. Write 2026-01-31T14:00.")
     try:
         return pd.Series(pd.to_datetime(piece["hour"].to_pandas(), utc=True))
     except (ValueError, TypeError) as error:

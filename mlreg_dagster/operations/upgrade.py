@@ -16,7 +16,9 @@ from mlreg_dagster.storage.faults import explained
 _MOVED = {"mlreg_dagster.orchestration.event_log": "mlreg_dagster.orchestration.dagster_internals.event_log"}
 """Modules that the dagster.yaml of an older release names, and where they are now."""
 
-_MODULE = re.compile(rb"^(?P<before>[ \t]*module:[ \t]*)(?P<module>[\w.]+)(?=[ \t]*(#.*)?\r?$)", re.MULTILINE)
+_MODULE = re.compile(
+    rb"^(?P<before>[ \t]*module:[ \t]*[\"']?)(?P<module>[\w.]+)(?=[\"']?[ \t]*(#.*)?\r?$)", re.MULTILINE
+)
 
 
 class HomeAtWork(MlregError):

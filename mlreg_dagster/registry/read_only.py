@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from mlreg_dagster.registry.database import postgres, sqlite
@@ -56,8 +57,16 @@ class _ReadOnlyDatabase(Database):
     @cached_property
     def _engine(self) -> Engine:
         engine = self._of_the_file() if self._is_sqlite else postgres.make_engine(self.url, None)
-        with engine.connect() as connection:
-            found = schemas.stored(connection)
+        try:
+            with engine.connect() as connection:
+                found = schemas.stored(connection)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
+                raise RegistryUnavailable(
+                    f"A process died while it wrote to the registry {self.url}, and a reader can't undo the half of it. "
+                    f"Run `mlreg policy show`, which opens it for writing and so undoes it."
+                ) from error
+            raise
         if found is None:
             raise RegistryUnavailable(f"There is no registry in {self.url} yet. mlreg demo or mlreg train makes one.")
         schemas.require_present(self.url, found)

@@ -78,6 +78,35 @@ def test_only_what_is_missing_is_taken_in_and_what_was_repaired_is_made_again(wo
     assert repaired[hour_key(START)] > repaired[hour_key(LAST)]
 
 
+@pytest.mark.slow
+def test_features_after_a_gap_that_is_filled_are_made_again(world):
+    gap = START + 30 * HOUR
+    for first, last in ((START, gap - HOUR), (gap + HOUR, LAST)):
+        world.run_hours(jobs.HOURLY, hour_range(first, last))
+    fresh = _made_fresh(world)
+    assert fresh.taken_in == [(gap, gap)]
+    order = world.instance.get_latest_storage_id_by_partition(
+        dg.AssetKey("market_features"), dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
+    assert all(order[hour_key(hour)] > order[hour_key(gap)] for hour in hour_range(gap + HOUR, gap + 24 * HOUR))
+    assert order[hour_key(gap - HOUR)] < order[hour_key(gap)]
+
+
+def test_a_dataset_that_is_not_on_record_is_frozen_once_more(world):
+    world.run_hours(jobs.HOURLY, hour_range(START, LAST))
+    world.run_partition(jobs.DATASETS, NEWEST_DAY)
+    for kind in (freezing.TRAINING, freezing.HOLDOUT):  # as a run that died between freezing and recording leaves it
+        world.instance.wipe_assets([dg.AssetKey(kind)])
+    assert _made_fresh(world).frozen_now
+    assert not _made_fresh(world).frozen_now
+
+
+def test_a_market_that_has_not_begun_is_told_so(make_world):
+    world = make_world(None, configs={"ingest": {"start": (LAST + 48 * HOUR).isoformat(), "universe": 4}})
+    with pytest.raises(NothingFresh, match=r"No hour of the market has ended since its start"):
+        _made_fresh(world)
+
+
 def test_a_source_that_forgets_is_asked_for_what_it_knows_and_all_else_is_named(forgetful):
     world = forgetful(LAST - HOUR)
     with pytest.raises(NothingFresh) as refused:

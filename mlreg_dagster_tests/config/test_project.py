@@ -108,6 +108,20 @@ def test_a_home_that_the_shell_names_goes_before_that_of_the_project(project, sh
     assert {name: os.environ[name] for name in home} == home
 
 
+@pytest.mark.parametrize(
+    ("name", "theirs"), [("MLREG_HOME", "/elsewhere"), ("MLREG_ACTOR", "mallory"), ("MLREG_SIGNING_KEY", "/key.pem")]
+)
+def test_a_project_does_not_overrule_the_shell_unnoticed(project, shell, name, theirs):
+    (project / ".env").write_text(f"{name}={theirs}\n")
+    shell.setenv(name, "/ours")
+    with pytest.raises(ConfigError, match=rf"\.env sets {name}, and the shell sets it to another value"):
+        load_project_environment()
+    assert os.environ[name] == "/ours"
+    shell.setenv(name, theirs)
+    load_project_environment()
+    assert os.environ[name] == theirs
+
+
 def test_the_environment_of_a_folder_that_is_no_project_is_left_alone(tmp_path, shell):
     (tmp_path / ".env").write_text("MLREG_HOME=/elsewhere\n")
     shell.chdir(tmp_path)

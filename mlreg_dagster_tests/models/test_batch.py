@@ -93,6 +93,22 @@ def test_an_empty_cell_is_a_feature_that_is_not_known(model, rows, tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_a_row_without_an_hour_is_not_said_to_be_out_of_sample(model, rows, tmp_path, form):
+    rows = rows[["hour", *model.features]].copy()
+    rows.loc[3, "hour"] = pd.NaT
+    summary = score_file(model, write(rows, tmp_path / f"in.{form}"), tmp_path / "out.parquet")
+    found = read(tmp_path / "out.parquet")["in_sample"]
+    assert found.isna().tolist() == [number == 3 for number in range(len(rows))]
+    assert (summary.in_sample, summary.unknown_hours) == (19, 1)
+
+
+def test_an_hour_that_is_a_number_is_refused(model, rows, tmp_path):
+    rows = rows[["hour", *model.features]].assign(hour=1767916800)
+    with pytest.raises(CannotScoreFile, match="column hour holds numbers"):
+        score_file(model, write(rows, tmp_path / "in.parquet"), tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -53,6 +53,14 @@ def test_an_older_home_is_refused_upgraded_and_works(mlreg, old_home, dagster_ho
     assert mlreg("policy", "show").code == 0
 
 
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_a_module_in_quotes_is_brought_up_to_date_too(mlreg, old_home, dagster_home, quote):
+    text = DAGSTER_YAML.replace(NEW_MODULE, f"{quote}{OLD_MODULE}{quote}")
+    (dagster_home / "dagster.yaml").write_text(text)
+    assert mlreg("upgrade").code == 0
+    assert (dagster_home / "dagster.yaml").read_text() == text.replace(OLD_MODULE, NEW_MODULE)
+
+
 def test_a_present_home_stays_as_it_is(on_trained, own_home, dagster_home):
     before = content_of(own_home), (dagster_home / "dagster.yaml").read_bytes()
     answer = on_trained("upgrade", "--json")

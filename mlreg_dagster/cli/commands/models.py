@@ -210,6 +210,8 @@ def score(
     if scored.in_sample:
         since = f"{loaded.scores_from:%Y-%m-%d %H:%M} UTC"
         sentences.append(f"{scored.in_sample:,} rows are in-sample: their hours lie before {since}.")
+    if scored.unknown_hours:
+        sentences.append(f"{scored.unknown_hours:,} rows have no hour: whether they are in-sample is not known.")
     if not scored.is_checked:
         sentences.append("The rows do not say with which settings their features were computed (feature_settings).")
     show(
@@ -220,6 +222,7 @@ def score(
         rows=scored.rows,
         flagged=scored.flagged,
         in_sample=scored.in_sample,
+        unknown_hours=scored.unknown_hours,
         features_checked=scored.is_checked,
         out=str(out),
     )

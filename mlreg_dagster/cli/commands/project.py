@@ -16,12 +16,14 @@ def init(
     """Make a project: configs to edit, a code location for your own assets, settings of Dagster."""
     from contextlib import chdir
 
+    from mlreg_dagster.config import load_project_environment
     from mlreg_dagster.config.new_project import make_project
     from mlreg_dagster.storage.homes import prepare_home
 
     with writing_to(folder):
         path = make_project(folder)
         with chdir(path):
+            load_project_environment()  # the home is the one that its .env names
             prepare_home()  # Dagster's own commands need its home to be there
     go_there = f"cd {folder} && " if folder != Path() else ""
     show(as_json, f"The project is in {path}. Go on with: {go_there}mlreg demo", project=str(path))

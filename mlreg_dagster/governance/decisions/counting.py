@@ -1,7 +1,6 @@
 """Which decisions count: rows that do not are invisible to every rule, so that they neither add nor take away.
 
 A row counts when it is about the version's bytes, by a person who may decide, signed where that person has a key, not
-from datetime import datetime, timedelta
 from the future, not withdrawn, and not a repetition of a signature that was used before. Of the rows that count, the
 last of each person stands; the order is that of the times that were signed.
 """

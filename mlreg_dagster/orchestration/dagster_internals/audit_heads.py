@@ -33,7 +33,7 @@ _STORAGES: tuple[Any, ...] = (
         }
     },
 )
-_ELSEWHERE = ("event_log_storage", "local_artifact_storage")
+_ELSEWHERE = ("event_log_storage", "local_artifact_storage", "instance_class")
 _WAIT_S = 30.0
 _KEYS = tuple(json.dumps([name]) for name in WITNESSING_ASSETS)
 _AMONG_THEM = f"asset_key IN ({', '.join('?' for _ in _KEYS)})"

@@ -36,6 +36,11 @@ class ProcessLock:
         self._guarded = guarded
         self._holder_path = guarded.with_suffix(".lock.json")
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the lock; the first process that takes it makes them."""
+        return *(self._guarded.with_suffix(suffix) for suffix in (".lock", ".turn")), self._holder_path
+
     @contextmanager
     def held(self) -> Iterator[float]:
         """Keep other processes out; gives the moment (monotonic, s) at which the wait would have ended.

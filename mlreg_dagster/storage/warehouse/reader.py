@@ -90,8 +90,8 @@ class WarehouseReader(GuardedFile):
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """Our own lock; readers of a folder that they may not write go by DuckDB's own lock alone."""
-        if not os.access(self.path.parent, os.W_OK):
+        """Our own lock, where a writer has made it; without it, or rights to it, DuckDB's own lock alone."""
+        if not all(os.access(file, os.R_OK | os.W_OK) for file in self.lock.files):
             yield
             return
         with explained(self.path), self.lock.held():

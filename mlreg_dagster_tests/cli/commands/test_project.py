@@ -33,6 +33,13 @@ def test_a_project_is_made_and_found_again(tmp_path):
     assert answer.stdout == f"export MLREG_HOME={home}\nexport DAGSTER_HOME={home / 'dagster'}\n"
 
 
+def test_another_dagster_home_of_the_shell_is_left_alone(tmp_path):
+    (other := tmp_path / "other").mkdir()
+    assert _mlreg(tmp_path, "init", "shop", DAGSTER_HOME=str(other)).returncode == 0
+    assert list(other.iterdir()) == []
+    assert (tmp_path / "shop" / ".mlreg" / "dagster" / "dagster.yaml").exists()
+
+
 def test_a_folder_that_is_not_empty_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "notes.txt").touch()
     answer = _mlreg(tmp_path, "init")

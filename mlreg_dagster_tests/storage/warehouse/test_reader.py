@@ -42,6 +42,15 @@ def test_what_was_written_is_read_also_as_a_frame(warehouse):
     assert str(found["hour"].dtype) == "datetime64[us, UTC]"
 
 
+def test_nothing_is_made_beside_tables_without_locks(warehouse):
+    warehouse.write(READINGS, rows(DAY), DAY)
+    for file in warehouse.file.lock.files:
+        file.unlink(missing_ok=True)
+    before = sorted(path.name for path in warehouse.path.parent.iterdir())
+    assert count(WarehouseReader(warehouse.path)) == 72
+    assert sorted(path.name for path in warehouse.path.parent.iterdir()) == before
+
+
 def test_it_can_not_write(warehouse):
     warehouse.write(READINGS, rows(DAY), DAY)
     with WarehouseReader(warehouse.path).tables() as tables, pytest.raises(duckdb.InvalidInputException):
