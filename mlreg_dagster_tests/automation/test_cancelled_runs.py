@@ -1,56 +1,17 @@
 """Runs that a person cancels or that never start: told, asked for again after a pause, so many times, and by hand."""
-# ruff: noqa: F401, F811 - fixtures of another file
 
 import dagster as dg
 import pytest
 import sqlalchemy
-from dagster._core.remote_origin import (
-    RegisteredCodeLocationOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-)
 
 from mlreg_dagster import jobs
 from mlreg_dagster.automation.common import ACTOR
 from mlreg_dagster.core.hours import as_hour, hour_range
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
-from mlreg_dagster_tests.automation.receiver import Receiver
-from mlreg_dagster_tests.automation.test_automation import candidates, later, reopen, settled_folder
+from mlreg_dagster_tests.automation.cancelling import HOURS_DUE, cancelled, made
 from mlreg_dagster_tests.location import Location
 
 pytestmark = pytest.mark.slow
-
-HOURS_DUE = "2026-01-02T08:30"
-
-
-def cancelled(location: Location, sensor: str) -> list[dg.DagsterRun]:
-    """What a sensor asks for, made into runs that a person cancels before they have done anything."""
-    answer = location.ask(sensor)
-    for request in answer.dynamic_partitions_requests or []:
-        location.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-    runs = []
-    for request in answer.run_requests or []:
-        run = made(location, request, request.job_name or location.repository.get_sensor_def(sensor).job_name, sensor)
-        location.instance.report_run_canceled(run)
-        runs.append(run)
-    return runs
-
-
-def made(location: Location, request: dg.RunRequest, job: str, sensor: str, status="STARTING") -> dg.DagsterRun:
-    """A run as the daemon makes it of a request."""
-    assert not (request.run_key and location.runs_with("run_key", request.run_key)), "the daemon would skip this key"
-    tags = {**request.tags, "dagster/sensor_name": sensor}
-    tags |= {"dagster/run_key": request.run_key} if request.run_key else {}
-    tags |= {"dagster/partition": request.partition_key} if request.partition_key else {}
-    definition = location.world.definitions.resolve_job_def(job)
-    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("mlreg_dagster"), "__repository__")
-    return location.instance.create_run_for_job(
-        definition,
-        run_config=dict(request.run_config),
-        tags=tags,
-        status=dg.DagsterRunStatus[status],
-        remote_job_origin=RemoteJobOrigin(repository, job) if status == "QUEUED" else None,
-    )
 
 
 def works(reopen, candidates, what: str) -> tuple[Location, str]:
@@ -227,69 +188,6 @@ def test_runs_of_other_code_locations_are_left_alone(reopen, later):
     later(hours=1)
     location.ask("never_started_sensor")
     assert location.instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.NOT_STARTED
-
-
-# --- notices --------------------------------------------------------------------------------------------------
-
-
-def told(location: Location, cancel, receiver: Receiver) -> list[dict]:
-    """What people are told of runs that `cancel` cancels."""
-    cursor = location.ask("cancellation_sensor").cursor
-    cancel()
-    location.ask("cancellation_sensor", cursor)
-    return [body for _, _, body in receiver.requests]
-
-
-@pytest.mark.parametrize("ask_again", [0, 1])
-def test_people_are_told_of_a_cancelled_run_and_what_happens_next(reopen, ask_again):
-    with Receiver(200) as receiver:
-        configs = {"notifications": {"webhook_url": receiver.url}, "automation": {"ask_again": ask_again}}
-        location = reopen(HOURS_DUE, configs)
-        (notice,) = told(location, lambda: cancelled(location, "catch_up_sensor"), receiver)
-    assert (notice["job"], notice["event"]) == ("hourly", "cancelled")
-    assert notice["partition"] == "2026-01-02-00:00...2026-01-02-07:00"
-    if ask_again:
-        assert "was cancelled; it is asked for again at 20" in notice["message"]
-    else:
-        assert "number 1 in a row; it is not asked for again by itself." in notice["message"]
-    assert "Re-execute it in the UI" in notice["message"]
-
-
-def test_people_are_told_of_a_run_that_never_started(reopen, later):
-    with Receiver(200) as receiver:
-        location = reopen(configs={"notifications": {"webhook_url": receiver.url}, "model": {"seed": 5}})
-        (request,) = location.ask("retrain_sensor").run_requests
-        location.instance.add_dynamic_partitions("model_version", ["v2"])
-        made(location, request, jobs.RETRAIN, "retrain_sensor", "NOT_STARTED")
-        later(minutes=6)
-        (notice,) = told(location, lambda: location.ask("never_started_sensor"), receiver)
-    assert (notice["job"], notice["partition"], notice["event"]) == ("retrain", "v2", "cancelled")
-    assert notice["message"].startswith("It never started: it had not begun 5 minutes after it was asked for. Run ")
-
-
-def test_a_run_that_a_person_started_and_cancelled_is_told_as_theirs(reopen):
-    with Receiver(200) as receiver:
-        location = reopen(configs={"notifications": {"webhook_url": receiver.url}})
-        job = location.world.definitions.resolve_job_def(jobs.PRUNE)
-
-        def cancel() -> None:
-            location.instance.report_run_canceled(location.instance.create_run_for_job(job))
-
-        (notice,) = told(location, cancel, receiver)
-    assert "It was started by hand, so it is not asked for again." in notice["message"]
-
-
-def test_a_cancelled_schedule_is_told_with_what_makes_up_for_it(reopen):
-    with Receiver(200) as receiver:
-        location = reopen(configs={"notifications": {"webhook_url": receiver.url}})
-        job = location.world.definitions.resolve_job_def(jobs.PRUNE)
-        tags = {"dagster/schedule_name": "prune_schedule"}
-
-        def cancel() -> None:
-            location.instance.report_run_canceled(location.instance.create_run_for_job(job, tags=tags))
-
-        (notice,) = told(location, cancel, receiver)
-    assert "Its schedule does not ask for it again; where hours are missing, catch-up does." in notice["message"]
 
 
 # --- why nothing is asked for ----------------------------------------------------------------------------------

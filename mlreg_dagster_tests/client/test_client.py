@@ -32,7 +32,7 @@ from mlreg_dagster.storage.artifacts import ArtifactTampered
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.reader import UnknownColumns
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE, NOON
-from mlreg_dagster_tests.registry.test_registry import register
+from mlreg_dagster_tests.registry.builders import register
 
 QUEUE = (".lock", ".turn", ".lock.json")  # where readers and writers queue up for the tables
 

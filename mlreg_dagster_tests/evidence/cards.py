@@ -5,6 +5,7 @@ import pandas as pd
 from mlreg_dagster.evidence.card.build import make_card
 from mlreg_dagster.evidence.card.collect import collect
 from mlreg_dagster.evidence.card.context import Watch
+from mlreg_dagster.evidence.card.elements import Table, Values
 from mlreg_dagster_tests.lifecycle import NOW
 
 
@@ -29,3 +30,16 @@ def card_of(world, version, settings=None):
 
 def with_use_case(world, **changes):
     return world.settings.model_copy(update={"use_case": world.settings.use_case.model_copy(update=changes)})
+
+
+def facts(card, key, title):
+    """The values or rows under a title that begins so."""
+    section = next(each for each in card.sections if each.key == key)
+    for fact in section.facts:
+        if isinstance(fact, Values | Table) and fact.title.startswith(title):
+            return dict(fact.values) if isinstance(fact, Values) else list(fact.rows)
+    raise AssertionError(f"no {title} in {key}")
+
+
+def section(card, key):
+    return next(each for each in card.sections if each.key == key)

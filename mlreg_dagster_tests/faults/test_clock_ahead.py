@@ -21,7 +21,7 @@ from mlreg_dagster.runner import RunFailed
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.lifecycle import END, NOON, NOW, Lifecycle
 from mlreg_dagster_tests.operations.conftest import home_of
-from mlreg_dagster_tests.operations.retention.test_tasks import record_run
+from mlreg_dagster_tests.operations.retention.homes import record_run
 
 pytestmark = pytest.mark.slow
 

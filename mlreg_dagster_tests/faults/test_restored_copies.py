@@ -18,7 +18,7 @@ from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.runner import RunFailed
-from mlreg_dagster_tests.automation.test_automation import reopen, settled_folder
+from mlreg_dagster_tests.automation.conftest import reopen, settled_folder
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS
 from mlreg_dagster_tests.operations.conftest import home_of

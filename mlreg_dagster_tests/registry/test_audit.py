@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from mlreg_dagster.registry import Attribution, Registry, RegistryError
 from mlreg_dagster.registry.audit import _hash
-from mlreg_dagster_tests.registry.test_registry import NOW, evaluate, move, register, sha
+from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register, sha
 
 HOUR = pd.Timedelta(hours=1)
 

@@ -13,8 +13,8 @@ from mlreg_dagster.registry import Attribution, Registry, RegistryError
 from mlreg_dagster.registry.audit import AUDITED
 from mlreg_dagster.registry.database.schema import audit_log
 from mlreg_dagster_tests.postgres import schema_of_its_own
+from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register
 from mlreg_dagster_tests.registry.test_audit import decide, sql_past
-from mlreg_dagster_tests.registry.test_registry import NOW, evaluate, move, register
 
 pytestmark = pytest.mark.slow
 

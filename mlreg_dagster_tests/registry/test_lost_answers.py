@@ -10,8 +10,8 @@ from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.registry import Attribution, Registry, RegistryUnavailable
 from mlreg_dagster.registry.database import postgres
 from mlreg_dagster.registry.errors import AliasConflict, CommitUnanswered, RegistryBusy, RegistryReadOnly
+from mlreg_dagster_tests.registry.builders import NOW, START, evaluate, move, register, sha
 from mlreg_dagster_tests.registry.proxy import before
-from mlreg_dagster_tests.registry.test_registry import NOW, START, evaluate, move, register, sha
 
 pytestmark = pytest.mark.slow
 

@@ -1,120 +1,20 @@
 """Who may hold an alias. After each refusal the registry is what it was."""
 
-import itertools
-
 import pandas as pd
 import pytest
 
-from mlreg_dagster.config import EvaluationSettings, PromotionSettings, UseCaseSettings
 from mlreg_dagster.core.people import NotAName
-from mlreg_dagster.governance.policy.adoption import adopt
-from mlreg_dagster.governance.policy.governance import Governance
-from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, Rules, differences, recorded_rules
-from mlreg_dagster.governance.promotion.promotion import PromotionRefused, promote
-from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted
+from mlreg_dagster.governance.promotion.promotion import PromotionRefused
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.trust import UntrustedModel
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.models.registration import register
-from mlreg_dagster.registry import (
-    AliasConflict,
-    AlreadyHolder,
-    Attribution,
-    EffectiveTimeError,
-    GateResult,
-    GatesNotPassed,
-    InvalidRecord,
-    UnknownVersion,
-)
-from mlreg_dagster.registry.rules import left_by_rollbacks, rollback_target
+from mlreg_dagster.registry import AliasConflict, EffectiveTimeError, GatesNotPassed, InvalidRecord, UnknownVersion
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered
+from mlreg_dagster_tests.governance.promotion.builders import BY_ANN, NOW, evaluate, governed
 from mlreg_dagster_tests.models.builders import DAY_ENDS, with_manifest
-
-NOW = DAY_ENDS + pd.Timedelta(days=3, minutes=12)
-BY_ANN = Attribution("ann", NOW)
-
-
-def rules(**policy):
-    """The usual rules, but for what is named of promotion.yaml."""
-    return Rules(PromotionSettings(**policy), UseCaseSettings(), EvaluationSettings())
-
-
-def governed(*, replays_history=True, **policy):
-    """Judges by these rules, where they are in force; nothing has matured, and every rollback is fine."""
-    return Governance(rules(**policy), lambda _: 0, lambda _: 0, lambda _: {}, replays_history)
-
-
-@pytest.fixture
-def in_force(registry):
-    """Puts rules in force and judges by them."""
-
-    def put(**policy):
-        files = rules(**policy)
-        before = recorded_rules(registry.record_first_policy(files.content, NOW))
-        if differences(before, files):
-            adopt(registry, files, Attribution("ann", NOW, "a test wants these rules"))
-        return governed(**policy)
-
-    return put
-
-
-@pytest.fixture(scope="module")
-def model(model_of):
-    return model_of("robust_z_score")
-
-
-LAX = EvaluationSettings(max_anomaly_rate=1.0)
-SEEDED = EvaluationSettings(injection={"seed": 21})
-
-
-def evaluate(registry, version, failing=(), **changes):
-    gates = [GateResult(name, name not in failing, 0.1, "at least 0", "as measured") for name in GATES]
-    values = {
-        "artifact_sha256": registry.version(version).artifact_sha256,
-        "holdout_sha256": "0" * 64,
-        "gates": gates,
-        "metrics": {},
-        "thresholds": EvaluationSettings().model_dump(mode="json"),
-    }
-    registry.record_evaluation(version, BY_ANN, **values | changes)
-
-
-@pytest.fixture
-def move(model, store, registry):
-    """Promotes; v1, v2 and v3 are registered, and passed their gates."""
-    for version in ("v1", "v2", "v3"):
-        register(with_manifest(model, version=version), store, registry, BY_ANN)
-        evaluate(registry, version)
-
-    runs = (f"run-{number}" for number in itertools.count(1))
-
-    def move(version="v1", **changes):
-        asked = {
-            "alias": CHAMPION,
-            "reason": "it finds more",
-            "actor": "bob",
-            "effective_at": None,
-            "expected": None,
-        }
-        now, governance = changes.pop("now", NOW), changes.pop("governance", None) or governed()
-        request = PromotionRequest(version, **asked | changes)
-        return promote(registry, store, governance, request, now=now, run_id=next(runs))
-
-    return move
-
-
-@pytest.fixture
-def refused(move, registry):
-    """Promotes what must be refused, and looks at whether anything moved."""
-
-    def refused(error, match, **asked):
-        before = registry.aliases(), registry.history(CHAMPION), registry.versions()
-        with pytest.raises(error, match=match):
-            move(**asked)
-        assert (registry.aliases(), registry.history(CHAMPION), registry.versions()) == before
-
-    return refused
 
 
 def test_a_version_that_passed_its_gates_takes_the_alias(move, registry):
@@ -269,67 +169,3 @@ def test_each_refusal_is_on_record(refused, registry):
     ]  # fmt: skip
     assert "too short" in registry.refusals()[0].because
     assert registry.find_tampering() is None
-
-
-def test_an_experiment_admits_nothing_and_erases_nothing(refused, registry):
-    evaluate(registry, "v1", failing=["score_gap"])
-    evaluate(registry, "v1", departures=("max_anomaly_rate was 1.0 instead of 0.2",))
-    assert registry.status("v1") == "rejected"
-    refused(GatesNotPassed, "score_gap", version="v1")
-
-
-def test_a_tier_may_admit_experiments_and_then_the_record_says_so(move, registry, in_force):
-    evaluate(registry, "v1", failing=["score_gap"])
-    lax = LAX.model_dump(mode="json")
-    evaluate(registry, "v1", thresholds=lax, departures=("max_anomaly_rate was 1.0 instead of 0.2",))
-    event = move("v1", governance=in_force(low={"experiments": True}))
-    assert event.evidence["facts"]["departures"] == ["max_anomaly_rate was 1.0 instead of 0.2"]
-    assert "failed score_gap" in event.evidence["facts"]["failed_before"][0]
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"thresholds": {**LAX.model_dump(mode="json")}}, "max_anomaly_rate was 1.0 instead of 0.2"),
-        ({"thresholds": {**SEEDED.model_dump(mode="json")}}, "injection.seed was 21 instead of 20"),
-        ({"holdout_day": "2020-01-11"}, "the holdout was 2020-01-11 instead of"),
-        ({"code_sha256": "c" * 64}, "the gates' code was another"),
-    ],
-)
-def test_an_evaluation_that_differs_from_what_is_in_force_admits_nothing(refused, registry, changes, said):
-    evaluate(registry, "v1", **changes)
-    refused(PromotionRefused, f"not done as configured .*{said}", version="v1")
-
-
-def test_thresholds_that_were_lowered_by_adoption_show(move, registry):
-    evaluate(registry, "v1", failing=["score_gap"])
-    registry.record_first_policy(rules().content, NOW)
-    files = Rules(PromotionSettings(), UseCaseSettings(), LAX)
-    adopt(registry, files, Attribution("ann", NOW, "they are too strict"))
-    evaluate(registry, "v1", thresholds=LAX.model_dump(mode="json"))
-    event = move("v1", governance=Governance(files, lambda _: 0, lambda _: 0, lambda _: {}))
-    assert "failed score_gap under other settings" in event.evidence["facts"]["failed_before"][0]
-
-
-def test_a_rollback_never_leads_back_to_a_version_that_a_rollback_left(move, registry):
-    hours = iter(NOW + pd.Timedelta(hours=number) for number in range(1, 9))
-    for version in ("v1", "v2", "v3", "v2"):
-        move(version, now=next(hours))
-    assert left_by_rollbacks(registry.history(CHAMPION)) == {"v3"}
-    assert rollback_target(registry.history(CHAMPION)) == "v1"
-    move("v1", now=next(hours))
-    assert rollback_target(registry.history(CHAMPION)) is None
-    event = move("v3", now=next(hours))  # by the whole policy, as if it had never been champion
-    assert event.evidence["rollback"] is None
-    assert not event.evidence["facts"]["is_rollback"]
-    assert left_by_rollbacks(registry.history(CHAMPION)) == {"v2"}
-
-
-def test_rollback_is_a_promotion_of_an_older_version(refused, move, registry):
-    move("v1")
-    move("v2", now=NOW + pd.Timedelta(hours=1))
-    refused(AlreadyHolder, "v2 holds champion already", version="v2", now=NOW + pd.Timedelta(hours=2))
-    event = move("v1", now=NOW + pd.Timedelta(hours=2), reason="v2 cried wolf")
-    assert (event.version, event.previous_version) == ("v1", "v2")
-    assert [move.version for move in registry.history(CHAMPION)] == ["v1", "v2", "v1"]
-    assert registry.holder(CHAMPION, NOW + pd.Timedelta(minutes=90)).version == "v2"

@@ -15,8 +15,8 @@ import pytest
 
 from mlreg_dagster.registry import AliasConflict, Attribution, Registry
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
+from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register
 from mlreg_dagster_tests.registry.conftest import registry_url
-from mlreg_dagster_tests.registry.test_registry import NOW, evaluate, move, register
 
 pytestmark = pytest.mark.slow
 

@@ -1,6 +1,5 @@
 """A registry of an older release is upgraded on demand, answers as before, and fits its audit log before and after."""
 
-import re
 import sqlite3
 import subprocess
 import sys
@@ -11,8 +10,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 
 from mlreg_dagster.registry import (
     Attribution,
@@ -23,31 +20,15 @@ from mlreg_dagster.registry import (
     SchemaMismatch,
 )
 from mlreg_dagster.registry.database import postgres, sqlite
-from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, metadata
+from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
 from mlreg_dagster.registry.migrations import schemas
-from mlreg_dagster_tests.postgres import schema_of_its_own
-from mlreg_dagster_tests.registry.migrations.old_registry import copy_rows, create_by_scripts, dump_of, restore_dump
-from mlreg_dagster_tests.registry.test_registry import evaluate, register
+from mlreg_dagster_tests.registry.builders import evaluate, register
+from mlreg_dagster_tests.registry.migrations.old_registry import copy_rows, create_by_scripts, restore_dump
 
 NOW = pd.Timestamp("2027-01-01", tz="UTC")
 TIMES = pd.date_range("2026-01-15", "2026-01-22", freq="h", tz="UTC")
 POLICY = {"promotion": {"min_reason_length": 5}}
 RECORDS = 7
-
-
-@pytest.fixture
-def old_file(tmp_path):
-    return restore_dump(tmp_path / "registry.sqlite")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request, old_file):
-    if request.param == "sqlite":
-        return f"sqlite:///{old_file}"
-    target = request.getfixturevalue("postgres_url")
-    create_by_scripts(target, 2)
-    copy_rows(old_file, target)
-    return target
 
 
 def opened(url: str) -> Registry:
@@ -249,67 +230,3 @@ class TestInterruptions:
             with pytest.raises(RegistryUnavailable, match=r"kept by another writer|lock timeout"):
                 opened(postgres_url).upgrade(copied=True)
         assert opened(postgres_url).upgrade(copied=True).before == 2
-
-
-def differences(url: str) -> list[object]:
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        return compare_metadata(context, metadata)
-
-
-def rules_of(url: str) -> set[tuple[str, ...]]:
-    """Triggers, and the constraints that Alembic does not compare, as the database tells them."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            statements = (
-                "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t "
-                "JOIN pg_class c ON c.oid = tgrelid "
-                "WHERE NOT tgisinternal AND relnamespace = current_schema::regnamespace",
-                "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(c.oid) FROM pg_constraint c "
-                "WHERE connamespace = current_schema::regnamespace",
-                "SELECT proname, '', prosrc FROM pg_proc WHERE pronamespace = current_schema::regnamespace",
-            )
-            rows = {tuple(row) for sql in statements for row in connection.exec_driver_sql(sql)}
-            schema = connection.exec_driver_sql("SELECT current_schema").scalar()
-            return {tuple(str(cell).replace(f"{schema}.", "") for cell in row) for row in rows}
-        triggers = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master WHERE type = 'trigger'")
-        tables = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
-        parts = {(name, part) for name, sql in tables for part in split(sql)}
-        return {tuple(row) for row in triggers} | parts
-
-
-def split(sql: str) -> set[str]:
-    """Columns and constraints of a CREATE TABLE, in whatever order."""
-    inner = sql[sql.index("(") + 1 : sql.rindex(")")]
-    return {" ".join(part.split()) for part in re.split(r",(?![^(]*\))", inner)}
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def empty(request, tmp_path):
-    """Gives the URL of one empty database after the other."""
-    if request.param == "sqlite":
-        return lambda: f"sqlite:///{tmp_path}/{time.monotonic_ns()}.sqlite"
-    server = request.getfixturevalue("postgres_server")
-    return lambda: schema_of_its_own(server)
-
-
-class TestScripts:
-    def test_they_lead_to_the_tables_and_triggers_of_a_new_registry(self, empty):
-        by_scripts, new = empty(), empty()
-        create_by_scripts(by_scripts, SCHEMA_VERSION)
-        Registry(new).versions()
-        assert differences(by_scripts) == []
-        assert differences(new) == []
-        assert rules_of(by_scripts) == rules_of(new)
-        assert len(rules_of(new)) > 2 * len(metadata.tables)
-
-    def test_those_of_an_older_schema_create_what_its_release_left_behind(self, old_file, tmp_path):
-        create_by_scripts(f"sqlite:///{tmp_path}/again.sqlite", 2)
-        assert rules_of(f"sqlite:///{tmp_path}/again.sqlite") == rules_of(f"sqlite:///{old_file}")
-
-    def test_every_older_schema_has_a_script_and_a_dump_that_the_tests_upgrade(self):
-        scripts = {int(path.stem.removeprefix("schema_")) for path in schemas.SCRIPTS.glob("versions/schema_*.py")}
-        assert scripts == set(range(2, SCHEMA_VERSION + 1))
-        assert all(dump_of(schema).exists() for schema in scripts - {SCHEMA_VERSION})

@@ -1,5 +1,6 @@
+"""A file that is wrong is refused with its name, its key and what is allowed."""
+
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -7,67 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.config import (
-    ConfigError,
-    EvaluationSettings,
-    IngestSettings,
-    ModelSettings,
-    OutcomeSettings,
-    Settings,
-    load_settings,
-)
-from mlreg_dagster.core.hours import as_hour
-from mlreg_dagster_tests.repository import PROJECT_DIR
-
-SHIPPED = sorted((PROJECT_DIR / "configs").glob("*.yaml"))
-MODELS = {
-    "model": ModelSettings(),
-    "model_lof": ModelSettings(
-        detector="local_outlier_factor", params={"n_neighbors": 20}, contamination=0.02, max_training_rows=10_000
-    ),
-    "model_conservative": ModelSettings(contamination=0.05),
-    "model_aggressive": ModelSettings(contamination=0.12),
-}
-
-
-@pytest.fixture
-def configs(tmp_path: Path) -> Path:
-    folder = tmp_path / "configs"
-    folder.mkdir()
-    return folder
-
-
-def _load(folder: Path, file: str, text: str) -> Settings:
-    (folder / file).write_text(text, encoding="utf-8")
-    return load_settings(folder)
-
-
-def _keys(values: object, prefix: str = "") -> set[str]:
-    if not isinstance(values, dict):
-        return {prefix}
-    return {prefix} | {key for name, value in values.items() for key in _keys(value, f"{prefix}.{name}")}
-
-
-def test_the_shipped_files_hold_the_defaults():
-    """But for the market's end, which is that of the demo: one's own market goes on."""
-    shipped = load_settings()
-    assert shipped.ingest.end == as_hour("2026-01-24")
-    goes_on = shipped.ingest.model_copy(update={"end": None})
-    assert shipped.model_copy(update={"ingest": goes_on}) == Settings(models=MODELS)
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_the_shipped_files_spell_out_every_key(path):
-    settings = load_settings()
-    section = settings.models.get(path.stem) or getattr(settings, path.stem)
-    written = yaml.safe_load(path.read_text(encoding="utf-8"))
-    unused = {name: {} for name, value in section if value == {}}  # which are left out of what is recorded
-    assert _keys(written) == _keys(section.model_dump(mode="json") | unused)
-
-
-def test_every_section_has_a_file():
-    assert {path.stem for path in SHIPPED} == (set(Settings.model_fields) - {"models"}) | set(MODELS)
-
+from mlreg_dagster.config import ConfigError, IngestSettings, ModelSettings, Settings, load_settings
+from mlreg_dagster_tests.config.files import MODELS, SHIPPED, load_file
 
 BAD = {
     "unknown key": (
@@ -113,7 +55,7 @@ BAD = {
 @pytest.mark.parametrize(("file", "text", "key", "allowed"), BAD.values(), ids=BAD)
 def test_a_bad_value_is_an_error_with_file_key_and_what_is_allowed(configs, file, text, key, allowed):
     with pytest.raises(ConfigError) as error:
-        _load(configs, file, text)
+        load_file(configs, file, text)
     assert str(configs / file) in str(error.value)
     assert re.search(rf"\b{re.escape(key)}\b", str(error.value))
     assert allowed in str(error.value)
@@ -121,13 +63,13 @@ def test_a_bad_value_is_an_error_with_file_key_and_what_is_allowed(configs, file
 
 def test_what_is_still_read_is_kept(configs):
     with pytest.raises(ConfigError, match=r"retention.yaml: feature_days \(30\) is too short: .* keep 37 days or more"):
-        _load(configs, "retention.yaml", "snapshot_days: 37\nfeature_days: 30")
-    assert _load(configs, "retention.yaml", "snapshot_days: 37\nfeature_days: 37").retention.feature_days == 37
+        load_file(configs, "retention.yaml", "snapshot_days: 37\nfeature_days: 30")
+    assert load_file(configs, "retention.yaml", "snapshot_days: 37\nfeature_days: 37").retention.feature_days == 37
 
 
 def test_all_mistakes_of_a_file_are_told_at_once(configs):
     with pytest.raises(ConfigError, match=r"universe: .*; chunk_hours: .*; sourze: unknown key"):
-        _load(configs, "ingest.yaml", "universe: 0\nchunk_hours: 1\nsourze: archive")
+        load_file(configs, "ingest.yaml", "universe: 0\nchunk_hours: 1\nsourze: archive")
 
 
 @pytest.mark.parametrize(
@@ -153,11 +95,11 @@ def test_a_file_that_is_no_mapping_in_yaml_is_refused_by_name(configs, text):
 @pytest.mark.parametrize("file", ["ingst.yaml", "ingest.yml", "models.yaml", "modellof.yaml", "model_lof.yml"])
 def test_an_unknown_file_is_refused_with_the_known_ones(configs, file):
     with pytest.raises(ConfigError, match=rf"{file} is not a config file.*ingest\.yaml"):
-        _load(configs, file, "")
+        load_file(configs, file, "")
 
 
 def test_an_empty_file_means_the_defaults(configs):
-    assert _load(configs, "model_lof.yaml", "# nothing\n").model("model_lof") == ModelSettings()
+    assert load_file(configs, "model_lof.yaml", "# nothing\n").model("model_lof") == ModelSettings()
 
 
 def test_a_missing_folder_is_an_error(configs, monkeypatch):
@@ -169,7 +111,7 @@ def test_a_missing_folder_is_an_error(configs, monkeypatch):
 def test_another_folder_replaces_the_files_one_by_one(configs, monkeypatch):
     monkeypatch.setenv("MLREG_CONFIG_DIR", str(configs))
     (configs / "model_own.yaml").write_text("contamination: 0.01")
-    settings = _load(configs, "ingest.yaml", "universe: 3\nsimulated: {seed: 8}")
+    settings = load_file(configs, "ingest.yaml", "universe: 3\nsimulated: {seed: 8}")
     assert settings == load_settings()
     assert settings.ingest == IngestSettings().override({"universe": 3, "simulated": {"seed": 8}})
     assert settings.models == MODELS | {"model_own": ModelSettings(contamination=0.01)}
@@ -178,68 +120,6 @@ def test_another_folder_replaces_the_files_one_by_one(configs, monkeypatch):
 def test_an_unknown_model_is_an_error_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"no model_own\.yaml.*model_lof\.yaml"):
         load_settings().model("model_own")
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        ("bars.parquet", "configs/bars.parquet"),
-        ("../d/*.csv", "configs/../d/*.csv"),
-        ("/d/bars.csv", "/d/bars.csv"),
-    ],
-)
-def test_an_archive_path_is_relative_to_its_config_file(configs, monkeypatch, written, meant):
-    monkeypatch.chdir("/")
-    ingest = _load(configs, "ingest.yaml", f"source: archive\narchive: {{path: '{written}'}}").ingest
-    assert Path(ingest.archive.path) == configs.parent / meant
-
-
-def test_a_relative_config_folder_is_relative_to_where_one_stands(configs, monkeypatch):
-    monkeypatch.chdir(configs.parent)
-    ingest = _load(Path("configs"), "ingest.yaml", "source: archive\narchive: {path: bars.csv}").ingest
-    assert Path(ingest.archive.path) == configs / "bars.csv"
-
-
-def test_times_are_utc_whole_hours(configs):
-    for text in ("2017-11-20", "2017-11-20T00:00:00Z", "2017-11-20T01:00:00+01:00", "'2017-11-20T00:00'"):
-        assert _load(configs, "ingest.yaml", f"start: {text}").ingest.start == pd.Timestamp("2017-11-20", tz="UTC")
-
-
-def test_override_changes_what_it_names_and_leaves_the_original():
-    outcomes = OutcomeSettings()
-    assert outcomes.override({"crash_pct": -5}) == OutcomeSettings(crash_pct=-5.0)
-    assert outcomes == OutcomeSettings()
-    evaluation = EvaluationSettings().override({"injection": {"rounds": 2}})
-    assert (evaluation.injection.rounds, evaluation.injection.seed) == (2, 20)
-    assert ModelSettings().override({"params": {"n_neighbors": 5}}).params == {"n_neighbors": 5}
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"crash": -5}, r"run config: crash: unknown key; allowed are .*crash_pct"),
-        ({"crash_pct": "-5"}, r"run config: crash_pct: .*number"),
-        ({"crash_pct": 5}, r"run config: crash_pct: .*less than 0"),
-        ({"horizon_hours": 4, "price_tolerance_hours": 4}, r"run config: as a whole: price_tolerance_hours"),
-    ],
-)
-def test_override_is_checked_like_a_file(values, message):
-    with pytest.raises(ConfigError, match=message):
-        OutcomeSettings().override(values)
-
-
-def test_settings_do_not_change_under_a_run():
-    with pytest.raises(ValueError, match="frozen"):
-        load_settings().outcomes.crash_pct = -1
-
-
-def test_a_model_that_is_to_be_retrained_must_have_a_file(configs):
-    with pytest.raises(ConfigError, match=r"There is no model_svm\.yaml among the configs; models are: model\.yaml"):
-        _load(configs, "retraining.yaml", "models: [model_svm]")
-
-
-def test_the_lookback_covers_the_longest_window():
-    assert Settings().max_lookback_hours == 168
 
 
 _GARBAGE = st.recursive(
@@ -283,8 +163,8 @@ def _assert_taken_or_config_error(folder, file):
 
 def test_the_end_of_the_partitions_lies_after_their_start(configs):
     with pytest.raises(ConfigError, match=r"end \(2026-01-01 00:00\) must lie after start \(2026-01-01 00:00\)"):
-        _load(configs, "ingest.yaml", "start: 2026-01-01T00:00\nend: 2026-01-01T00:00")
-    ingest = _load(configs, "ingest.yaml", "start: 2026-01-01T00:00\nend: 2026-01-03T00:00").ingest
+        load_file(configs, "ingest.yaml", "start: 2026-01-01T00:00\nend: 2026-01-01T00:00")
+    ingest = load_file(configs, "ingest.yaml", "start: 2026-01-01T00:00\nend: 2026-01-03T00:00").ingest
     first, last = pd.Timestamp("2026-01-01", tz="UTC"), pd.Timestamp("2026-01-02T23:00", tz="UTC")
     assert (ingest.first_hour, ingest.last_hour) == (first, last)
     hour = pd.Timedelta(hours=1)
@@ -315,11 +195,3 @@ def test_a_policy_that_nobody_could_meet_or_understand_is_refused(tmp_path, file
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(ConfigError, match=re.escape(message)):
         load_settings(tmp_path)
-
-
-def test_the_hash_of_a_use_case_changes_with_every_word(tmp_path):
-    hashes = {load_settings().use_case.sha256}
-    for values in ({"owner": "somebody else"}, {"risk_tier": "high"}, {"constraints": {"max_model_mb": 99.0}}):
-        (tmp_path / "use_case.yaml").write_text(yaml.safe_dump(values))
-        hashes.add(load_settings(tmp_path).use_case.sha256)
-    assert len(hashes) == 4

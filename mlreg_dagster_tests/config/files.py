@@ -1,0 +1,21 @@
+"""The shipped config files and their models, and files as the tests write them."""
+
+from pathlib import Path
+
+from mlreg_dagster.config import ModelSettings, Settings, load_settings
+from mlreg_dagster_tests.repository import PROJECT_DIR
+
+SHIPPED = sorted((PROJECT_DIR / "configs").glob("*.yaml"))
+MODELS = {
+    "model": ModelSettings(),
+    "model_lof": ModelSettings(
+        detector="local_outlier_factor", params={"n_neighbors": 20}, contamination=0.02, max_training_rows=10_000
+    ),
+    "model_conservative": ModelSettings(contamination=0.05),
+    "model_aggressive": ModelSettings(contamination=0.12),
+}
+
+
+def load_file(folder: Path, file: str, text: str) -> Settings:
+    (folder / file).write_text(text, encoding="utf-8")
+    return load_settings(folder)

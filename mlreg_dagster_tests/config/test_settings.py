@@ -1,0 +1,85 @@
+"""The shipped files and what they mean."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from mlreg_dagster.config import ConfigError, Settings, load_settings
+from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster_tests.config.files import MODELS, SHIPPED, load_file
+
+
+def _keys(values: object, prefix: str = "") -> set[str]:
+    if not isinstance(values, dict):
+        return {prefix}
+    return {prefix} | {key for name, value in values.items() for key in _keys(value, f"{prefix}.{name}")}
+
+
+def test_the_shipped_files_hold_the_defaults():
+    """But for the market's end, which is that of the demo: one's own market goes on."""
+    shipped = load_settings()
+    assert shipped.ingest.end == as_hour("2026-01-24")
+    goes_on = shipped.ingest.model_copy(update={"end": None})
+    assert shipped.model_copy(update={"ingest": goes_on}) == Settings(models=MODELS)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_shipped_files_spell_out_every_key(path):
+    settings = load_settings()
+    section = settings.models.get(path.stem) or getattr(settings, path.stem)
+    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    unused = {name: {} for name, value in section if value == {}}  # which are left out of what is recorded
+    assert _keys(written) == _keys(section.model_dump(mode="json") | unused)
+
+
+def test_every_section_has_a_file():
+    assert {path.stem for path in SHIPPED} == (set(Settings.model_fields) - {"models"}) | set(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("bars.parquet", "configs/bars.parquet"),
+        ("../d/*.csv", "configs/../d/*.csv"),
+        ("/d/bars.csv", "/d/bars.csv"),
+    ],
+)
+def test_an_archive_path_is_relative_to_its_config_file(configs, monkeypatch, written, meant):
+    monkeypatch.chdir("/")
+    ingest = load_file(configs, "ingest.yaml", f"source: archive\narchive: {{path: '{written}'}}").ingest
+    assert Path(ingest.archive.path) == configs.parent / meant
+
+
+def test_a_relative_config_folder_is_relative_to_where_one_stands(configs, monkeypatch):
+    monkeypatch.chdir(configs.parent)
+    ingest = load_file(Path("configs"), "ingest.yaml", "source: archive\narchive: {path: bars.csv}").ingest
+    assert Path(ingest.archive.path) == configs / "bars.csv"
+
+
+def test_times_are_utc_whole_hours(configs):
+    for text in ("2017-11-20", "2017-11-20T00:00:00Z", "2017-11-20T01:00:00+01:00", "'2017-11-20T00:00'"):
+        assert load_file(configs, "ingest.yaml", f"start: {text}").ingest.start == pd.Timestamp("2017-11-20", tz="UTC")
+
+
+def test_settings_do_not_change_under_a_run():
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().outcomes.crash_pct = -1
+
+
+def test_a_model_that_is_to_be_retrained_must_have_a_file(configs):
+    with pytest.raises(ConfigError, match=r"There is no model_svm\.yaml among the configs; models are: model\.yaml"):
+        load_file(configs, "retraining.yaml", "models: [model_svm]")
+
+
+def test_the_lookback_covers_the_longest_window():
+    assert Settings().max_lookback_hours == 168
+
+
+def test_the_hash_of_a_use_case_changes_with_every_word(tmp_path):
+    hashes = {load_settings().use_case.sha256}
+    for values in ({"owner": "somebody else"}, {"risk_tier": "high"}, {"constraints": {"max_model_mb": 99.0}}):
+        (tmp_path / "use_case.yaml").write_text(yaml.safe_dump(values))
+        hashes.add(load_settings(tmp_path).use_case.sha256)
+    assert len(hashes) == 4

@@ -1,0 +1,101 @@
+"""Ten sections, each of which says what is so."""
+
+import pandas as pd
+import pytest
+
+from mlreg_dagster import jobs
+from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.evidence.card.build import make_card
+from mlreg_dagster.evidence.card.elements import GATES, SECTIONS
+from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
+from mlreg_dagster.registry import Attribution
+from mlreg_dagster_tests.evidence.cards import card_of, facts
+from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START
+
+
+def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
+    live, context = champion
+    card = make_card(context)
+    assert card.missing == {}
+    assert [section.key for section in card.sections] == list(SECTIONS)
+    assert [section.gate for section in card.sections] == list(GATES)
+    version = live.registry.version("v2")
+    assert "563 rows of 5 features from 2026-01-02 00:00" in card.answers["What data?"]
+    assert version.dataset_sha256[:12] in card.answers["What data?"]
+    assert "all passed" in card.answers["Which checks?"]
+    assert "silhouette" in card.answers["Which checks?"]
+    assert "tester made it champion from 2026-01-05 12:00 UTC on" in card.answers["Who promoted it?"]
+    assert "a test wants it" in card.answers["Why?"]
+    assert "Of 144 predictions with an outcome" in card.answers["How good since?"]
+    assert card.answers["How to undo it?"] == 'mlreg rollback v1 --reason "…"'
+    assert facts(card, "reproducibility", "Trained again")["the same to the last bit"] is True
+
+
+def test_decisions_and_moves_stand_in_the_card(live):
+    decide(
+        live.registry,
+        DecisionRequest("approval", "v2"),
+        Attribution("anna", pd.Timestamp(NOW, tz="UTC"), "looked at the false alarms"),
+        live.settings.promotion,
+    )
+    card = card_of(live, "v2")
+    (said,) = facts(card, "promotion", "Approvals")
+    assert (said["by"], said["reason"], said["signed"]) == ("anna", "looked at the false alarms", False)
+    (move,) = facts(card, "promotion", "Moves")
+    assert (move["before"], move["by"], move["reason"]) == ("v1", "tester", "a test wants it")
+    assert facts(card, "promotion", "Evidence of the move")["verdict.outcome"] == "promote"
+
+
+def test_every_feature_has_its_meaning_and_every_file_its_hash(champion):
+    live, context = champion
+    card = make_card(context)
+    dictionary = facts(card, "lineage", "Data dictionary")
+    assert [row["feature"] for row in dictionary] == live.registry.version("v2").manifest["features"]
+    assert all(len(row["meaning"]) > 10 for row in dictionary)
+    files = {(row["bundle"], row["file"]): row["SHA-256"] for row in facts(card, "bundle", "Files")}
+    for kind, key in (("models", "v2"), ("training_dataset", "2026-01-04"), ("eval_holdout", "2026-01-04")):
+        for name, digest in live.artifacts.find(kind, key).files.items():
+            assert files.pop((f"{kind}/{key}", name)) == digest
+    assert files == {}
+
+
+def test_the_use_case_is_held_against_the_outcomes(champion):
+    card = make_card(champion[1])
+    lift, false_alarms = facts(card, "monitoring", "Whether the use case is met")
+    assert (lift["metric"], lift["value"], lift["verdict"]) == ("lift", 2.0, "met, but its interval does not tell")
+    assert (false_alarms["metric"], false_alarms["verdict"]) == ("false_alarm_rate", "met")
+    rates = {row["rate"]: row for row in facts(card, "monitoring", "How good since")}
+    assert rates["recall"]["low"] < rates["recall"]["value"] == 3 / 24 < rates["recall"]["high"]
+
+
+def test_a_challenger_is_held_against_the_champion_on_the_predictions_of_both(trained):
+    trained.promote("v1", LIVE)
+    trained.promote("v2", LIVE, alias="challenger")
+    trained.run_hours(jobs.PREDICTIONS, LIVE_HOURS)
+    trained.run_hours(jobs.OUTCOMES, DUE_HOURS)
+    card = card_of(trained, "v2")
+    assert card.missing == {}
+    rows = facts(card, "monitoring", "v2 against v1, on 288 predictions of both, of 12 instruments")
+    assert {row["difference in"] for row in rows} == {"informedness", "recall", "precision", "error_rate"}
+    assert all(row["verdict"] in ("better", "worse", "not distinguishable") and row["reason"] for row in rows)
+
+
+@pytest.mark.parametrize(("hour", "kind"), [(START, "training_dataset"), (DATASET_DAY, "eval_holdout")])
+def test_hours_that_were_repaired_after_freezing_are_told(live, hour, kind):
+    with live.warehouse.connect() as connection:
+        connection.execute(
+            "UPDATE market_features SET change_1h_pct = 99 WHERE hour BETWEEN $first AND $last",
+            {"first": hour + 24 * HOUR if hour == START else hour, "last": hour + 26 * HOUR},
+        )
+    card = card_of(live, "v2")
+    changed = 3 if kind == "training_dataset" else 24
+    rows = {row["dataset"]: row for row in facts(card, "lineage", "Their hours in the tables of today")}
+    assert rows.pop(f"{kind} 2026-01-04")["hours_changed"] == changed
+    assert [row["hours_changed"] for row in rows.values()] == [0]
+    (said,) = card.missing["gate_02_lineage"]
+    assert said.startswith(f"{changed} of the ")
+    assert said in card.answers["What data?"]
+
+
+def test_identical_training_rows_are_told(champion):
+    assert facts(make_card(champion[1]), "evaluation", "Training")["rows identical to an earlier one"] == 0

@@ -1,0 +1,50 @@
+"""Records as the tests of the registry write them."""
+
+import hashlib
+
+import pandas as pd
+
+from mlreg_dagster.registry import Attribution, GateResult, Registry
+
+NOW = pd.Timestamp("2018-01-01", tz="UTC")
+START = pd.Timestamp("2017-12-20", tz="UTC")
+GOOD = GateResult("anomaly_rate", True, 0.05, "2 % to 20 %", "of 100 rows")
+BAD = GateResult("score_gap", False, 0.01, "at least 0.05", "flagged rows score like the others")
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def register(registry: Registry, version: str, **changes):
+    values = {
+        "detector": "isolation_forest",
+        "dataset_day": "2017-12-19",
+        "dataset_sha256": sha("dataset"),
+        "artifact_sha256": sha(version),
+        "manifest": {"features": ["b", "a"], "seed": 42, "clip": None},
+    }
+    by = Attribution(
+        changes.pop("created_by", "ann"), changes.pop("created_at", NOW), run_id=changes.pop("run_id", "run-1")
+    )
+    return registry.register(version, by, **values | changes)
+
+
+def evaluate(registry: Registry, version: str, *gates: GateResult, **changes):
+    values = {
+        "artifact_sha256": sha(version),
+        "holdout_sha256": sha("holdout"),
+        "gates": gates or (GOOD,),
+        "metrics": {"silhouette": 0.4, "recall": None},
+        "thresholds": {"min_score_gap": 0.05},
+    }
+    by = Attribution(
+        changes.pop("actor", "ann"), changes.pop("recorded_at", NOW), run_id=changes.pop("run_id", "run-2")
+    )
+    return registry.record_evaluation(version, by, **values | changes)
+
+
+def move(registry: Registry, version: str, expected: str | None, effective_at=START, alias="champion", **changes):
+    values = {"actor": "bob", "time": NOW, "reason": "better recall", "run_id": None}
+    by = Attribution(**{name: changes.pop(name, value) for name, value in values.items()})
+    return registry.move_alias(alias, version, by, expected=expected, effective_at=effective_at, **changes)
