@@ -191,7 +191,7 @@ def hourly_orders(
     instance: dg.DagsterInstance,
     hours: pd.DatetimeIndex,
     tables: DuckDBWarehouse | None = None,
-    patience_s: float = _PATIENCE_S,
+    patience_s: float | None = None,
 ) -> tuple[Order, Order, Order, Order]:
     """The newest materializations of the hourly tables; with `tables`, hours whose rows these lost have none.
 
@@ -208,7 +208,7 @@ def hourly_orders(
         _order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS
     )
     if tables is not None and len(hours):
-        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, patience_s)
+        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, patience_s or _PATIENCE_S)
         for name, order in zip(jobs.HOURLY_ASSETS, (snapshots, features, predictions, outcomes), strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0

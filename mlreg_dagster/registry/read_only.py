@@ -63,7 +63,8 @@ class _ReadOnlyDatabase(Database):
         except DBAPIError as error:
             if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_READONLY_ROLLBACK":
                 raise RegistryUnavailable(
-                    f"A process died while it wrote to the registry {self.url}, and a reader can't undo the half of it. "
+                    f"A process died while it wrote to the registry {self.url}, and a reader can't undo the "
+                    f"half of it. "
                     f"Run `mlreg policy show`, which opens it for writing and so undoes it."
                 ) from error
             raise

@@ -53,8 +53,9 @@ def test_an_older_home_is_refused_upgraded_and_works(mlreg, old_home, dagster_ho
     assert mlreg("policy", "show").code == 0
 
 
+@pytest.mark.usefixtures("old_home")
 @pytest.mark.parametrize("quote", ['"', "'"])
-def test_a_module_in_quotes_is_brought_up_to_date_too(mlreg, old_home, dagster_home, quote):
+def test_a_module_in_quotes_is_brought_up_to_date_too(mlreg, dagster_home, quote):
     text = DAGSTER_YAML.replace(NEW_MODULE, f"{quote}{OLD_MODULE}{quote}")
     (dagster_home / "dagster.yaml").write_text(text)
     assert mlreg("upgrade").code == 0
