@@ -7,8 +7,9 @@ The modules that configs/extensions.yaml names are imported when this file loads
 
 import dagster as dg
 
-from mlreg_dagster.definitions import build_definitions
+from mlreg_dagster import build_definitions
 from mlreg_dagster.orchestration.resources import RegistryResource
+from mlreg_dagster.storage.private_files import keep_private
 
 
 @dg.asset(deps=["champion_model"], group_name="shop", description="What the shop shows of the model in production.")
@@ -25,4 +26,5 @@ own = dg.Definitions(assets=[champion_note], resources={"registry": "a registry 
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster dev` loads."""
+    keep_private()  # what these processes write is for their user alone
     return dg.Definitions.merge(build_definitions(), own)

@@ -45,10 +45,12 @@ class Section(BaseModel):
     def override(self, values: Mapping[str, Any], where: str = "run config") -> Self:
         """A copy with some values replaced, checked like a file; `where` is named in errors.
 
+        A value that was left out gets its default again: it may depend on a replaced one.
+
         Raises:
             ConfigError: An unknown key, a wrong type or an impossible value.
         """
-        return validated(type(self), _merged(self.model_dump(), values), where)
+        return validated(type(self), _merged(self.model_dump(exclude_unset=True), values), where)
 
 
 def validated(cls: type[_Validated], values: Mapping[str, Any], where: str) -> _Validated:

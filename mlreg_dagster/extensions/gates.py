@@ -57,7 +57,8 @@ class Gate:
     Attributes:
         name: Of the check on `evaluated_model`.
         question: What it asks, in a sentence.
-        measure: Measures a version; its argument is a `models.gates.GateContext`. Raises NotComputable.
+        measure: Measures a version; its argument is a `models.gates.GateContext`. Raises NotComputable
+            or NothingAsked.
         threshold: What the configuration asks of the measurement, from the same argument.
         strict: Whether only those risk tiers of promotion.yaml ask for it that name it; else every version must pass.
         bounds: Default bounds of a plug-in's gate, which `evaluation.yaml: gates` overrides.
@@ -92,7 +93,7 @@ def gate(
     """Register a plug-in's gate; the decorated function measures it.
 
     The function gets a `models.gates.GateContext` and returns a number, or a number and a sentence on it. Where it
-    raises, or returns None or no finite number, the gate fails.
+    raises, or returns None or no finite number, the gate fails; NothingAsked alone lets it pass, without a value.
 
     Args:
         name: Of the check on `evaluated_model`.

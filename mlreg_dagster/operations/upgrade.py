@@ -17,9 +17,6 @@ _MOVED = {"mlreg_dagster.orchestration.event_log": "mlreg_dagster.orchestration.
 """Modules that the dagster.yaml of an older release names, and where they are now."""
 
 _MODULE = re.compile(
-    ,
-    re.MULTILINE,
-)
     rb"^(?P<before>[ \t]*module:[ \t]*[\"']?)(?P<module>[\w.]+)(?=[\"']?[ \t]*(#.*)?\r?$)", re.MULTILINE
 )
 

@@ -83,3 +83,16 @@ def test_the_hash_of_a_use_case_changes_with_every_word(tmp_path):
         (tmp_path / "use_case.yaml").write_text(yaml.safe_dump(values))
         hashes.add(load_settings(tmp_path).use_case.sha256)
     assert len(hashes) == 4
+
+
+@pytest.mark.parametrize("detector", ["local_outlier_factor", "robust_z_score", "of_a_plugin"])
+def test_another_detector_does_not_inherit_the_parameters_of_the_isolation_forest(configs, detector):
+    own = load_file(configs, "model_own.yaml", f"detector: {detector}\nseed: 3").model("model_own")
+    assert own.params == {}
+    assert own.override({"params": {"k": 5}}).override({"seed": 4}).params == {"k": 5}
+    by_default = load_file(configs, "model_own.yaml", "seed: 3").model("model_own")
+    assert by_default.params == {"n_estimators": 200, "max_samples": 1.0}
+    assert by_default.override({"detector": detector}) == own
+    assert own.override({"detector": "isolation_forest"}) == by_default
+    spelled_out = by_default.override({"params": {"n_estimators": 50}})
+    assert spelled_out.override({"detector": detector}).params == {"n_estimators": 50}  # nothing written is dropped

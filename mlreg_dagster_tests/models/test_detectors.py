@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.models.detector_names import SCORERS
 from mlreg_dagster.models.detectors import (
     RobustZScore,
@@ -15,6 +16,11 @@ from mlreg_dagster.models.detectors import (
     training_scores,
 )
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_detector_is_made_without_parameters(detector):
+    assert fit(make_pipeline(ModelSettings(detector=detector)), np.random.default_rng(0).normal(size=(50, 3)))
 
 
 def test_the_baseline_says_how_many_robust_deviations_a_row_lies_off():

@@ -10,7 +10,7 @@ from mlreg_dagster.config import ConfigError, EvaluationSettings
 from mlreg_dagster.config.sections.governance import PromotionSettings
 from mlreg_dagster.extensions.gates import GATES as CATALOGUE
 from mlreg_dagster.extensions.gates import Gate, with_registered_gates
-from mlreg_dagster.models.gates import standard, strict
+from mlreg_dagster.models.gates.built_in import questions
 from mlreg_dagster.models.gates.context import GateContext, results_of
 from mlreg_dagster.models.gates.standard import ANOMALY_RATE, AVERAGE_PRECISION, RATE_SHIFT, SCORE_GAP, SILHOUETTE
 from mlreg_dagster.models.gates.strict import BETTER, IMPROVEMENT, LATENCY, MISSING, NOISE, PARITY, SIZE
@@ -39,10 +39,10 @@ __all__ = [
     "with_registered_gates",
 ]
 
-GATES = {gate.name: gate.question for gate in CATALOGUE.values if gate.measure.__module__ == standard.__name__}
+GATES = questions(strict=False)
 """The package's gates that every version must pass, and what each asks, in the order in which they are shown."""
 
-STRICT_GATES = {gate.name: gate.question for gate in CATALOGUE.values if gate.measure.__module__ == strict.__name__}
+STRICT_GATES = questions(strict=True)
 """The package's gates that a risk tier of promotion.yaml may ask for on top."""
 
 

@@ -18,3 +18,8 @@ def built_in(
         return measure
 
     return register
+
+
+def questions(*, strict: bool) -> dict[str, str]:
+    """The package's gates by name, and what each asks: strict ones, or those that every version must pass."""
+    return {gate.name: gate.question for gate in GATES.values if gate.bounds is None and gate.strict == strict}
