@@ -6,12 +6,12 @@ import signal
 import pytest
 
 from mlreg_dagster.cli import demo
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts.local_store import LocalArtifactStore
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 DEATHS = {
     "market": (DuckDBWarehouse, "write", lambda table, *_: table.name == "market_features"),
-    "train": (ArtifactStore, "freeze", lambda kind, *_: kind == "models"),
+    "train": (LocalArtifactStore, "freeze", lambda kind, *_: kind == "models"),
     "predict": (DuckDBWarehouse, "write", lambda table, *_: table.name == "predictions"),
 }
 """After which call the process is killed: its data are written, and nothing that comes after is."""

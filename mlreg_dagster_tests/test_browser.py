@@ -21,7 +21,8 @@ NOW = "2026-01-02T00:30"
 CALM = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
 OFFLINE = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 PATIENCE_MS = 60_000
-ALL_GROUPS = ",".join(f"global@global:{group}" for group in ("market", "datasets", "models", "outcomes"))
+GROUPS = ("market", "datasets", "models", "outcomes", "governance", "evidence")
+ALL_GROUPS = ",".join(f"global@global:{group}" for group in GROUPS)
 KEEP_TOASTS = """
     window.toasts = new Set();
     const look = () => document.querySelectorAll("[data-sonner-toast]").forEach(it => window.toasts.add(it.innerText));
