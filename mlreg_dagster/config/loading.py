@@ -30,7 +30,7 @@ def load_settings(config_dir: Path | None = None) -> Settings:
     Raises:
         ConfigError: A folder or file that is not there or not known, or a value that is not allowed.
     """
-    config_dir = config_dir or _config_dir()
+    config_dir = config_dir or config_folder()
     files = _yaml_files(shipped("configs"))
     if config_dir is not None:
         if not config_dir.is_dir():
@@ -77,8 +77,12 @@ def fit_for_databases(folder: Path, variable: str) -> Path:
     return path
 
 
-def _config_dir() -> Path | None:
-    """The folder of the user's own config files, if there is one."""
+def config_folder() -> Path | None:
+    """The folder of the config files in force that replace the package's: see `load_settings`; None if there is none.
+
+    Raises:
+        ConfigError: See `project_in`.
+    """
     if named := os.environ.get("MLREG_CONFIG_DIR"):
         return Path(named).expanduser()
     project = current_project()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from mlreg_dagster.extensions.plugins import Plugin, PluginError, plugin_of
+from mlreg_dagster.extensions.reserved import BUILT_IN, is_reserved
 
 _Extension = TypeVar("_Extension")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -22,21 +23,16 @@ class _Entry(Generic[_Extension]):
 
 
 class Catalogue(Generic[_Extension]):
-    """The extensions of one kind, by name, in the order of their registration.
+    """The extensions of one kind, by name: the package's own first, then in the order of their registration.
 
     Args:
-        kind: What they are, for messages.
+        kind: What they are, for messages and for the names that are reserved.
     """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._entries: dict[str, _Entry[_Extension]] = {}
-        self._built_in: tuple[str, ...] = ()
         _CATALOGUES.append(self)
-
-    def reserve(self, *names: str) -> None:
-        """Keep names for what the package itself offers outside of the catalogue."""
-        self._built_in = tuple(dict.fromkeys((*self._built_in, *names)))
 
     def add(self, name: str, value: _Extension, origin: Any) -> None:
         """Register an extension.
@@ -47,22 +43,23 @@ class Catalogue(Generic[_Extension]):
             origin: The function or class that was registered; its module tells the plug-in.
 
         Raises:
-            PluginError: The name is taken, or no name.
+            PluginError: The name is taken, reserved for the package, or no name.
         """
         entry = _Entry(value, origin.__module__, origin.__qualname__)
-        whose = plugin_of(entry.module) or "mlreg_dagster"
+        plugin = plugin_of(entry.module)
         if not _NAME.fullmatch(name):
             raise PluginError(
-                f"The plug-in {whose} registers the {self.kind} {name!r}, whose name must consist of lower-case "
+                f"The plug-in {plugin} registers the {self.kind} {name!r}, whose name must consist of lower-case "
                 f"letters, digits and underscores, begin with a letter and have at most 60 of them."
             )
         known = self._entries.get(name)
         same = known is not None and (known.module, known.qualname) == (entry.module, entry.qualname)  # a reload
-        if name in self._built_in or (known is not None and not same):
-            holder = (known and plugin_of(known.module)) or "mlreg_dagster itself"
+        if (plugin is not None and is_reserved(self.kind, name)) or (known is not None and not same):
+            other = plugin_of(known.module) if known else None
+            at_fault, holder = (plugin, other) if plugin else (other, None)  # the package is never the one to rename
             raise PluginError(
-                f"The plug-in {whose} registers the {self.kind} {name}, which {holder} has registered already: rename "
-                f"it, or uninstall one of them."
+                f"The plug-in {at_fault} registers the {self.kind} {name}, which {holder or 'mlreg_dagster itself'} "
+                f"has registered already: rename it, or uninstall one of them."
             )
         self._entries[name] = entry
 
@@ -83,12 +80,12 @@ class Catalogue(Generic[_Extension]):
     @property
     def names(self) -> tuple[str, ...]:
         """Every name that can be chosen: the built-in ones first."""
-        return (*self._built_in, *self._entries)
+        return tuple(dict.fromkeys((*BUILT_IN.get(self.kind, ()), *self._entries)))
 
     @property
     def values(self) -> tuple[_Extension, ...]:
-        """Every extension in the catalogue."""
-        return tuple(entry.value for entry in self._entries.values())
+        """Every extension in the catalogue, in the order of `names`."""
+        return tuple(self._entries[name].value for name in self.names if name in self._entries)
 
     def __contains__(self, name: object) -> bool:
         return name in self.names

@@ -9,12 +9,14 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
+from mlreg_dagster.config.loading import config_folder
 from mlreg_dagster.config.project import current_project
 from mlreg_dagster.core.untrusted.text import one_line
 from mlreg_dagster.extensions.catalogue import all_or_nothing
 from mlreg_dagster.extensions.plugins import PluginError, remember_distribution
 
 GROUP = "mlreg_dagster"
+_FILE = "extensions.yaml"
 _LONGEST = 300
 
 
@@ -23,7 +25,8 @@ def load_extensions(modules: Iterable[str] = (), folder: Path | None = None) -> 
 
     Args:
         modules: `extensions.yaml: modules`; importable names.
-        folder: Where modules are looked for, too; None: the project in the current folder, if there is one.
+        folder: Where modules are looked for, too; None: the project in the current folder, if the extensions.yaml in
+            force is its own.
 
     Raises:
         PluginError: A plug-in can't be imported, or registers what it may not.
@@ -43,10 +46,17 @@ def load_extensions(modules: Iterable[str] = (), folder: Path | None = None) -> 
 
 def _make_importable(folder: Path | None) -> None:
     """Let modules of a project be found although it is not installed."""
-    project = current_project() if folder is None else None
-    folder = project.folder if project else folder
+    folder = _project_that_names_them() if folder is None else folder
     if folder is not None and str(folder.absolute()) not in sys.path:
         sys.path.append(str(folder.absolute()))  # the last one: nothing in it takes the place of an installed module
+
+
+def _project_that_names_them() -> Path | None:
+    """The project in the current folder; None where modules are named elsewhere, as its files may have their names."""
+    project, configs = current_project(), config_folder()
+    if project is None or configs is None or project.configs.resolve() != configs.resolve():
+        return None
+    return project.folder if (configs / _FILE).is_file() else None
 
 
 def _load(module: str, plugin: str, remedy: str) -> None:

@@ -10,8 +10,6 @@ SCORERS = {
 }
 """What scores the rows of each detector: the fastest that was measured at any number of rows, see decision 0015."""
 
-DETECTORS.reserve(*SCORERS)
-
 
 def require_detector(name: str, where: str) -> None:
     """Refuse a detector that nothing offers.

@@ -20,7 +20,6 @@ from mlreg_dagster.market.features.built_in import built_in_features
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, UTC, Check, Table, column
 
-_KEYS = ("hour", "instrument_id", FEATURE_SETTINGS)
 _WORTH_SHARING = 50_000  # rows; fewer are computed before a second core has begun
 _INPUTS = (
     "price", "market_cap", "volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct", "all_time_high",
@@ -32,10 +31,9 @@ def features_of(settings: FeatureSettings) -> list[Feature]:
     """Every feature, in the order in which models see them: those of the package, then the chosen ones of plug-ins.
 
     Raises:
-        ConfigError: The settings name a feature or a version that no plug-in registers, or a name that is taken.
+        ConfigError: The settings name a feature or a version that no plug-in registers.
     """
     features = built_in_features(settings)
-    taken = {*_KEYS, *(each.name for each in features)}
     for name, version in sorted(settings.own.items()):
         own = FEATURES.get(name)
         if own is None:
@@ -45,10 +43,6 @@ def features_of(settings: FeatureSettings) -> list[Feature]:
             raise ConfigError(
                 f"features.yaml: own.{name}: asked for is version {version!r}, but {FEATURES.plugin(name)} registers "
                 f"version {own.version!r}. Name that one, and materialize market_features again."
-            )
-        if name in taken:
-            raise ConfigError(
-                f"features.yaml: own.{name}: market_features has a column of that name already. Rename the feature."
             )
         features.append(own)
     return features

@@ -61,4 +61,3 @@ _BUILT_IN: dict[str, Callable[[IngestSettings, LandingZone], MarketSource]] = {
     "archive": _archive,
     "coingecko": _coingecko,
 }
-SOURCES.reserve(*_BUILT_IN)

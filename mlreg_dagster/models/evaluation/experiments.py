@@ -6,54 +6,42 @@ stored, shown as an experiment, and admits nothing.
 
 import functools
 import hashlib
-import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.extensions import gates as extension
+from mlreg_dagster.extensions.source_files import source_of
 from mlreg_dagster.models.gates import CATALOGUE
 
 _FOLDERS = (Path(__file__).parent, Path(__file__).parents[1] / "gates")
 """The folders whose code decides what a gate says, but for this module."""
 
 
-class NoSource(MlregError):
-    """A gate whose code can't be named in a record, as there is no file of it."""
-
-
 def code_sha256() -> str:
-    """Hash of the source of the modules that judge, those of plug-ins' gates included.
+    """Hash of the source of the modules that judge, and of the plug-ins that register a gate.
+
+    Of a plug-in the Python files that belong together count, see `source_of`, and the version of its distribution. What
+    it depends on beyond, such as third-party libraries and data files, does not.
 
     Raises:
         NoSource: A gate was not defined in a file.
     """
-    own = {CATALOGUE.module(name) for name in CATALOGUE.names if CATALOGUE.plugin(name)}
+    own = {(CATALOGUE.module(name), str(plugin)) for name in CATALOGUE.names if (plugin := CATALOGUE.plugin(name))}
     return _hash_of(tuple(sorted(own)))
 
 
 @functools.cache
-def _hash_of(own: tuple[str, ...]) -> str:
+def _hash_of(own: tuple[tuple[str, str], ...]) -> str:
     digest = hashlib.sha256(Path(extension.__file__).read_bytes())
     for path in (path for folder in _FOLDERS for path in sorted(folder.glob("*.py"))):
         if path != Path(__file__):
             digest.update(path.read_bytes())
-    for module in own:
-        digest.update(module.encode() + _source(module))
+    for module, plugin in own:
+        digest.update(f"{module} {plugin}\n".encode())
+    for part in source_of(module for module, _ in own):
+        digest.update(part)
     return digest.hexdigest()
-
-
-def _source(module: str) -> bytes:
-    loaded = sys.modules.get(module)
-    path = getattr(loaded, "__file__", None) or getattr(find_spec(module), "origin", None)
-    if path is None or not Path(path).is_file():
-        raise NoSource(
-            f"A gate is defined in {module}, which is no file, so that evaluations could not record which code judged: "
-            f"define it in a module."
-        )
-    return Path(path).read_bytes()
 
 
 def departures(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config import ConfigError, FeatureSettings
-from mlreg_dagster.extensions import FeatureFailed, Grid, feature, isolated
+from mlreg_dagster.extensions import FeatureFailed, Grid, PluginError, feature, isolated
 from mlreg_dagster.market.features.built_in import built_in_features
 from mlreg_dagster.market.features.features import compute_features, describe_features, features_of, features_table
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings, require_settings
@@ -96,11 +96,13 @@ def test_what_is_not_finite_is_null(market):
         assert computed(market, FeatureSettings(own={"infinite": "1"}))["infinite"].isna().all()
 
 
-def test_a_name_of_the_table_is_taken():
-    with isolated():
-        feature("hour_of_day", lookback=0, description="Hour", unit="h")(lambda grid: grid.now("price"))
-        with pytest.raises(ConfigError, match=r"own\.hour_of_day: market_features has a column of that name already"):
-            features_of(FeatureSettings(own={"hour_of_day": "1"}))
+@pytest.mark.parametrize("name", ["instrument_id", "hour_of_day", "change_1h_pct_mean_7h"])
+def test_a_name_of_the_table_is_taken(name):
+    own = feature(name, lookback=0, description="Own", unit="1")
+    with isolated(), pytest.raises(PluginError, match=f"the feature {name}, which mlreg_dagster itself has registered"):
+        own(lambda grid: grid.now("price"))
+    with pytest.raises(ConfigError, match=rf"own\.{name}: no plug-in registers this feature"):
+        features_of(FeatureSettings(own={name: "1"}))
 
 
 COLUMNS = (

@@ -1,20 +1,27 @@
 """Model files whose numbers lead nowhere are refused when they are loaded, before compiled code follows them."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import skops.io
+from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, IsolationForest
+from sklearn.neighbors import KernelDensity, LocalOutlierFactor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree._tree import Tree
 
-from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.extensions import detector, isolated
+from mlreg_dagster.models.artifacts import artifact, object_graph
 from mlreg_dagster.models.artifacts.artifact import MODELS
+from mlreg_dagster.models.artifacts.object_graph import objects_in
 from mlreg_dagster.models.artifacts.soundness import LARGEST_DEPTH, require_sound, require_trees
-from mlreg_dagster.models.artifacts.trust import UntrustedModel
+from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, trusted_types
 from mlreg_dagster.models.detectors import anomaly_scores, make_pipeline
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
 
@@ -24,14 +31,18 @@ NOBODY = np.empty(0, dtype=np.int64)
 def with_tree(pipeline: Pipeline, change: Callable[[dict[str, Any]], object]) -> Pipeline:
     """The forest with another first tree."""
     pipeline = deepcopy(pipeline)
-    tree = pipeline[-1].estimators_[0].tree_
+    first = pipeline[-1].estimators_[0]
+    first.tree_ = changed_tree(first.tree_, change)
+    return pipeline
+
+
+def changed_tree(tree: Tree, change: Callable[[dict[str, Any]], object]) -> Tree:
     make, arguments, state = tree.__reduce__()
     state = deepcopy(state)
     change(state)
     changed: Tree = make(*arguments)
     changed.__setstate__(state)
-    pipeline[-1].estimators_[0].tree_ = changed
-    return pipeline
+    return changed
 
 
 def nodes(field: str, value: int, place: int = 0) -> Callable[[dict[str, Any]], object]:
@@ -44,6 +55,14 @@ def nodes(field: str, value: int, place: int = 0) -> Callable[[dict[str, Any]], 
 
 def same_child_twice(state: dict[str, Any]) -> None:
     state["nodes"]["right_child"][0] = state["nodes"]["left_child"][0]
+
+
+def one_child(state: dict[str, Any]) -> None:
+    """A node whose right child is the node before the first one; the tree that hung there is left out."""
+    for name in ("nodes", "values"):
+        state[name] = np.resize(state[name], (2, *state[name].shape[1:]))
+    state["node_count"], state["max_depth"] = 2, 1
+    state["nodes"]["left_child"], state["nodes"]["right_child"] = [1, -1], [-1, -1]
 
 
 def chain(state: dict[str, Any]) -> None:
@@ -67,6 +86,8 @@ FORESTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "feature below": (nodes("feature", -7), "features that rows don't have"),
     "threshold": (lambda state: state["nodes"]["threshold"].__setitem__(0, np.nan), "no numbers"),
     "deep": (chain, f"deeper than {LARGEST_DEPTH}"),
+    "one child": (one_child, "one child"),
+    "no node": (lambda state: state.__setitem__("node_count", 0), "number of nodes"),
     "other depth": (lambda state: state.__setitem__("max_depth", 1 << 40), "other depths"),
 }
 
@@ -131,14 +152,140 @@ def test_an_index_of_neighbours_that_leads_nowhere_is_not_loaded(store, world, a
         artifact.load(store, "v2", frozen_with(store, model, pipeline))
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
+# --- what detectors of plug-ins hold --------------------------------------------------------------------------
+
+INNER: dict[str, Callable[[], Any]] = {
+    "forest": lambda: IsolationForest(n_estimators=5, random_state=1),
+    "neighbours": lambda: LocalOutlierFactor(novelty=True, algorithm="kd_tree"),
+    "density": lambda: KernelDensity(algorithm="ball_tree"),
+    "regression": lambda: ExtraTreesRegressor(n_estimators=3, random_state=1),
+    "boosting": lambda: GradientBoostingRegressor(n_estimators=3, random_state=1),
+}
+
+
+class Wrapped:
+    """A detector that keeps an estimator of scikit-learn where no attribute of its own shows it."""
+
+    def __init__(self, kind: str) -> None:
+        self.parts = {"inner": [(INNER[kind](), IsolationForest())]}  # the second one is never fitted
+
+    def fit(self, X: Any) -> None:
+        self.inner.fit(X, 2.0 ** np.arange(len(X)))  # such targets make a chain of a tree: it is deep, and sound
+
+    def score(self, X: Any) -> Any:
+        return X[:, 0]
+
+    @property
+    def inner(self) -> Any:
+        return self.parts["inner"][0][0]
+
+
+@pytest.fixture
+def wrapped() -> Iterator[Callable[[str], tuple[Pipeline, Any]]]:
+    """A fitted pipeline of a plug-in's detector, and the estimator in it."""
+
+    def fitted(kind: str) -> tuple[Pipeline, Any]:
+        rows = np.random.default_rng(5).normal(size=(120, 6))
+        pipeline = make_pipeline(settings_of("wrapped", params={"kind": kind})).fit(rows)
+        return pipeline, pipeline[-1].estimator_.inner
+
+    with isolated():
+        detector("wrapped")(Wrapped)
+        yield fitted
+
+
+@pytest.mark.parametrize("kind", INNER)
+def test_what_a_plug_in_trained_is_sound(wrapped, kind):
+    require_sound(wrapped(kind)[0])
+
+
+@pytest.mark.parametrize("kind", ["forest", "regression", "boosting"])
+@pytest.mark.parametrize("fault", ["circle at the root", "child beyond", "feature beyond", "one child", "no node"])
+def test_a_tree_in_a_detector_of_a_plug_in_that_leads_nowhere_is_refused(wrapped, kind, fault):
+    pipeline, inner = wrapped(kind)
+    change, complaint = FORESTS.get(fault, (nodes("left_child", 0), "lead nowhere"))
+    changed = np.ravel(inner.estimators_)[1]
+    changed.tree_ = changed_tree(changed.tree_, change)
+    with pytest.raises(ValueError, match=complaint):
+        require_sound(pipeline)
+
+
+@pytest.mark.parametrize("kind", ["regression", "boosting"])
+def test_a_forest_of_a_plug_in_that_takes_narrower_rows_than_its_trees_is_refused(wrapped, kind):
+    pipeline, inner = wrapped(kind)
+    inner.n_features_in_ = 1
+    with pytest.raises(ValueError, match="features that rows don't have"):
+        require_sound(pipeline)
+
+
+@pytest.mark.parametrize(("kind", "index"), [("neighbours", "_tree"), ("density", "tree_")])
+@pytest.mark.parametrize(("place", "value"), [(1, 1 << 40), (6, 1), (12, [1.0])], ids=["order", "count", "weights"])
+def test_an_index_in_a_detector_of_a_plug_in_that_leads_nowhere_is_refused(wrapped, kind, index, place, value):
+    pipeline, inner = wrapped(kind)
+    state = list(getattr(inner, index).__getstate__())
+    state[place] = np.full_like(state[1], value) if place == 1 else np.array(value) if place == 12 else value
+    getattr(inner, index).__setstate__(tuple(state))
+    with pytest.raises(ValueError, match="index of its neighbours leads nowhere"):
+        require_sound(pipeline)
+
+
+def test_a_file_of_a_plug_in_that_would_be_walked_without_an_end_is_not_loaded(wrapped):
+    pipeline, inner = wrapped("forest")
+    first = inner.estimators_[0]
+    first.tree_ = changed_tree(first.tree_, nodes("left_child", 0))
+    content = skops.io.dumps(pipeline)
+    with pytest.raises(UntrustedModel, match="lead nowhere"):
+        load_pipeline(content, "v1", trusted_types("wrapped", "v1"))
+
+
+class Slotted:
+    __slots__ = ("__hidden", "unset")
+
+    def __init__(self, held: Any) -> None:
+        self.__hidden = held
+
+
+HOLDERS: dict[str, Callable[[Any], Any]] = {
+    "attribute": lambda held: SimpleNamespace(held=held),
+    "slot": Slotted,
+    "tuple in a list": lambda held: [(held,)],
+    "value": lambda held: {"a": held},
+    "key": lambda held: {held: 1},
+    "set": lambda held: frozenset({held}),
+    "deque": lambda held: deque([held]),
+    "array": lambda held: np.array([[held]], dtype=object),
+    "partial": lambda held: partial(print, held),
+    "method": lambda held: held.method,
+}
+
+
+class Held:
+    def method(self) -> None: ...
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_an_object_is_reached_wherever_it_is_held(holder):
+    held = Held()
+    assert held in list(objects_in(HOLDERS[holder](held)))
+
+
+def test_a_circle_is_walked_once_and_too_many_objects_are_refused(monkeypatch):
+    circle: list[Any] = []
+    circle.append(circle)
+    assert len(list(objects_in(circle))) == 1
+    monkeypatch.setattr(object_graph, "MOST_OBJECTS", 10)
+    with pytest.raises(ValueError, match="more than 10 objects"):
+        list(objects_in([[] for _ in range(10)]))
+
+
+@pytest.mark.parametrize("name", DETECTORS)
 @pytest.mark.parametrize("params", [{}, {"max_samples": 1}, {"max_features": 0.5}, {"bootstrap": True}])
-def test_what_was_trained_is_sound(detector, params):
-    if params and detector != "isolation_forest":
+def test_what_was_trained_is_sound(name, params):
+    if params and name != "isolation_forest":
         pytest.skip("parameters of the forest")
     rows = np.random.default_rng(5).normal(size=(300, 6))
     rows[:, 0] = 1.0
-    pipeline = make_pipeline(settings_of(detector, params=params)).fit(rows)
+    pipeline = make_pipeline(settings_of(name, params=params)).fit(rows)
     require_sound(pipeline)
     assert len(anomaly_scores(pipeline, rows)) == 300
 

@@ -129,26 +129,6 @@ def test_a_tier_may_name_a_strict_gate_of_a_plug_in():
     require_known_gates(EvaluationSettings(), PromotionSettings().model_copy(update={"high": tier}))
 
 
-def test_the_hash_of_the_code_covers_the_module_of_a_gate(tmp_path, monkeypatch):
-    before = experiments.code_sha256()
-    hashes = []
-    for number in (1, 2):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        text = (
-            f"from mlreg_dagster.extensions import gate\n@gate('g', 'Is it?', at_least=0)\ndef g(c): return {number}.0"
-        )
-        (folder / "a_gate.py").write_text(text)
-        monkeypatch.syspath_prepend(str(folder))
-        experiments._hash_of.cache_clear()  # each is a process of its own
-        with isolated():
-            __import__("a_gate")
-            hashes.append(experiments.code_sha256())
-    assert len({before, *hashes}) == 3
-    experiments._hash_of.cache_clear()
-    assert experiments.code_sha256() == before
-
-
 def test_a_gate_is_immutable():
     with pytest.raises(dataclasses.FrozenInstanceError):
         CATALOGUE.get("silhouette").strict = True
