@@ -58,3 +58,12 @@ def on_live(mlreg: Callable[..., Answer], own_home: Path, live_home: Path) -> Ca
 @pytest.fixture
 def registry(own_home: Path) -> Registry:
     return Registry(f"sqlite:///{own_home / 'registry.sqlite'}")
+
+
+def refused(answer, message):
+    """Exit code 1, the message for people, no traceback."""
+    assert (answer.code, answer.out) == (1, "")
+    assert message in answer.err
+    assert answer.err.startswith("mlreg: ")
+    assert "Traceback" not in answer.err
+    assert "Stack Trace" not in answer.err

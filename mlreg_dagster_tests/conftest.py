@@ -58,7 +58,7 @@ _LONGEST = (
     "test_browser",
     "governance/test_champion",
     "models/test_assets",
-    "cli/test_cli",
+    "cli/commands/test_models",
 )
 """Files that take longest, the longest first: begun last, one of them would keep a process busy after all others."""
 
