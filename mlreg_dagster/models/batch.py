@@ -41,15 +41,15 @@ class BatchSummary:
 
     Attributes:
         in_sample: Rows of hours before the model may be judged; None where the file has no `hour`.
-        unknown_hours: Rows whose `hour` is empty: whether they are in-sample is not known.
         is_checked: Whether the rows say with which settings their features were computed.
+        unknown_hours: Rows whose `hour` is empty: whether they are in-sample is not known.
     """
 
     rows: int = 0
     flagged: int = 0
     in_sample: int | None = None
-    unknown_hours: int = 0
     is_checked: bool = False
+    unknown_hours: int = 0
 
 
 def score_file(model: Model, source: Path, target: Path) -> BatchSummary:
