@@ -20,7 +20,7 @@ serve() {
     return 1
 }
 
-# A run that is killed half way leaves hours to repair, which `mlreg doctor` would find on a later page.
+# Work that is stopped half way leaves hours to repair, which `mlreg doctor` would find on a later page.
 runs_in_progress() {
     python - <<'END'
 import json
@@ -35,9 +35,9 @@ END
 
 stop() {
     [ -n "$server" ] || return 0
-    for _ in $(seq 120); do
-        [ "$(runs_in_progress 2>/dev/null || echo 0)" = 0 ] && break
-        sleep 1
+    for _ in $(seq 40); do
+        [ "$(runs_in_progress 2>/dev/null || echo 0)" = 0 ] && mlreg doctor >/dev/null 2>&1 && break
+        sleep 5
     done
     kill -TERM -- "-$server" || true
     wait "$server" || true
