@@ -25,7 +25,6 @@ from mlreg_dagster.orchestration.resources import PREFIX, Clock
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.homes import DAGSTER_YAML, prepare_home  # noqa: F401 - where they were asked for before
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 _ON_CONSOLE: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 from mlreg_dagster.orchestration.daemon_lock import daemon_kept_out
 from mlreg_dagster.orchestration.lifecycle_lock import alone_on
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
-from mlreg_dagster.runner import DAGSTER_YAML
+from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster_tests.operations.conftest import content_of
 from mlreg_dagster_tests.registry.migrations.old_registry import restore_dump
 
