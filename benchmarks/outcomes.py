@@ -17,7 +17,7 @@ from rich.table import Table
 
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.outcomes.names import CRASH, NO_CRASH, UNRESOLVED
+from mlreg_dagster.market.names import CRASH, NO_CRASH, UNRESOLVED
 from mlreg_dagster.outcomes.validation import validate_predictions
 
 SETTINGS = OutcomeSettings(price_tolerance_hours=2)

@@ -13,7 +13,8 @@ from mlreg_dagster.models import training
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.evaluation import evaluation, stability
 from mlreg_dagster.models.scorers import forest_walk, onnx_graph, onnx_scorer
-from mlreg_dagster.outcomes import metrics, scoring
+from mlreg_dagster.outcomes.performance import metrics
+from mlreg_dagster.outcomes.predicting import scoring
 from mlreg_dagster.replay import report, run
 
 __all__ = [

@@ -17,12 +17,12 @@ from mlreg_dagster.config import current_project
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.market.names import CRASH
 from mlreg_dagster.models.evaluation.verdict import better_than, champion_in
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
 from mlreg_dagster.orchestration.lifecycle_lock import alone_on
 from mlreg_dagster.orchestration.resources import current_actor
-from mlreg_dagster.outcomes.metrics import summary
-from mlreg_dagster.outcomes.names import CRASH
+from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.runner import Runner, asset_config

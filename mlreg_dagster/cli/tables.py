@@ -196,7 +196,7 @@ def reproduction_table(found: "Reproduction") -> Grid:
 
 
 def outcomes_table(rows: Sequence[Mapping[Any, Any]], confidence: float) -> Grid:
-    """How right each version was, a column each; `rows` are those of `outcomes.summary.summarize`."""
+    """How right each version was, a column each; `rows` are those of `outcomes.performance.summary.summarize`."""
     versions = [str(row["model_version"]) for row in rows]
     empty = "No prediction has fallen due yet."
     grid = Grid(f"Outcomes, with {confidence:.0%} intervals", ("", *versions), rows, empty=empty)

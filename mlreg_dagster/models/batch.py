@@ -1,6 +1,6 @@
 """Scores the rows of a CSV or Parquet file with one model, piece by piece, into another file.
 
-Hours of the graph are scored in `outcomes.scoring`; nothing that is scored here is a prediction on record.
+Hours of the graph are scored in `outcomes.predicting.scoring`; nothing that is scored here is a prediction on record.
 """
 
 import os

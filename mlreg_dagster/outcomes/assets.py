@@ -10,6 +10,7 @@ from pydantic import Field
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import HOUR, chunked, day_key, hour_key
 from mlreg_dagster.market.features.features import features_table
+from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.detector_names import scorer_of
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
@@ -27,8 +28,7 @@ from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.orchestration.upstream import require_any_made, require_made
-from mlreg_dagster.outcomes.metrics import count, performance, rates_in_use, summary_of_counts
-from mlreg_dagster.outcomes.names import UNRESOLVED
+from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.validation import validate_predictions
@@ -79,7 +79,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         mlreg_registry: RegistryResource,
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
-        from mlreg_dagster.outcomes import scoring
+        from mlreg_dagster.outcomes.predicting import scoring
 
         hours, tables, records = (
             ended_hours_of(context, mlreg_clock.now()),

@@ -7,7 +7,7 @@ from mlreg_dagster.core.hours import HOUR, chunked, hour_range
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.outcomes.flagged_share import as_values, flagged_share
+from mlreg_dagster.outcomes.performance.flagged_share import as_values, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 
 FLAGGED_SHARE = "flagged_share_within_limits"

@@ -4,8 +4,10 @@ PREDICTIONS_TABLE = "predictions"
 OUTCOMES_TABLE = "prediction_outcomes"
 PERFORMANCE_TABLE = "model_performance"
 
-ROLES = ("champion", "challenger", "requested")
-CRASH, NO_CRASH, UNRESOLVED = "crash", "no_crash", "unresolved"
+RANKING = "ranking"
+"""The role of a simple ranking; its `model_version` is `ranking:<name>`, a name that no version has."""
+
+ROLES = ("champion", "challenger", "requested", RANKING)
 
 RATES = {
     "recall": ("true_positives", "crashes"),

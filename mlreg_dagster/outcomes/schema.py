@@ -3,15 +3,8 @@
 import re
 
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.outcomes.names import (
-    CRASH,
-    NO_CRASH,
-    OUTCOMES_TABLE,
-    PERFORMANCE_TABLE,
-    PREDICTIONS_TABLE,
-    ROLES,
-    UNRESOLVED,
-)
+from mlreg_dagster.market.names import CRASH, NO_CRASH, UNRESOLVED
+from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE, ROLES
 from mlreg_dagster.storage.warehouse.column_checks import (
     FINITE,
     FINITE_CHANGE,

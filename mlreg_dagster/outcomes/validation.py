@@ -1,35 +1,19 @@
-"""Validates each prediction by the price at the end of its horizon.
+"""Validates each prediction by the price at the end of its horizon; `market.crashes` says what a crash is."""
 
-The clock decides, never the row count: prices lie on a dense hour x instrument grid, so a missing hour shifts nothing.
-Nothing is read from after the horizon.
-"""
-
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.core.hours import HOUR, hours_since_epoch
-from mlreg_dagster.outcomes.names import CRASH, NO_CRASH, UNRESOLVED
+from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.market.crashes import outcomes_of
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster.storage.warehouse.tables import InvalidRows
-
-Grid = npt.NDArray[np.float64]
-"""Hours down, instruments across; NaN = no price."""
-
-_OUTCOMES = pd.array([UNRESOLVED, CRASH, NO_CRASH], dtype="str")
 
 
 def validate_predictions(predictions: pd.DataFrame, prices: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
     """Look up what the price did within the horizon after each prediction.
 
-    The outcome is read from the price at exactly the horizon or, if that hour is missing, from the newest one
-    at most `price_tolerance_hours` older. Without either the prediction is `unresolved`.
-
     Args:
         predictions: Rows of PREDICTIONS, as the warehouse keeps them.
-        prices: hour, instrument_id and price of MARKET_SNAPSHOT, from the first prediction hour to the last plus the
-            horizon; those after a prediction's horizon don't change its outcome.
+        prices: As for `outcomes_of`.
         settings: Horizon and tolerance in hours, the change in % from which a fall is a crash.
 
     Returns:
@@ -38,74 +22,9 @@ def validate_predictions(predictions: pd.DataFrame, prices: pd.DataFrame, settin
     Raises:
         InvalidRows: An instrument has two prices for one hour.
     """
-    horizon = settings.horizon_hours
-    made = hours_since_epoch(predictions["hour"])
-    seen = hours_since_epoch(prices["hour"])
-    first, last = (made.min(), made.max() + horizon) if len(made) else (0, horizon)
-    instruments, codes = _instruments(prices["instrument_id"], predictions["instrument_id"])
-    read = (seen >= first) & (seen <= last)
-    grid = np.full((last - first + 1, len(instruments) + 1), np.nan)  # the last column: instruments without a price
-    grid[seen[read] - first, codes[: len(prices)][read]] = prices["price"].to_numpy()[read]
-    _refuse_two_prices(grid, prices[read])
-
-    rows, across = made - first, codes[len(prices) :]
-    newest, age = _newest(grid, horizon, settings.price_tolerance_hours)
-    price = predictions["price"].to_numpy()
-    outcome_price, hours_older = newest[rows, across], age[rows, across]
-    change_pct = _change_pct(outcome_price, price)
-    resolved = ~np.isnan(outcome_price)
-    price_hour = predictions["hour"] + pd.to_timedelta(horizon - hours_older, unit="h").as_unit("us")
     outcomes = predictions.assign(
-        hour=predictions["hour"] + horizon * HOUR,
+        hour=predictions["hour"] + settings.horizon_hours * HOUR,
         prediction_hour=predictions["hour"],
-        outcome_price=outcome_price,
-        outcome_price_hour=price_hour.where(resolved),
-        change_pct=change_pct,
-        worst_drop_pct=_change_pct(_lowest(grid, horizon)[rows, across], price),
-        outcome=_OUTCOMES.take(np.where(resolved, np.where(change_pct <= settings.crash_pct, 1, 2), 0)),
+        **outcomes_of(predictions, prices, settings),
     )
     return outcomes[list(PREDICTION_OUTCOMES.columns)]
-
-
-def _instruments(priced: "pd.Series[str]", predicted: "pd.Series[str]") -> tuple[pd.Index, npt.NDArray[np.int64]]:
-    """The instruments that have a price, and for each row of both the number of its own; -1: it has none."""
-    codes, instruments = pd.factorize(pd.concat([priced, predicted], ignore_index=True))
-    known = codes[: len(priced)].max(initial=-1) + 1  # those that are met first
-    return instruments[:known], np.where(codes < known, codes, -1)
-
-
-def _refuse_two_prices(grid: Grid, prices: pd.DataFrame) -> None:
-    if np.count_nonzero(~np.isnan(grid)) < prices["price"].count():
-        twice = prices[prices.duplicated(["hour", "instrument_id"])].iloc[0]
-        raise InvalidRows(
-            f"prices: {twice['instrument_id']} has more than one price at {twice['hour']}. No outcome was made. "
-            f"Materialize market_snapshot for that hour again."
-        )
-
-
-def _newest(grid: Grid, horizon: int, tolerance: int) -> tuple[Grid, npt.NDArray[np.int64]]:
-    """For each hour the price at its horizon, or the newest one at most `tolerance` hours older; and how much older."""
-    newest = grid[horizon:].copy()
-    older = np.zeros(newest.shape, dtype=np.int64)
-    for hours in range(1, tolerance + 1):
-        missing = np.isnan(newest)
-        np.copyto(newest, grid[horizon - hours : len(grid) - hours], where=missing)
-        older[missing] = hours
-    return newest, older
-
-
-def _lowest(grid: Grid, horizon: int) -> Grid:
-    """The lowest price in the hours after each, up to its horizon; NaN where there was none."""
-    lowest = np.where(np.isnan(grid[1:]), np.inf, grid[1:])  # of as many hours as `covered`, from each on
-    covered = 1
-    while covered < horizon:
-        more = min(covered, horizon - covered)  # two stretches that overlap are as good as two that meet
-        lowest = np.minimum(lowest[:-more], lowest[more:])
-        covered += more
-    lowest[np.isinf(lowest)] = np.nan
-    return lowest
-
-
-def _change_pct(later: npt.NDArray[np.float64], price: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Change in %, rounded so that a fall from 1.00 to 0.85 is -15 % and not -14.999999999999998 %."""
-    return np.round(100 * (later - price) / price, 9)

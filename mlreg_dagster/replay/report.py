@@ -9,7 +9,7 @@ from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.core.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
 from mlreg_dagster.evidence.templating import render
 from mlreg_dagster.models.names import CHAMPION
-from mlreg_dagster.outcomes.metrics import summary
+from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.registry import AliasEvent, Registry
 from mlreg_dagster.replay.run import Replay

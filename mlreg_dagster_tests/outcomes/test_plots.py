@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.outcomes.metrics import performance, summary
+from mlreg_dagster.outcomes.performance.metrics import performance, summary
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster_tests.outcomes.frames import outcomes_of, predictions_of
 from mlreg_dagster_tests.svg import words_of

@@ -13,8 +13,8 @@ def status(as_json: AsJson = False) -> None:
     from mlreg_dagster.cli.tables import history_table, outcomes_table, versions_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import warehouse_file
-    from mlreg_dagster.outcomes.flagged_share import flagged_share_in
-    from mlreg_dagster.outcomes.summary import summarize
+    from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
+    from mlreg_dagster.outcomes.performance.summary import summarize
     from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
     settings, registry, now = load_settings(), open_registry(), datetime.now(UTC)

@@ -17,7 +17,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.verified import datasets_behind, frozen, loaded
 from mlreg_dagster.models.names import CHAMPION
-from mlreg_dagster.outcomes.flagged_share import FlaggedShare, flagged_share
+from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.registry import (
     AliasEvent,

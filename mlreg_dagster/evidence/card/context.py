@@ -11,7 +11,7 @@ from mlreg_dagster.evidence.reproduction import Reproduction
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.artifacts.verified import Frozen
-from mlreg_dagster.outcomes.flagged_share import FlaggedShare
+from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare
 from mlreg_dagster.registry import (
     AliasEvent,
     AuditRecord,

@@ -37,7 +37,7 @@ def success(context: CardContext, asked: SuccessMetric) -> dict[str, Any]:
 
 def measured(context: CardContext) -> dict[str, Any]:
     """Counts, rates and intervals over all its outcomes; a rate that is not defined is None."""
-    from mlreg_dagster.outcomes.metrics import summary
+    from mlreg_dagster.outcomes.performance.metrics import summary
 
     row = summary(context.outcomes, context.settings.outcomes).to_dict("records")[0]
     return {str(name): None if isinstance(value, float) and pd.isna(value) else value for name, value in row.items()}
@@ -45,7 +45,7 @@ def measured(context: CardContext) -> dict[str, Any]:
 
 def outcome_facts(context: CardContext) -> list[Fact]:
     """Counts, rates with their intervals, and what they look like."""
-    from mlreg_dagster.outcomes.metrics import performance
+    from mlreg_dagster.outcomes.performance.metrics import performance
     from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture
 
     totals, settings = measured(context), context.settings.outcomes

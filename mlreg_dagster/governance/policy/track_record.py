@@ -10,7 +10,7 @@ from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, rules_of
 from mlreg_dagster.governance.policy.judgement import Verdict
 from mlreg_dagster.governance.promotion import rollback
 from mlreg_dagster.governance.promotion.request import PromotionRequest
-from mlreg_dagster.outcomes.names import UNRESOLVED
+from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.registry import Attribution, ModelVersion, Registry
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered

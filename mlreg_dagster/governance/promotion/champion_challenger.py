@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
+from mlreg_dagster.market.names import CRASH, UNRESOLVED
 from mlreg_dagster.models.evaluation.statistics import Difference, Draws, Verdict, mcnemar, paired_bootstrap
-from mlreg_dagster.outcomes.names import CRASH, UNRESOLVED
 
 _PAIR = ["prediction_hour", "instrument_id"]
 

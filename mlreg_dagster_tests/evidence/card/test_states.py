@@ -8,7 +8,7 @@ from mlreg_dagster.evidence.card.build import make_card
 from mlreg_dagster.evidence.card.context import Watch
 from mlreg_dagster.evidence.card.elements import SECTIONS, Text
 from mlreg_dagster.evidence.rendering import to_html
-from mlreg_dagster.outcomes.flagged_share import flagged_share
+from mlreg_dagster.outcomes.performance.flagged_share import flagged_share
 from mlreg_dagster_tests.evidence.cards import card_of, context_of, section, with_use_case
 from mlreg_dagster_tests.lifecycle import DUE
 

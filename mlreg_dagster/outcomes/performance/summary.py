@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.outcomes.intervals import lift_interval, wilson_interval
-from mlreg_dagster.outcomes.names import CRASH, OUTCOMES_TABLE, RATES, UNRESOLVED
+from mlreg_dagster.market.names import CRASH, UNRESOLVED
+from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, RATES
+from mlreg_dagster.outcomes.performance.intervals import lift_interval, wilson_interval
 from mlreg_dagster.storage.warehouse.reader import Tables
 
 _COLUMNS = ("model_version", "instrument_id", "is_anomaly", "in_sample", "outcome")

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.outcomes.intervals import lift_interval, wilson_interval
-from mlreg_dagster.outcomes.names import CRASH, RATES, UNRESOLVED
+from mlreg_dagster.market.names import CRASH, UNRESOLVED
+from mlreg_dagster.outcomes.names import RATES
+from mlreg_dagster.outcomes.performance.intervals import lift_interval, wilson_interval
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE
 
 _LIFT_PARTS = ["true_positives", "flagged", "crashes", "resolved"]

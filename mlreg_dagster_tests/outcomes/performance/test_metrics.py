@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.outcomes.intervals import wilson_interval
-from mlreg_dagster.outcomes.metrics import count, performance, rates_in_use, summary, summary_of_counts
+from mlreg_dagster.outcomes.performance.intervals import wilson_interval
+from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary, summary_of_counts
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE
 from mlreg_dagster_tests.outcomes.frames import at, outcomes_of
 

@@ -7,7 +7,7 @@ from mlreg_dagster.core.hours import HOUR, hour_range
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
-from mlreg_dagster.outcomes import scoring
+from mlreg_dagster.outcomes.predicting import scoring
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.registry import UnknownVersion
 from mlreg_dagster.storage.warehouse.tables import InvalidRows

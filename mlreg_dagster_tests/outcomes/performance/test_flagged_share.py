@@ -5,7 +5,7 @@ import pytest
 from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.orchestration.instance.check_log import latest_results
 from mlreg_dagster.outcomes.checks import FLAGGED_SHARE
-from mlreg_dagster.outcomes.flagged_share import flagged_share
+from mlreg_dagster.outcomes.performance.flagged_share import flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS, NOON

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.outcomes.metrics import summary
-from mlreg_dagster.outcomes.names import CRASH, NO_CRASH, UNRESOLVED
+from mlreg_dagster.market.names import CRASH, NO_CRASH, UNRESOLVED
+from mlreg_dagster.outcomes.performance.metrics import summary
+from mlreg_dagster.outcomes.performance.summary import summarize
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster.outcomes.summary import summarize
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 from mlreg_dagster_tests.outcomes.frames import outcomes_of

@@ -1,0 +1,1 @@
+"""How right versions were, by their matured outcomes: rates, intervals, the flagged share."""
