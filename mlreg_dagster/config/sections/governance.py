@@ -3,9 +3,15 @@
 import base64
 import hashlib
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from mlreg_dagster.config.section import Count, Hour, Section
 from mlreg_dagster.core.people import OF_THE_PROJECT, NotAName, account_name
@@ -90,6 +96,17 @@ class TierPolicy(Section):
     experiments: bool = Field(
         False, description="Evaluations under other thresholds than those in force count, too; the record says so."
     )
+    worth: Literal["better", "not_worse"] | None = Field(
+        None, description="By matured outcomes, than the best simple ranking and than the champion; null = not asked."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A tier that does not ask for worth says nothing of it, so that policies of before stay the same."""
+        values: dict[str, Any] = serialize(self)
+        if self.worth is None:
+            values.pop("worth", None)
+        return values
 
 
 class WaiverPolicy(Section):
@@ -129,6 +146,7 @@ _HIGH = TierPolicy(
         "model_size",
     ),
     stable=True,
+    worth="not_worse",
 )
 
 

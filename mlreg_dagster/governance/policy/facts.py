@@ -13,7 +13,7 @@ from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.core.people import AUTOMATION, REPLAY
 from mlreg_dagster.governance.decisions import counting
 from mlreg_dagster.governance.policy.in_force import Rules
-from mlreg_dagster.governance.policy.judgement import Facts, Verdict
+from mlreg_dagster.governance.policy.judgement import Facts, Verdict, WorthFound
 from mlreg_dagster.models.evaluation import experiments
 from mlreg_dagster.models.gates import missing_gates
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
@@ -32,6 +32,7 @@ def facts_of(
     by: Attribution,
     *,
     matured_outcomes: Callable[[], int],
+    worth: Callable[[], tuple[WorthFound, ...]],
     changed_hours: int | None = None,
 ) -> Facts:
     """Read what counts out of the registry's records.
@@ -42,6 +43,7 @@ def facts_of(
         evaluation: The one that counts.
         by: Who promotes, and when.
         matured_outcomes: Counts those of the version; asked only where the policy wants some.
+        worth: Holds its outcomes against its opponents'; asked only where the policy wants it.
         changed_hours: Hours of the training data that changed since they were frozen; None: not known.
     """
     version, policy, actor, now = dossier.version, rules.promotion, by.actor, as_utc(by.time)
@@ -52,7 +54,9 @@ def facts_of(
     stability = evaluation.metrics.get("stability") or {}
     freeze = next((each for each in policy.freezes if each.covers(now)), None)
     is_rollback = version.version in former_holders(dossier.moves)
-    asks_for_outcomes = policy.min_matured_outcomes and dossier.alias != CHALLENGER  # which is where outcomes come from
+    may_ask_for_outcomes = dossier.alias != CHALLENGER  # which is where outcomes come from
+    asks_for_outcomes = may_ask_for_outcomes and policy.min_matured_outcomes
+    asks_for_worth = may_ask_for_outcomes and tier.worth is not None and not is_rollback
     return Facts(
         failed_gates=tuple(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
         missing_gates=missing_gates(
@@ -77,6 +81,7 @@ def facts_of(
         frozen=None if freeze is None else f"{freeze.reason}, until {freeze.until:%Y-%m-%d %H:%M}",
         evaluation_age_days=_age(evaluation, version, now) / pd.Timedelta(days=1),
         matured_outcomes=matured_outcomes() if asks_for_outcomes else None,
+        worth=worth() if asks_for_worth else None,
         is_rollback=is_rollback,
         stranger=_stranger(actor, dossier.alias, policy),
         failed_before=_failed_before(evaluation, dossier.evaluations),

@@ -8,7 +8,8 @@ import pandas as pd
 
 from mlreg_dagster.governance.policy.facts import evidence_of, facts_of
 from mlreg_dagster.governance.policy.in_force import Rules, require_adopted, rules_now
-from mlreg_dagster.governance.policy.judgement import Facts, Verdict, judge
+from mlreg_dagster.governance.policy.judgement import Facts, Verdict, WorthFound, judge
+from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import Attribution, Dossier, Evaluation, ModelVersion, Registry
 from mlreg_dagster.registry.rules import passed_evaluation
 
@@ -42,6 +43,7 @@ class Governance:
     Attributes:
         files: What the configuration files ask for; nothing is promoted unless it is in force.
         matured_outcomes: Counts those of a version.
+        worth: Holds those of a version against the best simple ranking and the champion.
         changed_hours: Counts the hours of its training data that changed since they were frozen; None: not known.
         validate_rollback: Looks whether a former holder still does its work; what it finds is kept, or it raises.
         replays_history: Whether a move may count from the past.
@@ -49,6 +51,7 @@ class Governance:
 
     files: Rules
     matured_outcomes: Callable[[str], int]
+    worth: Callable[[str, str | None], tuple[WorthFound, ...]]
     changed_hours: Callable[[ModelVersion], int | None]
     validate_rollback: "Callable[[Model], Mapping[str, Any]]"
     replays_history: bool = False
@@ -63,8 +66,21 @@ class Governance:
         require_adopted(in_force, self.files)
         return in_force
 
+    def worth_asked(self, dossier: Dossier, rules: Rules) -> tuple[WorthFound, ...] | None:
+        """How the version did on matured outcomes, where the policy asks; None where it does not. It reads tables."""
+        asked = rules.promotion.of(rules.use_case.risk_tier).worth
+        if asked is None or dossier.alias == CHALLENGER:
+            return None
+        return self.worth(dossier.version.version, rival_in(dossier))
+
     def consider(
-        self, dossier: Dossier, rules: Rules, by: Attribution, *, changed_hours: int | None = None
+        self,
+        dossier: Dossier,
+        rules: Rules,
+        by: Attribution,
+        *,
+        changed_hours: int | None = None,
+        worth: tuple[WorthFound, ...] | None = None,
     ) -> Judgement:
         """Judge a version that asks for an alias; nothing moves.
 
@@ -73,6 +89,7 @@ class Governance:
             rules: In force.
             by: Who promotes, and when.
             changed_hours: Hours of the training data that changed since they were frozen; None: not known.
+            worth: What `worth_asked` found; None: it is measured where the policy asks for it.
 
         Raises:
             GatesNotPassed: It was never evaluated, or failed.
@@ -86,6 +103,15 @@ class Governance:
             evaluation,
             by,
             matured_outcomes=lambda: self.matured_outcomes(version),
+            worth=lambda: self.worth(version, rival_in(dossier)) if worth is None else worth,
             changed_hours=changed_hours,
         )
         return Judgement(judge(facts, tier, rules.promotion), evaluation, facts)
+
+
+def rival_in(dossier: Dossier) -> str | None:
+    """The champion that the version would replace; None where there is none, or another alias is asked for."""
+    if dossier.alias != CHAMPION or not dossier.moves:
+        return None
+    holder = dossier.moves[-1].version
+    return None if holder == dossier.version.version else holder

@@ -11,20 +11,45 @@ from typing import Literal
 
 from mlreg_dagster.config.sections.governance import PromotionSettings, TierPolicy
 
-FREEZE, STABILITY, AGE, OUTCOMES = "freeze", "stability", "evaluation_age", "matured_outcomes"
-WAIVABLE = (FREEZE, STABILITY, AGE, OUTCOMES)
+FREEZE, STABILITY, AGE, OUTCOMES, WORTH = (
+    "freeze",
+    "stability",
+    "evaluation_age",
+    "matured_outcomes",
+    "worth_on_outcomes",
+)
+WAIVABLE = (FREEZE, STABILITY, AGE, OUTCOMES, WORTH)
 """The rules that a waiver may waive."""
 
 _SHOWN = 5
 
 Stability = Literal["stable", "unstable", "not measured"]
 Outcome = Literal["promote", "hold", "refuse"]
+WorthVerdict = Literal["better", "not worse", "worse", "unknown"]
 
 _STABILITY_IN_WORDS: dict[Stability, str] = {
     "stable": "the evaluation is stable",
     "unstable": "the evaluation is unstable",
     "not measured": "the stability of the evaluation was not measured",
 }
+
+
+_ENOUGH: dict[str, tuple[WorthVerdict, ...]] = {"better": ("better",), "not_worse": ("better", "not worse")}
+
+
+@dataclass(frozen=True)
+class WorthFound:
+    """How a version did on matured outcomes against one opponent.
+
+    Attributes:
+        opponent: The best simple ranking, or the champion.
+        verdict: Whether the version is better.
+        detail: The numbers behind it, in a sentence.
+    """
+
+    opponent: str
+    verdict: WorthVerdict
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +69,7 @@ class Facts:
         frozen: Why nothing moves now; None if it does.
         evaluation_age_days: How old the evaluation is.
         matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: not asked for.
+        worth: How it did on matured outcomes against the best simple ranking and the champion; None: not asked for.
         is_rollback: The version held the alias before, and no rollback left it.
         stranger: Why the actor may not move the alias; None if they may.
         departures: How the evaluation departs from the configuration in force.
@@ -63,6 +89,7 @@ class Facts:
     frozen: str | None = None
     evaluation_age_days: float = 0.0
     matured_outcomes: int | None = None
+    worth: tuple[WorthFound, ...] | None = None
     is_rollback: bool = False
     stranger: str | None = None
     departures: tuple[str, ...] = ()
@@ -123,7 +150,23 @@ def _holds(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> dict[st
         holds[OUTCOMES] = (
             f"{facts.matured_outcomes} of its outcomes have matured, asked are {policy.min_matured_outcomes}"
         )
+    if tier.worth is not None and (lacking := _worth_lacking(facts.worth, tier.worth)):
+        holds[WORTH] = lacking
     return holds
+
+
+def _worth_lacking(found: tuple[WorthFound, ...] | None, asked: str) -> str:
+    """What matured outcomes do not show although the tier asks for it; empty where they show it."""
+    if found is None:
+        return ""
+    words = asked.replace("_", " ")
+    if not found:
+        return f"its outcomes are to show that it is {words} than the best simple ranking, and none has matured"
+    lacking = [each for each in found if each.verdict not in _ENOUGH[asked]]
+    return "; ".join(
+        f"its outcomes are to show that it is {words} than {each.opponent}: {each.verdict} ({each.detail})"
+        for each in lacking
+    )
 
 
 def _missing_approvals(facts: Facts, tier: TierPolicy) -> list[str]:

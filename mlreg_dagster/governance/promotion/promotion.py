@@ -15,7 +15,7 @@ from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.names import NOBODY
-from mlreg_dagster.registry import AliasEvent, Attribution, Dossier, ModelVersion, Permission, Permit, Registry
+from mlreg_dagster.registry import AliasEvent, Attribution, Dossier, Permission, Permit, Registry
 from mlreg_dagster.registry.names import check_alias
 from mlreg_dagster.registry.rules import former_holders
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -100,24 +100,29 @@ def _move(
         expected=None if expected == NOBODY else expected,
         effective_at=effective_at,
         permit=_permit(
-            governance, rules, version, by, rollback=governance.validate_rollback(model) if is_rollback else None
+            registry.dossier(version.version, request.alias),
+            governance,
+            rules,
+            by,
+            rollback=governance.validate_rollback(model) if is_rollback else None,
         ),
     )
 
 
 def _permit(
+    before: Dossier,
     governance: Governance,
     rules: Rules,
-    version: ModelVersion,
     by: Attribution,
     rollback: Mapping[str, Any] | None,
 ) -> Permit:
-    """What is asked within the transaction; what takes long is read before."""
-    changed = governance.changed_hours(version)
+    """What is asked within the transaction; what takes long is read before, from the dossier of that time."""
+    version = before.version
+    changed, worth = governance.changed_hours(version), governance.worth_asked(before, rules)
     validated = None if rollback is None else dict(rollback)
 
     def permit(dossier: Dossier) -> Permission:
-        judgement = governance.consider(dossier, rules, by, changed_hours=changed)
+        judgement = governance.consider(dossier, rules, by, changed_hours=changed, worth=worth)
         if judgement.verdict.outcome != "promote":
             raise _not_promoted(version.version, dossier.alias, judgement.verdict)
         return Permission(judgement.evaluation, judgement.evidence(dossier, rules) | {"rollback": validated})

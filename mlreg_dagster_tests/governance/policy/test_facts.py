@@ -10,7 +10,7 @@ from mlreg_dagster.config.sections.governance import Freeze, Person, TierPolicy
 from mlreg_dagster.governance.decisions.signing import decision_message, make_key, read_key, sign
 from mlreg_dagster.governance.policy.facts import facts_of
 from mlreg_dagster.governance.policy.in_force import Rules
-from mlreg_dagster.governance.policy.judgement import judge
+from mlreg_dagster.governance.policy.judgement import WorthFound, judge
 from mlreg_dagster.registry import AliasEvent, Attribution, Decision, Dossier, Evaluation, GateResult, ModelVersion
 
 POLICY = PromotionSettings()
@@ -31,14 +31,16 @@ def said(kind="approval", actor="anna", evaluation_id=3, lifts=(), expires_at=No
     )
 
 
-def facts(decisions=(), policy=POLICY, evaluation=None, actor="pia", moves=(), matured=lambda: 5, **changes):
+def facts(
+    decisions=(), policy=POLICY, evaluation=None, actor="pia", moves=(), matured=lambda: 5, worth=lambda: (), **changes
+):
     evaluation = evaluation or evaluated()
     known = {"alias": "champion", "evaluations": [evaluation], "withdrawals": [], **changes}
     dossier = Dossier(
         known["alias"], VERSION, known["evaluations"], list(decisions), known["withdrawals"], list(moves), None
     )
     rules = Rules(policy, UseCaseSettings(risk_tier="high"), EvaluationSettings())
-    return facts_of(dossier, rules, evaluation, Attribution(actor, NOW), matured_outcomes=matured)
+    return facts_of(dossier, rules, evaluation, Attribution(actor, NOW), matured_outcomes=matured, worth=worth)
 
 
 def test_approvals_of_two_people_count_and_of_one_twice_once():
@@ -117,6 +119,17 @@ def test_the_challenger_is_not_asked_for_the_outcomes_that_it_is_to_bring():
     policy = PromotionSettings(min_matured_outcomes=10)
     assert facts(policy=policy).matured_outcomes == 5
     assert facts(policy=policy, alias="challenger").matured_outcomes is None
+
+
+def test_worth_is_measured_only_where_the_tier_asks_for_it_and_never_of_a_challenger_or_a_rollback():
+    found = (WorthFound("ranking:fall", "worse", "2 of 100"),)
+    move = AliasEvent(1, "champion", 1, "v7", None, "a" * 64, 3, NOW, NOW, "tom", "first", None, {})
+    newer = AliasEvent(2, "champion", 2, "v8", "v7", "b" * 64, 4, NOW, NOW, "tom", "second", None, {})
+    assert facts(worth=lambda: found).worth == found
+    assert facts(worth=lambda: found, alias="challenger").worth is None
+    assert facts(worth=lambda: found, moves=(move, newer)).worth is None
+    asks_for_nothing = PromotionSettings(high=TierPolicy())
+    assert facts(worth=lambda: found, policy=asks_for_nothing).worth is None
 
 
 def test_an_evaluation_is_as_old_as_the_data_that_it_looked_at():

@@ -7,7 +7,7 @@ import pytest
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.config.sections.governance import TierPolicy
-from mlreg_dagster.governance.policy.judgement import WAIVABLE, Facts, judge
+from mlreg_dagster.governance.policy.judgement import WAIVABLE, Facts, WorthFound, judge
 
 POLICY = PromotionSettings()
 GATES = {
@@ -140,3 +140,37 @@ def test_a_stability_that_was_not_measured_is_said_in_plain_words():
 def test_the_table_has_every_combination():
     cases = itertools.product(["low", "high"], GATES, range(3), range(4), WAIVERS, [False, True])
     assert len(list(cases)) == 576
+
+
+@pytest.mark.parametrize("asked", [None, "better", "not_worse"])
+@pytest.mark.parametrize("against_ranking", ["better", "not worse", "worse", "unknown"])
+@pytest.mark.parametrize("against_champion", [None, "better", "not worse", "worse", "unknown"])
+@pytest.mark.parametrize("waived", [False, True], ids=["", "waived"])
+@pytest.mark.parametrize("rollback", [False, True], ids=["", "rollback"])
+def test_worth_holds_up_what_its_outcomes_do_not_show(asked, against_ranking, against_champion, waived, rollback):
+    found = [WorthFound("ranking:fall", against_ranking, "3 of 100 against 4 of 100")]
+    if against_champion:
+        found.append(WorthFound("v1", against_champion, "the same flags"))
+    facts = Facts(worth=tuple(found), waived={"worth_on_outcomes": "anna"} if waived else {}, is_rollback=rollback)
+    verdict = judge(facts, TierPolicy(worth=asked), POLICY)
+    enough = {"better": {"better"}, "not_worse": {"better", "not worse"}, None: {each.verdict for each in found}}
+    lacking = [each for each in found if each.verdict not in enough[asked]]
+    if not lacking or waived or rollback:
+        assert verdict.outcome == "promote"
+        assert bool(verdict.waived) == bool(lacking and waived and not rollback)
+    else:
+        assert verdict.outcome == "hold"
+        assert all(f"{each.opponent}: {each.verdict}" in verdict.reasons[0] for each in lacking)
+
+
+def test_worth_that_is_asked_for_before_anything_matured_waits():
+    verdict = judge(Facts(worth=()), TierPolicy(worth="not_worse"), POLICY)
+    assert verdict.outcome == "hold"
+    assert "none has matured" in verdict.reasons[0]
+
+
+def test_a_policy_of_before_worth_keeps_its_json():
+    assert "worth" not in TierPolicy().model_dump(mode="json")
+    assert PromotionSettings().model_dump(mode="json")["high"]["worth"] == "not_worse"
+    stored = {name: value for name, value in POLICY.high.model_dump(mode="json").items() if name != "worth"}
+    assert TierPolicy.model_validate(stored).model_dump(mode="json") == stored

@@ -19,9 +19,9 @@ def rules(**policy):
     return Rules(PromotionSettings(**policy), UseCaseSettings(), EvaluationSettings())
 
 
-def governed(*, replays_history=True, **policy):
-    """Judges by these rules, where they are in force; nothing has matured, and every rollback is fine."""
-    return Governance(rules(**policy), lambda _: 0, lambda _: 0, lambda _: {}, replays_history)
+def governed(*, replays_history=True, worth=(), **policy):
+    """Judges by these rules, where they are in force; nothing has matured but `worth`, and every rollback is fine."""
+    return Governance(rules(**policy), lambda _: 0, lambda *_: worth, lambda _: 0, lambda _: {}, replays_history)
 
 
 def evaluate(registry, version, failing=(), **changes):

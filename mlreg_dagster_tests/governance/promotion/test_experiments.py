@@ -49,5 +49,5 @@ def test_thresholds_that_were_lowered_by_adoption_show(move, registry):
     files = Rules(PromotionSettings(), UseCaseSettings(), LAX)
     adopt(registry, files, Attribution("ann", NOW, "they are too strict"))
     evaluate(registry, "v1", thresholds=LAX.model_dump(mode="json"))
-    event = move("v1", governance=Governance(files, lambda _: 0, lambda _: 0, lambda _: {}))
+    event = move("v1", governance=Governance(files, lambda _: 0, lambda *_: (), lambda _: 0, lambda _: {}))
     assert "failed score_gap under other settings" in event.evidence["facts"]["failed_before"][0]
