@@ -19,7 +19,7 @@ from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.evaluation.verdict import better_than, champion_in
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
-from mlreg_dagster.orchestration.lifecycle_lock import alone_on
+from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.orchestration.resources import current_actor
 from mlreg_dagster.outcomes.metrics import summary
 from mlreg_dagster.outcomes.names import CRASH
