@@ -6,17 +6,17 @@ schedules and sensors are on by default, except for the schedule that deletes.
 
 import dagster as dg
 
-from mlreg_dagster.automation.check_failures import build_check_sensor
 from mlreg_dagster.automation.common import Jobs
-from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
-from mlreg_dagster.automation.models import build_promote_sensor, build_retrain_sensor
-from mlreg_dagster.automation.notification import require_known_notifier
-from mlreg_dagster.automation.retention import build_prune_schedule
-from mlreg_dagster.automation.run_failures import (
+from mlreg_dagster.automation.failures.checks import build_check_sensor
+from mlreg_dagster.automation.failures.runs import (
     build_cancellation_sensor,
     build_failure_sensor,
     build_never_started_sensor,
 )
+from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
+from mlreg_dagster.automation.models import build_promote_sensor, build_retrain_sensor
+from mlreg_dagster.automation.notification import require_known_notifier
+from mlreg_dagster.automation.retention import build_prune_schedule
 from mlreg_dagster.config import Settings
 
 

@@ -1,6 +1,6 @@
 """Delivers notices: that a run or a check failed, or that a run was cancelled or never started.
 
-When a notice is due is decided in `run_failures` and `check_failures`.
+When a notice is due is decided in `failures`.
 """
 
 import logging

@@ -20,7 +20,7 @@ from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.names import CRASH
 from mlreg_dagster.models.evaluation.verdict import better_than, champion_in
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
-from mlreg_dagster.orchestration.lifecycle_lock import alone_on
+from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.orchestration.resources import current_actor
 from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES

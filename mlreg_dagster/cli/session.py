@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from mlreg_dagster.core.text_table import Grid
+from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.untrusted.text import visible
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def open_registry() -> "Registry":
 def configured_rules() -> "Rules":
     """The rules of the configuration files, which hold the bounds of plug-ins' gates."""
     from mlreg_dagster.config import load_settings
-    from mlreg_dagster.extensions.loading import load_extensions
+    from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.governance.policy.in_force import rules_of
 
     settings = load_settings()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.health import Finding
-from mlreg_dagster.core.text_table import Grid
 from mlreg_dagster.registry import (
     AliasEvent,
     Decision,

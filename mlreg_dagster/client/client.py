@@ -263,7 +263,7 @@ def _tables() -> "dict[str, Table]":
 
     settings = load_settings()
     if settings.features.own:
-        from mlreg_dagster.extensions.loading import load_extensions
+        from mlreg_dagster.extensions.registration.loading import load_extensions
 
         load_extensions(settings.extensions.modules)
     known = (features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)

@@ -100,7 +100,7 @@ def load(artifacts: str, version: ModelVersion) -> LoadedModel:
         DetectorNotInstalled: A plug-in's detector, of a plug-in that is not installed.
     """
     from mlreg_dagster.config import load_settings
-    from mlreg_dagster.extensions.loading import load_extensions
+    from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.models.artifacts import artifact
     from mlreg_dagster.models.detector_names import SCORERS
     from mlreg_dagster.storage.artifacts import open_artifacts

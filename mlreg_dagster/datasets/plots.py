@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from mlreg_dagster.core.plotting import NORMAL, as_markdown, new_figure
+from mlreg_dagster.core.display.plotting import NORMAL, as_markdown, new_figure
 from mlreg_dagster.datasets.windows import Window
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from mlreg_dagster.core.plotting import PICTURE
+from mlreg_dagster.core.display.plotting import PICTURE
 from mlreg_dagster.core.untrusted.text import MarkdownText, markdown_paragraph, markdown_text, visible
 from mlreg_dagster.evidence.card.elements import State, when
 
@@ -134,7 +134,7 @@ def _fold(text: str) -> tuple[str, str]:
 
 
 def _images(markdown: str) -> list[tuple[str, str]]:
-    """Words and data URI of each picture in what `core.plotting` gives."""
+    """Words and data URI of each picture in what `core.display.plotting` gives."""
     return [(alt, source) for alt, source, _ in PICTURE.findall(markdown)]
 
 

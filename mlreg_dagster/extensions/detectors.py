@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mlreg_dagster.extensions.catalogue import Catalogue
-from mlreg_dagster.extensions.plugins import PluginError, plugin_of
+from mlreg_dagster.extensions.registration.catalogue import Catalogue
+from mlreg_dagster.extensions.registration.plugins import PluginError, plugin_of
 
 Matrix = NDArray[np.float64]
 _Class = TypeVar("_Class", bound=type)

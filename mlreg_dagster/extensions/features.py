@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.extensions.catalogue import Catalogue
 from mlreg_dagster.extensions.grid import Array, Grid
-from mlreg_dagster.extensions.plugins import PluginError, plugin_of
+from mlreg_dagster.extensions.registration.catalogue import Catalogue
+from mlreg_dagster.extensions.registration.plugins import PluginError, plugin_of
 
 MOST_LOOKBACK = 168
 """How many hours back `market_features` reads the snapshots at least."""

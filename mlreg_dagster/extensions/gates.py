@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings, GateBounds
-from mlreg_dagster.extensions.catalogue import Catalogue
-from mlreg_dagster.extensions.plugins import PluginError
+from mlreg_dagster.extensions.registration.catalogue import Catalogue
+from mlreg_dagster.extensions.registration.plugins import PluginError
 
 _Measure = TypeVar("_Measure", bound=Callable[[Any], Any])
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from mlreg_dagster.extensions.catalogue import Catalogue
-from mlreg_dagster.extensions.plugins import PluginError, plugin_of
+from mlreg_dagster.extensions.registration.catalogue import Catalogue
+from mlreg_dagster.extensions.registration.plugins import PluginError, plugin_of
 
 _Class = TypeVar("_Class", bound=type)
 

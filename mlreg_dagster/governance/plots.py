@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mlreg_dagster.core.plotting import ACCENT, NORMAL, as_markdown, label, new_figure
+from mlreg_dagster.core.display.plotting import ACCENT, NORMAL, as_markdown, label, new_figure
 from mlreg_dagster.registry import AliasEvent
 
 

@@ -10,6 +10,7 @@ from mlreg_dagster.market.features.features import compute_features, describe_fe
 from mlreg_dagster.market.plots import change_heat_map, feature_distributions
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource
+from mlreg_dagster.orchestration.instance.upstream import require_made
 from mlreg_dagster.orchestration.metadata import (
     MARKET_ENDS_WITH,
     OWNERS,
@@ -22,7 +23,6 @@ from mlreg_dagster.orchestration.metadata import (
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, ended_hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.orchestration.upstream import require_made
 
 GROUP = "market"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from mlreg_dagster.core.plotting import MUTED, NORMAL, as_markdown, label, new_figure
+from mlreg_dagster.core.display.plotting import MUTED, NORMAL, as_markdown, label, new_figure
 from mlreg_dagster.market.features.built_in import BASE
 
 _MOST_INSTRUMENTS, _MOST_HOURS, _COLOUR_LIMIT_PCT = 24, 336, 10.0

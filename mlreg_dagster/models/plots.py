@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlreg_dagster.core.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
+from mlreg_dagster.core.display.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
 from mlreg_dagster.registry import GateResult
 
 _PASSED, _FAILED = "#55a868", "#c44e52"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.orchestration.daemon_lock import DaemonRunsAlready, daemon_kept_out
-from mlreg_dagster.orchestration.lifecycle_lock import alone_on
+from mlreg_dagster.orchestration.locks.daemon import DaemonRunsAlready, daemon_kept_out
+from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
 from mlreg_dagster.storage import private_files

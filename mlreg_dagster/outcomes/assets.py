@@ -15,6 +15,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.detector_names import scorer_of
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
+from mlreg_dagster.orchestration.instance.upstream import require_any_made, require_made
 from mlreg_dagster.orchestration.metadata import (
     OWNERS,
     fresh_within,
@@ -27,7 +28,6 @@ from mlreg_dagster.orchestration.metadata import (
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.orchestration.upstream import require_any_made, require_made
 from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlreg_dagster.core.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
+from mlreg_dagster.core.display.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,9 @@ from mlreg_dagster.registry.errors import (
     UnknownVersion,
     VersionExists,
 )
-from mlreg_dagster.registry.governance_records import (
+from mlreg_dagster.registry.names import version_number
+from mlreg_dagster.registry.permit import Dossier, Permission, Permit
+from mlreg_dagster.registry.records.governance import (
     WAIVER,
     Correction,
     Decision,
@@ -30,9 +32,7 @@ from mlreg_dagster.registry.governance_records import (
     Restore,
     Withdrawal,
 )
-from mlreg_dagster.registry.names import version_number
-from mlreg_dagster.registry.permit import Dossier, Permission, Permit
-from mlreg_dagster.registry.records import (
+from mlreg_dagster.registry.records.models import (
     AliasEvent,
     Attribution,
     AuditRecord,

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from mlreg_dagster.registry.database import stored
 from mlreg_dagster.registry.database.schema import ADDED_LATER, audit_log, metadata, restores, schema_version
 from mlreg_dagster.registry.errors import InvalidRecord, RegistryDamaged
-from mlreg_dagster.registry.records import AuditRecord
+from mlreg_dagster.registry.records.models import AuditRecord
 
 GENESIS = "0" * 64
 AUDITED = {

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlreg_dagster.registry.governance_records import Decision, PolicyRecord, Withdrawal
-from mlreg_dagster.registry.records import AliasEvent, Evaluation, ModelVersion
+from mlreg_dagster.registry.records.governance import Decision, PolicyRecord, Withdrawal
+from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion
 from mlreg_dagster.registry.rules import passed_evaluation
 
 

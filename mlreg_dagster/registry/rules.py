@@ -15,7 +15,7 @@ from mlreg_dagster.registry.errors import (
     GatesNotPassed,
     InvalidRecord,
 )
-from mlreg_dagster.registry.records import AliasEvent, Evaluation, ModelVersion, Tenure
+from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion, Tenure
 
 
 def passed_evaluation(version: str, evaluations: Sequence[Evaluation], *, experiments: bool = False) -> Evaluation:

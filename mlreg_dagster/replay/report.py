@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.core.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
+from mlreg_dagster.core.display.plotting import ACCENT, ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
 from mlreg_dagster.evidence.templating import render
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.performance.metrics import summary

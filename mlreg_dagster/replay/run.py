@@ -24,7 +24,7 @@ from mlreg_dagster.governance.promotion.automatic import may_promote
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.models.names import CHAMPION, NOBODY
-from mlreg_dagster.orchestration.lifecycle_lock import alone_on
+from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.runner import Runner, asset_config
 
 ACTOR = REPLAY

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from mlreg_dagster.core.plotting import PICTURE
+from mlreg_dagster.core.display.plotting import PICTURE
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _SHAPES = ("path", "image", "use", "text")

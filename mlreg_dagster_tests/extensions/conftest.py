@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlreg_dagster.extensions import isolated, plugins
+from mlreg_dagster.extensions import isolated
+from mlreg_dagster.extensions.registration import plugins
 
 
 @pytest.fixture

@@ -24,13 +24,13 @@ def test_every_error_it_names_exists():
         "registry",
         "storage.warehouse.guarded_file",
         "storage.warehouse.warehouse",
-        "orchestration.daemon_lock",
-        "orchestration.lifecycle_lock",
+        "orchestration.locks.daemon",
+        "orchestration.locks.lifecycle",
         "orchestration.partitions",
         "operations.doctor.materializations",
         "operations.upgrade",
         "market.sources.base",
-        "orchestration.upstream",
+        "orchestration.instance.upstream",
     ):
         importlib.import_module(f"mlreg_dagster.{module}")
     named = {name for *_, errors, _, _ in ROWS for name in re.findall(r"`(\w+)`", errors)}

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlreg_dagster.orchestration.daemon_lock import DaemonLock, DaemonRunsAlready
+from mlreg_dagster.orchestration.locks.daemon import DaemonLock, DaemonRunsAlready
 from mlreg_dagster.storage.homes import prepare_home
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for

@@ -9,14 +9,14 @@ from rich.console import Console
 from mlreg_dagster.cli.demo import run_demo
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.hours import as_hour
-from mlreg_dagster.orchestration.lifecycle_lock import HomeInUse, alone_on
+from mlreg_dagster.orchestration.locks.lifecycle import HomeInUse, alone_on
 from mlreg_dagster.replay.run import Replay, run_replay
 from mlreg_dagster_tests.faults import wording
 
 pytestmark = pytest.mark.slow
 
 HOLD = (
-    "import sys, time\nfrom pathlib import Path\nfrom mlreg_dagster.orchestration.lifecycle_lock import alone_on\n"
+    "import sys, time\nfrom pathlib import Path\nfrom mlreg_dagster.orchestration.locks.lifecycle import alone_on\n"
     "with alone_on(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
 )
 

@@ -5,8 +5,8 @@ import json
 import dagster as dg
 import pytest
 
-from mlreg_dagster.orchestration.daemon_lock import daemon_kept_out
-from mlreg_dagster.orchestration.lifecycle_lock import alone_on
+from mlreg_dagster.orchestration.locks.daemon import daemon_kept_out
+from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
 from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster_tests.operations.conftest import content_of

@@ -1,7 +1,7 @@
 import pytest
 
 from mlreg_dagster.core import names
-from mlreg_dagster.core.plotting import as_markdown, new_figure
+from mlreg_dagster.core.display.plotting import as_markdown, new_figure
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.models.plots import score_distribution
 from mlreg_dagster.verification import lifecycle

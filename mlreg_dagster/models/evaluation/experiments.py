@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlreg_dagster.extensions import gates as extension
-from mlreg_dagster.extensions.source_files import source_of
+from mlreg_dagster.extensions.registration.source_files import source_of
 from mlreg_dagster.models.gates import CATALOGUE
 
 _FOLDERS = (Path(__file__).parent, Path(__file__).parents[1] / "gates")

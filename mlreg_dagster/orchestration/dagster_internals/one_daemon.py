@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 
-from mlreg_dagster.orchestration.daemon_lock import DaemonLock, DaemonRunsAlready
+from mlreg_dagster.orchestration.locks.daemon import DaemonLock, DaemonRunsAlready
 
 if TYPE_CHECKING:
     from dagster._daemon.types import DaemonHeartbeat

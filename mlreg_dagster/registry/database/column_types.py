@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, TypeDecorator
 
 from mlreg_dagster.registry.names import as_utc
-from mlreg_dagster.registry.records import GateResult
+from mlreg_dagster.registry.records.models import GateResult
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -23,9 +23,9 @@ from mlreg_dagster.registry.database.schema import (
     withdrawals,
 )
 from mlreg_dagster.registry.errors import RegistryDamaged, UnknownVersion
-from mlreg_dagster.registry.governance_records import Decision, PolicyApproval, PolicyRecord, Withdrawal
 from mlreg_dagster.registry.names import listed
-from mlreg_dagster.registry.records import AliasEvent, Evaluation, ModelVersion
+from mlreg_dagster.registry.records.governance import Decision, PolicyApproval, PolicyRecord, Withdrawal
+from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion
 from mlreg_dagster.storage.faults import fault_in
 
 _Record = TypeVar("_Record")

@@ -12,7 +12,7 @@ from mlreg_dagster.registry.database.schema import alias_events
 from mlreg_dagster.registry.errors import EffectiveTimeError
 from mlreg_dagster.registry.names import as_utc, check_alias
 from mlreg_dagster.registry.permit import Dossier, Permit, permit_passed
-from mlreg_dagster.registry.records import AliasEvent, Attribution, ModelVersion, Tenure
+from mlreg_dagster.registry.records.models import AliasEvent, Attribution, ModelVersion, Tenure
 from mlreg_dagster.registry.rules import check_move, conflict, tenures_in
 
 

@@ -4,9 +4,9 @@ from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import corrections, refusals
 from mlreg_dagster.registry.errors import InvalidRecord
-from mlreg_dagster.registry.governance_records import Correction, Refusal, RefusalOutcome
 from mlreg_dagster.registry.names import as_utc, check_alias
-from mlreg_dagster.registry.records import Attribution, ModelVersion
+from mlreg_dagster.registry.records.governance import Correction, Refusal, RefusalOutcome
+from mlreg_dagster.registry.records.models import Attribution, ModelVersion
 
 
 class Corrections:

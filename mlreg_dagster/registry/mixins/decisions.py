@@ -9,9 +9,9 @@ from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import decisions, withdrawals
 from mlreg_dagster.registry.errors import InvalidRecord
-from mlreg_dagster.registry.governance_records import WAIVER, Decision, DecisionKind, Withdrawal, decision_title
 from mlreg_dagster.registry.names import as_utc
-from mlreg_dagster.registry.records import Attribution
+from mlreg_dagster.registry.records.governance import WAIVER, Decision, DecisionKind, Withdrawal, decision_title
+from mlreg_dagster.registry.records.models import Attribution
 from mlreg_dagster.registry.rules import check_same_bytes
 
 

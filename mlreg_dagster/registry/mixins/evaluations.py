@@ -8,7 +8,7 @@ from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import evaluations
 from mlreg_dagster.registry.errors import InvalidRecord
 from mlreg_dagster.registry.names import check_sha256, listed
-from mlreg_dagster.registry.records import Attribution, Evaluation, GateResult, Status
+from mlreg_dagster.registry.records.models import Attribution, Evaluation, GateResult, Status
 from mlreg_dagster.registry.rules import check_same_bytes
 
 

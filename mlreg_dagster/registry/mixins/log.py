@@ -7,8 +7,8 @@ from mlreg_dagster.registry import audit
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import restores
-from mlreg_dagster.registry.governance_records import Restore
-from mlreg_dagster.registry.records import Attribution, AuditRecord
+from mlreg_dagster.registry.records.governance import Restore
+from mlreg_dagster.registry.records.models import Attribution, AuditRecord
 
 
 class Log:

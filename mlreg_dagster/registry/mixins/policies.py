@@ -12,8 +12,8 @@ from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import policies, policy_approvals
 from mlreg_dagster.registry.errors import AliasConflict
-from mlreg_dagster.registry.governance_records import PolicyApproval, PolicyRecord
-from mlreg_dagster.registry.records import Attribution
+from mlreg_dagster.registry.records.governance import PolicyApproval, PolicyRecord
+from mlreg_dagster.registry.records.models import Attribution
 
 FirstPolicy = Callable[[], tuple[Mapping[str, Any], datetime]]
 """Gives the content of the policy that a registry begins with, and the current time."""

@@ -19,7 +19,7 @@ from mlreg_dagster.registry.names import (
     steps_before_latest,
     version_number,
 )
-from mlreg_dagster.registry.records import Attribution, ModelVersion
+from mlreg_dagster.registry.records.models import Attribution, ModelVersion
 
 
 class Versions(Aliases):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
-from mlreg_dagster.automation.run_failures import build_failure_sensor
+from mlreg_dagster.automation.failures.runs import build_failure_sensor
 from mlreg_dagster.config import ConfigError, load_settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR

@@ -10,9 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from mlreg_dagster.extensions import gate, isolated, plugins
-from mlreg_dagster.extensions.loading import load_extensions
-from mlreg_dagster.extensions.source_files import NoSource
+from mlreg_dagster.extensions import gate, isolated
+from mlreg_dagster.extensions.registration import plugins
+from mlreg_dagster.extensions.registration.loading import load_extensions
+from mlreg_dagster.extensions.registration.source_files import NoSource
 from mlreg_dagster.models.evaluation import experiments
 
 GATE = """
@@ -26,7 +27,7 @@ def g(context):
 HELPER = "def value(): return 1.0\n"
 PROGRAM = """
 import sys
-from mlreg_dagster.extensions.loading import load_extensions
+from mlreg_dagster.extensions.registration.loading import load_extensions
 from mlreg_dagster.models.evaluation import experiments
 load_extensions(sys.argv[1:])
 print(experiments.code_sha256())

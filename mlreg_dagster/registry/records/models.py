@@ -1,6 +1,6 @@
 """Immutable records of models: versions, evaluations, aliases, and the audit log's links; all times are aware, in UTC.
 
-Records of how promotions are governed (decisions, policies, refusals, corrections) stand in `governance_records`.
+Records of how promotions are governed (decisions, policies, refusals, corrections) stand in `governance`.
 """
 
 import math

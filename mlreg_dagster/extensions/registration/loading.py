@@ -12,8 +12,8 @@ from pathlib import Path
 from mlreg_dagster.config.loading import config_folder
 from mlreg_dagster.config.project import current_project
 from mlreg_dagster.core.untrusted.text import one_line
-from mlreg_dagster.extensions.catalogue import all_or_nothing
-from mlreg_dagster.extensions.plugins import PluginError, remember_distribution
+from mlreg_dagster.extensions.registration.catalogue import all_or_nothing
+from mlreg_dagster.extensions.registration.plugins import PluginError, remember_distribution
 
 GROUP = "mlreg_dagster"
 _FILE = "extensions.yaml"

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from mlreg_dagster.cli.tables import findings_table
+from mlreg_dagster.core.display.text_table import Grid, column_widths
 from mlreg_dagster.core.health import Finding
-from mlreg_dagster.core.text_table import Grid, column_widths
 
 REPAIR = (
     "dagster asset materialize -m mlreg_dagster.definitions --select market_features "

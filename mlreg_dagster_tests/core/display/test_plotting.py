@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mlreg_dagster.core.plotting import (
+from mlreg_dagster.core.display.plotting import (
     ACCENT,
     ANOMALY,
     MUTED,
@@ -42,7 +42,7 @@ def test_each_meaning_has_a_colour_of_its_own():
 
 
 def test_matplotlib_waits_for_the_first_picture():
-    code = "import sys, mlreg_dagster.core.plotting; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, mlreg_dagster.core.display.plotting; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from mlreg_dagster.registry.records import Attribution
+from mlreg_dagster.registry.records.models import Attribution
 
 RefusalOutcome = Literal["hold", "refuse"]
 

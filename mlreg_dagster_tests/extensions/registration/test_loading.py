@@ -12,7 +12,7 @@ from mlreg_dagster.extensions.detectors import DETECTORS
 from mlreg_dagster.extensions.features import FEATURES
 from mlreg_dagster.extensions.gates import GATES
 from mlreg_dagster.extensions.notifiers import NOTIFIERS
-from mlreg_dagster.extensions.plugins import Plugin
+from mlreg_dagster.extensions.registration.plugins import Plugin
 from mlreg_dagster.extensions.sources import SOURCES
 from mlreg_dagster_tests.extensions.texts import FEATURE, ONE_OF_EACH
 

@@ -9,7 +9,7 @@ import pytest
 from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.extensions import PluginError, load_extensions
 from mlreg_dagster.extensions.gates import GATES
-from mlreg_dagster.extensions.reserved import BUILT_IN, is_reserved
+from mlreg_dagster.extensions.registration.reserved import BUILT_IN, is_reserved
 from mlreg_dagster.market import sources
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.models.detector_names import SCORERS

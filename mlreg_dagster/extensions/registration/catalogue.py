@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mlreg_dagster.extensions.plugins import Plugin, PluginError, plugin_of
-from mlreg_dagster.extensions.reserved import BUILT_IN, is_reserved
+from mlreg_dagster.extensions.registration.plugins import Plugin, PluginError, plugin_of
+from mlreg_dagster.extensions.registration.reserved import BUILT_IN, is_reserved
 
 _Extension = TypeVar("_Extension")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")

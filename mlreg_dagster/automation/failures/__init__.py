@@ -1,0 +1,1 @@
+"""Sensors that give notice of failures; how a notice is worded and delivered is in `notification`."""

@@ -1,0 +1,1 @@
+"""Locks on a home that a process holds until it ends. The lock on the tables is in `storage`."""

@@ -1,0 +1,1 @@
+"""Immutable records, as the registry keeps them; what may be recorded is decided elsewhere."""
