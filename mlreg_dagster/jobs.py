@@ -21,6 +21,7 @@ from mlreg_dagster.core.names import (
     MARKET,
     OUTCOMES,
     PERFORMANCE,
+    PERFORMANCE_ASSETS,
     PREDICTIONS,
     PROMOTE,
     PRUNE,
@@ -47,6 +48,7 @@ __all__ = [
     "MARKET",
     "OUTCOMES",
     "PERFORMANCE",
+    "PERFORMANCE_ASSETS",
     "PREDICTIONS",
     "PROMOTE",
     "PRUNE",
@@ -77,7 +79,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
         ),
         _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:]),
         _job(DATASETS, "One day: freeze training dataset and holdout.", DATASET_ASSETS),
-        _job(PERFORMANCE, "One day: how right each version was.", ("model_performance",)),
+        _job(PERFORMANCE, "One day: how right each version was, and what it is worth.", PERFORMANCE_ASSETS),
         _job(
             TRAIN,
             "Train a new version and register it. Choose the partition `Add a partition`, and name it like the next "

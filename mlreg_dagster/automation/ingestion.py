@@ -3,9 +3,11 @@
 Which hours and days are due is worked out in `backlog`, without Dagster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import reduce
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from mlreg_dagster import jobs
@@ -140,7 +142,7 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
         newest = newest_pair(mlreg_artifacts.open(), mlreg_clock.now())
         if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
             requests.add_datasets(complete[-1])
-        measured = _order(context.instance, "model_performance", complete, day_key)
+        measured = _oldest(_order(context.instance, each, complete, day_key) for each in jobs.PERFORMANCE_ASSETS)
         requests.add(jobs.PERFORMANCE, outdated_days(hours, outcomes, complete, measured), day_key)
         return requests.result(
             f"The {len(complete)} complete days that are watched are done."
@@ -220,6 +222,11 @@ def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) 
     hours = hour_range(windows.training.first - lookback * HOUR, windows.holdout.end - HOUR)
     snapshots, features, _, _ = hourly_orders(instance, hours)
     return basis_of_dataset(windows, hours, snapshots, features, lookback_hours=lookback, settings=settings.datasets)
+
+
+def _oldest(orders: Iterable[Order]) -> Order:
+    """Of several assets that one job makes, what is there of all of them."""
+    return reduce(np.minimum, orders)
 
 
 def _order(

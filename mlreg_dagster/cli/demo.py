@@ -176,7 +176,8 @@ def _against_champion(registry: Registry, version: str) -> tuple[bool, str]:
 
 def _measure(runner: Runner, days: pd.DatetimeIndex) -> Callable[[], None]:
     def work() -> None:
-        if not runner.has_made("model_performance", map(day_key, days)):
+        keys = list(map(day_key, days))
+        if not all(runner.has_made(each, keys) for each in jobs.PERFORMANCE_ASSETS):
             runner.run_range(jobs.PERFORMANCE, day_key(days[0]), day_key(days[-1]))
 
     return work

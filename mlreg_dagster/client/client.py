@@ -16,7 +16,7 @@ from mlreg_dagster.config.places import (
 )
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
-from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE
+from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE, WORTH_TABLE
 from mlreg_dagster.registry import AliasEvent, ModelVersion
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
@@ -223,6 +223,24 @@ class Client:
         """
         return self._read(PERFORMANCE_TABLE, first, last, columns, version)
 
+    def worth(
+        self,
+        first: Time | None = None,
+        last: Time | None = None,
+        *,
+        version: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """What versions are worth: a row for each day, version and opponent, with counts and the verdict as of the day.
+
+        Args:
+            first: The first day; None: from the beginning.
+            last: The last day, included; None: to the end.
+            version: Of this version alone; `champion`: of whichever version was champion.
+            columns: Which; None: all.
+        """
+        return self._read(WORTH_TABLE, first, last, columns, version)
+
     def _read(
         self,
         name: str,
@@ -251,6 +269,7 @@ _KEYS = {
     PREDICTIONS_TABLE: ("hour", "instrument_id", "model_version"),
     OUTCOMES_TABLE: ("hour", "instrument_id", "model_version"),
     PERFORMANCE_TABLE: ("day", "model_version"),
+    WORTH_TABLE: ("day", "model_version", "opponent"),
 }
 """Of each table the columns that make a row unique, the time first."""
 
@@ -260,13 +279,14 @@ def _tables() -> "dict[str, Table]":
     from mlreg_dagster.config import load_settings
     from mlreg_dagster.market.features.features import features_table
     from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+    from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 
     settings = load_settings()
     if settings.features.own:
         from mlreg_dagster.extensions.registration.loading import load_extensions
 
         load_extensions(settings.extensions.modules)
-    known = (features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
+    known = (features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH)
     return {table.name: table for table in known}
 
 

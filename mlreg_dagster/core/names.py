@@ -8,13 +8,16 @@ HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "predictio
 
 DATASET_ASSETS = ("training_dataset", "eval_holdout")
 
+PERFORMANCE_ASSETS = ("model_performance", "model_worth")
+"""What is measured of the outcomes of a day."""
+
 ASSETS = (
     *HOURLY_ASSETS,
     *DATASET_ASSETS,
     "candidate_model",
     "evaluated_model",
     "champion_model",
-    "model_performance",
+    *PERFORMANCE_ASSETS,
     "delivery_bundle",
     "governance_report",
 )

@@ -32,6 +32,7 @@ from mlreg_dagster.outcomes.performance.metrics import count, performance, rates
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.validation import validate_predictions
+from mlreg_dagster.outcomes.worth.assets import build_worth_asset
 
 GROUP = "outcomes"
 _PRICE = ["hour", "instrument_id", "price"]
@@ -53,6 +54,7 @@ def build_outcome_assets(settings: Settings, partitions: Partitions) -> list[dg.
         _predictions(settings, partitions),
         _prediction_outcomes(settings, partitions),
         _model_performance(settings, partitions),
+        build_worth_asset(settings, GROUP, partitions),
     ]
 
 

@@ -3,6 +3,7 @@
 PREDICTIONS_TABLE = "predictions"
 OUTCOMES_TABLE = "prediction_outcomes"
 PERFORMANCE_TABLE = "model_performance"
+WORTH_TABLE = "model_worth"
 
 RANKING = "ranking"
 """The role of a simple ranking; its `model_version` is `ranking:<name>`, a name that no version has."""

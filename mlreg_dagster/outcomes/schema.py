@@ -16,7 +16,7 @@ from mlreg_dagster.storage.warehouse.tables import UTC, Check, Column, Table, co
 
 WHOLE_HOUR = Check(lambda s: s.dt.floor(HOUR) == s, error="must be a whole hour")
 
-_MIDNIGHT = Check(lambda s: s.dt.normalize() == s, error="must be midnight, UTC")
+MIDNIGHT = Check(lambda s: s.dt.normalize() == s, error="must be midnight, UTC")
 _SHA256 = Check(
     lambda s: s.isin([value for value in s.unique() if re.fullmatch("[0-9a-f]{64}", value)]),  # few, in many rows
     error="must be a SHA-256 in 64 hex digits",
@@ -107,7 +107,7 @@ MODEL_PERFORMANCE = Table(
     description="How right one model version was, over the outcomes that fell due on one day.",
     key=("day", "model_version"),
     columns={
-        "day": column(UTC, "Day of the outcome hours, UTC.", _MIDNIGHT),
+        "day": column(UTC, "Day of the outcome hours, UTC.", MIDNIGHT),
         "model_version": _SAID["model_version"],
         "predictions": column(int, "All predictions: in_sample + resolved + unresolved.", _COUNT),
         "in_sample": column(int, "Predictions kept out of all that follows, as the model may know the hour.", _COUNT),

@@ -117,7 +117,8 @@ def _run(runner: Runner, replay: Replay, on_step: OnStep) -> None:
         if not is_scored:
             on_step(f"hours until {day_key(last)}", first)
             runner.run_hours(jobs.SCORING, hour_range(first, last))
-        if not is_scored or not _is_made(runner, "model_performance", day_key(last.floor("D"))):
+        day = day_key(last.floor("D"))
+        if not is_scored or not all(_is_made(runner, each, day) for each in jobs.PERFORMANCE_ASSETS):
             on_step(f"performance until {day_key(last)}", end)
             runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
     on_step("done", replay.end)

@@ -15,6 +15,7 @@ from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.private_files import make_folder
 from mlreg_dagster.storage.warehouse.tables import Table
@@ -24,7 +25,8 @@ SET_ASIDE = "mlreg prune --future"
 
 def tables_of(settings: Settings) -> tuple[Table, ...]:
     """Every table of a home, each after what it is made from."""
-    return MARKET_SNAPSHOT, features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE
+    market = (MARKET_SNAPSHOT, features_table(settings.features))
+    return *market, PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH
 
 
 def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:

@@ -43,7 +43,12 @@ def known_until(outcomes: pd.DataFrame) -> pd.Timestamp | None:
 
 
 def counts_by_day(
-    outcomes: pd.DataFrame, version: str, opponent: str, budget: float, since: pd.Timestamp | None = None
+    outcomes: pd.DataFrame,
+    version: str,
+    opponent: str,
+    budget: float,
+    since: pd.Timestamp | None = None,
+    until: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """Count the pairs of each day of the prediction hours.
 
@@ -56,6 +61,7 @@ def counts_by_day(
         opponent: Another version, or a ranking.
         budget: Share of a day's rows within which average precision is measured.
         since: The first day that is counted; None: the first of all.
+        until: The first day that is not; None: the first one whose outcomes are not all due by the newest row.
 
     Returns:
         COLUMNS by `day`, ascending; a day without a pair has no row.
@@ -63,7 +69,7 @@ def counts_by_day(
     Raises:
         InvalidRows: As for `paired`.
     """
-    until = known_until(outcomes)
+    until = known_until(outcomes) if until is None else until
     pairs = paired(outcomes, version, opponent)
     own = outcomes.loc[outcomes["model_version"] == version, "prediction_hour"].dt.floor("D").value_counts()
     hours = hours_since_epoch(pairs["prediction_hour"])

@@ -1,0 +1,131 @@
+"""What a day adds is the same however the days are cut, and a verdict knows nothing of later days."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlreg_dagster.config import OutcomeSettings
+from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.worth import daily
+from mlreg_dagster.outcomes.worth.counts import COLUMNS
+from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
+from mlreg_dagster.outcomes.worth.verdict import worth_of
+from mlreg_dagster_tests.outcomes.frames import outcomes_of
+
+SETTINGS = OutcomeSettings(worth={"min_blocks": 2, "min_episodes": 1, "max_false_positive_rate": 0.2})
+DAY = pd.Timedelta(days=1)
+INSTRUMENTS = 12
+DAYS = 29
+FIRST = pd.Timestamp("2020-01-01", tz="UTC")
+
+
+def market(days=DAYS, seed=3, last_hour=24):
+    """A champion that changes hands, a challenger and two rankings; hours from `last_hour` on are closed."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for offset in range(days * 24):
+        if offset % 24 >= last_hour:
+            continue
+        crash = random.random(INSTRUMENTS) < 0.08
+        handed_over = offset >= 10 * 24
+        for version, role, skill in (
+            ("v1", "requested" if handed_over else "champion", 0.5),
+            ("v2", "champion" if handed_over else "challenger", 2.5),
+            ("ranking:fall", "ranking", 0.8),
+            ("ranking:volatility", "ranking", 0.0),
+        ):
+            score = random.normal(size=INSTRUMENTS) + skill * crash
+            rows += [
+                {
+                    "at": offset + 24,
+                    "instrument_id": f"i{number:02}",
+                    "model_version": version,
+                    "role": role,
+                    "score": score[number],
+                    "threshold": 1.5,
+                    "is_anomaly": bool(score[number] > 1.5),
+                    "outcome": "crash" if crash[number] else "no_crash",
+                }
+                for number in range(INSTRUMENTS)
+            ]
+    return outcomes_of(rows)
+
+
+@pytest.fixture(scope="module")
+def outcomes():
+    return market()
+
+
+def counted_in(pieces, outcomes):
+    """The rows of MODEL_WORTH, made piece by piece as the asset makes them."""
+    made = MODEL_WORTH.empty()
+    for piece in pieces:
+        first, last = daily.first_outcome_hour(piece[0], 24), piece[-1] + 23 * HOUR
+        read = outcomes[outcomes["hour"].between(first, last)]
+        counted = daily.count_days(read, piece, SETTINGS)
+        asked = [day for day in piece if daily.asks_for_verdict(day, 24) or day == piece[-1]]
+        crashes = daily.crashes_by_version(outcomes[(outcomes["hour"] <= last) & (outcomes["role"] != "ranking")])
+        rows = daily.rows_with_verdicts(counted, made, crashes, asked, SETTINGS)
+        made = pd.concat([made, rows], ignore_index=True) if len(made) else rows
+    return made
+
+
+def days_from(first, number):
+    return pd.date_range(FIRST + first * DAY, periods=number, freq="D", unit="us")
+
+
+def test_days_that_are_counted_one_by_one_equal_those_of_one_range(outcomes):
+    whole = counted_in([days_from(1, 8)], outcomes)
+    single = counted_in([days_from(day, 1) for day in range(1, 9)], outcomes)
+    pd.testing.assert_frame_equal(whole[[*MODEL_WORTH.key, *COLUMNS]], single[[*MODEL_WORTH.key, *COLUMNS]])
+    same = whole[whole["verdict"].notna()]
+    key = list(MODEL_WORTH.key)
+    again = same[key].merge(single, on=key)[list(same.columns)]
+    pd.testing.assert_frame_equal(same.reset_index(drop=True), again, check_dtype=False)
+    MODEL_WORTH.validate(whole)
+
+
+def test_the_verdict_is_that_of_all_rows_up_to_the_day(outcomes):
+    rows = counted_in([days_from(1, DAYS)], outcomes)
+    last = rows[(rows["day"] == rows["day"].max()) & (rows["model_version"] == "v2")]
+    direct = worth_of(outcomes, "v2", ["ranking:fall", "ranking:volatility"], SETTINGS.worth)
+    assert set(last["worth"]) == {direct.verdict} == {"better"}
+    assert set(last["sentence"]) == {direct.sentence}
+    assert last.loc[last["is_best"], "opponent"].tolist() == [direct.best.opponent] == ["ranking:fall"]
+
+
+def test_later_outcomes_change_no_earlier_row(outcomes):
+    rows = counted_in([days_from(1, 14)], outcomes)
+    end = FIRST + 15 * DAY
+    altered = outcomes.assign(
+        is_anomaly=outcomes["is_anomaly"] ^ (outcomes["hour"] >= end),
+        outcome=outcomes["outcome"].where(outcomes["hour"] < end, "crash"),
+    )
+    pd.testing.assert_frame_equal(rows, counted_in([days_from(1, 14)], altered))
+
+
+def test_champions_are_one_opponent_whichever_version_they_were(outcomes):
+    rows = counted_in([days_from(1, DAYS)], outcomes)
+    champion = rows[rows["model_version"] == "champion"].groupby("opponent")["pairs"].sum()
+    assert champion.to_dict() == dict.fromkeys(("ranking:fall", "ranking:volatility"), DAYS * 24 * INSTRUMENTS)
+    against = rows[rows["opponent"] == "champion"].groupby("model_version")["pairs"].sum()
+    assert against.to_dict() == {"v1": 19 * 24 * INSTRUMENTS, "v2": 10 * 24 * INSTRUMENTS}  # never against itself
+
+
+def test_a_day_whose_last_hours_are_closed_is_counted_at_its_end():
+    rows = counted_in([days_from(1, 7)], market(days=7, last_hour=8))
+    assert rows["prediction_day"].max() == FIRST + 6 * DAY
+    assert rows.groupby("day")["pairs"].max().eq(8 * INSTRUMENTS).all()
+
+
+def test_without_outcomes_there_are_no_rows_of_the_right_columns():
+    rows = counted_in([days_from(1, 3)], PREDICTION_OUTCOMES.empty())
+    assert rows.empty
+    MODEL_WORTH.validate(rows.astype(MODEL_WORTH.empty().dtypes))
+
+
+@pytest.mark.parametrize(("horizon", "before"), [(24, 1), (23, 1), (1, 1), (25, 2), (48, 2)])
+def test_the_day_that_is_complete_at_the_end_of_a_day(horizon, before):
+    day = pd.Timestamp("2020-02-01", tz="UTC")
+    assert daily.prediction_day(day, horizon) == day - before * DAY
