@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -43,7 +44,8 @@ class Governance:
     Attributes:
         files: What the configuration files ask for; nothing is promoted unless it is in force.
         matured_outcomes: Counts those of a version.
-        worth: Holds those of a version against the best simple ranking and the champion.
+        worth: Holds those of a version that were due at a time against the best simple ranking and, where it would
+            replace a champion, against that.
         changed_hours: Counts the hours of its training data that changed since they were frozen; None: not known.
         validate_rollback: Looks whether a former holder still does its work; what it finds is kept, or it raises.
         replays_history: Whether a move may count from the past.
@@ -51,7 +53,7 @@ class Governance:
 
     files: Rules
     matured_outcomes: Callable[[str], int]
-    worth: Callable[[str, str | None], tuple[WorthFound, ...]]
+    worth: Callable[[str, str | None, datetime], tuple[WorthFound, ...]]
     changed_hours: Callable[[ModelVersion], int | None]
     validate_rollback: "Callable[[Model], Mapping[str, Any]]"
     replays_history: bool = False
@@ -66,12 +68,15 @@ class Governance:
         require_adopted(in_force, self.files)
         return in_force
 
-    def worth_asked(self, dossier: Dossier, rules: Rules) -> tuple[WorthFound, ...] | None:
-        """How the version did on matured outcomes, where the policy asks; None where it does not. It reads tables."""
+    def worth_asked(self, dossier: Dossier, rules: Rules, as_of: datetime) -> tuple[WorthFound, ...] | None:
+        """How the version did on outcomes that were due, where the policy asks; None where it does not.
+
+        It reads tables, so it is asked outside of the registry's transaction.
+        """
         asked = rules.promotion.of(rules.use_case.risk_tier).worth
         if asked is None or dossier.alias == CHALLENGER:
             return None
-        return self.worth(dossier.version.version, rival_in(dossier))
+        return self.worth(dossier.version.version, rival_in(dossier), as_of)
 
     def consider(
         self,
@@ -103,7 +108,7 @@ class Governance:
             evaluation,
             by,
             matured_outcomes=lambda: self.matured_outcomes(version),
-            worth=lambda: self.worth(version, rival_in(dossier)) if worth is None else worth,
+            worth=lambda: self.worth(version, rival_in(dossier), by.time) if worth is None else worth,
             changed_hours=changed_hours,
         )
         return Judgement(judge(facts, tier, rules.promotion), evaluation, facts)

@@ -1,17 +1,22 @@
 """The track record of a version: outcomes, changed data and rollback trials, read from tables for the policy."""
 
+from datetime import datetime
+
 import pandas as pd
 
-from mlreg_dagster.config import Settings
+from mlreg_dagster.config import OutcomeSettings, Settings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.changes import changed_hours
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, rules_of
-from mlreg_dagster.governance.policy.judgement import Verdict
+from mlreg_dagster.governance.policy.judgement import Verdict, WorthFound
 from mlreg_dagster.governance.promotion import rollback
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.names import UNRESOLVED
+from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.worth.record import worth_on_record
+from mlreg_dagster.outcomes.worth.verdict import Comparison
 from mlreg_dagster.registry import Attribution, ModelVersion, Registry
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -24,6 +29,7 @@ def governance_by(
     return Governance(
         files=rules_of(settings),
         matured_outcomes=lambda version: matured_outcomes(tables, version),
+        worth=lambda version, rival, as_of: worth_found(tables, version, rival, as_of, settings.outcomes),
         changed_hours=lambda version: _changed_hours(version, store, tables),
         validate_rollback=lambda model: rollback.validate(model, tables, settings),
         replays_history=replays_history,
@@ -43,8 +49,9 @@ def verdict_on(
         rules = governance.rules(registry, now)
     except PolicyNotAdopted as error:
         return Verdict("refuse", (str(error),))
-    by = Attribution(request.actor, now, request.reason)
-    return governance.consider(registry.dossier(request.version, request.alias), rules, by).verdict
+    by, dossier = Attribution(request.actor, now, request.reason), registry.dossier(request.version, request.alias)
+    worth = governance.worth_asked(dossier, rules, min(now, request.effective_time or now))
+    return governance.consider(dossier, rules, by, worth=worth).verdict
 
 
 def _changed_hours(version: ModelVersion, store: ArtifactStore | None, tables: Warehouse) -> int | None:
@@ -56,6 +63,41 @@ def _changed_hours(version: ModelVersion, store: ArtifactStore | None, tables: W
     except (ArtifactMissing, ArtifactTampered):  # a lost dataset must not block a rollback
         return None
     return len(changes.changed)
+
+
+def worth_found(
+    tables: Warehouse, version: str, rival: str | None, as_of: datetime, settings: OutcomeSettings
+) -> tuple[WorthFound, ...]:
+    """A version against the best simple ranking and the champions, by the days of model_worth that were counted.
+
+    Args:
+        tables: Where they are.
+        version: The version that asks.
+        rival: The champion that it would replace; None where there is none.
+        as_of: When it is asked; outcomes that fell due later do not count.
+        settings: What a verdict needs.
+
+    Returns:
+        Nothing where no day was counted.
+    """
+    worth = worth_on_record(tables, version, pd.Timestamp(as_of), settings)
+    if worth.best is None:
+        return ()
+    found = [WorthFound(worth.best.opponent, worth.verdict, worth.sentence)]
+    if rival is not None:
+        found.append(_against_champions(f"the champion ({rival})", worth.against(CHAMPION)))
+    return tuple(found)
+
+
+def _against_champions(name: str, found: Comparison | None) -> WorthFound:
+    """A version against whichever version was champion at the hours that it shadowed."""
+    if found is None or found.precision.value is None or found.precision.opponent is None:
+        return WorthFound(name, "unknown", "they have no flags on rows that both scored")
+    hits, champions_hits = 100 * found.precision.value, 100 * found.precision.opponent
+    because = f": {found.reason}" if found.reason else ""
+    weeks = f"over {found.weeks} complete weeks{because}"
+    detail = f"of 100 flags {hits:.1f} hit a crash, of the champion's {champions_hits:.1f}, {weeks}"
+    return WorthFound(name, found.verdict, detail)
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:

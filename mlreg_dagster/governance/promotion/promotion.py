@@ -104,6 +104,7 @@ def _move(
             governance,
             rules,
             by,
+            as_of=min(now, effective_at),
             rollback=governance.validate_rollback(model) if is_rollback else None,
         ),
     )
@@ -114,11 +115,13 @@ def _permit(
     governance: Governance,
     rules: Rules,
     by: Attribution,
+    *,
+    as_of: pd.Timestamp,
     rollback: Mapping[str, Any] | None,
 ) -> Permit:
     """What is asked within the transaction; what takes long is read before, from the dossier of that time."""
     version = before.version
-    changed, worth = governance.changed_hours(version), governance.worth_asked(before, rules)
+    changed, worth = governance.changed_hours(version), governance.worth_asked(before, rules, as_of)
     validated = None if rollback is None else dict(rollback)
 
     def permit(dossier: Dossier) -> Permission:

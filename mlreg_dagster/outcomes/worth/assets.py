@@ -7,7 +7,6 @@ import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import HOUR, chunked, day_key
-from mlreg_dagster.market.names import CRASH
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.instance.upstream import require_any_made
@@ -15,10 +14,8 @@ from mlreg_dagster.orchestration.metadata import OWNERS, report_partitions, resu
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.outcomes.names import RANKING
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
-from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _SHOWN = ("model_version", "opponent", "verdict", "precision", "opponent_precision", "precision_difference")
 _PLOTTED = ("precision_difference", "recall_difference", "average_precision_difference")
@@ -40,7 +37,7 @@ def build_worth_asset(settings: Settings, group: str, partitions: Partitions) ->
     )
     @retried
     def model_worth(context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource) -> dg.MaterializeResult:
-        from mlreg_dagster.outcomes.worth import daily
+        from mlreg_dagster.outcomes.worth import daily, record
 
         days, tables, horizon = days_of(context), mlreg_warehouse.open(), settings.outcomes.horizon_hours
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
@@ -53,7 +50,7 @@ def build_worth_asset(settings: Settings, group: str, partitions: Partitions) ->
                 outcomes = tables.read(PREDICTION_OUTCOMES, first, last_hour, columns=daily.ROWS)
                 counted = daily.count_days(outcomes, chunk, settings.outcomes)
                 earlier = tables.read(MODEL_WORTH, None, chunk[0] - pd.Timedelta(days=1))
-                crashes = daily.crashes_by_version(_crashes(tables, last_hour))
+                crashes = daily.crashes_by_version(record.crashes_of_versions(tables, last_hour))
                 rows = daily.rows_with_verdicts(counted, earlier, crashes, asked, settings.outcomes)
                 tables.write(MODEL_WORTH, rows, chunk)
             _report(context, rows, chunk)
@@ -67,15 +64,6 @@ def build_worth_asset(settings: Settings, group: str, partitions: Partitions) ->
         return result_of_range(context, day_key(days[-1]), metadata)
 
     return model_worth
-
-
-def _crashes(tables: Warehouse, last_hour: pd.Timestamp) -> pd.DataFrame:
-    """The crashes among the outcomes of versions that are due by an hour."""
-    return tables.query(
-        f"SELECT hour, prediction_hour, instrument_id, model_version, role, in_sample, outcome "  # noqa: S608
-        f"FROM {PREDICTION_OUTCOMES.name} WHERE outcome = $crash AND role <> $ranking AND hour <= $last",
-        {"crash": CRASH, "ranking": RANKING, "last": last_hour},
-    )
 
 
 def _report(context: dg.AssetExecutionContext, rows: pd.DataFrame, days: pd.DatetimeIndex) -> None:
