@@ -210,6 +210,27 @@ def outcomes_table(rows: Sequence[Mapping[Any, Any]], confidence: float) -> Grid
     return grid
 
 
+def worth_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
+    """Whether each version is worth having: a line each; `rows` are those of `outcomes.worth.newest.newest_worth`."""
+    grid = Grid(
+        "Against the best simple ranking, at the same flag budget",
+        ("version", "as of", "worth", "ranking", "precision", "the ranking's", "difference", "weeks", "episodes"),
+        rows,
+        empty="No version could be held against a simple ranking yet.",
+        caption="champion: whichever version was champion. episodes: independent crash episodes.",
+    )
+    for row in rows:
+        grid.add_row(
+            *(str(row[name]) for name in ("model_version", "as_of", "worth")),
+            str(row["opponent"]).partition(":")[2],
+            *(_percent(row[name]) for name in ("precision", "opponent_precision")),
+            _interval(row, "precision_difference", _percent),
+            *(f"{row[name]:.0f}" for name in ("weeks", "independent_episodes")),
+        )
+    grid.notes += [escape(str(rows[0]["sentence"]))] if rows else []
+    return grid
+
+
 _COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
 
 

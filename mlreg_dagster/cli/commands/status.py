@@ -9,12 +9,13 @@ from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 
 def status(as_json: AsJson = False) -> None:
-    """Versions, aliases, what the champion flags today, and how right each version was."""
-    from mlreg_dagster.cli.tables import history_table, outcomes_table, versions_table
+    """Versions, aliases, what the champion flags today, how right each version was, and what it is worth."""
+    from mlreg_dagster.cli.tables import history_table, outcomes_table, versions_table, worth_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
     from mlreg_dagster.outcomes.performance.summary import summarize
+    from mlreg_dagster.outcomes.worth.newest import newest_worth
     from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
     settings, registry, now = load_settings(), open_registry(), datetime.now(UTC)
@@ -22,12 +23,14 @@ def status(as_json: AsJson = False) -> None:
     with WarehouseReader(warehouse_file(home_dir())).tables() as tables:
         outcomes = summarize(tables, settings.outcomes)
         flagged = flagged_share_in(tables, settings.evaluation)
+        worth = newest_worth(tables)
     show(
         as_json,
         f"Flagged share, {flagged.state}: {flagged.text}",
         versions=versions_table(registry, now),
         moves=history_table(event for event in moves if event.effective_at <= now),
         outcomes=outcomes_table(outcomes, settings.outcomes.confidence),
+        worth=worth_table(worth),
         flagged_share=flagged,
     )
 

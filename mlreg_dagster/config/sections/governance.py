@@ -17,6 +17,7 @@ from mlreg_dagster.config.section import Count, Hour, Section
 from mlreg_dagster.core.people import OF_THE_PROJECT, NotAName, account_name
 
 Tier = Literal["low", "high"]
+WorthAsked = Literal["better", "not_worse"]
 
 _KEY_BYTES = 32
 
@@ -52,12 +53,20 @@ class UseCaseSettings(Section):
     )
     owner: Annotated[str, Field(min_length=1)] = "team:mlreg"
     risk_tier: Tier = "low"
-    success: tuple[SuccessMetric, ...] = (
-        SuccessMetric(metric="lift", at_least=1.0),
-        SuccessMetric(metric="false_alarm_rate", at_most=0.2),
+    worth: WorthAsked | None = Field(
+        "not_worse", description="By matured outcomes, than the best simple ranking; null = not asked."
     )
+    success: tuple[SuccessMetric, ...] = (SuccessMetric(metric="false_alarm_rate", at_most=0.2),)
     constraints: Constraints = Constraints()
     contacts: tuple[Annotated[str, Field(min_length=1)], ...] = ("team:mlreg",)
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A use case that does not ask for worth says nothing of it, so that those of before keep their hash."""
+        values: dict[str, Any] = serialize(self)
+        if self.worth is None:
+            values.pop("worth", None)
+        return values
 
     @property
     def sha256(self) -> str:
@@ -96,7 +105,7 @@ class TierPolicy(Section):
     experiments: bool = Field(
         False, description="Evaluations under other thresholds than those in force count, too; the record says so."
     )
-    worth: Literal["better", "not_worse"] | None = Field(
+    worth: WorthAsked | None = Field(
         None, description="By matured outcomes, than the best simple ranking and than the champion; null = not asked."
     )
 

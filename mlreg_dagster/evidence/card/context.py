@@ -12,6 +12,7 @@ from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.artifacts.verified import Frozen
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare
+from mlreg_dagster.outcomes.worth.verdict import Worth
 from mlreg_dagster.registry import (
     AliasEvent,
     AuditRecord,
@@ -72,6 +73,7 @@ class CardContext:
         flagged: What it flags today, where it is champion.
         overdue: Predictions whose outcome could be known but is not recorded.
         outcomes: Its rows of PREDICTION_OUTCOMES.
+        worth: It against the simple rankings, by the outcomes that were due.
         contest: It against the champion, or the champion before it, on the predictions of both; None without any.
         way_back: From this version, where it is champion.
         watch: What the graph watches.
@@ -99,6 +101,7 @@ class CardContext:
     flagged: FlaggedShare | None
     overdue: int
     outcomes: pd.DataFrame
+    worth: Worth
     contest: Challenge | None
     way_back: WayBack
     watch: Watch

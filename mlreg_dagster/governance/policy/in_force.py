@@ -61,7 +61,7 @@ def recorded_rules(record: PolicyRecord) -> Rules:
     try:
         return Rules(
             PromotionSettings.model_validate(content["promotion"]),
-            UseCaseSettings.model_validate(content["use_case"]),
+            UseCaseSettings.model_validate({"worth": None, **content["use_case"]}),  # of before there was worth
             EvaluationSettings.model_validate(content["evaluation"]),
         )
     except (ValidationError, KeyError) as error:

@@ -46,9 +46,9 @@ class Made:
 
 
 def no_hours(settings: Settings) -> dict[str, pd.DatetimeIndex]:
-    """Each hourly table, without any hour; performance is kept by day, and made again from the outcomes."""
+    """Each hourly table, without any hour; what is kept by day is made again from the outcomes."""
     none = pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
-    return {table.name: none for table in tables_of(settings)[:-1]}
+    return {table.name: none for table in tables_of(settings) if table.partition_column == "hour"}
 
 
 def stored_hours(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, pd.DatetimeIndex]:

@@ -1,15 +1,18 @@
 """Ten sections, each of which says what is so."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
+from mlreg_dagster.config.sections.governance import SuccessMetric
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.evidence.card.build import make_card
 from mlreg_dagster.evidence.card.elements import GATES, SECTIONS
 from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
 from mlreg_dagster.registry import Attribution
-from mlreg_dagster_tests.evidence.cards import card_of, facts
+from mlreg_dagster_tests.evidence.cards import card_of, facts, with_use_case
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START
 
 
@@ -60,7 +63,9 @@ def test_every_feature_has_its_meaning_and_every_file_its_hash(champion):
 
 
 def test_the_use_case_is_held_against_the_outcomes(champion):
-    card = make_card(champion[1])
+    live, context = champion
+    asked = (SuccessMetric(metric="lift", at_least=1.0), *live.settings.use_case.success)
+    card = make_card(replace(context, settings=with_use_case(live, success=asked)))
     lift, false_alarms = facts(card, "monitoring", "Whether the use case is met")
     assert (lift["metric"], lift["value"], lift["verdict"]) == ("lift", 2.0, "met, but its interval does not tell")
     assert (false_alarms["metric"], false_alarms["verdict"]) == ("false_alarm_rate", "met")

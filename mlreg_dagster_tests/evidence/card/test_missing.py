@@ -98,9 +98,9 @@ def test_what_the_use_case_lacks_or_asks_for_is_missed(champion, changes, gates,
 
 def test_whom_to_call_and_what_success_is_must_be_said(champion):
     live, context = champion
-    missing = make_card(replace(context, settings=with_use_case(live, contacts=(), success=()))).missing
+    missing = make_card(replace(context, settings=with_use_case(live, contacts=(), success=(), worth=None))).missing
     assert missing["gate_09_operations"] == ("use_case.yaml names no contact for incidents.",)
-    assert "use_case.yaml names no metric of success." in missing["gate_01_use_case"]
+    assert "use_case.yaml names no metric of success, and asks for no worth." in missing["gate_01_use_case"]
 
 
 def test_a_version_that_was_moved_under_the_new_use_case_is_bound_to_it(champion):

@@ -5,6 +5,7 @@ import pandas as pd
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Text, Values, when
 from mlreg_dagster.evidence.card.performance import contest_facts, outcome_facts, success
+from mlreg_dagster.evidence.card.worth import worth_asked, worth_facts
 from mlreg_dagster.models.names import CHAMPION
 
 _NO_DRIFT = "Drift is not measured: nothing compares the features of today with those of the training window."
@@ -23,9 +24,16 @@ def monitoring(context: CardContext) -> Section:
         unknown.append("No prediction of this version has fallen due: how good it is in use is not known.")
     else:
         facts += outcome_facts(context)
-    facts += contest_facts(context)
+    facts += [*worth_facts(context), *contest_facts(context)]
     verdicts = [success(context, each) for each in context.settings.use_case.success]
     facts.append(Table("Whether the use case is met", verdicts))
+    if (worth := worth_asked(context)) is not None:
+        verdict, statement = worth
+        facts.append(Text(statement))
+        against += [statement] if verdict == "NOT met" else []
+        unknown += [statement] if verdict not in ("met", "NOT met") else []
+    if context.worth.verdict == "worse":
+        against.append(context.worth.sentence)
     if not context.outcomes.empty:
         texts = {f"The use case's {each['metric']} is {each['verdict']}.": each["verdict"] for each in verdicts}
         against += [text for text, verdict in texts.items() if verdict == "NOT met"]

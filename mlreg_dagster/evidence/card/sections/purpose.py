@@ -24,8 +24,8 @@ def use_case(context: CardContext) -> Section:
             f"{context.version.version} was built under another use case than today's, and no alias was moved "
             f"to it under today's."
         )
-    if not case.success:
-        missing.append("use_case.yaml names no metric of success.")
+    if not case.success and case.worth is None:
+        missing.append("use_case.yaml names no metric of success, and asks for no worth.")
     facts: tuple[Fact, ...] = (
         Values(
             "Use case",
@@ -34,6 +34,7 @@ def use_case(context: CardContext) -> Section:
                 "objective": case.objective,
                 "owner": case.owner,
                 "risk tier": case.risk_tier,
+                "worth asked, against every simple ranking": (case.worth or "not asked").replace("_", " "),
                 "SHA-256 of use_case.yaml's values": case.sha256,
                 "the version was built under": built_under or "unknown",
                 "these are the same": built_under == case.sha256,
