@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from mlreg_dagster import jobs
 from mlreg_dagster.cli.progress import step_progress
-from mlreg_dagster.cli.tables import gates_table, history_table, outcomes_table, versions_table
+from mlreg_dagster.cli.tables import gates_table, history_table, outcomes_table, versions_table, worth_table
 from mlreg_dagster.config import current_project
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
@@ -24,8 +24,10 @@ from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.orchestration.resources import current_actor
 from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.worth.newest import newest_worth
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.runner import Runner, asset_config
+from mlreg_dagster.storage.warehouse.reader import Tables
 
 DAYS = 21
 DATASET_DAY = 13
@@ -194,6 +196,9 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
     outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
     console.print(outcomes_table(summary(outcomes, settings).to_dict("records"), settings.confidence))
     console.print(_truth_table(runner, outcomes, predicted))
+    with runner.warehouse.connect() as connection:
+        worth = newest_worth(Tables(connection, runner.warehouse.path))
+    console.print(worth_table(worth))
     champion, challenger = registry.holder(CHAMPION), registry.holder(CHALLENGER)
     if champion and challenger and champion.version != challenger.version:
         standing = _against_champion(registry, challenger.version)[1]

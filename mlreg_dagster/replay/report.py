@@ -11,6 +11,9 @@ from mlreg_dagster.evidence.templating import render
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.worth.difference import MEASURES
+from mlreg_dagster.outcomes.worth.record import worth_on_record
+from mlreg_dagster.outcomes.worth.verdict import Comparison
 from mlreg_dagster.registry import AliasEvent, Registry
 from mlreg_dagster.replay.run import Replay
 from mlreg_dagster.runner import Runner
@@ -34,8 +37,8 @@ def monthly(outcomes: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
 def make_report(runner: Runner, replay: Replay) -> str:
     """The report on what was replayed."""
     first, end = replay.first, replay.end
-    outcomes = runner.warehouse.read(PREDICTION_OUTCOMES, first, end - pd.Timedelta(hours=1))
-    months = monthly(outcomes, runner.settings.outcomes)
+    months = monthly(_outcomes_of_champions(runner, first, end), runner.settings.outcomes)
+    worth = worth_on_record(runner.warehouse, CHAMPION, end, runner.settings.outcomes)
     versions = pd.DataFrame(_versions(runner.registry))
     history = [event for event in runner.registry.history(CHAMPION) if event.effective_at < end]
     return render(
@@ -46,10 +49,38 @@ def make_report(runner: Runner, replay: Replay) -> str:
         note=_note(runner),
         moves=[_move(event) for event in history],
         champions_picture=_champions_picture(history, first, end) if history else "",
+        worth=worth.sentence,
+        comparisons=[_readable_comparison(each) for each in worth.comparisons],
         months=_readable(months).to_dict("records") if len(months) else [],
         months_picture=_months_picture(months[months["month"] != "all"]) if len(months) else "",
         versions=versions.to_dict("records"),
     )
+
+
+def _outcomes_of_champions(runner: Runner, first: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
+    runner.warehouse.newest(PREDICTION_OUTCOMES)  # the table is there from now on
+    return runner.warehouse.query(
+        f"SELECT * FROM {PREDICTION_OUTCOMES.name} WHERE role = $role AND hour >= $first AND hour < $end "  # noqa: S608
+        f"ORDER BY hour, instrument_id",
+        {"role": CHAMPION, "first": first, "end": end},
+    )
+
+
+def _readable_comparison(found: Comparison) -> dict[str, Any]:
+    """The champions against one opponent, each measure with the interval of its difference in one cell."""
+    shown: dict[str, Any] = {"opponent": found.opponent, "verdict": found.verdict, "pairs": found.pairs}
+    for name in MEASURES:
+        each = getattr(found, name)
+        words = name.replace("_", " ")
+        shown |= {words: _share(each.value), f"{words} of the opponent": _share(each.opponent)}
+        shown["difference in " + words] = _share(each.difference) + (
+            f" ({each.low:.1%} to {each.high:.1%})" if each.low is not None and each.high is not None else ""
+        )
+    return shown | {"weeks": found.weeks, "independent crash episodes": found.independent_episodes}
+
+
+def _share(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.1%}"
 
 
 def _note(runner: Runner) -> str:

@@ -36,6 +36,7 @@ def replay(
     from mlreg_dagster.cli.progress import step_progress
     from mlreg_dagster.cli.tables import history_table
     from mlreg_dagster.core.hours import as_hour
+    from mlreg_dagster.outcomes.worth.record import worth_on_record
     from mlreg_dagster.replay.report import make_report
     from mlreg_dagster.replay.run import Replay, days_between, run_replay
 
@@ -50,4 +51,11 @@ def replay(
     with writing_to(report):
         report.write_text(make_report(runner, plan), encoding="utf-8")
     moves = history_table(runner.registry.history(CHAMPION))
-    show(as_json, f"Done. The report is in {report}.", report=str(report), moves=moves)
+    worth = worth_on_record(runner.warehouse, CHAMPION, plan.end, runner.settings.outcomes)
+    show(
+        as_json,
+        f"{worth.sentence} Done. The report is in {report}.",
+        report=str(report),
+        moves=moves,
+        worth={"verdict": worth.verdict, "sentence": worth.sentence},
+    )
