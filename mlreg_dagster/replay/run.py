@@ -9,6 +9,7 @@ done again, so a killed replay resumes where it stopped.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -25,6 +26,7 @@ from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.locks.lifecycle import alone_on
+from mlreg_dagster.replay import selection
 from mlreg_dagster.runner import Runner, asset_config
 
 ACTOR = REPLAY
@@ -52,6 +54,9 @@ class Replay:
         period_days: Days between two trainings.
         models: Config files that are trained each time, without .yaml.
         policy: What lets a version become champion.
+        select: `evaluation`: each training may bring a new champion, by `policy`. `outcomes`: challengers score beside
+            the champion, and one replaces it only once its matured outcomes are better.
+        shadow_days: With `outcomes`, after how many days a challenger gives way to a newly trained one.
     """
 
     first: pd.Timestamp
@@ -59,6 +64,8 @@ class Replay:
     period_days: int
     models: tuple[str, ...]
     policy: PromotionSettings
+    select: Literal["evaluation", "outcomes"] = "evaluation"
+    shadow_days: int = 84
 
     def periods(self) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
         """First midnight of each period and the one after it."""
@@ -107,6 +114,8 @@ def _run(runner: Runner, replay: Replay, on_step: OnStep) -> None:
         on_step(f"history before {day_key(replay.first)}", replay.first)
         runner.run_hours(jobs.MARKET, warm_up)
     for first, end in replay.periods():
+        if replay.select == "outcomes":
+            _promote_by_outcomes(runner, replay, first, on_step)
         _retrain(runner, replay, first, on_step)
         last = end - HOUR
         if not _is_made(runner, "market_features", hour_key(last)):
@@ -116,7 +125,7 @@ def _run(runner: Runner, replay: Replay, on_step: OnStep) -> None:
         is_scored = _is_made(runner, "prediction_outcomes", hour_key(last))
         if not is_scored:
             on_step(f"hours until {day_key(last)}", first)
-            runner.run_hours(jobs.SCORING, hour_range(first, last))
+            runner.run_hours(jobs.SCORING, hour_range(first, last), _scored_beside(runner, replay, first))
         day = day_key(last.floor("D"))
         if not is_scored or not all(_is_made(runner, each, day) for each in jobs.PERFORMANCE_ASSETS):
             on_step(f"performance until {day_key(last)}", end)
@@ -133,7 +142,7 @@ def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnSte
     if not all(runner.artifacts.find(kind, day_key(day)) for kind in (freezing.TRAINING, freezing.HOLDOUT)):
         on_step(f"dataset of {day_key(day)}", first)
         runner.run_partition(jobs.DATASETS, day_key(day))
-    for model in replay.models:
+    for model in _models_to_train(runner, replay, first):
         version = _version_of(runner, model, day_key(day))
         if version is None:
             on_step(f"train {model} on {day_key(day)}", first)
@@ -142,6 +151,35 @@ def _retrain(runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnSte
             on_step(f"evaluate {version}", first)
             runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", {"actor": ACTOR}))
         _promote(runner, replay, version, first, on_step)
+
+
+def _models_to_train(runner: Runner, replay: Replay, first: pd.Timestamp) -> list[str]:
+    """All of them; where outcomes select, those without a challenger that matures, and those of a killed attempt."""
+    if replay.select == "evaluation":
+        return list(replay.models)
+    maturing = _shadows(runner, replay, first, before=True)
+    return [model for model in replay.models if model not in maturing]
+
+
+def _shadows(runner: Runner, replay: Replay, first: pd.Timestamp, *, before: bool = False) -> dict[str, str]:
+    models = {name: runner.settings.model(name) for name in replay.models}
+    return selection.shadows(runner.registry, models, first, replay.shadow_days, before=before)
+
+
+def _scored_beside(runner: Runner, replay: Replay, first: pd.Timestamp) -> dict[str, Any] | None:
+    """Run config that has the challengers score; None where there are none."""
+    versions = sorted(_shadows(runner, replay, first).values()) if replay.select == "outcomes" else []
+    return asset_config("predictions", {"versions": versions}) if versions else None
+
+
+def _promote_by_outcomes(runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnStep) -> None:
+    """Let the challenger that its outcomes tell apart as better take over, unless that was decided before."""
+    champion = runner.registry.holder(CHAMPION)
+    if champion is None or champion.effective_at >= first:
+        return
+    challengers = _shadows(runner, replay, first, before=True)
+    if better := selection.better_challenger(runner.warehouse, challengers, first, runner.settings.outcomes):
+        _move(runner, *better, champion.version, first, on_step)
 
 
 def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
@@ -175,16 +213,23 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
         return
     if champion is not None and champion.effective_at > effective_at:
         return  # decided in an earlier attempt at this replay
+    if champion is not None and replay.select == "outcomes":
+        return  # it is a challenger now
     allowed, reason = may_promote(evaluation, champion, replay.policy)
     if allowed:
-        expected = champion.version if champion else NOBODY
-        request = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
-        verdict = verdict_on(request, runner.settings, registry, runner.warehouse, runner.clock.now())
-        if verdict.outcome != "promote":
-            on_step(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
-            return
-        on_step(f"{version} becomes champion", effective_at)
-        runner.move_alias(request)
+        _move(runner, version, reason, champion.version if champion else NOBODY, effective_at, on_step)
+
+
+def _move(
+    runner: Runner, version: str, reason: str, expected: str, effective_at: pd.Timestamp, on_step: OnStep
+) -> None:
+    request = PromotionRequest(version, reason, ACTOR, effective_at=effective_at.isoformat(), expected=expected)
+    verdict = verdict_on(request, runner.settings, runner.registry, runner.warehouse, runner.clock.now())
+    if verdict.outcome != "promote":
+        on_step(f"{version} has to wait: {'; '.join(verdict.reasons)}", effective_at)
+        return
+    on_step(f"{version} becomes champion", effective_at)
+    runner.move_alias(request)
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:

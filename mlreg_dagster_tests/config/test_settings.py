@@ -103,7 +103,5 @@ def _without_unasked_worth(values):
     if not isinstance(values, dict):
         return values
     return {
-        name: _without_unasked_worth(value)
-        for name, value in values.items()
-        if not (name == "worth" and value is None)
+        name: _without_unasked_worth(value) for name, value in values.items() if not (name == "worth" and value is None)
     }

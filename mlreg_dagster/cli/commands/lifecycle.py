@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,7 +28,18 @@ def replay(
     policy: Annotated[
         str | None, typer.Option(help="never, passed or better, in place of `automatic` in promotion.yaml.")
     ] = None,
-    models: Annotated[list[str] | None, typer.Option("--model", help="Config files to train; default: model.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", help="A config file to train; default: model.")] = None,
+    models: Annotated[str | None, typer.Option(help="Several of them: model,model_lof.")] = None,
+    select: Annotated[
+        Literal["evaluation", "outcomes"],
+        typer.Option(
+            help="evaluation: each training may bring a new champion. outcomes: challengers mature in the champion's "
+            "shadow, and one replaces it only once its outcomes are better."
+        ),
+    ] = "evaluation",
+    shadow_days: Annotated[
+        int, typer.Option(min=1, help="With --select outcomes: days after which a challenger is replaced.")
+    ] = 84,
     report: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("replay.html"),
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +54,9 @@ def replay(
     runner = open_runner(replays=True)
     promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
     end = as_hour(last) + timedelta(days=1)
-    plan = Replay(as_hour(first), end, days_between(retrain), tuple(models or ["model"]), promotion)
+    chosen = [*(model or []), *(name.strip() for name in (models or "").split(",") if name.strip())]
+    named = tuple(dict.fromkeys(chosen or ["model"]))
+    plan = Replay(as_hour(first), end, days_between(retrain), named, promotion, select, shadow_days)
     with writing_to(report):
         report.open("a").close()  # an error now costs less than one after all the work
     with step_progress(progress_console if as_json else console, total=(plan.end - plan.first).days) as advance:

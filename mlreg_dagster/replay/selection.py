@@ -1,0 +1,88 @@
+"""Selection by outcomes: challengers mature in the champion's shadow, and replace it once their outcomes are better.
+
+Everything follows from registry and tables as of a time, so a replay that was killed decides the same again.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from mlreg_dagster.config import ModelSettings, OutcomeSettings
+from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.outcomes.worth.record import worth_on_record
+from mlreg_dagster.outcomes.worth.verdict import Comparison
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+
+_DAY = pd.Timedelta(days=1)
+
+
+def shadows(
+    registry: Registry,
+    models: Mapping[str, ModelSettings],
+    first: pd.Timestamp,
+    shadow_days: int,
+    *,
+    before: bool = False,
+) -> dict[str, str]:
+    """The challenger of each model file that scores from `first` on, by the name of the file.
+
+    It is the newest version of the file that was trained by `first`, passed its gates and was never champion; after
+    `shadow_days` without being told apart as better it gives way to a new one.
+
+    Args:
+        registry: Where the versions are.
+        models: The settings of each model file.
+        first: The midnight that begins a period.
+        shadow_days: How long a challenger is given.
+        before: Whether those that were trained for this very period are left out.
+    """
+    champions = {move.version for move in registry.history(CHAMPION) if move.effective_at <= first}
+    found = {}
+    for name, settings in models.items():
+        wanted = settings.model_dump(mode="json")
+        for version in reversed(registry.versions()):
+            trained = as_hour(version.dataset_day) + _DAY
+            is_young = first - shadow_days * _DAY < trained <= first and not (before and trained == first)
+            if version.manifest["settings"] != wanted or not is_young:
+                continue
+            evaluation = registry.latest_evaluation(version.version)
+            if evaluation is not None and evaluation.passed and version.version not in champions:
+                found[name] = version.version
+                break
+    return found
+
+
+def better_challenger(
+    tables: Warehouse, challengers: Mapping[str, str], as_of: pd.Timestamp, settings: OutcomeSettings
+) -> tuple[str, str] | None:
+    """The challenger whose outcomes are better than the champions'; of several the one that is furthest ahead.
+
+    Args:
+        tables: Where model_worth is.
+        challengers: Versions, by the name of their model file.
+        as_of: When it is asked; outcomes that fell due later do not count.
+        settings: What a verdict needs.
+
+    Returns:
+        The version and why, in words; None where no verdict says so.
+    """
+    found = [
+        (version, against)
+        for version in challengers.values()
+        if (against := worth_on_record(tables, version, as_of, settings).against(CHAMPION)) is not None
+        if against.verdict == "better"
+    ]
+    if not found:
+        return None
+    version, against = max(found, key=lambda each: each[1].precision.difference or 0.0)
+    return version, _in_words(against)
+
+
+def _in_words(found: Comparison) -> str:
+    precision = found.precision
+    return (
+        f"better than the champion on {found.pairs:,} outcomes of {found.weeks} weeks: precision "
+        f"{precision.value:.1%} against {precision.opponent:.1%}"
+    )
