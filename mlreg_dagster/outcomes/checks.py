@@ -9,14 +9,15 @@ from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.performance.flagged_share import as_values, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.worth.checks import build_worth_check
 
 FLAGGED_SHARE = "flagged_share_within_limits"
 """The name of the check on predictions; `verification` looks for it."""
 
 
 def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The checks on predictions and prediction_outcomes."""
-    return [_flagged_share_check(settings), _outcomes_check(settings)]
+    """The checks on predictions, prediction_outcomes and model_worth."""
+    return [_flagged_share_check(settings), _outcomes_check(settings), build_worth_check()]
 
 
 def _flagged_share_check(settings: Settings) -> dg.AssetChecksDefinition:
