@@ -56,7 +56,9 @@ def test_the_commands_on_pages_exist(call: str):
 
 def test_ci_runs_every_page_with_commands():
     script = (PROJECT / ".ci" / "run").read_text(encoding="utf-8")
-    named = {page for line in re.findall(r"page_commands\.py ([^#\n]*)", script) for page in line.split() if page != "&"}
+    named = {
+        page for line in re.findall(r"page_commands\.py ([^#\n]*)", script) for page in line.split() if page != "&"
+    }
     assert named == {
         page for page, found in PAGES.items() if any(block.is_run and block.language == "sh" for block in found)
     }
