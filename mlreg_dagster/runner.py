@@ -1,6 +1,7 @@
 """Runs the graph's jobs from Python, on the Dagster instance that the UI shows."""
 
 import os
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class Runner:
     """The graph, its storage, and the instance that its runs are recorded in.
 
     Args:
-        instance: Where runs are recorded; None = the one of DAGSTER_HOME.
+        instance: Where runs are recorded; None = the one of DAGSTER_HOME, closed when the runner is gone.
         settings: None = the configuration files.
         home: None = MLREG_HOME.
         resources: Replacements, as in `build_definitions`.
@@ -57,6 +58,8 @@ class Runner:
         self.definitions = build_definitions(self.settings, home, resources)
         with explained(f"Dagster's storage in {os.environ.get('DAGSTER_HOME')}"):
             self.instance = instance or dg.DagsterInstance.get()
+        if instance is None:
+            weakref.finalize(self, self.instance.dispose)
 
     @property
     def registry(self) -> Registry:

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +78,9 @@ class Lifecycle(Runner):
     ) -> None:
         self.home = home
         self.config_dir = write_configs(home.with_name(f"{home.name}-configs"), configs)
-        instance = instance or dg.DagsterInstance.ephemeral()
+        if instance is None:
+            instance = dg.DagsterInstance.ephemeral()
+            weakref.finalize(self, instance.dispose)  # it has a temporary folder
         super().__init__(instance, load_settings(self.config_dir), home, {"clock": Clock(fixed=NOW), **resources})
         for version in self.registry.versions():
             self.add_version(version.version)

@@ -1,3 +1,4 @@
+import gc
 import os
 import shlex
 import shutil
@@ -15,7 +16,7 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import day_key
 from mlreg_dagster.market.sources.base import MalformedPayload, MarketSource, SourceUnavailable
 from mlreg_dagster.orchestration import retries
-from mlreg_dagster.runner import RunFailed, asset_config
+from mlreg_dagster.runner import RunFailed, Runner, asset_config
 from mlreg_dagster.storage.homes import DAGSTER_YAML, prepare_home
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE_HOURS, MARKET_HOURS, Lifecycle
 
@@ -73,6 +74,21 @@ def test_dagster_takes_the_instance_that_was_prepared(monkeypatch):
         assert instance.root_directory == os.environ["DAGSTER_HOME"]
         assert not instance.telemetry_enabled
         assert instance.nux_enabled is False
+
+
+def test_a_runner_closes_the_instance_that_it_opened(dagster_home):
+    def opened():
+        files = (entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink())
+        return [file for file in files if file.is_relative_to(dagster_home)]
+
+    runner = Runner()
+    runner.add_version("v1")
+    instance = runner.instance
+    assert opened()
+    del runner
+    gc.collect()
+    assert opened() == []
+    assert instance.root_directory == str(dagster_home)
 
 
 # --- failures ------------------------------------------------------------------------------------------------

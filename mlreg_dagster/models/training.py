@@ -60,13 +60,13 @@ def train(
     features = _chosen_features(dataset, settings)
     rows = sampled(dataset.rows, settings)[features].to_numpy(dtype=np.float64)
     pipeline, baseline = make_pipeline(settings), make_pipeline(_BASELINE)
+    require_enough(rows, pipeline, dataset)
     try:
         fit(pipeline, rows, apart=apart)
     except (ValueError, TypeError) as error:
         raise CannotTrain(
             f"{settings.detector} can't be fitted to the {len(rows)} rows of dataset {dataset.day}: {error}"
         ) from error
-    require_enough(rows, pipeline, dataset)
     fit(baseline, rows)
     scores = training_scores(pipeline, rows)
     threshold = float(np.quantile(scores, 1 - settings.contamination))
@@ -151,17 +151,22 @@ def _graph(
 
 
 def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Dataset) -> None:
-    """Refuse what a pipeline learned from rows of a dataset that can't have taught it anything.
+    """Refuse rows of a dataset that can't teach a pipeline anything.
+
+    Before it is fitted: scikit-learn fits fewer rows than neighbours to fewer neighbours, with no more than a warning.
 
     Raises:
         CannotTrain: The rows are fewer than the neighbours that it asks for, or all alike.
     """
-    if not pipeline["scale"].var_.any():
+    highest, lowest = np.fmax.reduce(rows, initial=-np.inf), np.fmin.reduce(rows, initial=np.inf)  # which skip nulls
+    if not (highest > lowest).any():
         raise CannotTrain(
             f"No feature varies in the {len(rows)} rows of dataset {dataset.day}, so nothing in it is unusual. Take "
             f"another dataset, or other features."
         )
     neighbours = pipeline[-1].get_params().get("n_neighbors", 0)
+    if not isinstance(neighbours, int):
+        return  # the fit refuses it
     if (distinct := len(distinct_rows(rows)[0])) <= neighbours:
         differ = "" if distinct == len(rows) else f", of which {distinct} differ"
         raise CannotTrain(

@@ -135,8 +135,9 @@ def test_too_few_rows_are_refused_in_words(world, detector, rows):
 def test_rows_that_are_all_alike_are_refused(world, detector):
     rows = world.training.rows
     alike = rows.assign(**dict.fromkeys(rows.columns.drop(list(NOT_FEATURES)), 1.0))
+    rounded = rows.assign(**dict.fromkeys(rows.columns.drop(list(NOT_FEATURES)), 0.1))  # their variance is not quite 0
     unknown = rows.assign(**dict.fromkeys(rows.columns.drop(list(NOT_FEATURES)), np.nan))
-    for same in (alike, unknown):
+    for same in (alike, rounded, unknown):
         with pytest.raises(CannotTrain, match=r"No feature varies in the \d+ rows of dataset 2020-01-12"):
             train("v1", with_rows(world.training, same), DAY_ENDS, settings_of(detector))
 

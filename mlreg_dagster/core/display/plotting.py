@@ -11,6 +11,7 @@ go through `label`. An axis whose ticks matplotlib writes as formulas (a log sca
 import base64
 import io
 import re
+import warnings
 from typing import TYPE_CHECKING
 
 from mlreg_dagster.core.untrusted.text import one_line
@@ -70,13 +71,18 @@ def _data_uri(figure: "Figure") -> str:
         each.set_parse_math(False)
         each.set_usetex(False)
     buffer = io.BytesIO()
-    with mpl.rc_context(
-        {
-            "svg.fonttype": "none",  # text stays text
-            "svg.hashsalt": "mlreg",  # same drawing, same bytes
-            "text.parse_math": False,  # for ticks, whose texts are made when they are drawn
-            "text.usetex": False,
-        }
+    with (
+        mpl.rc_context(
+            {
+                "svg.fonttype": "none",  # text stays text
+                "svg.hashsalt": "mlreg",  # same drawing, same bytes
+                "text.parse_math": False,  # for ticks, whose texts are made when they are drawn
+                "text.usetex": False,
+            }
+        ),
+        warnings.catch_warnings(),
     ):
+        # a name in Chinese: matplotlib only measures the text, a reader's own fonts draw it
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .*missing from font", category=UserWarning)
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return _DATA_URI + base64.b64encode(_NOT_XML.sub(b"?", buffer.getvalue())).decode("ascii")

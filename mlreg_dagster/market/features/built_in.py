@@ -40,18 +40,19 @@ def cap_to_volume(grid: Grid, ratio: Array, slog: Array) -> None:
     from mlreg_dagster.market.features.kernel import signed_log
 
     volume = grid.now("volume_24h")
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         np.divide(grid.now("market_cap"), volume, out=ratio)
-    ratio[~(volume > 0)] = np.nan
+    ratio[np.isinf(ratio) | ~(volume > 0)] = np.nan
     signed_log(ratio, slog)
 
 
 def all_time_high_change(grid: Grid, out: Array) -> None:
     """Price against the all-time high known at the hour."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         np.divide(grid.now("price"), grid.now("all_time_high"), out=out)
-    out -= 1
-    out *= 100
+        out -= 1
+        out *= 100
+    out[np.isinf(out)] = np.nan
 
 
 def slog(grid: Grid, out: Array, name: str) -> None:

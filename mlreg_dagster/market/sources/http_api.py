@@ -90,7 +90,7 @@ class HttpApi:
         self._next_at = 0.0
         self._sleep = sleep
         self._largest = largest
-        self._backoff = wait_exponential_jitter(initial=min(1.0, max_wait_s), max=max_wait_s)
+        self._backoff = wait_exponential_jitter(max=max_wait_s)
 
     def get(self, path: str, params: Mapping[str, str | int]) -> Reply:
         """Ask, and ask again after 429, 5xx, timeouts and lost connections.

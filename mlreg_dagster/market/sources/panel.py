@@ -6,6 +6,7 @@ and no reductions whose order depends on the shape: an hour asked alone and the 
 agree to the last bit.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,15 +48,19 @@ class Panel:
     all_time_high: FloatArray
 
 
-def snapshot_rows(panel: Panel, hours: pd.DatetimeIndex, source: str) -> pd.DataFrame:
+def snapshot_rows(
+    panel: Panel, hours: pd.DatetimeIndex, source: str, unknown: Counter[str] | None = None
+) -> pd.DataFrame:
     """The snapshot rows of `hours`, sorted by hour and instrument.
 
-    Price changes are null where the price exactly that many hours before was not observed.
+    Price changes are null where the price exactly that many hours before was not observed. A value that is too large
+    for a number is null.
 
     Args:
         panel: What was observed.
         hours: Sorted hours of the panel.
         source: Name for the `source` column; `observed_at` is the end of the hour.
+        unknown: Counts the values that are too large, by column.
     """
     rows = panel.hours.get_indexer(hours)
     if (rows < 0).any():
@@ -77,22 +82,35 @@ def snapshot_rows(panel: Panel, hours: pd.DatetimeIndex, source: str) -> pd.Data
         "observed_at": hours[at] + HOUR,
         "source": pd.array([source], dtype="str").take(np.zeros(len(at), dtype=np.intp)),
     }
-    for name, lag in CHANGES.items():
-        columns[name] = ((price / _lagged(panel.price, rows, lag) - 1.0) * 100.0)[at, instrument]
-    return pd.DataFrame(columns)[list(MARKET_SNAPSHOT.columns)]
+    with np.errstate(over="ignore"):  # `_without_infinite` counts them
+        for name, lag in CHANGES.items():
+            columns[name] = ((price / _lagged(panel.price, rows, lag) - 1.0) * 100.0)[at, instrument]
+    frame = pd.DataFrame(columns)[list(MARKET_SNAPSHOT.columns)]
+    return _without_infinite(frame, ("volume_24h", *CHANGES), Counter() if unknown is None else unknown)
+
+
+def _without_infinite(rows: pd.DataFrame, names: Sequence[str], unknown: Counter[str]) -> pd.DataFrame:
+    """Null where a computed value is infinite: one absurd instrument must not cost the hour of all others."""
+    for name in names:
+        infinite = np.isinf(rows[name])
+        if infinite.any():
+            rows[name] = rows[name].mask(infinite)
+            unknown[f"{name}, too large"] += int(infinite.sum())
+    return rows
 
 
 def trailing_24h(hourly: FloatArray) -> FloatArray:
     """Sum over the 24 clock hours up to and including each row; hours of unknown volume add nothing.
 
-    NaN only where none of the 24 hours is known.
+    NaN only where none of the 24 hours is known; infinite where the sum is too large for a number.
     """
     rows = np.arange(len(hourly))
     total, known = np.zeros(hourly.shape), np.zeros(hourly.shape, dtype=bool)
     for lag in range(24):
         earlier = _lagged(hourly, rows, lag)
         seen = ~np.isnan(earlier)
-        total += np.where(seen, earlier, 0.0)
+        with np.errstate(over="ignore"):
+            total += np.where(seen, earlier, 0.0)
         known |= seen
     return np.where(known, total, np.nan)
 
@@ -106,12 +124,14 @@ def running_high(price: FloatArray, before: FloatArray) -> FloatArray:
 def volatility_pct(price: FloatArray, rows: IntArray) -> FloatArray:
     """Standard deviation (ddof 1) of the hourly log returns of the last 168 h at `rows`, in %.
 
-    A return needs both of its prices, exactly one hour apart. NaN where there are fewer than 24 returns.
+    A return needs both of its prices, exactly one hour apart, and a ratio of them that a number can hold. NaN where
+    there are fewer than 24 returns.
     """
     before = np.full((LOOKBACK_HOURS + 1, price.shape[1]), np.nan)
     padded = np.vstack([before, price])
-    returns = np.log(padded[1:] / padded[:-1])  # row t + LOOKBACK_HOURS is the return into row t
-    seen = ~np.isnan(returns)
+    with np.errstate(over="ignore", divide="ignore"):
+        returns = np.log(padded[1:] / padded[:-1])  # row t + LOOKBACK_HOURS is the return into row t
+    seen = np.isfinite(returns)
     filled, weight = np.where(seen, returns, 0.0), seen.astype(float)
     std = np.empty((len(rows), price.shape[1]))
     for first, last in _blocks(rows):

@@ -57,8 +57,8 @@ def measure(model: Model, training: Dataset, rounds: list[PlantedRound], setting
     for kind, name, part in _parts(rows, settings):
         pipeline, features = make_pipeline(chosen), part[model.features].to_numpy(dtype=np.float64)
         try:
-            fit(pipeline, features)
             require_enough(features, pipeline, training)
+            fit(pipeline, features)
         except (ValueError, CannotTrain) as error:
             return _not_measured(f"{chosen.detector} can't be fitted to the {len(part)} rows of {name}: {error}")
         values.setdefault(kind, []).append(_average_precision(model, pipeline, rounds))

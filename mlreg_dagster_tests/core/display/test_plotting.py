@@ -2,6 +2,7 @@ import base64
 import re
 import subprocess
 import sys
+import warnings
 from xml.etree import ElementTree
 
 import pytest
@@ -86,6 +87,14 @@ def test_nor_where_a_name_was_drawn_as_it_stands(name):
     axes.set_yticks([0, 1], [name, "other"])
     axes.set_xlabel(name)
     assert _text_of(as_markdown(figure, "a picture")).count(name.replace("\x0b", "?")) == 2
+
+
+def test_a_name_that_the_measuring_font_lacks_is_drawn_without_a_warning():
+    figure = new_figure()
+    figure.subplots().set_yticks([0, 1], [label("币安人生"), "other"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "币安人生" in _text_of(as_markdown(figure, "a picture"))
 
 
 @pytest.mark.parametrize("alt", ["a](https://evil) [b", "a\nb", '"><script>', "x" * 10**5])

@@ -183,6 +183,15 @@ def test_where_nothing_was_traded_there_is_no_ratio():
     assert found["slog_volume_24h"] == 0.0
 
 
+def test_a_ratio_too_large_for_a_number_is_unknown():
+    found = features_of(
+        snapshot_of([{"at": 200, "market_cap": 1e200, "volume_24h": 1e-200, "price": 1e200, "all_time_high": 1e-200}]),
+        200,
+        200,
+    ).iloc[0]
+    assert found[["market_cap_to_volume", "slog_market_cap_to_volume", "ath_change_pct"]].isna().all()
+
+
 @pytest.mark.parametrize(("share", "window", "least"), [(0.5, 24, 12), (0.07, 100, 7), (1.0, 6, 6), (0.0, 6, 1)])
 def test_a_window_needs_its_share(share, window, least):
     settings = FeatureSettings(rolling_hours=(window,), min_window_share=share)

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from statistics import stdev
 
 import numpy as np
@@ -137,6 +138,24 @@ def test_unknown_volume_is_null_and_no_volume_is_zero() -> None:
     assert set(known["instrument_id"]) == {"i001"}
     assert known["volume_24h"].tolist() == [0.0] * 24
     assert known["hour"].iloc[0] == source_fixtures.hours("2026-01-01T03", 1)[0]
+
+
+def test_values_too_large_for_a_number_are_unknown_and_counted() -> None:
+    price = 100 * np.exp(np.random.default_rng(0).normal(size=(70, 2)) / 50)
+    price[40, 1] = 1e-308
+    volume = np.ones((70, 2))
+    volume[[42, 43], 1] = 1e308
+    panel, unknown = make_panel(price, volume), Counter[str]()
+    rows = MARKET_SNAPSHOT.validate(snapshot_rows(panel, panel.hours, "test", unknown))
+    odd = rows[rows["instrument_id"] == "i001"].reset_index(drop=True)
+    assert np.flatnonzero(odd["change_1h_pct"].isna()).tolist() == [0, 41]
+    assert np.flatnonzero(odd["change_24h_pct"].isna()).tolist() == [*range(24), 64]
+    assert np.flatnonzero(odd["volume_24h"].isna()).tolist() == list(range(43, 42 + 24))
+    assert odd["volatility_7d_pct"].notna().tolist() == [False] * 24 + [True] * 46
+    assert unknown == {"change_1h_pct, too large": 1, "change_24h_pct, too large": 1, "volume_24h, too large": 23}
+    other = rows[rows["instrument_id"] == "i000"].reset_index(drop=True)
+    alone = make_panel(price[:, :1], volume[:, :1])
+    pd.testing.assert_frame_equal(other, snapshot_rows(alone, panel.hours, "test"), check_exact=True)
 
 
 def test_an_hour_outside_the_panel_is_a_mistake_of_the_caller() -> None:

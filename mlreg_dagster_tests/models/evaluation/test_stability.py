@@ -87,7 +87,6 @@ def test_a_large_dataset_is_refitted_to_the_sample_that_the_version_was_fitted_t
     assert measure(model, alone, rounds, FEW)["values"] == measured["values"]
 
 
-@pytest.mark.filterwarnings("ignore:n_neighbors")
 def test_where_there_is_nothing_to_find_or_to_fit_nothing_was_measured(world, rounds, model):
     for found, reason in (
         (measure(model, world.training, [], FEW), "No anomaly could be planted"),

@@ -36,14 +36,14 @@ def untried(monkeypatch):
 
 
 def _metadata() -> dict[str, dict[str, object]]:
-    instance = dg.DagsterInstance.ephemeral()
     tags = {
         "dagster/asset_partition_range_start": "2026-01-01-00:00",
         "dagster/asset_partition_range_end": "2026-01-01-02:00",
     }
     job = dg.Definitions(assets=[ranged], jobs=[dg.define_asset_job("job", selection="*")]).resolve_job_def("job")
-    assert job.execute_in_process(instance=instance, tags=tags).success
-    records = instance.fetch_materializations(ranged.key, limit=10).records
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(instance=instance, tags=tags).success
+        records = instance.fetch_materializations(ranged.key, limit=10).records
     found = (record.asset_materialization for record in records)
     return {each.partition: {name: value.value for name, value in each.metadata.items()} for each in found}
 

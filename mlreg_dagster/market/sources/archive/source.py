@@ -112,7 +112,7 @@ class Archive(MarketSource):
                 rule = "must be finite in every bar, for the highest price counts"
                 where = f"{_NO_HIGH} AND time < {literal(str(start))}"
                 raise self._bad_bar(connection, "close", rule, where, f"{spoiled} such bars before the hours read")
-        rows = snapshot_rows(self._panel(bars, highs, hour_range(start, hours[-1])), hours, self.name)
+        rows = snapshot_rows(self._panel(bars, highs, hour_range(start, hours[-1])), hours, self.name, self.unknown)
         return _most_traded(rows, self._universe)
 
     def _panel(self, bars: pd.DataFrame, highs: pd.DataFrame, hours: pd.DatetimeIndex) -> Panel:
@@ -126,7 +126,8 @@ class Archive(MarketSource):
         price[row, column], volume[row, column] = bars["close"], bars["volume"]
         symbols[row, column] = bars["symbol"]
         if self._settings.volume_unit == "base":
-            volume *= price
+            with np.errstate(over="ignore"):  # an infinite one is unknown in `snapshot_rows`
+                volume *= price
         before = highs.set_index("instrument_id")["high"].reindex(instruments)  # NaN where there was no bar
         return Panel(
             hours=hours,

@@ -140,7 +140,7 @@ class CoinGecko(MarketSource):
             market_cap=market_cap,
             all_time_high=high,
         )
-        return snapshot_rows(panel, hours, self.name)
+        return snapshot_rows(panel, hours, self.name, self.unknown)
 
     def _chart(self, coin: Coin, window: pd.DatetimeIndex, hours: pd.DatetimeIndex, now: pd.Timestamp) -> MarketChart:
         reply = self._api.get(

@@ -149,6 +149,16 @@ def test_a_bad_bar_is_named(tmp_path: Path, name: str, column: str, value: objec
     assert "2026-03-11" in str(caught.value)
 
 
+def test_a_volume_too_large_for_a_number_is_unknown_and_costs_no_other_instrument(path: Path) -> None:
+    source = archive(source_fixtures.write(spoiled("volume", 1e308), path))
+    rows = MARKET_SNAPSHOT.validate(source.snapshots(ASKED, LATER))
+    unknown = rows["volume_24h"].isna()
+    assert rows.loc[unknown, "instrument_id"].nunique() == 1
+    assert source.unknown == {"volume_24h, too large": unknown.sum()}
+    expected = snapshots(source_fixtures.write(source_fixtures.bars(), path))
+    pd.testing.assert_frame_equal(rows[~unknown], expected[~unknown])
+
+
 def test_a_repeated_bar_is_named(path: Path) -> None:
     bars = source_fixtures.bars()
     again = bars[(bars["asset_id"] == "coin2") & bars["ts"].isin(ASKED)].head(1)
