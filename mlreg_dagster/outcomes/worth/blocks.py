@@ -68,10 +68,10 @@ def blocks_of(counts: Counts, days: NDArray[np.int64]) -> tuple[Counts, Literal[
 def interval(counts: Counts, measure: Measure, confidence: float, resamples: int) -> tuple[float, float]:
     """Confidence interval of a measure of totals, from resampled blocks.
 
-    The symmetric bootstrap-t (Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988; Davison and Hinkley,
-    "Bootstrap Methods and their Application", 1997, section 5.2): each resample is measured in its own standard error,
-    by the slope of the measure. With 6 to 30 blocks and clustered crashes percentile and BCa intervals cover much less
-    than they say (decision 0023).
+    The symmetric bootstrap-t (Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988; Davison and
+    Hinkley, "Bootstrap Methods and their Application", 1997, section 5.2): each resample is measured in its own
+    standard error, by the slope of the measure. With 6 to 30 blocks and clustered crashes percentile and BCa intervals
+    cover much less than they say (decision 0023).
 
     Args:
         counts: One row a block.
