@@ -16,6 +16,8 @@ Counts = NDArray[np.float64]
 Measure = Callable[[Counts], tuple[NDArray[np.float64], Counts]]
 """Of totals (one row a resample) the measure, and its slope in each of them; NaN where it is undefined."""
 
+Unit = Literal["weeks", "days"]
+
 WEEK = 7
 MIN_WEEKS = 6
 """Complete weeks from which on the blocks are weeks; with fewer they are days."""
@@ -57,7 +59,7 @@ def summed(counts: Counts, labels: NDArray[np.int64]) -> tuple[NDArray[np.int64]
     return found, sums
 
 
-def blocks_of(counts: Counts, days: NDArray[np.int64]) -> tuple[Counts, Literal["weeks", "days"]]:
+def blocks_of(counts: Counts, days: NDArray[np.int64]) -> tuple[Counts, Unit]:
     """Counts of days as counts of weeks, or of days where there are fewer than MIN_WEEKS weeks."""
     weeks, by_week = summed(counts, week_of(days))
     if len(weeks) >= MIN_WEEKS:
