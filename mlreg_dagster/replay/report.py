@@ -11,6 +11,7 @@ from mlreg_dagster.evidence.templating import render
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.worth.blocks import MIN_WEEKS
 from mlreg_dagster.outcomes.worth.difference import MEASURES
 from mlreg_dagster.outcomes.worth.record import worth_on_record
 from mlreg_dagster.outcomes.worth.verdict import Comparison
@@ -87,8 +88,9 @@ def _note(runner: Runner) -> str:
     outcomes = runner.settings.outcomes
     return (
         f"Source {runner.settings.ingest.source}; a crash is a change of at most {outcomes.crash_pct:g} % within "
-        f"{outcomes.horizon_hours} h. Intervals of {outcomes.confidence:.0%}; those of the shares take overlapping "
-        f"hours as independent and are too narrow, that of the lift resamples instruments."
+        f"{outcomes.horizon_hours} h. Intervals of {outcomes.confidence:.0%} resample whole weeks with "
+        f"all instruments, days where there are fewer than {MIN_WEEKS} weeks, as in a month; by days "
+        f"they are too narrow."
     )
 
 

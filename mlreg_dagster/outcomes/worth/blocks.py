@@ -16,6 +16,8 @@ Counts = NDArray[np.float64]
 Measure = Callable[[Counts], tuple[NDArray[np.float64], Counts]]
 """Of totals (one row a resample) the measure, and its slope in each of them; NaN where it is undefined."""
 
+Unit = Literal["weeks", "days"]
+
 WEEK = 7
 MIN_WEEKS = 6
 """Complete weeks from which on the blocks are weeks; with fewer they are days."""
@@ -57,7 +59,7 @@ def summed(counts: Counts, labels: NDArray[np.int64]) -> tuple[NDArray[np.int64]
     return found, sums
 
 
-def blocks_of(counts: Counts, days: NDArray[np.int64]) -> tuple[Counts, Literal["weeks", "days"]]:
+def blocks_of(counts: Counts, days: NDArray[np.int64]) -> tuple[Counts, Unit]:
     """Counts of days as counts of weeks, or of days where there are fewer than MIN_WEEKS weeks."""
     weeks, by_week = summed(counts, week_of(days))
     if len(weeks) >= MIN_WEEKS:
@@ -68,10 +70,10 @@ def blocks_of(counts: Counts, days: NDArray[np.int64]) -> tuple[Counts, Literal[
 def interval(counts: Counts, measure: Measure, confidence: float, resamples: int) -> tuple[float, float]:
     """Confidence interval of a measure of totals, from resampled blocks.
 
-    The symmetric bootstrap-t (Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988; Davison and Hinkley,
-    "Bootstrap Methods and their Application", 1997, section 5.2): each resample is measured in its own standard error,
-    by the slope of the measure. With 6 to 30 blocks and clustered crashes percentile and BCa intervals cover much less
-    than they say (decision 0023).
+    The symmetric bootstrap-t (Hall, "On symmetric bootstrap confidence intervals", JRSS B 50, 1988; Davison and
+    Hinkley, "Bootstrap Methods and their Application", 1997, section 5.2): each resample is measured in its own
+    standard error, by the slope of the measure. With 6 to 30 blocks and clustered crashes percentile and BCa intervals
+    cover much less than they say (decision 0023).
 
     Args:
         counts: One row a block.

@@ -26,12 +26,17 @@ COLUMNS = (
 )
 """What is counted of a day:
 
-- `pairs`; `left_out`: predictions of the version without a pair (in-sample or unresolved for either, or the opponent has
-  none); `crashes` among the pairs.
+- `pairs`; `crashes` among them; `left_out`: predictions of the version without a pair (in-sample or unresolved for
+  either, or the opponent has none).
 - `flagged`, `true_positives`, the same of the opponent: flags as recorded.
 - `held`, `hits`, the same of the opponent: flags that count at the same budget (`budget`), and the crashes among them.
 - `gain`, `opponent_gain`, `findable`: parts of the average precision within the budget (`average_precision_parts`).
 """
+
+
+def day_numbers(days: pd.Index) -> NDArray[np.int64]:
+    """Days since 1970-01-01, of times in UTC."""
+    return hours_since_epoch(pd.DatetimeIndex(days)) // 24
 
 
 def known_until(outcomes: pd.DataFrame) -> pd.Timestamp | None:
@@ -69,10 +74,11 @@ def counts_by_day(
     Raises:
         InvalidRows: As for `paired`.
     """
-    until = known_until(outcomes) if until is None else until
     pairs = paired(outcomes, version, opponent)
-    own = outcomes.loc[outcomes["model_version"] == version, "prediction_hour"].dt.floor("D").value_counts()
     hours = hours_since_epoch(pairs["prediction_hour"])
+    days, starts = np.unique(hours // 24, return_index=True)  # ordered by hour: each day is a stretch of rows
+    if not len(days):
+        return pd.DataFrame(columns=list(COLUMNS), index=_as_days(days), dtype="float64")
     crash, flag, other = (pairs[name].to_numpy(dtype=bool) for name in ("crash", "flag", "opponent_flag"))
     score, other_score = (pairs[name].to_numpy(dtype=float) for name in ("score", "opponent_score"))
     held, other_held = held_to_budget(hours, (flag, other), (score, other_score))
@@ -88,17 +94,22 @@ def counts_by_day(
         "opponent_held": other_held,
         "opponent_hits": other_held * crash,
     }
-    day = pairs["prediction_hour"].dt.floor("D").rename("day")
-    counts = pd.DataFrame(kinds).astype("float64").groupby(day).sum()
-    parts = [
+    marks = np.stack([each.astype(np.float64) for each in kinds.values()], axis=1)
+    counts = pd.DataFrame(np.add.reduceat(marks, starts), columns=list(kinds), index=_as_days(days))
+    counts[["gain", "opponent_gain", "findable"]] = [
         average_precision_parts(crash[rows], score[rows], other_score[rows], budget)
-        for rows in pd.RangeIndex(len(pairs)).to_series().groupby(day.to_numpy()).indices.values()
+        for rows in map(slice, starts, [*starts[1:], len(pairs)])
     ]
-    counts[["gain", "opponent_gain", "findable"]] = np.array(parts, dtype=float).reshape(-1, 3)
-    counts["left_out"] = own.reindex(counts.index).fillna(0.0) - counts["pairs"]
-    due = counts.index < until if until is not None else np.zeros(len(counts), dtype=bool)
-    wanted = counts.index >= since if since is not None else np.ones(len(counts), dtype=bool)
-    return counts.loc[due & wanted, list(COLUMNS)]
+    own = hours_since_epoch(outcomes.loc[outcomes["model_version"] == version, "prediction_hour"]) // 24
+    made = np.searchsorted(np.sort(own), [days, days + 1])
+    counts["left_out"] = made[1] - made[0] - counts["pairs"]
+    until = known_until(outcomes) if until is None else until
+    wanted = (counts.index < until) & (since is None or counts.index >= since)
+    return counts.loc[wanted, list(COLUMNS)]
+
+
+def _as_days(days: NDArray[np.int64]) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(pd.to_datetime(days, unit="D", utc=True), name="day").as_unit("us")
 
 
 def average_precision_parts(

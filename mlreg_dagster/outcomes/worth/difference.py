@@ -8,8 +8,8 @@ import pandas as pd
 
 from mlreg_dagster.config import WorthSettings
 from mlreg_dagster.outcomes.worth.blocks import Counts, blocks_of, difference_of_ratios, interval, standard_error
+from mlreg_dagster.outcomes.worth.counts import day_numbers
 
-_EPOCH = pd.Timestamp("1970-01-01", tz="UTC")
 _POWER = 0.8
 MEASURES = {
     "precision": ("hits", "held", "opponent_hits", "opponent_held"),
@@ -45,11 +45,6 @@ class PairedDifference:
     unit: str
 
 
-def day_numbers(days: pd.DatetimeIndex) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Days since 1970-01-01."""
-    return np.asarray((days - _EPOCH) // pd.Timedelta(days=1), dtype=np.int64)
-
-
 def paired_difference(counts: pd.DataFrame, measure: str, settings: WorthSettings) -> PairedDifference:
     """Measure the difference over days that were counted.
 
@@ -58,7 +53,7 @@ def paired_difference(counts: pd.DataFrame, measure: str, settings: WorthSetting
         measure: One of MEASURES.
         settings: Confidence and number of resamples.
     """
-    blocks, unit = blocks_of(counts[list(MEASURES[measure])].to_numpy(dtype=float), day_numbers(_days(counts)))
+    blocks, unit = blocks_of(counts[list(MEASURES[measure])].to_numpy(dtype=float), day_numbers(counts.index))
     part, whole, other_part, other_whole = blocks.sum(axis=0)
     value, opponent = _ratio(part, whole), _ratio(other_part, other_whole)
     low, high = interval(blocks, difference_of_ratios, settings.confidence, settings.resamples)
@@ -68,17 +63,13 @@ def paired_difference(counts: pd.DataFrame, measure: str, settings: WorthSetting
         difference=None if value is None or opponent is None else value - opponent,
         low=_known(low),
         high=_known(high),
-        detectable=_known(_detectable(blocks, low, high, settings)),
+        detectable=_known(_detectable(blocks, low, high)),
         blocks=len(blocks),
         unit=unit,
     )
 
 
-def _days(counts: pd.DataFrame) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(counts.index)
-
-
-def _detectable(blocks: Counts, low: float, high: float, settings: WorthSettings) -> float:
+def _detectable(blocks: Counts, low: float, high: float) -> float:
     """Half the interval, which a difference must exceed to be told from none, and what chance takes in 20 of 100."""
     return (high - low) / 2 + NormalDist().inv_cdf(_POWER) * standard_error(blocks, difference_of_ratios)
 

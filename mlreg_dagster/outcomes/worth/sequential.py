@@ -1,8 +1,8 @@
 """Evidence on a difference in precision that may be looked at every week: it stays valid however often one looks.
 
-The unit is a complete week. If two that are paired are equally good, then what the week brings could as well have come the
-other way round: which of the two it favours is a toss-up, however large it is. On that alone a martingale is built that
-bets on the version, week by week; that it ever grows beyond 1/a has at most the probability a (Ville 1939).
+The unit is a complete week. If two that are paired are equally good, then what the week brings could as well have come
+the other way round: which of the two it favours is a toss-up, however large it is. On that alone a martingale is built
+that bets on the version, week by week; that it ever grows beyond 1/a has at most the probability a (Ville 1939).
 """
 
 import numpy as np
@@ -25,11 +25,12 @@ def evidence(weeks: Counts, above: float | NDArray[np.float64] = 0.0) -> NDArray
     Week b is summed up as d_b = hits - opponent_hits - p_b (held - opponent_held), where p_b is the precision of both
     together up to and including b: zero on average where the precisions are equal, whatever each has flagged. Of
     differences that are symmetric given the past and their own size, the product of 1 + tanh(s d_b) is a martingale;
-    s is a stake over the root mean square of d up to and including b, which is known without the sign of d_b. Products of
-    that form dominate the exponential supermartingale exp(s D - s² D²/2) of de la Peña, "A general class of exponential
-    inequalities for martingales and ratios", Ann. Probab. 27, 1999: see Ramdas, Ruf, Larsson and Koolen, "Admissible
-    anytime-valid sequential inference must rely on nonnegative martingales", arXiv 2009.03167, 2020, and Vovk and Wang,
-    "Nonparametric e-tests of symmetry", 2024. Neither a normal distribution nor a known or constant variance is assumed.
+    s is a stake over the root mean square of d up to and including b, which is known without the sign of d_b. Products
+    of that form dominate the exponential supermartingale exp(s D - s² D²/2) of de la Peña, "A general class of
+    exponential inequalities for martingales and ratios", Ann. Probab. 27, 1999: see Ramdas, Ruf, Larsson and Koolen,
+    "Admissible anytime-valid sequential inference must rely on nonnegative martingales", arXiv 2009.03167, 2020, and
+    Vovk and Wang, "Nonparametric e-tests of symmetry", 2024. Neither a normal distribution nor a known or constant
+    variance is assumed.
 
     Args:
         weeks: hits, held, opponent_hits, opponent_held of each complete week in the order of time; more axes before

@@ -1,20 +1,19 @@
 """The sentence on a version's worth, for those who decide by it."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlreg_dagster.config import WorthSettings
 from mlreg_dagster.outcomes.names import RANKING
 
 if TYPE_CHECKING:
-    from mlreg_dagster.outcomes.worth.verdict import Comparison, Verdict
+    from mlreg_dagster.outcomes.worth.judgement import Verdict
+    from mlreg_dagster.outcomes.worth.verdict import Comparison
 
 
 def sentence_of(
     version: str,
     verdict: "Verdict",
     best: "Comparison | None",
-    comparisons: Sequence["Comparison"],
     settings: WorthSettings,
 ) -> str:
     """Whether the version beats the best ranking, by how much, how sure, and what could have been seen."""
@@ -34,8 +33,8 @@ def sentence_of(
         f" over {precision.blocks} {precision.unit} with {best.independent_episodes} independent crash episodes; "
         f"{_MEANING[verdict].format(margin=settings.margin)}"
     )
-    if best.reason:
-        said += f" ({best.reason})"
+    if best.evidence.missing:
+        said += f" ({best.evidence.missing})"
     elif verdict == "unknown" and best.detectable is not None:
         said += f"; as many weeks like these could show a difference of {100 * best.detectable:.1f} points"
     elif verdict == "unknown":
@@ -52,4 +51,4 @@ _MEANING = {
 
 
 def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f}".replace("-", "−")
+    return f"{100 * difference:+.1f}".replace("-", "\N{MINUS SIGN}")
