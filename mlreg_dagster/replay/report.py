@@ -55,9 +55,9 @@ def make_report(runner: Runner, replay: Replay) -> str:
 def _note(runner: Runner) -> str:
     outcomes = runner.settings.outcomes
     return (
-        f"Source {runner.settings.ingest.source}; a crash is a change of at most {outcomes.crash_pct:g} % within "
-        f"{outcomes.horizon_hours} h. Intervals of {outcomes.confidence:.0%}; those of the shares take overlapping "
-        f"hours as independent and are too narrow, that of the lift resamples instruments."
+        f"Source {runner.settings.ingest.source}; a crash is {outcomes.crash}. Intervals of {outcomes.confidence:.0%}; "
+        "those of the shares take overlapping hours as independent and are too narrow, that of the lift resamples "
+        "instruments."
     )
 
 
