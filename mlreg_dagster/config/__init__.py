@@ -21,7 +21,7 @@ from mlreg_dagster.config.sections.ingest import (
     SnapshotChecks,
 )
 from mlreg_dagster.config.sections.models import ModelSettings
-from mlreg_dagster.config.sections.outcomes import OutcomeSettings
+from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.settings import Settings
 
@@ -46,6 +46,7 @@ __all__ = [
     "SimulatedSettings",
     "SnapshotChecks",
     "UseCaseSettings",
+    "WorthSettings",
     "canonical",
     "current_project",
     "fit_for_databases",

@@ -180,10 +180,10 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         partitions_def=partitions.daily,
         backfill_policy=SINGLE_RUN,
         owners=OWNERS,
-        kinds={"duckdb", "scipy"},
+        kinds={"duckdb"},
         metadata=table_metadata(MODEL_PERFORMANCE),
         deps=["prediction_outcomes"],
-        description="How right each version was, over the outcomes that fell due on the day; with intervals.",
+        description="How right each version was, over the outcomes that fell due on the day.",
     )
     @retried
     def model_performance(
@@ -194,7 +194,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         for chunk in chunked(days, settings.ingest.chunk_hours // 24):
             with tables.session():
                 outcomes = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR)
-                measured = performance(outcomes, settings.outcomes)
+                measured = performance(outcomes)
                 tables.write(MODEL_PERFORMANCE, measured, chunk)
             counts = measured["day"].value_counts().reindex(chunk, fill_value=0)
             numbers = rates_in_use(outcomes).reindex(chunk).assign(**{"dagster/partition_row_count": counts})

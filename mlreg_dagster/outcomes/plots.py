@@ -61,7 +61,7 @@ def confusion_picture(counts: Mapping[str, Any]) -> str:
 
 
 def performance_picture(performance: pd.DataFrame) -> str:
-    """Recall, precision and base rate day by day, with their intervals; a gap where a rate is undefined.
+    """Recall, precision and base rate day by day; a gap where a rate is undefined. A day has no interval.
 
     Args:
         performance: Rows of MODEL_PERFORMANCE, of one or more versions.
@@ -97,7 +97,7 @@ def performance_picture(performance: pd.DataFrame) -> str:
     panels[-1].set_xlabel(f"day of the outcome, {period}")
     return as_markdown(
         figure,
-        f"Recall, precision and base rate per day, {period}, of {', '.join(map(label, versions))}, with intervals.",
+        f"Recall, precision and base rate per day, {period}, of {', '.join(map(label, versions))}.",
     )
 
 
@@ -127,19 +127,8 @@ def score_picture(predictions: pd.DataFrame) -> str:
 
 
 def _draw_rate(axes: "Axes", rows: pd.DataFrame, rate: str, aside: float, colour: str, label: str) -> None:
-    value = rows[rate].to_numpy()
-    axes.errorbar(
-        np.arange(len(rows)) + aside,
-        value,
-        yerr=[value - rows[f"{rate}_low"], rows[f"{rate}_high"] - value],
-        color=colour,
-        fmt="o-",
-        markersize=4,
-        linewidth=1.4,
-        elinewidth=1,
-        capsize=2,
-        label=label,
-    )
+    position = np.arange(len(rows)) + aside
+    axes.plot(position, rows[rate].to_numpy(), "o-", color=colour, markersize=4, linewidth=1.4, label=label)
 
 
 def _draw_scores(axes: "Axes", rows: pd.DataFrame) -> None:

@@ -109,11 +109,18 @@ PREDICTION_OUTCOMES = Table(
 
 
 def _rate(name: str, description: str, check: Check = _SHARE) -> dict[str, Column]:
-    """A rate and the ends of its confidence interval, null where they are undefined."""
+    """A rate and the ends of its confidence interval, null where they are undefined.
+
+    A day is a single block of time: no day has an interval (decision 0023). Days of earlier releases keep theirs.
+    """
     return {
         name: column(float, description, check, nullable=True),
-        f"{name}_low": column(float, f"Lower end of the confidence interval of {name}.", check, nullable=True),
-        f"{name}_high": column(float, f"Upper end of the confidence interval of {name}.", check, nullable=True),
+        f"{name}_low": column(
+            float, f"Lower end of the confidence interval of {name}; null: one day has none.", check, nullable=True
+        ),
+        f"{name}_high": column(
+            float, f"Upper end of the confidence interval of {name}; null: one day has none.", check, nullable=True
+        ),
     }
 
 

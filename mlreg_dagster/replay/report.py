@@ -11,6 +11,7 @@ from mlreg_dagster.evidence.templating import render
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+from mlreg_dagster.outcomes.worth.blocks import MIN_WEEKS
 from mlreg_dagster.registry import AliasEvent, Registry
 from mlreg_dagster.replay.run import Replay
 from mlreg_dagster.runner import Runner
@@ -55,9 +56,9 @@ def make_report(runner: Runner, replay: Replay) -> str:
 def _note(runner: Runner) -> str:
     outcomes = runner.settings.outcomes
     return (
-        f"Source {runner.settings.ingest.source}; a crash is {outcomes.crash}. Intervals of {outcomes.confidence:.0%}; "
-        "those of the shares take overlapping hours as independent and are too narrow, that of the lift resamples "
-        "instruments."
+        f"Source {runner.settings.ingest.source}; a crash is {outcomes.crash}. Intervals of {outcomes.confidence:.0%} "
+        f"resample whole weeks with all instruments, days where there are fewer than {MIN_WEEKS} weeks, as in a month; "
+        f"by days they are too narrow."
     )
 
 

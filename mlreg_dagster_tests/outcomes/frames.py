@@ -59,3 +59,15 @@ def outcomes_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             for row in rows
         ),
     )
+
+
+def over_weeks(outcomes: pd.DataFrame, weeks: int) -> pd.DataFrame:
+    """The same outcomes week after week, with one row less in each, so that the weeks differ."""
+    parts = (
+        outcomes.iloc[week:].assign(
+            hour=outcomes["hour"] + 7 * 24 * week * HOUR,
+            prediction_hour=outcomes["prediction_hour"] + 7 * 24 * week * HOUR,
+        )
+        for week in range(weeks)
+    )
+    return pd.concat(parts, ignore_index=True)

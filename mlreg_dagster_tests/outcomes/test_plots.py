@@ -38,14 +38,14 @@ def test_the_confusion_picture_says_how_many_were_caught():
 
 @pytest.mark.parametrize("kinds", [[(0, False, "unresolved")], [(0, True, "no_crash")], [(0, False, "crash")]])
 def test_pictures_are_drawn_where_rates_are_undefined(kinds):
-    rows = performance(outcomes([*kinds, *((3, *kind[1:]) for kind in kinds)]), SETTINGS)
+    rows = performance(outcomes([*kinds, *((3, *kind[1:]) for kind in kinds)]))
     assert "2020-01-01 to 2020-01-04" in words_of(performance_picture(rows))
     assert words_of(confusion_picture(rows.iloc[0]))
 
 
 def test_the_performance_picture_names_the_versions_in_their_order():
     days = [(0, True, "crash"), (0, False, "no_crash"), (1, False, "no_crash"), (3, True, "no_crash")]
-    rows = performance(pd.concat([outcomes(days, version) for version in ("v10", "v2")]), SETTINGS)
+    rows = performance(pd.concat([outcomes(days, version) for version in ("v10", "v2")]))
     assert "v2, v10" in words_of(performance_picture(rows))
 
 
@@ -68,6 +68,6 @@ def test_a_few_or_equal_scores_are_drawn(scores):
 def test_where_there_is_nothing_the_picture_says_so():
     nothing = outcomes_of([])
     assert words_of(score_picture(predictions_of([]))) == "No predictions."
-    assert words_of(performance_picture(performance(nothing, SETTINGS))) == "No prediction has fallen due."
+    assert words_of(performance_picture(performance(nothing))) == "No prediction has fallen due."
     counts = dict.fromkeys(summary(nothing, SETTINGS).columns, 0)
     assert words_of(confusion_picture(counts)) == "No prediction has fallen due."

@@ -26,7 +26,7 @@ class ComparisonSettings(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 1000
     min_instruments: Annotated[int, Field(ge=2)] = Field(
-        20, description="Instruments that tell something (planted, crashed, flagged); with fewer nothing is told apart."
+        20, description="Instruments that carry a planted anomaly; with fewer nothing is told apart."
     )
     min_pairs: Count = Field(200, description="Predictions of both with an outcome; with fewer nothing is told apart.")
 

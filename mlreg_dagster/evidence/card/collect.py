@@ -144,7 +144,7 @@ def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], s
     rival = newest.previous_version if newest.version == version else newest.version
     if rival is None:
         return None
-    columns = "prediction_hour, instrument_id, model_version, in_sample, is_anomaly, outcome"
+    columns = "prediction_hour, instrument_id, model_version, in_sample, is_anomaly, score, outcome"
     outcomes = tables.query(
         f"SELECT {columns} FROM {PREDICTION_OUTCOMES.name} WHERE model_version IN ($version, $rival)",  # noqa: S608
         {"version": version, "rival": rival},

@@ -47,6 +47,7 @@ def outcome_facts(context: CardContext) -> list[Fact]:
     """Counts, rates with their intervals, and what they look like."""
     from mlreg_dagster.outcomes.performance.metrics import performance
     from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture
+    from mlreg_dagster.outcomes.worth.blocks import MIN_DAYS, MIN_WEEKS
 
     totals, settings = measured(context), context.settings.outcomes
     hours = context.outcomes["hour"]
@@ -59,11 +60,11 @@ def outcome_facts(context: CardContext) -> list[Fact]:
         Values(title, {name: totals[name] for name in _COUNTS}),
         Table(f"How good since, with intervals of {settings.confidence:.0%}", rates),
         Text(
-            "The intervals of the shares take overlapping hours as independent and are too narrow; that of the lift "
-            "resamples instruments."
+            f"The intervals resample whole weeks with all instruments, days where there are fewer than {MIN_WEEKS} "
+            f"weeks; there is none for fewer than {MIN_DAYS} days. By days they are too narrow."
         ),
         Picture(lambda: confusion_picture(totals)),
-        Picture(lambda: performance_picture(performance(context.outcomes, settings))),
+        Picture(lambda: performance_picture(performance(context.outcomes))),
     ]
 
 

@@ -1,13 +1,12 @@
 """Champion and challenger on the outcomes of their predictions: the same hours of the same instruments.
 
 A challenger is scored in the champion's shadow every hour, so that by the time it may be promoted its outcomes have
-matured. McNemar's test compares error rates; but crashes are rare: error rate alone rewards never flagging, and recall
-alone rewards always flagging. What can't be gained by flagging more or less is recall minus false-alarm rate (Youden,
-"Index for rating diagnostic tests", 1950): that decides, by a bootstrap over instruments, as hourly predictions of one
-instrument share their crashes.
+matured. Crashes are rare: error rate alone rewards never flagging, and recall alone rewards always flagging. What can't
+be gained by flagging more or less is recall minus false-alarm rate (Youden, "Index for rating diagnostic tests", 1950):
+that decides. Intervals resample weeks, as instruments fall together and the hours of one crash are one event; they are
+for a single look. What may be looked at every week, and is held to the same flag budget, is in `outcomes.worth`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +14,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
-from mlreg_dagster.market.names import CRASH, UNRESOLVED
-from mlreg_dagster.models.evaluation.statistics import Difference, Draws, Verdict, mcnemar, paired_bootstrap
-
-_PAIR = ["prediction_hour", "instrument_id"]
-
-_Counts = NDArray[np.float64]
-_Rate = Callable[[_Counts, _Counts, _Counts, _Counts], _Counts]
-"""Of hits, flags, crashes and the rest."""
+from mlreg_dagster.core.hours import hours_since_epoch
+from mlreg_dagster.models.evaluation.statistics import Difference, Verdict
+from mlreg_dagster.outcomes.worth.blocks import (
+    MIN_WEEKS,
+    Counts,
+    Measure,
+    Unit,
+    blocks_of,
+    difference_of_ratios,
+    interval,
+    ratio,
+)
+from mlreg_dagster.outcomes.worth.pairs import paired
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Challenge:
         informedness: Recall minus false-alarm rate.
         recall: Of the crashes, the share flagged.
         precision: Of the flagged, the share that crashed.
-        error_rate: McNemar's test on right and wrong labels; positive when the challenger errs less.
+        error_rate: Of all pairs, the share with a wrong label; positive when the challenger errs less.
         verdict: That of the informedness, where neither recall nor precision says the opposite.
     """
 
@@ -65,68 +69,59 @@ def challenge(outcomes: pd.DataFrame, challenger: str, champion: str, settings: 
         outcomes: Rows of PREDICTION_OUTCOMES; those of other versions don't matter.
         challenger: The version that wants to be promoted.
         champion: The version that it is held against.
-        settings: Confidence, resamples, fewest instruments and pairs.
+        settings: Confidence, resamples, fewest pairs.
+
+    Raises:
+        InvalidRows: One of them has predicted the same twice, or the two have different outcomes for the same.
     """
-    pairs = _paired(outcomes, challenger, champion)
-    crash = (pairs["outcome"] == CRASH).to_numpy(dtype=bool)
-    challenger_flag, champion_flag = (pairs[name].to_numpy(dtype=bool) for name in ("challenger_flag", "champion_flag"))
-    marks = np.column_stack(
-        [crash, ~crash, challenger_flag & crash, challenger_flag, champion_flag & crash, champion_flag]
-    ).astype(np.float64)
-    counts = pd.DataFrame(marks).groupby(pairs["instrument_id"].to_numpy()).sum().to_numpy()
-    crashed, flagged = counts[:, 0] > 0, (counts[:, 3] > 0) | (counts[:, 5] > 0)
-    informedness = _difference(counts, _informedness, crashed, settings)
-    recall = _difference(counts, _recall, crashed, settings)
-    precision = _difference(counts, _precision, flagged, settings)
+    pairs = paired(outcomes, challenger, champion)
+    days = hours_since_epoch(pairs["prediction_hour"]) // 24
+    crash, own, other = (pairs[name].to_numpy(dtype=float) for name in ("crash", "flag", "opponent_flag"))
+    hits, other_hits = own * crash, other * crash
+    more_hits, more_alarms = hits - other_hits, (own - hits) - (other - other_hits)
+
+    def difference(measure: Measure, *marks: NDArray[np.float64]) -> Difference:
+        blocks, unit = blocks_of(np.stack(marks, axis=1), days)
+        return _difference(blocks, unit, measure, settings)
+
+    informedness = difference(difference_of_ratios, more_hits, crash, more_alarms, 1 - crash)
+    recall = difference(ratio, more_hits, crash)
+    precision = difference(difference_of_ratios, hits, own, other_hits, other)
     return Challenge(
         challenger=challenger,
         champion=champion,
         pairs=len(pairs),
-        instruments=len(counts),
+        instruments=pairs["instrument_id"].nunique(),
         crashes=int(crash.sum()),
         first=None if pairs.empty else pairs["prediction_hour"].min(),
         last=None if pairs.empty else pairs["prediction_hour"].max(),
         informedness=informedness,
         recall=recall,
         precision=precision,
-        error_rate=mcnemar(challenger_flag == crash, champion_flag == crash, settings),
+        error_rate=difference(ratio, more_hits - more_alarms, np.ones(len(pairs))),
         verdict=_verdict(informedness, (recall, precision), len(pairs), settings),
     )
 
 
-def _paired(outcomes: pd.DataFrame, challenger: str, champion: str) -> pd.DataFrame:
-    """One row an hour and instrument that both predicted; its outcome is the same for both."""
-    usable = outcomes[~outcomes["in_sample"] & (outcomes["outcome"] != UNRESOLVED)]
-    of_challenger = usable.loc[usable["model_version"] == challenger, [*_PAIR, "outcome", "is_anomaly"]]
-    of_champion = usable.loc[usable["model_version"] == champion, [*_PAIR, "is_anomaly"]]
-    return of_challenger.rename(columns={"is_anomaly": "challenger_flag"}).merge(
-        of_champion.rename(columns={"is_anomaly": "champion_flag"}), on=_PAIR, validate="one_to_one"
-    )
-
-
-def _recall(hits: _Counts, flags: _Counts, crashes: _Counts, rest: _Counts) -> _Counts:  # noqa: ARG001
-    return hits / crashes
-
-
-def _precision(hits: _Counts, flags: _Counts, crashes: _Counts, rest: _Counts) -> _Counts:  # noqa: ARG001
-    return hits / flags
-
-
-def _informedness(hits: _Counts, flags: _Counts, crashes: _Counts, rest: _Counts) -> _Counts:
-    return hits / crashes - (flags - hits) / rest
-
-
-def _difference(
-    counts: _Counts, rate: _Rate, informative: NDArray[np.bool_], settings: ComparisonSettings
-) -> Difference:
-    """A rate of the challenger minus that of the champion, from counts by instrument."""
-
-    def difference(draws: Draws) -> NDArray[np.float64]:
-        crashes, rest, hits, flags, champion_hits, champion_flags = (draws @ counts).T
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return rate(hits, flags, crashes, rest) - rate(champion_hits, champion_flags, crashes, rest)
-
-    return paired_bootstrap(len(counts), int(informative.sum()), difference, settings)
+def _difference(blocks: Counts, unit: Unit, measure: Measure, settings: ComparisonSettings) -> Difference:
+    """Challenger minus champion, from counts by block of time; by days, no verdict is reached."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = float(measure(blocks.sum(axis=0, keepdims=True))[0][0])
+    low, high = interval(blocks, measure, settings.confidence, settings.bootstrap_samples)
+    units = f"{len(blocks)} {unit}"
+    verdict: Verdict = "not distinguishable"
+    if np.isnan(value):
+        return Difference(verdict, None, None, None, len(blocks), f"undefined on the pairs of {units}.")
+    if np.isnan(low):
+        return Difference(
+            verdict, value, None, None, len(blocks), f"difference {value:+.4f}, without spread in {units}."
+        )
+    reason = f"difference {value:+.4f}, {settings.confidence:.0%} interval {low:+.4f} to {high:+.4f}, of {units}."
+    if unit != "weeks":
+        reason = f"too few samples: {units}, asked are {MIN_WEEKS} weeks; {reason}"
+    elif low > 0 or high < 0:
+        verdict = "better" if low > 0 else "worse"
+    return Difference(verdict, value, low, high, len(blocks), reason)
 
 
 def _verdict(

@@ -2,8 +2,7 @@
 
 Rows of one instrument are not independent of each other: what moves it moves its features for hours. Whole
 instruments are, more or less, so they are what the bootstrap draws (a cluster bootstrap: Davison and Hinkley,
-"Bootstrap Methods and their Application", 1997, section 3.8), the same ones for both sides. McNemar's test takes the
-rows as independent and says so.
+"Bootstrap Methods and their Application", 1997, section 3.8), the same ones for both sides.
 
 Everywhere the difference is left minus right, and positive when the left one is better.
 """
@@ -35,7 +34,7 @@ class Difference:
         difference: Left minus right, as measured; None where it is undefined.
         low: Lower end of its confidence interval; None where it can't be told.
         high: The upper end.
-        samples: How many independent units tell something: instruments, or pairs.
+        samples: How many independent units there are: instruments, or blocks of time.
         reason: Why that is the verdict.
     """
 
@@ -80,38 +79,6 @@ def paired_bootstrap(
     tail = _expanded_tail(settings.confidence, informative)
     low, high = np.quantile(defined, [tail, 1 - tail])
     return _told_apart(found, float(low), float(high), informative, f"{informative} instruments", settings)
-
-
-def mcnemar(left_right: NDArray[np.bool_], right_right: NDArray[np.bool_], settings: ComparisonSettings) -> Difference:
-    """The exact test of McNemar (1947) on labels that are right or wrong, and the difference of the error rates.
-
-    Only pairs on which the two disagree tell anything; under the null hypothesis each side wins half of them. The
-    interval is that of Clopper and Pearson (1934) for the share won by the left one, given how many there are,
-    carried over to the error rates: it leaves out zero exactly when the test rejects. It takes the pairs as
-    independent; where they are hours of the same instruments it is too narrow.
-
-    Args:
-        left_right: Of each pair, whether the left label was right.
-        right_right: The same of the right label.
-        settings: Confidence and fewest pairs.
-
-    Returns:
-        The error rate of the right one minus that of the left one: positive when the left one errs less.
-    """
-    from scipy.stats import binomtest
-
-    pairs = len(left_right)
-    won, lost = int(np.sum(left_right & ~right_right)), int(np.sum(right_right & ~left_right))
-    found = (won - lost) / pairs if pairs else None
-    if found is None or pairs < settings.min_pairs:
-        few = f"too few samples: {pairs} pairs, asked are {settings.min_pairs}."
-        return Difference("not distinguishable", found, None, None, pairs, few)
-    if not won + lost:
-        return Difference("not distinguishable", 0.0, 0.0, 0.0, pairs, f"alike on all {pairs} pairs.")
-    interval = binomtest(won, won + lost).proportion_ci(settings.confidence, method="exact")
-    low, high = ((2 * end - 1) * (won + lost) / pairs for end in (interval.low, interval.high))
-    units = f"{pairs} pairs, {won} of which only the left one got right and {lost} only the right one"
-    return _told_apart(found, float(low), float(high), pairs, units, settings)
 
 
 def weighted_average_precision(

@@ -1,58 +1,60 @@
-"""Confidence intervals of rates and of lift; `metrics` says what each of them claims."""
+"""Confidence intervals of rates and of lift, from resampled blocks of time; no pandas here.
 
-from statistics import NormalDist
+Why blocks of time, and which, is said in `worth.blocks` and decision 0023.
+"""
+
+from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from mlreg_dagster.config import OutcomeSettings
+from mlreg_dagster.outcomes.names import RATES
+from mlreg_dagster.outcomes.worth.blocks import Counts, blocks_of, interval, ratio
 
-_BOOTSTRAP_SEED = 1927
+Ends = tuple[float, float]
 
-
-def wilson_interval(
-    successes: npt.ArrayLike, trials: npt.ArrayLike, confidence: float
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Ends of the Wilson score interval of each share `successes / trials`; NaN without trials."""
-    k, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = k / n
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    low = np.where(k == 0, 0.0, centre - half)  # exact, where rounding would leave ±1e-17
-    high = np.where(k == n, 1.0, centre + half)
-    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
+LIFT = ("true_positives", "flagged", "crashes", "resolved")
+"""Lift is the first out of the second, over the third out of the fourth."""
 
 
-def lift_interval(counts: npt.NDArray[np.int64], settings: OutcomeSettings) -> tuple[float, float]:
-    """Percentile interval of the lift over resampled instruments.
-
-    Instruments with the same counts are interchangeable, so a resample is drawn as how often each distinct
-    row of counts occurs in it: the same distribution, whatever the order and with less memory.
+def intervals(
+    counts: Mapping[str, NDArray[np.int64]], days: NDArray[np.int64], settings: OutcomeSettings
+) -> dict[str, Ends]:
+    """Low and high end of each rate and of lift.
 
     Args:
-        counts: One row per instrument: true positives, flagged, crashes, resolved.
+        counts: Rows of each kind, on each day.
+        days: Days since 1970-01-01 of the predictions.
         settings: The confidence and the number of resamples.
 
     Returns:
-        Low and high end. NaN for fewer than two instruments; where more resamples are undefined (no crash or
-        no flag in them) than the interval leaves out anyway; and where all are equal, which shows no spread.
+        NaN where an interval can't be told: for less than six days, where the blocks show no spread, and for a rate
+        that is 0 or 1 as measured.
     """
-    counts = counts[counts[:, 3] > 0]
-    if len(counts) < 2:
-        return np.nan, np.nan
-    distinct, times = np.unique(counts, axis=0, return_counts=True)
-    draws = np.random.default_rng(_BOOTSTRAP_SEED).multinomial(
-        len(counts), times / len(counts), size=settings.bootstrap_samples
-    )
-    true_positives, flagged, crashes, resolved = (draws @ distinct).T
-    defined = (flagged > 0) & (crashes > 0)
-    if defined.mean() < settings.confidence:
-        return np.nan, np.nan
-    lifts = (true_positives * resolved)[defined] / (flagged * crashes)[defined]
-    if lifts.min() == lifts.max():
-        return np.nan, np.nan
-    tail = (1 - settings.confidence) / 2
-    low, high = np.quantile(lifts, [tail, 1 - tail])
-    return float(low), float(high)
+    measures = {name: (_log_odds, kinds) for name, kinds in RATES.items()} | {"lift": (_log_lift, LIFT)}
+    ends = {}
+    for name, (measure, kinds) in measures.items():
+        blocks, _ = blocks_of(np.stack([counts[kind] for kind in kinds], axis=1).astype(np.float64), days)
+        low, high = interval(blocks, measure, settings.confidence, settings.bootstrap_samples)
+        ends[name] = (_exp(low), _exp(high)) if name == "lift" else (_share(low), _share(high))
+    return ends
+
+
+def _log_odds(totals: Counts) -> tuple[NDArray[np.float64], Counts]:
+    """Of a rate: so that its interval is as wide as the skew of small rates asks, and lies between 0 and 1."""
+    rate, slope = ratio(totals)
+    return np.log(rate / (1 - rate)), slope / (rate * (1 - rate))[:, None]
+
+
+def _log_lift(totals: Counts) -> tuple[NDArray[np.float64], Counts]:
+    signs = np.array([1.0, -1.0, -1.0, 1.0])
+    return np.log(totals) @ signs, signs / totals
+
+
+def _share(log_odds: float) -> float:
+    return float((1 + np.tanh(log_odds / 2)) / 2)
+
+
+def _exp(log_lift: float) -> float:
+    return float(np.exp(min(log_lift, 700.0)))  # beyond that no double is

@@ -1,57 +1,59 @@
 """Performance metrics from counts of outcomes.
 
-Two kinds of interval, for two kinds of claim:
-
-- Recall, precision, false-alarm rate and base rate carry Wilson score intervals (Wilson 1927). They take the
-  rows as independent. Hourly predictions of one instrument are not: their horizons overlap, so that one crash
-  is the outcome of many rows. These intervals are therefore too narrow for overlapping hours.
-- Lift carries a percentile bootstrap over instruments. Each resample draws whole instruments with all their
-  rows, so overlapping hours don't count as evidence of their own; instruments that fall together still do.
+Intervals are those of resampled blocks of time (`intervals`): instruments fall together, and the horizons of
+overlapping hours share their crashes. One day is one block, so the performance of a day has no interval.
 """
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.market.names import CRASH, UNRESOLVED
 from mlreg_dagster.outcomes.names import RATES
-from mlreg_dagster.outcomes.performance.intervals import lift_interval, wilson_interval
+from mlreg_dagster.outcomes.performance.intervals import intervals
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE
 
-_LIFT_PARTS = ["true_positives", "flagged", "crashes", "resolved"]
+_EPOCH = pd.Timestamp("1970-01-01", tz="UTC")
+_RATES = (*RATES, "lift")
+_ENDS = [f"{rate}_{end}" for rate in _RATES for end in ("low", "high")]
+_COUNTED_BY = ["model_version", "prediction_day", "instrument_id"]
 
 
-def performance(outcomes: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
+def performance(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Measure each model version on each day.
 
     Args:
         outcomes: Rows of PREDICTION_OUTCOMES.
-        settings: The confidence of the intervals and the number of resamples.
 
     Returns:
         MODEL_PERFORMANCE: one row per day of the outcome hours and model version, ordered by them. A rate
-        without a denominator is null, and so are the ends of an interval that can't be told.
+        without a denominator is null, and so are the ends of all intervals: a day is a single block.
     """
     days = outcomes.assign(day=outcomes["hour"].dt.normalize())
     by = ["day", "model_version"]
-    return _measured(_counts(days, [*by, "instrument_id"]), by, settings)[list(MODEL_PERFORMANCE.columns)]
+    return _measured(_counts(days, [*by, "instrument_id"]), by, None)[list(MODEL_PERFORMANCE.columns)]
 
 
 def summary(outcomes: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
-    """Measure each model version over all rows given: as `performance`, without the day."""
+    """Measure each model version over all rows given: as `performance`, without the day, with intervals.
+
+    Args:
+        outcomes: Rows of PREDICTION_OUTCOMES.
+        settings: The confidence of the intervals and the number of resamples.
+    """
     return summary_of_counts([count(outcomes)], settings)
 
 
 def count(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Rows of each kind, by model version and instrument."""
-    return _counts(outcomes, ["model_version", "instrument_id"])
+    """Rows of each kind, by model version, day of the prediction (since 1970-01-01) and instrument."""
+    days = (outcomes["prediction_hour"] - _EPOCH) // pd.Timedelta(days=1)
+    return _counts(outcomes.assign(prediction_day=days), _COUNTED_BY)
 
 
 def summary_of_counts(counts: Sequence[pd.DataFrame], settings: OutcomeSettings) -> pd.DataFrame:
     """The summary of rows that were counted piece by piece (`count`), so that not all need be in memory at once."""
-    added = pd.concat(counts).groupby(level=["model_version", "instrument_id"]).sum()
+    added = pd.concat(counts).groupby(level=_COUNTED_BY).sum()
     columns = [name for name in MODEL_PERFORMANCE.columns if name != "day"]
     return _measured(added, ["model_version"], settings)[columns]
 
@@ -77,26 +79,29 @@ def rates_in_use(outcomes: pd.DataFrame) -> pd.DataFrame:
     return champion.join(challenger.add_prefix("challenger_"), how="outer")
 
 
-def _measured(counts: pd.DataFrame, by: list[str], settings: OutcomeSettings) -> pd.DataFrame:
+def _measured(counts: pd.DataFrame, by: list[str], settings: OutcomeSettings | None) -> pd.DataFrame:
     """Counts, rates and intervals of each group of rows; in-sample rows are counted and go no further.
 
     Args:
-        counts: Rows of each kind, indexed by `by` and the instrument.
+        counts: Rows of each kind, indexed by `by`, the instrument and, for intervals, the day of the prediction.
         by: What makes a group.
-        settings: As for `performance`.
+        settings: The confidence of the intervals and the number of resamples; None: there are no intervals.
     """
-    groups = counts.groupby(level=by)
-    result = groups.sum()
-    result["n_instruments_crashed"] = (counts["crashes"] > 0).groupby(level=by).sum().astype("int64")
+    result = counts.groupby(level=by).sum()
+    crashed = counts.loc[counts["crashes"] > 0].reset_index()
+    instruments = crashed.groupby(by)["instrument_id"].nunique()
+    result["n_instruments_crashed"] = instruments.reindex(result.index, fill_value=0).astype("int64")
     for rate, (part, whole) in RATES.items():
         result[rate] = _ratio(result[part], result[whole])
-        result[f"{rate}_low"], result[f"{rate}_high"] = wilson_interval(
-            result[part], result[whole], settings.confidence
-        )
     result["lift"] = _ratio(result["precision"], result["base_rate"])
-    intervals = [lift_interval(group[_LIFT_PARTS].to_numpy(), settings) for _, group in groups]
-    result["lift_low"], result["lift_high"] = np.array(intervals, dtype=float).reshape(-1, 2).T
-    return result.reset_index()
+    ends = pd.DataFrame(index=result.index, columns=_ENDS, dtype="float64")
+    if settings is not None:
+        days = counts.groupby(level=[*by, "prediction_day"]).sum()
+        for group, of_group in days.groupby(level=by):
+            numbers = of_group.index.get_level_values("prediction_day").to_numpy()
+            found = intervals({str(name): of_group[name].to_numpy() for name in of_group}, numbers, settings)
+            ends.loc[group] = [end for rate in _RATES for end in found[rate]]
+    return result.join(ends).reset_index()
 
 
 def _counts(outcomes: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:

@@ -12,10 +12,10 @@ import numpy as np
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.market.names import CRASH, UNRESOLVED
 from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, RATES
-from mlreg_dagster.outcomes.performance.intervals import lift_interval, wilson_interval
+from mlreg_dagster.outcomes.performance.intervals import intervals
 from mlreg_dagster.storage.warehouse.reader import Tables
 
-_COLUMNS = ("model_version", "instrument_id", "is_anomaly", "in_sample", "outcome")
+_COLUMNS = ("model_version", "instrument_id", "prediction_hour", "is_anomaly", "in_sample", "outcome")
 _RESOLVED = f"NOT in_sample AND outcome <> '{UNRESOLVED}'"
 _COUNTS = {
     "predictions": "true",
@@ -30,7 +30,7 @@ _COUNTS = {
     "false_negatives": f"{_RESOLVED} AND NOT is_anomaly AND outcome = '{CRASH}'",
     "true_negatives": f"{_RESOLVED} AND NOT is_anomaly AND outcome <> '{CRASH}'",
 }
-_LIFT_PARTS = ("true_positives", "flagged", "crashes", "resolved")
+_DAY = "CAST(epoch(prediction_hour) AS BIGINT) // 86400"
 _UNKNOWN = float("nan")
 
 
@@ -52,30 +52,37 @@ def summarize(tables: Tables, settings: OutcomeSettings) -> list[dict[str, Any]]
         return []
     counts = ", ".join(f"count(*) FILTER ({kind})" for kind in _COUNTS.values())
     rows = tables.rows(
-        f"SELECT model_version, {counts} FROM {OUTCOMES_TABLE} "  # noqa: S608 - names of ours
-        "GROUP BY model_version, instrument_id ORDER BY model_version"
+        f"SELECT model_version, {_DAY} AS day, {counts} FROM {OUTCOMES_TABLE} "  # noqa: S608 - names of ours
+        "GROUP BY model_version, day ORDER BY model_version, day"
     )
-    return [
-        {"model_version": version, **dict(_measured(np.array([row[1:] for row in group]), settings))}
-        for version, group in groupby(rows, key=lambda row: row[0])
-    ]
+    instruments = dict(
+        tables.rows(
+            f"SELECT model_version, count(DISTINCT instrument_id) FILTER ({_COUNTS['crashes']}) "  # noqa: S608
+            f"FROM {OUTCOMES_TABLE} GROUP BY model_version"
+        )
+    )
+    found = []
+    for version, group in groupby(rows, key=lambda row: row[0]):
+        days = np.array([row[1:] for row in group])
+        found.append({"model_version": version, **dict(_measured(days, instruments[version], settings))})
+    return found
 
 
-def _measured(instruments: np.ndarray[Any, np.dtype[np.int64]], settings: OutcomeSettings) -> Iterator[tuple[str, Any]]:
-    """Counts, rates and intervals of one version, from the counts of each instrument."""
-    column = {name: instruments[:, number] for number, name in enumerate(_COUNTS)}
+def _measured(
+    days: np.ndarray[Any, np.dtype[np.int64]], instruments_crashed: int, settings: OutcomeSettings
+) -> Iterator[tuple[str, Any]]:
+    """Counts, rates and intervals of one version, from the counts of each day."""
+    column = {name: days[:, number] for number, name in enumerate(_COUNTS, start=1)}
     total = {name: int(counts.sum()) for name, counts in column.items()}
     for name in _COUNTS:
         if name != "no_crashes":
             yield name, total[name]
         if name == "crashes":
-            yield "n_instruments_crashed", int((column["crashes"] > 0).sum())
+            yield "n_instruments_crashed", instruments_crashed
     rate = {name: _ratio(total[part], total[whole]) for name, (part, whole) in RATES.items()}
-    for name, (part, whole) in RATES.items():
-        low, high = wilson_interval(total[part], total[whole], settings.confidence)
-        yield from ((name, rate[name]), (f"{name}_low", float(low)), (f"{name}_high", float(high)))
-    least, most = lift_interval(np.stack([column[name] for name in _LIFT_PARTS], axis=1), settings)
-    yield from (("lift", _ratio(rate["precision"], rate["base_rate"])), ("lift_low", least), ("lift_high", most))
+    rate["lift"] = _ratio(rate["precision"], rate["base_rate"])
+    for name, (low, high) in intervals(column, days[:, 0], settings).items():
+        yield from ((name, rate[name]), (f"{name}_low", low), (f"{name}_high", high))
 
 
 def _ratio(part: float, whole: float) -> float:

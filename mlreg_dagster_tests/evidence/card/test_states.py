@@ -11,6 +11,7 @@ from mlreg_dagster.evidence.rendering import to_html
 from mlreg_dagster.outcomes.performance.flagged_share import flagged_share
 from mlreg_dagster_tests.evidence.cards import card_of, context_of, section, with_use_case
 from mlreg_dagster_tests.lifecycle import DUE
+from mlreg_dagster_tests.outcomes.frames import over_weeks
 
 
 def test_a_rejected_version_has_its_evidence_too(trained):
@@ -81,7 +82,8 @@ def test_success_that_is_not_met_and_checks_that_failed_speak_against_it(champio
     failed = {"asset": "predictions", "check": "flagged", "last result": "FAILED", "recorded": "now"}
     own = {"asset": "delivery_bundle", "check": "gate_06_monitoring", "last result": "FAILED", "recorded": "now"}
     settings = with_use_case(live, success=asked)
-    card = make_card(replace(context, settings=settings, watch=Watch(checks=[failed, own])))
+    outcomes = over_weeks(context.outcomes, 8)
+    card = make_card(replace(context, settings=settings, watch=Watch(checks=[failed, own]), outcomes=outcomes))
     assert card.against == (
         "The use case's false_alarm_rate is NOT met.",
         "The check flagged of predictions failed last, at now.",

@@ -7,71 +7,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
-from mlreg_dagster.models.evaluation.statistics import mcnemar, paired_bootstrap, weighted_average_precision
+from mlreg_dagster.models.evaluation.statistics import paired_bootstrap, weighted_average_precision
 
 SETTINGS = ComparisonSettings(bootstrap_samples=200)
-
-
-def labels(both=0, left=0, right=0, neither=0):
-    """Who was right on how many pairs."""
-    pairs = [(True, True)] * both + [(True, False)] * left + [(False, True)] * right + [(False, False)] * neither
-    return (np.array(side, dtype=bool) for side in zip(*pairs, strict=True))
 
 
 def means(values):
     """The difference of a bootstrap over instruments of one value each."""
     return lambda draws: draws @ values / draws.sum(axis=1)
-
-
-# --- McNemar -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("counts", "verdict", "difference"),
-    [
-        ({"both": 300, "left": 30, "right": 5, "neither": 65}, "better", 25 / 400),
-        ({"both": 300, "left": 5, "right": 30, "neither": 65}, "worse", -25 / 400),
-        ({"both": 300, "left": 12, "right": 9, "neither": 79}, "not distinguishable", 3 / 400),
-        ({"both": 395, "left": 5}, "not distinguishable", 5 / 400),  # p = 0.0625
-        ({"both": 394, "left": 6}, "better", 6 / 400),  # p = 0.03125
-    ],
-)
-def test_mcnemar_tells_apart_by_the_pairs_on_which_they_disagree(counts, verdict, difference):
-    found = mcnemar(*labels(**counts), SETTINGS)
-    assert (found.verdict, found.samples) == (verdict, 400)
-    assert found.difference == pytest.approx(difference)
-    assert found.low <= found.difference <= found.high
-
-
-def test_two_that_are_always_alike_are_not_distinguishable():
-    found = mcnemar(*labels(both=300, neither=100), SETTINGS)
-    assert (found.verdict, found.difference, found.low, found.high) == ("not distinguishable", 0.0, 0.0, 0.0)
-
-
-@pytest.mark.parametrize("pairs", [1, 199])
-def test_too_few_pairs_tell_nothing_apart(pairs):
-    found = mcnemar(*labels(left=pairs), SETTINGS)
-    assert (found.verdict, found.difference, found.low, found.high) == ("not distinguishable", 1.0, None, None)
-    assert found.reason == f"too few samples: {pairs} pairs, asked are 200."
-    assert mcnemar(*labels(left=200), SETTINGS).verdict == "better"
-
-
-def test_no_pairs_have_no_difference():
-    nothing = np.array([], dtype=bool)
-    found = mcnemar(nothing, nothing, SETTINGS)
-    assert (found.verdict, found.difference, found.samples) == ("not distinguishable", None, 0)
-
-
-@given(st.integers(0, 60), st.integers(0, 60), st.integers(200, 400))
-def test_the_interval_leaves_out_zero_exactly_when_the_exact_test_rejects(left, right, both):
-    from scipy.stats import binomtest
-
-    found = mcnemar(*labels(both=both, left=left, right=right), SETTINGS)
-    rejected = left + right > 0 and binomtest(left, left + right).pvalue < 0.05
-    assert (found.verdict != "not distinguishable") == rejected
-    mirrored = mcnemar(*labels(both=both, left=right, right=left), SETTINGS)
-    assert mirrored.difference == -found.difference
-    assert (mirrored.low, mirrored.high) == (pytest.approx(-found.high), pytest.approx(-found.low))
 
 
 # --- the bootstrap over instruments ------------------------------------------------------------------------

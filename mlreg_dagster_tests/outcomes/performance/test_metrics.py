@@ -6,10 +6,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.outcomes.performance.intervals import wilson_interval
 from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary, summary_of_counts
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE
 from mlreg_dagster_tests.outcomes.frames import at, outcomes_of
@@ -60,7 +58,7 @@ def same(value, expected):
 
 @given(some_rows())
 def test_counts_and_rates_are_those_counted_by_hand(rows):
-    found = performance(outcomes_of(rows), SETTINGS)
+    found = performance(outcomes_of(rows))
     MODEL_PERFORMANCE.validate(found)
 
     groups = {}
@@ -99,8 +97,8 @@ def test_in_sample_rows_are_counted_and_change_no_metric(rows):
         {**row, "outcome": opposite[row["outcome"]], "is_anomaly": not row["is_anomaly"]} if row["in_sample"] else row
         for row in rows
     ]
-    found = performance(outcomes_of(rows), SETTINGS)
-    pd.testing.assert_frame_equal(performance(outcomes_of(flipped), SETTINGS), found)
+    found = performance(outcomes_of(rows))
+    pd.testing.assert_frame_equal(performance(outcomes_of(flipped)), found)
     assert found["in_sample"].sum() == sum(row["in_sample"] for row in rows)
 
 
@@ -119,8 +117,10 @@ def test_unresolved_rows_are_counted_and_enter_no_rate(rows):
 @given(some_rows())
 def test_the_summary_is_the_performance_of_one_long_day(rows):
     outcomes = outcomes_of(rows)
-    in_a_day = performance(outcomes.assign(hour=at(0)), SETTINGS).drop(columns="day")
-    pd.testing.assert_frame_equal(summary(outcomes, SETTINGS), in_a_day)
+    in_a_day = performance(outcomes.assign(hour=at(0))).drop(columns="day")
+    ends = [name for name in in_a_day if name.endswith(("_low", "_high"))]
+    assert in_a_day[ends].isna().all(axis=None)
+    pd.testing.assert_frame_equal(summary(outcomes, SETTINGS).drop(columns=ends), in_a_day.drop(columns=ends))
 
 
 @given(some_rows(), st.integers(0, 30))
@@ -149,84 +149,85 @@ def test_where_nothing_is_resolved_every_rate_is_null():
 
 
 def test_no_outcomes_have_no_performance():
-    assert MODEL_PERFORMANCE.validate(performance(outcomes_of([]), SETTINGS)).empty
+    assert MODEL_PERFORMANCE.validate(performance(outcomes_of([]))).empty
     assert summary(outcomes_of([]), SETTINGS).empty
 
 
-@given(st.integers(1, 5000), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.999]))
-def test_wilson_intervals_are_those_of_scipy(trials, share, confidence):
-    successes = round(share * trials)
-    expected = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    low, high = wilson_interval(successes, trials, confidence)
-    assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
-    assert 0 <= low <= successes / trials <= high <= 1
+def some_weeks(weeks, seed=0, instruments=5):
+    """Outcomes of so many weeks, one prediction a day: crashes come for all instruments at once, in some weeks more."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for day in range(7 * weeks):
+        falls = rng.random() < 0.1 + 0.2 * (day // 7 % 3)
+        rows += [
+            {
+                "at": 24 * (day + 6),  # predicted from 2020-01-06 on, a Monday
+                "instrument_id": f"coin {number}",
+                "is_anomaly": rng.random() < (0.4 if falls else 0.2),
+                "outcome": "crash" if falls and rng.random() < 0.8 else "no_crash",
+            }
+            for number in range(instruments)
+        ]
+    return rows
 
 
-def test_wilson_intervals_stand_at_their_rates():
-    found = total(rows_of("a", 3, 4, 1, 12) + rows_of("b", 0, 1, 2, 17))
-    for rate, part, whole in [
-        ("recall", 3, 6),
-        ("precision", 3, 8),
-        ("false_alarm_rate", 5, 34),
-        ("base_rate", 6, 40),
-    ]:
-        interval = binomtest(part, whole).proportion_ci(0.95, method="wilson")
-        assert found[f"{rate}_low"] == pytest.approx(interval.low)
-        assert found[f"{rate}_high"] == pytest.approx(interval.high)
+def ends_of(found, rate):
+    return found[f"{rate}_low"], found[f"{rate}_high"]
 
 
-MANY = [
-    row
-    for number, counts in enumerate([(4, 2, 1, 13), (0, 3, 2, 15), (2, 2, 2, 14), (1, 0, 3, 16), (0, 2, 0, 18)] * 4)
-    for row in rows_of(f"coin {number}", *counts)
-]
+ENDS = [f"{rate}_{end}" for rate in RATES for end in ("low", "high")]
 
 
-def lift_interval(rows, settings=SETTINGS):
-    found = total(rows, settings)
-    return found["lift_low"], found["lift_high"]
+@pytest.mark.parametrize("rate", RATES)
+def test_an_interval_lies_around_its_rate_within_what_is_possible(rate):
+    found = total(some_weeks(12))
+    low, high = ends_of(found, rate)
+    assert 0 <= low < found[rate] < high <= (np.inf if rate == "lift" else 1)
 
 
-def test_the_lift_interval_is_that_of_a_plain_bootstrap_over_instruments():
-    frame = pd.DataFrame(MANY).assign(crash=lambda rows: rows["outcome"] == "crash")
-    instruments = [rows[["is_anomaly", "crash"]].to_numpy() for _, rows in frame.groupby("instrument_id")]
-    rng = np.random.default_rng(1)
-    lifts = []
-    for _ in range(2000):
-        drawn = np.concatenate([instruments[i] for i in rng.integers(0, len(instruments), len(instruments))])
-        flagged, crash = drawn.astype(bool).T
-        lifts.append(crash[flagged].mean() / crash.mean())
-    expected = np.quantile(lifts, [0.025, 0.975])
-    assert lift_interval(MANY, OutcomeSettings(bootstrap_samples=2000)) == pytest.approx(expected, rel=0.04)
+def test_more_instruments_or_hours_of_the_same_weeks_are_no_more_evidence():
+    """Each row ten times, under another name and in another hour of the same day: nothing new was seen."""
+    rows = some_weeks(8)
+    again = [
+        {**row, "instrument_id": f"{row['instrument_id']} {copy}", "at": row["at"] + copy}
+        for row in rows
+        for copy in range(10)
+    ]
+    once, often = total(rows), total(again)
+    for rate in RATES:
+        assert ends_of(often, rate) == pytest.approx(ends_of(once, rate))
 
 
-def test_the_lift_interval_depends_on_neither_chance_nor_order_nor_other_days():
-    alone = performance(outcomes_of(MANY), SETTINGS)
-    shuffled = outcomes_of([*MANY, *({**row, "at": row["at"] - 24} for row in MANY[:200])]).sample(
-        frac=1, random_state=3
-    )
-    again = performance(shuffled, SETTINGS)
-    pd.testing.assert_frame_equal(again.iloc[[1]].reset_index(drop=True), alone)
-    assert alone["lift_low"].iloc[0] < alone["lift"].iloc[0] < alone["lift_high"].iloc[0]
+def test_weeks_begin_on_monday_and_are_the_unit_from_six_on():
+    """Whole weeks in another order are the same evidence; what a day moves into the week before is not."""
+    rows = some_weeks(6)
+    weeks = [row for week in (3, 1, 5, 0, 2, 4) for row in rows[week * 35 : (week + 1) * 35]]
+    in_other_order = [{**row, "at": old["at"]} for row, old in zip(weeks, rows, strict=True)]
+    a_day_before = [{**row, "at": row["at"] - 24} for row in rows]
+    pd.testing.assert_series_equal(total(in_other_order)[ENDS], total(rows)[ENDS])
+    assert ends_of(total(a_day_before), "recall") != ends_of(total(rows), "recall")
 
 
-def test_more_overlapping_hours_of_the_same_instruments_are_no_more_evidence_for_the_lift():
-    overlapping = [{**row, "at": row["at"] + 24 * copy} for row in MANY for copy in range(5)]
-    assert lift_interval(overlapping) == lift_interval(MANY)
+def test_where_weeks_are_few_days_are_resampled_and_of_fewer_than_six_nothing_is_told():
+    days = some_weeks(2, seed=3)
+    low, high = ends_of(total(days), "base_rate")
+    assert low < high
+    found = total([row for row in days if row["at"] < days[0]["at"] + 5 * 24])
+    assert found["base_rate"] > 0
+    assert found[ENDS].isna().all()
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [
-        rows_of("alone", 3, 3, 3, 30),
-        rows_of("the only one to crash", 3, 3, 3, 11) + [row for n in range(9) for row in rows_of(f"{n}", 0, 1, 0, 19)],
-        [row for n in range(9) for row in rows_of(f"all the same {n}", 1, 1, 1, 17)],
-    ],
-)
-def test_a_lift_interval_that_cannot_be_told_is_null(rows):
-    found = total(rows)
-    assert found["lift"] > 0
-    assert found[["lift_low", "lift_high"]].isna().all()
+def test_intervals_depend_on_neither_chance_nor_order():
+    outcomes = outcomes_of(some_weeks(7))
+    shuffled = outcomes.sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(summary(outcomes, SETTINGS), summary(shuffled, SETTINGS))
+
+
+@pytest.mark.parametrize("outcome", ["crash", "no_crash"])
+def test_where_all_blocks_are_alike_no_interval_is_told(outcome):
+    found = total([{**row, "is_anomaly": True, "outcome": outcome} for row in some_weeks(8)])
+    assert found["recall" if outcome == "crash" else "false_alarm_rate"] == 1
+    assert found[ENDS].isna().all()
 
 
 def test_rates_in_use_follow_the_champions_of_the_day_whatever_their_version():
