@@ -34,7 +34,7 @@ def market(days: int, instruments: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         {
             "hour": hours.repeat(instruments),
             "instrument_id": ids.take(np.tile(np.arange(instruments), len(hours))),
-            "price": rng.lognormal(3.0, 0.15, rows),
+            "price": np.exp(3.0 + 0.01 * rng.standard_normal((len(hours), instruments)).cumsum(axis=0)).ravel(),
         }
     )
     made = prices.iloc[: 24 * days * instruments].reset_index(drop=True)

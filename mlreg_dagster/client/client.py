@@ -249,14 +249,18 @@ class Client:
         columns: Sequence[str] | None,
         version: str | None = None,
     ) -> "pd.DataFrame":
+        from mlreg_dagster.storage.warehouse.tables import nulls, select_list  # with pandas
+
         time, *others = _KEYS[name]
         parameters = {"first": _bound(first), "last": _bound(last)} | ({"version": version} if version else {})
         of_version = "AND model_version = $version " if version else ""
-        shown = ", ".join('"{}"'.format(column.replace('"', '""')) for column in columns) if columns else "*"
         with self._warehouse.tables() as tables:
-            if not tables.has(name, {time, *others, *(columns or ())}):
+            table = _fixed_tables().get(name)
+            lacking = tables.lacking(table) if table else {}
+            if not tables.has(name, {time, *others, *(columns or ())} - lacking.keys()):
                 empty = _tables()[name].empty()
                 return empty[list(columns)] if columns else empty
+            shown = select_list(columns, lacking) if columns else ", ".join(("*", *nulls(lacking)))
             return tables.frame(
                 f'SELECT {shown} FROM "{name}" WHERE ($first IS NULL OR "{time}" >= $first) '  # noqa: S608
                 f'AND ($last IS NULL OR "{time}" <= $last) {of_version}ORDER BY {", ".join((time, *others))}',
@@ -274,20 +278,25 @@ _KEYS = {
 """Of each table the columns that make a row unique, the time first."""
 
 
+def _fixed_tables() -> "dict[str, Table]":
+    """The tables whose columns follow from no settings."""
+    from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+    from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
+
+    return {table.name: table for table in (PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH)}
+
+
 def _tables() -> "dict[str, Table]":
     """What the tables look like, for where there are none yet."""
     from mlreg_dagster.config import load_settings
     from mlreg_dagster.market.features.features import features_table
-    from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
-    from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 
     settings = load_settings()
     if settings.features.own:
         from mlreg_dagster.extensions.registration.loading import load_extensions
 
         load_extensions(settings.extensions.modules)
-    known = (features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH)
-    return {table.name: table for table in known}
+    return {FEATURES_TABLE: features_table(settings.features)} | _fixed_tables()
 
 
 def _as_of(time: Time | None) -> datetime:

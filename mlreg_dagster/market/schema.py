@@ -33,7 +33,7 @@ MARKET_SNAPSHOT = Table(
         ),
         "volatility_7d_pct": column(
             float,
-            "Standard deviation of the hourly log returns of the last 168 h, %.",
+            "Standard deviation of the log returns between observations of the last 168 h, scaled to an hour, %.",
             FINITE_NOT_NEGATIVE,
             nullable=True,
         ),

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import HOUR, chunked, day_key, hour_key
+from mlreg_dagster.market.crashes import FALL_HOURS
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
@@ -153,8 +154,9 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         counts: list[pd.DataFrame] = []
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             with tables.session():
-                made = tables.read(PREDICTIONS, chunk[0] - horizon * HOUR, chunk[-1] - horizon * HOUR)
-                prices = tables.read(MARKET_SNAPSHOT, chunk[0] - horizon * HOUR, chunk[-1], columns=_PRICE)
+                first = chunk[0] - horizon * HOUR
+                made = tables.read(PREDICTIONS, first, chunk[-1] - horizon * HOUR)
+                prices = tables.read(MARKET_SNAPSHOT, first - FALL_HOURS * HOUR, chunk[-1], columns=_PRICE)
                 frame = validate_predictions(made, prices, settings.outcomes)
                 tables.write(PREDICTION_OUTCOMES, frame, chunk)
             report_hours(context, chunk, frame, unknown_share=(frame["outcome"] == UNRESOLVED).astype("float64"))

@@ -1,4 +1,4 @@
-"""Asset checks of the outcomes room: every prediction has its outcome, and the champion flags a usual share."""
+"""Asset checks of the outcomes room: every prediction has its outcome, of one meaning; the flagged share is usual."""
 
 import dagster as dg
 
@@ -7,6 +7,7 @@ from mlreg_dagster.core.hours import HOUR, chunked, hour_range
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.outcomes.consistency import hours_under_other_settings, in_words
 from mlreg_dagster.outcomes.performance.flagged_share import as_values, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.worth.checks import build_worth_check
@@ -17,7 +18,7 @@ FLAGGED_SHARE = "flagged_share_within_limits"
 
 def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """The checks on predictions, prediction_outcomes and model_worth."""
-    return [_flagged_share_check(settings), _outcomes_check(settings), build_worth_check()]
+    return [_flagged_share_check(settings), _outcomes_check(settings), _meaning_check(settings), build_worth_check()]
 
 
 def _flagged_share_check(settings: Settings) -> dg.AssetChecksDefinition:
@@ -74,3 +75,26 @@ def _outcomes_check(settings: Settings) -> dg.AssetChecksDefinition:
         )
 
     return one_outcome_a_prediction
+
+
+def _meaning_check(settings: Settings) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset="prediction_outcomes",
+        description="All stored outcomes are what outcomes.yaml says now: none was made under another horizon, target, "
+        "tolerance or crash_pct. Looks at the whole table, whatever hours its run has written.",
+    )
+    @retried
+    def outcomes_have_one_meaning(mlreg_warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        with mlreg_warehouse.open().session() as tables:
+            tables.newest(PREDICTION_OUTCOMES)  # the table is there from now on
+            with tables.connect() as connection:
+                hours = hours_under_other_settings(connection, settings.outcomes)
+        remedy = "" if hours.empty else " Materialize prediction_outcomes and model_performance for these hours again."
+        return dg.AssetCheckResult(
+            passed=hours.empty,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=in_words(hours, settings.outcomes) + remedy,
+            metadata={"hours": len(hours)},
+        )
+
+    return outcomes_have_one_meaning

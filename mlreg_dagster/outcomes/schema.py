@@ -17,6 +17,7 @@ from mlreg_dagster.storage.warehouse.tables import UTC, Check, Column, Table, co
 WHOLE_HOUR = Check(lambda s: s.dt.floor(HOUR) == s, error="must be a whole hour")
 
 MIDNIGHT = Check(lambda s: s.dt.normalize() == s, error="must be midnight, UTC")
+_FALL = Check(lambda s: (s >= -100) & (s <= 0), error="must lie between -100 and 0 %")
 _SHA256 = Check(
     lambda s: s.isin([value for value in s.unique() if re.fullmatch("[0-9a-f]{64}", value)]),  # few, in many rows
     error="must be a SHA-256 in 64 hex digits",
@@ -88,6 +89,20 @@ PREDICTION_OUTCOMES = Table(
             str,
             "crash, no_crash, or unresolved: no price was there to tell; never taken for no crash.",
             _OUTCOME,
+        ),
+        "crossed_at": column(
+            UTC,
+            "First hour after prediction_hour up to `hour` whose price had fallen enough for a crash, lasting or "
+            "not; null where none had, and in rows of releases without this column.",
+            WHOLE_HOUR,
+            nullable=True,
+        ),
+        "fall_6h_pct": column(
+            float,
+            "Price at prediction_hour against the highest of the 6 hours before and itself, %; "
+            "null where none was seen before, and in rows of releases without this column.",
+            _FALL,
+            nullable=True,
         ),
     },
 )

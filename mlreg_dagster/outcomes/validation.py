@@ -14,7 +14,7 @@ def validate_predictions(predictions: pd.DataFrame, prices: pd.DataFrame, settin
     Args:
         predictions: Rows of PREDICTIONS, as the warehouse keeps them.
         prices: As for `outcomes_of`.
-        settings: Horizon and tolerance in hours, the change in % from which a fall is a crash.
+        settings: As for `outcomes_of`.
 
     Returns:
         PREDICTION_OUTCOMES, a row for every prediction, in the order of `predictions`.

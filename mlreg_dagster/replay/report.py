@@ -87,10 +87,9 @@ def _share(value: float | None) -> str:
 def _note(runner: Runner) -> str:
     outcomes = runner.settings.outcomes
     return (
-        f"Source {runner.settings.ingest.source}; a crash is a change of at most {outcomes.crash_pct:g} % within "
-        f"{outcomes.horizon_hours} h. Intervals of {outcomes.confidence:.0%} resample whole weeks with "
-        f"all instruments, days where there are fewer than {MIN_WEEKS} weeks, as in a month; by days "
-        f"they are too narrow."
+        f"Source {runner.settings.ingest.source}; a crash is {outcomes.crash}. Intervals of {outcomes.confidence:.0%} "
+        f"resample whole weeks with all instruments, days where there are fewer than {MIN_WEEKS} weeks, as in a month; "
+        f"by days they are too narrow."
     )
 
 

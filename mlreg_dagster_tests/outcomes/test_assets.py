@@ -177,7 +177,7 @@ def test_a_price_that_is_missing_leaves_the_outcome_open_and_counted(live):
     rows = live.warehouse.read(PREDICTION_OUTCOMES, DUE, DUE)
     assert set(rows["outcome"]) == {"unresolved"}
     assert metadata(result, "prediction_outcomes")["outcome_unresolved"] == str(len(rows)) == "12"
-    assert verdicts(result) == {"one_outcome_a_prediction": True}
+    assert verdicts(result) == {"one_outcome_a_prediction": True, "outcomes_have_one_meaning": True}
     live.attempt("model_performance", key=day_key(DUE))
     measured = live.warehouse.read(MODEL_PERFORMANCE)
     assert measured["unresolved"].sum() == 12

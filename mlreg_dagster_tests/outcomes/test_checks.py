@@ -1,14 +1,12 @@
-"""The asset check on prediction_outcomes."""
+"""The asset checks on prediction_outcomes."""
 
 import pytest
 
 from mlreg_dagster_tests.lifecycle import DUE_HOURS
 
 
-def _check(result):
-    (check,) = result.get_asset_check_evaluations()
-    assert check.check_name == "one_outcome_a_prediction"
-    return check
+def _check(result, name="one_outcome_a_prediction"):
+    return {check.check_name: check for check in result.get_asset_check_evaluations()}[name]
 
 
 def _delete(world, where):
@@ -49,3 +47,24 @@ def test_before_any_outcome_there_is_nothing_to_find(trained):
     check = _check(trained.attempt(checks="prediction_outcomes"))
     assert check.passed
     assert check.description == "No prediction has fallen due yet."
+
+
+@pytest.mark.parametrize(
+    "outcomes", [{"crash_pct": -0.5}, {"target": "touch", "crash_pct": -0.5}, {"horizon_hours": 12}], ids=str
+)
+def test_outcomes_of_another_meaning_are_named_until_they_are_made_again(make_world, live_home, outcomes):
+    world = make_world(live_home, configs={"outcomes": outcomes})
+    check = _check(world.attempt(checks="prediction_outcomes"), "outcomes_have_one_meaning")
+    assert not check.passed
+    assert f"crash_pct {world.settings.outcomes.crash_pct:g}" in check.description
+    assert "were made under other settings than" in check.description
+    assert "Materialize prediction_outcomes" in check.description
+    if "horizon_hours" not in outcomes:
+        world.attempt("prediction_outcomes", hours=DUE_HOURS)
+        assert _check(world.attempt(checks="prediction_outcomes"), "outcomes_have_one_meaning").passed
+
+
+@pytest.mark.parametrize("world", ["live", "trained"])
+def test_outcomes_of_one_meaning_pass(request, world):
+    result = request.getfixturevalue(world).attempt(checks="prediction_outcomes")
+    assert _check(result, "outcomes_have_one_meaning").passed

@@ -48,7 +48,8 @@ def some_predictions(draw):
 def some_settings(draw):
     horizon = draw(st.integers(1, 8))
     tolerance = draw(st.integers(0, min(3, horizon - 1)))
-    return OutcomeSettings(horizon_hours=horizon, price_tolerance_hours=tolerance, crash_pct=-15.0)
+    target = draw(st.sampled_from(["close", "touch"]))
+    return OutcomeSettings(horizon_hours=horizon, price_tolerance_hours=tolerance, crash_pct=-15.0, target=target)
 
 
 def in_money(prices):
@@ -60,7 +61,7 @@ def predicted(rows):
 
 
 def outcome_by_hand(row, prices, settings):
-    """(outcome, offset of its price, worst price), read off one price after the other; money in cents."""
+    """(outcome, offsets of its price and of the crossing, worst price), price after price; money in cents."""
     due = row["at"] + settings.horizon_hours
     window = {
         offset: price
@@ -68,11 +69,23 @@ def outcome_by_hand(row, prices, settings):
         if name == row["instrument_id"] and row["at"] < offset <= due
     }
     worst = min(window.values(), default=None)
+    low = [offset for offset, price in window.items() if Fraction(100 * (price - row["cents"]), row["cents"]) <= -15]
+    crossed = min(low, default=None)
     for offset in range(due, due - settings.price_tolerance_hours - 1, -1):
         if offset in window:
-            crash = Fraction(100 * (window[offset] - row["cents"]), row["cents"]) <= -15
-            return "crash" if crash else "no_crash", offset, worst
-    return "unresolved", None, worst
+            crash = bool(low) if settings.target == "touch" else offset in low
+            return "crash" if crash else "no_crash", offset, crossed, worst
+    return "crash" if settings.target == "touch" and low else "unresolved", None, crossed, worst
+
+
+def fall_by_hand(row, prices):
+    """In %, against the highest of the six hours before; None where there was no price."""
+    before = [
+        prices[row["instrument_id"], row["at"] - hours]
+        for hours in range(1, 7)
+        if (row["instrument_id"], row["at"] - hours) in prices
+    ]
+    return 100 * (row["cents"] / max(*before, row["cents"]) - 1) if before else None
 
 
 @given(some_predictions(), some_prices(), some_settings())
@@ -82,7 +95,7 @@ def test_each_outcome_is_what_one_reads_off_the_prices_by_hand(rows, prices, set
     PREDICTION_OUTCOMES.validate(outcomes)
     assert len(outcomes) == len(rows)
     for row, found in zip(rows, outcomes.to_dict("records"), strict=True):
-        outcome, offset, worst = outcome_by_hand(row, prices, settings)
+        outcome, offset, crossed, worst = outcome_by_hand(row, prices, settings)
         assert (found["instrument_id"], found["model_version"]) == (
             row["instrument_id"],
             row["model_version"],
@@ -96,6 +109,9 @@ def test_each_outcome_is_what_one_reads_off_the_prices_by_hand(rows, prices, set
             price = prices[row["instrument_id"], offset]
             assert (found["outcome_price_hour"], found["outcome_price"]) == (at(offset), price / 100)
             assert found["change_pct"] == pytest.approx(100 * (price / row["cents"] - 1))
+        assert pd.isna(found["crossed_at"]) if crossed is None else found["crossed_at"] == at(crossed)
+        fall = fall_by_hand(row, prices)
+        assert pd.isna(found["fall_6h_pct"]) if fall is None else found["fall_6h_pct"] == pytest.approx(fall, abs=1e-9)
         if worst is None:
             assert pd.isna(found["worst_drop_pct"])
         else:
@@ -155,6 +171,47 @@ def test_a_dip_that_recovers_is_no_crash_but_its_depth_is_kept():
     prices = prices_of({("coin", 0): 0.1, ("coin", 7): 0.7, ("coin", 24): 1.1, ("coin", 25): 0.1})
     found = validate_predictions(predictions_of([{}]), prices, SETTINGS).iloc[0]
     assert (found["outcome"], found["change_pct"], found["worst_drop_pct"]) == ("no_crash", 10.0, -30.0)
+
+
+@pytest.mark.parametrize(
+    ("prices", "close", "touch", "crossed"),
+    [
+        ({7: 0.8, 9: 0.7, 24: 1.1}, "no_crash", "crash", 7),  # a dip that recovers
+        ({7: 0.8}, "unresolved", "crash", 7),  # what was touched is known, whether there is a price later or not
+        ({7: 0.9}, "unresolved", "unresolved", None),
+        ({7: 0.9, 24: 0.86}, "no_crash", "no_crash", None),
+        ({24: 0.85}, "crash", "crash", 24),
+        (
+            {0: 0.1, 24: 0.9, 25: 0.1},
+            "no_crash",
+            "no_crash",
+            None,
+        ),  # the hour itself and what follows count for nothing
+    ],
+)
+def test_the_target_touch_asks_for_the_lowest_price_within_the_horizon(prices, close, touch, crossed):
+    for target, outcome in (("close", close), ("touch", touch)):
+        settings = OutcomeSettings(target=target)
+        seen = prices_of({("coin", offset): price for offset, price in prices.items()})
+        found = validate_predictions(predictions_of([{}]), seen, settings).iloc[0]
+        assert found["outcome"] == outcome
+        assert pd.isna(found["crossed_at"]) if crossed is None else found["crossed_at"] == at(crossed)
+
+
+@pytest.mark.parametrize(
+    ("prices", "fall"),
+    [
+        ({-6: 2.0, -1: 0.5}, -50.0),
+        ({-7: 2.0, -1: 0.8}, 0.0),  # by the clock, not by the row: seven hours ago is too long
+        ({-7: 2.0}, None),
+        ({0: 2.0}, None),
+        ({-3: 1.25, 1: 9.0}, -20.0),
+    ],
+)
+def test_the_fall_before_the_prediction_is_from_the_highest_price_of_six_hours(prices, fall):
+    seen = prices_of({("coin", 10 + offset): price for offset, price in prices.items()})
+    found = validate_predictions(predictions_of([{"at": 10}]), seen, SETTINGS)["fall_6h_pct"].iloc[0]
+    assert pd.isna(found) if fall is None else found == fall
 
 
 def test_the_worst_drop_is_positive_when_the_price_only_rose():

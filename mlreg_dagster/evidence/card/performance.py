@@ -51,10 +51,7 @@ def outcome_facts(context: CardContext) -> list[Fact]:
 
     totals, settings = measured(context), context.settings.outcomes
     hours = context.outcomes["hour"]
-    title = (
-        f"Outcomes due from {when(hours.min())} to {when(hours.max())}; a crash is a change of "
-        f"{settings.crash_pct:g} % or less within {settings.horizon_hours} h"
-    )
+    title = f"Outcomes due from {when(hours.min())} to {when(hours.max())}; a crash is {settings.crash}"
     rates = [
         {"rate": name, "value": totals[name], "low": totals[f"{name}_low"], "high": totals[f"{name}_high"]}
         for name in _RATES

@@ -127,7 +127,7 @@ def _base() -> Iterator[Feature]:
     yield Feature(
         "volatility_7d_pct",
         0,
-        "Standard deviation of the hourly log returns of the last 168 h, %.",
+        "Standard deviation of the log returns between observations of the last 168 h, scaled to an hour, %.",
         "%",
         partial(observed, name="volatility_7d_pct"),
     )

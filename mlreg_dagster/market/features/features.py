@@ -71,6 +71,7 @@ def features_table(settings: FeatureSettings) -> Table:
             FEATURE_SETTINGS: column(FEW_TEXTS, "The settings that the row was computed with, as JSON.", ours),
             **{each.name: column(float, each.description, nullable=True) for each in features},
         },
+        grows=False,
     )
 
 

@@ -20,8 +20,15 @@ from mlreg_dagster.market.schema import CHANGES, MARKET_SNAPSHOT
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
+SpanArray = npt.NDArray[np.int16]
+
 LOOKBACK_HOURS = 168
-MIN_RETURNS = 24
+MIN_RETURNS = 12
+"""The fewest returns of which a volatility is made: its own standard error is then about a fifth of it."""
+MIN_COVERED_HOURS = 24
+"""The fewest hours between the observations of which a volatility is made: a day."""
+
+_NEVER = 2**14  # hours
 _BLOCK_HOURS = 64  # rows worked on at once: keeps the inner loops in the processor's cache
 
 
@@ -124,35 +131,56 @@ def running_high(price: FloatArray, before: FloatArray) -> FloatArray:
 def volatility_pct(price: FloatArray, rows: IntArray) -> FloatArray:
     """Standard deviation (ddof 1) of the hourly log returns of the last 168 h at `rows`, in %.
 
-    A return needs both of its prices, exactly one hour apart, and a ratio of them that a number can hold. NaN where
-    there are fewer than 24 returns.
+    A return is between consecutive observations, of which both lie within the 168 h. One over several hours is divided
+    by the square root of their number, with which the deviation of a random walk grows: a market that closes is on the
+    scale of one that does not. NaN where there are fewer than MIN_RETURNS, or where they cover fewer than
+    MIN_COVERED_HOURS.
     """
     before = np.full((LOOKBACK_HOURS + 1, price.shape[1]), np.nan)
-    padded = np.vstack([before, price])
-    with np.errstate(over="ignore", divide="ignore"):
-        returns = np.log(padded[1:] / padded[:-1])  # row t + LOOKBACK_HOURS is the return into row t
-    seen = np.isfinite(returns)
-    filled, weight = np.where(seen, returns, 0.0), seen.astype(float)
+    returns, span = _returns(np.vstack([before, price]))  # row t + LOOKBACK_HOURS is the return into row t
     std = np.empty((len(rows), price.shape[1]))
     for first, last in _blocks(rows):
         start, stop = rows[first] + LOOKBACK_HOURS, rows[last] + LOOKBACK_HOURS + 1
-        std[first : last + 1] = _std_of_windows(filled, weight, start, stop)
+        std[first : last + 1] = _std_of_windows(returns, span, start, stop)
     return std * 100.0
 
 
-def _std_of_windows(filled: FloatArray, weight: FloatArray, start: int, stop: int) -> FloatArray:
-    """Two passes over the windows ending in rows `start` to `stop` - 1; unseen returns are 0, weight 0."""
-    total, count, squares = (np.zeros((stop - start, filled.shape[1])) for _ in range(3))
+def _returns(price: FloatArray) -> tuple[FloatArray, SpanArray]:
+    """Into each row but the first: the log return from the observation before, an hour's worth, and the hours it spans.
+
+    Where there is none, within LOOKBACK_HOURS and of a ratio that a number can hold, the return is 0 and spans _NEVER.
+    """
+    row = np.arange(len(price), dtype=np.int32)[:, np.newaxis]
+    seen = ~np.isnan(price)
+    newest = np.maximum.accumulate(np.where(seen, row, -_NEVER), axis=0)[:-1]
+    span = row[1:] - newest
+    known = seen[1:] & (span <= LOOKBACK_HOURS)
+    span[~known] = _NEVER
+    earlier = np.take_along_axis(price, np.maximum(newest, 0), axis=0)
+    with np.errstate(over="ignore", divide="ignore"):
+        returns = np.log(np.where(known, price[1:] / earlier, 1.0))
+    held = np.isfinite(returns)  # a ratio that a number can't hold is no return
+    returns[~held], span[~held] = 0.0, _NEVER
+    returns /= np.sqrt(span)
+    return returns, span.astype(np.int16)
+
+
+def _std_of_windows(returns: FloatArray, span: SpanArray, start: int, stop: int) -> FloatArray:
+    """Two passes over the windows ending in rows `start` to `stop` - 1."""
+    total, count, covered, squares = (np.zeros((stop - start, returns.shape[1])) for _ in range(4))
     for lag in range(LOOKBACK_HOURS):
-        total += filled[start - lag : stop - lag]
-        count += weight[start - lag : stop - lag]
+        hours = span[start - lag : stop - lag]
+        inside = hours <= LOOKBACK_HOURS - lag  # it begins within the window, too
+        np.add(total, returns[start - lag : stop - lag], out=total, where=inside)
+        np.add(covered, hours, out=covered, where=inside)
+        count += inside
     mean = total / np.maximum(count, 1.0)
     for lag in range(LOOKBACK_HOURS):
-        distance = filled[start - lag : stop - lag] - mean
+        distance = returns[start - lag : stop - lag] - mean
         distance *= distance
-        distance *= weight[start - lag : stop - lag]
-        squares += distance
-    std: FloatArray = np.sqrt(squares / np.where(count >= MIN_RETURNS, count - 1.0, np.nan))
+        np.add(squares, distance, out=squares, where=span[start - lag : stop - lag] <= LOOKBACK_HOURS - lag)
+    enough = (count >= MIN_RETURNS) & (covered >= MIN_COVERED_HOURS)
+    std: FloatArray = np.sqrt(squares / np.where(enough, count - 1.0, np.nan))
     return std
 
 

@@ -21,8 +21,7 @@ from mlreg_dagster.config import InjectionSettings
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.market.schema import CHANGES
-
-_VOLATILITY_HOURS = 168
+from mlreg_dagster.market.sources.panel import LOOKBACK_HOURS
 
 
 @dataclass(frozen=True)
@@ -139,18 +138,14 @@ class _Editor:
 
 
 def _variance(hours: NDArray[Any], prices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Variance of the hourly log returns of the last 168 h, by clock time, at each of `hours`."""
-    dense = np.full(hours[-1] - hours[0] + 1, np.nan)
-    dense[hours - hours[0]] = np.log(prices)
-    returns = np.diff(dense, prepend=np.nan)
-    known = ~np.isnan(returns)
-    returns[~known] = 0.0
-    sums = np.cumsum([known, returns, returns**2], axis=1)  # a Series' rolling takes ten times as long for so few
-    sums[:, _VOLATILITY_HOURS:] -= sums[:, :-_VOLATILITY_HOURS].copy()
-    count, total, squares = sums
+    """Variance of the hourly log returns of the last 168 h at each of `hours`, as `market.sources.panel` defines it."""
+    returns = np.diff(np.log(prices)) / np.sqrt(np.diff(hours))
+    sums = np.cumsum([np.append(0.0, returns), np.append(0.0, returns**2)], axis=1)
+    oldest = np.searchsorted(hours, hours - LOOKBACK_HOURS)
+    count, (total, squares) = np.arange(len(hours)) - oldest, sums - sums[:, oldest]
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = np.where(count >= 2, np.maximum(squares - total**2 / count, 0.0) / (count - 1), np.nan)
-    return np.asarray(variance[hours - hours[0]], dtype=np.float64)
+    return np.asarray(variance, dtype=np.float64)
 
 
 def _plant_shocks(editor: _Editor, rng: np.random.Generator, settings: InjectionSettings) -> None:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import duckdb
 import pandas as pd
 
-from mlreg_dagster.config import Settings
-from mlreg_dagster.core.health import Finding
+from mlreg_dagster.config import OutcomeSettings, Settings
+from mlreg_dagster.core.health import Finding, State
 from mlreg_dagster.core.hours import HOUR, hour_range
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.operations.doctor.materializations import Made, compare_hours, no_hours, stored_hours
 from mlreg_dagster.operations.home import Home, materialize
 from mlreg_dagster.operations.retention.future_hours import no_row_is_ahead, tables_of
+from mlreg_dagster.outcomes.consistency import hours_under_other_settings, in_words
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import StorageDamaged, StorageNotWritable
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import differing_columns
@@ -59,6 +60,8 @@ def _look(
         yield _features_follow(connection)
     if {MARKET_SNAPSHOT.name, PREDICTIONS.name, PREDICTION_OUTCOMES.name} <= fit:
         yield _outcomes_follow(connection, settings.outcomes.horizon_hours, now)
+    if PREDICTION_OUTCOMES.name in fit:
+        yield _outcomes_have_one_meaning(connection, settings.outcomes)
 
 
 def _table_is_sound(connection: duckdb.DuckDBPyConnection, table: Table, there: bool) -> Finding:
@@ -162,6 +165,13 @@ def _outcomes_follow(connection: duckdb.DuckDBPyConnection, horizon_hours: int, 
         return Finding("outcomes due", "ok", "Each prediction that has fallen due has its outcome.")
     seen = f"The predictions of {len(missing)} hours have fallen due and lack outcomes."
     return Finding("outcomes due", "miss", seen, materialize("prediction_outcomes", missing + horizon_hours * HOUR))
+
+
+def _outcomes_have_one_meaning(connection: duckdb.DuckDBPyConnection, settings: OutcomeSettings) -> Finding:
+    hours = hours_under_other_settings(connection, settings)
+    state: State = "ok" if hours.empty else "warning"
+    advice = "" if hours.empty else f"{materialize('prediction_outcomes', hours)} Then model_performance of their days."
+    return Finding("meaning of outcomes", state, in_words(hours, settings), advice)
 
 
 def _hours(

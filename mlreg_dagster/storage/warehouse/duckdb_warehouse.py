@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from mlreg_dagster.storage.warehouse.guarded_file import GuardedFile
-from mlreg_dagster.storage.warehouse.tables import InvalidRows, Table
+from mlreg_dagster.storage.warehouse.tables import InvalidRows, Table, select_list
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
 
 
@@ -26,8 +26,8 @@ class DuckDBWarehouse:
     """
 
     def __init__(self, path: str | Path, lock_timeout_s: float = 60.0, stay_open: bool = False) -> None:
-        self._sound: set[str] = set()
-        self.file = GuardedFile(path, lock_timeout_s, stay_open, on_open=self._sound.clear)
+        self._lacking: dict[str, dict[str, str]] = {}  # by the DDL of tables that were looked at
+        self.file = GuardedFile(path, lock_timeout_s, stay_open, on_open=self._lacking.clear)
 
     @property
     def path(self) -> Path:
@@ -56,14 +56,17 @@ class DuckDBWarehouse:
                 f"{column} {stray.iloc[0]}). Nothing was stored."
             )
         with self.connect() as connection:
-            self._ensure(connection, table)
+            lacking = self._ensure(connection, table)
             connection.register("new_rows", frame)
             connection.register("new_keys", keys)
             with _transaction(connection):
+                for name, sql_type in lacking.items():
+                    connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {sql_type}')
                 connection.execute(
                     f'DELETE FROM "{table.name}" WHERE "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
                 )
                 connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
+            self._lacking[table.ddl()] = {}
         return len(frame)
 
     def read(
@@ -77,11 +80,11 @@ class DuckDBWarehouse:
         wanted = list(columns or table.columns)
         column = table.partition_column
         with self.connect() as connection:
-            self._ensure(connection, table)
+            lacking = self._ensure(connection, table)
             frame: pd.DataFrame = connection.execute(
-                f'SELECT {_names(wanted)} FROM "{table.name}" '  # noqa: S608
+                f'SELECT {select_list(wanted, lacking)} FROM "{table.name}" '  # noqa: S608
                 f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
-                f"ORDER BY {_names(table.key)}",
+                f"ORDER BY {select_list(table.key, {})}",
                 {"first": first, "last": last},
             ).df()
         for name in wanted:
@@ -123,10 +126,11 @@ class DuckDBWarehouse:
         with self.connect() as connection:
             return connection.execute(sql, parameters or {}).df()
 
-    def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+        """Make the table, if it is not there; the columns that one of an earlier release lacks."""
         ddl = table.ddl()
-        if ddl in self._sound:  # no other process can have changed it: this connection was alone all the time
-            return
+        if ddl in self._lacking:  # no other process can have changed it: this connection was alone all the time
+            return self._lacking[ddl]
         connection.execute(ddl)
         if differing := differing_columns(connection, table):
             raise TableChanged(
@@ -134,18 +138,27 @@ class DuckDBWarehouse:
                 f"for; they differ in: {', '.join(differing)}. Use another MLREG_HOME for the new "
                 f"configuration, or drop the table and materialize its partitions again."
             )
-        self._sound.add(ddl)
+        self._lacking[ddl] = table.lacking(_stored(connection, table))
+        return self._lacking[ddl]
 
 
 def differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
-    """The columns in whose name, type or nullability a stored table differs from what it should be."""
-    described = connection.execute(f'DESCRIBE "{table.name}"').fetchall()
-    stored = {name: (sql_type, null == "YES") for name, sql_type, null, *_ in described}
+    """The columns in whose name, type or nullability a stored table differs from what it should be.
+
+    Those that it gains with the next write are none of them.
+    """
+    stored = _stored(connection, table)
     wanted = {
         name: (table.sql_type(name).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), spec.nullable)
         for name, spec in table.columns.items()
     }
-    return sorted(dict(stored.items() ^ wanted.items()))
+    return sorted(dict(stored.items() ^ wanted.items()).keys() - table.lacking(stored).keys())
+
+
+def _stored(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, tuple[str, bool]]:
+    """Type and nullability of each column of a stored table."""
+    described = connection.execute(f'DESCRIBE "{table.name}"').fetchall()
+    return {name: (sql_type, null == "YES") for name, sql_type, null, *_ in described}
 
 
 @contextmanager
@@ -157,7 +170,3 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.rollback()
         raise
     connection.commit()
-
-
-def _names(columns: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in columns)

@@ -18,6 +18,8 @@ from mlreg_dagster.storage.warehouse.guarded_file import GuardedFile
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlreg_dagster.storage.warehouse.tables import Table
+
 
 class UnknownColumns(MlregError):
     """A stored table lacks columns that a reader asks for: another release or configuration wrote it."""
@@ -52,6 +54,11 @@ class Tables:
                 f"wrote it. Use that one, or another MLREG_HOME."
             )
         return bool(found)
+
+    def lacking(self, table: "Table") -> dict[str, str]:
+        """The columns that a stored table of an earlier release lacks, to their types; readers take them for null."""
+        found = self.rows(f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{table.name}'")  # noqa: S608
+        return table.lacking([name for (name,) in found])
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The result of a reading statement, which asks for times as numbers or texts.

@@ -5,7 +5,7 @@ Rows are validated by pandera, which is loaded with the first rows: a code locat
 The tables themselves stand in the room that writes them (`<room>/schema.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,8 @@ class Table:
         columns: Name to column, in the order of the table.
         key: The columns that make a row unique; the first is the partition column.
         rules: What must hold between the columns of a row, in words, to what says of which rows it holds.
+        grows: Whether a stored table may gain nullable columns that a newer release describes. Not where the columns
+            follow from settings: a changed setting is no newer release, and is given back its value at times.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Table:
     columns: dict[str, Column]
     key: tuple[str, ...]
     rules: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = field(default_factory=dict)
+    grows: bool = True
 
     @property
     def partition_column(self) -> str:
@@ -123,6 +126,18 @@ class Table:
     def sql_type(self, name: str) -> str:
         """DuckDB's type of a column."""
         return _SQL_TYPES[self.columns[name].dtype]
+
+    def lacking(self, stored: Collection[str]) -> dict[str, str]:
+        """The columns that a stored table of an earlier release gains with its next write, to their DuckDB types.
+
+        Args:
+            stored: The names of its columns; none where there is no table.
+        """
+        if not self.grows or not stored:
+            return {}
+        return {
+            name: self.sql_type(name) for name, spec in self.columns.items() if spec.nullable and name not in stored
+        }
 
     def ddl(self) -> str:
         """The CREATE TABLE statement."""
@@ -160,6 +175,17 @@ class Table:
                 first = ", ".join(f"{name} {value}" for name, value in broken.iloc[0].items())
                 raise InvalidRows(f"{self.name}: {rule}; broken in {len(broken)} rows ({first}). Nothing was stored.")
         return rows
+
+
+def select_list(names: Iterable[str], lacking: Mapping[str, str]) -> str:
+    """The columns of a SELECT; those that the stored table lacks (`Table.lacking`) are null."""
+    absent = dict(zip(lacking, nulls(lacking), strict=True))
+    return ", ".join(absent.get(name) or '"{}"'.format(name.replace('"', '""')) for name in names)
+
+
+def nulls(lacking: Mapping[str, str]) -> list[str]:
+    """SQL of a null under the name of each column that a stored table lacks."""
+    return [f'NULL::{sql_type} AS "{name}"' for name, sql_type in lacking.items()]
 
 
 def _explain(error: "pa.errors.SchemaErrors | pa.errors.SchemaError") -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TableChanged(MlregError):
-    """The stored table has other columns than the configuration now asks for."""
+    """The stored table differs from what the configuration asks for by more than nullable columns that it lacks."""
 
 
 class Warehouse(Protocol):
@@ -39,7 +39,8 @@ class Warehouse(Protocol):
         """Replace the partitions of a table by the rows of `frame`, in one transaction.
 
         Args:
-            table: Where to write; it is made if it does not exist.
+            table: Where to write; it is made if it does not exist. One that an earlier release made gains the nullable
+                columns that it lacks, within the transaction.
             frame: The rows of all `partitions`; a partition without rows becomes empty.
             partitions: Values of the table's partition column that are to be replaced.
 
@@ -57,7 +58,7 @@ class Warehouse(Protocol):
     ) -> pd.DataFrame:
         """Rows whose partition lies in `first … last` (both included, None = open), ordered by key.
 
-        A table that was never written is empty.
+        A table that was never written is empty. A column that an earlier release did not have is null.
 
         Raises:
             TableChanged: The stored table has other columns.

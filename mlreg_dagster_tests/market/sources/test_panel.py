@@ -3,6 +3,7 @@
 import math
 import time
 from collections import Counter
+from itertools import pairwise
 from statistics import stdev
 
 import numpy as np
@@ -54,11 +55,13 @@ def oracle(panel: Panel) -> pd.DataFrame:
     for column, instrument in enumerate(panel.instrument_ids):
         prices = {t: p for t, p in zip(clock, panel.price[:, column].tolist(), strict=True) if not math.isnan(p)}
         traded = {t: v for t, v in zip(clock, volume[:, column].tolist(), strict=True) if not math.isnan(v)}
-        returns = {t: math.log(p / prices[t - 1]) for t, p in prices.items() if t - 1 in prices}
+        observed = list(prices)  # pairs of consecutive observations, by the clock
+        returns = {(s, t): math.log(prices[t] / prices[s]) / math.sqrt(t - s) for s, t in pairwise(observed)}
         high_before = [high for high in before[column : column + 1] if not math.isnan(high)]
         for hour, price in prices.items():
             day = [v for t, v in traded.items() if hour - 24 < t <= hour]
-            week = [r for t, r in returns.items() if hour - 168 < t <= hour]
+            week = {(s, t): r for (s, t), r in returns.items() if hour - 168 <= s and t <= hour}
+            is_enough = len(week) >= 12 and sum(t - s for s, t in week) >= 24
             changes = {
                 name: (price / prices[hour - lag] - 1) * 100 if hour - lag in prices else math.nan
                 for name, lag in (("change_1h_pct", 1), ("change_24h_pct", 24), ("change_7d_pct", 168))
@@ -70,7 +73,7 @@ def oracle(panel: Panel) -> pd.DataFrame:
                     "price": price,
                     **changes,
                     "volume_24h": sum(day) if day else math.nan,
-                    "volatility_7d_pct": stdev(week) * 100 if len(week) >= 24 else math.nan,
+                    "volatility_7d_pct": stdev(week.values()) * 100 if is_enough else math.nan,
                     "all_time_high": max([p for t, p in prices.items() if t <= hour] + high_before),
                 }
             )
@@ -120,14 +123,61 @@ def test_a_gap_leaves_changes_null_instead_of_reaching_further_back() -> None:
     assert last["volatility_7d_pct"] == 0.0
 
 
-def test_volatility_needs_24_returns_of_exactly_one_hour() -> None:
-    price = np.exp(np.random.default_rng(0).normal(size=(26, 1)) / 50)
-    rows = snapshot_rows(make_panel(price, price), source_fixtures.hours("2026-01-01", 26), "test")
-    assert rows["volatility_7d_pct"].notna().tolist() == [False] * 24 + [True] * 2
-    every_other = np.where(np.arange(400)[:, None] % 2 == 0, 1.5, np.nan)
-    rows = snapshot_rows(make_panel(every_other, every_other), source_fixtures.hours("2026-01-01", 400), "test")
-    assert len(rows) == 200
-    assert rows["volatility_7d_pct"].isna().all()
+def volatilities(price: np.ndarray) -> np.ndarray:
+    """Of the only instrument, at each hour; NaN where it was not observed or too little of it."""
+    hours = source_fixtures.hours("2026-01-01", len(price))
+    rows = snapshot_rows(make_panel(price[:, np.newaxis], np.ones((len(price), 1))), hours, "test")
+    return rows.set_index("hour")["volatility_7d_pct"].reindex(hours).to_numpy()
+
+
+def walk(length: int, seed: int = 0) -> np.ndarray:
+    return np.exp(np.random.default_rng(seed).normal(0, 0.02, length).cumsum())
+
+
+def test_without_gaps_volatility_is_the_deviation_of_hourly_returns_from_the_24th_on() -> None:
+    price = walk(300)
+    found = volatilities(price)
+    returns = np.diff(np.log(price))
+    assert np.isnan(found[:24]).all()
+    expected = [np.std(returns[max(0, hour - 168) : hour], ddof=1) * 100 for hour in range(24, 300)]
+    np.testing.assert_allclose(found[24:], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "open_hours",
+    [
+        [hour for hour in range(0, 8400) if hour % 2 == 0],
+        [hour for hour in range(0, 8400) if hour % 24 in (2, 3, 4, 6, 7) and hour // 24 % 7 < 5],
+    ],
+    ids=["every other hour", "a market that is open five hours on five days"],
+)
+def test_where_hours_are_missing_volatility_is_on_the_same_scale(open_hours: list[int]) -> None:
+    price, seen = walk(8400), np.zeros(8400, dtype=bool)
+    seen[open_hours] = True
+    found = volatilities(np.where(seen, price, np.nan))[400:]
+    assert np.isnan(found).sum() == (~seen[400:]).sum()  # known wherever there is a price
+    assert 1.9 < np.nanmean(found) < 2.1  # % an hour, as it was made
+
+
+def test_too_few_returns_or_hours_give_no_volatility() -> None:
+    week_of_days = np.where(np.arange(400) % 24 == 0, walk(400), np.nan)
+    assert np.isnan(volatilities(week_of_days)).all()  # seven returns a week
+    lone_half_day = np.where(np.arange(200) < 20, walk(200), np.nan)
+    assert np.isnan(volatilities(lone_half_day)).all()  # nineteen returns of nineteen hours
+    half_day_after_a_night = np.where((np.arange(200) >= 10) | (np.arange(200) == 0), walk(200), np.nan)
+    assert np.flatnonzero(~np.isnan(volatilities(half_day_after_a_night)))[0] == 24
+
+
+@given(seed=st.integers(0, 10**6), missing=st.sampled_from([0.1, 0.6, 0.9]), hour=st.integers(168, 299))
+def test_prices_before_the_week_and_after_the_hour_change_no_volatility(seed: int, missing: float, hour: int) -> None:
+    panel = random_panel(seed, 300, 3, missing)
+    price = panel.price.copy()
+    price[: hour - 168] *= 3.0
+    price[: hour - 168 : 2] = np.nan
+    price[hour + 1 :] = 7.0
+    hours = panel.hours[hour : hour + 1]
+    before, after = (snapshot_rows(each, hours, "test") for each in (panel, make_panel(price, np.ones(price.shape))))
+    pd.testing.assert_series_equal(after["volatility_7d_pct"], before["volatility_7d_pct"], check_exact=True)
 
 
 def test_unknown_volume_is_null_and_no_volume_is_zero() -> None:

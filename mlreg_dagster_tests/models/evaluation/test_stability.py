@@ -43,7 +43,7 @@ def test_a_window_whose_days_have_nothing_in_common_moves_more(world, rounds):
     """One block of hours in which everything moves a hundred times as far: with or without it, another model."""
     hours = np.sort(world.training.rows["hour"].unique())
     wild = world.training.rows["hour"].isin(hours[: len(hours) // 4]).to_numpy()
-    features = ["change_1h_pct", "change_24h_pct", "slog_volume_24h", "volatility_7d_pct"]
+    features = ["change_1h_pct", "change_24h_pct", "slog_volume_24h"]
     rows = world.training.rows.copy()
     rows.loc[wild, features] = rows.loc[wild, features] * 100
     found = []

@@ -8,10 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.storage.warehouse.tables import InvalidRows, column
+from mlreg_dagster.storage.warehouse.tables import UTC, InvalidRows, column
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, FIRST, READINGS, assert_stored, rows
 
+GROWN = replace(
+    READINGS,
+    columns=READINGS.columns
+    | {
+        "depth": column(float, "Gained.", nullable=True),
+        "note": column(str, "Gained.", nullable=True),
+        "left_at": column(UTC, "Gained.", nullable=True),
+    },
+)
+"""The table as a later release describes it."""
+
+_NO_NUMBER, _NO_TEXT = float("nan"), pd.Series([None] * 72, dtype="str")
+_NO_TIME = pd.Series([None] * 72, dtype=UTC)
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 _ROWS = st.lists(
     st.fixed_dictionaries(
@@ -156,6 +169,7 @@ class WarehouseContract:
             ({"extra": column(float, "New.")}, "extra"),
             ({"price": column(int, "Another type.")}, "price"),
             ({"label": column(str, "No longer nullable.")}, "label"),
+            ({"extra": column(float, "New."), "note": column(str, "New, and may be null.", nullable=True)}, "extra"),
         ],
     )
     def test_other_columns_than_stored_are_an_error_with_a_remedy(self, warehouse, columns, differing):
@@ -164,3 +178,31 @@ class WarehouseContract:
         with pytest.raises(TableChanged, match=rf"differ in: {differing}\. .*MLREG_HOME"):
             warehouse.read(changed)
         assert_stored(warehouse.read(READINGS), rows(DAY))
+
+    def test_a_table_of_an_earlier_release_gains_the_nullable_columns_that_it_lacks_with_the_next_write(
+        self, warehouse
+    ):
+        warehouse.write(READINGS, rows(DAY), DAY)
+        before = rows(DAY).assign(depth=_NO_NUMBER, note=_NO_TEXT, left_at=_NO_TIME)
+        assert_stored(warehouse.read(GROWN), before)  # a question changes nothing
+        assert_stored(warehouse.read(GROWN, DAY[3], DAY[3], ["depth", "name"]), before[["depth", "name"]][9:12])
+        assert (warehouse.newest(GROWN), len(warehouse.partitions(GROWN))) == (DAY[-1], 24)
+        assert_stored(warehouse.read(READINGS), rows(DAY))
+
+        new = GROWN.validate(rows(DAY[:2]).assign(depth=0.5, note="b", left_at=DAY[0]).astype(before.dtypes.to_dict()))
+        assert warehouse.write(GROWN, new, DAY[:2]) == 6
+        assert_stored(warehouse.read(GROWN), pd.concat([new, before[6:]]))
+        with pytest.raises(TableChanged, match="differ in: depth, left_at, note"):  # an earlier release
+            warehouse.read(READINGS)
+
+    def test_a_write_that_is_refused_adds_no_column(self, warehouse):
+        warehouse.write(READINGS, rows(DAY), DAY)
+        new = rows(DAY[:2]).assign(depth=0.5, note="b", left_at=DAY[0])
+        with pytest.raises(InvalidRows):
+            warehouse.write(GROWN, new, DAY[:1])
+        assert_stored(warehouse.read(READINGS), rows(DAY))
+
+    def test_columns_that_follow_from_settings_are_not_gained(self, warehouse):
+        warehouse.write(READINGS, rows(DAY), DAY)
+        with pytest.raises(TableChanged, match="differ in: depth, left_at, note"):
+            warehouse.read(replace(GROWN, grows=False))
