@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlreg_dagster.config import ModelSettings, RetrainingSettings
 from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.models.manifests import recorded_settings
 from mlreg_dagster.registry import ModelVersion
 
 
@@ -53,7 +54,7 @@ def due_trainings(
     pause = pd.Timedelta(days=settings.every_days if has_champion else 1)
     due: dict[str, Training] = {}
     for name in settings.models:
-        digest = _digest(models[name].model_dump(mode="json"))
+        digest = _digest(recorded_settings(models[name]))
         days = [as_hour(version.dataset_day) for version in versions if _digest(version.manifest["settings"]) == digest]
         if not days or as_hour(day) >= max(days) + pause:
             due.setdefault(digest, Training(name, day, sha256, digest))  # two files may say the same

@@ -22,6 +22,7 @@ from mlreg_dagster.models.evaluation.verdict import better_than, champion_in
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
 from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.orchestration.resources import current_actor
+from mlreg_dagster.outcomes.names import RANKING
 from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.outcomes.worth.newest import newest_worth
@@ -194,6 +195,7 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
             console.print(gates_table(evaluation))
     console.print(history_table(event for alias in registry.aliases() for event in registry.history(alias)))
     outcomes = runner.warehouse.read(PREDICTION_OUTCOMES)
+    outcomes = outcomes[outcomes["role"] != RANKING]
     console.print(outcomes_table(summary(outcomes, settings).to_dict("records"), settings.confidence))
     console.print(_truth_table(runner, outcomes, predicted))
     with runner.warehouse.connect() as connection:

@@ -16,7 +16,7 @@ from mlreg_dagster.config.places import (
 )
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
-from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE, WORTH_TABLE
+from mlreg_dagster.outcomes.names import IS_VERSION, OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE, WORTH_TABLE
 from mlreg_dagster.registry import AliasEvent, ModelVersion
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
@@ -173,7 +173,7 @@ class Client:
         Args:
             first: The first hour; None: from the beginning.
             last: The last hour, included; None: to the end.
-            version: Of this version alone.
+            version: Of this version alone, or of a simple ranking (`ranking:volatility`); None: of every version.
             columns: Which; None: all.
 
         >>> Client().predictions(version="v1")["hour"].agg(["min", "max"]).dt.hour.tolist()
@@ -194,7 +194,7 @@ class Client:
         Args:
             first: The first hour at which they fell due; None: from the beginning.
             last: The last one, included; None: to the end.
-            version: Of this version alone.
+            version: Of this version alone, or of a simple ranking (`ranking:volatility`); None: of every version.
             columns: Which; None: all.
 
         >>> sorted(Client().outcomes()["model_version"].unique())
@@ -215,7 +215,7 @@ class Client:
         Args:
             first: The first day; None: from the beginning.
             last: The last day, included; None: to the end.
-            version: Of this version alone.
+            version: Of this version alone, or of a simple ranking (`ranking:volatility`); None: of every version.
             columns: Which; None: all.
 
         >>> Client().performance(columns=["model_version", "predictions"]).to_dict("records")
@@ -253,7 +253,10 @@ class Client:
 
         time, *others = _KEYS[name]
         parameters = {"first": _bound(first), "last": _bound(last)} | ({"version": version} if version else {})
-        of_version = "AND model_version = $version " if version else ""
+        if "model_version" not in others:
+            of_version = ""
+        else:
+            of_version = "AND model_version = $version " if version else f"AND {IS_VERSION} "
         with self._warehouse.tables() as tables:
             table = _fixed_tables().get(name)
             lacking = tables.lacking(table) if table else {}

@@ -20,12 +20,13 @@ from mlreg_dagster.config.sections.ingest import (
     SimulatedSettings,
     SnapshotChecks,
 )
-from mlreg_dagster.config.sections.models import ModelSettings
+from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, ModelSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.settings import Settings
 
 __all__ = [
+    "FROZEN",
     "ArchiveColumns",
     "ArchiveSettings",
     "AutomationSettings",
@@ -34,6 +35,7 @@ __all__ = [
     "DatasetSettings",
     "EvaluationSettings",
     "FeatureSettings",
+    "FlaggingSettings",
     "IngestSettings",
     "InjectionSettings",
     "ModelSettings",

@@ -210,7 +210,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
                 "remarks": "\n\n".join(model.remarks) or "none",
                 "gates": table_view([_gate_row(gate) for gate in recorded.gates]),
                 "gate_summary": dg.MetadataValue.md(gate_summary(recorded.gates)),
-                "scores": dg.MetadataValue.md(score_distribution(result.scores, model.threshold, "holdout rows")),
+                "scores": dg.MetadataValue.md(score_distribution(result.scores, result.thresholds, "holdout rows")),
                 **numbers_of(result.metrics),
                 "versus_champion": table_view(versus_rows(versus)),
                 "versus_champion_verdict": verdict_text(versus),

@@ -12,27 +12,30 @@ from mlreg_dagster.registry import GateResult
 _PASSED, _FAILED = "#55a868", "#c44e52"
 
 
-def score_distribution(scores: NDArray[np.float64], threshold: float, what: str) -> str:
-    """Histogram of anomaly scores with the threshold, as Markdown; the rightmost bar holds whatever lies beyond."""
+def score_distribution(scores: NDArray[np.float64], thresholds: NDArray[np.float64] | float, what: str) -> str:
+    """Histogram of anomaly scores with their threshold or thresholds, as Markdown; the last bar holds the far tail."""
     if not len(scores):
         return f"_There are no {what} to score._"
-    low, high = min(scores.min(), threshold), max(np.quantile(scores, 0.999), threshold)
+    lowest, highest = np.min(thresholds), np.max(thresholds)
+    low, high = min(scores.min(), lowest), max(np.quantile(scores, 0.999), highest)
     edges = np.linspace(low, high, 60) if low < high else np.linspace(low - 0.5, high + 0.5, 60)
     shown = np.clip(scores, edges[0], edges[-1])
-    flagged = scores > threshold
+    flagged = scores > thresholds
     figure = new_figure(height=2.6, margins=(0.7, 0.5, 0.15, 0.3))
     axes = figure.subplots()
     usual, _ = np.histogram(shown[~flagged], edges)
     above, _ = np.histogram(shown[flagged], edges)
     axes.stairs(usual, edges, fill=True, color=NORMAL)
     axes.stairs(usual + above, edges, baseline=usual, fill=True, color=ANOMALY)
-    axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1.5)
+    for threshold in dict.fromkeys((lowest, highest)):
+        axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1.5)
     axes.set_yscale("function", functions=(np.sqrt, np.square))  # a few rows stay visible beside thousands
     axes.set_ylim(bottom=0)
     axes.set_ylabel("rows", fontsize=8)
     axes.tick_params(labelsize=7)
     axes.set_xlabel("anomaly score (higher = more anomalous)", fontsize=8)
-    axes.set_title(f"{flagged.mean():.1%} of {len(scores)} {what} above the threshold {threshold:.4g}", fontsize=9)
+    named = f"the threshold {lowest:.4g}" if lowest == highest else f"thresholds from {lowest:.4g} to {highest:.4g}"
+    axes.set_title(f"{flagged.mean():.1%} of {len(scores)} {what} above {named}", fontsize=9)
     return as_markdown(figure, f"Distribution of the anomaly scores of {what}")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from mlreg_dagster.config import ModelSettings
+from mlreg_dagster.config import FROZEN, ModelSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
@@ -16,6 +16,7 @@ from mlreg_dagster.models.artifacts.artifact import Model, library_versions
 from mlreg_dagster.models.artifacts.trust import plugin_record
 from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
 from mlreg_dagster.models.local_density import distinct_rows
+from mlreg_dagster.models.manifests import TRAINING_SCORES, recorded_settings, remember_scores, settings_in
 
 IDENTICAL_ROWS = "identical_rows"
 """In a manifest: how many of the training rows are the same as an earlier one."""
@@ -74,12 +75,13 @@ def train(
     graph, said_of_graph = _graph(pipeline, threshold, features, version, nearest)
     manifest: dict[str, Any] = {
         "version": version,
-        "settings": settings.model_dump(mode="json"),
+        "settings": recorded_settings(settings),
         "features": features,
         "feature_settings": dataset.lineage["feature_settings"],
         "feature_fingerprint": dataset.lineage["feature_fingerprint"],
         "threshold": threshold,
         "training_anomaly_rate": float(np.mean(scores > threshold)),
+        **_remembered(settings, scores, baseline, rows, dataset),
         "training_rows": len(rows),
         "sampled_from_rows": len(dataset.rows),
         "training_first_hour": dataset.window.first.isoformat(),
@@ -107,7 +109,7 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
         manifest["version"],
         dataset,
         pd.Timestamp(manifest["scores_from"]),
-        ModelSettings.model_validate(manifest["settings"]),
+        settings_in(manifest),
         use_case_sha256=manifest.get("use_case_sha256"),  # versions of before there were use cases name none
         apart=IDENTICAL_ROWS in manifest,  # earlier versions count identical rows as often as they occur
     )
@@ -148,6 +150,20 @@ def _graph(
     if differing:
         return None, f"of the {len(rows)} training rows nearest to the threshold it labelled {differing} differently"
     return graph, f"labels the {len(rows)} training rows nearest to the threshold as the pipeline does"
+
+
+def _remembered(
+    settings: ModelSettings,
+    scores: NDArray[np.float64],
+    baseline: Pipeline,
+    rows: NDArray[np.float64],
+    dataset: Dataset,
+) -> dict[str, Any]:
+    """The training scores, for a policy that looks back on earlier scores; a frozen threshold needs none."""
+    if settings.flagging.policy == FROZEN.policy:
+        return {}
+    rows_an_hour = len(dataset.rows) / len(dataset.window.hours)
+    return {TRAINING_SCORES: remember_scores(scores, anomaly_scores(baseline, rows), rows_an_hour)}
 
 
 def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Dataset) -> None:

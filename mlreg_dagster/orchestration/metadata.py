@@ -72,7 +72,11 @@ def report_partitions(context: dg.AssetExecutionContext, keys: Sequence[str], nu
 
 
 def report_hours(
-    context: dg.AssetExecutionContext, hours: pd.DatetimeIndex, frame: pd.DataFrame, **shares: "pd.Series[Any]"
+    context: dg.AssetExecutionContext,
+    hours: pd.DatetimeIndex,
+    frame: pd.DataFrame,
+    counted: Mapping[str, pd.DataFrame] | None = None,
+    **shares: "pd.Series[Any]",
 ) -> None:
     """Attach to each hour of a range the number of its rows, and the mean of each of `shares` over them.
 
@@ -80,11 +84,15 @@ def report_hours(
         context: Of the step.
         hours: The range.
         frame: Its rows.
+        counted: Some of the rows, by the label under which their number in each hour is attached.
         shares: By the label that people see, a value for each row; rows without one don't count.
     """
     numbers = pd.DataFrame({name: share.groupby(frame["hour"]).mean() for name, share in shares.items()}, index=hours)
-    counts = frame["hour"].value_counts().reindex(hours, fill_value=0)
-    report_partitions(context, list(map(hour_key, hours)), numbers.assign(**{"dagster/partition_row_count": counts}))
+    counts = {
+        name: rows["hour"].value_counts().reindex(hours, fill_value=0)
+        for name, rows in {"dagster/partition_row_count": frame, **(counted or {})}.items()
+    }
+    report_partitions(context, list(map(hour_key, hours)), numbers.assign(**counts))
 
 
 def result_of_range(context: dg.AssetExecutionContext, last: str, metadata: Mapping[str, Any]) -> dg.MaterializeResult:

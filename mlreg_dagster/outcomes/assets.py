@@ -29,6 +29,7 @@ from mlreg_dagster.orchestration.metadata import (
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS, is_ranking
 from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
@@ -37,6 +38,7 @@ from mlreg_dagster.outcomes.worth.assets import build_worth_asset
 
 GROUP = "outcomes"
 _PRICE = ["hour", "instrument_id", "price"]
+_RANKED_BY = [*_PRICE, "volume_24h"]
 _SHOWN_DAYS = 30
 
 
@@ -60,7 +62,7 @@ def build_outcome_assets(settings: Settings, partitions: Partitions) -> list[dg.
 
 
 def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
-    features = features_table(settings.features)
+    features, rankings = features_table(settings.features), settings.outcomes.rankings
 
     @dg.asset(
         group_name=GROUP,
@@ -71,7 +73,8 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         metadata=table_metadata(PREDICTIONS),
         freshness_policy=fresh_within(settings.ingest.checks.max_age_hours),
         deps=["market_features", "champion_model"],
-        description="The anomaly score of every instrument by the champion (and challenger) as of the hour.",
+        description="The anomaly score of every instrument by the champion (and challenger) as of the hour, and by the "
+        "simple rankings beside them.",
     )
     @retried
     def predictions(
@@ -82,7 +85,8 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         mlreg_registry: RegistryResource,
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
-        from mlreg_dagster.outcomes.predicting import scoring
+        from mlreg_dagster.outcomes.predicting import history, scoring
+        from mlreg_dagster.outcomes.predicting.rankings import READ_HOURS, rank
 
         hours, tables, records = (
             ended_hours_of(context, mlreg_clock.now()),
@@ -94,19 +98,26 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         assignments = scoring.assign(records, hours, config.versions)
         if not assignments:
             context.log.warning(f"There was no champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
-        counts = Counter(rows=0, hours=len(hours), flagged=0, in_sample=0)
+        policies = [*scoring.policies_of(records, assignments), rankings.flagging]
+        counts = Counter(rows=0, hours=len(hours), flagged=0, in_sample=0, ranking_rows=0)
         remarks: dict[str, list[str]] = {}
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             with tables.session():
                 rows = tables.read(features, chunk[0], chunk[-1])
-                prices = tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1], columns=_PRICE)
-                frame = scoring.score(assignments, rows, prices, mlreg_artifacts.open(), remarks)
-                tables.write(PREDICTIONS, frame, chunk)
+                market = tables.read(MARKET_SNAPSHOT, chunk[0] - READ_HOURS * HOUR, chunk[-1], columns=_RANKED_BY)
+                past = history.History(history.read(tables, chunk, policies), chunk[0])
+                store = mlreg_artifacts.open()
+                frame = scoring.score(assignments, rows, market[_PRICE], store, remarks, past)
+                ranked = rank(rankings, assignments, rows, market, store, past)
+                both = pd.concat([frame, ranked], ignore_index=True)
+                tables.write(PREDICTIONS, both, chunk)
             flagged = frame["is_anomaly"].where(~frame["in_sample"]).astype("float64")
             by_role = [flagged.where(frame["role"] == role) for role in (CHAMPION, CHALLENGER)]
-            report_hours(context, chunk, frame, flagged_share=by_role[0], challenger_flagged_share=by_role[1])
+            shares = {"flagged_share": by_role[0], "challenger_flagged_share": by_role[1]}
+            report_hours(context, chunk, both, {VERSION_ROWS: frame}, **shares)
             flags = {name: int(frame[name].sum()) for name in ("is_anomaly", "in_sample")}
             counts.update(rows=len(frame), flagged=flags["is_anomaly"], in_sample=flags["in_sample"])
+            counts.update(ranking_rows=len(ranked))
         models = [
             {
                 "version": each.version,
@@ -150,7 +161,7 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
     ) -> dg.MaterializeResult:
         hours, tables = ended_hours_of(context, mlreg_clock.now()), mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
-        rows, kinds = 0, Counter[Any]()
+        rows, ranking_rows, kinds = 0, 0, Counter[Any]()
         counts: list[pd.DataFrame] = []
         for chunk in chunked(hours, settings.ingest.chunk_hours):
             with tables.session():
@@ -159,14 +170,16 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
                 prices = tables.read(MARKET_SNAPSHOT, first - FALL_HOURS * HOUR, chunk[-1], columns=_PRICE)
                 frame = validate_predictions(made, prices, settings.outcomes)
                 tables.write(PREDICTION_OUTCOMES, frame, chunk)
-            report_hours(context, chunk, frame, unknown_share=(frame["outcome"] == UNRESOLVED).astype("float64"))
-            rows += len(frame)
-            kinds.update(frame["outcome"].value_counts().to_dict())
-            counts.append(count(frame))
+            own = frame[frame["role"] != RANKING]
+            report_hours(context, chunk, frame, unknown_share=(own["outcome"] == UNRESOLVED).astype("float64"))
+            rows, ranking_rows = rows + len(own), ranking_rows + len(frame) - len(own)
+            kinds.update(own["outcome"].value_counts().to_dict())
+            counts.append(count(own))
         by_version: list[dict[Any, Any]] = summary_of_counts(counts, settings.outcomes).to_dict("records")
         metadata = {
             "rows": rows,
             "hours": len(hours),
+            "ranking_rows": ranking_rows,
             **{f"outcome_{kind}": number for kind, number in kinds.items()},
             "by_version": table_view(by_version),
             **{f"confusion_{row['model_version']}": dg.MetadataValue.md(confusion_picture(row)) for row in by_version},
@@ -185,7 +198,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         kinds={"duckdb"},
         metadata=table_metadata(MODEL_PERFORMANCE),
         deps=["prediction_outcomes"],
-        description="How right each version was, over the outcomes that fell due on the day.",
+        description="How right each version and simple ranking was, over the outcomes that fell due on the day.",
     )
     @retried
     def model_performance(
@@ -208,7 +221,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
             "rows": len(written),
             "days": len(days),
             "performance": table_view(written.to_dict("records")),
-            "recent_days": dg.MetadataValue.md(performance_picture(recent)),
+            "recent_days": dg.MetadataValue.md(performance_picture(recent[~recent["model_version"].map(is_ranking)])),
         }
         return result_of_range(context, day_key(days[-1]), metadata)
 

@@ -8,6 +8,24 @@ WORTH_TABLE = "model_worth"
 RANKING = "ranking"
 """The role of a simple ranking; its `model_version` is `ranking:<name>`, a name that no version has."""
 
+_PREFIX = f"{RANKING}:"
+IS_VERSION = f"NOT starts_with(model_version, '{_PREFIX}')"
+"""In SQL: the row is of a version and not of a ranking."""
+
+VERSION_ROWS = "version_rows"
+"""The label on an hour of predictions under which the number of rows of versions is attached."""
+
+
+def ranking_version(name: str) -> str:
+    """What stands in the place of a version where a ranking has scored."""
+    return f"{_PREFIX}{name}"
+
+
+def is_ranking(model_version: str) -> bool:
+    """Whether a ranking stands in the place of a version."""
+    return model_version.startswith(_PREFIX)
+
+
 ROLES = ("champion", "challenger", "requested", RANKING)
 
 RATES = {

@@ -24,6 +24,7 @@ from mlreg_dagster.governance.policy.track_record import verdict_on
 from mlreg_dagster.governance.promotion.automatic import may_promote
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.features.features import features_table
+from mlreg_dagster.models.manifests import recorded_settings
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.replay import selection
@@ -199,7 +200,7 @@ def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | 
 
 def _version_of(runner: Runner, model: str, day: str) -> str | None:
     """The version that an earlier attempt at this replay has trained already, if any."""
-    wanted = runner.settings.model(model).model_dump(mode="json")
+    wanted = recorded_settings(runner.settings.model(model))
     for version in runner.registry.versions():
         if version.dataset_day == day and version.manifest["settings"] == wanted:
             return version.version

@@ -6,6 +6,7 @@ from mlreg_dagster.core import names
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.models.names import NOBODY
+from mlreg_dagster.outcomes.names import VERSION_ROWS
 from mlreg_dagster.verification.answers import CheckExecution, Materialization
 from mlreg_dagster.verification.embedded import can_be_seen, drawn
 
@@ -35,8 +36,9 @@ def predictions_are_made(written: Written, champion: Materialization | None) -> 
     name, newest = "predictions", _newest_hour(written["predictions"])
     if newest is None:
         return Finding(name, "waiting", "No hour yet.")
-    seen = f"{newest.rows} rows in {newest.partition}."
-    if newest.rows:
+    rows = int(newest.metadata.get(VERSION_ROWS, newest.rows or 0))  # those of rankings say nothing of a champion
+    seen = f"{rows} rows in {newest.partition}."
+    if rows:
         return Finding(name, "ok", seen)
     if champion is None:
         return Finding(name, "waiting", f"{seen} There is no champion.", "Promote a version, if the policy does not.")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlreg_dagster.config import ModelSettings, Settings, load_settings
+from mlreg_dagster.config import FlaggingSettings, ModelSettings, Settings, load_settings
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 SHIPPED = sorted((PROJECT_DIR / "configs").glob("*.yaml"))
@@ -11,8 +11,12 @@ MODELS = {
     "model_lof": ModelSettings(
         detector="local_outlier_factor", params={"n_neighbors": 20}, contamination=0.02, max_training_rows=10_000
     ),
-    "model_conservative": ModelSettings(contamination=0.05),
-    "model_aggressive": ModelSettings(contamination=0.12),
+    "model_conservative": ModelSettings(
+        contamination=0.05, flagging=FlaggingSettings(budget=0.05, min_share=0.045, max_share=0.055)
+    ),
+    "model_aggressive": ModelSettings(
+        contamination=0.12, flagging=FlaggingSettings(budget=0.12, min_share=0.115, max_share=0.125)
+    ),
 }
 
 

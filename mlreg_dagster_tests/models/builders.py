@@ -50,5 +50,11 @@ def with_manifest(model: Model, **changes: Any) -> Model:
     return replace(model, manifest={**model.manifest, **changes})
 
 
+def frozen_at(model: Model, threshold: float) -> Model:
+    """The same pipelines with a frozen threshold, as manifests from before there were flag policies have it."""
+    settings = {name: value for name, value in model.manifest["settings"].items() if name != "flagging"}
+    return with_manifest(model, settings=settings, threshold=threshold)
+
+
 def with_rows(dataset: Dataset, rows: pd.DataFrame) -> Dataset:
     return replace(dataset, rows=rows.reset_index(drop=True))

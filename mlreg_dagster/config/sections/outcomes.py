@@ -1,10 +1,51 @@
-"""outcomes.yaml: how the outcome of a prediction is determined."""
+"""outcomes.yaml: how the outcome of a prediction is determined, and which simple rankings stand beside the models."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlreg_dagster.config.section import Count, Section, Share
+from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings
+
+RankingName = Literal["volatility", "absolute_change", "fall", "volume_jump", "drawdown", "robust_z"]
+
+_PANEL: tuple[RankingName, ...] = get_args(RankingName)
+
+
+class OwnRanking(Section):
+    """A ranking by one column of market_features."""
+
+    column: Annotated[str, Field(min_length=1)]
+    by: Literal["value", "negative", "absolute"] = Field(
+        "value", description="What is sorted by: the value, largest first, its negative, or its distance from 0."
+    )
+
+
+class RankingSettings(Section):
+    """rankings of outcomes.yaml: scores of one column each, that every model is held against."""
+
+    panel: tuple[RankingName, ...] = Field(_PANEL, description=f"Which of {', '.join(_PANEL)}.")
+    own: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")], OwnRanking] = Field(
+        {}, description="Further ones, by name: {column: …, by: value | negative | absolute}."
+    )
+    flagging: FlaggingSettings = Field(
+        FlaggingSettings(), description="The flag policy of all of them, as in model.yaml; a ranking can't be frozen."
+    )
+
+    @field_validator("flagging")
+    @classmethod
+    def _is_not_frozen(cls, flagging: FlaggingSettings) -> FlaggingSettings:
+        if flagging.policy == FROZEN.policy:
+            raise ValueError("a ranking is trained on nothing and has no frozen threshold: trailing_share or top_k")
+        return flagging
+
+    @model_validator(mode="after")
+    def _names_are_distinct(self) -> Self:
+        if taken := sorted(self.own.keys() & set(_PANEL)):
+            raise ValueError(f"own rankings must not have names of the panel: {', '.join(taken)}")
+        if len(set(self.panel)) < len(self.panel):
+            raise ValueError("panel names a ranking twice")
+        return self
 
 
 class WorthSettings(Section):
@@ -38,6 +79,7 @@ class OutcomeSettings(Section):
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 1000
+    rankings: RankingSettings = RankingSettings()
     worth: WorthSettings = WorthSettings()
 
     @property

@@ -33,7 +33,7 @@ def worth_asked(context: CardContext) -> tuple[str, str] | None:
 
 def _title(version: str, found: Comparison) -> str:
     episodes = f"{found.episodes:,} crash episodes, {found.independent_episodes:,} of which independent"
-    because = f" ({found.reason})" if found.reason else ""
+    because = f" ({found.evidence.missing})" if found.evidence.missing else ""
     pairs = f"on {found.pairs:,} predictions of both"
     return f"{version} against {found.opponent}, {pairs}, {episodes}: {found.verdict}{because}"
 

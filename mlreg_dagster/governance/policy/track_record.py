@@ -94,7 +94,7 @@ def _against_champions(name: str, found: Comparison | None) -> WorthFound:
     if found is None or found.precision.value is None or found.precision.opponent is None:
         return WorthFound(name, "unknown", "they have no flags on rows that both scored")
     hits, champions_hits = 100 * found.precision.value, 100 * found.precision.opponent
-    because = f": {found.reason}" if found.reason else ""
+    because = f": {found.evidence.missing}" if found.evidence.missing else ""
     weeks = f"over {found.weeks} complete weeks{because}"
     detail = f"of 100 flags {hits:.1f} hit a crash, of the champion's {champions_hits:.1f}, {weeks}"
     return WorthFound(name, found.verdict, detail)

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.hours import NotAnHour, as_hour
+from mlreg_dagster.core.hours import NotAnHour, as_hour, hours_since_epoch
 from mlreg_dagster.core.version import __version__
 from mlreg_dagster.market.features.provenance import require_settings
+from mlreg_dagster.models import flagging
 from mlreg_dagster.models.artifacts import canonical
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, plugin_record, trusted_types
 from mlreg_dagster.models.detectors import anomaly_scores, own_space
 from mlreg_dagster.models.local_density import crowded_rows
+from mlreg_dagster.models.manifests import flagging_in, start_up_in
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Model:
 
     @property
     def threshold(self) -> float:
-        """Scores above it are anomalies."""
+        """The frozen threshold: of in-sample hours, and of every hour by the policy `frozen`."""
         return float(self.manifest["threshold"])
 
     @property
@@ -140,6 +142,16 @@ class Model:
                 f"Score with its pipeline."
             )
         return onnx_scorer.load(self.graph, version)
+
+    def thresholds(self, hours: "pd.Series[Any]", scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The threshold of each row by the version's flag policy, hour by hour, as if its scoring began with these.
+
+        Args:
+            hours: The hour of each row.
+            scores: The score of each row; it is flagged where its score is above its threshold.
+        """
+        policy, start = flagging_in(self.manifest), start_up_in(self.manifest)
+        return flagging.thresholds(policy, hours_since_epoch(hours), scores, frozen=self.threshold, start=start)
 
     def transform(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Rows as the detector sees them."""
@@ -236,6 +248,7 @@ def _read_manifest(content: bytes, version: str) -> Mapping[str, Any]:
         manifest: dict[str, Any] = json.loads(content)
         ready = Model(None, None, manifest)
         names = all(isinstance(name, str) for name in (*ready.features, manifest["settings"]["detector"]))
+        flagging_in(manifest), start_up_in(manifest)
         if not names or not math.isfinite(ready.threshold) or ready.training_end > ready.scores_from:
             raise ValueError("features, threshold or its times")
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, NotAnHour) as error:

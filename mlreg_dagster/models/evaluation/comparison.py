@@ -86,7 +86,7 @@ def compare(
 
     models = (left, right)
     scores = [model.score(model.select(holdout.rows)) for model in models]
-    flags = [score > model.threshold for score, model in zip(scores, models, strict=True)]
+    flags = [score > model.thresholds(holdout.rows["hour"], score) for score, model in zip(scores, models, strict=True)]
     planted = [score_rounds(model, model.score, rounds) for model in models]
     precision = [found_by_kind(rounds, scores_of_rounds) for scores_of_rounds in planted]
     constant = any(np.ptp(score) == 0 for score in scores)

@@ -46,11 +46,13 @@ class EvaluationResult:
         gates: One result for each gate that is asked for.
         metrics: Further numbers: rates, average precision by kind of anomaly.
         scores: Anomaly score of each holdout row.
+        thresholds: Of each holdout row, by the model's flag policy, hour by hour.
     """
 
     gates: tuple[GateResult, ...]
     metrics: dict[str, Any]
     scores: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
 
     @property
     def passed(self) -> bool:
@@ -127,11 +129,12 @@ def evaluate(
             f"which ends {model.training_end:%Y-%m-%d %H:%M}. Evaluate on a later holdout."
         )
     scores = model.score(model.select(holdout.rows))
+    thresholds = model.thresholds(holdout.rows["hour"], scores)
     precision = average_precision_by_kind(model, model.score, rounds)
     baseline = average_precision_by_kind(model, model.baseline_score, rounds)
     metrics = {
         "holdout_rows": len(scores),
-        "anomaly_rate": float((scores > model.threshold).mean()),
+        "anomaly_rate": float((scores > thresholds).mean()),
         "training_anomaly_rate": float(model.manifest["training_anomaly_rate"]),
         "average_precision": _mean(precision),
         "average_precision_by_kind": precision,
@@ -149,7 +152,7 @@ def evaluate(
         constraints=constraints or Constraints(),
         bundle_bytes=bundle_bytes,
     )
-    return EvaluationResult(results_of(asked_gates(tier), context), metrics, scores)
+    return EvaluationResult(results_of(asked_gates(tier), context), metrics, scores, thresholds)
 
 
 def average_precision_by_kind(

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.config.sections.evaluation import StabilitySettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets import freezing
@@ -21,6 +20,7 @@ from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound, average_precision_by_kind
+from mlreg_dagster.models.manifests import settings_in
 from mlreg_dagster.models.training import CannotTrain, require_dataset, require_enough, sampled
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -51,7 +51,7 @@ def measure(model: Model, training: Dataset, rounds: list[PlantedRound], setting
     require_dataset(model.manifest, training)
     if not rounds:
         return _not_measured("No anomaly could be planted into the holdout.")
-    chosen = ModelSettings.model_validate(model.manifest["settings"])
+    chosen = settings_in(model.manifest)
     rows = sampled(training.rows, chosen)
     values: dict[str, list[float]] = {}
     for kind, name, part in _parts(rows, settings):

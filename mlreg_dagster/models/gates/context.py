@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,10 +47,15 @@ class GateContext:
     constraints: Constraints
     bundle_bytes: int
 
+    @cached_property
+    def thresholds(self) -> NDArray[np.float64]:
+        """The threshold of each holdout row, by the model's own flag policy, hour by hour."""
+        return self.model.thresholds(self.holdout.rows["hour"], self.scores)
+
     @property
     def flagged(self) -> NDArray[np.bool_]:
         """Which holdout rows the model flags."""
-        return np.asarray(self.scores > self.model.threshold)
+        return np.asarray(self.scores > self.thresholds)
 
     @property
     def rows(self) -> "pd.DataFrame":

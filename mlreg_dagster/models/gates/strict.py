@@ -117,10 +117,10 @@ def noise_robustness(context: GateContext) -> Measurement:
     What did not vary in training, or is missing, gets none.
     """
     size = context.settings.strict.noise_scale
-    rows = _sample(context)
+    rows, thresholds = _sample(context)
     scale = size * np.sqrt(context.model.pipeline["scale"].var_)
     noise = np.random.default_rng(_SEED).normal(size=rows.shape) * scale
-    same, detail = _agreement(context, rows, rows + noise)
+    same, detail = _agreement(context, rows, rows + noise, thresholds)
     return Measurement(same, f"Noise of {size:g} standard deviations; {detail}")
 
 
@@ -139,8 +139,8 @@ def _least_and_mean(asked: GateContext) -> Threshold:
 )
 def missing_feature_robustness(context: GateContext) -> Measurement:
     """Share of labels that stay when one feature is null in all rows: the lowest of all features, and their mean."""
-    rows = _sample(context)
-    found = {name: _agreement(context, rows, rows.assign(**{name: np.nan})) for name in rows.columns}
+    rows, thresholds = _sample(context)
+    found = {name: _agreement(context, rows, rows.assign(**{name: np.nan}), thresholds) for name in rows.columns}
     name = min(found, key=lambda each: found[each][0])
     mean = float(np.mean([same for same, _ in found.values()]))
     detail = f"Without {name} {found[name][1]} Mean over {len(found)} features: {mean:.3f}."
@@ -203,20 +203,22 @@ def _shares(rates: list[float]) -> str:
     return ", ".join(f"{tier} {rate:.3f}" for tier, rate in zip(_TIERS, rates, strict=True))
 
 
-def _sample(context: GateContext) -> "pd.DataFrame":
-    """At most `robustness_rows` of the holdout's rows, by seed, as the model's features."""
+def _sample(context: GateContext) -> tuple["pd.DataFrame", NDArray[np.float64]]:
+    """At most `robustness_rows` of the holdout's rows, by seed, as the model's features; and their thresholds."""
     rows, most = context.rows, context.settings.strict.robustness_rows
     if rows.empty:
         raise NotComputable("the holdout has no rows to score.")
     if len(rows) <= most:
-        return rows
-    return rows.iloc[np.sort(np.random.default_rng(_SEED).choice(len(rows), most, replace=False))]
+        return rows, context.thresholds
+    chosen = np.sort(np.random.default_rng(_SEED).choice(len(rows), most, replace=False))
+    return rows.iloc[chosen], context.thresholds[chosen]
 
 
-def _agreement(context: GateContext, rows: "pd.DataFrame", changed: "pd.DataFrame") -> tuple[float, str]:
+def _agreement(
+    context: GateContext, rows: "pd.DataFrame", changed: "pd.DataFrame", thresholds: NDArray[np.float64]
+) -> tuple[float, str]:
     """Share of rows with the same label before and after, and how the flags moved."""
-    model = context.model
-    before, after = (model.score(each) > model.threshold for each in (rows, changed))
+    before, after = (context.model.score(each) > thresholds for each in (rows, changed))
     kept = f"{int(np.sum(before & after))} of {int(before.sum())} flags stayed, {int(np.sum(after & ~before))} came."
     return float(np.mean(before == after)), f"of {len(rows)} labels {int(np.sum(before != after))} changed: {kept}"
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.market.names import CRASH, UNRESOLVED
-from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, RATES
+from mlreg_dagster.outcomes.names import IS_VERSION, OUTCOMES_TABLE, RATES
 from mlreg_dagster.outcomes.performance.intervals import intervals
 from mlreg_dagster.storage.warehouse.reader import Tables
 
@@ -35,7 +35,7 @@ _UNKNOWN = float("nan")
 
 
 def summarize(tables: Tables, settings: OutcomeSettings) -> list[dict[str, Any]]:
-    """Measure each model version over all outcomes.
+    """Measure each model version, no ranking, over all outcomes.
 
     Args:
         tables: Where the outcomes are.
@@ -52,13 +52,13 @@ def summarize(tables: Tables, settings: OutcomeSettings) -> list[dict[str, Any]]
         return []
     counts = ", ".join(f"count(*) FILTER ({kind})" for kind in _COUNTS.values())
     rows = tables.rows(
-        f"SELECT model_version, {_DAY} AS day, {counts} FROM {OUTCOMES_TABLE} "  # noqa: S608 - names of ours
+        f"SELECT model_version, {_DAY} AS day, {counts} FROM {OUTCOMES_TABLE} WHERE {IS_VERSION} "  # noqa: S608 - names of ours
         "GROUP BY model_version, day ORDER BY model_version, day"
     )
     instruments = dict(
         tables.rows(
             f"SELECT model_version, count(DISTINCT instrument_id) FILTER ({_COUNTS['crashes']}) "  # noqa: S608
-            f"FROM {OUTCOMES_TABLE} GROUP BY model_version"
+            f"FROM {OUTCOMES_TABLE} WHERE {IS_VERSION} GROUP BY model_version"
         )
     )
     found = []

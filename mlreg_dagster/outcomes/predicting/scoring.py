@@ -1,6 +1,6 @@
-"""Assigns model versions to hours, and scores the rows of those hours.
+"""Assigns model versions to hours, scores the rows of those hours, and flags them by the policy of each version.
 
-Champion and challengers are those as of the hour that is scored, not those of today.
+Champion and challengers are those as of the hour that is scored, not those of today. Simple rankings are in `rankings`.
 """
 
 from collections.abc import Iterable
@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlreg_dagster.config import FlaggingSettings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.models.artifacts.artifact import Model
+from mlreg_dagster.models.manifests import flagging_in, start_up_in
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
+from mlreg_dagster.outcomes.predicting.history import History
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -52,12 +56,19 @@ def assign(registry: Registry, hours: pd.DatetimeIndex, requested: Iterable[str]
     return assignments
 
 
+def policies_of(registry: Registry, assignments: Iterable[Assignment]) -> list[FlaggingSettings]:
+    """The flag policies of the assigned versions."""
+    names = dict.fromkeys(each.version for each in assignments)
+    return [flagging_in(registry.version(name).manifest) for name in names]
+
+
 def score(
     assignments: Iterable[Assignment],
     features: pd.DataFrame,
     prices: pd.DataFrame,
     store: ArtifactStore,
     remarks: dict[str, list[str]] | None = None,
+    history: History | None = None,
 ) -> pd.DataFrame:
     """Predictions of each assigned version for the rows of its hours.
 
@@ -67,6 +78,7 @@ def score(
         prices: hour, instrument_id, price of the same rows.
         store: Where the artifacts are.
         remarks: Filled with the remarks on each version that scores.
+        history: What is on record of these hours and those before them; None: nothing is.
 
     Returns:
         Rows of PREDICTIONS; in_sample where the hour lies before the model may score.
@@ -77,25 +89,31 @@ def score(
         OtherFeatureSettings: The rows were computed with other settings than a model learned from.
     """
     rows = features.merge(prices, on=["hour", "instrument_id"], how="left", validate="one_to_one")
-    scored = [PREDICTIONS.empty()]
+    if rows.empty:
+        return PREDICTIONS.empty()
+    history = history or History(None, rows["hour"].min())
+    by_version: dict[tuple[str, str], list[Assignment]] = {}
     for assignment in assignments:
-        assigned = rows[rows["hour"].between(assignment.first, assignment.last)]
-        if assigned.empty:
+        by_version.setdefault((assignment.version, assignment.artifact_sha256), []).append(assignment)
+    predictions = [PREDICTIONS.empty()]
+    for (version, sha256), assigned in by_version.items():
+        parts = [rows[rows["hour"].between(each.first, each.last)].assign(role=each.role) for each in assigned]
+        own = pd.concat(parts).drop_duplicates(["hour", "instrument_id"])
+        if own.empty:
             continue
-        model = artifact.load(store, assignment.version, assignment.artifact_sha256)
-        scores = model.score(model.select(assigned))
+        model = artifact.load(store, version, sha256)
         if remarks is not None:
-            remarks[assignment.version] = model.remarks
-        scored.append(
-            assigned[["hour", "instrument_id", "price"]].assign(
-                model_version=assignment.version,
-                role=assignment.role,
-                score=scores,
-                threshold=model.threshold,
-                is_anomaly=scores > model.threshold,
-                in_sample=assigned["hour"] < model.scores_from,
-                artifact_sha256=assignment.artifact_sha256,
-            )[list(PREDICTIONS.columns)]
-        )
-    predictions = pd.concat(scored[1:] or scored, ignore_index=True)
-    return predictions.drop_duplicates(list(PREDICTIONS.key)).sort_values(list(PREDICTIONS.key), ignore_index=True)
+            remarks[version] = model.remarks
+        predictions.append(_predictions(model, own.assign(model_version=version, artifact_sha256=sha256), history))
+    found = pd.concat(predictions[1:] or predictions, ignore_index=True)
+    return found.sort_values(list(PREDICTIONS.key), ignore_index=True)
+
+
+def _predictions(model: Model, rows: pd.DataFrame, history: History) -> pd.DataFrame:
+    """Rows of features of one version's hours, scored and flagged."""
+    scored = rows.assign(score=model.score(model.select(rows)), in_sample=rows["hour"] < model.scores_from)
+    thresholds = history.thresholds(
+        scored, flagging_in(model.manifest), frozen=model.threshold, start=start_up_in(model.manifest)
+    )
+    flagged = scored.assign(threshold=thresholds, is_anomaly=scored["score"] > thresholds)
+    return flagged[list(PREDICTIONS.columns)]

@@ -155,7 +155,7 @@ def _flat(worth: Worth, found: Comparison) -> dict[str, Any]:
     """A comparison as values of a row; the verdict against all rankings with it."""
     values: dict[str, Any] = {
         "verdict": found.verdict,
-        "reason": found.reason,
+        "reason": found.evidence.missing,
         "weeks": found.weeks,
         "blocks": found.precision.blocks,
         "episodes": found.episodes,

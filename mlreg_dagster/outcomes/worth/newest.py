@@ -46,7 +46,8 @@ def newest_worth(tables: Tables) -> list[dict[str, Any]]:
         return []
     rows = tables.rows(
         f"SELECT strftime(day AT TIME ZONE 'UTC', '%Y-%m-%d'), {', '.join(_SHOWN)} FROM {WORTH_TABLE} "  # noqa: S608
-        f"WHERE is_best AND verdict IS NOT NULL QUALIFY row_number() OVER (PARTITION BY model_version ORDER BY day DESC) = 1 "
+        f"WHERE is_best AND verdict IS NOT NULL "
+        f"QUALIFY row_number() OVER (PARTITION BY model_version ORDER BY day DESC) = 1 "
         f"ORDER BY model_version <> 'champion', length(model_version), model_version"
     )
     return [dict(zip(("as_of", *_SHOWN), row, strict=True)) for row in rows]

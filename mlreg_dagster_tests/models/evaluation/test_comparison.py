@@ -25,7 +25,10 @@ def test_both_score_the_same_rows_and_the_same_planted_anomalies(world, rounds, 
     found = compare(left, right, world.holdout, rounds, USUAL)
     assert (found.left, found.right, found.rows) == ("v1", "v2", len(world.holdout.rows))
     scores = [model.score(model.select(world.holdout.rows)) for model in (left, right)]
-    flags = [score > model.threshold for score, model in zip(scores, (left, right), strict=True)]
+    flags = [
+        score > model.thresholds(world.holdout.rows["hour"], score)
+        for score, model in zip(scores, (left, right), strict=True)
+    ]
     assert found.anomaly_rate == (flags[0].mean(), flags[1].mean())
     assert found.agreement == np.mean(flags[0] == flags[1])
     assert found.rank_correlation == pytest.approx(pd.Series(scores[0]).corr(pd.Series(scores[1]), method="spearman"))

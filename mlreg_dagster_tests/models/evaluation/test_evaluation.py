@@ -24,6 +24,7 @@ from mlreg_dagster_tests.models.builders import (
     INJECTION,
     LOOKBACK,
     build_world,
+    frozen_at,
     market_of,
     with_manifest,
     with_rows,
@@ -72,7 +73,7 @@ def test_easy_gates_are_all_passed_and_measured(gates_of, model, world):
     gates = gates_of(model)
     assert failed(gates) == []
     scores = model.score(world.holdout.rows[model.features])
-    flagged = scores > model.threshold
+    flagged = scores > model.thresholds(world.holdout.rows["hour"], scores)
     assert 0 < flagged.mean() < 1
     assert gates[ANOMALY_RATE].value == flagged.mean()
     assert gates[RATE_SHIFT].value == pytest.approx(abs(flagged.mean() - model.manifest["training_anomaly_rate"]))
@@ -113,7 +114,7 @@ def test_a_value_on_the_threshold_passes(gates_of, model):
 
 @pytest.mark.parametrize(("threshold", "reason"), [(1e9, "none of the"), (-1e9, "all of the")])
 def test_gates_that_need_both_kinds_of_rows_fail_without_them(gates_of, model, threshold, reason):
-    gates = gates_of(with_manifest(model, threshold=threshold))
+    gates = gates_of(frozen_at(model, threshold))
     assert failed(gates) == [SILHOUETTE, SCORE_GAP]
     for name in (SILHOUETTE, SCORE_GAP):
         assert gates[name].value is None
@@ -139,7 +140,7 @@ def test_a_value_that_is_no_number_fails(gates_of, model):
 def test_a_tiny_holdout_fails_what_it_can_not_tell(gates_of, model, world, rows):
     scores = model.score(model.select(world.holdout.rows))
     tiny = with_rows(world.holdout, world.holdout.rows.iloc[np.argsort(scores)[-rows:]])
-    between = with_manifest(model, threshold=float(np.sort(scores)[-rows:].mean()))
+    between = frozen_at(model, float(np.sort(scores)[-rows:].mean()))
     gates = gates_of(between, tiny)
     assert gates[SILHOUETTE].value is None
     assert not gates[SILHOUETTE].passed
@@ -156,7 +157,7 @@ def test_rows_that_lie_apart_have_a_high_silhouette(gates_of, model, world):
     far = rows.index[:20]
     rows.loc[far, model.features] = rows.loc[far, model.features] + 1000 * rows[model.features].std().fillna(0)
     scores = model.score(rows[model.features])
-    apart = with_manifest(model, threshold=float(np.sort(scores)[-21]))
+    apart = frozen_at(model, float(np.sort(scores)[-21]))
     assert gates_of(apart, with_rows(world.holdout, rows))[SILHOUETTE].value > gates_of(model)[SILHOUETTE].value
 
 

@@ -22,7 +22,7 @@ from mlreg_dagster.models.gates import (
     results_of,
 )
 from mlreg_dagster.models.training import train
-from mlreg_dagster_tests.models.builders import DAY_ENDS, settings_of, with_manifest, with_rows
+from mlreg_dagster_tests.models.builders import DAY_ENDS, frozen_at, settings_of, with_rows
 
 VERSUS = {"right": "v7", "difference": 0.1, "reason": "of 30 instruments.", "in_sample": [], "verdict": "better"}
 
@@ -153,14 +153,15 @@ def market_without(judged, *columns):
 def test_a_detector_that_flags_the_small_alone_fails(judged, volumes):
     holdout = market_without(judged, "market_cap")
     small = flagging(volumes < volumes.quantile(1 / 3))
-    found = one(PARITY, judged, holdout=holdout, scores=small)
+    found = one(PARITY, judged, model=frozen_at(judged.model, 0.0), holdout=holdout, scores=small)
     assert (found.passed, found.value) == (False, 1.0)
     assert found.detail == ("By 24h volume: small 1.000, middle 0.000, large 0.000. By market cap: unknown.")
 
 
 @pytest.mark.parametrize("every", [1, 7])
 def test_flags_that_know_no_size_pass(judged, volumes, every):
-    found = one(PARITY, judged, scores=flagging(volumes.rank(method="first") % every == 0))
+    scores = flagging(volumes.rank(method="first") % every == 0)
+    found = one(PARITY, judged, model=frozen_at(judged.model, 0.0), scores=scores)
     assert found.passed == (every == 1 or found.value <= 0.2)
     assert found.value < 0.2
 
@@ -169,7 +170,7 @@ def test_the_worse_of_volume_and_cap_counts(judged, volumes):
     market = judged.holdout.market
     crosswise = replace(judged.holdout, market=market.assign(market_cap=-market["volume_24h"]))
     large = flagging(volumes > volumes.quantile(2 / 3))
-    both = one(PARITY, judged, holdout=crosswise, scores=large)
+    both = one(PARITY, judged, model=frozen_at(judged.model, 0.0), holdout=crosswise, scores=large)
     assert (both.passed, both.value) == (False, 1.0)
     assert "By market cap: small 1.000, middle 0.000, large 0.000." in both.detail
 
@@ -190,7 +191,7 @@ def test_without_a_size_there_are_no_segments(judged):
 @pytest.fixture(scope="module")
 def on_edge(judged):
     """A model whose threshold lies amid the scores: half of all labels are a matter of little."""
-    return with_manifest(judged.model, threshold=float(np.median(judged.scores)))
+    return frozen_at(judged.model, float(np.median(judged.scores)))
 
 
 def test_labels_that_stay_under_a_little_noise_pass_and_under_more_fail(judged, on_edge):
@@ -209,14 +210,14 @@ def test_noise_leaves_what_never_varied_and_what_is_missing(judged, world):
     settings = settings_of("robust_z_score", features=("change_1h_pct", "change_24h_pct"))
     model = train("v1", constant, DAY_ENDS, settings)
     rows = world.holdout.rows.assign(change_1h_pct=3.0, change_24h_pct=np.nan)
-    found = one(NOISE, judged, model=with_manifest(model, threshold=0.0), holdout=with_rows(world.holdout, rows))
+    found = one(NOISE, judged, model=frozen_at(model, 0.0), holdout=with_rows(world.holdout, rows))
     assert found.value == 1.0
 
 
 def test_a_model_that_hangs_on_one_feature_fails_without_it(judged, world):
     model = world.train("robust_z_score", features=("change_1h_pct", "is_gap"))
     scores = model.score(model.select(world.holdout.rows))
-    on_edge = with_manifest(model, threshold=float(np.quantile(scores, 0.3)))
+    on_edge = frozen_at(model, float(np.quantile(scores, 0.3)))
     found = one(MISSING, judged, model=on_edge)
     assert not found.passed
     assert found.value == pytest.approx(0.3, abs=0.05)

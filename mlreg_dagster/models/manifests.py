@@ -1,0 +1,60 @@
+"""What a manifest holds of a version's settings and training scores, written and read in one place.
+
+Earlier manifests know no flag policy: they mean the frozen threshold.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mlreg_dagster.config import FROZEN, FlaggingSettings, ModelSettings
+from mlreg_dagster.models.flagging import Scores, StartUp, sketch
+
+TRAINING_SCORES = "training_scores"
+"""In a manifest: quantiles of the scores of the training rows, of the model and of the baseline; rows an hour."""
+
+
+def recorded_settings(settings: ModelSettings) -> dict[str, Any]:
+    """Settings as a manifest holds them; a frozen threshold is not named, as in earlier manifests."""
+    values = settings.model_dump(mode="json")
+    if settings.flagging.policy == FROZEN.policy:
+        del values["flagging"]
+    return values
+
+
+def settings_in(manifest: Mapping[str, Any]) -> ModelSettings:
+    """The settings that a version was trained with."""
+    return ModelSettings.model_validate({"flagging": FROZEN, **manifest["settings"]})
+
+
+def flagging_in(manifest: Mapping[str, Any]) -> FlaggingSettings:
+    """The flag policy of a version."""
+    return FlaggingSettings.model_validate(manifest["settings"].get("flagging", FROZEN))
+
+
+def remember_scores(scores: Scores, baseline_scores: Scores, rows_an_hour: float) -> dict[str, Any]:
+    """What a manifest remembers of the training scores.
+
+    Args:
+        scores: Of the training rows, by the model.
+        baseline_scores: Of the same rows, by the baseline.
+        rows_an_hour: Rows of the dataset by hours of its window.
+    """
+    return {
+        "quantiles": sketch(scores),
+        "baseline_quantiles": sketch(baseline_scores),
+        "rows_an_hour": rows_an_hour,
+    }
+
+
+def start_up_in(manifest: Mapping[str, Any], *, baseline: bool = False) -> StartUp | None:
+    """What stands for the hours before a version's first one, or before its baseline's; None in earlier manifests."""
+    remembered = manifest.get(TRAINING_SCORES)
+    if remembered is None:
+        return None
+    quantiles = np.array(remembered["baseline_quantiles" if baseline else "quantiles"], dtype=np.float64)
+    rows_an_hour = float(remembered["rows_an_hour"])
+    if quantiles.ndim != 1 or len(quantiles) < 2 or not np.isfinite([*quantiles, rows_an_hour]).all():
+        raise ValueError(f"{TRAINING_SCORES} are no quantiles")
+    return StartUp(quantiles, rows_an_hour)
