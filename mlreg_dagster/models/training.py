@@ -14,8 +14,8 @@ from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.models.artifacts.artifact import Model, library_versions
 from mlreg_dagster.models.artifacts.trust import plugin_record
-from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
-from mlreg_dagster.models.local_density import distinct_rows
+from mlreg_dagster.models.detectors.local_density import distinct_rows
+from mlreg_dagster.models.detectors.pipeline import anomaly_scores, fit, make_pipeline, training_scores
 
 IDENTICAL_ROWS = "identical_rows"
 """In a manifest: how many of the training rows are the same as an earlier one."""

@@ -9,7 +9,7 @@ import pandas as pd
 from mlreg_dagster.config import DatasetSettings, ModelSettings
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.detector_names import SCORERS
+from mlreg_dagster.models.detectors.names import SCORERS
 from mlreg_dagster.models.training import train
 from mlreg_dagster.testing import world as contracts
 from mlreg_dagster.testing.market import random_market

@@ -19,8 +19,8 @@ from mlreg_dagster.core.version import __version__
 from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.models.artifacts import canonical
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, plugin_record, trusted_types
-from mlreg_dagster.models.detectors import anomaly_scores, own_space
-from mlreg_dagster.models.local_density import crowded_rows
+from mlreg_dagster.models.detectors.local_density import crowded_rows
+from mlreg_dagster.models.detectors.pipeline import anomaly_scores, own_space
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
 if TYPE_CHECKING:

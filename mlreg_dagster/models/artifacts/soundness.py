@@ -26,8 +26,8 @@ from sklearn.tree._tree import Tree
 
 from mlreg_dagster.extensions.detectors import full_name
 from mlreg_dagster.models.artifacts.object_graph import objects_in
-from mlreg_dagster.models.detectors import RobustZScore
-from mlreg_dagster.models.plugin_detector import PluginDetector, registered
+from mlreg_dagster.models.detectors.plugin import PluginDetector, registered
+from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 
 LARGEST_DEPTH = 64
 """Turns of one path. A forest stops at the binary logarithm of its sample: 64 are enough for more rows than exist."""

@@ -16,7 +16,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.extensions.detectors import DETECTORS
 from mlreg_dagster.models.artifacts.soundness import require_sound
-from mlreg_dagster.models.plugin_detector import DetectorNotInstalled
+from mlreg_dagster.models.detectors.plugin import DetectorNotInstalled
 
 TRUSTED_TYPES = frozenset(
     {

@@ -19,7 +19,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.models.detectors import RobustZScore
+from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 from mlreg_dagster.models.scorers.forest_walk import path_lengths, usual_length
 
 FEATURES, SCORE, IS_ANOMALY = "features", "score", "is_anomaly"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import FunctionTransformer
 
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
+from mlreg_dagster.models.detectors.pipeline import anomaly_scores, fit, make_pipeline, training_scores
 from mlreg_dagster.models.scorers import onnx_scorer
 from mlreg_dagster.models.scorers.onnx_graph import NotPortable, export, shortest_normal_length
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of

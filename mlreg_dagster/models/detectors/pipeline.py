@@ -1,18 +1,18 @@
 """The detectors, behind one interface: a scikit-learn pipeline whose last step scores rows.
 
-Those of plug-ins are wrapped by `plugin_detector`. Which names there are is in `detector_names`.
+Those of plug-ins are wrapped by `plugin`. Which names there are is in `names`.
 
 scikit-learn's `score_samples` is higher for normal rows; here an anomaly score is higher for anomalous ones
 (the convention of PyOD and ADBench), and `anomaly_scores` is the one place where the sign turns.
 """
 
 from collections.abc import Callable
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.impute import SimpleImputer
@@ -23,13 +23,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mlreg_dagster.config import ConfigError, ModelSettings
 from mlreg_dagster.extensions.detectors import DETECTORS
-from mlreg_dagster.models.detector_names import require_detector
-from mlreg_dagster.models.local_density import distinct_rows, fit_apart
-from mlreg_dagster.models.plugin_detector import PluginDetector
+from mlreg_dagster.models.detectors.local_density import distinct_rows, fit_apart
+from mlreg_dagster.models.detectors.names import require_detector
+from mlreg_dagster.models.detectors.plugin import PluginDetector
+from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 
 Matrix = NDArray[np.float64]
 
-_MAD_TO_SIGMA = 1.4826  # the median absolute deviation of a normal distribution times this is its sigma
 _WHITENED_VARIANCE = 0.9999
 _BLOCK_ROWS = 512
 _WORTH_SHARING = 4096  # rows; fewer are scored before a second core has begun
@@ -39,26 +39,6 @@ _FEWEST_APART = 2
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _one_thread: Callable[[_Function], _Function] = threadpool_limits.wrap(limits=1)
 """Sums are cut up by the number of threads, and round accordingly: another machine, another score in its last bit."""
-
-
-class RobustZScore(OutlierMixin, BaseEstimator):  # type: ignore[misc]
-    """The baseline: how many robust deviations the most unusual feature of a row lies from its median.
-
-    Median and median absolute deviation instead of mean and deviation (Iglewicz and Hoaglin, "How to Detect
-    and Handle Outliers", 1993). A feature that did not vary in training says nothing. Finds single extreme
-    features; blind to unusual combinations of usual values.
-    """
-
-    def fit(self, X: Matrix, y: object = None) -> Self:  # noqa: ARG002
-        """Learn median and deviation of each column of `X` (rows x features, no nulls)."""
-        self.median_ = np.median(X, axis=0)
-        deviation = np.median(np.abs(X - self.median_), axis=0) * _MAD_TO_SIGMA
-        self.scale_ = np.where(deviation > np.finfo(float).eps, deviation, np.inf)
-        return self
-
-    def score_samples(self, X: Matrix) -> Matrix:
-        """Minus the largest absolute z-score of each row: higher is more normal, as in scikit-learn."""
-        return np.asarray(-np.max(np.abs(X - self.median_) / self.scale_, axis=1))
 
 
 def _isolation_forest(params: dict[str, object], seed: int) -> BaseEstimator:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from mlreg_dagster.models.detector_names import SCORERS
+from mlreg_dagster.models.detectors.names import SCORERS
 from mlreg_dagster.testing import DetectorContract
 
 

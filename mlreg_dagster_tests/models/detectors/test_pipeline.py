@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from mlreg_dagster.config import ModelSettings
-from mlreg_dagster.models.detector_names import SCORERS
-from mlreg_dagster.models.detectors import (
-    RobustZScore,
+from mlreg_dagster.models.detectors.names import SCORERS
+from mlreg_dagster.models.detectors.pipeline import (
     anomaly_scores,
     fit,
     make_pipeline,
     own_space,
     training_scores,
 )
+from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
 
 
@@ -78,7 +78,7 @@ def test_each_detector_says_what_scores_its_rows():
 _PRINT_SCORES = """
 import hashlib
 import numpy as np
-from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
+from mlreg_dagster.models.detectors.pipeline import anomaly_scores, fit, make_pipeline, training_scores
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
 rng = np.random.default_rng(0)
 X = rng.normal(size=(3000, 20)) @ rng.normal(size=(20, 20))

@@ -1,4 +1,4 @@
-"""Which detectors there are, by name; the detectors are in `detectors`. Importing it takes no scikit-learn."""
+"""Which detectors there are, by name; their pipelines are in `pipeline`. Importing it takes no scikit-learn."""
 
 from mlreg_dagster.config import ConfigError, Settings
 from mlreg_dagster.extensions.detectors import DETECTORS
