@@ -20,7 +20,7 @@ from mlreg_dagster.config.sections.ingest import (
     SimulatedSettings,
     SnapshotChecks,
 )
-from mlreg_dagster.config.sections.models import ModelSettings
+from mlreg_dagster.config.sections.models import MemberSettings, ModelSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.settings import Settings
@@ -36,6 +36,7 @@ __all__ = [
     "FeatureSettings",
     "IngestSettings",
     "InjectionSettings",
+    "MemberSettings",
     "ModelSettings",
     "NotificationSettings",
     "OutcomeSettings",

@@ -21,6 +21,8 @@ from mlreg_dagster.models.detectors.plugin import DetectorNotInstalled
 TRUSTED_TYPES = frozenset(
     {
         "mlreg_dagster.models.detectors.RobustZScore",
+        "mlreg_dagster.models.detectors.ensemble.RankEnsemble",
+        "mlreg_dagster.models.detectors.nearest_neighbors.NeighborDistance",
         "numpy.dtype",
         "sklearn.tree._tree.Tree",
         "sklearn.neighbors._ball_tree.BallTree",

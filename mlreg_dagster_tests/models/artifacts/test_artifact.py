@@ -22,7 +22,7 @@ from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.trust import TRUSTED_TYPES, UntrustedModel
-from mlreg_dagster.models.detectors.pipeline import make_pipeline
+from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.plugin import PluginDetector
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 from mlreg_dagster.models.evaluation.evaluation import evaluate

@@ -9,7 +9,7 @@ from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import NoGraph
 from mlreg_dagster.models.artifacts.trust import UntrustedModel
 from mlreg_dagster.models.detectors import names as detector_names
-from mlreg_dagster.models.detectors.pipeline import make_pipeline
+from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.plugin import DetectorFailed, DetectorNotInstalled
 from mlreg_dagster.models.training import CannotTrain
 from mlreg_dagster_tests.models.builders import settings_of

@@ -1,6 +1,6 @@
-"""The detectors, behind one interface: a scikit-learn pipeline whose last step scores rows.
+"""Fits a detector's pipeline and scores rows by it; every fit and every score of a model passes here.
 
-Those of plug-ins are wrapped by `plugin`. Which names there are is in `names`.
+How a pipeline is made is in `making`.
 
 scikit-learn's `score_samples` is higher for normal rows; here an anomaly score is higher for anomalous ones
 (the convention of PyOD and ADBench), and `anomaly_scores` is the one place where the sign turns.
@@ -12,25 +12,17 @@ from typing import TypeVar
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
-from sklearn.impute import SimpleImputer
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mlreg_dagster.config import ConfigError, ModelSettings
-from mlreg_dagster.extensions.detectors import DETECTORS
 from mlreg_dagster.models.detectors.local_density import distinct_rows, fit_apart
-from mlreg_dagster.models.detectors.names import require_detector
-from mlreg_dagster.models.detectors.plugin import PluginDetector
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 
 Matrix = NDArray[np.float64]
 
-_WHITENED_VARIANCE = 0.9999
 _BLOCK_ROWS = 512
 _WORTH_SHARING = 4096  # rows; fewer are scored before a second core has begun
 
@@ -41,63 +33,13 @@ _one_thread: Callable[[_Function], _Function] = threadpool_limits.wrap(limits=1)
 """Sums are cut up by the number of threads, and round accordingly: another machine, another score in its last bit."""
 
 
-def _isolation_forest(params: dict[str, object], seed: int) -> BaseEstimator:
-    """Liu, Ting and Zhou, "Isolation Forest", ICDM 2008."""
-    return IsolationForest(random_state=seed, **params)
-
-
-def _local_outlier_factor(params: dict[str, object], seed: int) -> BaseEstimator:  # noqa: ARG001
-    """Breunig, Kriegel, Ng and Sander, "LOF: Identifying Density-Based Local Outliers", SIGMOD 2000."""
-    return LocalOutlierFactor(novelty=True, **params)
-
-
-def _robust_z_score(params: dict[str, object], seed: int) -> BaseEstimator:  # noqa: ARG001
-    return RobustZScore(**params)
-
-
-_DETECTORS: dict[str, Callable[[dict[str, object], int], BaseEstimator]] = {
-    "isolation_forest": _isolation_forest,
-    "local_outlier_factor": _local_outlier_factor,
-    "robust_z_score": _robust_z_score,
-}
-
 _ROW_BY_ROW = (IsolationForest, RobustZScore)
 """Detectors without matrix products: how many rows are scored at once changes nothing but the time it takes."""
 
 
-def make_pipeline(settings: ModelSettings) -> Pipeline:
-    """An unfitted pipeline: nulls to medians, then the detector in its own space.
-
-    The forest and the local outlier factor see whitened principal components: cuts along single features
-    don't see a volume that breaks with its own past, but in whitened space broken correlations are far out.
-    The baseline stays as plain as a baseline should be.
-
-    Raises:
-        ConfigError: There is no such detector, or it does not have a parameter.
-    """
-    require_detector(settings.detector, "The model settings")
-    own = DETECTORS.get(settings.detector)
-    try:
-        if own is None:
-            detector = _DETECTORS[settings.detector](dict(settings.params), settings.seed)
-        else:
-            own.make(settings.params, settings.seed)  # which looks at the parameters
-            detector = PluginDetector(own.name, dict(settings.params), settings.seed)
-    except TypeError as error:
-        raise ConfigError(f"params of detector {settings.detector}: {error}.") from error
-    steps: list[tuple[str, BaseEstimator]] = [
-        ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
-        ("scale", StandardScaler()),
-    ]
-    if own.whitened if own else settings.detector != "robust_z_score":
-        # whitening by the exact decomposition: no random numbers, no dependence on the number of rows
-        steps.append(("whiten", PCA(n_components=_WHITENED_VARIANCE, whiten=True, svd_solver="full")))
-    return Pipeline([*steps, ("detector", detector)])
-
-
 @_one_thread
 def fit(pipeline: Pipeline, X: Matrix, *, apart: bool = True) -> Pipeline:
-    """Fit a pipeline; every fit of a model passes here.
+    """Fit a pipeline.
 
     Trees of a forest grow side by side, each from a seed of its own, so the number of cores changes nothing in them.
 
@@ -134,14 +76,16 @@ def anomaly_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
 def training_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
     """Anomaly scores of the rows that the pipeline was fitted on.
 
-    A local outlier factor that scores its own training rows as new ones finds each of them beside itself, so
-    it keeps the leave-one-out factors of its fit; those are meant here. Rows that it counted once have one factor.
+    A detector that looks for neighbours finds each of its training rows beside itself when they come as new ones. So
+    it keeps the leave-one-out scores of its fit; those are meant here. Rows that a local outlier factor counted once
+    have one factor.
     """
     detector = pipeline[-1]
     if isinstance(detector, LocalOutlierFactor):
         factors = -np.asarray(detector.negative_outlier_factor_, dtype=np.float64)
         return factors if len(factors) == len(X) else factors[distinct_rows(X)[1]]
-    return anomaly_scores(pipeline, X)
+    kept = getattr(detector, "training_scores_", None)
+    return anomaly_scores(pipeline, X) if kept is None else np.asarray(kept, dtype=np.float64)
 
 
 @_one_thread
