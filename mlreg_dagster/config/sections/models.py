@@ -11,7 +11,7 @@ Params = dict[str, float | int | str | bool]
 _FOREST, _ENSEMBLE = "isolation_forest", "ensemble"
 _NAMES = "isolation_forest, local_outlier_factor, nearest_neighbors, robust_z_score, ensemble, or one of a plug-in."
 _WHITEN = (
-    "Whether the detector sees whitened principal components or scaled features; null = components, but for "
+    "Whether the detector sees principal components of unit variance or scaled features; null = components, but for "
     "robust_z_score and for detectors of plug-ins that are registered otherwise."
 )
 
@@ -28,7 +28,7 @@ class MemberSettings(Section):
         description="One of the package's own, but for ensemble and those of plug-ins."
     )
     params: Params = Field(default_factory=_default_params, description="As for a detector that stands alone.")
-    whiten: bool | None = Field(None, description="Likewise.")
+    whiten: bool | None = Field(None, description="As for a detector that stands alone; null likewise.")
 
 
 def _default_members(settings: Mapping[str, Any]) -> tuple[MemberSettings, ...]:
