@@ -21,7 +21,8 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config import ModelSettings
-from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline
+from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit
 from mlreg_dagster.models.scorers.forest_walk import forest_scores
 from mlreg_dagster.models.scorers.onnx_graph import export
 from mlreg_dagster.models.scorers.onnx_scorer import GraphScorer, load

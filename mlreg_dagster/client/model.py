@@ -102,7 +102,7 @@ def load(artifacts: str, version: ModelVersion) -> LoadedModel:
     from mlreg_dagster.config import load_settings
     from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.models.artifacts import artifact
-    from mlreg_dagster.models.detector_names import SCORERS
+    from mlreg_dagster.models.detectors.names import SCORERS
     from mlreg_dagster.storage.artifacts import open_artifacts
 
     if version.detector not in SCORERS:  # a plug-in's, which is loaded with the graph otherwise

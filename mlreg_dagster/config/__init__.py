@@ -20,7 +20,7 @@ from mlreg_dagster.config.sections.ingest import (
     SimulatedSettings,
     SnapshotChecks,
 )
-from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, ModelSettings
+from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, MemberSettings, ModelSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.settings import Settings
@@ -38,6 +38,7 @@ __all__ = [
     "FlaggingSettings",
     "IngestSettings",
     "InjectionSettings",
+    "MemberSettings",
     "ModelSettings",
     "NotificationSettings",
     "OutcomeSettings",

@@ -10,7 +10,7 @@ from mlreg_dagster.config import EvaluationSettings, Settings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.models.asset_metadata import feature_rows, numbers_of, setting_rows, verdict_text, versus_rows
-from mlreg_dagster.models.detector_names import require_known_detectors
+from mlreg_dagster.models.detectors.names import require_known_detectors
 from mlreg_dagster.models.gates import asked_gates, require_known_gates, with_registered_gates
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.provenance import require_recorded

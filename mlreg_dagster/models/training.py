@@ -14,8 +14,10 @@ from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.models.artifacts.artifact import Model, library_versions
 from mlreg_dagster.models.artifacts.trust import plugin_record
-from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, training_scores
-from mlreg_dagster.models.local_density import distinct_rows
+from mlreg_dagster.models.detectors.ensemble import detectors_in
+from mlreg_dagster.models.detectors.local_density import distinct_rows
+from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training_scores
 from mlreg_dagster.models.manifests import TRAINING_SCORES, recorded_settings, remember_scores, settings_in
 
 IDENTICAL_ROWS = "identical_rows"
@@ -140,10 +142,11 @@ def _graph(
 ) -> tuple[bytes | None, str]:
     """The portable graph, if it labels the rows nearest to the threshold as the pipeline does; and why, or why not."""
     from mlreg_dagster.models.scorers import onnx_graph, onnx_scorer
+    from mlreg_dagster.models.scorers.graph_builder import NotPortable
 
     try:
         graph = onnx_graph.export(pipeline, threshold, features, version)
-    except onnx_graph.NotPortable as reason:
+    except NotPortable as reason:
         return None, str(reason)
     _, labels = onnx_scorer.load(graph, version).score(rows)
     differing = int(np.sum(labels != (anomaly_scores(pipeline, rows) > threshold)))
@@ -180,9 +183,10 @@ def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Datas
             f"No feature varies in the {len(rows)} rows of dataset {dataset.day}, so nothing in it is unusual. Take "
             f"another dataset, or other features."
         )
-    neighbours = pipeline[-1].get_params().get("n_neighbors", 0)
-    if not isinstance(neighbours, int):
+    wanted = [each.get_params(deep=False).get("n_neighbors", 0) for each in detectors_in(pipeline[-1])]
+    if not all(isinstance(number, int) for number in wanted):
         return  # the fit refuses it
+    neighbours = max(wanted)
     if (distinct := len(distinct_rows(rows)[0])) <= neighbours:
         differ = "" if distinct == len(rows) else f", of which {distinct} differ"
         raise CannotTrain(

@@ -52,7 +52,7 @@ def settings_of(settings: Settings, model: str, overrides: Mapping[str, Any]) ->
     Raises:
         ConfigError: There is no such file, or an override or a parameter of the detector is wrong.
     """
-    from mlreg_dagster.models.detectors import make_pipeline
+    from mlreg_dagster.models.detectors.making import make_pipeline
 
     chosen = settings.model(model).override(overrides, f"run config, over {model}.yaml")
     make_pipeline(chosen)

@@ -13,7 +13,7 @@ from mlreg_dagster.market.crashes import FALL_HOURS
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
-from mlreg_dagster.models.detector_names import scorer_of
+from mlreg_dagster.models.detectors.names import scorer_of
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.upstream import require_any_made, require_made

@@ -13,7 +13,7 @@ from mlreg_dagster.config import ConfigError
 from mlreg_dagster.extensions.detectors import DETECTORS
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.detectors import make_pipeline
+from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.training import NOT_FEATURES, retrain, train
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.testing.world import DAY_ENDS, World, model_settings, shared_world

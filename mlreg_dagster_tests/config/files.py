@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlreg_dagster.config import FlaggingSettings, ModelSettings, Settings, load_settings
+from mlreg_dagster.config import FlaggingSettings, MemberSettings, ModelSettings, Settings, load_settings
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 SHIPPED = sorted((PROJECT_DIR / "configs").glob("*.yaml"))
@@ -10,6 +10,23 @@ MODELS = {
     "model": ModelSettings(),
     "model_lof": ModelSettings(
         detector="local_outlier_factor", params={"n_neighbors": 20}, contamination=0.02, max_training_rows=10_000
+    ),
+    "model_neighbors": ModelSettings(
+        detector="nearest_neighbors",
+        params={"n_neighbors": 10},
+        whiten=True,
+        contamination=0.05,
+        max_training_rows=10_000,
+    ),
+    "model_ensemble": ModelSettings(
+        detector="ensemble",
+        members=(
+            MemberSettings(detector="isolation_forest", whiten=True),
+            MemberSettings(detector="nearest_neighbors", params={"n_neighbors": 10}, whiten=False),
+            MemberSettings(detector="robust_z_score", whiten=False),
+        ),
+        contamination=0.05,
+        max_training_rows=10_000,
     ),
     "model_conservative": ModelSettings(
         contamination=0.05, flagging=FlaggingSettings(budget=0.05, min_share=0.045, max_share=0.055)

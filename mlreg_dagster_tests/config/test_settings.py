@@ -31,7 +31,9 @@ def test_the_shipped_files_spell_out_every_key(path):
     section = settings.models.get(path.stem) or getattr(settings, path.stem)
     written = yaml.safe_load(path.read_text(encoding="utf-8"))
     unused = {name: {} for name, value in section if value == {}}  # which are left out of what is recorded
-    assert _keys(_without_unasked_worth(written)) == _keys(section.model_dump(mode="json") | unused)
+    recorded = section.model_dump(mode="json")
+    optional = {f".{name}" for name, _ in section} - _keys(recorded | unused)  # unset, and so not recorded
+    assert _keys(_without_unasked_worth(written)) - optional == _keys(recorded | unused)
 
 
 def test_every_section_has_a_file():

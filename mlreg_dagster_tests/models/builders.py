@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.config import DatasetSettings, ModelSettings
+from mlreg_dagster.config import DatasetSettings, MemberSettings, ModelSettings
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.detector_names import SCORERS
+from mlreg_dagster.models.detectors.names import SCORERS
 from mlreg_dagster.models.training import train
 from mlreg_dagster.testing import world as contracts
 from mlreg_dagster.testing.market import random_market
@@ -19,6 +19,10 @@ __all__ = ["DATASETS", "DAY", "DAY_ENDS", "DETECTORS", "FEATURES", "INJECTION", 
 
 DETECTORS = tuple(SCORERS)
 _PARAMS: dict[str, dict[str, Any]] = {"isolation_forest": {"n_estimators": 25}}
+MEMBERS = (
+    MemberSettings(detector="isolation_forest", params={"n_estimators": 25}, whiten=True),
+    MemberSettings(detector="nearest_neighbors", whiten=False),
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,10 @@ class World(contracts.World):
 
 def settings_of(detector: str, **changes: Any) -> ModelSettings:
     """Settings with which a detector trains quickly; one that is new trains with its defaults."""
-    return ModelSettings(**{"detector": detector, "params": _PARAMS.get(detector, {}), "contamination": 0.1, **changes})
+    quick: dict[str, Any] = {"params": _PARAMS.get(detector, {}), "contamination": 0.1}
+    if detector == "ensemble":
+        quick["members"] = MEMBERS
+    return ModelSettings(**{"detector": detector, **quick, **changes})
 
 
 def market_of(instruments: int = 10, **options: Any) -> pd.DataFrame:

@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mlreg_dagster.config.section import Count, Section, Share
 
 Params = dict[str, float | int | str | bool]
-_FOREST = "isolation_forest"
+_FOREST, _ENSEMBLE = "isolation_forest", "ensemble"
+_NAMES = "isolation_forest, local_outlier_factor, nearest_neighbors, robust_z_score, ensemble, or one of a plug-in."
+_WHITEN = (
+    "Whether the detector sees principal components of unit variance or scaled features; null = components, but for "
+    "robust_z_score and for detectors of plug-ins that are registered otherwise."
+)
 
 
 def _default_params(settings: Mapping[str, Any]) -> Params:
@@ -43,15 +48,39 @@ FROZEN = FlaggingSettings(policy="frozen")
 """The threshold of the training rows, for ever."""
 
 
+class MemberSettings(Section):
+    """A detector of an ensemble."""
+
+    detector: Annotated[str, Field(min_length=1)] = Field(
+        description="One of the package's own, but for ensemble and those of plug-ins."
+    )
+    params: Params = Field(default_factory=_default_params, description="As for a detector that stands alone.")
+    whiten: bool | None = Field(None, description="As for a detector that stands alone; null likewise.")
+
+
+def _default_members(settings: Mapping[str, Any]) -> tuple[MemberSettings, ...]:
+    """Those of an ensemble that names none; any other detector has no members."""
+    if settings.get("detector") != _ENSEMBLE:
+        return ()
+    return (
+        MemberSettings(detector=_FOREST, whiten=True),
+        MemberSettings(detector="nearest_neighbors", whiten=False),
+        MemberSettings(detector="robust_z_score", whiten=False),
+    )
+
+
 class ModelSettings(Section):
     """model.yaml and its variants: which detector, trained how."""
 
-    detector: Annotated[str, Field(min_length=1)] = Field(
-        _FOREST, description="isolation_forest, local_outlier_factor, robust_z_score, or one of a plug-in."
-    )
+    detector: Annotated[str, Field(min_length=1)] = Field(_FOREST, description=_NAMES)
     params: Params = Field(
         default_factory=_default_params,
         description="Keyword arguments of the detector; this default is the isolation forest's, that of others is {}.",
+    )
+    whiten: bool | None = Field(None, description=_WHITEN)
+    members: tuple[MemberSettings, ...] = Field(
+        default_factory=_default_members,
+        description="The detectors of an ensemble, each with its own params and whiten; at least two.",
     )
     contamination: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.08, description="Share of the training rows above the frozen threshold, which in-sample hours get, too."
@@ -60,3 +89,22 @@ class ModelSettings(Section):
     features: tuple[str, ...] | None = Field(None, description="null = every engineered feature.")
     max_training_rows: Count = Field(50_000, description="A larger training set is sampled to this, seeded.")
     flagging: FlaggingSettings = FlaggingSettings()
+
+    @model_validator(mode="after")
+    def _members_make_an_ensemble(self) -> Self:
+        if self.members and self.detector != _ENSEMBLE:
+            raise ValueError("members belong to the detector ensemble")
+        if self.detector == _ENSEMBLE and len(self.members) < 2:
+            raise ValueError("the detector ensemble needs at least two members")
+        if self.detector == _ENSEMBLE and self.whiten is not None:
+            raise ValueError("whiten belongs to each member of an ensemble, not to the ensemble")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is not set is not written, so that manifests of before there were these settings stay the same."""
+        values: dict[str, Any] = serialize(self)
+        for name, unused in (("whiten", self.whiten is None), ("members", not self.members)):
+            if unused:
+                values.pop(name, None)
+        return values

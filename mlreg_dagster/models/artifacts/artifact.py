@@ -20,8 +20,9 @@ from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.models import flagging
 from mlreg_dagster.models.artifacts import canonical
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, plugin_record, trusted_types
-from mlreg_dagster.models.detectors import anomaly_scores, own_space
-from mlreg_dagster.models.local_density import crowded_rows
+from mlreg_dagster.models.detectors.ensemble import detectors_in
+from mlreg_dagster.models.detectors.local_density import crowded_rows
+from mlreg_dagster.models.detectors.scoring import anomaly_scores, own_space
 from mlreg_dagster.models.manifests import flagging_in, start_up_in
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
@@ -86,7 +87,7 @@ class Model:
                 f"{version} was trained with other libraries than those that score now, so its scores may differ: "
                 f"{', '.join(other)}. mlreg retrain --verify {version} compares them; or train a new version."
             )
-        if crowded := crowded_rows(self.pipeline[-1]):
+        if crowded := sum(crowded_rows(each) for each in detectors_in(self.pipeline[-1])):
             remarks.append(
                 f"{version} takes {crowded} of its {self.manifest['training_rows']} training rows for endlessly dense, "
                 f"as more identical rows than it has neighbours lie there: its scores beside them mean nothing. Train "

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._forest import BaseForest
 from sklearn.ensemble._gb import BaseGradientBoosting
 from sklearn.impute import SimpleImputer
-from sklearn.neighbors import LocalOutlierFactor
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.neighbors._ball_tree import BallTree32, BallTree64
 from sklearn.neighbors._kd_tree import KDTree32, KDTree64
 from sklearn.pipeline import Pipeline
@@ -26,15 +27,18 @@ from sklearn.tree._tree import Tree
 
 from mlreg_dagster.extensions.detectors import full_name
 from mlreg_dagster.models.artifacts.object_graph import objects_in
-from mlreg_dagster.models.detectors import RobustZScore
-from mlreg_dagster.models.plugin_detector import PluginDetector, registered
+from mlreg_dagster.models.detectors.ensemble import RankEnsemble
+from mlreg_dagster.models.detectors.nearest_neighbors import NeighborDistance
+from mlreg_dagster.models.detectors.plugin import PluginDetector, registered
+from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 
 LARGEST_DEPTH = 64
 """Turns of one path. A forest stops at the binary logarithm of its sample: 64 are enough for more rows than exist."""
 MOST_NODES = 1 << 26
 _STEPS = (SimpleImputer, StandardScaler, PCA)
 _BALLS, _BOXES = (BallTree64, BallTree32), (KDTree64, KDTree32)
-_DETECTORS = (IsolationForest, LocalOutlierFactor, RobustZScore, PluginDetector)
+_MEMBERS = (IsolationForest, LocalOutlierFactor, NeighborDistance, RobustZScore)
+_DETECTORS = (*_MEMBERS, RankEnsemble, PluginDetector)
 
 _LOST_FEATURES = "its trees ask for features that rows don't have"
 _LOST_INDEX = "the index of its neighbours leads nowhere"
@@ -44,21 +48,29 @@ _Integers = NDArray[np.int64]
 
 
 def require_sound(pipeline: Pipeline) -> None:
-    """Refuse a pipeline of other steps than `detectors.make_pipeline` gives, or whose numbers lead nowhere.
+    """Refuse a pipeline of other steps than `detectors.making` gives, or whose numbers lead nowhere.
 
     Raises:
         ValueError: It is such a one.
     """
-    *steps, detector = (step for _, step in pipeline.steps)
-    if type(detector) not in _DETECTORS or any(type(step) not in _STEPS for step in steps):
-        found = ", ".join(type(step).__name__ for _, step in pipeline.steps)
-        raise ValueError(f"its steps are {found}, not those of a detector")
+    detector = _require_own_steps(pipeline, _DETECTORS)
+    if isinstance(detector, RankEnsemble):
+        for member in detector.members_:
+            _require_own_steps(member, _MEMBERS)
     if isinstance(detector, PluginDetector):
         found = full_name(type(detector.estimator_))
         if found not in registered(detector.name).types:
             raise ValueError(f"its detector is a {found}, which its plug-in does not declare")
     by_scikit_learn = isinstance(detector, PluginDetector)  # which needs no stack to walk a tree
     _require_sound_parts(list(objects_in(detector)), largest_depth=None if by_scikit_learn else LARGEST_DEPTH)
+
+
+def _require_own_steps(pipeline: Pipeline, detectors: tuple[type, ...]) -> BaseEstimator:
+    *steps, detector = (step for _, step in pipeline.steps)
+    if type(detector) not in detectors or any(type(step) not in _STEPS for step in steps):
+        found = ", ".join(type(step).__name__ for _, step in pipeline.steps)
+        raise ValueError(f"its steps are {found}, not those of a detector")
+    return detector
 
 
 def require_trees(
@@ -104,7 +116,7 @@ def _require_sound_parts(parts: Sequence[Any], largest_depth: int | None) -> Non
     for each in parts:
         if isinstance(each, IsolationForest) and hasattr(each, "estimators_"):
             _require_sound_forest(each)
-        if isinstance(each, LocalOutlierFactor) and getattr(each, "_tree", None) is not None:
+        if isinstance(each, (LocalOutlierFactor, NearestNeighbors)) and getattr(each, "_tree", None) is not None:
             _require_own_rows(each)
         if isinstance(each, BaseDecisionTree) and hasattr(each, "tree_"):
             _require_width([each], each)
@@ -112,7 +124,7 @@ def _require_sound_parts(parts: Sequence[Any], largest_depth: int | None) -> Non
             _require_width(np.ravel(each.estimators_), each)  # it hands rows to the trees without a look at them
 
 
-def _require_own_rows(detector: LocalOutlierFactor) -> None:
+def _require_own_rows(detector: LocalOutlierFactor | NearestNeighbors) -> None:
     if np.shape(detector._tree.data) != detector._fit_X.shape:
         raise ValueError(_LOST_INDEX)
 

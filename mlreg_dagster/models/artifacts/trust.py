@@ -16,11 +16,13 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.extensions.detectors import DETECTORS
 from mlreg_dagster.models.artifacts.soundness import require_sound
-from mlreg_dagster.models.plugin_detector import DetectorNotInstalled
+from mlreg_dagster.models.detectors.plugin import DetectorNotInstalled
 
 TRUSTED_TYPES = frozenset(
     {
         "mlreg_dagster.models.detectors.RobustZScore",
+        "mlreg_dagster.models.detectors.ensemble.RankEnsemble",
+        "mlreg_dagster.models.detectors.nearest_neighbors.NeighborDistance",
         "numpy.dtype",
         "sklearn.tree._tree.Tree",
         "sklearn.neighbors._ball_tree.BallTree",

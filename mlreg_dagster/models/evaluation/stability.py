@@ -18,7 +18,8 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline
+from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound, average_precision_by_kind
 from mlreg_dagster.models.manifests import settings_in
 from mlreg_dagster.models.training import CannotTrain, require_dataset, require_enough, sampled

@@ -12,7 +12,7 @@ from mlreg_dagster.extensions.gates import GATES
 from mlreg_dagster.extensions.registration.reserved import BUILT_IN, is_reserved
 from mlreg_dagster.market import sources
 from mlreg_dagster.market.features.features import features_table
-from mlreg_dagster.models.detector_names import SCORERS
+from mlreg_dagster.models.detectors.names import SCORERS
 from mlreg_dagster_tests.extensions.texts import ONE_OF_EACH
 
 

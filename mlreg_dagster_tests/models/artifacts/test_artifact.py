@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+from importlib import import_module
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -16,11 +17,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mlreg_dagster.config import EvaluationSettings
+from mlreg_dagster.extensions.detectors import full_name
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.trust import TRUSTED_TYPES, UntrustedModel
-from mlreg_dagster.models.detectors import make_pipeline
+from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.plugin import PluginDetector
+from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 from mlreg_dagster.models.evaluation.evaluation import evaluate
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered, open_artifacts
 from mlreg_dagster_tests.models.builders import DETECTORS, FEATURES, settings_of
@@ -252,3 +256,14 @@ def test_the_manifest_can_be_read_without_this_project(store, tmp_path, model):
 def test_the_pipelines_of_all_detectors_have_the_same_first_steps():
     for detector in DETECTORS:
         assert list(make_pipeline(settings_of(detector)).named_steps)[:2] == ["impute", "scale"]
+
+
+def test_model_files_name_classes_as_the_first_ones_did():
+    """Whatever file a class is in: the files that were frozen with these names must load for good."""
+    for name, cls in (
+        ("mlreg_dagster.models.detectors.RobustZScore", RobustZScore),
+        ("mlreg_dagster.models.plugin_detector.PluginDetector", PluginDetector),
+    ):
+        module, _, attribute = name.rpartition(".")
+        assert full_name(cls) == name
+        assert getattr(import_module(module), attribute) is cls

@@ -22,7 +22,8 @@ from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.object_graph import objects_in
 from mlreg_dagster.models.artifacts.soundness import LARGEST_DEPTH, require_sound, require_trees
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, trusted_types
-from mlreg_dagster.models.detectors import anomaly_scores, make_pipeline
+from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.scoring import anomaly_scores
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
 
 NOBODY = np.empty(0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Which detectors there are, by name; the detectors are in `detectors`. Importing it takes no scikit-learn."""
+"""Which detectors there are, by name; their pipelines are made in `making`. Importing it takes no scikit-learn."""
 
 from mlreg_dagster.config import ConfigError, Settings
 from mlreg_dagster.extensions.detectors import DETECTORS
@@ -6,7 +6,9 @@ from mlreg_dagster.extensions.detectors import DETECTORS
 SCORERS = {
     "isolation_forest": "compiled walk (Numba)",
     "local_outlier_factor": "scikit-learn",
+    "nearest_neighbors": "scikit-learn",
     "robust_z_score": "NumPy",
+    "ensemble": "its members' scorers",
 }
 """What scores the rows of each detector: the fastest that was measured at any number of rows, see decision 0015."""
 

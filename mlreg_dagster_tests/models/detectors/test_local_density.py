@@ -7,8 +7,9 @@ import pytest
 from sklearn.neighbors import LocalOutlierFactor
 
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline, own_space, training_scores
-from mlreg_dagster.models.local_density import crowded_rows, distinct_rows, fit_apart
+from mlreg_dagster.models.detectors.local_density import crowded_rows, distinct_rows, fit_apart
+from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, own_space, training_scores
 from mlreg_dagster.models.scorers import onnx_scorer
 from mlreg_dagster.models.training import CannotTrain, retrain, train
 from mlreg_dagster_tests.models.builders import DAY_ENDS, settings_of, with_rows

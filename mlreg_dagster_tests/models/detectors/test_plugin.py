@@ -5,12 +5,12 @@ import pytest
 
 from mlreg_dagster.config import ConfigError
 from mlreg_dagster.extensions import detector, isolated, sklearn_detector
-from mlreg_dagster.models import detector_names
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import NoGraph
 from mlreg_dagster.models.artifacts.trust import UntrustedModel
-from mlreg_dagster.models.detectors import make_pipeline
-from mlreg_dagster.models.plugin_detector import DetectorFailed, DetectorNotInstalled
+from mlreg_dagster.models.detectors import names as detector_names
+from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.plugin import DetectorFailed, DetectorNotInstalled
 from mlreg_dagster.models.training import CannotTrain
 from mlreg_dagster_tests.models.builders import settings_of
 from mlreg_dagster_tests.testing import planted

@@ -10,7 +10,8 @@ from sklearn.base import clone
 from mlreg_dagster.config import ConfigError
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
-from mlreg_dagster.models.detectors import make_pipeline, own_space
+from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.scoring import own_space
 from mlreg_dagster.models.training import NOT_FEATURES, CannotTrain, train
 from mlreg_dagster_tests.market.frames import at
 from mlreg_dagster_tests.models.builders import DAY_ENDS, DETECTORS, build_world, market_of, settings_of, with_rows
