@@ -8,6 +8,7 @@ from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.performance.flagged_share import as_values, flagged_share
+from mlreg_dagster.outcomes.reasons.checks import build_reasons_check
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 
 FLAGGED_SHARE = "flagged_share_within_limits"
@@ -15,8 +16,8 @@ FLAGGED_SHARE = "flagged_share_within_limits"
 
 
 def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The checks on predictions and prediction_outcomes."""
-    return [_flagged_share_check(settings), _outcomes_check(settings)]
+    """The checks on predictions, prediction_outcomes and prediction_reasons."""
+    return [_flagged_share_check(settings), _outcomes_check(settings), build_reasons_check(settings)]
 
 
 def _flagged_share_check(settings: Settings) -> dg.AssetChecksDefinition:
