@@ -17,10 +17,9 @@ FAMILIES = {
     "change_1h": "Price change over the last hour.",
     "change_24h": "Price change over the last 24 h.",
     "change_7d": "Price change over the last 7 days.",
-    "cap_to_volume": "Market cap against the volume traded.",
     "all_time_high": "Price against its all-time high.",
     "volatility": "How much the price has varied over 7 days.",
-    "volume": "Volume traded in the last 24 h, and that of the hours before: a burst is a break with them.",
+    "volume": "Volume traded, now and in the hours before, and against the market cap: a burst is a break with them.",
     "past_change_1h": "Hourly price changes in the hours before.",
     "past_change_24h": "Daily price changes in the hours before.",
     "clock": "Hour of the day and day of the week.",
@@ -38,7 +37,7 @@ SIGNALS = {"change_1h_pct": "past_change_1h", "change_24h_pct": "past_change_24h
 
 SKEWED = {
     **{name: name.removesuffix("_pct") for name in CHANGES},
-    "market_cap_to_volume": "cap_to_volume",
+    "market_cap_to_volume": "volume",
     "volume_24h": "volume",
 }
 """What is heavy-tailed enough for its signed logarithm to be a feature, to its family."""
@@ -139,7 +138,7 @@ def _base() -> Iterator[Feature]:
         "Market cap over 24 h volume; null when either is unknown or nothing was traded.",
         "1",
         cap_to_volume,
-        family="cap_to_volume",
+        family="volume",
     )
     yield Feature(
         "ath_change_pct",

@@ -67,8 +67,10 @@ def explain(model: Model, rows: pd.DataFrame, settings: ReasonSettings) -> pd.Da
     if rows.empty:
         return PREDICTION_REASONS.empty()
     selected = model.select(rows)
-    values, usual, named = selected.to_numpy(dtype=np.float64), usual_of(model), family_names(model)
-    families, numbers = list(dict.fromkeys(named)), {name: each for each, name in enumerate(dict.fromkeys(named))}
+    scores, values = model.score(selected), selected.to_numpy(dtype=np.float64)
+    usual, named = usual_of(model), family_names(model)
+    families = list(dict.fromkeys(named))
+    numbers = np.array([families.index(name) for name in named])
     version = str(model.manifest["version"])
     seeds = [
         f"{version} {hour:%Y-%m-%dT%H} {instrument}"
@@ -77,18 +79,19 @@ def explain(model: Model, rows: pd.DataFrame, settings: ReasonSettings) -> pd.Da
     found = shares(
         lambda matrix: model.score(pd.DataFrame(matrix, columns=model.features)),
         values,
+        scores,
         usual.medians,
-        np.array([numbers[name] for name in named]),
+        numbers,
         seeds,
         settings.pairs,
     )
     named_count = min(settings.families, len(families))
     ranked = np.argsort(-found.values, axis=1, kind="stable")[:, :named_count]
-    strongest = _strongest(values, usual, np.array([numbers[name] for name in named]), ranked)
+    strongest = _strongest(values, usual, numbers, ranked)
     count, places = named_count + 1, np.arange(len(rows))[:, None]
     share = np.empty((len(rows), count))
     share[:, :named_count] = found.values[places, ranked]
-    rest = found.scores - found.background
+    rest = scores - found.background
     for rank in range(named_count):
         rest = rest - share[:, rank]
     share[:, named_count] = rest

@@ -29,18 +29,17 @@ class Shares:
 
     Attributes:
         background: Score of the background.
-        scores: Of each row.
         values: rows x families: shares, which sum to the row's score minus the background's.
     """
 
     background: float
-    scores: Matrix
     values: Matrix
 
 
 def shares(
     score: Callable[[Matrix], Matrix],
     rows: Matrix,
+    scores: Matrix,
     background: Matrix,
     families: NDArray[np.intp],
     seeds: Sequence[str],
@@ -54,6 +53,7 @@ def shares(
     Args:
         score: Scores of rows x features.
         rows: rows x features; nulls are NaN.
+        scores: Of these rows, by `score`.
         background: A value for each feature.
         families: The number of the family of each feature: 0, 1, ….
         seeds: A text for each row, from which its orders are drawn.
@@ -65,7 +65,7 @@ def shares(
     count = int(families.max()) + 1
     if count > MOST_FAMILIES:
         raise ValueError(f"{count} families are more than {MOST_FAMILIES}")
-    (at_background,), scores = score(background[None, :]), score(rows) if len(rows) else np.empty(0)
+    (at_background,) = score(background[None, :])
     parts = [
         _shares(
             score,
@@ -78,7 +78,7 @@ def shares(
         )
         for start in range(0, len(rows), _ROWS_AT_ONCE)
     ]
-    return Shares(float(at_background), scores, np.concatenate([np.empty((0, count)), *parts]))
+    return Shares(float(at_background), np.concatenate([np.empty((0, count)), *parts]))
 
 
 def orders_of(seeds: Sequence[str], families: int, pairs: int) -> NDArray[np.intp]:
