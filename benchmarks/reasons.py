@@ -10,8 +10,9 @@ was planted have other reasons as well, so the rows that the planting flagged ar
 flagged rows of single hours, in turns with scoring all rows of the same hours. Medians.
 
 `hourly` takes turns between the hourly job and the same without reasons, hour by hour, under a champion of each
-detector (default: 250 instruments, 9 hours), and then between a week in one range. Whether the champion passed its gates
-does not matter here. Seconds of the processor beside those of the clock: the latter depend on what else the machine does.
+detector (default: 250 instruments, 9 hours), and then between a week in one range. Whether the champion passed its
+gates does not matter here. Seconds of the processor stand beside those of the clock, which depend on what else the
+machine does.
 """
 
 import statistics
