@@ -80,7 +80,8 @@ def test_flags_of_before_there_were_reasons_are_explained_alike(on_live, warehou
 
 def test_what_can_not_be_explained_is_said(on_live, warehouse):
     hour, instrument, _ = _row(warehouse, is_anomaly=True)
-    refused(on_live("explain", hour, instrument[:-1] + "x"), f"did you mean {instrument[:-1]}")
+    refused(on_live("explain", hour, "sim-0100"), "sim-0100 was not observed at 2026-01-05 00:00, so no version scored")
+    assert "did you mean sim-010" in on_live("explain", hour, "sim-0100").err
     refused(on_live("explain", "2026-03-01T00:00", instrument), "market_features holds nothing of 2026-03-01 00:00")
     refused(on_live("explain", "2026-01-04T00:00", instrument), "There was no champion as of 2026-01-04 00:00. Name a")
     refused(on_live("explain", "2026-01-05T00:30", instrument), "is not a whole hour")
