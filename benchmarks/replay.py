@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -54,14 +55,15 @@ def main() -> None:
         console.print(table)
 
 
-def make_runner(folder: Path, days: int, instruments: int) -> Runner:
-    """The project's own settings, but for the size of the market, on a home of its own."""
+def make_runner(folder: Path, days: int, instruments: int, **others: dict[str, Any]) -> Runner:
+    """The project's own settings, but for the size of the market and `others` by file, on a home of its own."""
     configs = folder / "configs"
     configs.mkdir()
     opens = START.isoformat()
     end = (START + pd.Timedelta(days=days)).isoformat()
     ingest = {"start": opens, "end": end, "universe": instruments, "simulated": {"opens": opens}}
-    (configs / "ingest.yaml").write_text(yaml.safe_dump(ingest))
+    for name, values in {"ingest": ingest, **others}.items():
+        (configs / f"{name}.yaml").write_text(yaml.safe_dump(values))
     os.environ.pop("DAGSTER_HOME", None)
     os.environ.update(prepare_home(folder / "home"))
     return Runner(settings=load_settings(configs), home=folder / "home", resources={"clock": ReplayClock()})

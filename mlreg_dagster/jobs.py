@@ -25,6 +25,7 @@ from mlreg_dagster.core.names import (
     PREDICTIONS,
     PROMOTE,
     PRUNE,
+    REASONS,
     RESTORE,
     RETRAIN,
     SCORING,
@@ -52,6 +53,7 @@ __all__ = [
     "PREDICTIONS",
     "PROMOTE",
     "PRUNE",
+    "REASONS",
     "RESTORE",
     "RETRAIN",
     "SCORING",
@@ -68,16 +70,17 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
         home: What it prunes.
     """
     return [
-        _job(HOURLY, "One hour or a range: from snapshot to outcomes.", HOURLY_ASSETS),
+        _job(HOURLY, "One hour or a range: from snapshot to outcomes and reasons.", HOURLY_ASSETS),
         _job(MARKET, "One hour or a range: snapshots and features.", HOURLY_ASSETS[:2]),
-        _job(PREDICTIONS, "One hour or a range: predictions.", HOURLY_ASSETS[2:3]),
-        _job(SCORING, "One hour or a range: predictions and outcomes.", HOURLY_ASSETS[2:]),
+        _job(PREDICTIONS, "One hour or a range: predictions and their reasons.", ("predictions", "prediction_reasons")),
+        _job(SCORING, "One hour or a range: predictions, outcomes and reasons.", HOURLY_ASSETS[2:]),
         dg.define_asset_job(
             FOLLOW_UP,
             dg.AssetSelection.assets(*HOURLY_ASSETS[1:]) | dg.AssetSelection.checks(FROZEN_HOURS_UNCHANGED),
-            description="Hours whose market was late or repaired: features, predictions, outcomes.",
+            description="Hours whose market was late or repaired: features, predictions, outcomes, reasons.",
         ),
-        _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:]),
+        _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:4]),
+        _job(REASONS, "One hour or a range: reasons for what was flagged.", HOURLY_ASSETS[4:]),
         _job(DATASETS, "One day: freeze training dataset and holdout.", DATASET_ASSETS),
         _job(PERFORMANCE, "One day: how right each version was, and what it is worth.", PERFORMANCE_ASSETS),
         _job(

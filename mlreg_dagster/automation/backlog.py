@@ -31,11 +31,13 @@ class Backlog:
         missing: Without a snapshot.
         outdated: Whose features or predictions are older than what they were made from; so are their outcomes.
         unvalidated: Of which the outcomes alone are.
+        unexplained: Of which the reasons are older than the predictions, which are up to date.
     """
 
     missing: Pieces
     outdated: Pieces
     unvalidated: Pieces
+    unexplained: Pieces
 
 
 def order_of(materialized: Mapping[str, int], keys: Iterable[str]) -> Order:
@@ -49,12 +51,13 @@ def find_backlog(
     features: Order,
     predictions: Order,
     outcomes: Order,
+    reasons: Order,
     *,
     lookback_hours: int,
     horizon_hours: int,
     recent: pd.Timestamp,
 ) -> Backlog:
-    """Compare the four hourly tables.
+    """Compare the hourly tables.
 
     A table has no gap: all hours after its oldest one are watched, however long automation was down. Before that
     hour only recent ones are.
@@ -65,13 +68,15 @@ def find_backlog(
         features: Made from the snapshots of the hour and the `lookback_hours` before it.
         predictions: Made from the features of the hour.
         outcomes: Made from the predictions `horizon_hours` before and the snapshots since.
+        reasons: Made from the predictions of the hour. Hours before the oldest one were predicted before there were
+            reasons.
         lookback_hours: How far features look back.
         horizon_hours: How far outcomes look back.
         recent: The first hour that is filled in even where a table holds nothing before it.
 
     Returns:
-        Each hour at most once. An hour whose snapshot is missing is nothing else: what follows from it is done
-        with it.
+        Each hour at most once, but those whose outcomes and reasons are both to be done. An hour whose snapshot is
+        missing is nothing else: what follows from it is done with it.
     """
     present, is_recent = snapshots > 0, np.asarray(hours >= recent)
     missing = ~present & _since_oldest(snapshots, is_recent)
@@ -79,7 +84,9 @@ def find_backlog(
     outdated = present & (stale | ((predictions < features) & _since_oldest(predictions, is_recent)))
     behind = np.maximum(_lagged(predictions, horizon_hours), _newest_within(snapshots, horizon_hours))
     unvalidated = present & ~outdated & (outcomes < behind) & _since_oldest(outcomes, is_recent)
-    return Backlog(*(list(_pieces(hours, chosen, HOUR)) for chosen in (missing, outdated, unvalidated)))
+    unexplained = present & ~outdated & (reasons < predictions) & _since_oldest(reasons, is_recent)
+    due = (missing, outdated, unvalidated, unexplained)
+    return Backlog(*(list(_pieces(hours, chosen, HOUR)) for chosen in due))
 
 
 def at_most(pieces: Pieces, limit: int, recent: pd.Timestamp) -> Pieces:

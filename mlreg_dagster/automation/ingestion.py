@@ -36,7 +36,7 @@ from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, Ware
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 
-_CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES)
+_CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS)
 _PATIENCE_S = 10.0  # how long a sensor waits for a process that holds the tables
 
 
@@ -89,15 +89,12 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
         watch = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance)
         hours = watch.hours
         try:
-            snapshots, features, predictions, outcomes = hourly_orders(context.instance, hours, mlreg_warehouse.open())
+            orders = hourly_orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         backlog = find_backlog(
             hours,
-            snapshots,
-            features,
-            predictions,
-            outcomes,
+            *orders,
             lookback_hours=settings.max_lookback_hours,
             horizon_hours=settings.outcomes.horizon_hours,
             recent=watch.recent,
@@ -105,8 +102,9 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
         requests, limit = _Requests(context.instance, settings), settings.ingest.catch_up_hours
         requests.add(jobs.HOURLY, at_most(watch.askable(backlog.missing), limit, watch.recent), hour_key)
         requests.add(jobs.FOLLOW_UP, at_most(backlog.outdated, limit, watch.recent), hour_key)
-        if not requests.runs:  # outcomes come last: they follow from both
+        if not requests.runs:  # outcomes and reasons come last: they follow from both
             requests.add(jobs.OUTCOMES, at_most(backlog.unvalidated, limit, watch.recent), hour_key)
+            requests.add(jobs.REASONS, at_most(backlog.unexplained, limit, watch.recent), hour_key)
         return requests.result(watch.at_rest(backlog.missing))
 
     return catch_up_sensor
@@ -134,7 +132,7 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
             return dg.SkipReason(waiting)
         hours = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance).hours
         try:
-            _, features, _, outcomes = hourly_orders(context.instance, hours, mlreg_warehouse.open())
+            _, features, _, outcomes, _ = hourly_orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         requests = _Requests(context.instance, settings)
@@ -194,8 +192,8 @@ def hourly_orders(
     hours: pd.DatetimeIndex,
     tables: DuckDBWarehouse | None = None,
     patience_s: float | None = None,
-) -> tuple[Order, Order, Order, Order]:
-    """The newest materializations of the hourly tables; with `tables`, hours whose rows these lost have none.
+) -> tuple[Order, ...]:
+    """The newest materializations of the HOURLY_ASSETS; with `tables`, hours whose rows these lost have none.
 
     Args:
         instance: Whose event log is asked.
@@ -206,21 +204,19 @@ def hourly_orders(
     Raises:
         WarehouseBusy: Another process held the tables.
     """
-    snapshots, features, predictions, outcomes = (
-        _order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS
-    )
+    orders = tuple(_order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS)
     if tables is not None and len(hours):
         tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, patience_s or _PATIENCE_S)
-        for name, order in zip(jobs.HOURLY_ASSETS, (snapshots, features, predictions, outcomes), strict=True):
+        for name, order in zip(jobs.HOURLY_ASSETS, orders, strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
-    return snapshots, features, predictions, outcomes
+    return orders
 
 
 def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) -> int | str:
     windows, lookback = windows_of(day, settings.datasets), settings.max_lookback_hours
     hours = hour_range(windows.training.first - lookback * HOUR, windows.holdout.end - HOUR)
-    snapshots, features, _, _ = hourly_orders(instance, hours)
+    snapshots, features, *_ = hourly_orders(instance, hours)
     return basis_of_dataset(windows, hours, snapshots, features, lookback_hours=lookback, settings=settings.datasets)
 
 

@@ -3,8 +3,8 @@
 Names of gates and aliases stand in `models.names`; what the jobs do stands in `jobs`.
 """
 
-HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes")
-"""The hourly assets, each made from those before it."""
+HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes", "prediction_reasons")
+"""The hourly assets, each made from some of those before it."""
 
 DATASET_ASSETS = ("training_dataset", "eval_holdout")
 
@@ -26,6 +26,7 @@ HOURLY = "hourly"
 MARKET = "market"
 PREDICTIONS = "predictions_only"
 OUTCOMES = "outcomes_only"
+REASONS = "reasons_only"
 DATASETS = "datasets"
 PERFORMANCE = "performance"
 SCORING = "scoring"
@@ -46,7 +47,7 @@ CORRECT = "correct"
 RESTORE = "restore"
 
 JOBS = (
-    *(HOURLY, MARKET, PREDICTIONS, FOLLOW_UP, OUTCOMES, SCORING, DATASETS, PERFORMANCE),
+    *(HOURLY, MARKET, PREDICTIONS, FOLLOW_UP, OUTCOMES, REASONS, SCORING, DATASETS, PERFORMANCE),
     *(TRAIN, EVALUATE, RETRAIN, PROMOTE),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
     *(CORRECT, RESTORE, BUNDLE, PRUNE),

@@ -37,6 +37,7 @@ class Feature:
         fill: Computes it: the grid, then the hours x instruments array to fill. Features that share a function are
             computed by one call, which gets their arrays in the order of the features.
         version: Of its arithmetic.
+        family: The features that measure the same thing, which reasons and importance name together; "" = itself alone.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Feature:
     unit: str
     fill: Callable[..., None]
     version: str = "1"
+    family: str = ""
 
 
 FEATURES: Catalogue[Feature] = Catalogue("feature")
@@ -52,7 +54,7 @@ FEATURES: Catalogue[Feature] = Catalogue("feature")
 
 
 def feature(
-    name: str, *, lookback: int, description: str, unit: str, version: str = "1"
+    name: str, *, lookback: int, description: str, unit: str, version: str = "1", family: str = ""
 ) -> Callable[[_Function], _Function]:
     """Register a plug-in's feature; the decorated function computes it.
 
@@ -66,6 +68,8 @@ def feature(
         description: What it is, in a few words.
         unit: `%`, `h`, …; 1 where it has none.
         version: Of the arithmetic. `features.yaml: own` names it, and rows of another version are refused.
+        family: The features that measure the same thing and are explained together: one of the package's families,
+            or the plug-in's own; left out: the feature stands for itself.
 
     Raises:
         PluginError: The name is taken, the description is empty, or the lookback is out of range.
@@ -94,7 +98,7 @@ def feature(
             out[:] = np.where(np.isfinite(values), values, np.nan)
 
         meaning = f"{description.rstrip('.')}{'' if unit == '1' else f', {unit}'}."
-        FEATURES.add(name, Feature(name, lookback, meaning, unit, fill, version), function)
+        FEATURES.add(name, Feature(name, lookback, meaning, unit, fill, version, family), function)
         return function
 
     return register

@@ -32,6 +32,7 @@ from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS, is_ranking
 from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
+from mlreg_dagster.outcomes.reasons.assets import build_prediction_reasons
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.validation import validate_predictions
 from mlreg_dagster.outcomes.worth.assets import build_worth_asset
@@ -52,9 +53,10 @@ class PredictConfig(dg.Config):
 
 
 def build_outcome_assets(settings: Settings, partitions: Partitions) -> list[dg.AssetsDefinition]:
-    """Predictions and their outcomes by hour, performance by day."""
+    """Predictions, their reasons and their outcomes by hour, performance by day."""
     return [
         _predictions(settings, partitions),
+        build_prediction_reasons(settings, partitions, GROUP),
         _prediction_outcomes(settings, partitions),
         _model_performance(settings, partitions),
         build_worth_asset(settings, GROUP, partitions),

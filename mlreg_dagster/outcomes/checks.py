@@ -9,6 +9,7 @@ from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.consistency import hours_under_other_settings, in_words
 from mlreg_dagster.outcomes.performance.flagged_share import as_values, flagged_share
+from mlreg_dagster.outcomes.reasons.checks import build_reasons_check
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.worth.checks import build_worth_check
 
@@ -17,8 +18,14 @@ FLAGGED_SHARE = "flagged_share_within_limits"
 
 
 def build_outcome_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """The checks on predictions, prediction_outcomes and model_worth."""
-    return [_flagged_share_check(settings), _outcomes_check(settings), _meaning_check(settings), build_worth_check()]
+    """The checks on predictions, what is derived from them, and the worth of models."""
+    return [
+        _flagged_share_check(settings),
+        _outcomes_check(settings),
+        _meaning_check(settings),
+        build_reasons_check(settings),
+        build_worth_check(),
+    ]
 
 
 def _flagged_share_check(settings: Settings) -> dg.AssetChecksDefinition:

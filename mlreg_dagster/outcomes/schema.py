@@ -4,7 +4,14 @@ import re
 
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.names import CRASH, NO_CRASH, UNRESOLVED
-from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE, ROLES
+from mlreg_dagster.outcomes.names import (
+    OUTCOMES_TABLE,
+    PERFORMANCE_TABLE,
+    PREDICTIONS_TABLE,
+    REASONS_TABLE,
+    REMAINDER,
+    ROLES,
+)
 from mlreg_dagster.storage.warehouse.column_checks import (
     FINITE,
     FINITE_CHANGE,
@@ -59,6 +66,35 @@ PREDICTIONS = Table(
     },
     rules={
         "is_anomaly must be score > threshold": lambda rows: rows["is_anomaly"] == (rows["score"] > rows["threshold"])
+    },
+)
+
+_RANK = Check(lambda s: s >= 1, error="must be at least 1")
+
+PREDICTION_REASONS = Table(
+    name=REASONS_TABLE,
+    description="One of the families of features that raised the score of a flagged prediction most, or all others.",
+    key=("hour", "instrument_id", "model_version", "rank"),
+    columns={
+        "hour": column(UTC, "Hour of the prediction.", WHOLE_HOUR),
+        "instrument_id": _SAID["instrument_id"],
+        "model_version": _SAID["model_version"],
+        "rank": column(int, "1 = the family that raised the score most; the last one is the remainder.", _RANK),
+        "family": column(str, f"Family of features; {REMAINDER} = all that are not named, together.", NOT_EMPTY),
+        "share": column(
+            float,
+            "What it adds to the score, in the score's unit; the shares of a prediction sum to its score minus "
+            "score_at_medians.",
+            FINITE,
+        ),
+        "feature": column(
+            str,
+            "The feature of the family that lies farthest from its training median; null of the remainder.",
+            nullable=True,
+        ),
+        "value": column(float, "Value of that feature; null when unknown.", nullable=True),
+        "training_median": column(float, "Its median in the training rows of the version.", nullable=True),
+        "score_at_medians": column(float, "Score of a row in which every feature has its training median.", FINITE),
     },
 )
 

@@ -11,7 +11,7 @@ from mlreg_dagster.automation.backlog import at_most, complete_days, find_backlo
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 
 START = as_hour("2026-01-01")
-TABLES = ("snapshots", "features", "predictions", "outcomes")
+TABLES = ("snapshots", "features", "predictions", "outcomes", "reasons")
 LOOKBACK, HORIZON = 5, 3
 
 
@@ -49,8 +49,10 @@ class Storage:
         if backlog.missing or backlog.outdated:
             return True
         for piece in backlog.unvalidated:
-            self.run(*piece, TABLES[3:])
-        return bool(backlog.unvalidated)
+            self.run(*piece, TABLES[3:4])
+        for piece in backlog.unexplained:
+            self.run(*piece, TABLES[4:])
+        return bool(backlog.unvalidated or backlog.unexplained)
 
 
 @st.composite
@@ -62,7 +64,7 @@ def storages(draw):
     position = st.integers(0, storage.size - 1)
     for _ in range(draw(st.integers(0, 6))):
         first, last = sorted((draw(position), draw(position)))
-        start, end = sorted((draw(st.integers(0, 3)), draw(st.integers(1, 4))))
+        start, end = sorted((draw(st.integers(0, 4)), draw(st.integers(1, 5))))
         storage.run(storage.hours[first], storage.hours[last], TABLES[start:end])
     return storage
 
@@ -73,7 +75,7 @@ def expand(pieces):
 
 def verdict(storage: Storage, position: int) -> str:
     """Slow and obvious: what has to be done about one hour."""
-    snapshots, features, predictions, outcomes = (list(storage.ids[table]) for table in TABLES)
+    snapshots, features, predictions, outcomes, reasons = (list(storage.ids[table]) for table in TABLES)
 
     def read_since(hours_back: int) -> list[int]:
         return [snapshots[earlier] for earlier in range(max(0, position - hours_back), position + 1)]
@@ -88,9 +90,12 @@ def verdict(storage: Storage, position: int) -> str:
     if looked_after(predictions) and predictions[position] < features[position]:
         return "outdated"
     validated = [predictions[position - HORIZON]] if position >= HORIZON else []
+    due = []
     if looked_after(outcomes) and any(outcomes[position] < each for each in [*validated, *read_since(HORIZON)]):
-        return "unvalidated"
-    return "up to date"
+        due.append("unvalidated")
+    if looked_after(reasons) and reasons[position] < predictions[position]:
+        due.append("unexplained")
+    return ", ".join(due) or "up to date"
 
 
 @settings(max_examples=4 * settings.default.max_examples)
@@ -98,10 +103,10 @@ def verdict(storage: Storage, position: int) -> str:
 def test_every_hour_is_where_a_slow_look_puts_it(storage):
     backlog = storage.look()
     found = {}
-    for name in ("missing", "outdated", "unvalidated"):
+    for name in ("missing", "outdated", "unvalidated", "unexplained"):
         for hour in expand(getattr(backlog, name)):
-            assert hour not in found
-            found[hour] = name
+            assert name == "unexplained" or hour not in found
+            found[hour] = f"{found[hour]}, {name}" if hour in found else name
     for position, hour in enumerate(storage.hours):
         assert found.get(hour, "up to date") == verdict(storage, position)
 
@@ -110,7 +115,7 @@ def test_every_hour_is_where_a_slow_look_puts_it(storage):
 @given(storages())
 def test_pieces_are_consecutive_and_as_few_as_possible(storage):
     backlog = storage.look()
-    for pieces in (backlog.missing, backlog.outdated, backlog.unvalidated):
+    for pieces in (backlog.missing, backlog.outdated, backlog.unvalidated, backlog.unexplained):
         assert all(first <= last for first, last in pieces)
         for (_, end), (start, _) in itertools.pairwise(pieces):
             assert start > end + HOUR  # with a gap between, or they would be one
@@ -177,11 +182,29 @@ def test_outcomes_follow_a_run_that_died_before_them():
     assert not storage.look().outdated
 
 
+def test_reasons_follow_a_run_that_died_before_them():
+    storage = Storage(10)
+    storage.run(START, START + 9 * HOUR, TABLES[:4])
+    backlog = storage.look()
+    assert backlog.unexplained == [(storage.hours[0], storage.hours[-1])]
+    assert (backlog.outdated, backlog.unvalidated) == ([], [])
+
+
+def test_hours_predicted_before_there_were_reasons_are_not_overdue():
+    storage = Storage(40, recent=30)
+    storage.run(storage.hours[0], storage.hours[35], TABLES[:4])  # by a release without reasons
+    assert storage.look().unexplained == [(storage.hours[30], storage.hours[35])]
+    assert storage.work()
+    storage.recent = 38  # time goes on
+    storage.run(storage.hours[36], storage.hours[39])
+    assert storage.look().unexplained == []
+
+
 def test_no_hours_are_no_backlog():
     nothing = np.zeros(0, dtype=np.int64)
     hours = hour_range(START, START - HOUR)
-    backlog = find_backlog(hours, *[nothing] * 4, lookback_hours=LOOKBACK, horizon_hours=HORIZON, recent=START)
-    assert (backlog.missing, backlog.outdated, backlog.unvalidated) == ([], [], [])
+    backlog = find_backlog(hours, *[nothing] * 5, lookback_hours=LOOKBACK, horizon_hours=HORIZON, recent=START)
+    assert (backlog.missing, backlog.outdated, backlog.unvalidated, backlog.unexplained) == ([], [], [], [])
     days = complete_days(hours, nothing)
     assert len(days) == 0
     assert outdated_days(hours, nothing, days, nothing) == []

@@ -66,6 +66,15 @@ class WorthSettings(Section):
     min_episodes: Count = Field(20, description="Independent crash episodes that a verdict needs.")
 
 
+class ReasonSettings(Section):
+    """outcomes.yaml: how the reasons for flags are computed."""
+
+    pairs: Annotated[int, Field(ge=0, le=64)] = Field(
+        3, description="Orders of the families that are walked forward and backward; 0 = no reasons."
+    )
+    families: Annotated[int, Field(ge=1, le=12)] = Field(3, description="How many families are named for a flag.")
+
+
 class OutcomeSettings(Section):
     """outcomes.yaml: how the outcome of a prediction is determined."""
 
@@ -81,6 +90,7 @@ class OutcomeSettings(Section):
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)] = 1000
     rankings: RankingSettings = RankingSettings()
     worth: WorthSettings = WorthSettings()
+    reasons: ReasonSettings = ReasonSettings()
 
     @property
     def crash(self) -> str:

@@ -13,16 +13,34 @@ from mlreg_dagster.extensions.features import Feature
 from mlreg_dagster.extensions.grid import Array, Grid
 from mlreg_dagster.market.schema import CHANGES
 
+FAMILIES = {
+    "change_1h": "Price change over the last hour.",
+    "change_24h": "Price change over the last 24 h.",
+    "change_7d": "Price change over the last 7 days.",
+    "all_time_high": "Price against its all-time high.",
+    "volatility": "How much the price has varied over 7 days.",
+    "volume": "Volume traded, now and in the hours before, and against the market cap: a burst is a break with them.",
+    "past_change_1h": "Hourly price changes in the hours before.",
+    "past_change_24h": "Daily price changes in the hours before.",
+    "clock": "Hour of the day and day of the week.",
+    "gaps": "Hours in which the instrument was not observed.",
+}
+"""What the features of the package measure; each belongs to one of these families."""
+
 MAX_GAP_HOURS = 168
 """How far back the previous observation is looked for."""
 
-SIGNALS = ("change_1h_pct", "change_24h_pct", "slog_volume_24h")
-"""Series whose past an hour is compared with: lags, rolling means and deviations are taken of these."""
-
 _SLOG_VOLUME = "slog_volume_24h"
 
-SKEWED = (*CHANGES, "market_cap_to_volume", "volume_24h")
-"""What is heavy-tailed enough for its signed logarithm to be a feature."""
+SIGNALS = {"change_1h_pct": "past_change_1h", "change_24h_pct": "past_change_24h", _SLOG_VOLUME: "volume"}
+"""Series whose past an hour is compared with, to the family of the lags, rolling means and deviations of each."""
+
+SKEWED = {
+    **{name: name.removesuffix("_pct") for name in CHANGES},
+    "market_cap_to_volume": "volume",
+    "volume_24h": "volume",
+}
+"""What is heavy-tailed enough for its signed logarithm to be a feature, to its family."""
 
 
 def built_in_features(settings: FeatureSettings) -> list[Feature]:
@@ -113,16 +131,23 @@ def gaps(grid: Grid, is_gap: Array, since: Array) -> None:
 
 def _base() -> Iterator[Feature]:
     for name, hours in CHANGES.items():
-        yield Feature(name, 0, f"Price against the one {hours} h before, %.", "%", partial(observed, name=name))
+        meaning, fill = f"Price against the one {hours} h before, %.", partial(observed, name=name)
+        yield Feature(name, 0, meaning, "%", fill, family=SKEWED[name])
     yield Feature(
         "market_cap_to_volume",
         0,
         "Market cap over 24 h volume; null when either is unknown or nothing was traded.",
         "1",
         cap_to_volume,
+        family="volume",
     )
     yield Feature(
-        "ath_change_pct", 0, "Price against the all-time high known at the hour, %.", "%", all_time_high_change
+        "ath_change_pct",
+        0,
+        "Price against the all-time high known at the hour, %.",
+        "%",
+        all_time_high_change,
+        family="all_time_high",
     )
     yield Feature(
         "volatility_7d_pct",
@@ -130,6 +155,7 @@ def _base() -> Iterator[Feature]:
         "Standard deviation of the log returns between observations of the last 168 h, scaled to an hour, %.",
         "%",
         partial(observed, name="volatility_7d_pct"),
+        family="volatility",
     )
 
 
@@ -142,33 +168,37 @@ def _logarithms() -> Iterator[Feature]:
         "market_cap_to_volume": cap_to_volume,
         "volume_24h": partial(present, name=_SLOG_VOLUME),
     }
-    for name in SKEWED:
+    for name, family in SKEWED.items():
         fill = shared.get(name, partial(slog, name=name))
-        yield Feature(f"slog_{name}", 0, f"Signed logarithm of {name}: sign(x) ln(1 + |x|).", "1", fill)
+        meaning = f"Signed logarithm of {name}: sign(x) ln(1 + |x|)."
+        yield Feature(f"slog_{name}", 0, meaning, "1", fill, family=family)
 
 
 def _of_the_past(settings: FeatureSettings) -> Iterator[Feature]:
-    for name in SIGNALS:
+    for name, family in SIGNALS.items():
         unit = "1" if name == _SLOG_VOLUME else "%"
         for hours in settings.lag_hours:
             fill: Callable[..., None] = partial(lag, name=name, hours=hours)
-            yield Feature(f"{name}_lag_{hours}h", hours, f"{name} exactly {hours} h before.", unit, fill)
+            meaning = f"{name} exactly {hours} h before."
+            yield Feature(f"{name}_lag_{hours}h", hours, meaning, unit, fill, family=family)
         for window in settings.rolling_hours:
             fill = partial(rolling, name=name, window=window, min_share=settings.min_window_share)
             mean = f"Mean of {name} over the last {window} h."
             std = f"Standard deviation of {name} over the last {window} h."
-            yield Feature(f"{name}_mean_{window}h", window - 1, mean, unit, fill)
-            yield Feature(f"{name}_std_{window}h", window - 1, std, unit, fill)
+            yield Feature(f"{name}_mean_{window}h", window - 1, mean, unit, fill, family=family)
+            yield Feature(f"{name}_std_{window}h", window - 1, std, unit, fill, family=family)
 
 
 def _of_the_clock() -> Iterator[Feature]:
-    yield Feature("hour_of_day", 0, "Hour of the day, UTC, 0 to 23.", "h", hour_of_day)
-    yield Feature("day_of_week", 0, "Day of the week, UTC, Monday = 0.", "d", day_of_week)
-    yield Feature("is_gap", 1, "1 where the instrument was not observed in the hour before.", "1", gaps)
+    yield Feature("hour_of_day", 0, "Hour of the day, UTC, 0 to 23.", "h", hour_of_day, family="clock")
+    yield Feature("day_of_week", 0, "Day of the week, UTC, Monday = 0.", "d", day_of_week, family="clock")
+    meaning = "1 where the instrument was not observed in the hour before."
+    yield Feature("is_gap", 1, meaning, "1", gaps, family="gaps")
     yield Feature(
         "hours_since_previous",
         MAX_GAP_HOURS,
         f"Hours since the previous observation; null beyond {MAX_GAP_HOURS} h.",
         "h",
         gaps,
+        family="gaps",
     )

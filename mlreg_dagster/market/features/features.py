@@ -57,6 +57,16 @@ def describe_features(settings: FeatureSettings) -> dict[str, str]:
     return {each.name: each.description for each in (*built_in_features(settings), *own) if each is not None}
 
 
+def families_of(settings: FeatureSettings) -> dict[str, str]:
+    """Name to family of every feature, in the order in which models see them.
+
+    A feature that names none is a family of its own, as is one of a plug-in that is not installed.
+    """
+    families = {each.name: each.family for each in built_in_features(settings)}
+    families |= {name: each.family if (each := FEATURES.get(name)) else "" for name in sorted(settings.own)}
+    return {name: family or name for name, family in families.items()}
+
+
 def features_table(settings: FeatureSettings) -> Table:
     """The table of features; its columns follow from the settings."""
     features = features_of(settings)

@@ -91,6 +91,7 @@ _MADE_FROM = {
     "features of snapshots": ("market_features", "market_snapshot", "market_snapshot,market_features"),
     "predictions of features": ("predictions", "market_features", "market_features,predictions"),
     "outcomes of predictions": ("prediction_outcomes", "predictions", "prediction_outcomes"),
+    "reasons of predictions": ("prediction_reasons", "predictions", "prediction_reasons"),
 }
 
 
@@ -98,7 +99,7 @@ def _nothing_is_half(connection: duckdb.DuckDBPyConnection, name: str, tables: t
     """Each row has that from which it was made; hours before the first of those may have been pruned."""
     made, basis = tables
     hour = "prediction_hour" if made == PREDICTION_OUTCOMES.name else "hour"
-    version = " AND b.model_version = m.model_version" if made == PREDICTION_OUTCOMES.name else ""
+    version = " AND b.model_version = m.model_version" if basis == PREDICTIONS.name else ""
     lost = connection.execute(
         f"SELECT m.hour AS hour, count(*) AS n FROM {made} AS m WHERE NOT EXISTS ("  # noqa: S608
         f"SELECT 1 FROM {basis} AS b WHERE b.hour = m.{hour} AND b.instrument_id = m.instrument_id{version}) "

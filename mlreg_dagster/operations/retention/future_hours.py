@@ -14,7 +14,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
-from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.private_files import make_folder
@@ -26,7 +26,8 @@ SET_ASIDE = "mlreg prune --future"
 def tables_of(settings: Settings) -> tuple[Table, ...]:
     """Every table of a home, each after what it is made from."""
     market = (MARKET_SNAPSHOT, features_table(settings.features))
-    return *market, PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH
+    hourly = (*market, PREDICTIONS, PREDICTION_OUTCOMES, PREDICTION_REASONS)
+    return *hourly, MODEL_PERFORMANCE, MODEL_WORTH
 
 
 def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:
