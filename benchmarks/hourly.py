@@ -23,7 +23,8 @@ from rich.table import Table
 
 from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, hour_key
-from mlreg_dagster.replay.run import Replay, run_replay
+from mlreg_dagster.replay.plan import Replay
+from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster.runner import Runner
 
 DAYS = 8

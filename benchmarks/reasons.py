@@ -38,7 +38,8 @@ from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound, plant_anomalies
 from mlreg_dagster.outcomes.reasons.explaining import explain
-from mlreg_dagster.replay.run import Replay, run_replay
+from mlreg_dagster.replay.plan import Replay
+from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.testing.world import DAY_ENDS, FEATURES, LOOKBACK, World, build_world

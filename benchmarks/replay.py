@@ -27,7 +27,8 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ReplayClock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.replay.run import Replay, run_replay
+from mlreg_dagster.replay.plan import Replay
+from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.homes import prepare_home
 

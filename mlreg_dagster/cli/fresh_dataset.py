@@ -17,7 +17,7 @@ from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.operations.home import consecutive
 from mlreg_dagster.orchestration.instance.provenance import is_recorded
-from mlreg_dagster.replay.run import newest_trainable_day
+from mlreg_dagster.replay.champions import newest_trainable_day
 from mlreg_dagster.runner import Runner
 
 STEPS = 3

@@ -16,7 +16,8 @@ from mlreg_dagster.outcomes.worth.difference import MEASURES
 from mlreg_dagster.outcomes.worth.record import worth_on_record
 from mlreg_dagster.outcomes.worth.verdict import Comparison
 from mlreg_dagster.registry import AliasEvent, Registry
-from mlreg_dagster.replay.run import Replay
+from mlreg_dagster.replay.comparison import PolicyWorth, compare_policies
+from mlreg_dagster.replay.plan import Replay
 from mlreg_dagster.runner import Runner
 
 _RATES = ("recall", "precision", "false_alarm_rate", "base_rate", "lift")
@@ -50,12 +51,27 @@ def make_report(runner: Runner, replay: Replay) -> str:
         note=_note(runner),
         moves=[_move(event) for event in history],
         champions_picture=_champions_picture(history, first, end) if history else "",
+        policies=[_readable_policy(each, replay) for each in _policies(runner, replay)],
         worth=worth.sentence,
         comparisons=[_readable_comparison(each) for each in worth.comparisons],
         months=_readable(months).to_dict("records") if len(months) else [],
         months_picture=_months_picture(months[months["month"] != "all"]) if len(months) else "",
         versions=versions.to_dict("records"),
     )
+
+
+def _policies(runner: Runner, replay: Replay) -> list[PolicyWorth]:
+    if not replay.compares:
+        return []
+    return compare_policies(runner.warehouse, replay.first, replay.end, runner.settings.outcomes)
+
+
+def _readable_policy(found: PolicyWorth, replay: Replay) -> dict[str, Any]:
+    """A policy against the best simple ranking, each measure with the interval of its difference in one cell."""
+    name = f"this replay: {replay.select}" if found.policy == CHAMPION else found.policy
+    shown: dict[str, Any] = {"policy": name, "versions": found.versions or "", "worth": found.worth.verdict}
+    best = found.worth.best
+    return shown if best is None else shown | {"flagged": _share(best.flagged_share)} | _readable_comparison(best)
 
 
 def _outcomes_of_champions(runner: Runner, first: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:

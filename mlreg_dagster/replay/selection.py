@@ -9,6 +9,7 @@ import pandas as pd
 
 from mlreg_dagster.config import ModelSettings, OutcomeSettings
 from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.models.manifests import recorded_settings
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.worth.record import worth_on_record
 from mlreg_dagster.outcomes.worth.verdict import Comparison
@@ -16,6 +17,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _DAY = pd.Timedelta(days=1)
+_BEFORE_ALL, _AFTER_ALL = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
 
 
 def shadows(
@@ -28,8 +30,8 @@ def shadows(
 ) -> dict[str, str]:
     """The challenger of each model file that scores from `first` on, by the name of the file.
 
-    It is the newest version of the file that was trained by `first`, passed its gates and was never champion; after
-    `shadow_days` without being told apart as better it gives way to a new one.
+    One follows the other: it is the first version of the file that was trained since the one before became champion or
+    had its `shadow_days`, and that passed its gates.
 
     Args:
         registry: Where the versions are.
@@ -38,19 +40,23 @@ def shadows(
         shadow_days: How long a challenger is given.
         before: Whether those that were trained for this very period are left out.
     """
-    champions = {move.version for move in registry.history(CHAMPION) if move.effective_at <= first}
+    since = {move.version: move.effective_at for move in reversed(registry.history(CHAMPION))}
     found = {}
     for name, settings in models.items():
-        wanted = settings.model_dump(mode="json")
-        for version in reversed(registry.versions()):
+        wanted, free_from = recorded_settings(settings), _BEFORE_ALL
+        for version in registry.versions():
             trained = as_hour(version.dataset_day) + _DAY
-            is_young = first - shadow_days * _DAY < trained <= first and not (before and trained == first)
-            if version.manifest["settings"] != wanted or not is_young:
-                continue
+            is_young = trained < first or (trained == first and not before)
             evaluation = registry.latest_evaluation(version.version)
-            if evaluation is not None and evaluation.passed and version.version not in champions:
+            if version.manifest["settings"] != wanted or not is_young or trained < free_from:
+                continue
+            if evaluation is None or not evaluation.passed:
+                continue
+            free_from = min(
+                trained + shadow_days * _DAY, since.get(version.version, _AFTER_ALL)
+            )
+            if trained <= first < free_from:
                 found[name] = version.version
-                break
     return found
 
 

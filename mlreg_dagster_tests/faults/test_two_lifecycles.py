@@ -10,7 +10,8 @@ from mlreg_dagster.cli.demo import run_demo
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.orchestration.locks.lifecycle import HomeInUse, alone_on
-from mlreg_dagster.replay.run import Replay, run_replay
+from mlreg_dagster.replay.plan import Replay
+from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster_tests.faults import wording
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,8 @@ import pytest
 from mlreg_dagster.config import ModelSettings, PromotionSettings
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
-from mlreg_dagster.replay.run import Replay, run_replay
+from mlreg_dagster.replay.plan import Replay
+from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster.replay.selection import better_challenger, shadows
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.lifecycle import LIVE, Lifecycle

@@ -40,6 +40,12 @@ def replay(
     shadow_days: Annotated[
         int, typer.Option(min=1, help="With --select outcomes: days after which a challenger is replaced.")
     ] = 84,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="Play other policies beside it (never retrain, always retrain, planted anomalies)."
+        ),
+    ] = False,
     report: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("replay.html"),
     as_json: AsJson = False,
 ) -> None:
@@ -48,15 +54,16 @@ def replay(
     from mlreg_dagster.cli.tables import history_table
     from mlreg_dagster.core.hours import as_hour
     from mlreg_dagster.outcomes.worth.record import worth_on_record
+    from mlreg_dagster.replay.plan import Replay, days_between
     from mlreg_dagster.replay.report import make_report
-    from mlreg_dagster.replay.run import Replay, days_between, run_replay
+    from mlreg_dagster.replay.run import run_replay
 
     runner = open_runner(replays=True)
     promotion = runner.settings.promotion.override({"automatic": policy} if policy else {}, "--policy")
     end = as_hour(last) + timedelta(days=1)
     chosen = [*(model or []), *(name.strip() for name in (models or "").split(",") if name.strip())]
     named = tuple(dict.fromkeys(chosen or ["model"]))
-    plan = Replay(as_hour(first), end, days_between(retrain), named, promotion, select, shadow_days)
+    plan = Replay(as_hour(first), end, days_between(retrain), named, promotion, select, shadow_days, compare)
     with writing_to(report):
         report.open("a").close()  # an error now costs less than one after all the work
     with step_progress(progress_console if as_json else console, total=(plan.end - plan.first).days) as advance:
