@@ -12,7 +12,7 @@ from mlreg_dagster.outcomes.names import RANKING
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.outcomes.worth.budget import WINDOW_HOURS
 from mlreg_dagster.outcomes.worth.counts import counts_by_day
-from mlreg_dagster.outcomes.worth.daily import ROWS, crashes_by_version
+from mlreg_dagster.outcomes.worth.daily import NO_CRASHES, ROWS, crashes_by_version
 from mlreg_dagster.outcomes.worth.verdict import Worth, worth_of_counts
 from mlreg_dagster.replay.policies import REPLAY_POLICIES
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -62,7 +62,6 @@ def compare_policies(
                 counts.setdefault((policy, str(ranking)), []).append(counted)
         for policy, found in crashes_by_version(rows[rows["prediction_hour"] >= begin]).items():
             crashes.setdefault(policy, []).append(found)
-    empty = PREDICTION_OUTCOMES.empty()[["prediction_hour", "instrument_id"]]
     return [
         PolicyWorth(
             policy,
@@ -70,7 +69,7 @@ def compare_policies(
             worth_of_counts(
                 policy,
                 {ranking: pd.concat(days) for (each, ranking), days in counts.items() if each == policy},
-                pd.concat(crashes.get(policy, [empty]), ignore_index=True),
+                pd.concat(crashes.get(policy, [NO_CRASHES]), ignore_index=True),
                 until,
                 settings.worth,
             ),

@@ -17,7 +17,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _DAY = pd.Timedelta(days=1)
-_BEFORE_ALL, _AFTER_ALL = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
+_BEFORE_ALL = pd.Timestamp("1970-01-01", tz="UTC")
 
 
 def shadows(
@@ -52,9 +52,8 @@ def shadows(
                 continue
             if evaluation is None or not evaluation.passed:
                 continue
-            free_from = min(
-                trained + shadow_days * _DAY, since.get(version.version, _AFTER_ALL)
-            )
+            given = trained + shadow_days * _DAY
+            free_from = min(given, pd.Timestamp(since.get(version.version, given)))
             if trained <= first < free_from:
                 found[name] = version.version
     return found

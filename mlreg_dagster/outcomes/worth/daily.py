@@ -12,6 +12,7 @@ from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.names import RANKING
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.outcomes.worth.budget import WINDOW_HOURS
 from mlreg_dagster.outcomes.worth.counts import COLUMNS, counts_by_day
 from mlreg_dagster.outcomes.worth.difference import MEASURES
@@ -20,6 +21,8 @@ from mlreg_dagster.outcomes.worth.verdict import Comparison, Worth, crashes_of, 
 
 _DAY = pd.Timedelta(days=1)
 _WINDOW = WINDOW_HOURS * HOUR
+
+NO_CRASHES = PREDICTION_OUTCOMES.empty()[["prediction_hour", "instrument_id"]]
 
 ROWS = (
     "hour",
@@ -124,7 +127,7 @@ def rows_with_verdicts(
     Args:
         counted: What `count_days` returns.
         earlier: Rows of MODEL_WORTH of the days before.
-        crashes: Of each version the crashes among its outcomes.
+        crashes: Of each version the crashes among its outcomes; one that has none is left out.
         asked: The days at whose ends a verdict is asked.
         settings: As for `worth_as_of`.
     """
@@ -133,7 +136,7 @@ def rows_with_verdicts(
         {"day": day, "model_version": version, "opponent": each.opponent, **_flat(worth, each)}
         for day in asked
         for version in counted.loc[counted["day"] == day, "model_version"].unique()
-        for worth in [worth_as_of(history, crashes[version], version, day, settings)]
+        for worth in [worth_as_of(history, crashes.get(version, NO_CRASHES), version, day, settings)]
         for each in worth.comparisons
     ]
     key = list(MODEL_WORTH.key)

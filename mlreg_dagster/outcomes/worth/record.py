@@ -7,13 +7,12 @@ from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.names import CRASH
 from mlreg_dagster.outcomes.names import RANKING
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster.outcomes.worth.daily import crashes_by_version, worth_as_of
+from mlreg_dagster.outcomes.worth.daily import NO_CRASHES, crashes_by_version, worth_as_of
 from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 from mlreg_dagster.outcomes.worth.verdict import Worth
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _DAY = pd.Timedelta(days=1)
-_NO_CRASHES = PREDICTION_OUTCOMES.empty()[["prediction_hour", "instrument_id"]]
 
 
 def worth_on_record(tables: Warehouse, version: str, as_of: pd.Timestamp, settings: OutcomeSettings) -> Worth:
@@ -29,7 +28,7 @@ def worth_on_record(tables: Warehouse, version: str, as_of: pd.Timestamp, settin
     with tables.session():
         counted = tables.read(MODEL_WORTH, None, day)
         crashes = crashes_of_versions(tables, day + 23 * HOUR)
-    return worth_as_of(counted, crashes_by_version(crashes).get(version, _NO_CRASHES), version, day, settings)
+    return worth_as_of(counted, crashes_by_version(crashes).get(version, NO_CRASHES), version, day, settings)
 
 
 def crashes_of_versions(tables: Warehouse, last_hour: pd.Timestamp) -> pd.DataFrame:

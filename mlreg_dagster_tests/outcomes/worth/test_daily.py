@@ -69,6 +69,13 @@ def test_a_day_whose_last_hours_are_closed_is_counted_at_its_end():
     assert rows.groupby("day")["pairs"].max().eq(8 * INSTRUMENTS).all()
 
 
+def test_a_market_without_a_crash_is_counted_all_the_same():
+    calm = market(days=7).assign(outcome="no_crash")
+    rows = counted_in([days_from(1, 7)], calm)
+    assert rows["crashes"].eq(0).all()
+    assert set(rows["worth"].dropna()) == {"unknown"}
+
+
 def test_without_outcomes_there_are_no_rows_of_the_right_columns():
     rows = counted_in([days_from(1, 3)], PREDICTION_OUTCOMES.empty())
     assert rows.empty
