@@ -68,7 +68,7 @@ def tail_width(quantiles: Matrix) -> float:
 
 
 def detectors_in(detector: BaseEstimator) -> Iterator[BaseEstimator]:
-    """A detector and, of a fitted ensemble, those of its members."""
+    """A detector and, of an ensemble, those of its members: fitted ones where it is fitted."""
     yield detector
     if isinstance(detector, RankEnsemble):
-        yield from (each[-1] for each in detector.members_)
+        yield from (each[-1] for each in getattr(detector, "members_", detector.members))
