@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from mlreg_dagster.config import WorthSettings
@@ -15,6 +15,7 @@ from mlreg_dagster_tests.outcomes.worth.markets import MONDAY, OTHERS, market
 
 SETTINGS = WorthSettings(resamples=100)
 WEEK = 7 * 24 * HOUR
+FEW = settings(max_examples=4, deadline=None, phases=[Phase.generate])  # to shrink a whole market takes minutes
 
 
 @pytest.fixture(scope="module")
@@ -113,14 +114,14 @@ def test_stored_counts_give_the_same_answer(strong):
     assert found == worth_of(strong, "v1", OTHERS, SETTINGS)
 
 
-@settings(max_examples=4, deadline=None)
+@FEW
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(strong, random):
     shuffled = strong.sample(frac=1, random_state=random.randrange(2**32))
     assert worth_of(shuffled, "v1", OTHERS, SETTINGS) == worth_of(strong, "v1", OTHERS, SETTINGS)
 
 
-@settings(max_examples=4, deadline=None)
+@FEW
 @given(st.integers(0, 6), st.integers(0, 2**32 - 1))
 def test_within_a_week_nothing_changes_and_what_comes_later_never_does(strong, days, seed):
     """As of the end of week 9, and on any day of week 10, whatever that day's outcomes say."""
@@ -135,7 +136,7 @@ def test_within_a_week_nothing_changes_and_what_comes_later_never_does(strong, d
     assert worth_of(later, "v1", OTHERS, SETTINGS) == then
 
 
-@settings(max_examples=3, deadline=None)
+@FEW
 @given(st.integers(-200, 200))
 def test_a_market_moved_by_whole_weeks_is_the_same(strong, weeks):
     moved = strong.assign(**{name: strong[name] + weeks * WEEK for name in ("hour", "prediction_hour")})
