@@ -45,10 +45,17 @@ class Story:
     days: tuple[str, str]
 
 
+NO_MARKET_CAP = ["market_cap_to_volume", "slog_market_cap_to_volume"]
+
 STORIES = {
     "crypto": Story(
         archive="crypto_hourly_2017.parquet",
-        ingest={"start": "2017-11-01T00:00", "end": "2018-01-01T00:00", "universe": 7},
+        ingest={
+            "start": "2017-11-01T00:00",
+            "end": "2018-01-01T00:00",
+            "universe": 7,
+            "checks": {"unknown_features": NO_MARKET_CAP},
+        },
         configs={},
         market=("2017-11-20-00:00", "2017-12-26-23:00"),
         dataset="2017-12-19",
@@ -62,7 +69,11 @@ STORIES = {
             "start": "2024-05-01T00:00",
             "end": "2024-07-01T00:00",
             "universe": 286,
-            "checks": {"allow_empty_hours": True, "completeness_columns": ["price", "volume_24h"]},
+            "checks": {
+                "allow_empty_hours": True,
+                "completeness_columns": ["price", "volume_24h"],
+                "unknown_features": NO_MARKET_CAP,
+            },
         },
         configs={
             # the market is open five hours a day, five days a week

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from mlreg_dagster.config import IngestSettings, Settings
+from mlreg_dagster.config import ConfigError, IngestSettings, Settings
 from mlreg_dagster.core.hours import HOUR, chunked, hour_range
-from mlreg_dagster.market.features.features import features_table
+from mlreg_dagster.market.features.features import features_of, features_table
+from mlreg_dagster.market.features.unknown import find_unknown, in_words
 from mlreg_dagster.market.quality import (
     SNAPSHOT_CHECKS,
     Finding,
@@ -22,6 +23,7 @@ from mlreg_dagster.market.quality import (
     require_known_columns,
 )
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.orchestration.metadata import table_view
 from mlreg_dagster.orchestration.partitions import hours_in_tags
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
@@ -41,7 +43,11 @@ def build_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """
     require_known_columns(settings.ingest)
     features = features_table(settings.features)
-    return [_snapshot_checks(settings.ingest), _feature_checks(features, settings.ingest.chunk_hours)]
+    return [
+        _snapshot_checks(settings.ingest),
+        _feature_checks(features, settings.ingest.chunk_hours),
+        _known_check(features, settings),
+    ]
 
 
 def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
@@ -92,6 +98,44 @@ def _feature_checks(table: Table, chunk_hours: int) -> dg.AssetChecksDefinition:
         return _result("market_features", name, finding, hours)
 
     return one_row_a_snapshot
+
+
+def _known_check(table: Table, settings: Settings) -> dg.AssetChecksDefinition:
+    accepted = settings.ingest.checks.unknown_features
+    features = [each.name for each in features_of(settings.features)]
+    if strangers := [name for name in accepted if name not in features]:
+        raise ConfigError(
+            f"ingest.yaml: checks.unknown_features: there is no feature {', '.join(strangers)}; allowed are "
+            f"{', '.join(features)}."
+        )
+
+    @dg.asset_check(
+        asset="market_features",
+        description="Each feature is known to some instrument in the week up to the last hour: none is null for the "
+        "whole market, but for those in checks.unknown_features of ingest.yaml.",
+    )
+    @retried
+    def features_are_known(
+        context: dg.AssetCheckExecutionContext, mlreg_warehouse: WarehouseResource
+    ) -> dg.AssetCheckResult:
+        with mlreg_warehouse.open().session() as tables:
+            last = _hours_to_check(context, tables, table)[-1]
+            with tables.connect() as connection:
+                found = find_unknown(connection, table, last, [name for name in features if name not in accepted])
+        return dg.AssetCheckResult(
+            passed=found.young or not found.never_known,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=in_words(found),
+            metadata={
+                "hours": found.hours,
+                "never_known": len(found.never_known),
+                "null_for_the_whole_market": table_view(
+                    [{"feature": name, "share_of_hours": share} for name, share in found.shares.items()]
+                ),
+            },
+        )
+
+    return features_are_known
 
 
 def _check_keys(rows: pd.DataFrame, expected: pd.DataFrame) -> Finding:

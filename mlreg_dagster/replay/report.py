@@ -13,6 +13,7 @@ from mlreg_dagster.outcomes.performance.metrics import summary
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.outcomes.worth.blocks import MIN_WEEKS
 from mlreg_dagster.outcomes.worth.difference import MEASURES
+from mlreg_dagster.outcomes.worth.lead_time import FALL_PCT, lead_time_of
 from mlreg_dagster.outcomes.worth.record import worth_on_record
 from mlreg_dagster.outcomes.worth.verdict import Comparison
 from mlreg_dagster.registry import AliasEvent, Registry
@@ -39,7 +40,8 @@ def monthly(outcomes: pd.DataFrame, settings: OutcomeSettings) -> pd.DataFrame:
 def make_report(runner: Runner, replay: Replay) -> str:
     """The report on what was replayed."""
     first, end = replay.first, replay.end
-    months = monthly(_outcomes_of_champions(runner, first, end), runner.settings.outcomes)
+    outcomes = _outcomes_of_champions(runner, first, end)
+    months = monthly(outcomes, runner.settings.outcomes)
     worth = worth_on_record(runner.warehouse, CHAMPION, end, runner.settings.outcomes)
     versions = pd.DataFrame(_versions(runner.registry))
     history = [event for event in runner.registry.history(CHAMPION) if event.effective_at < end]
@@ -54,6 +56,7 @@ def make_report(runner: Runner, replay: Replay) -> str:
         policies=[_readable_policy(each, replay) for each in _policies(runner, replay)],
         worth=worth.sentence,
         comparisons=[_readable_comparison(each) for each in worth.comparisons],
+        lead_time=_lead_time_in_words(outcomes, runner.settings.outcomes),
         months=_readable(months).to_dict("records") if len(months) else [],
         months_picture=_months_picture(months[months["month"] != "all"]) if len(months) else "",
         versions=versions.to_dict("records"),
@@ -133,6 +136,24 @@ def _outcomes_in_words(months: pd.DataFrame) -> str:
         f"{whole['resolved']:,} could be held against a price, {whole['crashes']:,} were crashes, "
         f"{whole['flagged']:,} had been flagged, {whole['true_positives']:,} were both."
     )
+
+
+def _lead_time_in_words(outcomes: pd.DataFrame, settings: OutcomeSettings) -> str:
+    """How early the champions, taken together, flagged crash episodes."""
+    champions = outcomes[outcomes["role"] == CHAMPION].assign(model_version=CHAMPION)
+    found = lead_time_of(champions, CHAMPION, settings)
+    text = f"The champions flagged {found.caught} of {found.episodes} crash episodes"
+    if found.median_hours is not None:
+        text += (
+            f", in the median {found.median_hours:.3g} hours before the price had crossed "
+            f"(quartiles {found.lower_quartile_hours:.3g} to {found.upper_quartile_hours:.3g})"
+        )
+    if found.before_fall_share is not None:
+        text += (
+            f"; {found.before_fall} of {found.with_known_fall} ({found.before_fall_share:.1%}) were first flagged "
+            f"before the price stood {-FALL_PCT:g} % below its 6-hour high"
+        )
+    return f"{text}."
 
 
 def _move(event: AliasEvent) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from mlreg_dagster.config import ConfigError, Settings, load_settings
+from mlreg_dagster.config import ConfigError, Settings, UseCaseSettings, load_settings
+from mlreg_dagster.config.sections.governance import SuccessMetric
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster_tests.config.files import MODELS, SHIPPED, load_file
 
@@ -107,3 +108,28 @@ def _without_unasked_worth(values):
     return {
         name: _without_unasked_worth(value) for name, value in values.items() if not (name == "worth" and value is None)
     }
+
+
+def test_the_hash_of_a_use_case_of_before_there_were_lead_times_is_what_it_was():
+    before = UseCaseSettings(
+        worth=None,
+        success=(
+            SuccessMetric(metric="lift", at_least=1.0),
+            SuccessMetric(metric="false_alarm_rate", at_most=0.2),
+        ),
+    )
+    assert before.sha256 == "20400e75087667cbd6d92aec901c4b50fdf2cf8039cd6c2a2fe436243c5dabf7"
+
+
+@pytest.mark.parametrize("metric", ["lead_time_hours", "flagged_before_fall"])
+def test_how_early_flags_come_can_be_asked_for_with_a_lower_bound_alone(tmp_path, metric):
+    folder = written(tmp_path, f"success: [{{metric: {metric}, at_least: 0.5}}]")
+    assert load_settings(folder).use_case.success[0].metric == metric
+    with pytest.raises(ConfigError, match=f"{metric} can't be too high: write at_least alone"):
+        load_settings(written(tmp_path, f"success: [{{metric: {metric}, at_most: 0.5}}]"))
+
+
+def written(folder, text):
+    """A config folder with this use_case.yaml."""
+    (folder / "use_case.yaml").write_text(text)
+    return folder

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mlreg_dagster.config import ConfigError
 from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.market.quality import SNAPSHOT_CHECKS
 from mlreg_dagster_tests.lifecycle import DUE, MARKET_HOURS, failure, verdicts
@@ -65,8 +66,51 @@ def test_alone_on_an_empty_table_they_say_what_to_do(make_world):
 
 
 def test_features_without_a_snapshot_row_are_found(trained):
-    assert verdicts(trained.attempt(checks="market_features")) == {"one_row_a_snapshot": True}
+    passed = {"one_row_a_snapshot": True, "features_are_known": True}
+    assert verdicts(trained.attempt(checks="market_features")) == passed
     _delete(trained, "market_features WHERE hour = '2026-01-06 05:00:00+00' AND instrument_id = 'sim-003'")
-    (check,) = _checks(trained.attempt(checks="market_features"))
-    assert not check.passed
+    (check,) = [check for check in _checks(trained.attempt(checks="market_features")) if not check.passed]
     assert "Materialize the hours again" in check.description
+
+
+def _age(world):
+    """Features of a week before those that are there, so that the market is no longer young."""
+    with world.warehouse.connect() as connection:
+        connection.execute(
+            "INSERT INTO market_features SELECT * REPLACE (hour - INTERVAL 7 DAY AS hour) FROM market_features"
+        )
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_feature_that_is_null_for_the_whole_market_is_named_unless_it_is_known_to_be(
+    make_world, trained_home, accepted
+):
+    checks = {"unknown_features": ["market_cap_to_volume", "slog_market_cap_to_volume"] if accepted else []}
+    world = make_world(trained_home, configs={"ingest": {"checks": checks}})
+    _age(world)
+    with world.warehouse.connect() as connection:
+        connection.execute("UPDATE market_features SET market_cap_to_volume = NULL, slog_market_cap_to_volume = NULL")
+        connection.execute("UPDATE market_features SET change_1h_pct = NULL WHERE instrument_id <> 'sim-003'")
+    check = {each.check_name: each for each in _checks(world.attempt(checks="market_features"))}["features_are_known"]
+    assert check.passed == accepted
+    if not accepted:
+        assert check.description.startswith(
+            "market_cap_to_volume, slog_market_cap_to_volume: null for the whole market"
+        )
+        assert "100 % of the 144 hours with rows in the week up to 2026-01-06 23:00" in check.description
+        assert check.severity.value == "WARN"
+
+
+def test_features_of_a_market_that_has_just_begun_are_not_known_yet(trained):
+    with trained.warehouse.connect() as connection:
+        connection.execute("UPDATE market_features SET change_1h_pct = NULL")
+    check = {each.check_name: each for each in _checks(trained.attempt(checks="market_features"))}["features_are_known"]
+    assert check.passed
+    assert check.description.startswith("Not known yet")
+
+
+def test_an_unknown_feature_that_no_feature_is_called_is_refused(make_world):
+    with pytest.raises(
+        ConfigError, match=r"checks\.unknown_features: there is no feature market_cap; allowed are chan"
+    ):
+        make_world(None, configs={"ingest": {"checks": {"unknown_features": ["market_cap"]}}})

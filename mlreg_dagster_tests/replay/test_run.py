@@ -168,6 +168,7 @@ def test_the_report_stands_alone_and_says_who_was_champion(replayed: Lifecycle, 
         assert f"{effective_at:%Y-%m-%d %H:%M}" in page
         assert version in page
         assert reason.split(":")[0] in page
+    assert "crash episodes" in page
 
 
 def test_months_add_up(replayed: Lifecycle) -> None:

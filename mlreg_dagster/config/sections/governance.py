@@ -20,12 +20,13 @@ Tier = Literal["low", "high"]
 WorthAsked = Literal["better", "not_worse"]
 
 _KEY_BYTES = 32
+_OF_LEAD_TIME = ("lead_time_hours", "flagged_before_fall")
 
 
 class SuccessMetric(Section):
     """One number by which the use case is judged, over matured outcomes."""
 
-    metric: Literal["recall", "precision", "false_alarm_rate", "lift"]
+    metric: Literal["recall", "precision", "false_alarm_rate", "lift", "lead_time_hours", "flagged_before_fall"]
     at_least: float | None = None
     at_most: float | None = None
 
@@ -33,6 +34,8 @@ class SuccessMetric(Section):
     def _asks_for_something(self) -> Self:
         if self.at_least is None and self.at_most is None:
             raise ValueError("write at_least, at_most, or both")
+        if self.metric in _OF_LEAD_TIME and self.at_most is not None:
+            raise ValueError(f"{self.metric} can't be too high: write at_least alone")
         return self
 
 

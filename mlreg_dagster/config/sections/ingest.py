@@ -97,6 +97,9 @@ class SnapshotChecks(Section):
         1.8, description="A price this many times the one last seen, or this part of it, looks like a split."
     )
     max_age_hours: Count = 3
+    unknown_features: tuple[str, ...] = Field(
+        (), description="Features that this market can't know; no check warns of them."
+    )
 
 
 class IngestSettings(Section):

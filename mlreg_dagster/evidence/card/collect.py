@@ -124,6 +124,7 @@ def _served(
             f"SELECT * FROM {PREDICTION_OUTCOMES.name} WHERE model_version = $version ORDER BY hour, instrument_id",  # noqa: S608
             asked,
         )
+    outcomes = PREDICTION_OUTCOMES.completed(outcomes)
     return by_role.to_dict("records"), int(overdue["n"].iloc[0]), outcomes  # type: ignore[return-value]
 
 

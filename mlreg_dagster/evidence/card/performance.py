@@ -8,6 +8,7 @@ import pandas as pd
 from mlreg_dagster.config.sections.governance import SuccessMetric
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Table, Text, Values, when
+from mlreg_dagster.outcomes.worth.lead_time import FALL_PCT, LeadTime, lead_time_of
 
 _COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
 _RATES = ("lift", "recall", "precision", "false_alarm_rate", "base_rate")
@@ -15,7 +16,7 @@ _RATES = ("lift", "recall", "precision", "false_alarm_rate", "base_rate")
 
 def success(context: CardContext, asked: SuccessMetric) -> dict[str, Any]:
     """A metric of success against the outcomes: by its value, and whether its interval says the same."""
-    rates = measured(context) if not context.outcomes.empty else {}
+    rates = {**measured(context), **_lead_times(context)} if not context.outcomes.empty else {}
     value, low, high = (rates.get(f"{asked.metric}{end}") for end in ("", "_low", "_high"))
     if value is None:
         verdict = "not known: no outcome tells"
@@ -63,9 +64,54 @@ def outcome_facts(context: CardContext) -> list[Fact]:
             f"The intervals resample whole weeks with all instruments, days where there are fewer than {MIN_WEEKS} "
             f"weeks; there is none for fewer than {MIN_DAYS} days. By days they are too narrow."
         ),
+        *lead_time_facts(context),
         Picture(lambda: confusion_picture(totals)),
         Picture(lambda: performance_picture(performance(context.outcomes))),
     ]
+
+
+def lead_time_facts(context: CardContext) -> list[Fact]:
+    """How early crash episodes were flagged, and how many before the price had begun to fall."""
+    found = _lead_time(context)
+    if not found.caught:
+        return [Text(f"Of {found.episodes} crash episodes none was flagged: how early its flags come is not known.")]
+    hours, share = ("hours from the first flag to the crossing", "share first flagged before a fall")
+    rows = [
+        {
+            "how early": f"{hours}, median ({found.lower_quartile_hours:.3g} to {found.upper_quartile_hours:.3g})"
+            if found.timed
+            else f"{hours}, median",
+            "of episodes": found.timed,
+            "value": found.median_hours,
+            "low": found.median_low,
+            "high": found.median_high,
+        },
+        {
+            "how early": f"{share} of {-FALL_PCT:g} % from the 6-hour high",
+            "of episodes": found.with_known_fall,
+            "value": found.before_fall_share,
+            "low": found.before_fall_low,
+            "high": found.before_fall_high,
+        },
+    ]
+    return [Table(f"How early: {found.caught} of {found.episodes} crash episodes were flagged", rows)]
+
+
+def _lead_times(context: CardContext) -> dict[str, float | None]:
+    """By the names of the use case's metrics."""
+    found = _lead_time(context)
+    return {
+        "lead_time_hours": found.median_hours,
+        "lead_time_hours_low": found.median_low,
+        "lead_time_hours_high": found.median_high,
+        "flagged_before_fall": found.before_fall_share,
+        "flagged_before_fall_low": found.before_fall_low,
+        "flagged_before_fall_high": found.before_fall_high,
+    }
+
+
+def _lead_time(context: CardContext) -> LeadTime:
+    return lead_time_of(context.outcomes, context.version.version, context.settings.outcomes)
 
 
 def contest_facts(context: CardContext) -> list[Fact]:

@@ -167,18 +167,21 @@ def _returns(price: FloatArray) -> tuple[FloatArray, SpanArray]:
 
 def _std_of_windows(returns: FloatArray, span: SpanArray, start: int, stop: int) -> FloatArray:
     """Two passes over the windows ending in rows `start` to `stop` - 1."""
-    total, count, covered, squares = (np.zeros((stop - start, returns.shape[1])) for _ in range(4))
+    shape = (stop - start, returns.shape[1])
+    total, squares, part = np.zeros(shape), np.zeros(shape), np.empty(shape)
+    count, covered = np.zeros(shape, dtype=np.int16), np.zeros(shape, dtype=np.int16)
     for lag in range(LOOKBACK_HOURS):
         hours = span[start - lag : stop - lag]
         inside = hours <= LOOKBACK_HOURS - lag  # it begins within the window, too
-        np.add(total, returns[start - lag : stop - lag], out=total, where=inside)
-        np.add(covered, hours, out=covered, where=inside)
+        total += np.multiply(returns[start - lag : stop - lag], inside, out=part)
+        covered += hours * inside
         count += inside
-    mean = total / np.maximum(count, 1.0)
+    mean = total / np.maximum(count, 1)
     for lag in range(LOOKBACK_HOURS):
-        distance = returns[start - lag : stop - lag] - mean
-        distance *= distance
-        np.add(squares, distance, out=squares, where=span[start - lag : stop - lag] <= LOOKBACK_HOURS - lag)
+        np.subtract(returns[start - lag : stop - lag], mean, out=part)
+        part *= part
+        part *= span[start - lag : stop - lag] <= LOOKBACK_HOURS - lag
+        squares += part
     enough = (count >= MIN_RETURNS) & (covered >= MIN_COVERED_HOURS)
     std: FloatArray = np.sqrt(squares / np.where(enough, count - 1.0, np.nan))
     return std

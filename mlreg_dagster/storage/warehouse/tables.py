@@ -139,6 +139,14 @@ class Table:
             name: self.sql_type(name) for name, spec in self.columns.items() if spec.nullable and name not in stored
         }
 
+    def completed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows that a statement read from a stored table of an earlier release, with nulls for what that one lacks."""
+        empty = self.empty()
+        nulls = {
+            name: pd.Series(index=rows.index, dtype=empty[name].dtype) for name in self.lacking(rows.columns.to_list())
+        }
+        return rows.assign(**nulls)
+
     def ddl(self) -> str:
         """The CREATE TABLE statement."""
         lines = [

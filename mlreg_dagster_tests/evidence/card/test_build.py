@@ -85,6 +85,33 @@ def test_several_weeks_have_intervals(champion):
     assert rates["recall"]["low"] < rates["recall"]["value"] < rates["recall"]["high"]
 
 
+def test_how_early_flags_come_is_shown_and_held_against_the_use_case(champion):
+    live, context = champion
+    asked = [
+        {"metric": "lead_time_hours", "at_least": 1.0},
+        {"metric": "flagged_before_fall", "at_least": 0.0},
+        {"metric": "lead_time_hours", "at_least": 24.5},
+    ]
+    settings = live.settings.override({"use_case": {"success": asked}})
+    card = make_card(replace(context, settings=settings))
+    hours, share = facts(card, "monitoring", "How early: ")
+    crashes = context.outcomes[context.outcomes["outcome"] == "crash"]
+    flagged = crashes[crashes["is_anomaly"]].groupby("instrument_id").first()  # one day: one episode each
+    waited = (flagged["crossed_at"] - flagged["prediction_hour"]) / HOUR
+    assert (hours["of episodes"], hours["value"]) == (len(flagged), waited.median())
+    assert share["value"] == (flagged["fall_6h_pct"] > -5).mean()
+    met = facts(card, "monitoring", "Whether the use case is met")
+    assert [row["metric"] for row in met] == [row["metric"] for row in asked]
+    assert [row["value"] for row in met] == [hours["value"], share["value"], hours["value"]]
+    assert [row["verdict"].startswith("met") for row in met] == [True, True, False]
+
+
+def test_without_a_flagged_crash_it_says_so(champion):
+    context = champion[1]
+    card = make_card(replace(context, outcomes=context.outcomes.assign(is_anomaly=False)))
+    assert "none was flagged: how early its flags come is not known" in str(card.sections)
+
+
 def test_a_challenger_is_held_against_the_champion_on_the_predictions_of_both(trained):
     trained.promote("v1", LIVE)
     trained.promote("v2", LIVE, alias="challenger")

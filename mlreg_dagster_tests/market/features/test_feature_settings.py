@@ -44,4 +44,4 @@ def test_an_old_holdout_judges_nobody(changed):
 
 def test_features_that_the_settings_no_longer_describe_fail_their_check(changed):
     result = changed.attempt(checks="market_features")
-    assert verdicts(result) == {"one_row_a_snapshot": False}
+    assert verdicts(result) == {"one_row_a_snapshot": False, "features_are_known": True}

@@ -1,10 +1,13 @@
 """The tables in one DuckDB file: the contract, and what DuckDB refuses by itself."""
 
+from dataclasses import replace
+
 import duckdb
 import pandas as pd
 import pytest
 
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster.storage.warehouse.tables import column
 from mlreg_dagster_tests.storage.warehouse.contract import WarehouseContract
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, READINGS, assert_stored, rows
 
@@ -41,3 +44,17 @@ def test_what_another_process_did_to_a_table_meanwhile_is_noticed(warehouse):
     with DuckDBWarehouse(warehouse.path).connect() as connection:
         connection.execute("DROP TABLE readings")
     assert warehouse.read(READINGS).empty
+
+
+def test_a_write_that_breaks_off_leaves_no_column_and_no_row(warehouse):
+    """A rule that the file holds and we don't know breaks the write after the columns were added."""
+    with warehouse.connect() as connection:
+        connection.execute(READINGS.ddl().removesuffix(")") + ', CHECK ("price" < 5))')
+    warehouse.write(READINGS, rows(DAY), DAY)
+    grown = replace(READINGS, columns=READINGS.columns | {"depth": column(float, "Gained.", nullable=True)})
+    for price, hours in ((9.0, DAY[:2]), (9.0, DAY[:1])):
+        with pytest.raises(duckdb.ConstraintException):
+            warehouse.write(grown, rows(hours, price=price).assign(depth=0.5), hours)
+        assert_stored(warehouse.read(READINGS), rows(DAY))
+    warehouse.write(grown, rows(DAY[:1], price=2.0).assign(depth=0.5), DAY[:1])
+    assert warehouse.read(grown)["depth"].notna().tolist() == [True] * 3 + [False] * 69
