@@ -30,9 +30,7 @@ _OUTCOME = Check(
 
 _SAID = {
     "instrument_id": column(str, "Stable key of the instrument.", NOT_EMPTY),
-    "model_version": column(
-        str, "The version that predicted: v1, v2, …; or ranking:<name>, a simple ranking.", NOT_EMPTY
-    ),
+    "model_version": column(str, "The version that predicted (v1, v2, …), or ranking:<name>.", NOT_EMPTY),
     "role": column(str, "champion or challenger as of the hour, requested by a person, or ranking.", _ROLE),
     "score": column(float, "Anomaly score; higher = more anomalous.", FINITE),
     "is_anomaly": column(bool, "Flagged: the score is above the threshold of the hour."),
@@ -52,9 +50,7 @@ PREDICTIONS = Table(
         "model_version": _SAID["model_version"],
         "role": _SAID["role"],
         "score": _SAID["score"],
-        "threshold": column(
-            float, "Scores above it are flagged; one an hour, by the flag policy of the version.", FINITE
-        ),
+        "threshold": column(float, "Scores above it are flagged; one an hour, by the flag policy.", FINITE),
         "is_anomaly": _SAID["is_anomaly"],
         "in_sample": _SAID["in_sample"],
         "price": _SAID["price"],
