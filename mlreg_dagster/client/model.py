@@ -35,7 +35,7 @@ class LoadedModel:
 
     @property
     def threshold(self) -> float:
-        """Rows that score above it are flagged."""
+        """The frozen threshold, that of the training rows. By its flag policy an hour of predictions has its own."""
         return self._model.threshold
 
     @property
@@ -73,15 +73,21 @@ class LoadedModel:
         return pd.Series(self._model.score(features), index=frame.index, name="score")
 
     def flag(self, frame: "pd.DataFrame") -> "pd.Series":
-        """Whether each row is an anomaly: its score is above the threshold.
+        """Whether the score of each row is above the frozen threshold.
+
+        What a version flagged in an hour depends on its scores of the days before (see `flagging` of model.yaml) and
+        is on record: the threshold is in `Client.predictions`.
 
         Args:
             frame: As for `score`.
 
         >>> from mlreg_dagster import Client
         >>> client = Client()
-        >>> flags = client.load_model("v1").flag(client.features("2026-01-05T00:00", "2026-01-05T11:00"))
-        >>> bool((flags == client.predictions(version="v1")["is_anomaly"]).all())
+        >>> model, rows = client.load_model("v1"), client.features("2026-01-05T00:00", "2026-01-05T11:00")
+        >>> bool((model.flag(rows) == (model.score(rows) > model.threshold)).all())
+        True
+        >>> said = client.predictions(version="v1")
+        >>> bool(((model.score(rows) > said["threshold"]) == said["is_anomaly"]).all())
         True
         """
         return (self.score(frame) > self.threshold).rename("is_anomaly")

@@ -55,6 +55,8 @@ class BatchSummary:
 def score_file(model: Model, source: Path, target: Path) -> BatchSummary:
     """Score every row of a file; the result appears as a whole or not at all.
 
+    Rows are flagged by the model's frozen threshold: a file has no trailing days for a flag policy to look back on.
+
     A file with the column `feature_settings`, as `market_features` has it, is checked against the model's settings
     and may hold further columns. Any other file holds the keys, if it has some, and the model's features in its order.
 

@@ -32,6 +32,7 @@ from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS, is_ranking
 from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
+from mlreg_dagster.outcomes.predicting.own_rankings import require_known_columns
 from mlreg_dagster.outcomes.reasons.assets import build_prediction_reasons
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.validation import validate_predictions
@@ -65,6 +66,7 @@ def build_outcome_assets(settings: Settings, partitions: Partitions) -> list[dg.
 
 def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
     features, rankings = features_table(settings.features), settings.outcomes.rankings
+    require_known_columns(settings)
 
     @dg.asset(
         group_name=GROUP,

@@ -38,10 +38,10 @@ _OUTCOME = Check(
 
 _SAID = {
     "instrument_id": column(str, "Stable key of the instrument.", NOT_EMPTY),
-    "model_version": column(str, "The version that predicted: v1, v2, ….", NOT_EMPTY),
-    "role": column(str, "champion or challenger as of the hour, or requested by a person.", _ROLE),
+    "model_version": column(str, "The version that predicted (v1, v2, …), or ranking:<name>.", NOT_EMPTY),
+    "role": column(str, "champion or challenger as of the hour, requested by a person, or ranking.", _ROLE),
     "score": column(float, "Anomaly score; higher = more anomalous.", FINITE),
-    "is_anomaly": column(bool, "Flagged: the score is above the model's threshold."),
+    "is_anomaly": column(bool, "Flagged: the score is above the threshold of the hour."),
     "in_sample": column(
         bool, "The hour lies before the model may score (in or before its dataset); kept out of every metric."
     ),
@@ -58,11 +58,11 @@ PREDICTIONS = Table(
         "model_version": _SAID["model_version"],
         "role": _SAID["role"],
         "score": _SAID["score"],
-        "threshold": column(float, "Scores above it are flagged.", FINITE),
+        "threshold": column(float, "Scores above it are flagged; one an hour, by the flag policy.", FINITE),
         "is_anomaly": _SAID["is_anomaly"],
         "in_sample": _SAID["in_sample"],
         "price": _SAID["price"],
-        "artifact_sha256": column(str, "Hash of the artifact that scored.", _SHA256),
+        "artifact_sha256": column(str, "Hash of the artifact that scored, or of the definition of a ranking.", _SHA256),
     },
     rules={
         "is_anomaly must be score > threshold": lambda rows: rows["is_anomaly"] == (rows["score"] > rows["threshold"])

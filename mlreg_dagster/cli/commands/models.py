@@ -193,7 +193,7 @@ def score(
     ] = "champion",
     as_json: AsJson = False,
 ) -> None:
-    """Score the rows of a file with a version; nothing of it becomes a prediction on record."""
+    """Score a file's rows, flagged by the version's frozen threshold; nothing of it becomes a prediction on record."""
     from mlreg_dagster.models.artifacts import artifact
     from mlreg_dagster.models.batch import score_file
     from mlreg_dagster.orchestration.instance.audit_anchors import require_intact

@@ -3,6 +3,9 @@
 In: `features`, rows x features in 64 bit, NaN where a value is null. Out: `score` and `is_anomaly` of each row. The
 names of the features, in their order, and of the version stand in the file's metadata. All is computed in 64 bit but
 the one rounding to 32 that scikit-learn's forests do themselves, so that rows end in the same leaves.
+
+`is_anomaly` is the label by the frozen threshold, that of the training rows: a graph sees no trailing days for the flag
+policy of a version to look back on.
 """
 
 import json

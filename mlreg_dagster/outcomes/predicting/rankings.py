@@ -13,10 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlreg_dagster.config import ConfigError, Settings
 from mlreg_dagster.config.sections.outcomes import RankingSettings
 from mlreg_dagster.core.hours import HOUR, hours_since_epoch
-from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.flagging import StartUp
 from mlreg_dagster.models.manifests import start_up_in
@@ -42,21 +40,6 @@ _OF_THE_MARKET: dict[str, dict[str, Any]] = {
     "drawdown": {"fall_pct_of": "price", "from_its_high_of_the_hours_before": _HIGH_HOURS},
 }
 _ROBUST_Z = "robust_z"
-
-
-def require_known_columns(settings: Settings) -> None:
-    """Refuse own rankings by a column that market_features does not have.
-
-    Raises:
-        ConfigError: There is one.
-    """
-    columns = {name: spec for name, spec in features_table(settings.features).columns.items() if spec.dtype is float}
-    for name, own in settings.outcomes.rankings.own.items():
-        if own.column not in columns:
-            raise ConfigError(
-                f"outcomes.yaml: rankings.own.{name}.column: market_features has no number {own.column}; allowed are "
-                f"{', '.join(columns)}."
-            )
 
 
 def rank(
