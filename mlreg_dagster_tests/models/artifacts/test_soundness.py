@@ -153,6 +153,28 @@ def test_an_index_of_neighbours_that_leads_nowhere_is_not_loaded(store, world, a
         artifact.load(store, "v2", frozen_with(store, model, pipeline))
 
 
+@pytest.mark.parametrize("name", ["nearest_neighbors", "ensemble"])
+def test_an_index_that_a_detector_holds_deeper_is_looked_at_too(store, world, name):
+    model = world.train(name, features=("change_24h_pct", "slog_volume_24h", "change_1h_pct"))
+    pipeline = deepcopy(model.pipeline)
+    held = pipeline[-1].members_[1][-1] if name == "ensemble" else pipeline[-1]
+    state = list(held.index_._tree.__getstate__())
+    state[1] = np.append(state[1][:-1], 1 << 40)
+    held.index_._tree.__setstate__(tuple(state))
+    with pytest.raises(UntrustedModel, match="index of its neighbours leads nowhere"):
+        artifact.load(store, "v2", frozen_with(store, model, pipeline))
+
+
+@pytest.mark.parametrize("name", ["nearest_neighbors", "ensemble"])
+def test_a_tree_of_other_rows_than_the_detector_says_is_not_loaded(store, world, name):
+    model = world.train(name, features=("change_24h_pct", "slog_volume_24h", "change_1h_pct"))
+    pipeline = deepcopy(model.pipeline)
+    held = pipeline[-1].members_[1][-1] if name == "ensemble" else pipeline[-1]
+    held.index_._fit_X = held.index_._fit_X[:, :2]
+    with pytest.raises(UntrustedModel, match="index of its neighbours leads nowhere"):
+        artifact.load(store, "v2", frozen_with(store, model, pipeline))
+
+
 # --- what detectors of plug-ins hold --------------------------------------------------------------------------
 
 INNER: dict[str, Callable[[], Any]] = {
