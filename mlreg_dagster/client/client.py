@@ -16,7 +16,14 @@ from mlreg_dagster.config.places import (
 )
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
-from mlreg_dagster.outcomes.names import IS_VERSION, OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE, WORTH_TABLE
+from mlreg_dagster.outcomes.names import (
+    IS_VERSION,
+    OUTCOMES_TABLE,
+    PERFORMANCE_TABLE,
+    PREDICTIONS_TABLE,
+    REASONS_TABLE,
+    WORTH_TABLE,
+)
 from mlreg_dagster.registry import AliasEvent, ModelVersion
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
@@ -181,6 +188,28 @@ class Client:
         """
         return self._read(PREDICTIONS_TABLE, first, last, columns, version)
 
+    def reasons(
+        self,
+        first: Time | None = None,
+        last: Time | None = None,
+        *,
+        version: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """Why champion and challenger flagged what they flagged: a row for each flag and family, then the remainder.
+
+        Args:
+            first: The first hour; None: from the beginning.
+            last: The last hour, included; None: to the end.
+            version: Of this version alone.
+            columns: Which; None: all.
+
+        >>> reasons = Client().reasons("2026-01-05T00:00", "2026-01-05T00:00")
+        >>> reasons["family"].iloc[-1], bool(reasons["share"].sum() > 0)
+        ('remainder', True)
+        """
+        return self._read(REASONS_TABLE, first, last, columns, version)
+
     def outcomes(
         self,
         first: Time | None = None,
@@ -274,6 +303,7 @@ class Client:
 _KEYS = {
     FEATURES_TABLE: ("hour", "instrument_id"),
     PREDICTIONS_TABLE: ("hour", "instrument_id", "model_version"),
+    REASONS_TABLE: ("hour", "instrument_id", "model_version", "rank"),
     OUTCOMES_TABLE: ("hour", "instrument_id", "model_version"),
     PERFORMANCE_TABLE: ("day", "model_version"),
     WORTH_TABLE: ("day", "model_version", "opponent"),
@@ -283,10 +313,16 @@ _KEYS = {
 
 def _fixed_tables() -> "dict[str, Table]":
     """The tables whose columns follow from no settings."""
-    from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+    from mlreg_dagster.outcomes.schema import (
+        MODEL_PERFORMANCE,
+        PREDICTION_OUTCOMES,
+        PREDICTION_REASONS,
+        PREDICTIONS,
+    )
     from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 
-    return {table.name: table for table in (PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH)}
+    known = (PREDICTIONS, PREDICTION_REASONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH)
+    return {table.name: table for table in known}
 
 
 def _tables() -> "dict[str, Table]":

@@ -5,7 +5,7 @@ Permutation importance (Breiman 2001; Fisher, Rudin and Dominici, "All Models ar
 planted into the holdout; it admits nothing. The reasons for one score are in `outcomes/reasons`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from zlib import crc32
@@ -28,8 +28,11 @@ from mlreg_dagster.storage.artifacts import ArtifactStore
 Matrix = NDArray[np.float64]
 Score = Callable[[Matrix], Matrix]
 
+IMPORTANCE = "importance"
+"""In the metrics of an evaluation."""
+
 REFITS = 3
-_NORMAL_ROWS = 500
+_NORMAL_ROWS = 1000
 _SEED = 2001
 
 
@@ -139,6 +142,15 @@ def measure(
     )
 
 
+def of_evaluation(
+    model: Model, store: ArtifactStore, holdout: Dataset, rounds: Sequence[PlantedRound], confidence: float, refits: int
+) -> dict[str, dict[str, Any]]:
+    """`importance` as an evaluation records it; nothing where nothing could be planted."""
+    if not rounds:
+        return {}
+    return {IMPORTANCE: measure_with_refits(model, store, holdout, rounds, confidence, refits).facts}
+
+
 def measure_with_refits(
     model: Model, store: ArtifactStore, holdout: Dataset, rounds: Sequence[PlantedRound], confidence: float, refits: int
 ) -> Importances:
@@ -208,17 +220,3 @@ def _mean_with_interval(
     of_refits = float(np.var(each, ddof=1)) / len(each) if len(each) > 1 else 0.0
     reach = float(t.ppf((1 + confidence) / 2, fewest - 1)) * float(np.sqrt(of_rounds / len(counts) ** 2 + of_refits))
     return mean, mean - reach, mean + reach
-
-
-def importance_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Importance as it stands in the metrics of an evaluation, a row for each family."""
-    return [
-        {
-            "family": each["family"],
-            "drop in average precision": each["drop"],
-            "low": each["low"],
-            "high": each["high"],
-            "features": ", ".join(each["features"]),
-        }
-        for each in facts.get("families", ())
-    ]

@@ -74,6 +74,7 @@ class CardContext:
         overdue: Predictions whose outcome could be known but is not recorded.
         outcomes: Its rows of PREDICTION_OUTCOMES.
         worth: It against the simple rankings, by the outcomes that were due.
+        reasons: Its rows of PREDICTION_REASONS, of the last days that have any.
         contest: It against the champion, or the champion before it, on the predictions of both; None without any.
         way_back: From this version, where it is champion.
         watch: What the graph watches.
@@ -102,6 +103,7 @@ class CardContext:
     overdue: int
     outcomes: pd.DataFrame
     worth: Worth
+    reasons: pd.DataFrame
     contest: Challenge | None
     way_back: WayBack
     watch: Watch
