@@ -2,138 +2,50 @@
 
     python benchmarks/worth_null.py [markets] [weeks] [instruments]
 
-Three kinds of market, in all of which volatility clusters and one event hits many instruments at once:
+In all of them volatility clusters, and one event hits many instruments at once. Kinds of market:
 
-- `nothing`: crashes come in clusters of their own, which no score can know; the model and the rankings have no skill,
-  but flag in different ways, some evenly, some all at once.
-- `volatility`: crashes follow volatility, and so do the model and all rankings, equally well: nobody is ahead.
-- `planted`: as `nothing`, but the model's score is raised, by so many standard deviations, before a part of the crashes.
+- `nothing to foresee`: crashes come in clusters of their own, which no score can know. The model and the rankings have
+  no skill, but flag in different ways: some evenly, some all instruments at once.
+- `all follow volatility`: so do the crashes, and the model and all rankings follow it equally well: none is ahead.
+- `foreseen by …`: as the first, but before half of the events the model's score is raised, by standard deviations.
 
-Each market is looked at every week, as the product would. Counted are markets in which a verdict is reached at the end,
-and at any look; with the 95 % intervals of Clopper and Pearson.
+Each market is looked at at the end of every week, as by the product. Counted are the markets in which a verdict is
+reached at the end, and at any look; with the 95 % intervals of Clopper and Pearson.
 """
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from scipy.signal import lfilter
 from scipy.stats import binomtest
 
-from mlreg_dagster.config import WorthSettings
-from mlreg_dagster.core.hours import HOUR, as_hour
-from mlreg_dagster.market.names import CRASH, NO_CRASH
-from mlreg_dagster.outcomes.worth.counts import counts_by_day
-
-MODEL = "v1"
-RANKINGS = ("volatility", "absolute_change", "fall", "volume_jump", "drawdown", "robust_z")
-EVERY = 4
-"""Hours between predictions; a day has six."""
-
-_DAY = 24 // EVERY
-_START = as_hour("2024-01-01")  # a Monday
-
-Grid = NDArray[np.float64]
-"""Times down, instruments across."""
+from mlreg_dagster_tests.outcomes.worth.null_markets import VERDICTS, Kind, shares, simulated
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of market.
-
-    Attributes:
-        follows: Crashes and all scores follow volatility.
-        strength: By how much the model's score is raised before crashes that can be foreseen, in standard deviations.
-        share: Of the crash events, those that can be foreseen.
-    """
-
-    name: str
-    follows: bool = False
-    strength: float = 0.0
-    share: float = 0.5
+def _shown(count: int, markets: int) -> str:
+    interval = binomtest(count, markets).proportion_ci(0.95, method="exact")
+    return f"{count / markets:.1%} ({interval.low:.1%} to {interval.high:.1%})"
 
 
-def market(kind: Kind, weeks: int, instruments: int, seed: int) -> pd.DataFrame:
-    """Rows of PREDICTION_OUTCOMES of the model and all rankings, as far as a verdict reads them."""
-    rng = np.random.default_rng(seed)
-    times = weeks * 7 * _DAY
-    volatility = _wandering(rng, times, 1, 5) + 0.7 * _wandering(rng, times, instruments, 20)
-    crash, foreseen = _crashes(rng, kind, volatility)
-    scores = dict(_scores(rng, kind, volatility))
-    scores[MODEL] = scores[MODEL] + kind.strength * foreseen
-    hours = pd.date_range(_START, periods=times, freq=EVERY * HOUR, unit="us")
-    ids = pd.Index([f"coin-{number:03d}" for number in range(instruments)], dtype="str")
-    rows = pd.DataFrame(
-        {
-            "prediction_hour": hours.repeat(instruments),
-            "instrument_id": ids.take(np.tile(np.arange(instruments), times)),
-            "in_sample": False,
-            "outcome": np.where(crash.ravel(), CRASH, NO_CRASH),
-        }
-    )
-    rows["hour"] = rows["prediction_hour"] + 24 * HOUR
-    parts = [
-        rows.assign(model_version=name, score=score.ravel(), is_anomaly=_flags(score).ravel())
-        for name, score in scores.items()
+def main(markets: int = 200, weeks: int = 27, instruments: int = 20) -> None:
+    kinds = [
+        (Kind("nothing to foresee"), markets, weeks),
+        (Kind("all follow volatility", follows=True), markets, weeks),
+        *((Kind(f"foreseen by {strength:g} sd", strength=strength), markets // 4, weeks) for strength in (1, 2, 3)),
+        (Kind("foreseen by 1 sd", strength=1.0), markets // 4, 2 * weeks),
+        (Kind("foreseen by 2 sd", strength=2.0), markets // 4, weeks // 2 + 1),
     ]
-    return pd.concat(parts, ignore_index=True)
+    table = Table(title=f"Verdicts on {instruments} instruments, looked at every week: share of the markets")
+    columns = [f"{verdict}, {when}" for verdict in VERDICTS for when in ("end", "ever")]
+    for name in ("market", "weeks", "markets", *columns):
+        table.add_column(name)
+    for kind, number, length in kinds:
+        at_end, ever = shares(simulated(kind, number, length, instruments))
+        cells = [_shown(each[verdict], number) for verdict in VERDICTS for each in (at_end, ever)]
+        table.add_row(kind.name, str(length - 1), str(number), *cells)
+        print(kind.name, length - 1, number, *cells, sep=" | ", flush=True)
+    Console(width=200).print(table)
 
 
-def _wandering(rng: np.random.Generator, times: int, series: int, half_life: float) -> Grid:
-    """Standard normal series that forget half of themselves in so many days."""
-    keep = 0.5 ** (1 / (half_life * _DAY))
-    noise = rng.normal(size=(times + 200, series)) * np.sqrt(1 - keep**2)
-    return np.asarray(lfilter([1.0], [1.0, -keep], noise, axis=0))[200:]
-
-
-def _crashes(rng: np.random.Generator, kind: Kind, volatility: Grid) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Rows that a crash follows, and those of them whose event can be foreseen."""
-    times, instruments = volatility.shape
-    calm = volatility if kind.follows else _wandering(rng, times, 1, 5) + np.zeros((1, instruments))
-    rate = np.exp(0.8 * calm.mean(axis=1))
-    starts = np.flatnonzero(rng.random(times) < np.minimum(0.6 / _DAY * rate / rate.mean(), 1))
-    crash, foreseen = np.zeros(volatility.shape, dtype=bool), np.zeros(volatility.shape, dtype=bool)
-    for start in starts:
-        number = min(instruments, 1 + rng.geometric(0.5) * (1 + int(rng.pareto(1.5))))
-        chance = np.exp(0.8 * calm[start]) * rng.exponential(size=instruments)
-        hit = np.argsort(-chance)[:number]
-        before = slice(max(0, start - rng.integers(4, _DAY + 1)), start + 1)
-        crash[before, hit] = True
-        foreseen[before, hit] = rng.random() < kind.share
-    return crash, foreseen
-
-
-def _scores(rng: np.random.Generator, kind: Kind, volatility: Grid) -> Iterator[tuple[str, Grid]]:
-    """Some scores move with the whole market, so that flags come at once, others with one instrument, or at random."""
-    times, instruments = volatility.shape
-    common = {
-        "volatility": 1.0,
-        "absolute_change": 0.6,
-        "fall": 0.4,
-        "volume_jump": 0.0,
-        "drawdown": 0.6,
-        "robust_z": 0.3,
-    }
-    for name in (MODEL, *RANKINGS):
-        half_life = float(rng.choice([0.2, 1.0, 5.0]))
-        own = _wandering(rng, times, instruments, half_life)
-        if kind.follows:
-            score = volatility + own
-        else:
-            weight = common.get(name, rng.uniform(0, 0.8))
-            score = weight * _wandering(rng, times, 1, half_life) + own + weight * volatility
-        yield (name if name == MODEL else f"ranking:{name}"), score
-
-
-def _flags(scores: Grid) -> NDArray[np.bool_]:
-    """Above the (1 - 8 %) quantile of the scores of the last week: the usual policy, without its bounds."""
-    window = 7 * _DAY
-    flags = np.zeros(scores.shape, dtype=bool)
-    for time in range(len(scores)):
-        flags[time] = scores[time] > np.quantile(scores[max(0, time - window + 1) : time + 1], 0.92)
-    return flags
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

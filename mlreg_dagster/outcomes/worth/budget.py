@@ -1,9 +1,9 @@
 """As many flags for both: how two that flag different shares are held to the same budget, without a look ahead.
 
 Recorded flags are what people acted on, but a version that flags a tenth of what its opponent flags has the higher
-precision for that alone, and one that flags ten times as much the higher recall. So in any WINDOW_HOURS each of the two
-counts with at most as many flags as the one with fewer has recorded in them: with those that are among its highest
-scores of these hours. Nothing after the hour is read, and which of the two is called the version doesn't matter.
+precision for that alone, and one that flags ten times as much the higher recall. So a flag counts if it is among the
+highest scores of the last WINDOW_HOURS, as many as the one with fewer flags has recorded in them, and as long as no
+more than that count already. Nothing after the hour is read, and it doesn't matter which of the two is the version.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlreg_dagster.outcomes.worth.blocks import Counts
 
-_STAKES = np.array([0.25, 0.5, 1.0, 2.0])
+_STAKES = np.array([0.25, 0.5, 1.0])
 """Stakes of the bets, in the spread of the weeks so far; the evidence is their average."""
 
 _STEPS = 40
