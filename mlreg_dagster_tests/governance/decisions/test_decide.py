@@ -227,6 +227,7 @@ def test_a_rollback_to_a_model_that_no_longer_scores_as_it_did_is_refused(live):
     rows = live.warehouse.read(PREDICTIONS)
     hours = pd.DatetimeIndex(rows["hour"].unique())
     rows["score"] += (rows["model_version"] == "v1") * 1e-3
+    rows["is_anomaly"] = rows["score"] > rows["threshold"]
     live.warehouse.write(PREDICTIONS, rows, hours)
     with pytest.raises(RunFailed, match=r"v1 does not score as it did: \S+ at 2026-01-05"):
         live.promote("v1")
