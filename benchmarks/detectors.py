@@ -2,7 +2,8 @@
 
     python benchmarks/detectors.py [seeds] [folder]
 
-Two kinds of trials, none of which chose a setting. Tabular: the sets of ADBench (Han et al., "ADBench: Anomaly
+Two kinds of trials. (Some of the same sets and weeks chose the members of the ensemble, see decision 0026: its figures
+flatter it.) Tabular: the sets of ADBench (Han et al., "ADBench: Anomaly
 Detection Benchmark", NeurIPS 2022) as `adbench/*.npz`, split 70/30 with as many anomalies in both parts, fitted on the
 first without labels. Planted: anomalies planted by the project's own code into the day after real weeks of two
 archives, found among the rows of that day. Means over sets (or weeks), with 95 % intervals from sets (or weeks) drawn
