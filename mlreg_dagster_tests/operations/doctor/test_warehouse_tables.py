@@ -34,8 +34,13 @@ TABLES = {
     ),
     "outcomes of nothing": (
         [f"DELETE FROM predictions WHERE hour = '{NOON}'"],
-        {"outcomes of predictions"},
+        {"outcomes of predictions", "reasons of predictions"},
         f"--select prediction_outcomes --partition-range {hour_key(NOON + 24 * HOUR)}...",
+    ),
+    "reasons of nothing": (
+        [f"UPDATE prediction_reasons SET model_version = 'v9' WHERE hour = '{NOON}'"],
+        {"reasons of predictions"},
+        f"--select prediction_reasons --partition-range {hour_key(NOON)}...{hour_key(NOON)}",
     ),
     "an hour twice": (
         [f"INSERT INTO market_snapshot SELECT * FROM market_snapshot WHERE hour = '{NOON}'"],
