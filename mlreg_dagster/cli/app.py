@@ -25,7 +25,7 @@ from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, score, train
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
-from mlreg_dagster.cli.commands.reasons import explain
+from mlreg_dagster.cli.commands.reasons import explain, features
 from mlreg_dagster.cli.commands.status import status, verify
 from mlreg_dagster.cli.session import Terminal
 from mlreg_dagster.config import load_project_environment
@@ -58,8 +58,8 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, refusals, score, explain, status, champion, history, compare, bundle, report, verify, doctor, prune,
-    correct, restore, upgrade, keygen, runbook,
+    rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, verify, doctor,
+    prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -1,12 +1,15 @@
 """Tables of reasons and of importance for the terminal; their facts are documented in docs/json.md."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.text_table import Grid
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # with what it takes to score
+    from mlreg_dagster.models.importance import Importances
     from mlreg_dagster.outcomes.reasons.lookup import Explanation
 
 
@@ -39,3 +42,40 @@ def _number(value: Any) -> str:
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.0%}"
+
+
+def importance_table(version: str, found: "Importances") -> Grid:
+    """Families of features, the one that a version needs most first."""
+    columns = ("family", "drop in AP", f"{found.confidence:.0%} interval", "needed", "features")
+    grid = Grid(f"What {version} finds less of when a family of features is permuted", columns, list(found.families))
+    for each in found.families:
+        ends = "can't be told" if each.low is None or each.high is None else f"{each.low:+.3f} to {each.high:+.3f}"
+        needed = "[green]yes[/]" if set(each.features) <= set(found.needed) else "not shown"
+        grid.add_row(escape(each.family), f"{each.drop:+.3f}", ends, needed, escape(", ".join(each.features)))
+    grid.caption = (
+        f"AP: average precision at finding planted anomalies, {found.average_precision:.3f}. Intervals over "
+        f"{found.rounds} rounds of planting and {found.refits} refits."
+    )
+    return grid
+
+
+def selected_lines(version: str, found: "Importances", selected: Sequence[str]) -> list[str]:
+    """Lines of YAML for a model file: the features of the families that a version is shown to need.
+
+    Raises:
+        MlregError: No family is shown to be needed.
+    """
+    if not selected:
+        raise MlregError(
+            f"No family of features is shown to be needed by {version}: of none the interval lies above 0. Plant more "
+            f"rounds (injection.rounds in evaluation.yaml), or keep all features."
+        )
+    kept = [each.family for each in found.families if set(each.features) <= set(selected)]
+    left_out = [each.family for each in found.families if each.family not in kept]
+    return [
+        f"# Needed by {version}: {', '.join(kept)}. Not shown to be needed: {', '.join(left_out) or 'none'}.",
+        f"# {found.confidence:.0%} intervals over {found.rounds} rounds of planting and {found.refits} refits.",
+        "# Families that stand in for each other may all look unneeded: train it as a challenger, and compare.",
+        "features:",
+        *(f"  - {name}" for name in selected),
+    ]

@@ -16,7 +16,7 @@ from mlreg_dagster.config.places import (
 )
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
-from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE
+from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE, REASONS_TABLE
 from mlreg_dagster.registry import AliasEvent, ModelVersion
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
@@ -181,6 +181,28 @@ class Client:
         """
         return self._read(PREDICTIONS_TABLE, first, last, columns, version)
 
+    def reasons(
+        self,
+        first: Time | None = None,
+        last: Time | None = None,
+        *,
+        version: str | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> "pd.DataFrame":
+        """Why champion and challenger flagged what they flagged: a row for each flag and family, then the remainder.
+
+        Args:
+            first: The first hour; None: from the beginning.
+            last: The last hour, included; None: to the end.
+            version: Of this version alone.
+            columns: Which; None: all.
+
+        >>> reasons = Client().reasons("2026-01-05T00:00", "2026-01-05T00:00")
+        >>> reasons["family"].iloc[-1], bool(reasons["share"].sum() > 0)
+        ('remainder', True)
+        """
+        return self._read(REASONS_TABLE, first, last, columns, version)
+
     def outcomes(
         self,
         first: Time | None = None,
@@ -249,6 +271,7 @@ class Client:
 _KEYS = {
     FEATURES_TABLE: ("hour", "instrument_id"),
     PREDICTIONS_TABLE: ("hour", "instrument_id", "model_version"),
+    REASONS_TABLE: ("hour", "instrument_id", "model_version", "rank"),
     OUTCOMES_TABLE: ("hour", "instrument_id", "model_version"),
     PERFORMANCE_TABLE: ("day", "model_version"),
 }
@@ -259,14 +282,20 @@ def _tables() -> "dict[str, Table]":
     """What the tables look like, for where there are none yet."""
     from mlreg_dagster.config import load_settings
     from mlreg_dagster.market.features.features import features_table
-    from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+    from mlreg_dagster.outcomes.schema import (
+        MODEL_PERFORMANCE,
+        PREDICTION_OUTCOMES,
+        PREDICTION_REASONS,
+        PREDICTIONS,
+    )
 
     settings = load_settings()
     if settings.features.own:
         from mlreg_dagster.extensions.loading import load_extensions
 
         load_extensions(settings.extensions.modules)
-    known = (features_table(settings.features), PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
+    features = features_table(settings.features)
+    known = (features, PREDICTIONS, PREDICTION_REASONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
     return {table.name: table for table in known}
 
 

@@ -45,3 +45,17 @@ def verdict_text(versus: Mapping[str, Any]) -> str:
     if "left" in versus:
         return f"{versus['left']} against {versus['right']}: {versus['verdict']}; {versus['reason']}"
     return str(versus.get("not_comparable") or "There was no other champion to compare with.")
+
+
+def importance_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Importance as it stands in the metrics of an evaluation, a row for each family."""
+    return [
+        {
+            "family": each["family"],
+            "drop in average precision": each["drop"],
+            "low": each["low"],
+            "high": each["high"],
+            "features": ", ".join(each["features"]),
+        }
+        for each in facts.get("families", ())
+    ]

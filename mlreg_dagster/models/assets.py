@@ -9,7 +9,14 @@ from pydantic import Field
 from mlreg_dagster.config import EvaluationSettings, Settings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.datasets import freezing
-from mlreg_dagster.models.asset_metadata import feature_rows, numbers_of, setting_rows, verdict_text, versus_rows
+from mlreg_dagster.models.asset_metadata import (
+    feature_rows,
+    importance_rows,
+    numbers_of,
+    setting_rows,
+    verdict_text,
+    versus_rows,
+)
 from mlreg_dagster.models.detector_names import require_known_detectors
 from mlreg_dagster.models.gates import asked_gates, require_known_gates, with_registered_gates
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
@@ -152,6 +159,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         mlreg_registry: RegistryResource,
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
+        from mlreg_dagster.models import importance
         from mlreg_dagster.models.artifacts import artifact
         from mlreg_dagster.models.evaluation import comparison, evaluation, experiments, stability
         from mlreg_dagster.models.plots import gate_summary, refit_scatter, score_distribution
@@ -184,13 +192,16 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         refits = {}
         if tier.stable:
             refits = {"stability": stability.measure_frozen(model, store, rounds, thresholds.stability)}
+        matters = importance.of_evaluation(
+            model, store, holdout, rounds, thresholds.comparison.confidence, importance.REFITS if tier.stable else 0
+        )
         recorded = records.record_evaluation(
             version.version,
             Attribution(current_actor(config.actor), mlreg_clock.now(), run_id=context.run.run_id),
             artifact_sha256=version.artifact_sha256,
             holdout_sha256=holdout.sha256,
             gates=result.gates,
-            metrics=result.metrics | {"versus_champion": versus} | refits,
+            metrics=result.metrics | {"versus_champion": versus} | refits | matters,
             thresholds=thresholds.model_dump(mode="json"),
             holdout_day=holdout.day,
             code_sha256=experiments.code_sha256(),
@@ -212,6 +223,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
                 "gate_summary": dg.MetadataValue.md(gate_summary(recorded.gates)),
                 "scores": dg.MetadataValue.md(score_distribution(result.scores, model.threshold, "holdout rows")),
                 **numbers_of(result.metrics),
+                **{name: table_view(importance_rows(each)) for name, each in matters.items()},
                 "versus_champion": table_view(versus_rows(versus)),
                 "versus_champion_verdict": verdict_text(versus),
                 **{name: dg.MetadataValue.md(refit_scatter(each)) for name, each in refits.items()},

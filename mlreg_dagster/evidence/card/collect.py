@@ -18,7 +18,7 @@ from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.verified import datasets_behind, frozen, loaded
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share
-from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.registry import (
     AliasEvent,
     ModelVersion,
@@ -27,6 +27,8 @@ from mlreg_dagster.registry import (
 from mlreg_dagster.registry.rules import rollback_target
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+
+_DAYS_OF_REASONS = pd.Timedelta(days=7)
 
 
 def collect(
@@ -83,6 +85,7 @@ def collect(
         flagged=_flagged(tables, version, holders, settings),
         overdue=overdue,
         outcomes=outcomes,
+        reasons=_reasons(tables, name),
         contest=_contest(tables, name, champions, settings),
         way_back=_way_back(version, registry, store, champions, settings, now),
         watch=watch,
@@ -123,6 +126,16 @@ def _served(
             asked,
         )
     return by_role.to_dict("records"), int(overdue["n"].iloc[0]), outcomes  # type: ignore[return-value]
+
+
+def _reasons(tables: Warehouse, version: str) -> pd.DataFrame:
+    with tables.session():
+        newest = tables.newest(PREDICTION_REASONS)  # the table is there from now on
+        return tables.query(
+            f"SELECT * FROM {PREDICTION_REASONS.name} WHERE model_version = $version AND hour > $since "  # noqa: S608
+            "ORDER BY hour, instrument_id, rank",
+            {"version": version, "since": (newest or pd.Timestamp(0, tz="UTC")) - _DAYS_OF_REASONS},
+        )
 
 
 def _flagged(

@@ -72,6 +72,7 @@ class CardContext:
         flagged: What it flags today, where it is champion.
         overdue: Predictions whose outcome could be known but is not recorded.
         outcomes: Its rows of PREDICTION_OUTCOMES.
+        reasons: Its rows of PREDICTION_REASONS, of the last days that have any.
         contest: It against the champion, or the champion before it, on the predictions of both; None without any.
         way_back: From this version, where it is champion.
         watch: What the graph watches.
@@ -99,6 +100,7 @@ class CardContext:
     flagged: FlaggedShare | None
     overdue: int
     outcomes: pd.DataFrame
+    reasons: pd.DataFrame
     contest: Challenge | None
     way_back: WayBack
     watch: Watch

@@ -70,6 +70,19 @@ def outcome_facts(context: CardContext) -> list[Fact]:
     ]
 
 
+def reason_facts(context: CardContext) -> list[Fact]:
+    """Why it flagged what it flagged lately, by family of features."""
+    from mlreg_dagster.outcomes.reasons.plots import reasons_picture
+    from mlreg_dagster.outcomes.reasons.summary import by_family
+
+    reasons = context.reasons
+    if reasons.empty:
+        return [Text("No flag of it has reasons on record; mlreg explain computes them for any row.")]
+    first, last = reasons["hour"].min(), reasons["hour"].max()
+    title = f"Why it flagged, by family of features, {when(first)} to {when(last)}"
+    return [Table(title, by_family(reasons)), Picture(lambda: reasons_picture(reasons))]
+
+
 def contest_facts(context: CardContext) -> list[Fact]:
     """It against the champion, or against the champion before it, on the outcomes of the predictions of both."""
     contest = context.contest

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.config.sections.outcomes import ReasonSettings
-from mlreg_dagster.market.features.features import families_of
 from mlreg_dagster.models.artifacts.artifact import Model
+from mlreg_dagster.models.families import family_of_each
 from mlreg_dagster.outcomes.names import REMAINDER
 from mlreg_dagster.outcomes.reasons.shapley import MOST_FAMILIES, Matrix, shares
 from mlreg_dagster.outcomes.schema import PREDICTION_REASONS
@@ -43,8 +42,7 @@ def usual_of(model: Model) -> Usual:
 
 def family_names(model: Model) -> list[str]:
     """The family of each of the model's features, in its order; a feature that is not described is one by itself."""
-    known = families_of(FeatureSettings.model_validate(model.manifest["feature_settings"]))
-    named = [known.get(name, name) for name in model.features]
+    named = list(family_of_each(model).values())
     kept = list(dict.fromkeys(named))[: MOST_FAMILIES - 1]
     return [name if name in kept else _FURTHER for name in named]
 

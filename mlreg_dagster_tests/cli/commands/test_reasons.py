@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from mlreg_dagster.core.times import hour_key
 from mlreg_dagster.outcomes.names import REMAINDER
@@ -80,7 +81,8 @@ def test_flags_of_before_there_were_reasons_are_explained_alike(on_live, warehou
 
 def test_what_can_not_be_explained_is_said(on_live, warehouse):
     hour, instrument, _ = _row(warehouse, is_anomaly=True)
-    refused(on_live("explain", hour, instrument[:-1] + "x"), f"did you mean {instrument[:-1]}")
+    refused(on_live("explain", hour, "sim-0100"), "sim-0100 was not observed at 2026-01-05 00:00, so no version scored")
+    assert "did you mean sim-010" in on_live("explain", hour, "sim-0100").err
     refused(on_live("explain", "2026-03-01T00:00", instrument), "market_features holds nothing of 2026-03-01 00:00")
     refused(on_live("explain", "2026-01-04T00:00", instrument), "There was no champion as of 2026-01-04 00:00. Name a")
     refused(on_live("explain", "2026-01-05T00:30", instrument), "is not a whole hour")
@@ -92,3 +94,25 @@ def test_a_home_without_tables_is_said(on_trained, own_home):
     (own_home / "warehouse.duckdb").unlink()
     answer = on_trained("explain", "2026-01-05T00:00", "sim-001", "--version", "v1")
     refused(answer, "market_features holds nothing of 2026-01-05 00:00")
+
+
+def test_features_are_ranked_by_what_a_version_finds_less_of(on_trained):
+    found = _facts(on_trained("features", "v1", "--refits", "1", "--json"))
+    assert (found["version"], found["refits"], found["rounds"]) == ("v1", 1, 8)
+    drops = [each["drop"] for each in found["families"]]
+    assert drops == sorted(drops, reverse=True)
+    said = on_trained("features", "v1", "--refits", "0").out
+    assert "What v1 finds less of when a family of features is permuted" in said
+    assert "change_24h" in said
+
+
+def test_the_selection_is_a_piece_of_a_model_file(on_trained, own_home):
+    before = sorted(own_home.parent.rglob("*.yaml"))
+    answer = on_trained("features", "v1", "--refits", "0", "--select")
+    facts = _facts(on_trained("features", "v1", "--refits", "0", "--json"))
+    if not facts["selected"]:
+        refused(answer, "No family of features is shown to be needed by v1")
+        return
+    assert yaml.safe_load(answer.out) == {"features": facts["selected"]}
+    assert answer.out.startswith("# Needed by v1: ")
+    assert sorted(own_home.parent.rglob("*.yaml")) == before

@@ -5,8 +5,12 @@ import pandas as pd
 from mlreg_dagster.config.sections.governance import TierPolicy
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
+from mlreg_dagster.models.asset_metadata import importance_rows
 from mlreg_dagster.models.gates import STRICT_GATES
 from mlreg_dagster.registry import Evaluation, ModelVersion
+
+_TABLES = ("versus_champion", "stability", "importance")
+"""The metrics that are shown by themselves."""
 
 _NOT_COMPARED = Text("No other version was champion when it was evaluated: there was none to compare it with.")
 
@@ -58,6 +62,7 @@ def _comparisons(context: CardContext, latest: Evaluation) -> list[Fact]:
     from mlreg_dagster.models.plots import refit_scatter
 
     tier, asked_by = _tier(context), f"The {context.settings.use_case.risk_tier} risk tier"
+    importance = importance_rows(latest.metrics.get("importance") or {})
     versus, stability = latest.metrics.get("versus_champion"), latest.metrics.get("stability")
     facts: list[Fact] = [
         Values("Against the champion of then, on the same rows", flat(versus)) if versus else _NOT_COMPARED
@@ -68,11 +73,14 @@ def _comparisons(context: CardContext, latest: Evaluation) -> list[Fact]:
         facts += [Values("Stability of refits", flat(stability)), Picture(lambda: refit_scatter(stability))]
     elif not tier.stable:
         facts.append(Text(f"{asked_by} does not ask for a stable evaluation."))
+    if importance:
+        title = "Families of features, by the average precision that is lost when a family is permuted"
+        facts.append(Table(title, importance))
     return facts
 
 
 def _numbers(latest: Evaluation) -> list[Fact]:
-    numbers = {name: value for name, value in latest.metrics.items() if name not in ("versus_champion", "stability")}
+    numbers = {name: value for name, value in latest.metrics.items() if name not in _TABLES}
     return [
         Values("Further numbers", flat(numbers), folded=True),
         Values("Settings of the evaluation", flat(latest.thresholds), folded=True),

@@ -4,7 +4,7 @@ import pandas as pd
 
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Text, Values, when
-from mlreg_dagster.evidence.card.performance import contest_facts, outcome_facts, success
+from mlreg_dagster.evidence.card.performance import contest_facts, outcome_facts, reason_facts, success
 from mlreg_dagster.models.names import CHAMPION
 
 _NO_DRIFT = "Drift is not measured: nothing compares the features of today with those of the training window."
@@ -23,7 +23,7 @@ def monitoring(context: CardContext) -> Section:
         unknown.append("No prediction of this version has fallen due: how good it is in use is not known.")
     else:
         facts += outcome_facts(context)
-    facts += contest_facts(context)
+    facts += contest_facts(context) + reason_facts(context)
     verdicts = [success(context, each) for each in context.settings.use_case.success]
     facts.append(Table("Whether the use case is met", verdicts))
     if not context.outcomes.empty:
