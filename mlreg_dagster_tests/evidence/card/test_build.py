@@ -11,6 +11,7 @@ from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.evidence.card.build import make_card
 from mlreg_dagster.evidence.card.elements import GATES, SECTIONS
 from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
+from mlreg_dagster.outcomes.schema import PREDICTION_REASONS
 from mlreg_dagster.registry import Attribution
 from mlreg_dagster_tests.evidence.cards import card_of, facts, with_use_case
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START
@@ -48,6 +49,26 @@ def test_decisions_and_moves_stand_in_the_card(live):
     (move,) = facts(card, "promotion", "Moves")
     assert (move["before"], move["by"], move["reason"]) == ("v1", "tester", "a test wants it")
     assert facts(card, "promotion", "Evidence of the move")["verdict.outcome"] == "promote"
+
+
+def test_why_it_flagged_and_which_features_matter_stand_in_the_card(champion):
+    live, context = champion
+    card = make_card(context)
+    stored = live.warehouse.read(PREDICTION_REASONS)
+    first = stored[(stored["model_version"] == "v2") & (stored["rank"] == 1)]["family"].value_counts()
+    rows = facts(card, "monitoring", "Why it flagged, by family of features")
+    assert {row["family"]: row["first reason"] for row in rows if row["first reason"]} == first.to_dict()
+    recorded = live.registry.latest_evaluation("v2").metrics["importance"]["families"]
+    shown = facts(card, "evaluation", "Families of features")
+    assert [(row["family"], row["drop in average precision"]) for row in shown] == [
+        (each["family"], each["drop"]) for each in recorded
+    ]
+
+
+def test_a_card_of_before_there_were_reasons_says_how_to_have_them(champion):
+    _, context = champion
+    card = make_card(replace(context, reasons=context.reasons.iloc[:0]))
+    assert "mlreg explain computes them for any row." in str(card.sections)
 
 
 def test_every_feature_has_its_meaning_and_every_file_its_hash(champion):

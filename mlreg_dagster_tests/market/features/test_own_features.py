@@ -6,8 +6,14 @@ import pytest
 
 from mlreg_dagster.config import ConfigError, FeatureSettings
 from mlreg_dagster.extensions import FeatureFailed, Grid, PluginError, feature, isolated
-from mlreg_dagster.market.features.built_in import built_in_features
-from mlreg_dagster.market.features.features import compute_features, describe_features, features_of, features_table
+from mlreg_dagster.market.features.built_in import FAMILIES, built_in_features
+from mlreg_dagster.market.features.features import (
+    compute_features,
+    describe_features,
+    families_of,
+    features_of,
+    features_table,
+)
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings, require_settings
 from mlreg_dagster_tests.market.frames import hours_at, random_market
 
@@ -62,6 +68,23 @@ def test_rows_with_and_without_it_and_of_another_version_refuse_each_other(marke
 
 def test_without_a_plug_in_rows_say_the_same_of_their_making_as_before():
     assert FeatureSettings().text == '{"lag_hours": [1, 6, 24], "min_window_share": 0.5, "rolling_hours": [6, 24]}'
+
+
+def test_every_feature_of_the_package_belongs_to_a_family_that_is_described():
+    settings = FeatureSettings(lag_hours=(1, 2, 100), rolling_hours=(3, 168))
+    families = families_of(settings)
+    assert list(families) == [each.name for each in features_of(settings)]
+    assert set(families.values()) == set(FAMILIES)
+
+
+@pytest.mark.usefixtures("ratio")
+def test_a_feature_is_a_family_by_itself_unless_it_names_one():
+    @feature("turns", lookback=1, description="Turns of the volume", unit="1", family="volume")
+    def turns(grid):
+        return grid.now("volume_24h") / grid.lagged("volume_24h", 1)
+
+    families = families_of(FeatureSettings(own={"ratio": "1", "turns": "1", "gone": "1"}))
+    assert (families["ratio"], families["turns"], families["gone"]) == ("ratio", "volume", "gone")
 
 
 def test_features_of_old_models_are_described_without_their_plug_in():
