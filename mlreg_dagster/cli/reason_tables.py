@@ -5,13 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-<<<<<<< HEAD
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.errors import MlregError
-=======
-from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.display.text_table import Grid
->>>>>>> h-G
 
 if TYPE_CHECKING:  # with what it takes to score
     from mlreg_dagster.models.importance import Importances

@@ -16,7 +16,6 @@ from mlreg_dagster.config.places import (
 )
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
-<<<<<<< HEAD
 from mlreg_dagster.outcomes.names import (
     IS_VERSION,
     OUTCOMES_TABLE,
@@ -25,9 +24,6 @@ from mlreg_dagster.outcomes.names import (
     REASONS_TABLE,
     WORTH_TABLE,
 )
-=======
-from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PERFORMANCE_TABLE, PREDICTIONS_TABLE, REASONS_TABLE
->>>>>>> h-G
 from mlreg_dagster.registry import AliasEvent, ModelVersion
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
@@ -333,28 +329,13 @@ def _tables() -> "dict[str, Table]":
     """What the tables look like, for where there are none yet."""
     from mlreg_dagster.config import load_settings
     from mlreg_dagster.market.features.features import features_table
-<<<<<<< HEAD
-=======
-    from mlreg_dagster.outcomes.schema import (
-        MODEL_PERFORMANCE,
-        PREDICTION_OUTCOMES,
-        PREDICTION_REASONS,
-        PREDICTIONS,
-    )
->>>>>>> h-G
 
     settings = load_settings()
     if settings.features.own:
         from mlreg_dagster.extensions.registration.loading import load_extensions
 
         load_extensions(settings.extensions.modules)
-<<<<<<< HEAD
     return {FEATURES_TABLE: features_table(settings.features)} | _fixed_tables()
-=======
-    features = features_table(settings.features)
-    known = (features, PREDICTIONS, PREDICTION_REASONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
-    return {table.name: table for table in known}
->>>>>>> h-G
 
 
 def _as_of(time: Time | None) -> datetime:

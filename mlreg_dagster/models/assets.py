@@ -17,11 +17,7 @@ from mlreg_dagster.models.asset_metadata import (
     verdict_text,
     versus_rows,
 )
-<<<<<<< HEAD
 from mlreg_dagster.models.detectors.names import require_known_detectors
-=======
-from mlreg_dagster.models.detector_names import require_known_detectors
->>>>>>> h-G
 from mlreg_dagster.models.gates import asked_gates, require_known_gates, with_registered_gates
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.provenance import require_recorded

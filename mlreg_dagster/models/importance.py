@@ -14,25 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-<<<<<<< HEAD
-=======
-from mlreg_dagster.config import ModelSettings
->>>>>>> h-G
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
-<<<<<<< HEAD
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound
 from mlreg_dagster.models.families import family_of_each
 from mlreg_dagster.models.manifests import settings_in
-=======
-from mlreg_dagster.models.detectors import anomaly_scores, fit, make_pipeline
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound
-from mlreg_dagster.models.families import family_of_each
->>>>>>> h-G
 from mlreg_dagster.models.training import require_dataset, require_enough, sampled
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -180,21 +170,12 @@ def measure_with_refits(
 def _refitted(model: Model, training: Dataset, count: int) -> list[Score]:
     """Raises CannotTrain where the dataset is another one, or its rows are too few."""
     require_dataset(model.manifest, training)
-<<<<<<< HEAD
     chosen = settings_in(model.manifest)
     rows, rng, scorers = _matrix(model, sampled(training.rows, chosen)), np.random.default_rng(_SEED), list[Score]()
     for _ in range(count):
         part, pipeline = rows[np.sort(rng.integers(len(rows), size=len(rows)))], make_pipeline(chosen)
         require_enough(part, pipeline, training)
         fit(pipeline, part)
-=======
-    chosen = ModelSettings.model_validate(model.manifest["settings"])
-    rows, rng, scorers = _matrix(model, sampled(training.rows, chosen)), np.random.default_rng(_SEED), list[Score]()
-    for _ in range(count):
-        part, pipeline = rows[np.sort(rng.integers(len(rows), size=len(rows)))], make_pipeline(chosen)
-        fit(pipeline, part)
-        require_enough(part, pipeline, training)
->>>>>>> h-G
         scorers.append(lambda matrix, pipeline=pipeline: anomaly_scores(pipeline, matrix))  # type: ignore[misc]
     return scorers
 

@@ -58,11 +58,7 @@ def features(
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import artifacts_root
     from mlreg_dagster.datasets import freezing
-<<<<<<< HEAD
     from mlreg_dagster.extensions.registration.loading import load_extensions
-=======
-    from mlreg_dagster.extensions.registration.loading import load_extensions
->>>>>>> h-G
     from mlreg_dagster.models.artifacts import artifact
     from mlreg_dagster.models.evaluation.evaluation import plant_anomalies
     from mlreg_dagster.models.importance import measure_with_refits

@@ -19,10 +19,7 @@ from mlreg_dagster.models.artifacts.verified import datasets_behind, frozen, loa
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
-<<<<<<< HEAD
 from mlreg_dagster.outcomes.worth.record import worth_on_record
-=======
->>>>>>> h-G
 from mlreg_dagster.registry import (
     AliasEvent,
     ModelVersion,
@@ -89,10 +86,7 @@ def collect(
         flagged=_flagged(tables, version, holders, settings),
         overdue=overdue,
         outcomes=outcomes,
-<<<<<<< HEAD
         worth=worth_on_record(tables, name, now, settings.outcomes),
-=======
->>>>>>> h-G
         reasons=_reasons(tables, name),
         contest=_contest(tables, name, champions, settings),
         way_back=_way_back(version, registry, store, champions, settings, now),

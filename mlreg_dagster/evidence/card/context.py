@@ -73,10 +73,7 @@ class CardContext:
         flagged: What it flags today, where it is champion.
         overdue: Predictions whose outcome could be known but is not recorded.
         outcomes: Its rows of PREDICTION_OUTCOMES.
-<<<<<<< HEAD
         worth: It against the simple rankings, by the outcomes that were due.
-=======
->>>>>>> h-G
         reasons: Its rows of PREDICTION_REASONS, of the last days that have any.
         contest: It against the champion, or the champion before it, on the predictions of both; None without any.
         way_back: From this version, where it is champion.
@@ -105,10 +102,7 @@ class CardContext:
     flagged: FlaggedShare | None
     overdue: int
     outcomes: pd.DataFrame
-<<<<<<< HEAD
     worth: Worth
-=======
->>>>>>> h-G
     reasons: pd.DataFrame
     contest: Challenge | None
     way_back: WayBack

@@ -70,7 +70,6 @@ def outcome_facts(context: CardContext) -> list[Fact]:
     ]
 
 
-<<<<<<< HEAD
 def lead_time_facts(context: CardContext) -> list[Fact]:
     """How early crash episodes were flagged, and how many before the price had begun to fall."""
     found = _lead_time(context)
@@ -115,8 +114,6 @@ def _lead_time(context: CardContext) -> LeadTime:
     return lead_time_of(context.outcomes, context.version.version, context.settings.outcomes)
 
 
-=======
->>>>>>> h-G
 def reason_facts(context: CardContext) -> list[Fact]:
     """Why it flagged what it flagged lately, by family of features."""
     from mlreg_dagster.outcomes.reasons.plots import reasons_picture

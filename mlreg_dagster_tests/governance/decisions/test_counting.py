@@ -74,7 +74,7 @@ def verdict(decisions, withdrawals=(), actor="pia"):
     )
     rules = replace(RULES, promotion=people)
     dossier = Dossier("champion", VERSION, [EVALUATION], list(decisions), list(withdrawals), [], None)
-    found = facts_of(dossier, rules, EVALUATION, Attribution(actor, NOW), matured_outcomes=lambda: 0)
+    found = facts_of(dossier, rules, EVALUATION, Attribution(actor, NOW), matured_outcomes=lambda: 0, worth=tuple)
     judged = judge(found, people.low, people)
     return judged.outcome, judged.waived, found.approved_by, found.rejected_by, dict(found.waived or {})
 
@@ -221,5 +221,5 @@ def test_one_person_stays_one_person_however_the_name_was_spelled():
         [decision(1, actor=name, signed=False) for name in ("Anna", "anna", " ANNA ")], [], [], None,
     )  # fmt: skip
     rules = replace(RULES, promotion=policy)
-    found = facts_of(dossier, rules, EVALUATION, Attribution("pia", NOW), matured_outcomes=lambda: 0)
+    found = facts_of(dossier, rules, EVALUATION, Attribution("pia", NOW), matured_outcomes=lambda: 0, worth=tuple)
     assert found.approved_by == ("anna",)

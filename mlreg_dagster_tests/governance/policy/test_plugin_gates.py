@@ -25,7 +25,7 @@ def verdict(evaluation, *, measured=(), moves=()):
     policy = PromotionSettings()
     dossier = Dossier("champion", VERSION, [known], [], [], list(moves), None)
     rules = Rules(policy, UseCaseSettings(), evaluation)
-    facts = facts_of(dossier, rules, known, Attribution("pia", NOW), matured_outcomes=lambda: 5)
+    facts = facts_of(dossier, rules, known, Attribution("pia", NOW), matured_outcomes=lambda: 5, worth=tuple)
     return judge(facts, policy.low, policy)
 
 

@@ -5,10 +5,7 @@ import pandas as pd
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Text, Values, when
 from mlreg_dagster.evidence.card.performance import contest_facts, outcome_facts, reason_facts, success
-<<<<<<< HEAD
 from mlreg_dagster.evidence.card.worth import worth_asked, worth_facts
-=======
->>>>>>> h-G
 from mlreg_dagster.models.names import CHAMPION
 
 _NO_DRIFT = "Drift is not measured: nothing compares the features of today with those of the training window."
@@ -27,11 +24,7 @@ def monitoring(context: CardContext) -> Section:
         unknown.append("No prediction of this version has fallen due: how good it is in use is not known.")
     else:
         facts += outcome_facts(context)
-<<<<<<< HEAD
     facts += [*worth_facts(context), *contest_facts(context), *reason_facts(context)]
-=======
-    facts += contest_facts(context) + reason_facts(context)
->>>>>>> h-G
     verdicts = [success(context, each) for each in context.settings.use_case.success]
     facts.append(Table("Whether the use case is met", verdicts))
     if (worth := worth_asked(context)) is not None:
