@@ -94,7 +94,7 @@ def test_the_page_asks_for_nothing_from_outside(champion):
     assert [place[:40] for place in places if not place.startswith(("data:image/svg+xml;base64,", "#"))] == []
     assert {tag for tag, _ in outline.tags} & {"link", "iframe", "object", "embed", "form", "base"} == set()
     assert re.findall(r"https?://|@import|url\(", text) == []
-    assert sum(tag == "img" for tag, _ in outline.tags) == 4  # gates, holders, confusion, days
+    assert sum(tag == "img" for tag, _ in outline.tags) == 5  # gates, holders, confusion, days, reasons
 
 
 def test_what_a_person_wrote_is_no_markup():
