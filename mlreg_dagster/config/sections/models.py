@@ -78,9 +78,9 @@ class ModelSettings(Section):
         description="Keyword arguments of the detector; this default is the isolation forest's, that of others is {}.",
     )
     whiten: bool | None = Field(None, description=_WHITEN)
-    members: tuple[MemberSettings, ...] = Field(
+    members: Annotated[tuple[MemberSettings, ...], Field(max_length=10)] = Field(
         default_factory=_default_members,
-        description="The detectors of an ensemble, each with its own params and whiten; at least two.",
+        description="The detectors of an ensemble, each with its own params and whiten; 2 to 10.",
     )
     contamination: Annotated[float, Field(gt=0, lt=0.5)] = Field(
         0.08, description="Share of the training rows above the frozen threshold, which in-sample hours get, too."

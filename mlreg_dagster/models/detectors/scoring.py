@@ -54,7 +54,8 @@ def fit(pipeline: Pipeline, X: Matrix, *, apart: bool = True) -> Pipeline:
         first, _ = distinct_rows(X)
         if len(first) < _FEWEST_APART:
             return pipeline.fit(X)
-        fit_apart(pipeline[-1], pipeline[:-1].fit_transform(X)[first])
+        points = pipeline[:-1].fit_transform(X) if len(pipeline) > 1 else X  # a member may see plain rows
+        fit_apart(pipeline[-1], points[first])
         return pipeline
 
 

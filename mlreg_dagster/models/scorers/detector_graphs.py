@@ -117,36 +117,43 @@ def _local_outlier_factor(graph: Graph, rows: str, detector: LocalOutlierFactor)
     metric = (detector.effective_metric_, detector.effective_metric_params_.get("p"))
     if detector.effective_metric_ != "euclidean" and metric != ("minkowski", 2):
         raise NotPortable(f"There is no graph for a local outlier factor with the metric {metric[0]}.")
-    count, row = detector.n_neighbors_, Graph(f"row{len(graph.nodes)}_")
-    nearest, places = _nearest(row, detector._fit_X, count)
+    count, row = detector.n_neighbors_, _of_one_row(graph)
+    nearest, places, last = _nearest(row, detector._fit_X, count)
     reach = row.node("Gather", row.constant(detector._distances_fit_X_[:, count - 1]), places)
-    reached = row.node("ReduceMean", row.node("Max", nearest, reach), row.integers([-1]), keepdims=0)
+    reached = row.node("ReduceMean", row.node("Max", nearest, reach), last, keepdims=0)
     density = row.node("Reciprocal", row.node("Add", reached, row.constant(_NEVER_INFINITE)))
     densities = row.node("Gather", row.constant(detector._lrd), places)
-    outlying = row.node("ReduceMean", row.node("Div", densities, density), row.integers([-1]), keepdims=0)
-    return _row_by_row(graph, rows, row, outlying, detector._fit_X.shape[1])
+    row.node("ReduceMean", row.node("Div", densities, density), last, name="factor", keepdims=0)
+    return _row_by_row(graph, rows, row, "factor", detector._fit_X.shape[1])
 
 
 def _neighbor_distance(graph: Graph, rows: str, detector: NeighborDistance) -> str:
-    known, row = detector.index_._fit_X, Graph(f"row{len(graph.nodes)}_")
-    nearest, _ = _nearest(row, known, detector.index_.n_neighbors)
-    distance = row.node("ReduceMean", nearest, row.integers([-1]), keepdims=0)
-    return _row_by_row(graph, rows, row, distance, known.shape[1])
+    known, row = detector.index_._fit_X, _of_one_row(graph)
+    nearest, _, last = _nearest(row, known, detector.index_.n_neighbors)
+    row.node("ReduceMean", nearest, last, name="distance", keepdims=0)
+    return _row_by_row(graph, rows, row, "distance", known.shape[1])
 
 
-def _nearest(row: Graph, known: NDArray[np.float64], count: int) -> tuple[str, str]:
-    """The distances of one row to the nearest of those that are known, and which those are."""
-    apart = row.node("Sub", row.constant(known), f"{row.prefix}row")
-    squares = row.node("ReduceSumSquare", apart, row.integers([-1]), keepdims=0)
-    return row.nearest(row.node("Sqrt", squares), count)
+def _of_one_row(graph: Graph) -> Graph:
+    """A graph for `Scan`; those of an ensemble's members have names of their own."""
+    earlier = sum(node.op_type == "Scan" for node in graph.nodes)
+    return Graph(f"row{earlier or ''}_")
+
+
+def _nearest(row: Graph, known: NDArray[np.float64], count: int) -> tuple[str, str, str]:
+    """The distances of one row to the nearest of those that are known, which those are, and the axis they lie on."""
+    last = row.integers([-1])
+    apart = row.node("Sub", row.constant(known), row.prefix.removesuffix("_"))
+    squares = row.node("ReduceSumSquare", apart, last, keepdims=0)
+    return *row.nearest(row.node("Sqrt", squares), count), last
 
 
 def _row_by_row(graph: Graph, rows: str, row: Graph, score: str, columns: int) -> str:
     """A graph of one row over all rows (`Scan`): their distances to all known rows would not fit into memory."""
     body = helper.make_graph(
         row.nodes,
-        f"{row.prefix}score",
-        [helper.make_tensor_value_info(f"{row.prefix}row", TensorProto.DOUBLE, [columns])],
+        f"{score}_of_a_row",
+        [helper.make_tensor_value_info(row.prefix.removesuffix("_"), TensorProto.DOUBLE, [columns])],
         [helper.make_tensor_value_info(score, TensorProto.DOUBLE, [])],
         row.constants,
     )

@@ -55,6 +55,7 @@ def test_each_member_of_an_ensemble_has_its_own_space():
     ("settings", "said"),
     [
         ({"detector": "ensemble", "members": MEMBERS[:1]}, "at least two members"),
+        ({"detector": "ensemble", "members": MEMBERS * 6}, "at most 10 items"),
         ({"detector": "ensemble", "whiten": True}, "whiten belongs to each member"),
         ({"detector": "isolation_forest", "members": MEMBERS}, "members belong to the detector ensemble"),
     ],

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import FunctionTransformer
 
+from mlreg_dagster.config import MemberSettings
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training_scores
@@ -100,6 +101,25 @@ def test_lengths_are_divided_where_scores_are(threshold, usual):
     scores = 2.0 ** -(around / usual)
     assert (scores[:2] <= threshold).all()
     assert length == 0 or scores[2] > threshold
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 1000))
+def test_an_ensemble_of_every_detector_in_both_spaces_agrees(seed):
+    names = ("isolation_forest", "local_outlier_factor", "nearest_neighbors", "robust_z_score")
+    few = {"isolation_forest": {"n_estimators": 10}}
+    members = tuple(
+        MemberSettings(detector=name, params=few.get(name, {}), whiten=whiten)
+        for name in names
+        for whiten in (True, False)
+    )
+    members += members[2:4]  # as many as there may be, of those with the longest graphs
+    pipeline, threshold = fitted("ensemble", rows_of(seed), members=members)
+    rows = np.vstack([rows_of(seed), rows_of(seed + 1), 1e6 * rows_of(3, 20)])
+    scores, labels = graph_of(pipeline, threshold).score(rows)
+    expected = anomaly_scores(pipeline, rows)
+    np.testing.assert_allclose(scores, expected, rtol=CLOSE["ensemble"])
+    np.testing.assert_array_equal(labels, expected > threshold)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 33])
