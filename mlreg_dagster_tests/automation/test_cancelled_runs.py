@@ -110,8 +110,8 @@ def test_other_hours_do_not_wait_for_those_that_were_cancelled(reopen):
     location = reopen(HOURS_DUE)
     assert cancelled(location, "catch_up_sensor")
     location.materialize("predictions", "2026-01-01-07:00")
-    (request,) = location.ask("catch_up_sensor").run_requests
-    assert request.job_name == jobs.OUTCOMES
+    requests = location.ask("catch_up_sensor").run_requests
+    assert [request.job_name for request in requests] == [jobs.OUTCOMES, jobs.REASONS]
 
 
 def test_an_hour_of_the_schedule_that_was_cancelled_is_left_alone_for_the_pause(reopen, later):

@@ -142,12 +142,13 @@ def test_what_follows_from_a_late_hour_leaves_frozen_datasets_alone(reopen):
         assert location.world.artifacts.find(kind, "2026-01-01").sha256 == frozen[kind]
 
 
-def test_outcomes_alone_are_redone_where_only_earlier_predictions_are_new(reopen):
+def test_outcomes_and_reasons_alone_are_redone_where_only_predictions_are_new(reopen):
     location = reopen()
     location.materialize("predictions", "2026-01-01-07:00")
     horizon = location.world.settings.outcomes.horizon_hours
     due = hour_key(as_hour("2026-01-01T07:00") + horizon * HOUR)
-    assert location.tick("catch_up_sensor") == [f"outcomes_only {due}...{due}"]
+    explained = "reasons_only 2026-01-01-07:00...2026-01-01-07:00"
+    assert location.tick("catch_up_sensor") == [f"outcomes_only {due}...{due}", explained]
     assert location.tick("catch_up_sensor") == []
 
 
