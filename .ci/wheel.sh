@@ -4,7 +4,8 @@
 #     .ci/wheel.sh
 #
 # Makes a project, runs the demo in it, looks at `dagster dev` with `mlreg verify`, and ends with 1 when a step fails or
-# when anything was written into the installation. Then installs the wheel for the other Pythons that are there.
+# when anything was written into the installation. Then installs the wheel for the other Pythons that are there, and runs
+# some of the tests in each of those environments.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -77,6 +78,18 @@ python_of() {
 }
 
 tried=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+# A subset, for all tests would take as long again for each version: what uses most of the standard library (files, SQLite,
+# times, texts), and one run of the whole graph, on which the client and the outcomes are tested.
+tests=(config core client extensions registry outcomes)
+
+# test_on FOLDER: those tests of the repository, in the environment that the wheel was installed into
+test_on() {
+    "$1/bin/pip" install -qq --no-compile --disable-pip-version-check -c "$repository/constraints.txt" \
+        pytest pytest-xdist hypothesis
+    (cd "$repository" && PATH="$1/bin:$PATH" "$1/bin/python" -m pytest -q -n 2 --dist loadfile -p no:cacheprovider \
+        -m "not slow" "${tests[@]/#/mlreg_dagster_tests/}")
+}
+
 for version in 3.11 3.12 3.13; do
     [[ $version == "$tried" ]] && continue
     other=$(python_of "$version") || { echo "NOTE: no Python $version here."; continue; }
@@ -84,6 +97,7 @@ for version in 3.11 3.12 3.13; do
     install "$other" "$scratch/python$version"
     mkdir "$scratch/on$version"
     (cd "$scratch/on$version" && "$scratch/python$version/bin/mlreg" --version && "$scratch/python$version/bin/mlreg" env)
+    test_on "$scratch/python$version"
     rm -rf "$scratch/python$version"
 done
 

@@ -29,12 +29,12 @@ def start(dagster_home, tmp_path):
     started = []
 
     def begin() -> subprocess.Popen:
-        log = (tmp_path / f"daemon-{len(started)}.txt").open("w+")
         command = [sys.executable, "-m", "dagster._daemon", "run", "-f", location]
         environment = {**os.environ, "DAGSTER_HOME": str(dagster_home), "MLREG_HOME": str(tmp_path)}
-        process = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-        )
+        with (tmp_path / f"daemon-{len(started)}.txt").open("w+") as log:
+            process = subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
         started.append(process)
         return process
 

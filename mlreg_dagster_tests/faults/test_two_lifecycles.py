@@ -30,7 +30,7 @@ def holder(make_world):
     assert process.stdout.readline() == "held\n"
     yield world, process
     process.kill()
-    process.wait()
+    process.communicate()  # which also closes its pipe
 
 
 def _demo(world):

@@ -74,7 +74,7 @@ def test_a_process_that_keeps_the_tables_is_named(home, findings):
         assert f'"pid": {holder.pid}' in lock.seen
     finally:
         holder.kill()
-        holder.wait()
+        holder.communicate()  # which also closes its pipe
     assert findings()["lock"].state == "ok"
 
 

@@ -101,7 +101,7 @@ def test_killed_at_any_moment_the_file_is_whole(warehouse):
         assert process.stdout.readline() == "begins\n"
         time.sleep(moment := chance.uniform(0, 0.3))
         process.kill()
-        process.wait()
+        process.communicate()  # which also closes its pipe
         left_behind += any(warehouse.path.parent.glob("*.new*"))
         with duckdb.connect(str(warehouse.path), read_only=True) as connection:
             assert connection.execute("SELECT count(*) FROM readings").fetchall() == [(40_000,)], moment

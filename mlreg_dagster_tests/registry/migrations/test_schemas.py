@@ -202,7 +202,7 @@ class TestInterruptions:
             process.stdout.read(6)
             time.sleep(number * 0.02)
             process.kill()
-            process.wait()
+            process.communicate()  # which also closes its pipe
             seen.add(schema_in(file))
             assert opened(f"sqlite:///{file}").upgrade().after == SCHEMA_VERSION
             assert opened(f"sqlite:///{file}").find_tampering() is None
