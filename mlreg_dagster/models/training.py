@@ -177,6 +177,8 @@ def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Datas
     Raises:
         CannotTrain: The rows are fewer than the neighbours that it asks for, or all alike.
     """
+    if not rows.shape[1]:
+        return  # the fit refuses it
     highest, lowest = np.fmax.reduce(rows, initial=-np.inf), np.fmin.reduce(rows, initial=np.inf)  # which skip nulls
     if not (highest > lowest).any():
         raise CannotTrain(

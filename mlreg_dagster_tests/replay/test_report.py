@@ -13,6 +13,10 @@ def page_of(**changes):
         "champions_picture": "![Who was champion when](data:image/svg+xml;base64,AAAA)",
         "months": [{"month": "2026-01", "predictions": 12345, "recall": "12.5% (8.0% to 19.0%)"}],
         "months_picture": "",
+        "lead_time": "No crash episode was flagged.",
+        "worth": "Not known whether champion is worth having.",
+        "comparisons": [{"opponent": "ranking:fall", "verdict": "unknown"}],
+        "policies": [{"policy": "always retrain: model", "worth": "unknown"}],
         "versions": [{"version": "v1", "status": "evaluated", "failed gates": ""}],
     }
     return render("replay.html.jinja", package="mlreg_dagster.replay", **values | changes)

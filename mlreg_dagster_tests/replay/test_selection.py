@@ -58,7 +58,8 @@ def test_the_newest_version_of_each_file_that_may_is_its_challenger():
     assert shadows(records, MODELS, at("2026-01-19"), 84) == {"model": "v2", "model_lof": "v3"}
     assert shadows(records, MODELS, at("2026-01-05"), 84) == {}  # v1 is the champion
     assert shadows(records, MODELS, at("2026-02-02"), 84, before=True) == {"model": "v2", "model_lof": "v3"}
-    assert shadows(records, MODELS, at("2026-02-02"), 84)["model"] == "v6"
+    assert shadows(records, MODELS, at("2026-02-02"), 84)["model"] == "v2"  # which is still maturing
+    assert shadows(records, MODELS, at("2026-02-02"), 21)["model"] == "v6"
 
 
 def test_a_challenger_gives_way_after_its_time_and_the_next_one_follows_without_a_gap():

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mlreg_dagster.config import WorthSettings
+from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.names import RANKING
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ def sentence_of(
     if best is None:
         return f"Not known whether {version} is worth having: no simple ranking has scored the same rows."
     precision = best.precision
+    whose = "the champions' flags" if version == CHAMPION else f"{version}'s flags"
     name = best.opponent.removeprefix(f"{RANKING}:")
     if precision.value is None or precision.opponent is None or precision.difference is None:
         return f"Not known whether {version} is worth having: it and `{name}` have no flags on rows that both scored."
     said = (
-        f"At the same flag budget, {version}'s flags hit a crash in {100 * precision.value:.1f} of 100, those of "
+        f"At the same flag budget, {whose} hit a crash in {100 * precision.value:.1f} of 100, those of "
         f"`{name}`, the best simple ranking, in {100 * precision.opponent:.1f}: {_points(precision.difference)} points"
     )
     if precision.low is not None and precision.high is not None:

@@ -90,7 +90,7 @@ def test_the_use_case_is_held_against_the_outcomes(champion):
     card = make_card(replace(context, settings=with_use_case(live, success=asked)))
     lift, false_alarms = facts(card, "monitoring", "Whether the use case is met")
     assert (lift["metric"], lift["verdict"]) == ("lift", "met, but its interval does not tell")
-    assert lift["value"] == pytest.approx(24 / 17)
+    assert lift["value"] == pytest.approx(24 / 18)
     assert (false_alarms["metric"], false_alarms["verdict"]) == (
         "false_alarm_rate",
         "met, but its interval does not tell",
