@@ -159,13 +159,14 @@ def compare(
     holdout: Annotated[str | None, typer.Option(help="Day of the holdout; default: the newest frozen.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two versions on the same holdout and planted anomalies, and on the outcomes of predictions by both."""
-    from mlreg_dagster.cli.tables import challenge_table, comparison_table
+    """Compare two versions on the same holdout and planted anomalies, on the outcomes of both, and by worth."""
+    from mlreg_dagster.cli.tables import challenge_table, comparison_table, worth_table
     from mlreg_dagster.datasets import freezing
-    from mlreg_dagster.governance.promotion.champion_challenger import challenge
+    from mlreg_dagster.governance.policy.track_record import challenge_on_record
     from mlreg_dagster.models.artifacts import artifact
     from mlreg_dagster.models.evaluation import comparison, evaluation
-    from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
+    from mlreg_dagster.outcomes.worth.newest import newest_worth
+    from mlreg_dagster.storage.warehouse.reader import Tables
 
     runner = open_runner()
     store, settings = runner.artifacts, runner.settings
@@ -180,9 +181,15 @@ def compare(
     thresholds = settings.evaluation
     rounds = evaluation.plant_anomalies(rows, thresholds.injection, settings.features, settings.max_lookback_hours)
     compared = comparison.compare(models[0], models[1], rows, rounds, thresholds.comparison)
-    found = challenge(runner.warehouse.read(PREDICTION_OUTCOMES), compared.left, compared.right, thresholds.comparison)
-    on_outcomes = {"on_outcomes": challenge_table(found) if found.pairs else None}
-    show(as_json, on_holdout=comparison_table(compared), **on_outcomes)
+    found = challenge_on_record(runner.warehouse, compared.left, compared.right, thresholds.comparison)
+    with runner.warehouse.connect() as connection:
+        worths = newest_worth(Tables(connection, runner.warehouse.path))
+    show(
+        as_json,
+        on_holdout=comparison_table(compared),
+        on_outcomes=challenge_table(found) if found.pairs else None,
+        worth=worth_table([row for row in worths if row["model_version"] in (compared.left, compared.right)]),
+    )
 
 
 def score(

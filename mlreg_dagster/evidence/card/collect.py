@@ -12,7 +12,8 @@ from mlreg_dagster.evidence.card.context import CardContext, Watch, WayBack
 from mlreg_dagster.evidence.reproduction import Reproduction, reproduce
 from mlreg_dagster.governance.decisions import counting
 from mlreg_dagster.governance.policy.in_force import recorded_rules, rules_of
-from mlreg_dagster.governance.promotion.champion_challenger import Challenge, challenge
+from mlreg_dagster.governance.policy.track_record import challenge_on_record
+from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.verified import datasets_behind, frozen, loaded
@@ -160,12 +161,7 @@ def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], s
     rival = newest.previous_version if newest.version == version else newest.version
     if rival is None:
         return None
-    columns = "prediction_hour, instrument_id, model_version, in_sample, is_anomaly, score, outcome"
-    outcomes = tables.query(
-        f"SELECT {columns} FROM {PREDICTION_OUTCOMES.name} WHERE model_version IN ($version, $rival)",  # noqa: S608
-        {"version": version, "rival": rival},
-    )
-    contest = challenge(outcomes, version, rival, settings.evaluation.comparison)
+    contest = challenge_on_record(tables, version, rival, settings.evaluation.comparison)
     return contest if contest.pairs else None
 
 

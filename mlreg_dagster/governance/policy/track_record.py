@@ -5,12 +5,14 @@ from datetime import datetime
 import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings, Settings
+from mlreg_dagster.config.sections.evaluation import ComparisonSettings
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.changes import changed_hours
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, rules_of
 from mlreg_dagster.governance.policy.judgement import Verdict, WorthFound
 from mlreg_dagster.governance.promotion import rollback
+from mlreg_dagster.governance.promotion.champion_challenger import Challenge, challenge
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.models.names import CHAMPION
@@ -98,6 +100,17 @@ def _against_champions(name: str, found: Comparison | None) -> WorthFound:
     weeks = f"over {found.weeks} complete weeks{because}"
     detail = f"of 100 flags {hits:.1f} hit a crash, of the champion's {champions_hits:.1f}, {weeks}"
     return WorthFound(name, found.verdict, detail)
+
+
+def challenge_on_record(tables: Warehouse, challenger: str, champion: str, settings: ComparisonSettings) -> Challenge:
+    """Two versions on the outcomes of the predictions that both made."""
+    tables.newest(PREDICTION_OUTCOMES)  # the table is there from now on
+    columns = "prediction_hour, instrument_id, model_version, in_sample, is_anomaly, score, outcome"
+    outcomes = tables.query(
+        f"SELECT {columns} FROM {PREDICTION_OUTCOMES.name} WHERE model_version IN ($left, $right)",  # noqa: S608
+        {"left": challenger, "right": champion},
+    )
+    return challenge(outcomes, challenger, champion, settings)
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:

@@ -56,7 +56,7 @@ def weigh(weeks: Counts, independent_episodes: int, settings: WorthSettings) -> 
     margin = settings.margin * float(totals[2] / totals[3]) if totals[3] > 0 else 0.0
     missing = ""
     if len(weeks) < settings.min_blocks:
-        missing = f"{len(weeks)} complete weeks, {settings.min_blocks} are asked"
+        missing = f"complete weeks so far: {len(weeks)}, asked are {settings.min_blocks}"
     elif independent_episodes < settings.min_episodes:
         missing = f"{independent_episodes} independent crash episodes, {settings.min_episodes} are asked"
     elif not (totals[1] > 0 and totals[3] > 0):

@@ -66,7 +66,7 @@ def test_one_as_good_as_the_best_is_not_worse_where_that_can_be_told_and_unknown
 @pytest.mark.parametrize(
     ("asked", "missing"),
     [
-        ({"min_blocks": 12}, "11 complete weeks, 12 are asked"),
+        ({"min_blocks": 12}, "complete weeks so far: 11, asked are 12"),
         ({"min_episodes": 1000}, "independent crash episodes, 1000 are asked"),
     ],
 )
