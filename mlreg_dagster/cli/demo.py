@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from mlreg_dagster import jobs
+from mlreg_dagster.cli.outcome_tables import outcomes_table, worth_table
 from mlreg_dagster.cli.progress import step_progress
-from mlreg_dagster.cli.tables import gates_table, history_table, outcomes_table, versions_table, worth_table
+from mlreg_dagster.cli.tables import gates_table, history_table, versions_table
 from mlreg_dagster.config import current_project
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range

@@ -3,14 +3,14 @@
 The facts of each table are documented in docs/json.md.
 """
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from mlreg_dagster.cli.outcome_tables import as_number
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.registry import (
@@ -25,8 +25,6 @@ from mlreg_dagster.registry import (
 
 if TYPE_CHECKING:  # with what it takes to compare models
     from mlreg_dagster.evidence.reproduction import Reproduction
-    from mlreg_dagster.governance.promotion.champion_challenger import Challenge
-    from mlreg_dagster.models.evaluation.comparison import Comparison
 
 
 def versions_table(registry: Registry, now: datetime) -> Grid:
@@ -63,8 +61,8 @@ def versions_table(registry: Registry, now: datetime) -> Grid:
             escape(each["detector"].replace("_", " ")),
             each["dataset_day"],
             _status(each["status"]),
-            _number(each["average_precision"]),
-            _number(each["baseline_average_precision"]),
+            as_number(each["average_precision"]),
+            as_number(each["baseline_average_precision"]),
             escape(", ".join(each["aliases"])) or "-",
         )
     return grid
@@ -85,7 +83,7 @@ def gates_table(evaluation: Evaluation) -> Grid:
     grid = Grid(f"Gates of {evaluation.version}", ("gate", "passed", "value", "threshold"), facts)
     for gate in evaluation.gates:
         passed = "[green]yes[/]" if gate.passed else "[red]NO[/]"
-        grid.add_row(gate.name, passed, _number(gate.value), escape(gate.threshold))
+        grid.add_row(gate.name, passed, as_number(gate.value), escape(gate.threshold))
     return grid
 
 
@@ -195,74 +193,6 @@ def reproduction_table(found: "Reproduction") -> Grid:
     return grid
 
 
-def outcomes_table(rows: Sequence[Mapping[Any, Any]], confidence: float) -> Grid:
-    """How right each version was, a column each; `rows` are those of `outcomes.performance.summary.summarize`."""
-    versions = [str(row["model_version"]) for row in rows]
-    empty = "No prediction has fallen due yet."
-    grid = Grid(f"Outcomes, with {confidence:.0%} intervals", ("", *versions), rows, empty=empty)
-    if not rows:
-        return grid
-    for name in _COUNTS:
-        grid.add_row(name.replace("_", " "), *(f"{row[name]:,}" for row in rows))
-    for name in ("recall", "precision", "false_alarm_rate", "base_rate"):
-        grid.add_row(name.replace("_", " "), *(_interval(row, name, _percent) for row in rows))
-    grid.add_row("lift", *(_interval(row, "lift", _number) for row in rows))
-    return grid
-
-
-def worth_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
-    """Whether each version is worth having: a line each; `rows` are those of `outcomes.worth.newest.newest_worth`."""
-    grid = Grid(
-        "Against the best simple ranking, at the same flag budget",
-        ("version", "as of", "worth", "ranking", "precision", "the ranking's", "difference", "weeks", "episodes"),
-        rows,
-        empty="No version could be held against a simple ranking yet.",
-        caption="champion: whichever version was champion. episodes: independent crash episodes.",
-    )
-    for row in rows:
-        grid.add_row(
-            *(str(row[name]) for name in ("model_version", "as_of", "worth")),
-            str(row["opponent"]).partition(":")[2],
-            *(_percent(row[name]) for name in ("precision", "opponent_precision")),
-            _interval(row, "precision_difference", _percent),
-            *(f"{row[name]:.0f}" for name in ("weeks", "independent_episodes")),
-        )
-    grid.notes += [escape(str(rows[0]["sentence"]))] if rows else []
-    return grid
-
-
-_COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
-
-
-def comparison_table(compared: "Comparison") -> Grid:
-    """Two versions on the same rows, and whether they are told apart."""
-    title = f"On the same {compared.rows} holdout rows"
-    grid = Grid(title, ("", compared.left, compared.right), asdict(compared))
-    grid.add_row("injection average precision", *(_number(value) for value in compared.average_precision))
-    grid.add_row("flagged", *(_percent(value) for value in compared.anomaly_rate))
-    grid.add_row("same label", _percent(compared.agreement), "")
-    grid.add_row("rank correlation of scores", _number(compared.rank_correlation), "")
-    if compared.in_sample:
-        grid.add_row("knew this holdout (numbers flatter it)", ", ".join(compared.in_sample), "")
-    link = "from" if compared.verdict == "not distinguishable" else "than"
-    verdict = f"{compared.left} is {compared.verdict} {link} {compared.right} at finding planted anomalies"
-    grid.notes.append(f"{verdict}: {compared.reason}")
-    return grid
-
-
-def challenge_table(found: "Challenge") -> Grid:
-    """Two versions on the outcomes of the predictions that both made."""
-    title = f"On {found.pairs:,} predictions of both, {found.crashes:,} of them before a crash: {found.verdict}"
-    columns = (f"{found.challenger} minus {found.champion}", "difference", "interval", "verdict")
-    grid = Grid(title, columns, asdict(found))
-    for name in ("informedness", "recall", "precision", "error_rate"):
-        each = getattr(found, name)
-        interval = f"{_number(each.low)} to {_number(each.high)}"
-        said = f"{each.verdict} ({each.reason})" if each.reason else each.verdict
-        grid.add_row(name.replace("_", " "), _number(each.difference), interval, escape(said))
-    return grid
-
-
 def findings_table(place: str, findings: Iterable[Finding]) -> Grid:
     """What was found in a home or a deployment; what to do about it stands below, so that it can be pasted."""
     findings = list(findings)
@@ -285,23 +215,3 @@ _SIGNS = {
 def _status(status: str) -> str:
     colour = {"evaluated": "green", "rejected": "red"}.get(status, "yellow")
     return f"[{colour}]{status}[/]"
-
-
-def _is_missing(value: float | None) -> bool:
-    return value is None or math.isnan(value)
-
-
-def _number(value: Any) -> str:
-    return "-" if _is_missing(value) else f"{value:.3g}"
-
-
-def _percent(value: Any) -> str:
-    return "-" if _is_missing(value) else f"{value:.1%}"
-
-
-def _interval(row: Mapping[Any, Any], name: str, shown: Any) -> str:
-    if _is_missing(row[name]):
-        return "undefined"
-    if _is_missing(row[f"{name}_low"]):
-        return str(shown(row[name]))
-    return f"{shown(row[name])} ({shown(row[f'{name}_low'])} to {shown(row[f'{name}_high'])})"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlreg_dagster.client.tables import FEATURES_TABLE, read_table
 from mlreg_dagster.config import fit_for_databases, home_dir
 from mlreg_dagster.config.places import (
     REGISTRY,
@@ -17,7 +18,6 @@ from mlreg_dagster.config.places import (
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
 from mlreg_dagster.outcomes.names import (
-    IS_VERSION,
     OUTCOMES_TABLE,
     PERFORMANCE_TABLE,
     PREDICTIONS_TABLE,
@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlreg_dagster.client.model import LoadedModel
-    from mlreg_dagster.storage.warehouse.tables import Table
 
-FEATURES_TABLE = "market_features"
 
 Time = str | datetime
 """A time: aware, or text in ISO 8601; without a zone it is UTC."""
@@ -278,64 +276,7 @@ class Client:
         columns: Sequence[str] | None,
         version: str | None = None,
     ) -> "pd.DataFrame":
-        from mlreg_dagster.storage.warehouse.tables import nulls, select_list  # with pandas
-
-        time, *others = _KEYS[name]
-        parameters = {"first": _bound(first), "last": _bound(last)} | ({"version": version} if version else {})
-        if "model_version" not in others:
-            of_version = ""
-        else:
-            of_version = "AND model_version = $version " if version else f"AND {IS_VERSION} "
-        with self._warehouse.tables() as tables:
-            table = _fixed_tables().get(name)
-            lacking = tables.lacking(table) if table else {}
-            if not tables.has(name, {time, *others, *(columns or ())} - lacking.keys()):
-                empty = _tables()[name].empty()
-                return empty[list(columns)] if columns else empty
-            shown = select_list(columns, lacking) if columns else ", ".join(("*", *nulls(lacking)))
-            return tables.frame(
-                f'SELECT {shown} FROM "{name}" WHERE ($first IS NULL OR "{time}" >= $first) '  # noqa: S608
-                f'AND ($last IS NULL OR "{time}" <= $last) {of_version}ORDER BY {", ".join((time, *others))}',
-                parameters,
-            )
-
-
-_KEYS = {
-    FEATURES_TABLE: ("hour", "instrument_id"),
-    PREDICTIONS_TABLE: ("hour", "instrument_id", "model_version"),
-    REASONS_TABLE: ("hour", "instrument_id", "model_version", "rank"),
-    OUTCOMES_TABLE: ("hour", "instrument_id", "model_version"),
-    PERFORMANCE_TABLE: ("day", "model_version"),
-    WORTH_TABLE: ("day", "model_version", "opponent"),
-}
-"""Of each table the columns that make a row unique, the time first."""
-
-
-def _fixed_tables() -> "dict[str, Table]":
-    """The tables whose columns follow from no settings."""
-    from mlreg_dagster.outcomes.schema import (
-        MODEL_PERFORMANCE,
-        PREDICTION_OUTCOMES,
-        PREDICTION_REASONS,
-        PREDICTIONS,
-    )
-    from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
-
-    known = (PREDICTIONS, PREDICTION_REASONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH)
-    return {table.name: table for table in known}
-
-
-def _tables() -> "dict[str, Table]":
-    """What the tables look like, for where there are none yet."""
-    from mlreg_dagster.config import load_settings
-    from mlreg_dagster.market.features.features import features_table
-
-    settings = load_settings()
-    if settings.features.own:
-        from mlreg_dagster.extensions.registration.loading import load_extensions
-
-        load_extensions(settings.extensions.modules)
-    return {FEATURES_TABLE: features_table(settings.features)} | _fixed_tables()
+        return read_table(self._warehouse, name, _bound(first), _bound(last), columns, version)
 
 
 def _as_of(time: Time | None) -> datetime:

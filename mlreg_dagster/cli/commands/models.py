@@ -160,7 +160,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two versions on the same holdout and planted anomalies, on the outcomes of both, and by worth."""
-    from mlreg_dagster.cli.tables import challenge_table, comparison_table, worth_table
+    from mlreg_dagster.cli.outcome_tables import challenge_table, comparison_table, worth_table
     from mlreg_dagster.datasets import freezing
     from mlreg_dagster.governance.policy.track_record import challenge_on_record
     from mlreg_dagster.models.artifacts import artifact

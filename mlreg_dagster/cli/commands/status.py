@@ -10,7 +10,8 @@ from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 def status(as_json: AsJson = False) -> None:
     """Versions, aliases, what the champion flags today, how right each version was, and what it is worth."""
-    from mlreg_dagster.cli.tables import history_table, outcomes_table, versions_table, worth_table
+    from mlreg_dagster.cli.outcome_tables import outcomes_table, worth_table
+    from mlreg_dagster.cli.tables import history_table, versions_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in

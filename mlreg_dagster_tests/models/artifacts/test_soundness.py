@@ -1,10 +1,7 @@
 """Model files whose numbers lead nowhere are refused when they are loaded, before compiled code follows them."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,9 +14,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree._tree import Tree
 
 from mlreg_dagster.extensions import detector, isolated
-from mlreg_dagster.models.artifacts import artifact, object_graph
+from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import MODELS
-from mlreg_dagster.models.artifacts.object_graph import objects_in
 from mlreg_dagster.models.artifacts.soundness import LARGEST_DEPTH, require_sound, require_trees
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, trusted_types
 from mlreg_dagster.models.detectors.making import make_pipeline
@@ -259,46 +255,6 @@ def test_a_file_of_a_plug_in_that_would_be_walked_without_an_end_is_not_loaded(w
     content = skops.io.dumps(pipeline)
     with pytest.raises(UntrustedModel, match="lead nowhere"):
         load_pipeline(content, "v1", trusted_types("wrapped", "v1"))
-
-
-class Slotted:
-    __slots__ = ("__hidden", "unset")
-
-    def __init__(self, held: Any) -> None:
-        self.__hidden = held
-
-
-HOLDERS: dict[str, Callable[[Any], Any]] = {
-    "attribute": lambda held: SimpleNamespace(held=held),
-    "slot": Slotted,
-    "tuple in a list": lambda held: [(held,)],
-    "value": lambda held: {"a": held},
-    "key": lambda held: {held: 1},
-    "set": lambda held: frozenset({held}),
-    "deque": lambda held: deque([held]),
-    "array": lambda held: np.array([[held]], dtype=object),
-    "partial": lambda held: partial(print, held),
-    "method": lambda held: held.method,
-}
-
-
-class Held:
-    def method(self) -> None: ...
-
-
-@pytest.mark.parametrize("holder", HOLDERS)
-def test_an_object_is_reached_wherever_it_is_held(holder):
-    held = Held()
-    assert held in list(objects_in(HOLDERS[holder](held)))
-
-
-def test_a_circle_is_walked_once_and_too_many_objects_are_refused(monkeypatch):
-    circle: list[Any] = []
-    circle.append(circle)
-    assert len(list(objects_in(circle))) == 1
-    monkeypatch.setattr(object_graph, "MOST_OBJECTS", 10)
-    with pytest.raises(ValueError, match="more than 10 objects"):
-        list(objects_in([[] for _ in range(10)]))
 
 
 @pytest.mark.parametrize("name", DETECTORS)

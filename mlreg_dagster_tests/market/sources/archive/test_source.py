@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config import ArchiveColumns, ArchiveSettings
-from mlreg_dagster.core.hours import HOUR, as_hour
+from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.archive.source import Archive
 from mlreg_dagster.market.sources.base import HourNotAvailable, MalformedArchive
@@ -268,36 +268,3 @@ def test_hours_outside_the_archive_are_refused_with_its_range(tmp_path: Path) ->
         assert not archive(path).can_ask(hour, LATER)
         with pytest.raises(HourNotAvailable, match="2026-03-01 00:00 UTC to 2026-03-20 23:00 UTC"):
             archive(path).snapshots(pd.DatetimeIndex([hour]), LATER)
-
-
-def test_recorded_coins(data_dir: Path) -> None:
-    path = data_dir / "crypto_hourly_2017.parquet"
-    bars = pd.read_parquet(path, columns=["asset_id", "ts", "close"])
-    ether = bars[bars["asset_id"] == "eth"].set_index("ts")["close"]
-    missing = pd.date_range("2017-01-01", "2017-12-31T23:00", freq="h", tz="UTC").difference(ether.index)
-    hole = missing[-1]
-    asked = source_fixtures.hours(hole - 2 * HOUR, 60)
-    rows = snapshots(path, asked)
-    ours = rows[rows["instrument_id"] == "eth"].set_index("hour")
-    assert hole not in ours.index
-    assert ours.index.equals(pd.DatetimeIndex([hour for hour in asked if hour in ether.index]).as_unit("us"))
-    for column, lag in (("change_1h_pct", 1), ("change_24h_pct", 24), ("change_7d_pct", 168)):
-        then = ether.reindex(ours.index - lag * HOUR).to_numpy()
-        np.testing.assert_allclose(ours[column], (ours["price"] / then - 1) * 100)
-    if hole + HOUR in ours.index:
-        assert np.isnan(ours.loc[hole + HOUR, "change_1h_pct"])
-    assert ours["all_time_high"].iloc[-1] == ether[ether.index <= asked[-1]].max()
-
-
-def test_recorded_stocks_of_a_market_that_closes(data_dir: Path) -> None:
-    path = data_dir / "vn_stocks_hourly.parquet"
-    asked = source_fixtures.hours("2025-06-06T00:00", 96)  # Friday to Monday
-    rows = MARKET_SNAPSHOT.validate(archive(path, 300, exclude=("vnindex",)).snapshots(asked, LATER))
-    assert "vnindex" not in set(rows["instrument_id"])
-    assert sorted(rows["hour"].dt.strftime("%a %H").unique()) == sorted(
-        f"{day} {hour}" for day in ("Fri", "Mon") for hour in ("02", "03", "04", "06", "07")
-    )
-    monday = rows[rows["hour"] == as_hour("2025-06-09T07:00")]
-    assert monday["change_1h_pct"].notna().mean() > 0.9
-    assert monday["change_24h_pct"].isna().all()  # Sunday
-    assert monday["change_7d_pct"].notna().mean() > 0.9

@@ -1,0 +1,106 @@
+"""Tables for the terminal on how versions did: outcomes, worth, and comparisons of two versions.
+
+The facts of each table are documented in docs/json.md.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from mlreg_dagster.core.display.text_table import Grid
+
+if TYPE_CHECKING:  # with what it takes to compare models
+    from mlreg_dagster.governance.promotion.champion_challenger import Challenge
+    from mlreg_dagster.models.evaluation.comparison import Comparison
+
+
+def outcomes_table(rows: Sequence[Mapping[Any, Any]], confidence: float) -> Grid:
+    """How right each version was, a column each; `rows` are those of `outcomes.performance.summary.summarize`."""
+    versions = [str(row["model_version"]) for row in rows]
+    empty = "No prediction has fallen due yet."
+    grid = Grid(f"Outcomes, with {confidence:.0%} intervals", ("", *versions), rows, empty=empty)
+    if not rows:
+        return grid
+    for name in _COUNTS:
+        grid.add_row(name.replace("_", " "), *(f"{row[name]:,}" for row in rows))
+    for name in ("recall", "precision", "false_alarm_rate", "base_rate"):
+        grid.add_row(name.replace("_", " "), *(_interval(row, name, _percent) for row in rows))
+    grid.add_row("lift", *(_interval(row, "lift", as_number) for row in rows))
+    return grid
+
+
+def worth_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
+    """Whether each version is worth having: a line each; `rows` are those of `outcomes.worth.newest.newest_worth`."""
+    grid = Grid(
+        "Against the best simple ranking, at the same flag budget",
+        ("version", "as of", "worth", "ranking", "precision", "the ranking's", "difference", "weeks", "episodes"),
+        rows,
+        empty="No version could be held against a simple ranking yet.",
+        caption="champion: whichever version was champion. episodes: independent crash episodes.",
+    )
+    for row in rows:
+        grid.add_row(
+            *(str(row[name]) for name in ("model_version", "as_of", "worth")),
+            str(row["opponent"]).partition(":")[2],
+            *(_percent(row[name]) for name in ("precision", "opponent_precision")),
+            _interval(row, "precision_difference", _percent),
+            *(f"{row[name]:.0f}" for name in ("weeks", "independent_episodes")),
+        )
+    grid.notes += [escape(str(rows[0]["sentence"]))] if rows else []
+    return grid
+
+
+_COUNTS = ("predictions", "in_sample", "resolved", "unresolved", "crashes", "flagged", "true_positives")
+
+
+def comparison_table(compared: "Comparison") -> Grid:
+    """Two versions on the same rows, and whether they are told apart."""
+    title = f"On the same {compared.rows} holdout rows"
+    grid = Grid(title, ("", compared.left, compared.right), asdict(compared))
+    grid.add_row("injection average precision", *(as_number(value) for value in compared.average_precision))
+    grid.add_row("flagged", *(_percent(value) for value in compared.anomaly_rate))
+    grid.add_row("same label", _percent(compared.agreement), "")
+    grid.add_row("rank correlation of scores", as_number(compared.rank_correlation), "")
+    if compared.in_sample:
+        grid.add_row("knew this holdout (numbers flatter it)", ", ".join(compared.in_sample), "")
+    link = "from" if compared.verdict == "not distinguishable" else "than"
+    verdict = f"{compared.left} is {compared.verdict} {link} {compared.right} at finding planted anomalies"
+    grid.notes.append(f"{verdict}: {compared.reason}")
+    return grid
+
+
+def challenge_table(found: "Challenge") -> Grid:
+    """Two versions on the outcomes of the predictions that both made."""
+    title = f"On {found.pairs:,} predictions of both, {found.crashes:,} of them before a crash: {found.verdict}"
+    columns = (f"{found.challenger} minus {found.champion}", "difference", "interval", "verdict")
+    grid = Grid(title, columns, asdict(found))
+    for name in ("informedness", "recall", "precision", "error_rate"):
+        each = getattr(found, name)
+        interval = f"{as_number(each.low)} to {as_number(each.high)}"
+        said = f"{each.verdict} ({each.reason})" if each.reason else each.verdict
+        grid.add_row(name.replace("_", " "), as_number(each.difference), interval, escape(said))
+    return grid
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
+
+
+def as_number(value: Any) -> str:
+    """A number in a few digits."""
+    return "-" if _is_missing(value) else f"{value:.3g}"
+
+
+def _percent(value: Any) -> str:
+    return "-" if _is_missing(value) else f"{value:.1%}"
+
+
+def _interval(row: Mapping[Any, Any], name: str, shown: Any) -> str:
+    if _is_missing(row[name]):
+        return "undefined"
+    if _is_missing(row[f"{name}_low"]):
+        return str(shown(row[name]))
+    return f"{shown(row[name])} ({shown(row[f'{name}_low'])} to {shown(row[f'{name}_high'])})"
