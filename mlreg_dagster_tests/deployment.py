@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mlreg_dagster.models.gates import GATES
+from mlreg_dagster.outcomes.names import VERSION_ROWS
 from mlreg_dagster.runner import asset_config
 from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster.verification.answers import Materialization, Run
@@ -273,3 +274,8 @@ def _listen_to_signals() -> None:
     """A process started in the background of a shell would otherwise ignore the interrupt that ends it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def rows_of_versions(materialization: Materialization) -> int:
+    """The rows of an hour of predictions that are of versions, not of rankings."""
+    return int(materialization.metadata.get(VERSION_ROWS, materialization.rows))

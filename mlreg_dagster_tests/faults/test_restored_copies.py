@@ -16,7 +16,7 @@ from mlreg_dagster.operations.doctor.materializations import ClocksDisagree
 from mlreg_dagster.operations.retention.jobs import all_tasks, made_by_runs
 from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
-from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.runner import RunFailed
 from mlreg_dagster_tests.automation.conftest import reopen, settled_folder
 from mlreg_dagster_tests.faults import wording
@@ -63,7 +63,7 @@ def test_older_tables_are_found_and_made_again_without_a_hand(old_tables):
     found = _found(location)["hours that runs made"]
     assert found.state == "miss"
     assert "24 hours of market_snapshot (2026-01-02 00:00 to 2026-01-02 23:00)" in found.seen
-    selected = "--select market_snapshot,market_features,predictions,prediction_outcomes"
+    selected = "--select market_snapshot,market_features,predictions,prediction_outcomes,prediction_reasons"
     assert f"{selected} --partition-range 2026-01-02-00:00...2026-01-02-23:00" in found.advice
     location.settle()
     assert _missed(_found(location)) == set()
@@ -95,8 +95,8 @@ def test_no_dataset_is_frozen_from_what_is_left(old_tables):
 
 def test_hours_in_which_nothing_was_there_are_not_asked_for_again(reopen):
     location = reopen()
-    assert location.ask("catch_up_sensor").run_requests == []  # the first hours of predictions have no rows
-    assert len(location.world.warehouse.partitions(PREDICTIONS)) < 24
+    assert location.ask("catch_up_sensor").run_requests == []  # hours without a flag have no reasons
+    assert len(location.world.warehouse.partitions(PREDICTION_REASONS)) < 24
 
 
 def test_hours_that_the_event_log_does_not_know_are_found(reopen):

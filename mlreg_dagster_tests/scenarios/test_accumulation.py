@@ -4,7 +4,7 @@ import pytest
 
 from mlreg_dagster.models.gates import ANOMALY_RATE, GATES
 from mlreg_dagster_tests import location
-from mlreg_dagster_tests.deployment import Deployment
+from mlreg_dagster_tests.deployment import Deployment, rows_of_versions
 from mlreg_dagster_tests.svg import words_of
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def _one_day_is_not_enough(deployment, verified):
     assert deployment.newest("training_dataset") == {}
 
     predictions = deployment.newest("predictions")
-    assert {each.rows for each in predictions.values()} == {0}
+    assert {rows_of_versions(each) for each in predictions.values()} == {0}
     assert words_of(predictions["2026-01-01-23:00"].metadata["scores"]) == "No predictions."
     (hourly,) = deployment.client.runs(pipelineName="hourly")
     assert "There was no champion as of 2026-01-01 00:00: no predictions." in deployment.warnings(hourly)

@@ -4,7 +4,7 @@ import pytest
 
 from mlreg_dagster.core.hours import as_hour, hour_range
 from mlreg_dagster.models.gates import GATES
-from mlreg_dagster_tests.deployment import Deployment
+from mlreg_dagster_tests.deployment import Deployment, rows_of_versions
 from mlreg_dagster_tests.svg import words_of
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ def test_cold_start_trains_promotes_and_predicts_with_no_hand_on_it(deployment_f
 
         deployment.set_clock("2026-01-02T04:30")
         deployment.wait_for("predictions", lambda: deployment.newest("predictions", FOLLOWING[-1]))
-        rows = {hour: each.rows for hour, each in deployment.newest("predictions", *FOLLOWING).items()}
+        rows = {hour: rows_of_versions(each) for hour, each in deployment.newest("predictions", *FOLLOWING).items()}
         assert rows["2026-01-02-00:00"] == 0  # nobody was champion yet
         assert all(rows[hour] > 0 for hour in FOLLOWING[1:])
 
@@ -44,7 +44,7 @@ def _the_first_day_is_there(deployment):
         assert {each.rows for each in hours.values()} <= set(range(9, 13))
         assert words_of(hours[DAY[-1]].metadata[picture])
     for asset in ("predictions", "prediction_outcomes"):
-        assert {each.rows for each in deployment.newest(asset, *DAY).values()} == {0}
+        assert {rows_of_versions(each) for each in deployment.newest(asset, *DAY).values()} == {0}
     assert deployment.newest("training_dataset")["2026-01-01"].rows > 100
     assert deployment.newest("eval_holdout")["2026-01-01"].rows > 50
 

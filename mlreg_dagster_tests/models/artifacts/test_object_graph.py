@@ -7,6 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
+
+from mlreg_dagster.models.artifacts import object_graph
+from mlreg_dagster.models.artifacts.object_graph import objects_in
 
 
 class Slotted:
