@@ -175,7 +175,8 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
                 frame = validate_predictions(made, prices, settings.outcomes)
                 tables.write(PREDICTION_OUTCOMES, frame, chunk)
             own = frame[frame["role"] != RANKING]
-            report_hours(context, chunk, frame, unknown_share=(own["outcome"] == UNRESOLVED).astype("float64"))
+            unknown = (own["outcome"] == UNRESOLVED).astype("float64")
+            report_hours(context, chunk, frame, {VERSION_ROWS: own}, unknown_share=unknown)
             rows, ranking_rows = rows + len(own), ranking_rows + len(frame) - len(own)
             kinds.update(own["outcome"].value_counts().to_dict())
             counts.append(count(own))

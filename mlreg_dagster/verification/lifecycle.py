@@ -36,7 +36,7 @@ def predictions_are_made(written: Written, champion: Materialization | None) -> 
     name, newest = "predictions", _newest_hour(written["predictions"])
     if newest is None:
         return Finding(name, "waiting", "No hour yet.")
-    rows = int(newest.metadata.get(VERSION_ROWS, newest.rows or 0))  # those of rankings say nothing of a champion
+    rows = _rows_of_versions(newest)
     seen = f"{rows} rows in {newest.partition}."
     if rows:
         return Finding(name, "ok", seen)
@@ -67,9 +67,15 @@ def flagged_share_is_within_limits(newest: CheckExecution | None) -> Finding:
 def outcomes_are_counted(written: Written) -> Finding:
     """Outcomes follow; that none is dropped is a check of the asset."""
     newest = _newest_hour(written["prediction_outcomes"])
-    if newest is None or not newest.rows:
+    rows = _rows_of_versions(newest) if newest else 0
+    if newest is None or not rows:
         return Finding("prediction_outcomes", "waiting", "No prediction has fallen due.")
-    return Finding("prediction_outcomes", "ok", f"{newest.rows} rows in {newest.partition}.")
+    return Finding("prediction_outcomes", "ok", f"{rows} rows in {newest.partition}.")
+
+
+def _rows_of_versions(newest: Materialization) -> int:
+    """The rows of an hour that are of versions: those of rankings say nothing of a champion."""
+    return int(newest.metadata.get(VERSION_ROWS, newest.rows or 0))
 
 
 def datasets_have_rows(written: Written) -> Finding:

@@ -33,7 +33,6 @@ def _an_older_hour_that_is_made_later_is_not_taken_for_the_newest(deployment, ve
     assert deployment.ended(deployment.launch("hourly", {}, "2026-01-01-05:00")).status == "SUCCESS"
     _, findings = verified(deployment)
     for asset in ("market_snapshot", "market_features", "predictions", "prediction_outcomes"):
-        rows = 84 if asset == "prediction_outcomes" else 12  # of the champion and six rankings
-        assert findings[asset] == ("ok", f"{rows} rows in 2026-01-02-23:00."), asset
+        assert findings[asset] == ("ok", "12 rows in 2026-01-02-23:00."), asset
     assert findings["flagged share"][0] in ("ok", "miss")
     assert f"in the day up to {DAY} 23:00" in findings["flagged share"][1]
