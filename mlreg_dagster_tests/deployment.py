@@ -170,9 +170,18 @@ class Deployment:
         return self.wait_for("end of the backfill", ended)
 
     def stop(self, sensor: str) -> None:
-        """Switch a sensor off."""
-        state = self._sensor(sensor, "sensorState { id }")["sensorState"]
-        self.client.ask("mutation ($id: String) { stopSensor(id: $id) { __typename } }", id=state["id"])
+        """Switch a sensor off; again, where a tick that was under way has stored the state of before."""
+
+        def stopped() -> bool:
+            state = self._sensor(sensor, "sensorState { id status }")["sensorState"]
+            if state["status"] == "STOPPED":
+                return True
+            self.client.ask("mutation ($id: String) { stopSensor(id: $id) { __typename } }", id=state["id"])
+            return False
+
+        self.wait_for(f"stop of {sensor}", stopped)
+        time.sleep(2)  # as long as a tick may take that had begun before
+        self.wait_for(f"stop of {sensor}", stopped)
 
     # --- what a person sees there ---------------------------------------------------------------------------
 
