@@ -1,5 +1,8 @@
 """Names in the tables of the outcomes room, for those that read them without their schemas."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 PREDICTIONS_TABLE = "predictions"
 REASONS_TABLE = "prediction_reasons"
 OUTCOMES_TABLE = "prediction_outcomes"
@@ -39,3 +42,9 @@ RATES = {
     "base_rate": ("crashes", "resolved"),
 }
 """Each rate as a count out of another."""
+
+WorthVerdict = Literal["better", "not worse", "worse", "unknown"]
+"""What matured outcomes say of a version against an opponent."""
+
+WORTH_ENOUGH: Mapping[str, tuple[WorthVerdict, ...]] = {"better": ("better",), "not_worse": ("better", "not worse")}
+"""The verdicts that satisfy each `worth` that a policy or a use case asks for."""

@@ -4,10 +4,9 @@ from typing import Any
 
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Table, Text
+from mlreg_dagster.outcomes.names import WORTH_ENOUGH
 from mlreg_dagster.outcomes.worth.difference import MEASURES
 from mlreg_dagster.outcomes.worth.verdict import Comparison
-
-_ENOUGH = {"better": ("better",), "not_worse": ("better", "not worse")}
 
 
 def worth_facts(context: CardContext) -> list[Fact]:
@@ -27,7 +26,7 @@ def worth_asked(context: CardContext) -> tuple[str, str] | None:
     if worth.verdict == "unknown":
         verdict = "not known: no outcome tells"
     else:
-        verdict = "met" if worth.verdict in _ENOUGH[asked] else "NOT met"
+        verdict = "met" if worth.verdict in WORTH_ENOUGH[asked] else "NOT met"
     return verdict, f"The use case asks that it is {asked.replace('_', ' ')} than every simple ranking: {verdict}."
 
 

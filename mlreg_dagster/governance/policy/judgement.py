@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mlreg_dagster.config.sections.governance import PromotionSettings, TierPolicy
+from mlreg_dagster.outcomes.names import WORTH_ENOUGH, WorthVerdict
 
 FREEZE, STABILITY, AGE, OUTCOMES, WORTH = (
     "freeze",
@@ -25,16 +26,12 @@ _SHOWN = 5
 
 Stability = Literal["stable", "unstable", "not measured"]
 Outcome = Literal["promote", "hold", "refuse"]
-WorthVerdict = Literal["better", "not worse", "worse", "unknown"]
 
 _STABILITY_IN_WORDS: dict[Stability, str] = {
     "stable": "the evaluation is stable",
     "unstable": "the evaluation is unstable",
     "not measured": "the stability of the evaluation was not measured",
 }
-
-
-_ENOUGH: dict[str, tuple[WorthVerdict, ...]] = {"better": ("better",), "not_worse": ("better", "not worse")}
 
 
 @dataclass(frozen=True)
@@ -162,7 +159,7 @@ def _worth_lacking(found: tuple[WorthFound, ...] | None, asked: str) -> str:
     words = asked.replace("_", " ")
     if not found:
         return f"its outcomes are to show that it is {words} than the best simple ranking, and none has matured"
-    lacking = [each for each in found if each.verdict not in _ENOUGH[asked]]
+    lacking = [each for each in found if each.verdict not in WORTH_ENOUGH[asked]]
     return "; ".join(
         f"its outcomes are to show that it is {words} than {each.opponent}: {each.verdict} ({each.detail})"
         for each in lacking

@@ -89,10 +89,11 @@ def _move(
     expected = _holder(registry, request.alias) if request.expected is None else request.expected
     effective_at = request.effective_time or now
     _require_present(request.alias, effective_at, now, governance)
-    version = registry.version(request.version)
+    before = registry.dossier(request.version, request.alias)
+    version = before.version
     model = artifact.load(store, version.version, version.artifact_sha256)
     _require_knows_no_future(model, request, effective_at)
-    is_rollback = version.version in former_holders(registry.history(request.alias))
+    is_rollback = version.version in former_holders(before.moves)
     return registry.move_alias(
         request.alias,
         version.version,
@@ -100,7 +101,7 @@ def _move(
         expected=None if expected == NOBODY else expected,
         effective_at=effective_at,
         permit=_permit(
-            registry.dossier(version.version, request.alias),
+            before,
             governance,
             rules,
             by,

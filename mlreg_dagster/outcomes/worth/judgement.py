@@ -16,15 +16,13 @@ A verdict is what all evidence says now: one that was reached lapses where later
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from mlreg_dagster.config import WorthSettings
+from mlreg_dagster.outcomes.names import WorthVerdict
 from mlreg_dagster.outcomes.worth.blocks import Counts
 from mlreg_dagster.outcomes.worth.sequential import evidence, swapped
-
-Verdict = Literal["better", "not worse", "worse", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def weigh(weeks: Counts, independent_episodes: int, settings: WorthSettings) -> 
     )
 
 
-def judge(evidences: Sequence[Evidence], settings: WorthSettings) -> Verdict:
+def judge(evidences: Sequence[Evidence], settings: WorthSettings) -> WorthVerdict:
     """The verdict against all opponents together; those that it is too early for are no part of it."""
     judged = [each for each in evidences if not each.missing]
     if not judged:

@@ -1,13 +1,15 @@
 """The table of the worth of versions: what each day adds, and the verdict as of the day."""
 
-from mlreg_dagster.outcomes.names import WORTH_TABLE
+from typing import get_args
+
+from mlreg_dagster.outcomes.names import WORTH_TABLE, WorthVerdict
 from mlreg_dagster.outcomes.schema import MIDNIGHT
 from mlreg_dagster.outcomes.worth.counts import COLUMNS
 from mlreg_dagster.outcomes.worth.difference import MEASURES
 from mlreg_dagster.storage.warehouse.column_checks import FINITE, FINITE_NOT_NEGATIVE, NOT_EMPTY
 from mlreg_dagster.storage.warehouse.tables import UTC, Check, Column, Table, column
 
-_VERDICTS = ("better", "not worse", "worse", "unknown")
+_VERDICTS = get_args(WorthVerdict)
 _VERDICT = Check(lambda s: s.isin(_VERDICTS), error=f"must be one of {', '.join(_VERDICTS)}")
 _COUNT = Check(lambda s: s >= 0, error="must not be negative")
 _SHARE = Check(lambda s: (s >= 0) & (s <= 1), error="must lie between 0 and 1")

@@ -11,12 +11,12 @@ import pandas as pd
 
 from mlreg_dagster.config import WorthSettings
 from mlreg_dagster.market.names import CRASH, UNRESOLVED
-from mlreg_dagster.outcomes.names import RANKING
+from mlreg_dagster.outcomes.names import RANKING, WorthVerdict
 from mlreg_dagster.outcomes.worth.blocks import MIN_WEEKS, Counts, summed, week_of
 from mlreg_dagster.outcomes.worth.counts import COLUMNS, counts_by_day, day_numbers, known_until
 from mlreg_dagster.outcomes.worth.difference import MEASURES, PairedDifference, paired_difference
 from mlreg_dagster.outcomes.worth.episodes import episodes_of, independent
-from mlreg_dagster.outcomes.worth.judgement import Evidence, Verdict, judge, weigh
+from mlreg_dagster.outcomes.worth.judgement import Evidence, judge, weigh
 from mlreg_dagster.outcomes.worth.pairs import KEY
 from mlreg_dagster.outcomes.worth.sequential import detectable, lower_end, swapped
 from mlreg_dagster.outcomes.worth.words import sentence_of
@@ -49,7 +49,7 @@ class Comparison:
     """
 
     opponent: str
-    verdict: Verdict
+    verdict: WorthVerdict
     evidence: Evidence
     pairs: int
     left_out: int
@@ -86,7 +86,7 @@ class Worth:
     """
 
     version: str
-    verdict: Verdict
+    verdict: WorthVerdict
     best: Comparison | None
     comparisons: tuple[Comparison, ...]
     sentence: str

@@ -4,16 +4,15 @@ from typing import TYPE_CHECKING
 
 from mlreg_dagster.config import WorthSettings
 from mlreg_dagster.models.names import CHAMPION
-from mlreg_dagster.outcomes.names import RANKING
+from mlreg_dagster.outcomes.names import RANKING, WorthVerdict
 
 if TYPE_CHECKING:
-    from mlreg_dagster.outcomes.worth.judgement import Verdict
     from mlreg_dagster.outcomes.worth.verdict import Comparison
 
 
 def sentence_of(
     version: str,
-    verdict: "Verdict",
+    verdict: WorthVerdict,
     best: "Comparison | None",
     settings: WorthSettings,
 ) -> str:

@@ -18,15 +18,16 @@ from scipy.signal import lfilter
 from mlreg_dagster.config import WorthSettings
 from mlreg_dagster.core.hours import HOUR, as_hour
 from mlreg_dagster.market.names import CRASH, NO_CRASH
+from mlreg_dagster.outcomes.names import WorthVerdict
 from mlreg_dagster.outcomes.worth.counts import counts_by_day
 from mlreg_dagster.outcomes.worth.episodes import episodes_of, independent
-from mlreg_dagster.outcomes.worth.judgement import Verdict, judge, weigh
+from mlreg_dagster.outcomes.worth.judgement import judge, weigh
 from mlreg_dagster.outcomes.worth.verdict import by_week, crashes_of
 
 MODEL = "v1"
 RANKINGS = ("volatility", "absolute_change", "fall", "volume_jump", "drawdown", "robust_z")
 SETTINGS = WorthSettings()
-VERDICTS: tuple[Verdict, ...] = ("better", "worse", "not worse")
+VERDICTS: tuple[WorthVerdict, ...] = ("better", "worse", "not worse")
 _COMMON = {
     "volatility": 1.0,
     "absolute_change": 0.6,
@@ -129,7 +130,7 @@ def _scores(rng: np.random.Generator, kind: Kind, volatility: Grid) -> Iterator[
         yield (name if name == MODEL else f"ranking:{name}"), score
 
 
-def looks(kind: Kind, weeks: int, instruments: int, seed: int) -> list[Verdict]:
+def looks(kind: Kind, weeks: int, instruments: int, seed: int) -> list[WorthVerdict]:
     """The verdict at the end of each week of one market."""
     outcomes = market(kind, weeks, instruments, seed)
     counts = [by_week(counts_by_day(outcomes, MODEL, f"ranking:{name}", SETTINGS.budget)) for name in RANKINGS]
@@ -141,13 +142,13 @@ def looks(kind: Kind, weeks: int, instruments: int, seed: int) -> list[Verdict]:
     return verdicts
 
 
-def simulated(kind: Kind, markets: int, weeks: int, instruments: int, seed: int = 0) -> list[list[Verdict]]:
+def simulated(kind: Kind, markets: int, weeks: int, instruments: int, seed: int = 0) -> list[list[WorthVerdict]]:
     """The verdicts week by week of so many markets of one kind."""
     with ProcessPoolExecutor(2) as pool:
         return list(pool.map(partial(looks, kind, weeks, instruments), range(seed, seed + markets), chunksize=5))
 
 
-def shares(verdicts: Iterable[list[Verdict]]) -> tuple[Counter[str], Counter[str]]:
+def shares(verdicts: Iterable[list[WorthVerdict]]) -> tuple[Counter[str], Counter[str]]:
     """In how many markets each verdict is reached at the end, and at any look."""
     at_end, ever = Counter[str](), Counter[str]()
     for each in verdicts:
