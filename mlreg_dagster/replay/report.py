@@ -116,9 +116,10 @@ def _in_words(replay: Replay, versions: pd.DataFrame, months: pd.DataFrame) -> s
     """What was replayed, and its outcomes, in two sentences."""
     statuses = list(versions["status"]) if len(versions) else []
     promoted = int(versions["champion"].ne("").sum()) if len(versions) else 0
+    by = "matured outcomes" if replay.select == "outcomes" else f"the policy {replay.policy.automatic!r}"
     return (
-        f"{', '.join(replay.models)} trained every {_days(replay.period_days)}, promoted by the policy "
-        f"{replay.policy.automatic!r}: {len(versions)} versions trained, {statuses.count('rejected')} rejected by "
+        f"{', '.join(replay.models)} trained every {_days(replay.period_days)}, promoted by {by}: "
+        f"{len(versions)} versions trained, {statuses.count('rejected')} rejected by "
         f"their gates, {promoted} promoted. {_outcomes_in_words(months)}"
     )
 
