@@ -26,17 +26,19 @@ runs_in_progress() {
 import json
 import urllib.request
 
-query = "{runsOrError(filter: {statuses: [STARTING, STARTED, CANCELING]}) {... on Runs {results {id}}}}"
+query = "{runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]}) {... on Runs {results {id}}}}"
 body = json.dumps({"query": query}).encode()
 request = urllib.request.Request("http://127.0.0.1:3000/graphql", body, {"Content-Type": "application/json"})
 print(len(json.load(urllib.request.urlopen(request, timeout=30))["data"]["runsOrError"]["results"]))
 END
 }
 
+is_idle() { [ "$(runs_in_progress 2>/dev/null || echo 0)" = 0 ]; }
+
 stop() {
     [ -n "$server" ] || return 0
     for _ in $(seq 40); do
-        [ "$(runs_in_progress 2>/dev/null || echo 0)" = 0 ] && mlreg doctor >/dev/null 2>&1 && break
+        is_idle && mlreg doctor >/dev/null 2>&1 && is_idle && break  # again: a run may have begun while doctor looked
         sleep 5
     done
     kill -TERM -- "-$server" || true
