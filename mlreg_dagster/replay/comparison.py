@@ -10,8 +10,7 @@ from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.names import RANKING
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster.outcomes.worth.budget import WINDOW_HOURS
-from mlreg_dagster.outcomes.worth.counts import counts_by_day
+from mlreg_dagster.outcomes.worth.counts import counts_by_day, monday_before
 from mlreg_dagster.outcomes.worth.daily import NO_CRASHES, ROWS, crashes_by_version
 from mlreg_dagster.outcomes.worth.verdict import Worth, worth_of_counts
 from mlreg_dagster.replay.policies import REPLAY_POLICIES
@@ -54,7 +53,7 @@ def compare_policies(
     horizon = settings.horizon_hours * HOUR
     until = (end - horizon).floor("D")
     for begin, stop in _chunks(first, until):
-        hours = (begin - WINDOW_HOURS * HOUR + horizon, stop - HOUR + horizon)
+        hours = (monday_before(begin) + horizon, stop - HOUR + horizon)
         rows = _by_policy(tables.read(PREDICTION_OUTCOMES, *hours, columns=ROWS), decided)
         for policy in policies:
             for ranking in sorted(rows.loc[rows["role"] == RANKING, "model_version"].unique()):

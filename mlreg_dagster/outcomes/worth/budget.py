@@ -2,14 +2,22 @@
 
 Recorded flags are what people acted on, but a version that flags a tenth of what its opponent flags has the higher
 precision for that alone, and one that flags ten times as much the higher recall. So a flag counts if it is among the
-highest scores of the last WINDOW_HOURS, as many as the one with fewer flags has recorded in them, and as long as no
-more than that count already. Nothing after the hour is read, and it doesn't matter which of the two is the version.
+highest scores of its week so far, as many as the one with fewer flags has recorded in it, and as long as no more than
+that count already. Nothing after the hour is read, and it doesn't matter which of the two is the version.
+
+The budget begins anew each Monday, 00:00 UTC. So a week needs no other one: its counts are the same wherever a range of
+days begins, and weeks, the blocks of the intervals, share no flags.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOW_HOURS = 168
+from mlreg_dagster.outcomes.worth.blocks import first_day_of, week_of
+
+
+def first_hour_of_week(hours: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The hour from which on flags share a budget with those of each hour, in hours since 1970-01-01 UTC."""
+    return first_day_of(week_of(hours // 24)) * 24
 
 
 def held_to_budget(
@@ -20,7 +28,7 @@ def held_to_budget(
     """How much of each flag counts: 1, 0, or a part where scores tie at the end of the budget.
 
     Args:
-        hours: Whole hours of the pairs, ascending.
+        hours: Hours of the pairs since 1970-01-01 UTC, ascending; of each week all up to the last one.
         flags: Recorded flags of the version and of its opponent.
         scores: Their scores.
 
@@ -40,7 +48,7 @@ class _Flagged:
 
     Attributes:
         weights: How much of each row's flag counts.
-        numbers: At each moment, how many flags are recorded in the window that ends with it.
+        numbers: At each moment, how many flags its week has recorded so far.
     """
 
     def __init__(
@@ -54,26 +62,29 @@ class _Flagged:
         self._rows = np.flatnonzero(flags)
         self._scores = scores[self._rows]
         flagged = hours[self._rows]
-        self._begins = np.searchsorted(flagged, moments - WINDOW_HOURS + 1)
+        self._begins = np.searchsorted(flagged, first_hour_of_week(moments))
         self._starts = np.searchsorted(flagged, moments)
         self._ends = np.searchsorted(flagged, moments, side="right")
         self.numbers = self._ends - self._begins
-        self._kept = np.zeros(len(self._rows) + 1)  # how much counts of all before each flagged row
+        self._counts = 0.0  # how much of the week's flags counts so far; a sum over weeks would round otherwise in each
+        self._week = -1
 
     def keep(self, moment: int, budget: int) -> None:
-        """Weigh the flags of the moment, so that those of its window count for `budget` at most."""
+        """Weigh the flags of the moment, so that those of its week count for `budget` at most."""
         begin, start, end = (int(each[moment]) for each in (self._begins, self._starts, self._ends))
         if start == end:
             return
+        if begin != self._week:
+            self._week, self._counts = begin, 0.0
         now = self._scores[start:end]
         kept = np.ones(end - start)
         if end - begin > budget:
             kept = _within(budget, now, self._scores[begin:end])
-        left = budget - (self._kept[start] - self._kept[begin])
+        left = budget - self._counts
         if kept.sum() > left:
             kept = _within(max(left, 0.0), now, now)
         self.weights[self._rows[start:end]] = kept
-        self._kept[start + 1 : end + 1] = self._kept[start] + kept.cumsum()
+        self._counts += float(kept.sum())
 
 
 def _within(budget: float, scores: NDArray[np.float64], among: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -39,6 +39,11 @@ def day_numbers(days: pd.Index) -> NDArray[np.int64]:
     return hours_since_epoch(pd.DatetimeIndex(days)) // 24
 
 
+def monday_before(day: pd.Timestamp) -> pd.Timestamp:
+    """The Monday of the day's week: from there on rows are needed to count the day, for a week shares its flag budget."""
+    return day - pd.Timedelta(days=day.day_of_week)
+
+
 def known_until(outcomes: pd.DataFrame) -> pd.Timestamp | None:
     """The end of the last day whose outcomes are all due by the newest hour of `outcomes`; None without a row."""
     if outcomes.empty:
@@ -58,7 +63,7 @@ def counts_by_day(
     """Count the pairs of each day of the prediction hours.
 
     Only days are counted whose outcomes are all due, so that a day that was counted never changes. To continue stored
-    counts, give the outcomes of the 7 days before `since` as well: flags are held to the budget of the last 7 days.
+    counts, give the outcomes from `monday_before` of `since` on: flags of a week are held to one budget.
 
     Args:
         outcomes: Rows of PREDICTION_OUTCOMES; those of other versions matter for what is due only.

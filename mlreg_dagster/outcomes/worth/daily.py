@@ -13,14 +13,12 @@ from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.names import RANKING
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
-from mlreg_dagster.outcomes.worth.budget import WINDOW_HOURS
-from mlreg_dagster.outcomes.worth.counts import COLUMNS, counts_by_day
+from mlreg_dagster.outcomes.worth.counts import COLUMNS, counts_by_day, monday_before
 from mlreg_dagster.outcomes.worth.difference import MEASURES
 from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 from mlreg_dagster.outcomes.worth.verdict import Comparison, Worth, crashes_of, worth_of_counts
 
 _DAY = pd.Timedelta(days=1)
-_WINDOW = WINDOW_HOURS * HOUR
 
 NO_CRASHES = PREDICTION_OUTCOMES.empty()[["prediction_hour", "instrument_id"]]
 
@@ -44,8 +42,8 @@ def prediction_day(day: pd.Timestamp, horizon_hours: int) -> pd.Timestamp:
 
 
 def first_outcome_hour(day: pd.Timestamp, horizon_hours: int) -> pd.Timestamp:
-    """From which outcome hour on rows are read to count `day`: flags are held to the budget of the hours before."""
-    return prediction_day(day, horizon_hours) - _WINDOW + horizon_hours * HOUR
+    """From which outcome hour on rows are read to count `day`."""
+    return monday_before(prediction_day(day, horizon_hours)) + horizon_hours * HOUR
 
 
 def count_days(outcomes: pd.DataFrame, days: pd.DatetimeIndex, settings: OutcomeSettings) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.outcomes.worth.budget import WINDOW_HOURS, held_to_budget
+from mlreg_dagster.outcomes.worth.budget import first_hour_of_week, held_to_budget
 
 
 @st.composite
@@ -19,8 +19,12 @@ def two_that_flag(draw):
     return hours, tuple(flags), tuple(scores)
 
 
-def in_window(hours, weights, hour):
-    return weights[(hours <= hour) & (hours > hour - WINDOW_HOURS)].sum()
+WEEK = 168
+MONDAY = 96  # 1970-01-05 00:00, in hours since 1970-01-01
+
+
+def in_week_so_far(hours, weights, hour):
+    return weights[(hours <= hour) & (hours >= first_hour_of_week(np.array([hour]))[0])].sum()
 
 
 @given(two_that_flag())
@@ -28,9 +32,9 @@ def test_a_flag_counts_only_while_its_week_holds_no_more_than_the_one_with_fewer
     hours, flags, _ = case
     held = held_to_budget(*case)
     for hour in np.unique(hours):
-        budget = min(in_window(hours, flag, hour) for flag in flags)
+        budget = min(in_week_so_far(hours, flag, hour) for flag in flags)
         for weights in held:
-            assert not weights[hours == hour].any() or in_window(hours, weights, hour) <= budget + 1e-9
+            assert not weights[hours == hour].any() or in_week_so_far(hours, weights, hour) <= budget + 1e-9
     for weights, flag in zip(held, flags, strict=True):
         assert ((weights >= 0) & (weights <= flag)).all()
 
@@ -45,6 +49,15 @@ def test_what_comes_later_changes_nothing(case, hour):
     known, changed = held_to_budget(*case), held_to_budget(hours, changed_flags, changed_scores)
     for before, after in zip(known, changed, strict=True):
         np.testing.assert_array_equal(before[past], after[past])
+
+
+@given(two_that_flag(), st.integers(0, 4))
+def test_a_week_needs_no_other_one(case, weeks):
+    hours, flags, scores = case
+    rest = hours >= MONDAY + weeks * WEEK
+    alone = held_to_budget(hours[rest], tuple(flag[rest] for flag in flags), tuple(score[rest] for score in scores))
+    for whole, part in zip(held_to_budget(*case), alone, strict=True):
+        np.testing.assert_array_equal(whole[rest], part)
 
 
 @given(two_that_flag())
@@ -81,9 +94,9 @@ def test_of_one_that_flags_more_the_highest_scores_count():
 
 def test_one_that_flags_all_at_once_gains_nothing_by_it():
     """Nothing for six days, then all rows: within the week it counts with as many flags as the other."""
-    hours = np.arange(WINDOW_HOURS).repeat(10)
+    hours = MONDAY + np.arange(WEEK).repeat(10)
     rng = np.random.default_rng(0)
     score, other = rng.random(len(hours)), rng.random(len(hours))
-    at_once = hours >= 144
+    at_once = hours >= MONDAY + 144
     own, _ = held_to_budget(hours, (at_once, other > 0.95), (score, other))
     assert own.sum() <= (other > 0.95).sum() < at_once.sum()

@@ -25,9 +25,10 @@ def outcomes():
     return market()
 
 
-def test_days_that_are_counted_one_by_one_equal_those_of_one_range(outcomes):
-    whole = counted_in([days_from(1, 8)], outcomes)
-    single = counted_in([days_from(day, 1) for day in range(1, 9)], outcomes)
+@pytest.mark.parametrize("size", [1, 4, 7, 10])
+def test_days_that_are_counted_piece_by_piece_equal_those_of_one_range(outcomes, size):
+    whole = counted_in([days_from(1, DAYS)], outcomes)
+    single = counted_in([days_from(day, min(size, DAYS + 1 - day)) for day in range(1, DAYS + 1, size)], outcomes)
     pd.testing.assert_frame_equal(whole[[*MODEL_WORTH.key, *COLUMNS]], single[[*MODEL_WORTH.key, *COLUMNS]])
     same = whole[whole["verdict"].notna()]
     key = list(MODEL_WORTH.key)
