@@ -112,7 +112,13 @@ def print_tables(counts: pd.DataFrame) -> None:
     console = Console(width=150)
     for kind, rows in counts.groupby("kind", sort=False):
         table = Table(
-            "policy", "opponent", "markets", "versions", "flagged", *MEASURES, title=f"A market {kind}: difference in points"
+            "policy",
+            "opponent",
+            "markets",
+            "versions",
+            "flagged",
+            *MEASURES,
+            title=f"A market {kind}: difference in points",
         )
         for (policy, opponent), each in rows.groupby(["policy", "opponent"], sort=False):
             cells = [_difference(each, measure) for measure in MEASURES]
