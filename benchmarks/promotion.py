@@ -10,8 +10,8 @@ replayed as users replay it, retrained weekly; four policies choose among the sa
 - `better at planted anomalies` (`automatic: better`): one that is told apart as better on the holdout does.
 - `by outcomes`: one whose matured outcomes are told apart as better does.
 
-Printed is the paired difference of each policy to `better at planted anomalies`, and of each to every simple ranking, on
-the same rows at the same flag budget: pooled over the markets, with intervals from resampled markets, which are
+Printed is the paired difference of each policy to `better at planted anomalies`, and of each to every simple ranking,
+on the same rows at the same flag budget: pooled over the markets, with intervals from resampled markets, which are
 independent of one another. What is counted of a market is kept in promotion_counts.csv in the current folder; a second
 start goes on from there.
 """
