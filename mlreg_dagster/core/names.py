@@ -64,4 +64,5 @@ SENSORS = (
     "cancellation_sensor",
     "never_started_sensor",
     "check_sensor",
+    "alert_sensor",
 )

@@ -20,6 +20,7 @@ from mlreg_dagster.registry.errors import (
 )
 from mlreg_dagster.registry.names import version_number
 from mlreg_dagster.registry.permit import Dossier, Permission, Permit
+from mlreg_dagster.registry.records.alerts import AlertChange, AlertEvent, OpenAlert, OutboxMessage, Severity
 from mlreg_dagster.registry.records.governance import (
     WAIVER,
     Correction,
@@ -46,6 +47,8 @@ from mlreg_dagster.registry.registry import Registry
 
 __all__ = [
     "WAIVER",
+    "AlertChange",
+    "AlertEvent",
     "AliasConflict",
     "AliasEvent",
     "AlreadyHolder",
@@ -62,6 +65,8 @@ __all__ = [
     "GatesNotPassed",
     "InvalidRecord",
     "ModelVersion",
+    "OpenAlert",
+    "OutboxMessage",
     "Permission",
     "Permit",
     "PolicyApproval",
@@ -75,6 +80,7 @@ __all__ = [
     "Restore",
     "SchemaMismatch",
     "SchemaOutdated",
+    "Severity",
     "Status",
     "Tenure",
     "UnknownVersion",
