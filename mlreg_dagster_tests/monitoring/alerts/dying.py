@@ -1,6 +1,6 @@
 """What the sensor does, in a process that is killed at a step.
 
-    python dying.py REGISTRY RECEIVER firing|resolved [STEP]
+python dying.py REGISTRY RECEIVER firing|resolved [STEP]
 """
 
 import os

@@ -15,12 +15,22 @@ from mlreg_dagster.registry import AlertEvent, OutboxMessage
 from mlreg_dagster_tests.monitoring.alerts.builders import HOUR, NOW
 from mlreg_dagster_tests.monitoring.alerts.receivers import Mailbox, WebReceiver, mail_server
 
-MAIL = {"kind": "email", "host": "127.0.0.1", "sender": "mlreg@example.org", "to": ["anna@example.org"], "starttls": False}
+MAIL = {
+    "kind": "email",
+    "host": "127.0.0.1",
+    "sender": "mlreg@example.org",
+    "to": ["anna@example.org"],
+    "starttls": False,
+}
 
 
 def message(kind: str = "firing", sequence: int = 1, **more) -> OutboxMessage:
     values = {"rule": "drift_watch", "subject": "features", "severity": "ticket", "owner": "team:mlreg"}
-    values |= {"message": "volume drifts … réally <@here> *now*", "runbook": "Alert drift_watch", "reason": "a look"} | more
+    values |= {
+        "message": "volume drifts … réally <@here> *now*",
+        "runbook": "Alert drift_watch",
+        "reason": "a look",
+    } | more
     event = AlertEvent(
         id=7, fingerprint="ab" * 32, sequence=sequence, event=kind, onset=NOW, actor="anna",
         recorded_at=NOW + HOUR, run_id=None, **values,
@@ -155,7 +165,10 @@ def test_a_password_that_is_wrong_is_not_shown(monkeypatch):
 
     settings = {**MAIL, "user": "mlreg", "password_variable": "MAIL_PASSWORD"}
     options = {"authenticator": authenticator, "auth_require_tls": False}
-    with mail_server(Mailbox(), **options) as port, pytest.raises(ChannelUnavailable, match="did not let mlreg in") as raised:
+    with (
+        mail_server(Mailbox(), **options) as port,
+        pytest.raises(ChannelUnavailable, match="did not let mlreg in") as raised,
+    ):
         channel(**settings, port=port).deliver(message())
     assert seen
     assert "correct horse" not in repr(raised.value)

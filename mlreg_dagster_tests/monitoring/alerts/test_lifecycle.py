@@ -134,7 +134,9 @@ def test_a_fingerprint_depends_on_rule_subject_and_onset():
 
 def test_owners_of_rules_that_there_are_not_are_refused():
     require_known_rules(NotificationSettings(owners=dict.fromkeys(RULES, "anna")))
-    with pytest.raises(ConfigError, match=r"notifications.yaml: owners: there is no rule run_faled; rules are run_failed"):
+    with pytest.raises(
+        ConfigError, match=r"notifications.yaml: owners: there is no rule run_faled; rules are run_failed"
+    ):
         require_known_rules(NotificationSettings(owners={"run_faled": "anna"}))
 
 

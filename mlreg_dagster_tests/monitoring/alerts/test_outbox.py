@@ -54,7 +54,12 @@ def test_what_is_taken_is_not_sent_again(registry):
 
 
 def test_a_channel_that_is_down_is_tried_again_after_growing_pauses_and_alone(registry):
-    look(registry, alert(subject="x"), alert(subject="y"), routing=Routing({"a": ONE.routes["a"], "b": ONE.routes["a"]}, {}, "o"))
+    look(
+        registry,
+        alert(subject="x"),
+        alert(subject="y"),
+        routing=Routing({"a": ONE.routes["a"], "b": ONE.routes["a"]}, {}, "o"),
+    )
     down, up = Recording(*[ChannelUnavailable("no answer")] * 3), Recording()
     tried = []
     for minutes in range(10):

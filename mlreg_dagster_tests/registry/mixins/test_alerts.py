@@ -5,16 +5,9 @@ import pytest
 import sqlalchemy as sa
 
 from mlreg_dagster.registry import AlertChange, Attribution, InvalidRecord, Registry
-from mlreg_dagster_tests.registry.builders import NOW, sha
+from mlreg_dagster_tests.registry.builders import NOW, alert_change
 
 HOUR = pd.Timedelta(hours=1)
-
-
-def change(event: str = "firing", subject: str = "hourly", channels: tuple[str, ...] = ("a", "b"), **more) -> AlertChange:
-    values = {"rule": "run_failed", "onset": NOW, "severity": "ticket", "owner": "anna", "message": "It failed."}
-    return AlertChange(
-        sha(subject), event, subject=subject, channels=channels, runbook="Alert run_failed", **{**values, **more}
-    )
 
 
 def record(registry: Registry, *changes: AlertChange, time: pd.Timestamp = NOW):
@@ -27,7 +20,7 @@ def registry(registry_url: str) -> Registry:
 
 
 def test_an_event_and_its_messages_are_stored_together(registry):
-    (event,) = record(registry, change())
+    (event,) = record(registry, alert_change())
     assert (event.sequence, event.state, event.reason, event.actor) == (1, "firing", "a look", "automation")
     waiting = registry.undelivered_messages()
     assert [(each.channel, each.event, each.attempts) for each in waiting] == [("a", event, 0), ("b", event, 0)]
@@ -39,7 +32,7 @@ def test_an_event_and_its_messages_are_stored_together(registry):
 
 def test_an_event_whose_message_can_not_be_stored_is_not_stored_either(registry):
     with pytest.raises(InvalidRecord, match="told once"):
-        record(registry, change(channels=("a", "a")))
+        record(registry, alert_change(channels=("a", "a")))
     assert registry.alert_events() == []
     assert registry.audit_log() == []
 
@@ -50,8 +43,8 @@ def test_what_is_due_is_asked_again_within_the_transaction(registry):
     def due(recorded):
         asked.append([each.event.subject for each in recorded])
         if len(asked) == 1:
-            record(registry, change())  # another process is faster
-        return [] if asked[-1] else [change()]
+            record(registry, alert_change())  # another process is faster
+        return [] if asked[-1] else [alert_change()]
 
     assert registry.record_alerts(due, Attribution("automation", NOW, "a look")) == []
     assert asked == [[], ["hourly"]]
@@ -65,17 +58,17 @@ def test_nothing_is_locked_where_nothing_is_due(registry, monkeypatch):
 
 
 def test_a_resolved_alert_is_not_open_and_may_fire_again(registry):
-    record(registry, change(), change(subject="datasets"))
-    record(registry, change("resolved"), time=NOW + HOUR)
+    record(registry, alert_change(), alert_change(subject="datasets"))
+    record(registry, alert_change("resolved"), time=NOW + HOUR)
     assert [each.event.subject for each in registry.open_alerts()] == ["datasets"]
-    (again,) = record(registry, change(channels=("b",)), time=NOW + 2 * HOUR)
+    (again,) = record(registry, alert_change(channels=("b",)), time=NOW + 2 * HOUR)
     assert again.sequence == 3
     told = {each.event.subject: each.told for each in registry.open_alerts()}
     assert told == {"datasets": {"a", "b"}, "hourly": {"b"}}  # since it began to fire again
 
 
 def test_a_message_waits_until_it_is_delivered(registry):
-    record(registry, change())
+    record(registry, alert_change())
     first, second = registry.undelivered_messages()
     registry.record_attempt(first, "unavailable", "no answer", NOW)
     (tried, _) = registry.undelivered_messages()
@@ -87,7 +80,7 @@ def test_a_message_waits_until_it_is_delivered(registry):
 
 
 def test_two_that_deliver_the_same_message_leave_it_delivered(registry):
-    record(registry, change(channels=("a",)))
+    record(registry, alert_change(channels=("a",)))
     (message,) = registry.undelivered_messages()
     registry.record_attempt(message, "unavailable", "no answer", NOW)
     registry.record_attempt(message, "unavailable", "the other process saw the same", NOW)
@@ -96,7 +89,7 @@ def test_two_that_deliver_the_same_message_leave_it_delivered(registry):
 
 
 def test_events_are_append_only(registry, registry_url):
-    record(registry, change())
+    record(registry, alert_change())
     engine = sa.create_engine(registry_url.replace("postgresql:", "postgresql+psycopg:"), poolclass=sa.NullPool)
     for table in ("alert_events", "alert_messages"):
         with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
@@ -104,7 +97,7 @@ def test_events_are_append_only(registry, registry_url):
 
 
 def test_the_newest_events_can_be_asked_for(registry):
-    record(registry, change(), change(subject="datasets"), change(subject="third"))
+    record(registry, alert_change(), alert_change(subject="datasets"), alert_change(subject="third"))
     assert [each.subject for each in registry.alert_events(last=2)] == ["datasets", "third"]
 
 

@@ -1,4 +1,7 @@
-"""Schema 4: alerts, the outbox of their messages, and the attempts to deliver these. It only adds tables."""
+"""Schema 4: what was decided about drift is a record.
+
+It only adds.
+"""
 
 import sqlalchemy as sa
 
@@ -9,49 +12,26 @@ down_revision = "3"
 
 
 def upgrade() -> None:
-    """Add three tables."""
+    """Add a table."""
     create_table(
-        "alert_events",
+        "drift_decisions",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("fingerprint", sa.String(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("event", sa.String(), nullable=False),
-        sa.Column("rule", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("onset", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("severity", sa.String(), nullable=False),
-        sa.Column("owner", sa.String(), nullable=False),
-        sa.Column("message", sa.String(), nullable=False),
-        sa.Column("runbook", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("champion", sa.String()),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("family", sa.String()),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("table_row", sa.Integer(), nullable=False),
+        sa.Column("cause", sa.String()),
+        sa.Column("leave_out", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("threshold", sa.JSON(none_as_null=True)),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("actor", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("run_id", sa.String()),
         sa.CheckConstraint(
-            "event IN ('firing', 'escalated', 'reminded', 'acknowledged', 'resolved')", name="known_alert_event"
+            "state IN ('unknown', 'stable', 'watch', 'confirmed', 'responding', 'cooldown')", name="known_state"
         ),
-        sa.CheckConstraint("severity IN ('info', 'ticket', 'page')", name="known_severity"),
-        sa.UniqueConstraint("fingerprint", "sequence"),
-    )
-    create_table(
-        "alert_messages",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("event_id", sa.Integer(), nullable=False),
-        sa.Column("channel", sa.String(), nullable=False),
-        sa.Column("key", sa.String(), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.UniqueConstraint("event_id", "channel"),
-        sa.ForeignKeyConstraint(["event_id"], ["alert_events.id"]),
-    )
-    create_table(
-        "alert_attempts",
-        sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("message_id", sa.Integer(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("outcome", sa.String(), nullable=False),
-        sa.Column("detail", sa.String(), nullable=False),
-        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("outcome IN ('delivered', 'unavailable', 'refused')", name="known_delivery"),
-        sa.UniqueConstraint("message_id", "number"),
-        sa.ForeignKeyConstraint(["message_id"], ["alert_messages.id"]),
     )
