@@ -64,7 +64,7 @@ def decide_on_drift(registry: Registry, day: str = "2026-02-01", **changes):
         "facts": {"fast": True, "peak": 6.5},
         "threshold": None,
     }
-    (recorded,) = registry.record_drift([(DriftJudgement(day, **values | changes), by)], effective_at)
+    (recorded,) = registry.record_drift([(DriftJudgement(day, **values | changes), by, effective_at)])
     return recorded
 
 

@@ -40,7 +40,8 @@ class Decision:
 
     Attributes:
         facts: What it was decided on.
-        training: What had happened to the training that was waited for at the end of the day.
+        waited_for: The key of the cause whose training was waited for; None: none was.
+        training: What had happened to it at the end of the day.
         row: The row of the table; 0 where none fits.
         state: From this day on.
         family: What drifts; None: nothing.
@@ -53,6 +54,7 @@ class Decision:
     """
 
     facts: DayFacts
+    waited_for: str | None
     training: Training
     row: int
     state: State

@@ -54,6 +54,7 @@ def step(memory: Memory, facts: DayFacts, training: Training, settings: Response
     is_over = ruling.state in ("stable", "unknown")
     decision = Decision(
         facts=facts,
+        waited_for=memory.waits_for.key if memory.waits_for is not None else None,
         training=training,
         row=ruling.row,
         state=ruling.state,

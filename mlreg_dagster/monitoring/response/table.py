@@ -162,7 +162,8 @@ def _judge_training(given: Situation) -> Ruling:
         return Ruling(13, "cooldown", action="resolve", reason="The version that was trained for it was promoted.")
     left = given.may_train
     alerts = (Alert("training_failed", "ticket" if left else "page"), *((WATCHED,) if given.is_drift else ()))
-    why = f"The training {'was rejected' if given.training == 'rejected' else 'failed'}; the champion stays."
+    ended = "was rejected" if given.training == "rejected" else "failed, or brought no champion in time"
+    why = f"The training {ended}; the champion stays."
     return Ruling(14, "watch", action="none" if left else "ask_a_person", alerts=alerts, reason=why)
 
 

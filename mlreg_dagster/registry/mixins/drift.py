@@ -34,19 +34,16 @@ class Drift:
 
     _database: Database
 
-    def record_drift(
-        self, judged: Iterable[tuple[DriftJudgement, Attribution]], effective_at: datetime
-    ) -> list[DriftDecision]:
+    def record_drift(self, judged: Iterable[tuple[DriftJudgement, Attribution, datetime]]) -> list[DriftDecision]:
         """Add decisions, all in one transaction.
 
         Args:
-            judged: What was decided, in the order of the days; by whom, when and why.
-            effective_at: From when on their thresholds count.
+            judged: What was decided, in the order of the days; by whom, when and why; from when on thresholds count.
 
         Raises:
             InvalidRecord: An actor or reason of a forbidden form.
         """
-        checked = [(each, by.checked()) for each, by in judged]
+        checked = [(each, by.checked(), as_utc(effective_at)) for each, by, effective_at in judged]
         with self._database.writing() as connection:
             return [
                 queries.append(
@@ -56,10 +53,10 @@ class Drift:
                     **{
                         name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(each).items()
                     },
-                    effective_at=as_utc(effective_at),
+                    effective_at=effective_at,
                     **by.columns,
                 )
-                for each, by in checked
+                for each, by, effective_at in checked
             ]
 
     def drift_decisions(self) -> list[DriftDecision]:
