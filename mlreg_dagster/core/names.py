@@ -66,4 +66,5 @@ SENSORS = (
     "cancellation_sensor",
     "never_started_sensor",
     "check_sensor",
+    "alert_sensor",
 )
