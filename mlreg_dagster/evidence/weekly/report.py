@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.evidence.weekly import page, sections
+from mlreg_dagster.evidence.weekly import page, sections, watch
 from mlreg_dagster.evidence.weekly.week import Week
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage import private_files
@@ -54,6 +54,9 @@ def make_report(
         sections.versions(registry, week),
         sections.worth(tables, week, settings),
         sections.flags(tables, week, settings),
+        watch.decisions(tables, week),
+        watch.alerts(registry, week),
+        watch.objectives(registry, week),
     ]
     return WeeklyReport(week, found, page.render(week, found, now.to_pydatetime()))
 
