@@ -145,7 +145,7 @@ def _of_days(
 ) -> pd.DataFrame:
     by_hour = hours.value_counts()
     shares = by_hour / universe
-    of_day = by_hour.index.floor("D")
+    of_day = pd.DatetimeIndex(by_hour.index).floor("D")
     per_day = instruments.groupby(level="day")
     frozen = (instruments["frozen_hours"] >= min_frozen_hours).groupby(level="day").mean()
     newest = pd.Series(by_hour.index, index=of_day).groupby(level=0).max().reindex(days)

@@ -63,7 +63,8 @@ class Clustering:
         """The state before the first hour: the processes have run for ever."""
         if not self._settings.enabled:
             return np.zeros(0)
-        return self._sd * self._noise(-1)[0]
+        state: FloatArray = self._sd * self._noise(-1)[0]
+        return state
 
     def of_day(self, day: int, state: FloatArray) -> Volatility:
         """The volatility of a day that goes on from a state."""

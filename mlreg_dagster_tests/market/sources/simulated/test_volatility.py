@@ -130,7 +130,7 @@ PINNED = {
 
 @pytest.mark.parametrize("clusters", PINNED)
 def test_a_seed_keeps_its_meaning_within_a_version_of_the_market(clusters):
-    """Where this fails, the market changed: count up MARKET_VERSION, write it into the changelog, pin the new values."""
+    """Where this fails, the market changed: count up MARKET_VERSION, say so in the changelog, pin other values."""
     assert MARKET_VERSION == 2
     settings = SimulatedSettings(opens=OPENING, seed=11, clustering={"enabled": clusters})
     hours = source_fixtures.hours(OPENING + pd.Timedelta(days=30, hours=5), 1)
