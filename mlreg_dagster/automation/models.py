@@ -1,4 +1,4 @@
-"""Sensors that request trainings on new datasets, and promotions that need no person."""
+"""The sensor that requests promotions that need no person."""
 
 import hashlib
 import json
@@ -8,97 +8,15 @@ import pandas as pd
 
 from mlreg_dagster import jobs
 from mlreg_dagster.automation import common
-from mlreg_dagster.automation.retraining import Training, due_trainings
 from mlreg_dagster.config import Settings
-from mlreg_dagster.core.hours import as_hour
-from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.governance.promotion.automatic import may_promote
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.names import CHAMPION, NOBODY
-from mlreg_dagster.orchestration.instance.repeated_requests import RUN_KEY, base_of, next_turn
-from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
-from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
+from mlreg_dagster.orchestration.instance.repeated_requests import next_turn
+from mlreg_dagster.orchestration.instance.runs import under_way
+from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.registry import AliasEvent, Evaluation, Registry, version_number
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
-
-_TRAINING = (jobs.RETRAIN, jobs.TRAIN, jobs.EVALUATE)
-
-
-def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefinition:
-    """A training, and its evaluation, for each new dataset that retraining.yaml asks for."""
-
-    @dg.sensor(
-        jobs=[by_name[jobs.RETRAIN], by_name[jobs.EVALUATE]],
-        minimum_interval_seconds=common.EVERY_S,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Trains and evaluates a new version when a dataset is frozen and retraining.yaml says so.",
-    )
-    def retrain_sensor(
-        context: dg.SensorEvaluationContext,
-        mlreg_artifacts: ArtifactsResource,
-        mlreg_registry: RegistryResource,
-        mlreg_clock: Clock,
-    ) -> dg.SensorResult | dg.SkipReason:
-        from mlreg_dagster.models.registration import next_version
-
-        if waiting := under_way(context.instance, _TRAINING) or failed_just_now(context.instance, _TRAINING):
-            return dg.SkipReason(waiting)
-        store, records = mlreg_artifacts.open(), mlreg_registry.open()
-        newest = newest_pair(store, mlreg_clock.now())
-        versions, champion = records.versions(), records.holder(CHAMPION)
-        # a day after now is of a clock that was ahead
-        versions = [each for each in versions if as_hour(each.dataset_day) <= mlreg_clock.now()]
-        due = due_trainings(versions, newest, settings.models, settings.retraining, has_champion=champion is not None)
-        turns = [(training, next_turn(context.instance, training.key, settings.automation)) for training in due]
-        ready = [(training, turn.run_key) for training, turn in turns if turn.run_key]
-        evaluations, waiting_for = _interrupted(context.instance, records, settings)
-        if not ready and not evaluations:
-            waiting_for += [f"{training.model} on {training.day}: {turn.reason}" for training, turn in turns]
-            policy = settings.retraining
-            nothing = (
-                f"Nothing is due: the newest complete dataset is {newest[0] if newest else 'none'}; retraining.yaml "
-                f"trains {', '.join(policy.models)} every {policy.every_days} days."
-            )
-            return dg.SkipReason(" ".join(waiting_for) or nothing)
-        taken = list(context.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
-        first = version_number(next_version(records, store, taken))
-        names = [f"v{first + position}" for position in range(len(ready))]
-        trainings = [_training_request(*each, name) for each, name in zip(ready, names, strict=True)]
-        return dg.SensorResult(
-            run_requests=[*evaluations, *trainings],
-            dynamic_partitions_requests=[MODEL_VERSIONS.build_add_request(names)] if names else [],
-        )
-
-    return retrain_sensor
-
-
-def _interrupted(
-    instance: dg.DagsterInstance, records: Registry, settings: Settings
-) -> tuple[list[dg.RunRequest], list[str]]:
-    """Evaluations of versions whose run was cancelled after training; and why some of them have to wait."""
-    requests, waiting = [], []
-    for version in records.versions():
-        if version.created_by != common.ACTOR or version.run_id is None or records.evaluations(version.version):
-            continue
-        run = instance.get_run_by_id(version.run_id)
-        if run is None or run.status != dg.DagsterRunStatus.CANCELED or RUN_KEY not in run.tags:
-            continue
-        turn = next_turn(instance, base_of(run.tags[RUN_KEY]), settings.automation)
-        if turn.run_key is None:
-            waiting.append(f"Evaluation of {version.version}: {turn.reason}")
-            continue
-        ops = {"evaluated_model": {"config": {"actor": common.ACTOR}}}
-        requests.append(
-            dg.RunRequest(turn.run_key, job_name=jobs.EVALUATE, partition_key=version.version, run_config={"ops": ops})
-        )
-    return requests, waiting
-
-
-def _training_request(training: Training, run_key: str, version: str) -> dg.RunRequest:
-    train = {"model": training.model, "dataset": training.day, "actor": common.ACTOR}
-    ops = {"candidate_model": {"config": train}, "evaluated_model": {"config": {"actor": common.ACTOR}}}
-    return dg.RunRequest(run_key, job_name=jobs.RETRAIN, partition_key=version, run_config={"ops": ops})
 
 
 def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefinition:
