@@ -1,4 +1,4 @@
-"""The sensor that requests promotions that need no person."""
+"""The sensor that requests promotions that need no person, and rollbacks that protect."""
 
 import hashlib
 import json
@@ -10,6 +10,8 @@ from mlreg_dagster import jobs
 from mlreg_dagster.automation import common
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.promotion.automatic import may_promote
+from mlreg_dagster.governance.promotion.champion_challenger import Challenge
+from mlreg_dagster.governance.promotion.protection import Protection, protection
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.instance.repeated_requests import next_turn
@@ -26,7 +28,8 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         job=by_name[jobs.PROMOTE],
         minimum_interval_seconds=common.EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Promotes the newest version that promotion.yaml lets become champion by itself.",
+        description="Promotes the newest version that promotion.yaml lets become champion by itself; gives champion "
+        "back where it is confirmed worse than the version before.",
     )
     def promote_sensor(
         context: dg.SensorEvaluationContext,
@@ -42,7 +45,15 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
             champion is not None and mlreg_clock.now() < champion.recorded_at
         ):  # the run would fail, and not be tried again
             return dg.SkipReason(f"The clock is behind the last promotion, which was recorded {champion.recorded_at}.")
-        refusals = []
+        protected = protection(
+            records.drift_decisions(),
+            records.history(CHAMPION),
+            lambda target, holder: _compared(mlreg_warehouse.open(), target, holder, settings),
+            mlreg_clock.now(),
+        )
+        if isinstance(protected, Protection):
+            return _request_run(protected.request, protected.key, context.instance, settings)
+        refusals = [protected] if protected else []
         for version in reversed(_newer_than_all_champions(records)):
             evaluation = records.latest_evaluation(version)
             if evaluation is None:
@@ -55,6 +66,12 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         return dg.SkipReason(f"{'; '.join(refusals) or 'No version is newer than the champions so far'}.")
 
     return promote_sensor
+
+
+def _compared(tables: Warehouse, target: str, champion: str, settings: Settings) -> Challenge:
+    from mlreg_dagster.governance.policy.track_record import challenge_on_record
+
+    return challenge_on_record(tables, target, champion, settings.evaluation.comparison)
 
 
 def _newer_than_all_champions(records: Registry) -> list[str]:
