@@ -15,8 +15,9 @@ from mlreg_dagster.automation.failures.runs import (
     build_never_started_sensor,
 )
 from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
-from mlreg_dagster.automation.models import build_promote_sensor, build_retrain_sensor
+from mlreg_dagster.automation.models import build_promote_sensor
 from mlreg_dagster.automation.notification import require_known_notifier
+from mlreg_dagster.automation.retraining.sensor import build_retrain_sensor
 from mlreg_dagster.automation.weekly import build_prune_schedule, build_weekly_schedule
 from mlreg_dagster.config import Settings
 from mlreg_dagster.monitoring.alerts.rules import require_known_rules

@@ -22,11 +22,12 @@ from mlreg_dagster.cli.commands.governance import (
     withdraw,
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
-from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, score, train
+from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback, score
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
 from mlreg_dagster.cli.commands.status import status, verify
+from mlreg_dagster.cli.commands.training import retrain, train
 from mlreg_dagster.cli.session import Terminal
 from mlreg_dagster.config import load_project_environment
 from mlreg_dagster.core.errors import MlregError
