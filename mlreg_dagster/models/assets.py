@@ -123,6 +123,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",
                 "graph": model.manifest["graph"],
+                **{name: model.manifest[name] for name in training.LEARNED if name in model.manifest},
                 "trained_by": version.created_by,
                 AUDIT_HEAD: audit_head(records),
                 "scores": dg.MetadataValue.md(score_distribution(scores, model.threshold, "training rows")),
