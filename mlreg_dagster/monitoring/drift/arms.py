@@ -1,0 +1,125 @@
+"""Whether a day's statistics lie outside of what quiet days show: z, innovations, and which days count as quiet.
+
+The null of a statistic is its own spread over quiet days, as days after one another are correlated and rows of a day
+all the more (decision 0030). Everything is computed from the first day on, so that late hours in any order give the
+same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+LEAST_SPREAD = 0.002
+"""A statistic of mean ranks varies by this at least: what is smaller matters to no model."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a day stands out.
+
+    Attributes:
+        fast: |innovation| above it, on the day.
+        slow: |z| above it, on two of three days.
+        persistent: |z| above it on a day, of features with a short memory.
+        window: How many quiet days make the null at most, the newest.
+        least: Quiet days without which nothing is known.
+        reach: How many days may lie between a day and the one before it, for closed markets.
+    """
+
+    fast: float = 6.0
+    slow: float = 6.0
+    persistent: float = 4.0
+    window: int = 180
+    least: int = 60
+    reach: int = 4
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How each day stands against the quiet days before it.
+
+    Attributes:
+        z: days x series: distance from their mean, in their standard deviations; NaN: not known.
+        innovation: days x series: what a first-order autoregression did not expect, in standard deviations of its own.
+        quiet_days: How many quiet days are behind each day's numbers.
+        quiet: Whether each day counts as quiet for those after it.
+        enough: Whether there were quiet days enough.
+    """
+
+    z: Numbers
+    innovation: Numbers
+    quiet_days: NDArray[np.int64]
+    quiet: Flags
+    enough: Flags
+
+
+def stand(statistics: Numbers, usable: Flags, learned: Flags, limits: Limits) -> Standing:
+    """Hold each day against the quiet days before it.
+
+    Args:
+        statistics: days x series, consecutive days; NaN: not known.
+        usable: Which days have hours and instruments enough to be judged, and to be part of a null.
+        learned: Which days the reference's champion was trained on, or followed until it became the reference: they
+            count as quiet, as its model knows them.
+        limits: When a day stands out; such a day is not quiet.
+    """
+    days, series = statistics.shape
+    z, innovation = np.full((days, series), np.nan), np.full((days, series), np.nan)
+    quiet, numbers = np.zeros(days, dtype=bool), np.zeros(days, dtype=np.int64)
+    before = _days_before(usable, limits.reach)
+    for day in np.flatnonzero(usable):
+        null = np.flatnonzero(quiet[:day])[-limits.window :]
+        numbers[day] = len(null)
+        if len(null) >= limits.least:
+            z[day], innovation[day] = _against(statistics, null, quiet, before, int(day))
+        quiet[day] = learned[day] or not stands_out(z[day], innovation[day], limits)
+    return Standing(z, innovation, numbers, quiet, numbers >= limits.least)
+
+
+def stands_out(z: Numbers, innovation: Numbers, limits: Limits) -> bool:
+    """Whether a single day is not quiet."""
+    return bool((np.abs(z) > limits.slow).any() or (np.abs(innovation) > limits.fast).any())
+
+
+def _days_before(usable: Flags, reach: int) -> NDArray[np.int64]:
+    """The usable day before each day; -1: none within reach."""
+    places = np.where(usable, np.arange(len(usable)), -1)
+    newest = np.concatenate([[-1], np.maximum.accumulate(places)[:-1]]) if len(usable) else places
+    return np.where(np.arange(len(usable)) - newest <= reach, newest, -1)
+
+
+def _against(
+    statistics: Numbers, null: NDArray[np.int64], quiet: Flags, before: NDArray[np.int64], day: int
+) -> tuple[Numbers, Numbers]:
+    """z and innovation of a day against a null."""
+    values = statistics[null]
+    mean, spread = _moments(values)
+    z = (statistics[day] - mean) / spread
+    if before[day] < 0:
+        return z, np.full_like(z, np.nan)
+    followed = null[(before[null] >= 0) & quiet[before[null]]]
+    left, right = statistics[before[followed]] - mean, statistics[followed] - mean
+    both = ~np.isnan(left) & ~np.isnan(right)
+    left, right = np.where(both, left, 0.0), np.where(both, right, 0.0)
+    squares = np.square(left).sum(axis=0)
+    slope = np.divide((left * right).sum(axis=0), squares, out=np.zeros_like(squares), where=squares > 0)
+    slope = slope.clip(0.0, 1.0)
+    number = np.maximum(both.sum(axis=0) - 2, 1)
+    error = np.sqrt(np.square(right - slope * left).sum(axis=0) / number)
+    surprise = (statistics[day] - mean) - slope * (statistics[before[day]] - mean)
+    return z, surprise / np.maximum(error, LEAST_SPREAD)
+
+
+def _moments(values: Numbers) -> tuple[Numbers, Numbers]:
+    """Mean and standard deviation of each series over the days that are known; NaN with fewer than two thirds."""
+    known = ~np.isnan(values)
+    number = known.sum(axis=0)
+    filled = np.where(known, values, 0.0)
+    mean = filled.sum(axis=0) / np.maximum(number, 1)
+    squares = (np.square(filled - mean) * known).sum(axis=0)
+    spread = np.maximum(np.sqrt(squares / np.maximum(number - 1, 1)), LEAST_SPREAD)
+    return np.where(number >= 2 / 3 * len(values), mean, np.nan), spread
