@@ -17,12 +17,12 @@ from mlreg_dagster.config.sections.ingest import (
     ArchiveSettings,
     CoinGeckoSettings,
     IngestSettings,
-    SimulatedSettings,
     SnapshotChecks,
 )
 from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, MemberSettings, ModelSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
+from mlreg_dagster.config.sections.simulated import ClusteringSettings, DriftSettings, SimulatedSettings
 from mlreg_dagster.config.settings import Settings
 
 __all__ = [
@@ -30,9 +30,11 @@ __all__ = [
     "ArchiveColumns",
     "ArchiveSettings",
     "AutomationSettings",
+    "ClusteringSettings",
     "CoinGeckoSettings",
     "ConfigError",
     "DatasetSettings",
+    "DriftSettings",
     "EvaluationSettings",
     "FeatureSettings",
     "FlaggingSettings",
