@@ -1,176 +1,95 @@
-"""Simulated panels in which it is known when the market changes, and their statistics by day.
+"""Simulated markets of which it is known whether and when they change, counted day by day.
 
-Used by `benchmarks/drift.py` at full size and by tests at a small one. Returns have heavy tails (t with 5 degrees of
-freedom) and a common part; log-volatility is a sum of first-order autoregressions with half-lives of 36 h, 15 d
-(common) and 4 d (own); volume and volatility have a daily and a weekly rhythm. Volume is traded in units times price.
-The features are the package's own.
+Used by `benchmarks/drift.py` at full size and by tests at a small one. The market is the package's own source, with its
+events and its clustering volatility; the features are its own, too.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
-from mlreg_dagster.config import FeatureSettings
+from mlreg_dagster.config import FeatureSettings, SimulatedSettings
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.market.features.features import families_of, features_of, fill_columns
+from mlreg_dagster.market.features.features import compute_features, families_of
+from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
 from mlreg_dagster.monitoring.drift.features import takes_part
 from mlreg_dagster.monitoring.sketches.bins import Bins, count_by, cut
-
-Grid = NDArray[np.float64]
-"""Hours down, instruments across."""
 
 START = as_hour("2024-01-01")  # a Monday
 SETTINGS = FeatureSettings()
 FAMILIES = families_of(SETTINGS)
 NAMES = takes_part(FAMILIES)
-LOOKBACK = 7
 TRAINING = 7
 
-_TAIL, _COMMON = 5, 0.3
-_CHUNK = 30  # days at a time
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is planted.
-
-    Attributes:
-        kind: nothing, volatility, volume, correlation, nulls or frozen.
-        factor: Of the volatility or the volume; the new common share; the share of the instruments.
-        hours: How long it lasts; None: for ever.
-        over: Days over which it grows.
-    """
-
-    kind: str = "nothing"
-    factor: float = 1.0
-    hours: int | None = None
-    over: int = 0
+_NOW = as_hour("2040-01-01")
+_WARM_UP = 14  # days before the first one, in which windows fill
+_LOOKBACK = 168
+_CHUNK = 31
 
 
 @dataclass(frozen=True)
 class World:
-    """How a market is made.
+    """How long a market is.
 
     Attributes:
         instruments: How many.
-        history: Days before the first one that is judged.
+        history: Days before the first one that is judged; what is planted begins with that one.
         days: Days that are judged.
-        clusters: The standard deviations of the parts of log-volatility; zeros: rhythm alone.
     """
 
     instruments: int = 100
     history: int = 120
     days: int = 365
-    clusters: tuple[float, float, float] = field(default=(0.20, 0.20, 0.25))
+
+    @property
+    def first_judged(self) -> pd.Timestamp:
+        """Its midnight."""
+        return START + pd.Timedelta(days=self.history)
 
 
-@dataclass(frozen=True)
-class Panel:
-    """A market: price and what was traded, from LOOKBACK days before the first day on."""
+CHANGES: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "volatility x 1.2": {"kind": "volatility", "factor": 1.2},
+    "volatility x 1.5": {"kind": "volatility", "factor": 1.5},
+    "volatility x 2.5": {"kind": "volatility", "factor": 2.5},
+    "volatility x 3 over 30 days": {"kind": "volatility", "factor": 3.0, "days": 30, "shape": "gradual"},
+    "volume x 2": {"kind": "volume", "factor": 2.0},
+    "correlation 0.3 to 0.7": {"kind": "correlation", "share": 0.7},
+    "spike x 3 for 12 h": {"kind": "spike", "factor": 3.0, "hours": 12},
+}
+"""What is planted, by name; each begins with the first day that is judged."""
 
-    hours: pd.DatetimeIndex
-    price: Grid
-    traded: Grid
-    supply: Grid
-
-
-def panel(world: World, seed: int, change: Change | None = None) -> Panel:
-    """A market in which something changes at the end of its history."""
-    change = change or Change()
-    number, width = 24 * (LOOKBACK + world.history + world.days), world.instruments
-    rng = np.random.default_rng([seed, 15])
-    fast, slow, own = world.clusters
-    own_base, liquidity = rng.normal(0, 0.3, width), rng.normal(0, 1.5, width)
-    supply = np.exp(rng.normal(16, 1.5, width))
-    log_volatility = (
-        _autoregression(rng, number, 1, 36, fast)
-        + _autoregression(rng, number, 1, 360, slow)
-        + _autoregression(rng, number, width, 96, own)
-    )
-    clock = np.arange(number)
-    daily, weekend = np.cos(2 * np.pi * (clock % 24 - 15) / 24), (clock // 24 % 7 >= 5).astype(float)
-    rhythm = 0.25 * daily - 0.3 * weekend
-    start = 24 * (LOOKBACK + world.history)
-    volatility = 0.008 * np.exp(own_base + log_volatility + 0.5 * rhythm[:, None])
-    common, alone = (_heavy_tailed(rng, number, columns) for columns in (1, width))
-    share = np.full(number, _COMMON)
-    noise = _autoregression(rng, number, width, 6, 0.35) + _autoregression(rng, number, 1, 48, 0.10)
-    log_traded = liquidity + 10 + rhythm[:, None] + 0.5 * log_volatility + noise
-    level = _shape(change, number, start)
-    if change.kind == "volatility":
-        volatility *= (1 + (change.factor - 1) * level)[:, None]
-    elif change.kind == "volume":
-        log_traded += np.log1p((change.factor - 1) * level)[:, None]
-    elif change.kind == "correlation":
-        share = share + (change.factor - share) * level
-    returns = volatility * (np.sqrt(share)[:, None] * common + np.sqrt(1 - share)[:, None] * alone)
-    price = 100 * np.exp(np.cumsum(returns, axis=0))
-    if change.kind == "frozen":
-        stopped = slice(0, round(change.factor * width))
-        price[start:, stopped] = price[start - 1, stopped]
-    if change.kind == "nulls":
-        price[start:, : round(change.factor * width)] = np.nan
-    hours = hour_range(START - LOOKBACK * 24 * HOUR, START + (number - 24 * LOOKBACK - 1) * HOUR)
-    return Panel(hours, price, np.exp(log_traded) * price, supply)
+QUALITY_CHANGES: dict[str, dict[str, Any]] = {
+    "10 % of the instruments null": {"kind": "nulls", "share": 0.1},
+    "10 % of the prices frozen": {"kind": "frozen_prices", "share": 0.1},
+}
 
 
-def _shape(change: Change, number: int, start: int) -> NDArray[np.float64]:
-    """From 0 (nothing yet) to 1 (all of it), by hour."""
-    since = np.arange(number) - start
-    level = np.clip((since + 1) / (24 * change.over), 0, 1) if change.over else (since >= 0).astype(float)
-    return level if change.hours is None else np.where(since < change.hours, level, 0.0)
+def chunks(
+    world: World, seed: int, planted: Mapping[str, Any] | None = None, first: int = 0, **market: Any
+) -> Iterator[tuple[pd.DatetimeIndex, pd.DataFrame]]:
+    """Days from `first` on, some at a time, and their rows of features.
 
-
-def _autoregression(rng: np.random.Generator, number: int, width: int, half_life: float, sd: float) -> Grid:
-    slope = 0.5 ** (1 / half_life)
-    noise = rng.normal(0, sd * np.sqrt(1 - slope**2), (number, width))
-    noise[0] = rng.normal(0, sd, width)
-    return np.asarray(lfilter([1.0], [1.0, -slope], noise, axis=0))
-
-
-def _heavy_tailed(rng: np.random.Generator, number: int, width: int) -> Grid:
-    return rng.standard_t(_TAIL, (number, width)) * np.sqrt((_TAIL - 2) / _TAIL)
-
-
-def _inputs(market: Panel) -> dict[str, Grid]:
-    price, width = market.price, market.price.shape[1]
-    inputs = {"price": price, "market_cap": price * market.supply, "volume_24h": _trailing_sum(market.traded, 24)}
-    for name, hours in (("change_1h_pct", 1), ("change_24h_pct", 24), ("change_7d_pct", 168)):
-        inputs[name] = np.full_like(price, np.nan)
-        inputs[name][hours:] = 100 * (price[hours:] / price[:-hours] - 1)
-    known = np.where(np.isnan(price), -np.inf, price)
-    inputs["all_time_high"] = np.maximum.accumulate(known, axis=0)
-    returns = np.vstack([np.zeros((1, width)), np.diff(np.log(price), axis=0)])
-    mean, square = _trailing_sum(returns, 168) / 168, _trailing_sum(np.square(returns), 168) / 168
-    inputs["volatility_7d_pct"] = 100 * np.sqrt(np.maximum(square - np.square(mean), 0))
-    return inputs
-
-
-def _trailing_sum(values: Grid, hours: int) -> Grid:
-    sums = np.full_like(values, np.nan)
-    total = np.cumsum(values, axis=0)
-    sums[hours - 1 :] = total[hours - 1 :]
-    sums[hours:] -= total[:-hours]
-    return sums
-
-
-def feature_rows(market: Panel, first: int, last: int) -> Grid:
-    """Rows x NAMES of the days `first` to `last` - 1, hour by hour; NaN: not known."""
-    begin, end = 24 * (LOOKBACK + first), 24 * (LOOKBACK + last)
-    inputs = {name: grid[begin - 24 * LOOKBACK : end] for name, grid in _inputs(market).items()}
-    return _features(inputs, market.hours[begin:end])
-
-
-def _features(inputs: dict[str, Grid], hours: pd.DatetimeIndex) -> Grid:
-    names = [each.name for each in features_of(SETTINGS)]
-    width = inputs["price"].shape[1]
-    columns = np.empty((len(names), len(hours), width))
-    fill_columns(dict(zip(names, columns, strict=True)), inputs, hours, SETTINGS)
-    chosen = [names.index(name) for name in NAMES]
-    return columns[chosen].reshape(len(chosen), -1).T
+    Args:
+        world: How long.
+        seed: Of the market.
+        planted: A drift of `ingest.yaml`, without its start.
+        first: The first day, counted from START; what is before it is as it would be.
+        market: Other settings of the simulated market.
+    """
+    drifts = [{**planted, "starts": world.first_judged.isoformat()}] if planted else []
+    opens = START - pd.Timedelta(days=_WARM_UP)
+    settings = SimulatedSettings.model_validate({"seed": seed, "opens": opens, "drifts": drifts, **market})
+    source, last = SimulatedMarket(settings, world.instruments), world.history + world.days
+    for begin in range(first, last, _CHUNK):
+        days = pd.date_range(START + pd.Timedelta(days=begin), periods=min(_CHUNK, last - begin), freq="D", unit="us")
+        hours = hour_range(days[0], days[-1] + 23 * HOUR)
+        rows = source.snapshots(hour_range(hours[0] - _LOOKBACK * HOUR, hours[-1]), _NOW)
+        yield days, compute_features(rows, hours, SETTINGS, _LOOKBACK)
 
 
 @dataclass(frozen=True)
@@ -178,7 +97,7 @@ class Counted:
     """The counts of each day.
 
     Attributes:
-        bins: Of the training rows: the TRAINING days before the end of the history.
+        bins: Of the training rows: the TRAINING days before the first one that is judged.
         counts: days x features x BINS.
         nulls: days x features.
     """
@@ -188,28 +107,35 @@ class Counted:
     nulls: NDArray[np.int64]
 
     @property
-    def statistics(self) -> Grid:
+    def statistics(self) -> NDArray[np.float64]:
         """days x features x 2: location and spread."""
         known = np.maximum(self.counts.sum(axis=-1), 1)
         parts = [(self.counts * each).sum(axis=-1) / known for each in (self.bins.ranks, self.bins.spreads)]
         return np.stack(parts, axis=-1)
 
 
-def counted(market: Panel, world: World, first: int = 0, bins: Bins | None = None) -> Counted:
-    """Count every day from `first` on."""
-    inputs, last = _inputs(market), world.history + world.days
-    reach = 24 * LOOKBACK
+def training_bins(world: World, seed: int) -> Bins:
+    """The bins of the training rows of a market; nothing that is planted lies in them."""
+    first = world.history - TRAINING
+    short = World(world.instruments, world.history, 0)
+    rows = [frame[list(NAMES)].to_numpy() for _, frame in chunks(short, seed, first=first)]
+    return cut(NAMES, np.concatenate(rows))
 
-    def rows(begin: int, end: int) -> Grid:
-        part = slice(24 * begin, 24 * end + reach)
-        return _features({name: grid[part] for name, grid in inputs.items()}, market.hours[part][reach:])
 
-    bins = bins or cut(NAMES, rows(world.history - TRAINING, world.history))
+def counted(
+    world: World,
+    seed: int,
+    planted: Mapping[str, Any] | None = None,
+    first: int = 0,
+    bins: Bins | None = None,
+    **market: Any,
+) -> Counted:
+    """Count every day from `first` on; as for `chunks`."""
+    bins = bins or training_bins(world, seed)
     counts, nulls = [], []
-    for begin in range(first, last, _CHUNK):
-        end = min(begin + _CHUNK, last)
-        days = np.arange(24 * (end - begin)).repeat(world.instruments) // 24
-        found = count_by(rows(begin, end), days, end - begin, bins.edges)
+    for days, frame in chunks(world, seed, planted, first, **market):
+        of_day = ((frame["hour"] - days[0]) // pd.Timedelta(days=1)).to_numpy(dtype=np.int64)
+        found = count_by(frame[list(NAMES)].to_numpy(), of_day, len(days), bins.edges)
         counts.append(found[0])
         nulls.append(found[1])
     return Counted(bins, np.concatenate(counts), np.concatenate(nulls))

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_WEEK, _LEAST_WEEKS = 7, 6
+
 LEAST_SPREAD = 0.002
 """A statistic of mean ranks varies by this at least: what is smaller matters to no model."""
 
@@ -27,6 +29,7 @@ class Limits:
         persistent: |z| above it on a day, of features with a short memory.
         window: How many quiet days make the null at most, the newest.
         least: Quiet days without which nothing is known.
+        gap: The newest quiet days that are no part of the null, so that what grows slowly does not become usual.
         reach: How many days may lie between a day and the one before it, for closed markets.
     """
 
@@ -35,6 +38,7 @@ class Limits:
     persistent: float = 4.0
     window: int = 180
     least: int = 60
+    gap: int = 14
     reach: int = 4
 
 
@@ -72,12 +76,24 @@ def stand(statistics: Numbers, usable: Flags, learned: Flags, limits: Limits) ->
     quiet, numbers = np.zeros(days, dtype=bool), np.zeros(days, dtype=np.int64)
     before = _days_before(usable, limits.reach)
     for day in np.flatnonzero(usable):
-        null = np.flatnonzero(quiet[:day])[-limits.window :]
+        null = _null(np.flatnonzero(quiet[:day]), limits)
         numbers[day] = len(null)
         if len(null) >= limits.least:
             z[day], innovation[day] = _against(statistics, null, quiet, before, int(day))
         quiet[day] = learned[day] or not stands_out(z[day], innovation[day], limits)
     return Standing(z, innovation, numbers, quiet, numbers >= limits.least)
+
+
+def _null(quiet: NDArray[np.int64], limits: Limits) -> NDArray[np.int64]:
+    """Of quiet days those that make the null; while there are few, the gap waits."""
+    gap = min(limits.gap, max(len(quiet) - limits.least, 0))
+    return quiet[: len(quiet) - gap][-limits.window :]
+
+
+def changes(statistics: Numbers, usable: Flags, reach: int) -> Numbers:
+    """Each day's distance from the usable day before it: what a level that wanders is judged by."""
+    before = _days_before(usable, reach)
+    return np.where((before >= 0)[:, None], statistics - statistics[before], np.nan)
 
 
 def stands_out(z: Numbers, innovation: Numbers, limits: Limits) -> bool:
@@ -96,22 +112,53 @@ def _against(
     statistics: Numbers, null: NDArray[np.int64], quiet: Flags, before: NDArray[np.int64], day: int
 ) -> tuple[Numbers, Numbers]:
     """z and innovation of a day against a null."""
-    values = statistics[null]
-    mean, spread = _moments(values)
-    z = (statistics[day] - mean) / spread
+    rhythm = _weekly(statistics[null], null)
+    mean, spread = _moments(statistics[null] - rhythm[null % _WEEK])
+
+    def moved(days: NDArray[np.int64] | int) -> Numbers:
+        return np.asarray(statistics[days] - rhythm[np.asarray(days) % _WEEK] - mean)
+
+    today = moved(day)
+    z = today / spread
     if before[day] < 0:
         return z, np.full_like(z, np.nan)
     followed = null[(before[null] >= 0) & quiet[before[null]]]
-    left, right = statistics[before[followed]] - mean, statistics[followed] - mean
+    left, right = moved(before[followed]), moved(followed)
     both = ~np.isnan(left) & ~np.isnan(right)
     left, right = np.where(both, left, 0.0), np.where(both, right, 0.0)
     squares = np.square(left).sum(axis=0)
     slope = np.divide((left * right).sum(axis=0), squares, out=np.zeros_like(squares), where=squares > 0)
     slope = slope.clip(0.0, 1.0)
-    number = np.maximum(both.sum(axis=0) - 2, 1)
-    error = np.sqrt(np.square(right - slope * left).sum(axis=0) / number)
-    surprise = (statistics[day] - mean) - slope * (statistics[before[day]] - mean)
+    error = np.sqrt(np.square(right - slope * left).sum(axis=0) / np.maximum(both.sum(axis=0) - 2, 1))
+    surprise = today - slope * moved(int(before[day]))
     return z, surprise / np.maximum(error, LEAST_SPREAD)
+
+
+def _weekly(values: Numbers, days: NDArray[np.int64]) -> Numbers:
+    """By weekday how far each series usually lies from the mean of its week; the less sure, the nearer to nothing.
+
+    Distances are taken within complete weeks, so that what wanders over weeks is no part of them. They are shrunk by
+    the share of their spread that chance explains (James and Stein, "Estimation with quadratic loss", 1961).
+
+    Args:
+        values: null days x series.
+        days: The number of each of these days.
+
+    Returns:
+        7 x series, zeros with fewer than 6 complete weeks.
+    """
+    _, place, sizes = np.unique(days // _WEEK, return_inverse=True, return_counts=True)
+    complete = sizes[place] == _WEEK
+    number = int((sizes == _WEEK).sum())
+    if number < _LEAST_WEEKS:
+        return np.zeros((_WEEK, values.shape[1]))
+    by_week = values[complete].reshape(number, _WEEK, -1)  # days ascend, so that complete weeks are blocks of rows
+    apart = by_week - by_week.mean(axis=1, keepdims=True)
+    effect = apart.mean(axis=0)
+    chance = apart.var(axis=0, ddof=1).mean(axis=0) / number
+    size = np.square(effect).mean(axis=0)
+    kept = np.divide(size - chance, size, out=np.zeros_like(size), where=size > chance)
+    return np.nan_to_num(effect * kept)
 
 
 def _moments(values: Numbers) -> tuple[Numbers, Numbers]:

@@ -13,16 +13,23 @@ from numpy.typing import NDArray
 TAKES_NO_PART = ("clock", "gaps")
 """Families of features that are no part of drift."""
 
-WANDERS = ("all_time_high",)
-"""Families whose level has no usual value."""
-
 SHORT_MEMORY = (
     "change_1h_pct",
-    "slog_volume_24h",
     "market_cap_to_volume",
+    "slog_volume_24h",
     "change_1h_pct_std_6h",
 )
 """What forgets an event within a day or two: only these say whether a drift lasts."""
+
+_VOLUME = "slog_volume_24h"
+
+
+def wanders(name: str, family: str) -> bool:
+    """Whether a feature is a level without a usual value: a price against its high, or volume, which a price moves.
+
+    Volume against market cap has a usual value, and so has how much a volume varies.
+    """
+    return family == "all_time_high" or (name.startswith(_VOLUME) and "_std_" not in name)
 
 
 def takes_part(families: Mapping[str, str]) -> tuple[str, ...]:
@@ -33,4 +40,4 @@ def takes_part(families: Mapping[str, str]) -> tuple[str, ...]:
 def flags(names: tuple[str, ...], families: Mapping[str, str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Of each feature whether its memory is short, and whether its level wanders."""
     short = np.array([name in SHORT_MEMORY for name in names])
-    return short, np.array([families[name] in WANDERS for name in names])
+    return short, np.array([wanders(name, families[name]) for name in names])
