@@ -9,6 +9,7 @@ from mlreg_dagster.config.project import current_project, load_project_environme
 from mlreg_dagster.config.section import ConfigError
 from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
+from mlreg_dagster.config.sections.drift import DriftSettings, ResponseSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings, InjectionSettings
 from mlreg_dagster.config.sections.features import FeatureSettings, canonical
 from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
@@ -45,6 +46,7 @@ __all__ = [
     "NotificationSettings",
     "OutcomeSettings",
     "PromotionSettings",
+    "ResponseSettings",
     "RetentionSettings",
     "RetrainingSettings",
     "Settings",

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from mlreg_dagster.config.section import ConfigError, Section
 from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
+from mlreg_dagster.config.sections.drift import DriftSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings
 from mlreg_dagster.config.sections.extensions import ExtensionSettings
 from mlreg_dagster.config.sections.features import FeatureSettings
@@ -37,6 +38,7 @@ class Settings(Section):
     retraining: RetrainingSettings = RetrainingSettings()
     notifications: NotificationSettings = NotificationSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
+    drift: DriftSettings = DriftSettings()
     retention: RetentionSettings = RetentionSettings()
     extensions: ExtensionSettings = ExtensionSettings()
 

@@ -18,8 +18,10 @@ from mlreg_dagster.registry.errors import (
     UnknownVersion,
     VersionExists,
 )
+from mlreg_dagster.registry.mixins.drift import DriftJudgement
 from mlreg_dagster.registry.names import version_number
 from mlreg_dagster.registry.permit import Dossier, Permission, Permit
+from mlreg_dagster.registry.records.drift import DriftDecision
 from mlreg_dagster.registry.records.governance import (
     WAIVER,
     Correction,
@@ -56,6 +58,8 @@ __all__ = [
     "Decision",
     "DecisionKind",
     "Dossier",
+    "DriftDecision",
+    "DriftJudgement",
     "EffectiveTimeError",
     "Evaluation",
     "GateResult",

@@ -4,7 +4,7 @@ import hashlib
 
 import pandas as pd
 
-from mlreg_dagster.registry import Attribution, GateResult, Registry
+from mlreg_dagster.registry import Attribution, DriftJudgement, GateResult, Registry
 
 NOW = pd.Timestamp("2018-01-01", tz="UTC")
 START = pd.Timestamp("2017-12-20", tz="UTC")
@@ -48,3 +48,21 @@ def move(registry: Registry, version: str, expected: str | None, effective_at=ST
     values = {"actor": "bob", "time": NOW, "reason": "better recall", "run_id": None}
     by = Attribution(**{name: changes.pop(name, value) for name, value in values.items()})
     return registry.move_alias(alias, version, by, expected=expected, effective_at=effective_at, **changes)
+
+
+def decide_on_drift(registry: Registry, day: str = "2026-02-01", **changes):
+    actor, time, run_id = changes.pop("actor", "automation"), changes.pop("time", NOW), changes.pop("run", None)
+    by, effective_at = Attribution(actor, time, "it drifts", run_id), changes.pop("effective_at", NOW)
+    values = {
+        "champion": "v1",
+        "state": "watch",
+        "family": "data",
+        "action": "none",
+        "table_row": 5,
+        "cause": f"data-sudden-{day}-v1",
+        "leave_out": (),
+        "facts": {"fast": True, "peak": 6.5},
+        "threshold": None,
+    }
+    (recorded,) = registry.record_drift([(DriftJudgement(day, **values | changes), by, effective_at)])
+    return recorded

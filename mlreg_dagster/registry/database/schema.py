@@ -20,7 +20,7 @@ from sqlalchemy import (
 from mlreg_dagster.registry.database.append_only import keep_append_only
 from mlreg_dagster.registry.database.column_types import Gates, Texts, UtcTime
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
 
@@ -196,6 +196,30 @@ restores = Table(
     Column("facts", JSON, nullable=False),
     Column("recorded_at", UtcTime, nullable=False),
     Column("run_id", String),
+)
+
+drift_decisions = Table(
+    "drift_decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("day", String, nullable=False),
+    Column("champion", String),
+    Column("state", String, nullable=False),
+    Column("family", String),
+    Column("action", String, nullable=False),
+    Column("table_row", Integer, nullable=False),
+    Column("cause", String),
+    Column("leave_out", Texts, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("threshold", JSON(none_as_null=True)),
+    Column("effective_at", UtcTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    CheckConstraint(
+        "state IN ('unknown', 'stable', 'watch', 'confirmed', 'responding', 'cooldown')", name="known_state"
+    ),
 )
 
 audit_log = Table(
