@@ -3,7 +3,7 @@
 Limits, and what follows from them, are not here: datasets and drift have their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +27,9 @@ class DayQuality:
             `stale_hours`, from the end of the last hour with rows to the end of the day; `frozen_share`, of the
             instruments, whose price stood still for too long; `impossible`, prices that moved too far in an hour.
         nulls: By day and feature: the share of the rows that don't know it; NaN where there are no rows.
-        lost: The same, of the rows whose instrument knew it at an earlier hour. What a young market, or one that
-            never has a feature, can't know is not lost.
+        lost: The share of the rows that lost it: their instrument knew it at an earlier hour and was observed in every
+            hour that the feature looks back on, and it is null all the same. What a young market can't know yet, one
+            that closes never knows on a Monday, and a gap leaves unknown is not lost.
         instruments: By day and instrument that has rows: `rows`; `lost`, the largest share of its rows that lost a
             feature, and `lost_feature`, which; `frozen_hours`, the longest time without any move; `impossible`.
     """
@@ -42,7 +43,7 @@ class DayQuality:
 def quality_of_days(
     features: pd.DataFrame,
     days: pd.DatetimeIndex,
-    names: Sequence[str],
+    lookbacks: Mapping[str, int],
     universe: int,
     *,
     min_universe_share: float = 0.8,
@@ -57,23 +58,26 @@ def quality_of_days(
     Args:
         features: Rows of `market_features`. Days before the first of `days` say what was known before.
         days: The midnights, UTC, of the days.
-        names: The features whose nulls count.
+        lookbacks: The features whose nulls count, to the hours that they look back; see `lookbacks_of`.
         universe: How many instruments an hour should have.
         min_universe_share: An hour with a smaller share of them is thin.
         max_abs_change_1h_pct: A larger move within an hour is impossible.
         min_frozen_hours: A price that does not move in so many consecutive hours of a day is frozen.
     """
-    rows = features.sort_values(["instrument_id", "hour"], ignore_index=True)
-    first = _first_of_instrument(rows)
-    known = rows[list(names)].notna().to_numpy()
-    lost = ~known & _known_before(known, first)
+    rows, names = features.sort_values(["instrument_id", "hour"], ignore_index=True), list(lookbacks)
+    first, every = _first_of_instrument(rows), np.ones(len(rows), dtype=bool)
+    known = rows[names].notna().to_numpy()
     midnight = rows["hour"].dt.floor("D")
+    unbroken = _unbroken_hours(rows["hour"], first, every) - 1  # before the row's own
+    lost = ~known & _known_before(known, first) & (unbroken[:, np.newaxis] >= np.array(list(lookbacks.values())))
     moves = rows[_MOVE].to_numpy(dtype=np.float64)
     counted = pd.DataFrame(
         {
             "day": midnight,
             "instrument_id": rows["instrument_id"],
-            "frozen_hours": _still_hours(rows["hour"], midnight, first, moves == 0),
+            "frozen_hours": np.minimum(
+                _unbroken_hours(rows["hour"], first, moves == 0), rows["hour"].dt.hour.to_numpy() + 1
+            ),
             "impossible": np.abs(moves) > max_abs_change_1h_pct,
         }
     )
@@ -83,8 +87,8 @@ def quality_of_days(
     by_day = counted["day"].to_numpy()
     return DayQuality(
         days=_of_days(rows["hour"][asked], instruments, days, universe, min_universe_share, min_frozen_hours),
-        nulls=pd.DataFrame(~known, columns=list(names)).groupby(by_day).mean().reindex(days),
-        lost=pd.DataFrame(lost, columns=list(names)).groupby(by_day).mean().reindex(days),
+        nulls=pd.DataFrame(~known, columns=names).groupby(by_day).mean().reindex(days),
+        lost=pd.DataFrame(lost, columns=names).groupby(by_day).mean().reindex(days),
         instruments=instruments,
     )
 
@@ -105,20 +109,15 @@ def _known_before(known: npt.NDArray[np.bool_], first: npt.NDArray[np.int64]) ->
     return before
 
 
-def _still_hours(
-    hours: pd.Series, midnight: pd.Series, first: npt.NDArray[np.int64], still: npt.NDArray[np.bool_]
+def _unbroken_hours(
+    hours: pd.Series, first: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.int64]:
-    """For each row, for how many consecutive hours of its day up to it the price has not moved."""
+    """For each row, how many consecutive hours of its instrument up to it, its own included, are there and chosen."""
     goes_on = np.zeros(len(hours), dtype=bool)
-    goes_on[1:] = (
-        (first[1:] == first[:-1])
-        & (hours.diff() == HOUR).to_numpy()[1:]
-        & (midnight == midnight.shift()).to_numpy()[1:]
-        & still[:-1]
-    )
+    goes_on[1:] = (first[1:] == first[:-1]) & (hours.diff() == HOUR).to_numpy()[1:] & chosen[:-1]
     places = np.arange(len(hours))
-    start = np.maximum.accumulate(np.where(still & ~goes_on, places, 0)) if len(hours) else places
-    return np.where(still, places - start + 1, 0)
+    start = np.maximum.accumulate(np.where(chosen & ~goes_on, places, 0)) if len(hours) else places
+    return np.where(chosen, places - start + 1, 0)
 
 
 def _of_instruments(counted: pd.DataFrame, lost: npt.NDArray[np.bool_], names: Sequence[str]) -> pd.DataFrame:

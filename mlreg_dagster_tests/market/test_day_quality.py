@@ -10,7 +10,7 @@ from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.market.day_quality import DayQuality, quality_of_days
 
 FIRST = as_hour("2026-01-05")
-NAMES = ["change_1h_pct", "volume"]
+LOOKBACKS = {"change_1h_pct": 1, "volume": 0}
 
 
 def rows(days: int = 3, instruments: int = 10) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def rows(days: int = 3, instruments: int = 10) -> pd.DataFrame:
 
 
 def counted(frame: pd.DataFrame, days: int = 3, **limits: float) -> DayQuality:
-    return quality_of_days(frame, pd.date_range(FIRST, periods=days, unit="us"), NAMES, 10, **limits)
+    return quality_of_days(frame, pd.date_range(FIRST, periods=days, unit="us"), LOOKBACKS, 10, **limits)
 
 
 def chosen(frame: pd.DataFrame, first: str, last: str, *instruments: str) -> pd.Series:
@@ -60,6 +60,15 @@ def test_nulls_are_shares_of_rows_and_lost_where_they_were_known_before():
     assert quality.instruments.loc[(FIRST, "coin9"), "lost_feature"] == ""
 
 
+def test_what_a_gap_leaves_unknown_is_not_lost():
+    frame = rows()
+    after = chosen(frame, "2026-01-06T06:00", "2026-01-06T07:00", "coin0")
+    frame.loc[after, "change_1h_pct"] = np.nan
+    assert counted(frame).lost["change_1h_pct"].tolist() == pytest.approx([0, 2 / 240, 0])
+    frame = frame[~chosen(frame, "2026-01-06T02:00", "2026-01-06T05:00", "coin0")]
+    assert counted(frame).lost["change_1h_pct"].tolist() == pytest.approx([0, 1 / 236, 0])
+
+
 def test_hours_that_lack_instruments_are_thin_and_a_feed_that_stopped_is_stale():
     frame = rows()
     frame = frame[~chosen(frame, "2026-01-06T03:00", "2026-01-06T05:00", "coin1", "coin2", "coin3")]
@@ -74,7 +83,7 @@ def test_hours_that_lack_instruments_are_thin_and_a_feed_that_stopped_is_stale()
 def test_a_price_that_stands_still_for_long_within_a_day_is_frozen():
     frame = rows()
     frame.loc[chosen(frame, "2026-01-05T20:00", "2026-01-06T11:00", "coin0"), "change_1h_pct"] = 0.0
-    frame.loc[chosen(frame, "2026-01-07T00:00", "2026-01-07T10:00", "coin0"), "change_1h_pct"] = 0.0
+    frame.loc[chosen(frame, "2026-01-07T01:00", "2026-01-07T11:00", "coin0"), "change_1h_pct"] = 0.0
     quality = counted(frame)
     assert quality.instruments.xs("coin0", level="instrument_id")["frozen_hours"].tolist() == [4, 12, 11]
     assert quality.days["frozen_share"].tolist() == pytest.approx([0, 0.1, 0])
@@ -107,7 +116,7 @@ def test_a_day_without_rows_is_there():
 def test_a_day_is_judged_alike_whatever_follows(seed, until):
     frame, rng = rows(instruments=4), np.random.default_rng(seed)
     frame = frame.mask(
-        frame.assign(hour=0, instrument_id=0).map(lambda _: rng.random() < 0.1) & (frame.columns.isin(NAMES))
+        frame.assign(hour=0, instrument_id=0).map(lambda _: rng.random() < 0.1) & (frame.columns.isin(list(LOOKBACKS)))
     )
     frame = frame[rng.random(len(frame)) > 0.1]
     frame["change_1h_pct"] = frame["change_1h_pct"].where(rng.random(len(frame)) > 0.5, 0.0)
