@@ -16,7 +16,7 @@ from mlreg_dagster.config import FeatureSettings, SimulatedSettings
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.market.features.features import compute_features, families_of
 from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
-from mlreg_dagster.monitoring.drift.features import takes_part
+from mlreg_dagster.monitoring.drift.statistics.features import takes_part
 from mlreg_dagster.monitoring.sketches.bins import Bins, count_by, cut
 
 START = as_hour("2024-01-01")  # a Monday
