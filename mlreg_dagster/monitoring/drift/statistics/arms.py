@@ -5,6 +5,7 @@ all the more (decision 0030). Everything is computed from the first day on, so t
 same.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +34,12 @@ class Limits:
         reach: How many days may lie between a day and the one before it, for closed markets.
     """
 
-    fast: float = 6.0
+    fast: float = 4.5
     slow: float = 6.0
-    persistent: float = 4.0
+    persistent: float = 3.25
     window: int = 180
     least: int = 60
-    gap: int = 14
+    gap: int = 30
     reach: int = 4
 
 
@@ -61,7 +62,14 @@ class Standing:
     enough: Flags
 
 
-def stand(statistics: Numbers, usable: Flags, learned: Flags, limits: Limits) -> Standing:
+def stand(
+    statistics: Numbers,
+    usable: Flags,
+    learned: Flags,
+    wanders: Flags,
+    limits: Limits,
+    matched: Mapping[int, Numbers] | None = None,
+) -> Standing:
     """Hold each day against the quiet days before it.
 
     Args:
@@ -69,36 +77,43 @@ def stand(statistics: Numbers, usable: Flags, learned: Flags, limits: Limits) ->
         usable: Which days have hours and instruments enough to be judged, and to be part of a null.
         learned: Which days the reference's champion was trained on, or followed until it became the reference: they
             count as quiet, as its model knows them.
+        wanders: Which series are levels without a usual value: their change from day to day is judged.
         limits: When a day stands out; such a day is not quiet.
+        matched: Of days that lack hours, the statistics of all days up to them from those hours alone, so that the
+            rhythm of a day is not taken for drift.
     """
     days, series = statistics.shape
     z, innovation = np.full((days, series), np.nan), np.full((days, series), np.nan)
     quiet, numbers = np.zeros(days, dtype=bool), np.zeros(days, dtype=np.int64)
     before = _days_before(usable, limits.reach)
-    for day in np.flatnonzero(usable):
+
+    def judged(values: Numbers) -> Numbers:
+        return np.where(wanders, _changes(values, before[: len(values)]), values)
+
+    usual, others = judged(statistics), {day: judged(values) for day, values in (matched or {}).items()}
+    for day in np.flatnonzero(usable).tolist():
         null = _null(np.flatnonzero(quiet[:day]), limits)
         numbers[day] = len(null)
         if len(null) >= limits.least:
-            z[day], innovation[day] = _against(statistics, null, quiet, before, int(day))
+            z[day], innovation[day] = _against(others.get(day, usual), null, quiet, before, day)
         quiet[day] = learned[day] or not stands_out(z[day], innovation[day], limits)
     return Standing(z, innovation, numbers, quiet, numbers >= limits.least)
 
 
-def _null(quiet: NDArray[np.int64], limits: Limits) -> NDArray[np.int64]:
-    """Of quiet days those that make the null; while there are few, the gap waits."""
-    gap = min(limits.gap, max(len(quiet) - limits.least, 0))
-    return quiet[: len(quiet) - gap][-limits.window :]
-
-
-def changes(statistics: Numbers, usable: Flags, reach: int) -> Numbers:
-    """Each day's distance from the usable day before it: what a level that wanders is judged by."""
-    before = _days_before(usable, reach)
+def _changes(statistics: Numbers, before: NDArray[np.int64]) -> Numbers:
+    """Each day's distance from the usable day before it."""
     return np.where((before >= 0)[:, None], statistics - statistics[before], np.nan)
 
 
 def stands_out(z: Numbers, innovation: Numbers, limits: Limits) -> bool:
     """Whether a single day is not quiet."""
     return bool((np.abs(z) > limits.slow).any() or (np.abs(innovation) > limits.fast).any())
+
+
+def _null(quiet: NDArray[np.int64], limits: Limits) -> NDArray[np.int64]:
+    """Of quiet days those that make the null; while there are few, the gap waits."""
+    gap = min(limits.gap, max(len(quiet) - limits.least, 0))
+    return quiet[: len(quiet) - gap][-limits.window :]
 
 
 def _days_before(usable: Flags, reach: int) -> NDArray[np.int64]:
