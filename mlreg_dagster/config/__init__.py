@@ -9,7 +9,7 @@ from mlreg_dagster.config.project import current_project, load_project_environme
 from mlreg_dagster.config.section import ConfigError
 from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
-from mlreg_dagster.config.sections.drift import DriftSettings, ResponseSettings
+from mlreg_dagster.config.sections.drift import DetectionSettings, DriftSettings, ResponseSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings, InjectionSettings
 from mlreg_dagster.config.sections.features import FeatureSettings, canonical
 from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
@@ -23,7 +23,7 @@ from mlreg_dagster.config.sections.ingest import (
 from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, MemberSettings, ModelSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
-from mlreg_dagster.config.sections.simulated import ClusteringSettings, DriftSettings, SimulatedSettings
+from mlreg_dagster.config.sections.simulated import ClusteringSettings, SimulatedSettings
 from mlreg_dagster.config.settings import Settings
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "CoinGeckoSettings",
     "ConfigError",
     "DatasetSettings",
+    "DetectionSettings",
     "DriftSettings",
     "EvaluationSettings",
     "FeatureSettings",

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from mlreg_dagster.config.section import Count, Section
 
-
 _Z = Annotated[float, Field(gt=0)]
 
 

@@ -34,7 +34,7 @@ class Bins:
 
     @cached_property
     def ranks(self) -> Values:
-        """features x BINS: the mean rank of a bin's training rows among all of them, from 0 to 1.
+        """Features x BINS: the mean rank of a bin's training rows among all of them, from 0 to 1.
 
         Equal values share their mean rank, so that the mean over the training rows is 1/2 whatever their distribution
         is. A bin without a training row lies between its neighbours.
@@ -44,8 +44,13 @@ class Bins:
 
     @cached_property
     def spreads(self) -> Values:
-        """features x BINS: how far a bin lies from the middle of the training rows, |2 rank - 1|."""
+        """Features x BINS: how far a bin lies from the middle of the training rows, |2 rank - 1|."""
         return np.asarray(np.abs(2 * self.ranks - 1))
+
+    def only(self, names: tuple[str, ...]) -> "Bins":
+        """The bins of some of the features, in the order asked for."""
+        places = [self.names.index(name) for name in names]
+        return Bins(names, self.edges[places], self.counts[places], self.nulls[places])
 
 
 def cut(names: tuple[str, ...], rows: Values) -> Bins:

@@ -57,7 +57,7 @@ def as_counts(texts: Sequence[str]) -> NDArray[np.int64]:
 
 
 def counts_of_days(sketches: pd.DataFrame, days: pd.DatetimeIndex, names: Sequence[str]) -> NDArray[np.int64]:
-    """days x features x BINS: the sums of the hours of each day, from rows of FEATURE_SKETCH."""
+    """Days x features x BINS: the sums of the hours of each day, from rows of FEATURE_SKETCH."""
     day = (hours_since_epoch(sketches["hour"]) - hours_since_epoch(days[:1])[0]) // 24
     feature = pd.Index(names).get_indexer(sketches["feature"])
     inside = (feature >= 0) & (day >= 0) & (day < len(days))

@@ -105,9 +105,7 @@ def complete(
     return len(missing)
 
 
-def _hours_under(
-    tables: Warehouse, reference: Reference, first: pd.Timestamp, last: pd.Timestamp
-) -> pd.DatetimeIndex:
+def _hours_under(tables: Warehouse, reference: Reference, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
     tables.newest(FEATURE_SKETCH)  # the table is there from now on
     sql = f"SELECT DISTINCT hour FROM {FEATURE_SKETCH.name} WHERE reference = $name AND hour BETWEEN $first AND $last"  # noqa: S608
     found = tables.query(sql, {"name": reference.name, "first": first, "last": last})

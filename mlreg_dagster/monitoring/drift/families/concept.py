@@ -118,9 +118,11 @@ def _compared(
     measure = change_of_differences if kind == "ranking" else difference_of_ratios
     low, high = interval(counts, measure, settings.concept_confidence, _RESAMPLES) if difference is not None else _NONE
     error = standard_error(counts, measure) if difference is not None else np.nan
-    detectable = max(
-        settings.concept_drop, (high - low) / 2 + NormalDist().inv_cdf(_POWER) * error
-    ) if np.isfinite([low, high, error]).all() else np.nan
+    detectable = (
+        max(settings.concept_drop, (high - low) / 2 + NormalDist().inv_cdf(_POWER) * error)
+        if np.isfinite([low, high, error]).all()
+        else np.nan
+    )
     verdict = _verdict(difference, high, episodes, detectable, settings)
     return {
         "opponent": opponent,
@@ -134,7 +136,9 @@ def _compared(
         "high": high,
         "detectable": detectable,
         "verdict": verdict,
-        "sentence": _sentence(champion, opponent, kind, len(recent), episodes, difference, low, high, detectable, verdict),
+        "sentence": _sentence(
+            champion, opponent, kind, len(recent), episodes, difference, low, high, detectable, verdict
+        ),
         "rank": float(earlier[:, 2].sum()) if kind == "ranking" else 0.0,
     }
 

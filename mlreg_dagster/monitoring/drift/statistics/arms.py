@@ -126,7 +126,7 @@ def _days_before(usable: Flags, reach: int) -> NDArray[np.int64]:
 def _against(
     statistics: Numbers, null: NDArray[np.int64], quiet: Flags, before: NDArray[np.int64], day: int
 ) -> tuple[Numbers, Numbers]:
-    """z and innovation of a day against a null."""
+    """Z and innovation of a day against a null."""
     rhythm = _weekly(statistics[null], null)
     mean, spread = _moments(statistics[null] - rhythm[null % _WEEK])
 
