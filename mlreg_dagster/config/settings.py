@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mlreg_dagster.config.section import ConfigError, Section
-from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.drift import DriftSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings
@@ -16,6 +16,7 @@ from mlreg_dagster.config.sections.features import FeatureSettings
 from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.sections.ingest import IngestSettings
 from mlreg_dagster.config.sections.models import ModelSettings
+from mlreg_dagster.config.sections.notifications import NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 

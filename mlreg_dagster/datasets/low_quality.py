@@ -1,6 +1,6 @@
-"""Which days and instruments of a dataset's hours are of low quality, and what `low_quality` of datasets.yaml does then.
+"""Which days, and which instruments on other days, are of low quality, and what a dataset leaves out for it.
 
-A pure function of the stored rows, the settings and the clock. What it decides is written into the lineage.
+What follows from a day of low quality is in `choosing`.
 """
 
 from collections.abc import Mapping
@@ -11,19 +11,15 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import DatasetSettings, Settings
-from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.hours import HOUR, day_key
-from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.market.day_quality import DayQuality, quality_of_days
 from mlreg_dagster.market.features.features import lookbacks_of
 
 _DAY = pd.Timedelta(days=1)
 _WEEK_DAYS = 7
-_SHOWN = 3
+SHOWN = 3
 
-
-class LowQuality(MlregError):
-    """A dataset can't be made of the days that there are, or has to wait for better ones; the message says which."""
+LEFT_OUT = "left_out_for_low_quality"
+"""Key of a lineage; absent where nothing was left out."""
 
 
 @dataclass(frozen=True)
@@ -58,113 +54,32 @@ class LeftOut:
         }
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The rows that a dataset may be made of.
-
-    Attributes:
-        window: The hours that they lie in; it begins earlier than usual where days are replaced.
-        features: All rows of the window but those that are left out.
-        left_out: What is.
-    """
-
-    window: Window
-    features: pd.DataFrame
-    left_out: LeftOut
-
-
-def choose_training(features: pd.DataFrame, window: Window, settings: Settings, now: pd.Timestamp) -> Choice:
-    """The rows of a training window without those of low quality; earlier days replace the days that are left out.
-
-    Args:
-        features: Rows from `earliest(window, settings.datasets)` to the end of the window; others are ignored.
-        window: The usual one.
-        settings: Their `datasets` say what is low, and what happens then.
-        now: The clock; with `wait`, days may be repaired until it has passed the deadline.
-
-    Raises:
-        LowQuality: Days are of low quality and must not be left out, or too few remain.
-    """
-    limits = settings.datasets
-    within = _between(features, Window(earliest(window, limits), window.end))
-    bad, instruments = _judge(within, _days_of(Window(earliest(window, limits), window.end)), settings)
-    lost = [day for day in _days_of(window) if day in bad]
-    if not lost:
-        return _choice(within, window, bad, instruments)
-    _require_exclusion("training", {day: bad[day] for day in lost}, window, limits, now)
-    seen = set(pd.DatetimeIndex(within["hour"].dt.floor("D").unique()))
-    usual = len(seen & set(_days_of(window)))
-    wanted = min(_WEEK_DAYS, usual)
-
-    def kept(first: pd.Timestamp) -> list[pd.Timestamp]:
-        return [day for day in _days_of(Window(first, window.end)) if day in seen and day not in bad]
-
-    first = window.first
-    while first - _DAY >= earliest(window, limits) and not (
-        len(kept(first)) >= usual and {day.day_of_week for day in lost} <= {day.day_of_week for day in kept(first)}
-    ):
-        first -= _DAY
-    if len(kept(first)) < wanted:
-        raise LowQuality(
-            f"{_opening('training', window, {day: bad[day] for day in lost})} Without them, and with the up to "
-            f"{limits.quality.replace_days} days before that replace them, {len(kept(first))} days are left, and "
-            f"{wanted} are needed. {_remedy(lost)}"
-        )
-    return _choice(within, Window(first, window.end), bad, instruments, (window.first - first) // _DAY)
-
-
-def choose_holdout(
-    features: pd.DataFrame, window: Window, settings: Settings, now: pd.Timestamp, training: Window
-) -> Choice:
-    """The rows of a holdout window without those of low quality; no other day replaces one of a holdout.
-
-    Args:
-        features: Rows from the beginning of the training window on: they say what was known before.
-        window: The holdout's.
-        settings: Their `datasets` say what is low, and what happens then.
-        now: The clock.
-        training: The training window of the same day.
-
-    Raises:
-        LowQuality: Days are of low quality and must not be left out, or too few hours remain.
-    """
-    limits = settings.datasets
-    before = _between(features, Window(training.first, window.end))
-    bad, instruments = _judge(before, _days_of(window), settings)
-    if bad:
-        _require_exclusion("holdout", bad, window, limits, now)
-        left = len([hour for hour in window.hours if hour.floor("D") not in bad])
-        if left < limits.min_holdout_hours:
-            raise LowQuality(
-                f"{_opening('holdout', window, bad)} Without them {left} hours are left, and min_holdout_hours in "
-                f"datasets.yaml is {limits.min_holdout_hours}. A later day has another holdout. {_remedy(list(bad))}"
-            )
-    return _choice(before, window, bad, instruments)
-
-
-def earliest(window: Window, settings: DatasetSettings) -> pd.Timestamp:
-    """How far back a training window may reach where days of it are left out."""
-    return window.first - settings.quality.replace_days * _DAY
+def recorded(left_out: LeftOut, settings: DatasetSettings) -> dict[str, Any]:
+    """What a lineage says of it: the policy, its limits, what was left out; nothing where nothing was."""
+    if not left_out:
+        return {}
+    policy = {"low_quality": settings.low_quality, "quality": settings.quality.model_dump(mode="json")}
+    return {LEFT_OUT: {**policy, **left_out.as_facts()}}
 
 
 def left_out_in_words(facts: Mapping[str, Any] | None) -> str:
     """What a lineage's `left_out` says, in a sentence or two; it has none where nothing was left out."""
-    if not facts:
+    if not facts or not (facts["days"] or facts["instruments"]):
         return "Nothing was left out for low quality."
     days, instruments = facts["days"], facts["instruments"]
     parts = []
     if days:
-        named = "; ".join(f"{day}: {' '.join(reasons)}" for day, reasons in list(days.items())[:_SHOWN])
-        parts.append(f"{len(days)} days ({named}{_more(len(days))})")
+        named = "; ".join(f"{day}: {' '.join(reasons)}" for day, reasons in list(days.items())[:SHOWN])
+        parts.append(f"{counted(len(days), 'day')} ({named}{more(len(days))})")
     if instruments:
         named = "; ".join(
             f"{name} on {', '.join(where)}: {next(iter(where.values()))}"
-            for name, where in list(instruments.items())[:_SHOWN]
+            for name, where in list(instruments.items())[:SHOWN]
         )
-        parts.append(f"{len(instruments)} instruments on single days ({named}{_more(len(instruments))})")
+        parts.append(f"{counted(len(instruments), 'instrument')} on single days ({named}{more(len(instruments))})")
     text = f"Left out for low quality: {' and '.join(parts)}, {facts['rows']} rows."
     if facts["earlier_days"]:
-        text += f" The window begins {facts['earlier_days']} days earlier than usual."
+        text += f" The window begins {counted(facts['earlier_days'], 'day')} earlier than usual."
     return text
 
 
@@ -176,34 +91,11 @@ def without_left_out(features: pd.DataFrame, facts: Mapping[str, Any] | None) ->
     out = days.isin(facts["days"])
     for name, where in facts["instruments"].items():
         out |= (features["instrument_id"] == name) & days.isin(where)
-    return features[~out]
+    kept: pd.DataFrame = features[~out]
+    return kept
 
 
-def _choice(
-    features: pd.DataFrame,
-    window: Window,
-    bad: Mapping[pd.Timestamp, tuple[str, ...]],
-    instruments: Mapping[tuple[pd.Timestamp, str], str],
-    earlier_days: int = 0,
-) -> Choice:
-    days, rows = _days_of(window), _between(features, window)
-    by_instrument: dict[str, dict[str, str]] = {}
-    for (day, name), reason in instruments.items():
-        if day in days and day not in bad:
-            by_instrument.setdefault(name, {})[day_key(day)] = reason
-    left_out = LeftOut(
-        days={day_key(day): bad[day] for day in days if day in bad},
-        instruments=by_instrument,
-        earlier_days=earlier_days,
-    )
-    if not left_out:
-        return Choice(window, rows, left_out)
-    kept = without_left_out(rows, left_out.as_facts())
-    counted = LeftOut(left_out.days, left_out.instruments, len(rows) - len(kept), earlier_days)
-    return Choice(window, kept, counted)
-
-
-def _judge(
+def judge(
     features: pd.DataFrame, days: pd.DatetimeIndex, settings: Settings
 ) -> tuple[dict[pd.Timestamp, tuple[str, ...]], dict[tuple[pd.Timestamp, str], str]]:
     """The days of low quality with their reasons, and instruments of low quality on other days."""
@@ -260,7 +152,7 @@ def _reasons(
     lost = quality.lost.loc[day]
     if len(lost) and lost.max() > limits.max_null_share:
         reasons.append(f"{lost.max():.1%} of the rows lost {lost.idxmax()}; allowed are {limits.max_null_share:.1%}.")
-    out = {name for at, name in instruments if at == day}
+    out = set() if reasons else {name for at, name in instruments if at == day}  # one reason is enough for them
     of_day = quality.instruments.loc[day]
     left = 1.0 - of_day["rows"][of_day.index.isin(out)].sum() / counts["rows"]
     share = counts["universe_share"] * left
@@ -283,46 +175,11 @@ def _reasons(
     return tuple(reasons)
 
 
-def _require_exclusion(
-    name: str,
-    bad: Mapping[pd.Timestamp, tuple[str, ...]],
-    window: Window,
-    settings: DatasetSettings,
-    now: pd.Timestamp,
-) -> None:
-    """Let days be left out where the policy does that, or has waited long enough."""
-    if settings.low_quality == "refuse":
-        raise LowQuality(f"{_opening(name, window, bad)} low_quality in datasets.yaml is refuse. {_remedy(list(bad))}")
-    deadline = window.end + settings.embargo_hours * HOUR * (name == "training")
-    deadline += settings.holdout_hours * HOUR * (name == "training") + settings.quality.wait_hours * HOUR
-    if settings.low_quality == "wait" and now < deadline:
-        raise LowQuality(
-            f"{_opening(name, window, bad)} low_quality in datasets.yaml is wait: they are left out from "
-            f"{deadline:%Y-%m-%d %H:%M} UTC on, unless they are repaired before. {_remedy(list(bad))}"
-        )
+def counted(count: int, noun: str) -> str:
+    """A number of things."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _opening(name: str, window: Window, bad: Mapping[pd.Timestamp, tuple[str, ...]]) -> str:
-    named = " ".join(f"{day_key(day)}: {' '.join(reasons)}" for day, reasons in list(bad.items())[:_SHOWN])
-    return f"The {name} window {window} has {len(bad)} days of low quality. {named}{_more(len(bad))}"
-
-
-def _remedy(bad: list[pd.Timestamp]) -> str:
-    first, last = min(bad), max(bad) + 23 * HOUR
-    return (
-        f"Repair the market and materialize market_snapshot and market_features for {first:%Y-%m-%d-%H:%M}..."
-        f"{last:%Y-%m-%d-%H:%M} again, or change low_quality or the limits of quality in datasets.yaml."
-    )
-
-
-def _more(count: int) -> str:
-    return f" and {count - _SHOWN} more" if count > _SHOWN else ""
-
-
-def _days_of(window: Window) -> pd.DatetimeIndex:
-    """The midnights of the days that a window touches."""
-    return pd.date_range(window.first.floor("D"), (window.end - HOUR).floor("D"), freq="D", unit="us")
-
-
-def _between(features: pd.DataFrame, window: Window) -> pd.DataFrame:
-    return features[(features["hour"] >= window.first) & (features["hour"] < window.end)]
+def more(count: int) -> str:
+    """What follows the first SHOWN of so many."""
+    return f" and {count - SHOWN} more" if count > SHOWN else ""

@@ -7,6 +7,7 @@ import pandas as pd
 from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, day_key
 from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.choosing import refusal
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.governance.policy.track_record import verdict_on
 from mlreg_dagster.governance.promotion.automatic import may_promote
@@ -110,7 +111,7 @@ def promote_by_outcomes(runner: Runner, replay: Replay, first: pd.Timestamp, on_
 
 
 def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
-    """The newest day before a midnight whose windows hold enough hours; None where no recent day has."""
+    """The newest day before a midnight whose windows hold enough good hours; None where no recent day has."""
     settings = runner.settings.datasets
     table = features_table(runner.settings.features)
     since = first - settings.history_hours * HOUR - _LATEST_TRIED * _DAY
@@ -119,7 +120,9 @@ def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | 
         windows = windows_of(day, settings)
         trained = hours.isin(windows.training.hours).sum()
         held_out = hours.isin(windows.holdout.hours).sum()
-        if trained >= settings.min_training_hours and held_out >= settings.min_holdout_hours:
+        if trained < settings.min_training_hours or held_out < settings.min_holdout_hours:
+            continue
+        if refusal(runner.warehouse, day, runner.settings, runner.clock.now()) is None:
             return pd.Timestamp(day)
     return None
 

@@ -1,7 +1,6 @@
-"""automation.yaml, retraining.yaml and notifications.yaml: what goes on by itself, and who hears of it."""
+"""automation.yaml and retraining.yaml: what goes on by itself."""
 
 from datetime import timedelta
-from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -20,21 +19,19 @@ class AutomationSettings(Section):
         return timedelta(minutes=self.pause_minutes)
 
 
+class VolumeSettings(Section):
+    """volume of retraining.yaml: how much new data starts a training; null = none does."""
+
+    rows: Count | None = Field(None, description="Rows of features since the champion's training.")
+    instruments_share: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Of the instruments of the last day, those that the champion's training did not know."
+    )
+
+
 class RetrainingSettings(Section):
     """retraining.yaml: which models are trained again, and how often."""
 
     models: tuple[str, ...] = Field(("model",), description="Config files, without .yaml.")
     every_days: Count = 7
     champion_max_age_days: Count = Field(30, description="Days after which an unchanged champion counts as stale.")
-
-
-class NotificationSettings(Section):
-    """notifications.yaml: who is told of runs that failed or were cancelled."""
-
-    webhook_url: Annotated[str, Field(pattern="^https?://")] | None = Field(
-        None, description="Gets notices as JSON; null = the log."
-    )
-    notifier: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="A plug-in's notifier; null = the webhook if there is one, else the log."
-    )
-    params: dict[str, Any] = Field({}, description="Keyword arguments of a plug-in's notifier.")
+    volume: VolumeSettings = VolumeSettings()
