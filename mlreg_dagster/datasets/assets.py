@@ -7,13 +7,13 @@ import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import HOUR, day_key
-from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets import freezing, labels
 from mlreg_dagster.datasets.changes import compare
-from mlreg_dagster.datasets.choosing import KNOWN_WITHIN, choose_holdout, choose_training, read_from
+from mlreg_dagster.datasets.choosing import KNOWN_WITHIN, choose_holdout, choose_labelled, choose_training, read_from
 from mlreg_dagster.datasets.low_quality import LEFT_OUT, LeftOut, left_out_in_words, recorded, without_left_out
 from mlreg_dagster.datasets.plots import coverage_picture
 from mlreg_dagster.datasets.weekdays import weekdays_of
-from mlreg_dagster.datasets.windows import windows_of
+from mlreg_dagster.datasets.windows import labelled_window, windows_of
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.orchestration.instance.provenance import SHA256, is_recorded
@@ -23,8 +23,12 @@ from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, Regi
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactStore
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 GROUP = "datasets"
+
+_SHOWN = ("rows", "unresolved", "crashes", "episodes")
+"""What is shown of labelled rows."""
 
 
 def build_dataset_assets(settings: Settings, partitions: Partitions) -> list[dg.AssetsDefinition]:
@@ -42,7 +46,7 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         owners=OWNERS,
         kinds={"parquet"},
         metadata={"dagster/column_schema": table_metadata(table)["dagster/column_schema"]},
-        deps=["market_features"],
+        deps=["market_features", *(["market_snapshot"] if settings.datasets.label_days else [])],
         description="Frozen feature rows to train on: the days before the holdout, which ends with the day.",
     )
     @retried
@@ -54,18 +58,42 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         day, store = day_of(context), mlreg_artifacts.open()
-        window = windows_of(day, settings.datasets).training
-        features = mlreg_warehouse.open().read(table, read_from(window, settings.datasets), window.end - HOUR)
+        window, tables = windows_of(day, settings.datasets).training, mlreg_warehouse.open()
+        features = tables.read(table, read_from(window, settings.datasets), window.end - HOUR)
         if _is_made(context, store, mlreg_registry.open(), freezing.TRAINING, day):
             return _result(store, freezing.TRAINING, day, features)
         choice = choose_training(features, window, settings, mlreg_clock.now())
         _warn(context, choice.left_out)
         rows = freezing.select_training_rows(choice.features, choice.window, settings.datasets)
         lineage = freezing.describe_lineage(rows, choice.window, features, settings.features)
-        _freeze(store, freezing.TRAINING, day, rows, lineage | recorded(choice.left_out, settings.datasets))
+        labelled, described = _labelled(settings, day, tables)
+        lineage |= recorded(choice.left_out, settings.datasets) | described
+        _freeze(store, freezing.TRAINING, day, rows, lineage, None, labelled)
         return _result(store, freezing.TRAINING, day)
 
     return training_dataset
+
+
+def _labelled(settings: Settings, day: pd.Timestamp, tables: Warehouse) -> tuple[pd.DataFrame | None, dict[str, Any]]:
+    """The labelled rows of a dataset, and what its lineage says of them; nothing where none are asked for."""
+    from mlreg_dagster.market.crashes import FALL_HOURS
+
+    window = labelled_window(day, settings.datasets, settings.outcomes.horizon_hours)
+    if window is None:
+        return None, {}
+    features = tables.read(features_table(settings.features), window.first - KNOWN_WITHIN, window.end - HOUR)
+    choice = choose_labelled(features, window, settings)
+    prices = tables.read(
+        MARKET_SNAPSHOT,
+        window.first - FALL_HOURS * HOUR,
+        window.end - HOUR,
+        columns=["hour", "instrument_id", "price"],
+    )
+    rows = labels.select_rows_to_label(choice.features, window, settings.datasets, settings.features)
+    labelled = labels.label_rows(rows, prices, window, settings.outcomes)
+    holdout = windows_of(day, settings.datasets).holdout
+    described = labels.describe_labels(labelled, features, window, holdout, settings.outcomes)
+    return labelled, {labels.LABELS: described | recorded(choice.left_out, settings.datasets)}
 
 
 def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
@@ -163,5 +191,6 @@ def _result(
         "feature_fingerprint": lineage["feature_fingerprint"],
         "uri": store.find(kind, day_key(day)).uri,  # type: ignore[union-attr]
         "coverage": dg.MetadataValue.md(coverage_picture(dataset.rows, dataset.window)),
+        **{f"labelled_{name}": lineage[labels.LABELS][name] for name in _SHOWN if labels.LABELS in lineage},
     }
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(dataset.sha256))

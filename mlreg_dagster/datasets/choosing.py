@@ -115,6 +115,18 @@ def choose_holdout(features: pd.DataFrame, window: Window, settings: Settings, n
     return _choice(before, window, bad, instruments)
 
 
+def choose_labelled(features: pd.DataFrame, window: Window, settings: Settings) -> Choice:
+    """The rows of a labelled window without those of low quality, which nothing replaces.
+
+    Args:
+        features: Rows from `KNOWN_WITHIN` before the window to its end; others are ignored.
+        window: That of the labelled rows.
+        settings: Their `datasets` say what is low.
+    """
+    before = _between(features, Window(window.first - KNOWN_WITHIN, window.end))
+    return _choice(before, window, *judge(before, _days_of(window), settings))
+
+
 def read_from(window: Window, settings: DatasetSettings) -> pd.Timestamp:
     """From where on rows are read to choose those of a training window."""
     return _earliest(window, settings) - KNOWN_WITHIN

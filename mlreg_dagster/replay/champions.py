@@ -14,6 +14,7 @@ from mlreg_dagster.governance.promotion.automatic import may_promote
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.models.classifier.labels import CannotLearn
 from mlreg_dagster.models.manifests import recorded_settings
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.registry import version_number
@@ -39,7 +40,11 @@ def retrain(runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnStep
         version = _version_of(runner, model, day_key(day))
         if version is None:
             on_step(f"train {model} on {day_key(day)}", first)
-            version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
+            try:
+                version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
+            except CannotLearn as reason:  # history grows, so a later week has more to learn from
+                on_step(f"{model} is not trained: {reason}", first)
+                continue
         if runner.registry.latest_evaluation(version) is None:
             on_step(f"evaluate {version}", first)
             runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", {"actor": ACTOR}))

@@ -1,6 +1,7 @@
 """automation.yaml and retraining.yaml: what goes on by itself."""
 
 from datetime import timedelta
+from typing import Annotated
 
 from pydantic import Field
 

@@ -38,7 +38,7 @@ class DatasetSettings(Section):
     history_hours: Annotated[int, Field(ge=2)] = 192
     holdout_hours: Annotated[int, Field(ge=1)] = 24
     embargo_hours: Annotated[int, Field(ge=0)] = Field(
-        0, description="Between training and holdout; the label horizon where labels are used."
+        0, description="Between training and holdout. Labelled rows keep the label horizon apart, whatever stands here."
     )
     min_snapshots_per_instrument: Count = 24
     min_training_hours: Count = Field(150, description="Hours of the training window that must have rows.")
@@ -49,11 +49,29 @@ class DatasetSettings(Section):
         "repair them, or not made a dataset of.",
     )
     quality: QualityLimits = QualityLimits()
+    label_days: Annotated[int, Field(ge=1, le=2000)] | None = Field(
+        None,
+        description="Days of labelled rows that a training dataset holds besides, for crash_classifier; null = none.",
+    )
 
     @property
     def training_hours(self) -> int:
         """Length of the training window."""
         return self.history_hours - self.holdout_hours - self.embargo_hours
+
+    def label_reach_hours(self, horizon_hours: int) -> int:
+        """How far back from the end of its day a dataset reads for labelled rows; 0 without them.
+
+        Args:
+            horizon_hours: From a row to its outcome.
+        """
+        if self.label_days is None:
+            return 0
+        return self.label_days * 24 + self.label_embargo_hours(horizon_hours) + self.holdout_hours
+
+    def label_embargo_hours(self, horizon_hours: int) -> int:
+        """Between the end of the labelled window and the holdout: never less than the horizon."""
+        return max(self.embargo_hours, horizon_hours)
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:
