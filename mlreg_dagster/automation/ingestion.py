@@ -202,7 +202,9 @@ def hourly_orders(
     tables: DuckDBWarehouse | None = None,
     patience_s: float | None = None,
 ) -> tuple[Order, ...]:
-    """The newest materializations of the hourly assets, those of reasons and sketches as one: the older of both; with `tables`, hours whose rows these lost have none.
+    """The newest materializations of the hourly assets; of reasons and sketches the older one of both.
+
+    With `tables`, hours whose rows these lost have none.
 
     Args:
         instance: Whose event log is asked.

@@ -10,7 +10,7 @@ _Z = Annotated[float, Field(gt=0)]
 
 
 class DetectionSettings(Section):
-    """detection of drift.yaml: when a day stands out from quiet days; how these limits were chosen says decision 0030."""
+    """detection of drift.yaml: when a day stands out from quiet days (decision 0030)."""
 
     fast_z: _Z = Field(4.5, description="Innovation of a statistic, in its standard deviations, on the day.")
     slow_z: _Z = Field(6.0, description="|z| of a statistic on two of three days.")

@@ -13,11 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.drift import DetectionSettings
+from mlreg_dagster.market.episodes import episodes_of
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT
 from mlreg_dagster.outcomes.names import is_ranking
 from mlreg_dagster.outcomes.worth.blocks import Counts, difference_of_ratios, interval, standard_error
-from mlreg_dagster.outcomes.worth.episodes import episodes_of
 
 MIN_EPISODES = 30
 """Crash episodes without which nothing is known."""
@@ -136,9 +136,8 @@ def _compared(
         "high": high,
         "detectable": detectable,
         "verdict": verdict,
-        "sentence": _sentence(
-            champion, opponent, kind, len(recent), episodes, difference, low, high, detectable, verdict
-        ),
+        "sentence": _sentence(f"{champion.version} against {_NAMES[kind]}{opponent}", kind, len(recent), episodes)
+        + _found(difference, (low, high), detectable, verdict),
         "rank": float(earlier[:, 2].sum()) if kind == "ranking" else 0.0,
     }
 
@@ -177,26 +176,25 @@ def _verdict(
     return "worse" if high < 0 and difference <= -settings.concept_drop else "same"
 
 
-def _sentence(
-    champion: Champion,
-    opponent: str,
-    kind: str,
-    days: int,
-    episodes: int,
-    difference: float | None,
-    low: float,
-    high: float,
-    detectable: float,
-    verdict: str,
-) -> str:
-    against = f"the {kind} {opponent}" if kind != "ranking" else f"the best simple ranking before, {opponent}"
-    what = "recall, against what it was before," if kind == "ranking" else "recall"
-    begin = f"concept: {champion.version} against {against}, {days} days with {episodes} crash episodes: "
+_NAMES = {
+    "predecessor": "its predecessor ",
+    "challenger": "the challenger ",
+    "version": "",
+    "ranking": "the simple ranking ",
+}
+
+
+def _sentence(who: str, kind: str, days: int, episodes: int) -> str:
+    what = "recall against what it was before" if kind == "ranking" else "recall"
+    return f"concept: {who}, {days} days with {episodes} crash episodes: {what} "
+
+
+def _found(difference: float | None, ends: tuple[float, float], detectable: float, verdict: str) -> str:
     if difference is None:
-        return f"{begin}not known, as there are no crashes to compare"
-    said = f"{begin}{what} {100 * difference:+.0f} points"
-    if np.isfinite([low, high]).all():
-        said += f" ({100 * low:+.0f} to {100 * high:+.0f})"
+        return "not known, as there are no crashes to compare"
+    said = f"{100 * difference:+.0f} points"
+    if np.isfinite(ends).all():
+        said += f" ({100 * ends[0]:+.0f} to {100 * ends[1]:+.0f})"
     power = f"; {100 * detectable:.0f} points could have been found" if np.isfinite(detectable) else ""
     return f"{said}, {verdict}{power}"
 

@@ -47,7 +47,7 @@ def prediction_rows(
     by_hour["day"] = by_hour["hour"].dt.floor("D")
     newest = predictions.sort_values("hour").groupby(predictions["hour"].dt.floor("D"))["model_version"].last()
     records = []
-    for (day, version), rows in predictions.groupby([predictions["hour"].dt.floor("D"), "model_version"]):
+    for day, version in predictions.groupby([predictions["hour"].dt.floor("D"), "model_version"]).groups:
         if day not in days:
             continue
         own = by_hour[by_hour["model_version"] == version]
