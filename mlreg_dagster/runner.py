@@ -16,11 +16,12 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import as_hour, hour_key
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.governance.promotion.request import PromotionRequest
-from mlreg_dagster.jobs import HOURLY_ASSETS, PROMOTE, TRAIN
+from mlreg_dagster.jobs import EVALUATE, HOURLY_ASSETS, PROMOTE, RETRAIN, TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
+from mlreg_dagster.orchestration.instance.runs import under_way
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
 from mlreg_dagster.orchestration.resources import PREFIX, Clock
 from mlreg_dagster.registry import Registry
@@ -35,6 +36,10 @@ _ON_CONSOLE: dict[str, Any] = {
 
 class RunFailed(MlregError):
     """A run that did not succeed; the message names run and step."""
+
+
+class TrainingUnderWay(MlregError):
+    """A training that was asked for while another one goes on."""
 
 
 class Runner:
@@ -116,6 +121,25 @@ class Runner:
             ConfigError, NoDataset: What is asked for can't be trained; no version was used up.
             RunFailed: The training failed.
         """
+        version = self._take_version(config)
+        self.run_partition(TRAIN, version, asset_config("candidate_model", config))
+        return version
+
+    def retrain(self, config: Mapping[str, Any]) -> str:
+        """Train under the next free version, and evaluate it; arguments and errors are those of `train`.
+
+        Raises:
+            TrainingUnderWay: Another training or evaluation has not ended.
+        """
+        if busy := under_way(self.instance, (RETRAIN, TRAIN, EVALUATE)):
+            raise TrainingUnderWay(f"{busy} One version is trained at a time: wait until it has ended.")
+        version = self._take_version(config)
+        evaluate = asset_config("evaluated_model", {"actor": config.get("actor")})["ops"]
+        self.run_partition(RETRAIN, version, {"ops": {**asset_config("candidate_model", config)["ops"], **evaluate}})
+        return version
+
+    def _take_version(self, config: Mapping[str, Any]) -> str:
+        """The next free version, once what is asked for can be trained."""
         from mlreg_dagster.models.registration import next_version
         from mlreg_dagster.models.training_request import place_order
 
@@ -124,7 +148,6 @@ class Runner:
         taken = list(self.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
         version = next_version(self.registry, self.artifacts, taken)
         self.add_version(version)
-        self.run_partition(TRAIN, version, asset_config("candidate_model", config))
         return version
 
     def backlog(self, hours: pd.DatetimeIndex) -> Backlog:

@@ -15,16 +15,17 @@ from mlreg_dagster.automation.failures.runs import (
     build_never_started_sensor,
 )
 from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
-from mlreg_dagster.automation.models import build_promote_sensor, build_retrain_sensor
+from mlreg_dagster.automation.models import build_promote_sensor
 from mlreg_dagster.automation.notification import require_known_notifier
-from mlreg_dagster.automation.retention import build_prune_schedule
+from mlreg_dagster.automation.retraining.sensor import build_retrain_sensor
+from mlreg_dagster.automation.weekly import build_prune_schedule, build_weekly_schedule
 from mlreg_dagster.config import Settings
 from mlreg_dagster.monitoring.alerts.rules import require_known_rules
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The hour that has just ended (days follow their hours, by sensor), and weekly pruning."""
-    return [build_hourly_schedule(settings), build_prune_schedule()]
+    """The hour that has just ended (days follow their hours, by sensor), weekly pruning, and the weekly report."""
+    return [build_hourly_schedule(settings), build_prune_schedule(), build_weekly_schedule()]
 
 
 def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:

@@ -1,4 +1,4 @@
-"""Sensors that request trainings on new datasets, and promotions that need no person."""
+"""The sensor that requests promotions that need no person, and rollbacks that protect."""
 
 import hashlib
 import json
@@ -8,97 +8,17 @@ import pandas as pd
 
 from mlreg_dagster import jobs
 from mlreg_dagster.automation import common
-from mlreg_dagster.automation.retraining import Training, due_trainings
 from mlreg_dagster.config import Settings
-from mlreg_dagster.core.hours import as_hour
-from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.governance.promotion.automatic import may_promote
+from mlreg_dagster.governance.promotion.champion_challenger import Challenge
+from mlreg_dagster.governance.promotion.protection import Protection, protection
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.names import CHAMPION, NOBODY
-from mlreg_dagster.orchestration.instance.repeated_requests import RUN_KEY, base_of, next_turn
-from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
-from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
+from mlreg_dagster.orchestration.instance.repeated_requests import next_turn
+from mlreg_dagster.orchestration.instance.runs import under_way
+from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.registry import AliasEvent, Evaluation, Registry, version_number
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
-
-_TRAINING = (jobs.RETRAIN, jobs.TRAIN, jobs.EVALUATE)
-
-
-def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefinition:
-    """A training, and its evaluation, for each new dataset that retraining.yaml asks for."""
-
-    @dg.sensor(
-        jobs=[by_name[jobs.RETRAIN], by_name[jobs.EVALUATE]],
-        minimum_interval_seconds=common.EVERY_S,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Trains and evaluates a new version when a dataset is frozen and retraining.yaml says so.",
-    )
-    def retrain_sensor(
-        context: dg.SensorEvaluationContext,
-        mlreg_artifacts: ArtifactsResource,
-        mlreg_registry: RegistryResource,
-        mlreg_clock: Clock,
-    ) -> dg.SensorResult | dg.SkipReason:
-        from mlreg_dagster.models.registration import next_version
-
-        if waiting := under_way(context.instance, _TRAINING) or failed_just_now(context.instance, _TRAINING):
-            return dg.SkipReason(waiting)
-        store, records = mlreg_artifacts.open(), mlreg_registry.open()
-        newest = newest_pair(store, mlreg_clock.now())
-        versions, champion = records.versions(), records.holder(CHAMPION)
-        # a day after now is of a clock that was ahead
-        versions = [each for each in versions if as_hour(each.dataset_day) <= mlreg_clock.now()]
-        due = due_trainings(versions, newest, settings.models, settings.retraining, has_champion=champion is not None)
-        turns = [(training, next_turn(context.instance, training.key, settings.automation)) for training in due]
-        ready = [(training, turn.run_key) for training, turn in turns if turn.run_key]
-        evaluations, waiting_for = _interrupted(context.instance, records, settings)
-        if not ready and not evaluations:
-            waiting_for += [f"{training.model} on {training.day}: {turn.reason}" for training, turn in turns]
-            policy = settings.retraining
-            nothing = (
-                f"Nothing is due: the newest complete dataset is {newest[0] if newest else 'none'}; retraining.yaml "
-                f"trains {', '.join(policy.models)} every {policy.every_days} days."
-            )
-            return dg.SkipReason(" ".join(waiting_for) or nothing)
-        taken = list(context.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
-        first = version_number(next_version(records, store, taken))
-        names = [f"v{first + position}" for position in range(len(ready))]
-        trainings = [_training_request(*each, name) for each, name in zip(ready, names, strict=True)]
-        return dg.SensorResult(
-            run_requests=[*evaluations, *trainings],
-            dynamic_partitions_requests=[MODEL_VERSIONS.build_add_request(names)] if names else [],
-        )
-
-    return retrain_sensor
-
-
-def _interrupted(
-    instance: dg.DagsterInstance, records: Registry, settings: Settings
-) -> tuple[list[dg.RunRequest], list[str]]:
-    """Evaluations of versions whose run was cancelled after training; and why some of them have to wait."""
-    requests, waiting = [], []
-    for version in records.versions():
-        if version.created_by != common.ACTOR or version.run_id is None or records.evaluations(version.version):
-            continue
-        run = instance.get_run_by_id(version.run_id)
-        if run is None or run.status != dg.DagsterRunStatus.CANCELED or RUN_KEY not in run.tags:
-            continue
-        turn = next_turn(instance, base_of(run.tags[RUN_KEY]), settings.automation)
-        if turn.run_key is None:
-            waiting.append(f"Evaluation of {version.version}: {turn.reason}")
-            continue
-        ops = {"evaluated_model": {"config": {"actor": common.ACTOR}}}
-        requests.append(
-            dg.RunRequest(turn.run_key, job_name=jobs.EVALUATE, partition_key=version.version, run_config={"ops": ops})
-        )
-    return requests, waiting
-
-
-def _training_request(training: Training, run_key: str, version: str) -> dg.RunRequest:
-    train = {"model": training.model, "dataset": training.day, "actor": common.ACTOR}
-    ops = {"candidate_model": {"config": train}, "evaluated_model": {"config": {"actor": common.ACTOR}}}
-    return dg.RunRequest(run_key, job_name=jobs.RETRAIN, partition_key=version, run_config={"ops": ops})
 
 
 def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefinition:
@@ -108,7 +28,8 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         job=by_name[jobs.PROMOTE],
         minimum_interval_seconds=common.EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Promotes the newest version that promotion.yaml lets become champion by itself.",
+        description="Promotes the newest version that promotion.yaml lets become champion by itself; gives champion "
+        "back where it is confirmed worse than the version before.",
     )
     def promote_sensor(
         context: dg.SensorEvaluationContext,
@@ -124,7 +45,15 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
             champion is not None and mlreg_clock.now() < champion.recorded_at
         ):  # the run would fail, and not be tried again
             return dg.SkipReason(f"The clock is behind the last promotion, which was recorded {champion.recorded_at}.")
-        refusals = []
+        protected = protection(
+            records.drift_decisions(),
+            records.history(CHAMPION),
+            lambda target, holder: _compared(mlreg_warehouse.open(), target, holder, settings),
+            mlreg_clock.now(),
+        )
+        if isinstance(protected, Protection):
+            return _request_run(protected.request, protected.key, context.instance, settings)
+        refusals = [protected] if protected else []
         for version in reversed(_newer_than_all_champions(records)):
             evaluation = records.latest_evaluation(version)
             if evaluation is None:
@@ -137,6 +66,12 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         return dg.SkipReason(f"{'; '.join(refusals) or 'No version is newer than the champions so far'}.")
 
     return promote_sensor
+
+
+def _compared(tables: Warehouse, target: str, champion: str, settings: Settings) -> Challenge:
+    from mlreg_dagster.governance.policy.track_record import challenge_on_record
+
+    return challenge_on_record(tables, target, champion, settings.evaluation.comparison)
 
 
 def _newer_than_all_champions(records: Registry) -> list[str]:

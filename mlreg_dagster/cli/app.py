@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from mlreg_dagster.cli.commands.alerts import alerts
-from mlreg_dagster.cli.commands.evidence import bundle, report
+from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
     audit,
@@ -23,11 +23,12 @@ from mlreg_dagster.cli.commands.governance import (
     withdraw,
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
-from mlreg_dagster.cli.commands.models import compare, evaluate, promote, retrain, rollback, score, train
+from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback, score
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
 from mlreg_dagster.cli.commands.status import status, verify
+from mlreg_dagster.cli.commands.training import retrain, train
 from mlreg_dagster.cli.session import Terminal
 from mlreg_dagster.config import load_project_environment
 from mlreg_dagster.core.errors import MlregError
@@ -59,8 +60,8 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, verify, doctor,
-    prune, correct, restore, upgrade, keygen, runbook,
+    rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, weekly, verify,
+    doctor, prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

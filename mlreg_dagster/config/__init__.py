@@ -18,13 +18,13 @@ from mlreg_dagster.config.sections.ingest import (
     ArchiveSettings,
     CoinGeckoSettings,
     IngestSettings,
-    SimulatedSettings,
     SnapshotChecks,
 )
 from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, MemberSettings, ModelSettings
 from mlreg_dagster.config.sections.notifications import ChannelSettings, NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
+from mlreg_dagster.config.sections.simulated import ClusteringSettings, PlantedDriftSettings, SimulatedSettings
 from mlreg_dagster.config.settings import Settings
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "ArchiveSettings",
     "AutomationSettings",
     "ChannelSettings",
+    "ClusteringSettings",
     "CoinGeckoSettings",
     "ConfigError",
     "DatasetSettings",
@@ -46,6 +47,7 @@ __all__ = [
     "ModelSettings",
     "NotificationSettings",
     "OutcomeSettings",
+    "PlantedDriftSettings",
     "PromotionSettings",
     "ResponseSettings",
     "RetentionSettings",

@@ -85,5 +85,6 @@ class Settings(Section):
     @property
     def hours_in_use(self) -> int:
         """How far back anything that goes on by itself may read the market's tables."""
-        reach = self.max_lookback_hours + self.datasets.history_hours + self.outcomes.horizon_hours
-        return self.ingest.catch_up_hours + reach
+        horizon, datasets = self.outcomes.horizon_hours, self.datasets
+        of_datasets = max(datasets.history_hours, datasets.label_reach_hours(horizon))
+        return self.ingest.catch_up_hours + self.max_lookback_hours + of_datasets + horizon

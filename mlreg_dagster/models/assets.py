@@ -43,6 +43,12 @@ class TrainConfig(dg.Config):
         default={}, description="Values that replace those of the file, this time; recorded in the manifest."
     )
     actor: str | None = Field(default=None, description="Trained by; null = MLREG_ACTOR or the system's user.")
+    trigger: str | None = Field(
+        default=None,
+        description="manual where there is a reason, else schedule; performance, drift and volume are for sensors.",
+    )
+    cause: str | None = Field(default=None, description="For sensors: the key of the cause, which has one training.")
+    reason: str | None = Field(default=None, description="Why a person trains outside of the schedule; kept for ever.")
 
 
 class EvaluateConfig(dg.Config):
@@ -87,11 +93,15 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import registration, training
         from mlreg_dagster.models.plots import score_distribution
-        from mlreg_dagster.models.training_request import place_order
+        from mlreg_dagster.models.training_request import CAUSE_TAG, TRIGGER_TAG, place_order, stated_cause
 
         store, records = mlreg_artifacts.open(), mlreg_registry.open()
         require_intact(records, context.instance)
         name = version_of(context)
+        run = context.run
+        cause = stated_cause(config.trigger, config.cause, config.reason, run.run_id, run.tags)
+        if cause is not None:  # also where a person launched it
+            context.instance.add_run_tags(run.run_id, {TRIGGER_TAG: cause["trigger"], CAUSE_TAG: cause["key"]})
         chosen, day = place_order(
             settings, store, model=config.model, dataset=config.dataset, overrides=config.overrides
         )
@@ -100,7 +110,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         records = mlreg_registry.open()
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case = settings.use_case.sha256
-        model = training.train(name, dataset, scores_from, chosen, use_case_sha256=use_case)
+        model = training.train(name, dataset, scores_from, chosen, use_case_sha256=use_case, cause=cause)
         by = Attribution(current_actor(config.actor), mlreg_clock.now(), run_id=context.run.run_id)
         version = registration.register(model, store, records, by)
         shown = dataset.rows.iloc[:: 1 + len(dataset.rows) // _DRAWN_ROWS]
@@ -123,7 +133,9 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",
                 "graph": model.manifest["graph"],
+                **{name: model.manifest[name] for name in training.LEARNED if name in model.manifest},
                 "trained_by": version.created_by,
+                "cause": f"{cause['trigger']}: {cause['reason']} ({cause['key']})" if cause else "schedule",
                 AUDIT_HEAD: audit_head(records),
                 "scores": dg.MetadataValue.md(score_distribution(scores, model.threshold, "training rows")),
             },

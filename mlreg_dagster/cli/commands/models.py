@@ -1,7 +1,7 @@
-"""Commands that train, evaluate, compare and promote model versions, and score with them."""
+"""Commands that evaluate, compare and promote model versions, and score with them; training stands in `training`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,70 +12,15 @@ from mlreg_dagster.cli.arguments import (
     Overrides,
     Reason,
     Version,
-    complete_models,
     complete_versions,
     parse_overrides,
     writing_to,
 )
-from mlreg_dagster.cli.session import AsJson, console, open_runner, progress_console, show
+from mlreg_dagster.cli.session import AsJson, open_runner, show
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
-    from mlreg_dagster.cli.fresh_dataset import FreshDataset
-    from mlreg_dagster.runner import Runner
-
-
-def train(
-    model: Annotated[
-        str, typer.Option(help="Config file without .yaml: model, model_lof, …", autocompletion=complete_models)
-    ] = "model",
-    dataset: Annotated[str | None, typer.Option(help="Day of the dataset; default: the newest frozen.")] = None,
-    fresh: Annotated[
-        bool,
-        typer.Option("--fresh", help="Take in the hours that are missing up to now, and freeze the newest day first."),
-    ] = False,
-    overrides: Overrides = None,
-    actor: Actor = None,
-    as_json: AsJson = False,
-) -> None:
-    """Train under the next free version."""
-    if fresh and dataset is not None:
-        raise MlregError("--fresh trains on the newest day, so --dataset has no place beside it. Choose one of them.")
-    runner = open_runner()
-    newest = _fresh_dataset(runner, model, parse_overrides(overrides), as_json) if fresh else None
-    dataset = newest.day if newest else dataset
-    config = {"model": model, "dataset": dataset, "overrides": parse_overrides(overrides), "actor": actor}
-    version = runner.train(config)
-    registered = runner.registry.version(version)
-    show(
-        as_json,
-        *(newest.sentences if newest else ()),
-        f"{version} is a candidate: {registered.detector}, dataset {registered.dataset_day}, "
-        f"artifact {registered.artifact_sha256[:12]}.",
-        version=version,
-        status=runner.registry.status(version),
-        detector=registered.detector,
-        dataset_day=registered.dataset_day,
-        artifact_sha256=registered.artifact_sha256,
-        fresh=newest,
-    )
-
-
-def retrain(
-    verify: Annotated[
-        str,
-        typer.Option(help="The version: v7, latest, latest-1, or an alias.", autocompletion=complete_versions),
-    ],
-    as_json: AsJson = False,
-) -> None:
-    """Train a version again from its manifest and compare scores; nothing is stored. Exits with 1 if they differ."""
-    from mlreg_dagster.cli.tables import reproduction_table
-    from mlreg_dagster.evidence.reproduction import reproduce
-
-    runner = open_runner()
-    found = reproduce(runner.registry.resolve(verify), runner.artifacts)
-    show(as_json, reproduction=reproduction_table(found))
-    raise typer.Exit(0 if found.is_exact else 1)
+    pass
 
 
 def evaluate(
@@ -233,17 +178,6 @@ def score(
         features_checked=scored.is_checked,
         out=str(out),
     )
-
-
-def _fresh_dataset(runner: "Runner", model: str, overrides: dict[str, Any], as_json: bool) -> "FreshDataset":
-    """Make the dataset to train on, once it is known that the training itself is possible."""
-    from mlreg_dagster.cli.fresh_dataset import STEPS, make_fresh_dataset
-    from mlreg_dagster.cli.progress import step_progress
-    from mlreg_dagster.models.training_request import settings_of
-
-    settings_of(runner.settings, model, overrides)
-    with step_progress(progress_console if as_json else console, STEPS) as advance:
-        return make_fresh_dataset(runner, advance)
 
 
 def _move(

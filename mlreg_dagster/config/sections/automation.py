@@ -1,6 +1,7 @@
 """automation.yaml and retraining.yaml: what goes on by itself."""
 
 from datetime import timedelta
+from typing import Annotated
 
 from pydantic import Field
 
@@ -19,9 +20,19 @@ class AutomationSettings(Section):
         return timedelta(minutes=self.pause_minutes)
 
 
+class VolumeSettings(Section):
+    """volume of retraining.yaml: how much new data starts a training; null = none does."""
+
+    rows: Count | None = Field(None, description="Rows of features since the champion's training.")
+    instruments_share: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="Of the instruments of the last day, those that the champion's training did not know."
+    )
+
+
 class RetrainingSettings(Section):
     """retraining.yaml: which models are trained again, and how often."""
 
     models: tuple[str, ...] = Field(("model",), description="Config files, without .yaml.")
     every_days: Count = 7
     champion_max_age_days: Count = Field(30, description="Days after which an unchanged champion counts as stale.")
+    volume: VolumeSettings = VolumeSettings()

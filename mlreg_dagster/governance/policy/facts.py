@@ -83,6 +83,7 @@ def facts_of(
         matured_outcomes=matured_outcomes() if asks_for_outcomes else None,
         worth=worth() if asks_for_worth else None,
         is_rollback=is_rollback,
+        needs_person=_needs_person(is_rollback, actor, rules),
         stranger=_stranger(actor, dossier.alias, policy),
         failed_before=_failed_before(evaluation, dossier.evaluations),
         changed_hours=changed_hours,
@@ -161,6 +162,13 @@ def _stranger(actor: str, alias: str, policy: PromotionSettings) -> str | None:
     if not policy.people or actor in {AUTOMATION, REPLAY} or counting.person(actor) in policy.people:
         return None
     return f"{actor} is not among people; promotion.yaml names {', '.join(sorted(policy.people))}"
+
+
+def _needs_person(is_rollback: bool, actor: str, rules: Rules) -> str | None:
+    """Why a rollback that automation asks for waits for a person; None if it does not."""
+    if not is_rollback or actor != AUTOMATION or rules.use_case.risk_tier != "high":
+        return None
+    return "automation asks for this rollback, and in the risk tier high a person decides: `mlreg rollback`"
 
 
 def _failed_before(evaluation: Evaluation, evaluations: Sequence[Evaluation]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 A refusal can't be waived: failed or missing gates, and a standing rejection. A hold can: approvals may still come, and
 a waiver with a reason and an end waives the rules that it names, but never an approval. A rollback, to a version that
-held the alias before, waits for nothing: a person who is woken at night must be able to go back.
+held the alias before, waits for nothing: a person who is woken at night must be able to go back. Only one that
+automation asks for waits for a person where the risk is high.
 """
 
 from collections.abc import Mapping
@@ -68,6 +69,7 @@ class Facts:
         matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: not asked for.
         worth: How it did on matured outcomes against the best simple ranking and the champion; None: not asked for.
         is_rollback: The version held the alias before, and no rollback left it.
+        needs_person: Why a rollback that automation asks for waits for a person; None if it does not.
         stranger: Why the actor may not move the alias; None if they may.
         departures: How the evaluation departs from the configuration in force.
         failed_before: Earlier evaluations that failed under other settings; they refuse nothing, but are shown.
@@ -88,6 +90,7 @@ class Facts:
     matured_outcomes: int | None = None
     worth: tuple[WorthFound, ...] | None = None
     is_rollback: bool = False
+    needs_person: str | None = None
     stranger: str | None = None
     departures: tuple[str, ...] = ()
     failed_before: tuple[str, ...] = ()
@@ -127,6 +130,8 @@ def judge(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> Verdict:
     waivers = facts.waived or {}
     waived = tuple(f"{name}: {waivers[name]}" for name in holds if name in waivers)
     waiting = [reason for name, reason in holds.items() if name not in waivers]
+    if facts.needs_person:
+        waiting.append(facts.needs_person)
     if not facts.is_rollback:
         waiting += _missing_approvals(facts, tier)
     return Verdict("hold" if waiting else "promote", tuple(waiting), waived)

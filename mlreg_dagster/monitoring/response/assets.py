@@ -11,6 +11,7 @@ import pandas as pd
 from mlreg_dagster.config import FROZEN, ResponseSettings, Settings
 from mlreg_dagster.core.hours import day_key
 from mlreg_dagster.core.people import AUTOMATION
+from mlreg_dagster.models.training_request import CAUSE_TAG
 from mlreg_dagster.monitoring.response.decisions import Cause, Decision
 from mlreg_dagster.monitoring.response.facts import DayFacts
 from mlreg_dagster.monitoring.response.fold import fold
@@ -32,9 +33,6 @@ from mlreg_dagster.orchestration.resources import Clock, RegistryResource, Wareh
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.registry import Attribution, DriftDecision, Registry
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
-
-CAUSE_TAG = "mlreg/cause"
-"""Of a run that trains: the key of the cause."""
 
 FactsOf = Callable[[Warehouse, Registry, pd.DatetimeIndex], Sequence[DayFacts]]
 """Reads the facts of days out of the four tables of drift; days without any are left out."""

@@ -161,6 +161,16 @@ def test_a_former_holder_comes_back():
     assert not facts(moves=[replace(move, version="v6")]).is_rollback
 
 
+def test_a_rollback_that_automation_asks_for_waits_for_a_person_where_the_risk_is_high():
+    held = AliasEvent(1, "champion", 1, "v7", None, "a" * 64, 3, NOW, NOW, "pia", "first", None, {})
+    asked = facts(moves=[held], actor="automation", policy=PromotionSettings(automatic="passed"))
+    verdict = judge(replace(asked, missing_gates=()), TierPolicy(), POLICY)
+    assert (verdict.outcome, len(verdict.reasons)) == ("hold", 1)
+    assert "a person decides" in verdict.reasons[0]
+    assert facts(moves=[held]).needs_person is None
+    assert facts(actor="automation").needs_person is None
+
+
 def test_signatures_count_for_those_very_words(tmp_path):
     public = make_key(tmp_path / "anna.pem")
     key = read_key(tmp_path / "anna.pem")

@@ -6,7 +6,8 @@ import pytest
 
 from mlreg_dagster.core.hours import HOUR, hour_range
 from mlreg_dagster.models.manifests import flagging_in
-from mlreg_dagster.monitoring.response.assets import CAUSE_TAG, build_response_asset
+from mlreg_dagster.models.training_request import CAUSE_TAG
+from mlreg_dagster.monitoring.response.assets import build_response_asset
 from mlreg_dagster.monitoring.response.checks import build_response_check
 from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
 from mlreg_dagster.orchestration.partitions import make_partitions, range_tags

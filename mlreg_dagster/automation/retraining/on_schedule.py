@@ -1,4 +1,4 @@
-"""Which model files are due for training on the newest dataset. Plain: the sensor stands in `models`."""
+"""Which model files are due for training on the newest dataset. Plain: the sensor stands in `sensor`."""
 
 import hashlib
 import json

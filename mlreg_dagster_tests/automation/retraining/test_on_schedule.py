@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.automation.retraining import due_trainings
+from mlreg_dagster.automation.retraining.on_schedule import due_trainings
 from mlreg_dagster.config import ModelSettings, RetrainingSettings
 from mlreg_dagster.core.hours import day_key
 from mlreg_dagster.registry import ModelVersion

@@ -1,0 +1,1 @@
+"""When versions are trained: on schedule, and for a cause."""
