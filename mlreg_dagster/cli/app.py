@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
@@ -68,6 +69,7 @@ app.command("except", hidden=True)(except_)  # names in release 0.1
 app.command("tidy", hidden=True)(prune)
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
+app.add_typer(alerts, name="alerts")
 
 
 def main() -> None:
