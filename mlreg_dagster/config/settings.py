@@ -7,14 +7,16 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mlreg_dagster.config.section import ConfigError, Section
-from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
+from mlreg_dagster.config.sections.drift import DriftSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings
 from mlreg_dagster.config.sections.extensions import ExtensionSettings
 from mlreg_dagster.config.sections.features import FeatureSettings
 from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.sections.ingest import IngestSettings
 from mlreg_dagster.config.sections.models import ModelSettings
+from mlreg_dagster.config.sections.notifications import NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 
@@ -37,6 +39,7 @@ class Settings(Section):
     retraining: RetrainingSettings = RetrainingSettings()
     notifications: NotificationSettings = NotificationSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
+    drift: DriftSettings = DriftSettings()
     retention: RetentionSettings = RetentionSettings()
     extensions: ExtensionSettings = ExtensionSettings()
 

@@ -14,6 +14,15 @@ from mlreg_dagster.models.flagging import Scores, StartUp, sketch
 TRAINING_SCORES = "training_scores"
 """In a manifest: quantiles of the scores of the training rows, of the model and of the baseline; rows an hour."""
 
+CAUSE = "cause"
+"""In a manifest: why a version was trained, where it was not the schedule: `trigger`, `key`, `reason`."""
+
+
+def cause_in(manifest: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Why a version was trained; None: on schedule, or by hand without a cause."""
+    cause: Mapping[str, str] | None = manifest.get(CAUSE)
+    return cause
+
 
 def recorded_settings(settings: ModelSettings) -> dict[str, Any]:
     """Settings as a manifest holds them; a frozen threshold is not named, as in earlier manifests."""

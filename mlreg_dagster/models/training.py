@@ -18,7 +18,14 @@ from mlreg_dagster.models.detectors.ensemble import detectors_in
 from mlreg_dagster.models.detectors.local_density import distinct_rows
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training_scores
-from mlreg_dagster.models.manifests import TRAINING_SCORES, recorded_settings, remember_scores, settings_in
+from mlreg_dagster.models.manifests import (
+    CAUSE,
+    TRAINING_SCORES,
+    cause_in,
+    recorded_settings,
+    remember_scores,
+    settings_in,
+)
 
 IDENTICAL_ROWS = "identical_rows"
 """In a manifest: how many of the training rows are the same as an earlier one."""
@@ -40,6 +47,7 @@ def train(
     settings: ModelSettings,
     *,
     use_case_sha256: str | None = None,
+    cause: Mapping[str, str] | None = None,
     apart: bool = True,
 ) -> Model:
     """Fit a detector, and the baseline beside it, on the rows of a training dataset alone.
@@ -50,6 +58,7 @@ def train(
         scores_from: End of the dataset's last window, from which on the model may be judged.
         settings: Detector, parameters, contamination, seed, features.
         use_case_sha256: Of the use case that it is built under; written into the manifest.
+        cause: Why it is trained, where it is not the schedule: trigger, key and reason; written into the manifest.
         apart: Whether a local outlier factor counts identical rows once, and the manifest says how many there are.
 
     Returns:
@@ -92,6 +101,7 @@ def train(
         "dataset_day": dataset.day,
         "dataset_sha256": dataset.sha256,
         "use_case_sha256": use_case_sha256,
+        **({CAUSE: dict(cause)} if cause is not None else {}),
         **({IDENTICAL_ROWS: len(rows) - len(distinct_rows(rows)[0])} if apart else {}),
         "graph": said_of_graph,
         "libraries": library_versions(),
@@ -113,6 +123,7 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
         pd.Timestamp(manifest["scores_from"]),
         settings_in(manifest),
         use_case_sha256=manifest.get("use_case_sha256"),  # versions of before there were use cases name none
+        cause=cause_in(manifest),
         apart=IDENTICAL_ROWS in manifest,  # earlier versions count identical rows as often as they occur
     )
 

@@ -90,6 +90,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.outcomes.predicting import history, scoring
+        from mlreg_dagster.outcomes.predicting.moved_thresholds import MovedThresholds
         from mlreg_dagster.outcomes.predicting.rankings import READ_HOURS, rank
 
         hours, tables, records = (
@@ -102,6 +103,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         assignments = scoring.assign(records, hours, config.versions)
         if not assignments:
             context.log.warning(f"There was no champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
+        moved = MovedThresholds(records.drift_decisions())
         policies = [*scoring.policies_of(records, assignments), rankings.flagging]
         counts = Counter(rows=0, hours=len(hours), flagged=0, in_sample=0, ranking_rows=0)
         remarks: dict[str, list[str]] = {}
@@ -111,7 +113,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
                 market = tables.read(MARKET_SNAPSHOT, chunk[0] - READ_HOURS * HOUR, chunk[-1], columns=_RANKED_BY)
                 past = history.History(history.read(tables, chunk, policies), chunk[0])
                 store = mlreg_artifacts.open()
-                frame = scoring.score(assignments, rows, market[_PRICE], store, remarks, past)
+                frame = scoring.score(assignments, rows, market[_PRICE], store, remarks, past, moved)
                 ranked = rank(rankings, assignments, rows, market, store, past)
                 both = pd.concat([frame, ranked], ignore_index=True)
                 tables.write(PREDICTIONS, both, chunk)

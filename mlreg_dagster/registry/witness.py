@@ -12,7 +12,7 @@ from mlreg_dagster.registry.registry import Registry
 AUDIT_HEAD = "audit_head"
 """Metadata in which a run that wrote to the registry tells how long its audit log was then."""
 
-WITNESSING_ASSETS = ("candidate_model", "evaluated_model", "champion_model", "delivery_bundle")
+WITNESSING_ASSETS = ("candidate_model", "evaluated_model", "champion_model", "delivery_bundle", "drift_decision")
 """The assets whose events carry it."""
 
 Head = tuple[int, str]

@@ -4,7 +4,7 @@ import hashlib
 
 import pandas as pd
 
-from mlreg_dagster.registry import Attribution, GateResult, Registry
+from mlreg_dagster.registry import AlertChange, AlertEvent, Attribution, DriftJudgement, GateResult, Registry
 
 NOW = pd.Timestamp("2018-01-01", tz="UTC")
 START = pd.Timestamp("2017-12-20", tz="UTC")
@@ -48,3 +48,35 @@ def move(registry: Registry, version: str, expected: str | None, effective_at=ST
     values = {"actor": "bob", "time": NOW, "reason": "better recall", "run_id": None}
     by = Attribution(**{name: changes.pop(name, value) for name, value in values.items()})
     return registry.move_alias(alias, version, by, expected=expected, effective_at=effective_at, **changes)
+
+
+def decide_on_drift(registry: Registry, day: str = "2026-02-01", **changes):
+    actor, time, run_id = changes.pop("actor", "automation"), changes.pop("time", NOW), changes.pop("run", None)
+    by, effective_at = Attribution(actor, time, "it drifts", run_id), changes.pop("effective_at", NOW)
+    values = {
+        "champion": "v1",
+        "state": "watch",
+        "family": "data",
+        "action": "none",
+        "table_row": 5,
+        "cause": f"data-sudden-{day}-v1",
+        "leave_out": (),
+        "facts": {"fast": True, "peak": 6.5},
+        "threshold": None,
+    }
+    (recorded,) = registry.record_drift([(DriftJudgement(day, **values | changes), by, effective_at)])
+    return recorded
+
+
+def alert_change(event: str = "firing", subject: str = "hourly", channels=("a", "b"), **changes) -> AlertChange:
+    values = {"rule": "run_failed", "onset": NOW, "severity": "ticket", "owner": "anna", "message": "It failed."}
+    return AlertChange(
+        sha(subject), event, subject=subject, channels=channels, runbook="Alert run_failed", **values | changes
+    )
+
+
+def raise_alert(registry: Registry, **changes) -> AlertEvent:
+    """An alert with a message to one channel."""
+    by = Attribution("automation", changes.pop("time", NOW), "a look", changes.pop("run", None))
+    (event,) = registry.record_alerts(lambda _: [alert_change(channels=("a",), **changes)], by)
+    return event

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from mlreg_dagster.registry import Attribution, Registry, RegistryError
 from mlreg_dagster.registry.audit import AUDITED
-from mlreg_dagster.registry.database.schema import audit_log
+from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, audit_log
 from mlreg_dagster_tests.postgres import schema_of_its_own
-from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register
+from mlreg_dagster_tests.registry.builders import NOW, decide_on_drift, evaluate, move, raise_alert, register
 from mlreg_dagster_tests.registry.test_audit import decide, sql_past
 
 pytestmark = pytest.mark.slow
@@ -52,6 +52,9 @@ def registry(url):
     asked = Attribution("eve", NOW, "please", "run-7")
     registry.record_refusal("champion", registry.version("v1"), "refuse", "no", asked)
     registry.record_restore({"lost": 1}, Attribution("carla", NOW, "the disk died", "run-8"))
+    decide_on_drift(registry, threshold={"threshold": 0.5}, leave_out=["2026-01-30"], run="run-8")
+    raise_alert(registry, run="run-8")
+    registry.record_attempt(registry.undelivered_messages()[0], "unavailable", "no answer", NOW)
     first = registry.policy_in_force()
     by = Attribution("anna", NOW, "more strict", "run-9")
     registry.approve_policy("a" * 64, first.content_sha256, by, signature="c2ln")
@@ -137,7 +140,8 @@ def _ask_everything(registry):
     """Each question has an answer or a refusal in words."""
     for ask in (
         registry.versions, registry.aliases, registry.policies, registry.refusals, registry.restores,
-        registry.corrections, registry.audit_log, registry.recorded_moves,
+        registry.corrections, registry.drift_decisions, registry.audit_log, registry.recorded_moves,
+        registry.alert_events, registry.open_alerts, registry.undelivered_messages,
         lambda: registry.status("v1"), lambda: registry.decisions("v2"), lambda: registry.withdrawals("v2"),
         lambda: registry.holder("champion", NOW), lambda: registry.dossier("v1", "champion"),
     ):  # fmt: skip
@@ -162,4 +166,4 @@ def test_another_schema_than_that_of_the_tables_is_refused_in_words(registry, sq
     sql(statement)
     with pytest.raises(RegistryError, match="schema"):
         Registry(str(registry._database.url.render_as_string(hide_password=False))).versions()
-    sql("DELETE FROM schema_version", "INSERT INTO schema_version VALUES (3)")
+    sql("DELETE FROM schema_version", f"INSERT INTO schema_version VALUES ({SCHEMA_VERSION})")

@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from mlreg_dagster.registry import Registry, RegistryUnavailable, SchemaMismatch
+from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
 from mlreg_dagster.storage.faults import StorageDamaged
 from mlreg_dagster_tests.registry.builders import evaluate, move, register
 from mlreg_dagster_tests.registry.racing import promote, race, register_next
@@ -48,7 +49,7 @@ class TestOpening:
         raw.exec_driver_sql("DROP TABLE schema_version")
         raw.exec_driver_sql("CREATE TABLE schema_version (version INTEGER)")
         raw.exec_driver_sql("INSERT INTO schema_version VALUES (99)")
-        with pytest.raises(SchemaMismatch, match="has schema 99, this release needs 3"):
+        with pytest.raises(SchemaMismatch, match=f"has schema 99, this release needs {SCHEMA_VERSION}"):
             Registry(registry_url).versions()
 
     def test_tables_of_someone_else_are_not_taken_for_ours(self, postgres_url):

@@ -1,7 +1,6 @@
-"""automation.yaml, retraining.yaml and notifications.yaml: what goes on by itself, and who hears of it."""
+"""automation.yaml and retraining.yaml: what goes on by itself."""
 
 from datetime import timedelta
-from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -26,15 +25,3 @@ class RetrainingSettings(Section):
     models: tuple[str, ...] = Field(("model",), description="Config files, without .yaml.")
     every_days: Count = 7
     champion_max_age_days: Count = Field(30, description="Days after which an unchanged champion counts as stale.")
-
-
-class NotificationSettings(Section):
-    """notifications.yaml: who is told of runs that failed or were cancelled."""
-
-    webhook_url: Annotated[str, Field(pattern="^https?://")] | None = Field(
-        None, description="Gets notices as JSON; null = the log."
-    )
-    notifier: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="A plug-in's notifier; null = the webhook if there is one, else the log."
-    )
-    params: dict[str, Any] = Field({}, description="Keyword arguments of a plug-in's notifier.")

@@ -33,7 +33,7 @@ class ClusteringSettings(Section):
     volume_follows: Share = Field(0.3, description="Power of the volatility that volume moves with.")
 
 
-class DriftSettings(Section):
+class PlantedDriftSettings(Section):
     """One change of the market that is planted on purpose."""
 
     kind: DriftKind
@@ -101,7 +101,9 @@ class SimulatedSettings(Section):
     gaps: Annotated[float, Field(ge=0, le=10)] = 0.3
     delistings: Annotated[float, Field(ge=0, le=1)] = 0.01
     clustering: ClusteringSettings = ClusteringSettings()
-    drifts: tuple[DriftSettings, ...] = Field((), description="Changes of the market that are planted on purpose.")
+    drifts: tuple[PlantedDriftSettings, ...] = Field(
+        (), description="Changes of the market that are planted on purpose."
+    )
 
     @model_validator(mode="after")
     def _drifts_within_the_market(self) -> Self:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mlreg_dagster.config import FlaggingSettings
+from mlreg_dagster.config import FROZEN, FlaggingSettings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.manifests import flagging_in, start_up_in
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.outcomes.predicting.history import History
+from mlreg_dagster.outcomes.predicting.moved_thresholds import MovedThresholds
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -69,6 +70,7 @@ def score(
     store: ArtifactStore,
     remarks: dict[str, list[str]] | None = None,
     history: History | None = None,
+    moved: MovedThresholds | None = None,
 ) -> pd.DataFrame:
     """Predictions of each assigned version for the rows of its hours.
 
@@ -79,6 +81,7 @@ def score(
         store: Where the artifacts are.
         remarks: Filled with the remarks on each version that scores.
         history: What is on record of these hours and those before them; None: nothing is.
+        moved: Frozen thresholds that were moved during a drift; None: none was.
 
     Returns:
         Rows of PREDICTIONS; in_sample where the hour lies before the model may score.
@@ -104,16 +107,19 @@ def score(
         model = artifact.load(store, version, sha256)
         if remarks is not None:
             remarks[version] = model.remarks
-        predictions.append(_predictions(model, own.assign(model_version=version, artifact_sha256=sha256), history))
+        own = own.assign(model_version=version, artifact_sha256=sha256)
+        predictions.append(_predictions(model, own, history, moved or MovedThresholds()))
     found = pd.concat(predictions[1:] or predictions, ignore_index=True)
     return found.sort_values(list(PREDICTIONS.key), ignore_index=True)
 
 
-def _predictions(model: Model, rows: pd.DataFrame, history: History) -> pd.DataFrame:
+def _predictions(model: Model, rows: pd.DataFrame, history: History, moved: MovedThresholds) -> pd.DataFrame:
     """Rows of features of one version's hours, scored and flagged."""
     scored = rows.assign(score=model.score(model.select(rows)), in_sample=rows["hour"] < model.scores_from)
-    thresholds = history.thresholds(
-        scored, flagging_in(model.manifest), frozen=model.threshold, start=start_up_in(model.manifest)
-    )
+    policy, version = flagging_in(model.manifest), str(model.manifest["version"])
+    thresholds = history.thresholds(scored, policy, frozen=model.threshold, start=start_up_in(model.manifest))
+    if policy.policy == FROZEN.policy:
+        follows = ~scored["in_sample"].to_numpy(dtype=bool)
+        thresholds[follows] = moved.applied(version, scored["hour"][follows], thresholds[follows])
     flagged = scored.assign(threshold=thresholds, is_anomaly=scored["score"] > thresholds)
     return flagged[list(PREDICTIONS.columns)]

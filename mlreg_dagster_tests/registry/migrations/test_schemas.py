@@ -22,7 +22,7 @@ from mlreg_dagster.registry import (
 from mlreg_dagster.registry.database import postgres, sqlite
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
 from mlreg_dagster.registry.migrations import schemas
-from mlreg_dagster_tests.registry.builders import evaluate, register
+from mlreg_dagster_tests.registry.builders import decide_on_drift, evaluate, raise_alert, register
 from mlreg_dagster_tests.registry.migrations.old_registry import copy_rows, create_by_scripts, restore_dump
 
 NOW = pd.Timestamp("2027-01-01", tz="UTC")
@@ -119,7 +119,7 @@ class TestUpgrading:
         with engine.begin() as connection:
             trigger, where = ("no_delete", "") if "sqlite" in url else ("append_only", " ON schema_version")
             connection.exec_driver_sql(f"DROP TRIGGER schema_version_{trigger}{where}")
-            connection.exec_driver_sql(f"DELETE FROM schema_version WHERE version = {SCHEMA_VERSION}")
+            connection.exec_driver_sql("DELETE FROM schema_version WHERE version > 2")
         with pytest.raises(SchemaMismatch, match="names schema 2, but its tables are not those of it"):
             opened(url).upgrade(copied=True)
 
@@ -135,6 +135,45 @@ class TestUpgrading:
             opened(url).upgrade(copied=True)
         with pytest.raises(SchemaMismatch, match="has schema 2"):
             opened(url).versions()
+
+
+class TestEveryReleasedSchema:
+    """Of each, what its demo left behind answers as before, fits its log, and takes records of the present schema."""
+
+    @pytest.fixture(params=range(2, SCHEMA_VERSION))
+    def released(self, request):
+        return request.param
+
+    @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+    def of_release(self, request, released, tmp_path):
+        file = restore_dump(tmp_path / "released.sqlite", released)
+        if request.param == "sqlite":
+            return f"sqlite:///{file}", file
+        target = request.getfixturevalue("postgres_url")
+        create_by_scripts(target, released)
+        copy_rows(file, target)
+        return target, file
+
+    def test_it_is_upgraded(self, of_release, released):
+        url, file = of_release
+        with closing(sqlite3.connect(restore_dump(file.with_name("before.sqlite"), released))) as before:
+            log = before.execute("SELECT sequence, hash FROM audit_log ORDER BY sequence").fetchall()
+            moves = [row[0] for row in before.execute("SELECT id FROM alias_events")]
+            versions = [row[0] for row in before.execute("SELECT version FROM model_versions ORDER BY number")]
+        registry = opened(url)
+        done = registry.upgrade(copied=True)
+        assert (done.before, done.after) == (released, SCHEMA_VERSION)
+        assert registry.find_tampering(log) is None
+        assert [(link.sequence, link.hash) for link in registry.audit_log()[: len(log)]] == log
+        assert sorted(each.id for each in registry.recorded_moves()) == sorted(moves)
+        assert [each.version for each in registry.versions()] == versions
+        assert [each.day for each in registry.drift_decisions()] == (["2026-01-20"] if released == 4 else [])
+        decide_on_drift(registry)
+        assert registry.drift_decisions()[-1].day == "2026-02-01"
+        assert registry.open_alerts() == []
+        raise_alert(registry)
+        assert len(registry.undelivered_messages()) == 1
+        assert registry.find_tampering(log) is None
 
 
 class TestBackup:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlreg_dagster.config import DriftSettings
+from mlreg_dagster.config import PlantedDriftSettings
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.sources.panel import FloatArray
 
@@ -26,7 +26,7 @@ class Drift:
         offset: Between 0 and 1: which instruments the share begins with.
     """
 
-    def __init__(self, settings: DriftSettings, first_day: pd.Timestamp, universe: int, offset: float) -> None:
+    def __init__(self, settings: PlantedDriftSettings, first_day: pd.Timestamp, universe: int, offset: float) -> None:
         self.settings, self.kind = settings, settings.kind
         self._start = int((pd.Timestamp(settings.starts) - first_day) // HOUR)
         self._length, self._every = settings.length_hours, settings.every_hours
