@@ -23,11 +23,13 @@ from rich.table import Table
 
 from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, hour_key
+from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.replay.plan import Replay
 from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster.runner import Runner
 
-DAYS = 8
+DAYS = 16  # a week that features look back on, a week of training, its holdout, and a day that the champion scores
+ANY_MODEL = {"min_average_precision_margin": -1.0}  # what is timed is an hour with a champion, good or bad
 OURS = "the hourly job"
 
 
@@ -35,9 +37,11 @@ def main() -> None:
     """Print the table."""
     instruments, hours = (int(word) for word in (sys.argv[1:] + ["250", "9"][len(sys.argv) - 1 :])[:2])
     with tempfile.TemporaryDirectory(prefix="mlreg-") as folder:
-        runner = make_runner(Path(folder), DAYS + 1, instruments)
-        plan = Replay(START, START + pd.Timedelta(days=DAYS), 7, ("model",), runner.settings.promotion)
+        runner = make_runner(Path(folder), DAYS + 1, instruments, evaluation=ANY_MODEL)
+        plan = Replay(START, START + pd.Timedelta(days=DAYS), DAYS - 1, ("model",), runner.settings.promotion)
         run_replay(runner, plan, lambda step, _: print(step, file=sys.stderr))
+        if not runner.registry.history(CHAMPION):
+            sys.exit("No version became champion, so that an hour has no predictions to be timed.")
         (Path(folder) / "stock").mkdir()
         stock = dg.DagsterInstance.local_temp(str(Path(folder) / "stock"))
         ways: dict[str, Callable[[str], object]] = {OURS: lambda key: runner.run_partition(jobs.HOURLY, key)}

@@ -6,7 +6,9 @@ Replays the archive week by week (crypto: June to December 2017, a crash is -15 
 every model file is trained and evaluated; its versions score beside the champion, which is selected by matured
 outcomes. Printed is, for each policy, how its champions did as one: flagged share, precision and the paired difference
 to the best simple ranking at the same flag budget, with intervals from resampled weeks; and the rankings alone.
-`folder` holds the archives (default: MLREG_TEST_DATA, or `shared/data` beside the project).
+`folder` holds the archives (default: MLREG_TEST_DATA, or `shared/data` beside the project). Where `models` name
+`model_classifier`, datasets hold the labelled rows of the whole archive before them; it is trained from the week on in
+which these have 100 crash episodes.
 """
 
 import os
@@ -34,6 +36,7 @@ from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.homes import prepare_home
 
 PROJECT = Path(__file__).resolve().parent.parent
+CLASSIFIER = "model_classifier"
 MODELS = "model,model_plain,model_lof,model_neighbors,model_ensemble"
 PLAIN = {"detector": "isolation_forest", "whiten": False}
 """The forest on scaled features, without principal components."""
@@ -47,17 +50,18 @@ class Story:
     first: str
     end: str
     opens: str
+    labelled_from: str
     universe: int
     configs: dict[str, dict[str, object]]
 
 
 STORIES = {
     "crypto": Story(
-        "crypto_hourly_2017.parquet", "2017-06-05", "2017-12-31", "2017-05-01T00:00", 7,
+        "crypto_hourly_2017.parquet", "2017-06-05", "2017-12-31", "2017-05-01T00:00", "2016-01-08T00:00", 7,
         {"datasets": {"min_snapshots_per_instrument": 24}},
     ),
     "vn": Story(
-        "vn_stocks_hourly.parquet", "2024-01-01", "2024-12-30", "2023-11-27T00:00", 286,
+        "vn_stocks_hourly.parquet", "2024-01-01", "2024-12-30", "2023-11-27T00:00", "2023-09-18T00:00", 286,
         {
             # the market is open five hours a day, five days a week
             "datasets": {"min_training_hours": 15, "min_holdout_hours": 3, "min_snapshots_per_instrument": 10},
@@ -80,7 +84,7 @@ def main() -> None:
     if len(sys.argv) > 4:
         end = first + pd.Timedelta(weeks=int(sys.argv[4]))
     with tempfile.TemporaryDirectory(prefix="mlreg-") as folder:
-        runner = make_runner(story, data, Path(folder))
+        runner = make_runner(story, data, Path(folder), labelled=CLASSIFIER in models)
         plan = Replay(first, end, 7, tuple(models), runner.settings.promotion, "outcomes", compares=True)
         run_replay(runner, plan, lambda step, clock: print(f"{clock:%Y-%m-%d} {step}", file=sys.stderr, flush=True))
         report = Path(f"worth_{name}.html")
@@ -89,20 +93,24 @@ def main() -> None:
         print(f"The report is in {report}.")
 
 
-def make_runner(story: Story, data: Path, folder: Path) -> Runner:
+def make_runner(story: Story, data: Path, folder: Path, *, labelled: bool = False) -> Runner:
     """The project's own settings, but for those of the story, on a home of its own."""
+    story_configs = {name: dict(values) for name, values in story.configs.items()}
+    if labelled:
+        days = (as_hour(story.end) - as_hour(story.labelled_from)).days
+        story_configs["datasets"]["label_days"] = days  # what lies before the archive is not there
     configs = folder / "configs"
     configs.mkdir()
     archive = {"path": str((data / story.archive).resolve()), "exclude": ["vnindex"]}
     ingest: dict[str, object] = {
         "source": "archive",
-        "start": story.opens,
+        "start": story.labelled_from if labelled else story.opens,
         "end": f"{story.end}T00:00",
         "universe": story.universe,
         "archive": archive,
         "checks": {"allow_empty_hours": True, "completeness_columns": ["price", "volume_24h"]},
     }
-    for name, values in {"ingest": ingest, "model_plain": PLAIN, **story.configs}.items():
+    for name, values in {"ingest": ingest, "model_plain": PLAIN, **story_configs}.items():
         (configs / f"{name}.yaml").write_text(yaml.safe_dump(values))
     os.environ.pop("DAGSTER_HOME", None)
     os.environ.update(prepare_home(folder / "home"))

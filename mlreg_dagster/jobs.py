@@ -30,6 +30,7 @@ from mlreg_dagster.core.names import (
     RETRAIN,
     SCORING,
     TRAIN,
+    WEEKLY,
 )
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
@@ -58,6 +59,7 @@ __all__ = [
     "RETRAIN",
     "SCORING",
     "TRAIN",
+    "WEEKLY",
     "build_jobs",
 ]
 
@@ -105,6 +107,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
             "Write the evidence on a version as HTML, Markdown and JSON. The partition is the version.",
             ("delivery_bundle",),
         ),
+        _job(WEEKLY, "Write the report on a week as one HTML file.", ("weekly_report",)),
         *build_governance_jobs(settings),
         build_prune_job(PRUNE, settings, home),
         build_correct_job(CORRECT, settings),

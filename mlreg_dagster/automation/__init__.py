@@ -6,6 +6,7 @@ schedules and sensors are on by default, except for the schedule that deletes.
 
 import dagster as dg
 
+from mlreg_dagster.automation.alerts.sensor import build_alert_sensor
 from mlreg_dagster.automation.common import Jobs
 from mlreg_dagster.automation.failures.checks import build_check_sensor
 from mlreg_dagster.automation.failures.runs import (
@@ -16,23 +17,25 @@ from mlreg_dagster.automation.failures.runs import (
 from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
 from mlreg_dagster.automation.models import build_promote_sensor
 from mlreg_dagster.automation.notification import require_known_notifier
-from mlreg_dagster.automation.retention import build_prune_schedule
 from mlreg_dagster.automation.retraining.sensor import build_retrain_sensor
+from mlreg_dagster.automation.weekly import build_prune_schedule, build_weekly_schedule
 from mlreg_dagster.config import Settings
+from mlreg_dagster.monitoring.alerts.rules import require_known_rules
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The hour that has just ended (days follow their hours, by sensor), and weekly pruning."""
-    return [build_hourly_schedule(settings), build_prune_schedule()]
+    """The hour that has just ended (days follow their hours, by sensor), weekly pruning, and the weekly report."""
+    return [build_hourly_schedule(settings), build_prune_schedule(), build_weekly_schedule()]
 
 
 def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:
-    """Catch-up, days, retraining, promotion, and notices of failed checks and of runs that failed or did not run.
+    """Catch-up, days, retraining, promotion, notices of failed checks and of runs that failed or did not run, alerts.
 
     Raises:
-        ConfigError: The settings name a notifier that no plug-in registers.
+        ConfigError: The settings name a notifier that no plug-in registers, or an alert rule that there is not.
     """
     require_known_notifier(settings.notifications)
+    require_known_rules(settings.notifications)
     return [
         build_catch_up_sensor(settings, by_name),
         build_days_sensor(settings, by_name),
@@ -42,4 +45,5 @@ def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition
         build_cancellation_sensor(settings),
         build_never_started_sensor(by_name),
         build_check_sensor(settings),
+        build_alert_sensor(settings),
     ]

@@ -4,7 +4,7 @@ Which hours and days are due is worked out in `backlog`, without Dagster.
 """
 
 from collections.abc import Callable, Iterable
-from functools import reduce
+from functools import partial, reduce
 
 import dagster as dg
 import numpy as np
@@ -137,9 +137,13 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
             return dg.SkipReason(str(busy))
         requests = _Requests(context.instance, settings)
         complete = complete_days(hours, features)
+        waits = partial(_waits_for_quality, settings, mlreg_warehouse.open(), mlreg_clock.now())
         newest = newest_pair(mlreg_artifacts.open(), mlreg_clock.now())
         if len(complete) and (newest is None or newest[0] < day_key(complete[-1])):
-            requests.add_datasets(complete[-1])
+            try:
+                requests.add_datasets(complete[-1], waits)
+            except WarehouseBusy as busy:
+                return dg.SkipReason(str(busy))
         measured = _oldest(_order(context.instance, each, complete, day_key) for each in jobs.PERFORMANCE_ASSETS)
         requests.add(jobs.PERFORMANCE, outdated_days(hours, outcomes, complete, measured), day_key)
         return requests.result(
@@ -168,8 +172,8 @@ class _Requests:
             else:
                 self.runs.append(dg.RunRequest(job_name=job, tags=range_tags(first, last)))
 
-    def add_datasets(self, day: pd.Timestamp) -> None:
-        """Ask for the datasets of a day: once, and again when hours of its week came in later."""
+    def add_datasets(self, day: pd.Timestamp, waits: Callable[[pd.Timestamp], str | None]) -> None:
+        """Ask for the datasets of a day, unless it waits: once, and again when hours of its week came in later."""
         basis = _basis(self._settings, self._instance, day)
         if isinstance(basis, str):
             self._held_back.append(f"{jobs.DATASETS} {day_key(day)}: {basis}")
@@ -177,6 +181,9 @@ class _Requests:
         turn = next_turn(self._instance, f"datasets-{day_key(day)}-{basis}", self._settings.automation)
         if turn.run_key is None:
             self._held_back.append(f"{jobs.DATASETS} {day_key(day)}: {turn.reason}")
+            return
+        if reason := waits(day):
+            self._held_back.append(f"{jobs.DATASETS} {day_key(day)}: {reason}")
             return
         self.runs.append(dg.RunRequest(turn.run_key, job_name=jobs.DATASETS, partition_key=day_key(day)))
 
@@ -218,6 +225,16 @@ def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) 
     hours = hour_range(windows.training.first - lookback * HOUR, windows.holdout.end - HOUR)
     snapshots, features, *_ = hourly_orders(instance, hours)
     return basis_of_dataset(windows, hours, snapshots, features, lookback_hours=lookback, settings=settings.datasets)
+
+
+def _waits_for_quality(settings: Settings, tables: DuckDBWarehouse, now: pd.Timestamp, day: pd.Timestamp) -> str | None:
+    """Why the datasets of a day wait for its hours to be repaired, where datasets.yaml lets them."""
+    from mlreg_dagster.datasets.choosing import refusal
+
+    if settings.datasets.low_quality != "wait":
+        return None  # a run says it: it leaves bad days out, or fails with the reason
+    tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, _PATIENCE_S)
+    return refusal(tables, day, settings, now)
 
 
 def _oldest(orders: Iterable[Order]) -> Order:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from mlreg_dagster.cli.commands.evidence import bundle, report
+from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
     audit,
@@ -59,8 +59,8 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, verify, doctor,
-    prune, correct, restore, upgrade, keygen, runbook,
+    rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, weekly, verify,
+    doctor, prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -13,6 +13,7 @@ from mlreg_dagster.cli.progress import Advance
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.choosing import refusal
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.operations.home import consecutive
@@ -130,7 +131,9 @@ def _why_nothing(runner: Runner, day: pd.Timestamp, unavailable: Pieces) -> str:
         f"No dataset up to {day_key(day)} can be trained on: it needs {settings.min_training_hours} hours for training "
         f"and {settings.min_holdout_hours} for the holdout (min_training_hours, min_holdout_hours in datasets.yaml)."
     )
-    if unavailable:
+    if low := refusal(runner.warehouse, day, runner.settings, runner.clock.now()):
+        text += f" {low}"
+    elif unavailable:
         text += (
             f" {_count(unavailable)} are missing, and {source} can't be asked about them: {in_words(unavailable)}. "
             f"Leave `dagster dev` running, which takes in each hour as it ends, until enough are there; or name an "

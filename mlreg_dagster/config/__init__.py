@@ -7,7 +7,7 @@ folder that MLREG_CONFIG_DIR names, replace them one by one.
 from mlreg_dagster.config.loading import fit_for_databases, home_dir, load_settings
 from mlreg_dagster.config.project import current_project, load_project_environment, shipped
 from mlreg_dagster.config.section import ConfigError
-from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.drift import DriftSettings, ResponseSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings, InjectionSettings
@@ -18,12 +18,13 @@ from mlreg_dagster.config.sections.ingest import (
     ArchiveSettings,
     CoinGeckoSettings,
     IngestSettings,
-    SimulatedSettings,
     SnapshotChecks,
 )
 from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, MemberSettings, ModelSettings
+from mlreg_dagster.config.sections.notifications import ChannelSettings, NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
+from mlreg_dagster.config.sections.simulated import ClusteringSettings, PlantedDriftSettings, SimulatedSettings
 from mlreg_dagster.config.settings import Settings
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "ArchiveColumns",
     "ArchiveSettings",
     "AutomationSettings",
+    "ChannelSettings",
+    "ClusteringSettings",
     "CoinGeckoSettings",
     "ConfigError",
     "DatasetSettings",
@@ -44,6 +47,7 @@ __all__ = [
     "ModelSettings",
     "NotificationSettings",
     "OutcomeSettings",
+    "PlantedDriftSettings",
     "PromotionSettings",
     "ResponseSettings",
     "RetentionSettings",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import to_json
@@ -96,7 +96,11 @@ def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _class_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
     for part in location:
-        inner = cls.model_fields[str(part)].annotation
+        if isinstance(part, int):  # the class of a list's elements is reached by the list's name
+            continue
+        inner = cls.model_fields[part].annotation
+        if get_origin(inner) is tuple:
+            inner = get_args(inner)[0]
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break
         cls = inner

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mlreg_dagster.config.section import ConfigError, Section
-from mlreg_dagster.config.sections.automation import AutomationSettings, NotificationSettings, RetrainingSettings
+from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.drift import DriftSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings
@@ -16,6 +16,7 @@ from mlreg_dagster.config.sections.features import FeatureSettings
 from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
 from mlreg_dagster.config.sections.ingest import IngestSettings
 from mlreg_dagster.config.sections.models import ModelSettings
+from mlreg_dagster.config.sections.notifications import NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 
@@ -84,5 +85,6 @@ class Settings(Section):
     @property
     def hours_in_use(self) -> int:
         """How far back anything that goes on by itself may read the market's tables."""
-        reach = self.max_lookback_hours + self.datasets.history_hours + self.outcomes.horizon_hours
-        return self.ingest.catch_up_hours + reach
+        horizon, datasets = self.outcomes.horizon_hours, self.datasets
+        of_datasets = max(datasets.history_hours, datasets.label_reach_hours(horizon))
+        return self.ingest.catch_up_hours + self.max_lookback_hours + of_datasets + horizon

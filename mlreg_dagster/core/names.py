@@ -20,6 +20,7 @@ ASSETS = (
     *PERFORMANCE_ASSETS,
     "delivery_bundle",
     "governance_report",
+    "weekly_report",
 )
 
 HOURLY = "hourly"
@@ -42,6 +43,7 @@ WITHDRAW = "withdraw"
 APPROVE_POLICY = "approve_policy"
 ADOPT_POLICY = "adopt_policy"
 BUNDLE = "bundle"
+WEEKLY = "weekly"
 PRUNE = "prune"
 CORRECT = "correct"
 RESTORE = "restore"
@@ -50,10 +52,10 @@ JOBS = (
     *(HOURLY, MARKET, PREDICTIONS, FOLLOW_UP, OUTCOMES, REASONS, SCORING, DATASETS, PERFORMANCE),
     *(TRAIN, EVALUATE, RETRAIN, PROMOTE),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
-    *(CORRECT, RESTORE, BUNDLE, PRUNE),
+    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE),
 )
 
-HOURLY_SCHEDULE, PRUNE_SCHEDULE = SCHEDULES = ("hourly_schedule", "prune_schedule")
+HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE = SCHEDULES = ("hourly_schedule", "prune_schedule", "weekly_schedule")
 
 SENSORS = (
     "catch_up_sensor",
@@ -64,4 +66,5 @@ SENSORS = (
     "cancellation_sensor",
     "never_started_sensor",
     "check_sensor",
+    "alert_sensor",
 )

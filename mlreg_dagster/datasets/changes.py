@@ -13,6 +13,7 @@ import pandas as pd
 
 from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.datasets.freezing import Dataset, load
+from mlreg_dagster.datasets.low_quality import LEFT_OUT, without_left_out
 from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -105,14 +106,16 @@ def features_within(connection: duckdb.DuckDBPyConnection, window: Window) -> pd
 
 
 def compare(kind: str, dataset: Dataset, features: pd.DataFrame) -> ChangedHours:
-    """Compare a frozen dataset with feature rows; instruments that it left out are ignored.
+    """Compare a frozen dataset with feature rows; what it left out is ignored.
 
     Args:
         kind: `TRAINING` or `HOLDOUT`.
         dataset: What was frozen.
-        features: The rows within its window now; a column that they lack counts as empty.
+        features: The rows of its window now, and maybe others; a column that they lack counts as empty.
     """
     rows = dataset.rows.set_index(_KEY)
+    within = features["hour"].between(dataset.window.first, dataset.window.end, inclusive="left")
+    features = without_left_out(features[within], dataset.lineage.get(LEFT_OUT))
     kept = features[~features["instrument_id"].isin(set(dataset.lineage["instruments_left_out"]))]
     now = kept.set_index(_KEY).reindex(columns=rows.columns)
     everywhere = rows.index.union(now.index)

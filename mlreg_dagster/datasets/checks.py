@@ -4,17 +4,20 @@ import dagster as dg
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.low_quality import LEFT_OUT, left_out_in_words
 from mlreg_dagster.datasets.weekdays import new_weekdays, weekdays_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource
-from mlreg_dagster.storage.artifacts import ArtifactStore
+from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore
 
 
 def build_dataset_checks() -> list[dg.AssetChecksDefinition]:
-    """Frozen files are intact; training and holdout of a day don't overlap, and have weekdays in common."""
+    """Frozen files are intact, apart, of known weekdays, and say what was left out of them."""
     return [
         _dataset_is_sound(freezing.TRAINING, freezing.HOLDOUT),
         _dataset_is_sound(freezing.HOLDOUT, freezing.TRAINING),
         _weekdays_are_known(),
+        _quality_is_good(freezing.TRAINING),
+        _quality_is_good(freezing.HOLDOUT),
     ]
 
 
@@ -63,6 +66,35 @@ def _weekdays_are_known() -> dg.AssetChecksDefinition:
         )
 
     return weekdays_are_known
+
+
+def _quality_is_good(kind: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=kind,
+        name="quality_is_good",
+        description="No day and no instrument was left out for low quality; see low_quality in datasets.yaml. Looks at "
+        "the day of its run, or, run by itself, at the newest.",
+    )
+    def quality_is_good(
+        context: dg.AssetCheckExecutionContext, mlreg_artifacts: ArtifactsResource
+    ) -> dg.AssetCheckResult:
+        store = mlreg_artifacts.open()
+        day = _day_to_check(context, store, kind)
+        try:
+            if day is None:
+                raise ArtifactMissing(f"No {kind} is frozen yet.")
+            left_out = freezing.load(store, kind, day).lineage.get(LEFT_OUT)
+            passed, text = not left_out, left_out_in_words(left_out)
+        except MlregError as error:  # the failure is the finding
+            passed, text, left_out = False, str(error), None
+        return dg.AssetCheckResult(
+            passed=passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=text,
+            metadata={"day": str(day), "left_out": dg.MetadataValue.json(left_out or {})},
+        )
+
+    return quality_is_good
 
 
 def _look_at_weekdays(store: ArtifactStore, day: str | None) -> tuple[bool, str]:

@@ -24,6 +24,7 @@ TRAINING = "training_dataset"
 HOLDOUT = "eval_holdout"
 
 _ROWS, _MARKET, _LINEAGE = "rows.parquet", "market.parquet", "lineage.json"
+_LABELLED = "labelled.parquet"
 
 
 class TooLittleHistory(MlregError):
@@ -40,6 +41,7 @@ class Dataset:
         window: The hours that the rows lie in.
         lineage: What went in: hours, counts, feature settings, hashes.
         sha256: The hash of the bundle.
+        labelled: Earlier rows with their outcomes, see `labels`; None in a holdout, and where none were asked for.
     """
 
     day: str
@@ -48,6 +50,7 @@ class Dataset:
     window: Window
     lineage: dict[str, Any]
     sha256: str
+    labelled: pd.DataFrame | None = None
 
 
 def select_training_rows(features: pd.DataFrame, window: Window, settings: DatasetSettings) -> pd.DataFrame:
@@ -57,7 +60,7 @@ def select_training_rows(features: pd.DataFrame, window: Window, settings: Datas
         TooLittleHistory: Too few hours of the window have rows, of all instruments or of those that are kept, or no
             instrument was seen often enough.
     """
-    rows = _within(features, window)
+    rows = within(features, window)
     _require_hours(rows, window, settings.min_training_hours, "training", "min_training_hours")
     seen = rows.groupby("instrument_id")["hour"].transform("size")
     kept = rows[seen >= settings.min_snapshots_per_instrument].reset_index(drop=True)
@@ -84,7 +87,7 @@ def select_holdout_rows(features: pd.DataFrame, window: Window, settings: Datase
     Raises:
         TooLittleHistory: Too few hours of the window have rows.
     """
-    rows = _within(features, window)
+    rows = within(features, window)
     _require_hours(rows, window, settings.min_holdout_hours, "holdout", "min_holdout_hours")
     return rows
 
@@ -105,7 +108,7 @@ def describe_lineage(
     """
     remedy = "Materialize market_features for those hours again, or give features.yaml back its values."
     require_settings(rows, settings.model_dump(mode="json"), "features.yaml", remedy)
-    left_out = sorted(set(_within(available, window)["instrument_id"]) - set(rows["instrument_id"]))
+    left_out = sorted(set(within(available, window)["instrument_id"]) - set(rows["instrument_id"]))
     return {
         "first_hour": window.first.isoformat(),
         "end": window.end.isoformat(),
@@ -145,6 +148,7 @@ def freeze(
     rows: pd.DataFrame,
     lineage: Mapping[str, Any],
     market: pd.DataFrame | None = None,
+    labelled: pd.DataFrame | None = None,
 ) -> Artifact:
     """Write a dataset once.
 
@@ -154,6 +158,8 @@ def freeze(
     files = {_ROWS: _to_parquet(rows), _LINEAGE: json.dumps(lineage, indent=1, sort_keys=True).encode()}
     if market is not None:
         files[_MARKET] = _to_parquet(market)
+    if labelled is not None:
+        files[_LABELLED] = _to_parquet(labelled)
     return store.freeze(kind, day, files)
 
 
@@ -174,6 +180,7 @@ def load(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -
         window=Window(as_hour(lineage["first_hour"]), as_hour(lineage["end"])),
         lineage=lineage,
         sha256=str(sha256),
+        labelled=pd.read_parquet(io.BytesIO(files[_LABELLED])) if _LABELLED in files else None,
     )
 
 
@@ -186,7 +193,8 @@ def newest_pair(store: ArtifactStore, now: pd.Timestamp) -> tuple[str, str] | No
     return None if training is None else (days[-1], training.sha256)
 
 
-def _within(features: pd.DataFrame, window: Window) -> pd.DataFrame:
+def within(features: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """The rows of a window, ordered by key."""
     inside = (features["hour"] >= window.first) & (features["hour"] < window.end)
     return features[inside].sort_values(["hour", "instrument_id"], ignore_index=True)
 

@@ -41,3 +41,17 @@ def windows_of(day: pd.Timestamp, settings: DatasetSettings) -> DatasetWindows:
     holdout = Window(end - settings.holdout_hours * HOUR, end)
     first = end - settings.history_hours * HOUR
     return DatasetWindows(Window(first, first + settings.training_hours * HOUR), holdout)
+
+
+def labelled_window(day: pd.Timestamp, settings: DatasetSettings, horizon_hours: int) -> Window | None:
+    """The hours of the labelled rows, which end an embargo before the holdout; None where none are asked for.
+
+    Args:
+        day: The dataset's, at midnight, UTC.
+        settings: How many days, and the embargo, which is never shorter than the horizon.
+        horizon_hours: From a row to its outcome.
+    """
+    if settings.label_days is None:
+        return None
+    end = windows_of(day, settings).holdout.first - settings.label_embargo_hours(horizon_hours) * HOUR
+    return Window(end - settings.label_days * 24 * HOUR, end)

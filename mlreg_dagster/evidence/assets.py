@@ -12,6 +12,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.evidence import check_report
 from mlreg_dagster.evidence.card.elements import GATES, Card
+from mlreg_dagster.evidence.weekly.assets import build_weekly_report
 from mlreg_dagster.models import gates
 from mlreg_dagster.orchestration.graph_description import GraphDescription
 from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
@@ -39,15 +40,19 @@ class ReportConfig(dg.Config):
 
 
 def build_evidence_assets(settings: Settings, home: Path, graph: GraphDescription) -> list[dg.AssetsDefinition]:
-    """A bundle for each version, and a report on all checks.
+    """A bundle for each version, a report on all checks, and one on a week.
 
     Args:
         settings: The configuration.
-        home: Where bundles are written.
+        home: Where bundles and weekly reports are written.
         graph: The rest of the graph: cards and report show its checks, freshness and automation.
     """
     whole = graph.with_checks(_section_specs())
-    return [_delivery_bundle(settings, home, whole), _governance_report(whole)]
+    return [
+        _delivery_bundle(settings, home, whole),
+        _governance_report(whole),
+        build_weekly_report(settings, home, GROUP),
+    ]
 
 
 def all_check_results(

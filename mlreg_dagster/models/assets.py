@@ -133,6 +133,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",
                 "graph": model.manifest["graph"],
+                **{name: model.manifest[name] for name in training.LEARNED if name in model.manifest},
                 "trained_by": version.created_by,
                 "cause": f"{cause['trigger']}: {cause['reason']} ({cause['key']})" if cause else "schedule",
                 AUDIT_HEAD: audit_head(records),

@@ -19,11 +19,11 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.detectors.making import make_pipeline
-from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit
+from mlreg_dagster.models.detectors.scoring import anomaly_scores
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound
 from mlreg_dagster.models.families import family_of_each
 from mlreg_dagster.models.manifests import settings_in
-from mlreg_dagster.models.training import require_dataset, require_enough, sampled
+from mlreg_dagster.models.training import fit_to, require_dataset, require_enough, rows_to_fit
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 Matrix = NDArray[np.float64]
@@ -171,11 +171,11 @@ def _refitted(model: Model, training: Dataset, count: int) -> list[Score]:
     """Raises CannotTrain where the dataset is another one, or its rows are too few."""
     require_dataset(model.manifest, training)
     chosen = settings_in(model.manifest)
-    rows, rng, scorers = _matrix(model, sampled(training.rows, chosen)), np.random.default_rng(_SEED), list[Score]()
+    rows, rng, scorers = rows_to_fit(training, chosen), np.random.default_rng(_SEED), list[Score]()
     for _ in range(count):
-        part, pipeline = rows[np.sort(rng.integers(len(rows), size=len(rows)))], make_pipeline(chosen)
-        require_enough(part, pipeline, training)
-        fit(pipeline, part)
+        part, pipeline = rows.iloc[np.sort(rng.integers(len(rows), size=len(rows)))], make_pipeline(chosen)
+        require_enough(_matrix(model, part), pipeline, training)
+        fit_to(pipeline, part, model.features, training)
         scorers.append(lambda matrix, pipeline=pipeline: anomaly_scores(pipeline, matrix))  # type: ignore[misc]
     return scorers
 

@@ -11,6 +11,9 @@ import numpy as np
 from mlreg_dagster.config import FROZEN, FlaggingSettings, ModelSettings
 from mlreg_dagster.models.flagging import Scores, StartUp, sketch
 
+WALK_FORWARD = "walk_forward"
+"""In a manifest: how well a classifier ranked crashes that lay after what it had learned from; others have none."""
+
 TRAINING_SCORES = "training_scores"
 """In a manifest: quantiles of the scores of the training rows, of the model and of the baseline; rows an hour."""
 

@@ -11,16 +11,20 @@ from sklearn.pipeline import Pipeline
 from mlreg_dagster.config import FROZEN, ModelSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets.freezing import Dataset
+from mlreg_dagster.datasets.labels import LABEL, LABELS
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.models.artifacts.artifact import Model, library_versions
 from mlreg_dagster.models.artifacts.trust import plugin_record
+from mlreg_dagster.models.classifier.labels import labelled_rows, labels_of
 from mlreg_dagster.models.detectors.ensemble import detectors_in
 from mlreg_dagster.models.detectors.local_density import distinct_rows
 from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training_scores
 from mlreg_dagster.models.manifests import (
     CAUSE,
     TRAINING_SCORES,
+    WALK_FORWARD,
     cause_in,
     recorded_settings,
     remember_scores,
@@ -29,6 +33,9 @@ from mlreg_dagster.models.manifests import (
 
 IDENTICAL_ROWS = "identical_rows"
 """In a manifest: how many of the training rows are the same as an earlier one."""
+
+LEARNED = (LABELS, WALK_FORWARD)
+"""What the manifest of a classifier has, and that of no other detector."""
 
 NOT_FEATURES = ("hour", "instrument_id", FEATURE_SETTINGS)
 
@@ -65,24 +72,28 @@ def train(
         The model; its manifest holds everything that `retrain` needs.
 
     Raises:
+        CannotLearn: The labels are missing, too few, or not apart from the holdout.
         CannotTrain: The settings name features that the dataset does not have, a parameter has a value that the
             detector refuses, or the rows are too few or all alike.
         ConfigError: A parameter that the detector does not have.
     """
     features = _chosen_features(dataset, settings)
-    rows = sampled(dataset.rows, settings)[features].to_numpy(dtype=np.float64)
+    chosen = rows_to_fit(dataset, settings)
+    rows = chosen[features].to_numpy(dtype=np.float64)
+    usual = sampled(dataset.rows, settings)[features].to_numpy(dtype=np.float64)
     pipeline, baseline = make_pipeline(settings), make_pipeline(_BASELINE)
     require_enough(rows, pipeline, dataset)
     try:
-        fit(pipeline, rows, apart=apart)
+        fit_to(pipeline, chosen, features, dataset, apart=apart)
     except (ValueError, TypeError) as error:
         raise CannotTrain(
             f"{settings.detector} can't be fitted to the {len(rows)} rows of dataset {dataset.day}: {error}"
         ) from error
-    fit(baseline, rows)
+    fit(baseline, usual)
     scores = training_scores(pipeline, rows)
     threshold = float(np.quantile(scores, 1 - settings.contamination))
-    nearest = rows[np.argsort(np.abs(scores - threshold), kind="stable")[:_COMPARED_ROWS]]
+    own_scores = scores if len(scores) == len(rows) else anomaly_scores(pipeline, rows)
+    nearest = rows[np.argsort(np.abs(own_scores - threshold), kind="stable")[:_COMPARED_ROWS]]
     graph, said_of_graph = _graph(pipeline, threshold, features, version, nearest)
     manifest: dict[str, Any] = {
         "version": version,
@@ -92,9 +103,9 @@ def train(
         "feature_fingerprint": dataset.lineage["feature_fingerprint"],
         "threshold": threshold,
         "training_anomaly_rate": float(np.mean(scores > threshold)),
-        **_remembered(settings, scores, baseline, rows, dataset),
+        **_remembered(settings, scores, baseline, usual, dataset),
         "training_rows": len(rows),
-        "sampled_from_rows": len(dataset.rows),
+        "sampled_from_rows": len(dataset.rows) if LABEL not in chosen.columns else len(labelled_rows(dataset)),
         "training_first_hour": dataset.window.first.isoformat(),
         "training_end": dataset.window.end.isoformat(),
         "scores_from": scores_from.isoformat(),
@@ -104,6 +115,7 @@ def train(
         **({CAUSE: dict(cause)} if cause is not None else {}),
         **({IDENTICAL_ROWS: len(rows) - len(distinct_rows(rows)[0])} if apart else {}),
         "graph": said_of_graph,
+        **_learned(pipeline, dataset),
         "libraries": library_versions(),
         **({"plugin": plugin} if (plugin := plugin_record(settings.detector)) else {}),
     }
@@ -140,12 +152,35 @@ def require_dataset(manifest: Mapping[str, Any], dataset: Dataset) -> None:
         )
 
 
+def rows_to_fit(dataset: Dataset, settings: ModelSettings) -> pd.DataFrame:
+    """The rows of a dataset that a detector is fitted to: those with labels for the one that learns from these.
+
+    Raises:
+        CannotLearn: The labels are missing, too few, or not apart from the holdout.
+    """
+    return sampled(labelled_rows(dataset) if settings.detector == CRASH_CLASSIFIER else dataset.rows, settings)
+
+
+def fit_to(
+    pipeline: Pipeline, rows: pd.DataFrame, features: list[str], dataset: Dataset, *, apart: bool = True
+) -> Pipeline:
+    """Fit a pipeline to rows that `rows_to_fit` gave, or to some of them."""
+    labels = labels_of(rows, dataset) if LABEL in rows.columns else None
+    return fit(pipeline, rows[features].to_numpy(dtype=np.float64), apart=apart, labels=labels)
+
+
 def sampled(rows: pd.DataFrame, settings: ModelSettings) -> pd.DataFrame:
-    """The rows of a dataset that a detector is fitted on: all, or a seeded sample of `max_training_rows`."""
+    """All rows, or a seeded sample of `max_training_rows`."""
     if len(rows) <= settings.max_training_rows:
         return rows
     rng = np.random.default_rng(settings.seed)
     return rows.iloc[np.sort(rng.choice(len(rows), settings.max_training_rows, replace=False))]
+
+
+def _learned(pipeline: Pipeline, dataset: Dataset) -> dict[str, Any]:
+    """What a classifier learned from, and how well it ranked what came later; nothing of other detectors."""
+    found = getattr(pipeline[-1], "walk_forward_", None)
+    return {} if found is None else {LABELS: dataset.lineage[LABELS], WALK_FORWARD: found}
 
 
 def _graph(

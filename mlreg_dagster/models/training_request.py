@@ -6,6 +6,7 @@ from typing import Any
 from mlreg_dagster.config import ModelSettings, Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets import freezing
+from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER
 from mlreg_dagster.registry import InvalidRecord
 from mlreg_dagster.registry.names import checked_reason
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -48,6 +49,7 @@ def place_order(
     Raises:
         ConfigError: There is no such file, or an override or a parameter of the detector is wrong.
         NoDataset: Nothing is frozen for that day, or at all.
+        CannotLearn: The detector learns from labels, and those of the dataset can't be used.
     """
     chosen = settings_of(settings, model, overrides or {})
     days = store.keys(freezing.TRAINING)
@@ -58,7 +60,12 @@ def place_order(
         )
     if dataset is not None and dataset not in days:
         raise NoDataset(f"No training dataset is frozen for {dataset!r}. Frozen days: {', '.join(days)}.")
-    return chosen, dataset or days[-1]
+    day = dataset or days[-1]
+    if chosen.detector == CRASH_CLASSIFIER:
+        from mlreg_dagster.models.classifier.labels import require_labels
+
+        require_labels(freezing.load(store, freezing.TRAINING, day), settings.outcomes)
+    return chosen, day
 
 
 def stated_cause(

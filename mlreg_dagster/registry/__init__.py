@@ -21,6 +21,7 @@ from mlreg_dagster.registry.errors import (
 from mlreg_dagster.registry.mixins.drift import DriftJudgement
 from mlreg_dagster.registry.names import version_number
 from mlreg_dagster.registry.permit import Dossier, Permission, Permit
+from mlreg_dagster.registry.records.alerts import AlertChange, AlertEvent, OpenAlert, OutboxMessage, Severity
 from mlreg_dagster.registry.records.drift import DriftDecision
 from mlreg_dagster.registry.records.governance import (
     WAIVER,
@@ -48,6 +49,8 @@ from mlreg_dagster.registry.registry import Registry
 
 __all__ = [
     "WAIVER",
+    "AlertChange",
+    "AlertEvent",
     "AliasConflict",
     "AliasEvent",
     "AlreadyHolder",
@@ -66,6 +69,8 @@ __all__ = [
     "GatesNotPassed",
     "InvalidRecord",
     "ModelVersion",
+    "OpenAlert",
+    "OutboxMessage",
     "Permission",
     "Permit",
     "PolicyApproval",
@@ -79,6 +84,7 @@ __all__ = [
     "Restore",
     "SchemaMismatch",
     "SchemaOutdated",
+    "Severity",
     "Status",
     "Tenure",
     "UnknownVersion",

@@ -1,7 +1,8 @@
-"""The registry as a whole: versions, evaluations, decisions, aliases, policies, drift, and the log of all of them."""
+"""The registry as a whole: versions, evaluations, decisions, aliases, policies, drift, alerts and their log."""
 
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
+from mlreg_dagster.registry.mixins.alerts import Alerts
 from mlreg_dagster.registry.mixins.corrections import Corrections
 from mlreg_dagster.registry.mixins.decisions import Decisions
 from mlreg_dagster.registry.mixins.drift import Drift
@@ -11,7 +12,7 @@ from mlreg_dagster.registry.mixins.policies import FirstPolicy, Policies, add_fi
 from mlreg_dagster.registry.mixins.versions import Versions
 
 
-class Registry(Versions, Evaluations, Decisions, Corrections, Policies, Drift, Log):
+class Registry(Versions, Evaluations, Decisions, Corrections, Policies, Drift, Alerts, Log):
     """The registry in one database; nothing in it is ever changed or deleted.
 
     Every method raises `RegistryUnavailable` when the database can't be reached, the errors of `storage.faults`

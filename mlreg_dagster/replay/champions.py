@@ -7,12 +7,14 @@ import pandas as pd
 from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, day_key
 from mlreg_dagster.datasets import freezing
+from mlreg_dagster.datasets.choosing import refusal
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.governance.policy.track_record import verdict_on
 from mlreg_dagster.governance.promotion.automatic import may_promote
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.models.classifier.labels import CannotLearn
 from mlreg_dagster.models.manifests import recorded_settings
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.registry import version_number
@@ -38,7 +40,11 @@ def retrain(runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnStep
         version = _version_of(runner, model, day_key(day))
         if version is None:
             on_step(f"train {model} on {day_key(day)}", first)
-            version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
+            try:
+                version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
+            except CannotLearn as reason:  # history grows, so a later week has more to learn from
+                on_step(f"{model} is not trained: {reason}", first)
+                continue
         if runner.registry.latest_evaluation(version) is None:
             on_step(f"evaluate {version}", first)
             runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", {"actor": ACTOR}))
@@ -110,7 +116,7 @@ def promote_by_outcomes(runner: Runner, replay: Replay, first: pd.Timestamp, on_
 
 
 def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | None:
-    """The newest day before a midnight whose windows hold enough hours; None where no recent day has."""
+    """The newest day before a midnight whose windows hold enough good hours; None where no recent day has."""
     settings = runner.settings.datasets
     table = features_table(runner.settings.features)
     since = first - settings.history_hours * HOUR - _LATEST_TRIED * _DAY
@@ -119,7 +125,9 @@ def newest_trainable_day(runner: Runner, first: pd.Timestamp) -> pd.Timestamp | 
         windows = windows_of(day, settings)
         trained = hours.isin(windows.training.hours).sum()
         held_out = hours.isin(windows.holdout.hours).sum()
-        if trained >= settings.min_training_hours and held_out >= settings.min_holdout_hours:
+        if trained < settings.min_training_hours or held_out < settings.min_holdout_hours:
+            continue
+        if refusal(runner.warehouse, day, runner.settings, runner.clock.now()) is None:
             return pd.Timestamp(day)
     return None
 

@@ -54,7 +54,7 @@ def compare_policies(
     until = (end - horizon).floor("D")
     for begin, stop in _chunks(first, until):
         hours = (monday_before(begin) + horizon, stop - HOUR + horizon)
-        rows = _by_policy(tables.read(PREDICTION_OUTCOMES, *hours, columns=ROWS), decided)
+        rows = by_policy(tables.read(PREDICTION_OUTCOMES, *hours, columns=ROWS), decided)
         for policy in policies:
             for ranking in sorted(rows.loc[rows["role"] == RANKING, "model_version"].unique()):
                 counted = counts_by_day(rows, policy, ranking, settings.worth.budget, begin, stop)
@@ -84,7 +84,7 @@ def _chunks(first: pd.Timestamp, until: pd.Timestamp) -> Iterator[tuple[pd.Times
         begin += _CHUNK
 
 
-def _by_policy(outcomes: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
+def by_policy(outcomes: pd.DataFrame, decided: pd.DataFrame) -> pd.DataFrame:
     """The outcomes of the rankings, of the champions as one, and of each policy under its name."""
     champions = outcomes[outcomes["role"] == CHAMPION].assign(model_version=CHAMPION)
     parts = [outcomes[outcomes["role"] == RANKING], champions]

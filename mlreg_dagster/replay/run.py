@@ -41,7 +41,9 @@ def run_replay(runner: Runner, replay: Replay, on_step: OnStep) -> None:
 
 def _run(runner: Runner, replay: Replay, on_step: OnStep) -> None:
     ingest = runner.settings.ingest
-    history = (runner.settings.datasets.history_hours + runner.settings.max_lookback_hours) * HOUR
+    datasets = runner.settings.datasets
+    labelled = datasets.label_reach_hours(runner.settings.outcomes.horizon_hours)
+    history = (max(datasets.history_hours, labelled) + runner.settings.max_lookback_hours) * HOUR
     warm_up = hour_range(max(ingest.first_hour, replay.first - history), replay.first - HOUR)
     if len(warm_up) and not _is_made(runner, "market_features", hour_key(warm_up[-1])):
         on_step(f"history before {day_key(replay.first)}", replay.first)

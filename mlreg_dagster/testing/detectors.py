@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import ConfigError
+from mlreg_dagster.datasets.labels import LABEL
 from mlreg_dagster.extensions.detectors import DETECTORS
+from mlreg_dagster.market.names import CRASH, NO_CRASH
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.detectors.making import make_pipeline
@@ -25,10 +27,12 @@ class DetectorContract:
     Attributes:
         detector: As it is registered.
         params: Of model.yaml.
+        is_supervised: Whether it learns which rows crashes follow; these need not be far from others.
     """
 
     detector: ClassVar[str]
     params: ClassVar[Mapping[str, Any]] = {}
+    is_supervised: ClassVar[bool] = False
     _trained: ClassVar[dict[type, Model]] = {}
 
     @property
@@ -55,7 +59,17 @@ class DetectorContract:
         assert self.detector in DETECTORS, f"No detector {self.detector} is registered; import the module that does."
 
     def test_higher_is_more_anomalous(self) -> None:
-        """A row far from all others scores higher than those, and one in their middle lower than most."""
+        """A row far from all others scores higher than those, and one in their middle lower than most.
+
+        Of a supervised detector: rows that crashes followed score higher than others.
+        """
+        if self.is_supervised:
+            labelled = self.world.training.labelled
+            assert labelled is not None
+            scores = self.model.score(self.model.select(labelled))
+            crashed, others = (scores[labelled[LABEL] == each].mean() for each in (CRASH, NO_CRASH))
+            assert crashed > others, "Rows that crashes followed score no higher than others: sign?"
+            return
         rows = self.world.training.rows[self.model.features]
         middle = rows.median()
         far = (middle + 50 * rows.std().fillna(0)).to_frame().T

@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.config import DatasetSettings, FeatureSettings, InjectionSettings, ModelSettings
+from mlreg_dagster.config import DatasetSettings, FeatureSettings, InjectionSettings, ModelSettings, OutcomeSettings
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import Dataset
-from mlreg_dagster.datasets.windows import windows_of
+from mlreg_dagster.datasets.labels import LABELS, describe_labels, label_rows, select_rows_to_label
+from mlreg_dagster.datasets.windows import Window, labelled_window, windows_of
 from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound, plant_anomalies
@@ -27,6 +28,8 @@ LOOKBACK = 168
 FEATURES = FeatureSettings()
 DATASETS = DatasetSettings(history_hours=96, min_training_hours=10, min_holdout_hours=3)
 INJECTION = InjectionSettings(rounds=2)
+OUTCOMES = OutcomeSettings(crash_pct=-4.0)
+LABEL_DAYS = 9
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,33 @@ def build_world(
     rows = compute_features(market, hours, features, LOOKBACK)
     chosen = freezing.select_training_rows(rows, windows.training, settings)
     lineage = freezing.describe_lineage(chosen, windows.training, rows, features)
-    freezing.freeze(store, freezing.TRAINING, DAY, chosen, lineage)
+    labelled, described = labelled_rows(windows.holdout, features)
+    freezing.freeze(store, freezing.TRAINING, DAY, chosen, lineage | {LABELS: described}, labelled=labelled)
     chosen = freezing.select_holdout_rows(rows, windows.holdout, settings)
     lineage = freezing.describe_lineage(chosen, windows.holdout, rows, features)
     behind = market[market["hour"].between(windows.holdout.first - LOOKBACK * HOUR, windows.holdout.end - HOUR)]
     freezing.freeze(store, freezing.HOLDOUT, DAY, chosen, lineage, behind.reset_index(drop=True))
     training, holdout = (freezing.load(store, kind, DAY) for kind in (freezing.TRAINING, freezing.HOLDOUT))
     return World(store, training, holdout)
+
+
+def labelled_rows(holdout: Window, features: FeatureSettings) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Labelled rows before a holdout of DAY, and what its lineage says of them.
+
+    They are of a market of their own: the one of the other rows has too few crashes to learn from.
+    """
+    settings = DatasetSettings(label_days=LABEL_DAYS)
+    window = labelled_window(as_hour(DAY), settings, OUTCOMES.horizon_hours)
+    assert window is not None
+    market = _labelled_market()
+    rows = compute_features(market, window.hours, features, LOOKBACK)
+    labelled = label_rows(select_rows_to_label(rows, window, settings, features), market, window, OUTCOMES)
+    return labelled, describe_labels(labelled, rows, window, holdout, OUTCOMES)
+
+
+@cache
+def _labelled_market() -> pd.DataFrame:
+    return random_market(12, length=288, instruments=80)
 
 
 @cache

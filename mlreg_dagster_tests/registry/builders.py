@@ -4,7 +4,7 @@ import hashlib
 
 import pandas as pd
 
-from mlreg_dagster.registry import Attribution, DriftJudgement, GateResult, Registry
+from mlreg_dagster.registry import AlertChange, AlertEvent, Attribution, DriftJudgement, GateResult, Registry
 
 NOW = pd.Timestamp("2018-01-01", tz="UTC")
 START = pd.Timestamp("2017-12-20", tz="UTC")
@@ -66,3 +66,17 @@ def decide_on_drift(registry: Registry, day: str = "2026-02-01", **changes):
     }
     (recorded,) = registry.record_drift([(DriftJudgement(day, **values | changes), by, effective_at)])
     return recorded
+
+
+def alert_change(event: str = "firing", subject: str = "hourly", channels=("a", "b"), **changes) -> AlertChange:
+    values = {"rule": "run_failed", "onset": NOW, "severity": "ticket", "owner": "anna", "message": "It failed."}
+    return AlertChange(
+        sha(subject), event, subject=subject, channels=channels, runbook="Alert run_failed", **values | changes
+    )
+
+
+def raise_alert(registry: Registry, **changes) -> AlertEvent:
+    """An alert with a message to one channel."""
+    by = Attribution("automation", changes.pop("time", NOW), "a look", changes.pop("run", None))
+    (event,) = registry.record_alerts(lambda _: [alert_change(channels=("a",), **changes)], by)
+    return event

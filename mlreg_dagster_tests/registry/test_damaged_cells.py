@@ -13,7 +13,7 @@ from mlreg_dagster.registry import Attribution, Registry, RegistryError
 from mlreg_dagster.registry.audit import AUDITED
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, audit_log
 from mlreg_dagster_tests.postgres import schema_of_its_own
-from mlreg_dagster_tests.registry.builders import NOW, decide_on_drift, evaluate, move, register
+from mlreg_dagster_tests.registry.builders import NOW, decide_on_drift, evaluate, move, raise_alert, register
 from mlreg_dagster_tests.registry.test_audit import decide, sql_past
 
 pytestmark = pytest.mark.slow
@@ -53,6 +53,8 @@ def registry(url):
     registry.record_refusal("champion", registry.version("v1"), "refuse", "no", asked)
     registry.record_restore({"lost": 1}, Attribution("carla", NOW, "the disk died", "run-8"))
     decide_on_drift(registry, threshold={"threshold": 0.5}, leave_out=["2026-01-30"], run="run-8")
+    raise_alert(registry, run="run-8")
+    registry.record_attempt(registry.undelivered_messages()[0], "unavailable", "no answer", NOW)
     first = registry.policy_in_force()
     by = Attribution("anna", NOW, "more strict", "run-9")
     registry.approve_policy("a" * 64, first.content_sha256, by, signature="c2ln")
@@ -139,6 +141,7 @@ def _ask_everything(registry):
     for ask in (
         registry.versions, registry.aliases, registry.policies, registry.refusals, registry.restores,
         registry.corrections, registry.drift_decisions, registry.audit_log, registry.recorded_moves,
+        registry.alert_events, registry.open_alerts, registry.undelivered_messages,
         lambda: registry.status("v1"), lambda: registry.decisions("v2"), lambda: registry.withdrawals("v2"),
         lambda: registry.holder("champion", NOW), lambda: registry.dossier("v1", "champion"),
     ):  # fmt: skip

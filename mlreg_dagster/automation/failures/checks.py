@@ -1,7 +1,7 @@
 """The sensor that gives notice when an asset check fails."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -28,11 +28,9 @@ def build_check_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def check_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         keys = context.repository_def.asset_graph.asset_check_keys  # type: ignore[union-attr]
-        watched = [key for key in keys if key.asset_key.to_user_string() not in _RESULTS]
         failing = {
             f"{key.name} of {key.asset_key.to_user_string()}": row
-            for key, row in latest_results(context.instance, watched).items()
-            if not row["passed"] and row["severity"] == dg.AssetCheckSeverity.ERROR.value
+            for key, row in failing_checks(context.instance, keys).items()
         }
         notified: dict[str, str] = json.loads(context.cursor or "{}")
         causes = {check: _version_in(row["values"]) for check, row in failing.items()}
@@ -45,6 +43,18 @@ def build_check_sensor(settings: Settings) -> dg.SensorDefinition:
         return dg.SensorResult(skip_reason=summary, cursor=json.dumps(remembered))
 
     return check_sensor
+
+
+def failing_checks(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]
+) -> dict[dg.AssetCheckKey, dict[str, Any]]:
+    """The newest result of each of these checks that fails, but for warnings and results that people asked for."""
+    watched = [key for key in keys if key.asset_key.to_user_string() not in _RESULTS]
+    return {
+        key: row
+        for key, row in latest_results(instance, watched).items()
+        if not row["passed"] and row["severity"] == dg.AssetCheckSeverity.ERROR.value
+    }
 
 
 def _version_in(values: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mlreg_dagster.cli.arguments import Version, writing_to
-from mlreg_dagster.cli.session import AsJson, open_runner, show
+from mlreg_dagster.cli.session import AsJson, open_registry, open_runner, show
 
 _Folder = Annotated[Path, typer.Option("--out", help="Folder to write to; it is made if it is not there.")]
 
@@ -74,3 +74,32 @@ def report(
     failed = sum(not row["passed"] for row in rows)
     sentence = f"{len(rows):,} results, {failed:,} of them failed: {out / 'checks.html'} and checks.csv."
     show(as_json, sentence, results=len(rows), failed=failed, folder=str(out))
+
+
+def weekly(
+    out: Annotated[Path, typer.Option("--out", help="File to write to.")],
+    week: Annotated[
+        str | None, typer.Option("--week", help="As ISO 8601 writes it, 2026-W03; default: the last whole week.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what happened in a week as one HTML file: versions, worth, what was flagged, drift, alerts, objectives."""
+    import pandas as pd
+
+    from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import warehouse_file
+    from mlreg_dagster.evidence.weekly.report import make_report
+    from mlreg_dagster.evidence.weekly.week import as_week, week_of
+    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+
+    registry, now = open_registry(), pd.Timestamp.now("UTC")
+    chosen = as_week(week) if week else week_of(now - pd.Timedelta(days=7))
+    tables = DuckDBWarehouse(warehouse_file(home_dir()))
+    made = make_report(chosen, registry, tables, load_settings(), now)
+    with writing_to(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(made.html, encoding="utf-8")
+    parts = [{"part": each.title, "state": each.state, "text": each.text} for each in made.sections]
+    attention = ", ".join(made.needs_attention) or "nothing"
+    sentence = f"Week {chosen.name}, needing attention: {attention}. The report is in {out}."
+    show(as_json, sentence, week=chosen.name, parts=parts, file=str(out))

@@ -1,7 +1,7 @@
-"""automation.yaml, retraining.yaml and notifications.yaml: what goes on by itself, and who hears of it."""
+"""automation.yaml and retraining.yaml: what goes on by itself."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -36,15 +36,3 @@ class RetrainingSettings(Section):
     every_days: Count = 7
     champion_max_age_days: Count = Field(30, description="Days after which an unchanged champion counts as stale.")
     volume: VolumeSettings = VolumeSettings()
-
-
-class NotificationSettings(Section):
-    """notifications.yaml: who is told of runs that failed or were cancelled."""
-
-    webhook_url: Annotated[str, Field(pattern="^https?://")] | None = Field(
-        None, description="Gets notices as JSON; null = the log."
-    )
-    notifier: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="A plug-in's notifier; null = the webhook if there is one, else the log."
-    )
-    params: dict[str, Any] = Field({}, description="Keyword arguments of a plug-in's notifier.")

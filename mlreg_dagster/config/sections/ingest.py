@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from mlreg_dagster.config.section import Count, Hour, Percent, Section, Share
+from mlreg_dagster.config.sections.simulated import SimulatedSettings
 from mlreg_dagster.core.times import read_hour
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class SimulatedSettings(Section):
-    """The seeded market: how many events of each kind to plant, per instrument and 30 days."""
-
-    seed: Annotated[int, Field(ge=0)] = 7
-    opens: Hour = read_hour("2026-01-01")
-    hourly_volatility_pct: Annotated[float, Field(gt=0, le=20)] = 0.8
-    crashes: Annotated[float, Field(ge=0, le=10)] = 0.5
-    pumps: Annotated[float, Field(ge=0, le=10)] = 0.5
-    volume_shocks: Annotated[float, Field(ge=0, le=10)] = 0.5
-    gaps: Annotated[float, Field(ge=0, le=10)] = 0.3
-    delistings: Annotated[float, Field(ge=0, le=1)] = 0.01
 
 
 class ArchiveColumns(Section):

@@ -9,10 +9,13 @@ from mlreg_dagster.config.section import Count, Section, Share
 
 Params = dict[str, float | int | str | bool]
 _FOREST, _ENSEMBLE = "isolation_forest", "ensemble"
-_NAMES = "isolation_forest, local_outlier_factor, nearest_neighbors, robust_z_score, ensemble, or one of a plug-in."
+_NAMES = (
+    "isolation_forest, local_outlier_factor, nearest_neighbors, robust_z_score, ensemble, crash_classifier, or one of "
+    "a plug-in."
+)
 _WHITEN = (
     "Whether the detector sees principal components of unit variance or scaled features; null = components, but for "
-    "robust_z_score and for detectors of plug-ins that are registered otherwise."
+    "robust_z_score, crash_classifier and detectors of plug-ins that are registered otherwise."
 )
 
 
@@ -52,7 +55,7 @@ class MemberSettings(Section):
     """A detector of an ensemble."""
 
     detector: Annotated[str, Field(min_length=1)] = Field(
-        description="One of the package's own, but for ensemble and those of plug-ins."
+        description="One of the package's own, but for ensemble, crash_classifier and those of plug-ins."
     )
     params: Params = Field(default_factory=_default_params, description="As for a detector that stands alone.")
     whiten: bool | None = Field(None, description="As for a detector that stands alone; null likewise.")

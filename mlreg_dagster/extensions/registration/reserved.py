@@ -6,7 +6,10 @@ They are spelled out here as what bears them is in packages that import this one
 import re
 
 BUILT_IN: dict[str, tuple[str, ...]] = {
-    "detector": ("isolation_forest", "local_outlier_factor", "nearest_neighbors", "robust_z_score", "ensemble"),
+    "detector": (
+        *("isolation_forest", "local_outlier_factor", "nearest_neighbors", "robust_z_score", "ensemble"),
+        "crash_classifier",
+    ),
     "gate": (
         "anomaly_rate_in_range",
         "anomaly_rate_near_training",

@@ -18,6 +18,7 @@ from mlreg_dagster.extensions.features import FEATURES, Feature
 from mlreg_dagster.extensions.grid import Array, Grid
 from mlreg_dagster.market.features.built_in import built_in_features
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
+from mlreg_dagster.market.schema import CHANGES
 from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, UTC, Check, Table, column
 
 _WORTH_SHARING = 50_000  # rows; fewer are computed before a second core has begun
@@ -65,6 +66,17 @@ def families_of(settings: FeatureSettings) -> dict[str, str]:
     families = {each.name: each.family for each in built_in_features(settings)}
     families |= {name: each.family if (each := FEATURES.get(name)) else "" for name in sorted(settings.own)}
     return {name: family or name for name, family in families.items()}
+
+
+def lookbacks_of(settings: FeatureSettings) -> dict[str, int]:
+    """Name to the hours before its own that a feature depends on, those of the changes it is made of included."""
+    return {each.name: each.lookback + _of_change(each.name) for each in features_of(settings)}
+
+
+def _of_change(name: str) -> int:
+    """How far back the snapshot's price change looks that a feature of the package is made of."""
+    name = name.removeprefix("slog_")
+    return max((hours for change, hours in CHANGES.items() if name.startswith(change)), default=0)
 
 
 def features_table(settings: FeatureSettings) -> Table:

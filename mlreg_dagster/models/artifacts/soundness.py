@@ -27,6 +27,7 @@ from sklearn.tree._tree import Tree
 
 from mlreg_dagster.extensions.detectors import full_name
 from mlreg_dagster.models.artifacts.object_graph import objects_in
+from mlreg_dagster.models.classifier.classifier import CrashClassifier
 from mlreg_dagster.models.detectors.ensemble import RankEnsemble
 from mlreg_dagster.models.detectors.nearest_neighbors import NeighborDistance
 from mlreg_dagster.models.detectors.plugin import PluginDetector, registered
@@ -38,7 +39,7 @@ MOST_NODES = 1 << 26
 _STEPS = (SimpleImputer, StandardScaler, PCA)
 _BALLS, _BOXES = (BallTree64, BallTree32), (KDTree64, KDTree32)
 _MEMBERS = (IsolationForest, LocalOutlierFactor, NeighborDistance, RobustZScore)
-_DETECTORS = (*_MEMBERS, RankEnsemble, PluginDetector)
+_DETECTORS = (*_MEMBERS, RankEnsemble, PluginDetector, CrashClassifier)
 
 _LOST_FEATURES = "its trees ask for features that rows don't have"
 _LOST_INDEX = "the index of its neighbours leads nowhere"
@@ -61,6 +62,8 @@ def require_sound(pipeline: Pipeline) -> None:
         found = full_name(type(detector.estimator_))
         if found not in registered(detector.name).types:
             raise ValueError(f"its detector is a {found}, which its plug-in does not declare")
+    if isinstance(detector, CrashClassifier):
+        _require_sound_classifier(detector)
     by_scikit_learn = isinstance(detector, PluginDetector)  # which needs no stack to walk a tree
     _require_sound_parts(list(objects_in(detector)), largest_depth=None if by_scikit_learn else LARGEST_DEPTH)
 
@@ -169,6 +172,33 @@ def _require_sound_forest(forest: IsolationForest) -> None:
         inner = tree.children_left != -1
         if not np.isfinite(tree.threshold[inner]).all() or not (tree.n_node_samples > 0).all():
             raise ValueError("its trees have thresholds or counts that are no numbers")
+
+
+def _require_sound_classifier(detector: CrashClassifier) -> None:
+    """Its trees are arrays of its own, walked until every row has come to a leaf."""
+    columns, model, calibration = int(detector.n_features_in_), detector.model_, detector.calibration_
+    numbers = [np.array([detector.begin_]), *calibration.values()]
+    if "weights" in model:
+        shapes = [model["weights"].shape == (columns,)]
+        numbers.append(model["weights"])
+    else:
+        left, right, roots, feature = (model[name] for name in ("left", "right", "roots", "feature"))
+        if any(each.dtype != np.int64 or each.ndim != 1 for each in (left, right, roots, feature)):
+            raise ValueError("its trees are not made of whole numbers")
+        if not np.array_equal(left == -1, right == -1):
+            raise ValueError("its trees lead nowhere: a node has one child")
+        require_trees(roots, left, right)
+        if not ((feature >= 0) & (feature < columns)).all():
+            raise ValueError(_LOST_FEATURES)
+        shapes = [model[name].shape == left.shape for name in ("feature", "split", "value")]
+        numbers += [model["split"], model["value"]]
+    if "line" in calibration:
+        shapes.append(calibration["line"].shape == (2,))
+    else:
+        margins, corners = calibration["margins"], calibration["probabilities"]
+        shapes += [margins.ndim == 1, 0 < margins.size == corners.size, bool((np.diff(margins) > 0).all())]
+    if not all(shapes) or not all(each.dtype == np.float64 and np.isfinite(each).all() for each in numbers):
+        raise ValueError("its arrays have other shapes than a classifier's, or hold what is no number")
 
 
 def _require_sound_index(index: Any) -> None:

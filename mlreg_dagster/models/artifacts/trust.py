@@ -20,6 +20,7 @@ from mlreg_dagster.models.detectors.plugin import DetectorNotInstalled
 
 TRUSTED_TYPES = frozenset(
     {
+        "mlreg_dagster.models.classifier.classifier.CrashClassifier",
         "mlreg_dagster.models.detectors.RobustZScore",
         "mlreg_dagster.models.detectors.ensemble.RankEnsemble",
         "mlreg_dagster.models.detectors.nearest_neighbors.NeighborDistance",

@@ -16,8 +16,9 @@ from sklearn.preprocessing import StandardScaler
 
 from mlreg_dagster.config import ConfigError, MemberSettings, ModelSettings
 from mlreg_dagster.extensions.detectors import DETECTORS
+from mlreg_dagster.models.classifier.classifier import CrashClassifier
 from mlreg_dagster.models.detectors.ensemble import RankEnsemble
-from mlreg_dagster.models.detectors.names import require_detector
+from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER, require_detector
 from mlreg_dagster.models.detectors.nearest_neighbors import NeighborDistance
 from mlreg_dagster.models.detectors.plugin import PluginDetector
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
@@ -43,12 +44,19 @@ def _nearest_neighbors(params: dict[str, object], seed: int) -> BaseEstimator:  
     return NeighborDistance(**params)  # type: ignore[arg-type]
 
 
-_DETECTORS: dict[str, Callable[[dict[str, object], int], BaseEstimator]] = {
+def _crash_classifier(params: dict[str, object], seed: int) -> BaseEstimator:  # noqa: ARG001
+    return CrashClassifier(**params)  # type: ignore[arg-type]
+
+
+_MEMBERS: dict[str, Callable[[dict[str, object], int], BaseEstimator]] = {
     "isolation_forest": _isolation_forest,
     "local_outlier_factor": _local_outlier_factor,
     "nearest_neighbors": _nearest_neighbors,
     "robust_z_score": _robust_z_score,
 }
+_DETECTORS = _MEMBERS | {CRASH_CLASSIFIER: _crash_classifier}
+_PLAIN = ("robust_z_score", CRASH_CLASSIFIER)
+"""Those that see scaled features where nothing else is asked: each of them is looked at by itself."""
 
 
 def make_pipeline(settings: ModelSettings) -> Pipeline:
@@ -71,9 +79,9 @@ def make_pipeline(settings: ModelSettings) -> Pipeline:
 
 
 def _member(settings: MemberSettings, seed: int) -> Pipeline:
-    if settings.detector not in _DETECTORS:
+    if settings.detector not in _MEMBERS:
         raise ConfigError(
-            f"members: an ensemble can't have the member {settings.detector}; allowed are {', '.join(_DETECTORS)}."
+            f"members: an ensemble can't have the member {settings.detector}; allowed are {', '.join(_MEMBERS)}."
         )
     return Pipeline(_own_steps(settings, seed))
 
@@ -91,7 +99,7 @@ def _own_steps(settings: ModelSettings | MemberSettings, seed: int) -> list[tupl
         raise ConfigError(f"params of detector {settings.detector}: {error}.") from error
     whiten = settings.whiten
     if whiten is None:
-        whiten = own.whitened if own else settings.detector != "robust_z_score"
+        whiten = own.whitened if own else settings.detector not in _PLAIN
     # by the exact decomposition: no random numbers, no dependence on the number of rows
     white = [("whiten", PCA(n_components=_WHITENED_VARIANCE, whiten=True, svd_solver="full"))] if whiten else []
     return [*white, ("detector", detector)]

@@ -3,12 +3,16 @@
 from mlreg_dagster.config import ConfigError, Settings
 from mlreg_dagster.extensions.detectors import DETECTORS
 
+CRASH_CLASSIFIER = "crash_classifier"
+"""The one that learns from labels; it is in `models.classifier`."""
+
 SCORERS = {
     "isolation_forest": "compiled walk (Numba)",
     "local_outlier_factor": "scikit-learn",
     "nearest_neighbors": "scikit-learn",
     "robust_z_score": "NumPy",
     "ensemble": "its members' scorers",
+    CRASH_CLASSIFIER: "NumPy",
 }
 """What scores the rows of each detector: the fastest that was measured at any number of rows, see decision 0015."""
 

@@ -18,6 +18,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from mlreg_dagster.models.classifier.labels import Labels
 from mlreg_dagster.models.detectors.local_density import distinct_rows, fit_apart
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 
@@ -38,7 +39,7 @@ _ROW_BY_ROW = (IsolationForest, RobustZScore)
 
 
 @_one_thread
-def fit(pipeline: Pipeline, X: Matrix, *, apart: bool = True) -> Pipeline:
+def fit(pipeline: Pipeline, X: Matrix, *, apart: bool = True, labels: Labels | None = None) -> Pipeline:
     """Fit a pipeline.
 
     Trees of a forest grow side by side, each from a seed of its own, so the number of cores changes nothing in them.
@@ -47,7 +48,11 @@ def fit(pipeline: Pipeline, X: Matrix, *, apart: bool = True) -> Pipeline:
         pipeline: As `make_pipeline` makes it.
         X: The training rows.
         apart: Whether a local outlier factor counts identical rows once, see `local_density`.
+        labels: Of the rows, for the detector that learns from them.
     """
+    if labels is not None:
+        known = {"detector__hours": labels.hours, "detector__gap_hours": labels.gap_hours}
+        return pipeline.fit(X, labels.crashed, **known)
     with parallel_config(backend="threading", n_jobs=-1):
         if not (apart and isinstance(pipeline[-1], LocalOutlierFactor)):
             return pipeline.fit(X)
@@ -79,7 +84,7 @@ def training_scores(pipeline: Pipeline, X: Matrix) -> Matrix:
 
     A detector that looks for neighbours finds each of its training rows beside itself when they come as new ones. So
     it keeps the leave-one-out scores of its fit; those are meant here. Rows that a local outlier factor counted once
-    have one factor.
+    have one factor. A classifier keeps the scores of its walk-forward: of the later rows, by what was known before.
     """
     detector = pipeline[-1]
     if isinstance(detector, LocalOutlierFactor):

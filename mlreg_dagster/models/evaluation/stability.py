@@ -19,10 +19,10 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.detectors.making import make_pipeline
-from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit
+from mlreg_dagster.models.detectors.scoring import anomaly_scores
 from mlreg_dagster.models.evaluation.evaluation import PlantedRound, average_precision_by_kind
 from mlreg_dagster.models.manifests import settings_in
-from mlreg_dagster.models.training import CannotTrain, require_dataset, require_enough, sampled
+from mlreg_dagster.models.training import CannotTrain, fit_to, require_dataset, require_enough, rows_to_fit
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 STABLE, UNSTABLE, NOT_MEASURED = "stable", "unstable", "not measured"
@@ -53,13 +53,13 @@ def measure(model: Model, training: Dataset, rounds: list[PlantedRound], setting
     if not rounds:
         return _not_measured("No anomaly could be planted into the holdout.")
     chosen = settings_in(model.manifest)
-    rows = sampled(training.rows, chosen)
+    rows = rows_to_fit(training, chosen)
     values: dict[str, list[float]] = {}
     for kind, name, part in _parts(rows, settings):
         pipeline, features = make_pipeline(chosen), part[model.features].to_numpy(dtype=np.float64)
         try:
             require_enough(features, pipeline, training)
-            fit(pipeline, features)
+            fit_to(pipeline, part, model.features, training)
         except (ValueError, CannotTrain) as error:
             return _not_measured(f"{chosen.detector} can't be fitted to the {len(part)} rows of {name}: {error}")
         values.setdefault(kind, []).append(_average_precision(model, pipeline, rounds))

@@ -12,14 +12,13 @@ from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import Pipeline
 
+from mlreg_dagster.models.classifier.classifier import CrashClassifier
 from mlreg_dagster.models.detectors.ensemble import RankEnsemble, tail_width
 from mlreg_dagster.models.detectors.nearest_neighbors import NeighborDistance
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
+from mlreg_dagster.models.scorers.classifier_graph import classifier_score
 from mlreg_dagster.models.scorers.forest_walk import path_lengths, usual_length
-from mlreg_dagster.models.scorers.graph_builder import Graph, NotPortable
-
-SUM, NO_TRANSFORM, AT_MOST = 1, 0, 0
-"""Codes of TreeEnsemble."""
+from mlreg_dagster.models.scorers.graph_builder import AT_MOST, NO_TRANSFORM, SUM, Graph, NotPortable
 
 _NEVER_INFINITE = 1e-10  # what scikit-learn adds to the mean distance of a row among its duplicates
 
@@ -195,4 +194,5 @@ _SCORES: dict[type[BaseEstimator], Callable[[Graph, str, Any], str]] = {
     NeighborDistance: _neighbor_distance,
     RobustZScore: _robust_z_score,
     RankEnsemble: _ensemble,
+    CrashClassifier: classifier_score,
 }

@@ -9,6 +9,9 @@ from onnx import helper, numpy_helper
 
 from mlreg_dagster.core.errors import MlregError
 
+SUM, NO_TRANSFORM, AT_MOST = 1, 0, 0
+"""Codes of TreeEnsemble."""
+
 
 class NotPortable(MlregError):
     """A model of which there is no graph that labels alike."""

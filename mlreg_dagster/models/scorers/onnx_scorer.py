@@ -19,15 +19,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.models.artifacts.soundness import require_trees
-from mlreg_dagster.models.scorers.detector_graphs import AT_MOST, NO_TRANSFORM, SUM
+from mlreg_dagster.models.scorers.graph_builder import AT_MOST, NO_TRANSFORM, SUM
 from mlreg_dagster.models.scorers.onnx_graph import FEATURES, IS_ANOMALY, OPERATORS, SCORE
 
 _TREES = "TreeEnsemble"
 _TRUSTED_OPERATORS = frozenset(
     {
         *("Abs", "Add", "Cast", "Div", "Gather", "Greater", "Identity", "IsNaN", "MatMul", "Max", "Min", "Pow"),
-        *("Reciprocal", "ReduceMax", "ReduceMean", "ReduceSumSquare", "Scan", "Sqrt", "Squeeze", "Sub", "TopK"),
-        *("Unsqueeze", "Where", _TREES),
+        *("Reciprocal", "ReduceMax", "ReduceMean", "ReduceSumSquare", "Scan", "Sigmoid", "Sqrt", "Squeeze", "Sub"),
+        *("Mul", "TopK", "Unsqueeze", "Where", _TREES),
     }
 )
 _TRUSTED_MESSAGES = (

@@ -40,7 +40,7 @@ def day_numbers(days: pd.Index) -> NDArray[np.int64]:
 
 
 def monday_before(day: pd.Timestamp) -> pd.Timestamp:
-    """The Monday of the day's week: from there on rows are needed to count the day, for a week shares its flag budget."""
+    """The Monday of the day's week, from which on rows are needed to count the day: a week shares its flag budget."""
     return day - pd.Timedelta(days=day.day_of_week)
 
 

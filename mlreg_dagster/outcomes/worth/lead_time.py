@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.core.hours import hours_since_epoch
+from mlreg_dagster.market.episodes import GAP
 from mlreg_dagster.market.names import CRASH
 from mlreg_dagster.outcomes.worth.blocks import blocks_of, interval, ratio
-from mlreg_dagster.outcomes.worth.episodes import GAP
 
 FALL_PCT = -5.0
 """A price that stands this much or more below its 6-hour high had fallen before the flag."""

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config import WorthSettings
+from mlreg_dagster.market.episodes import episodes_of, independent
 from mlreg_dagster.market.names import CRASH, UNRESOLVED
 from mlreg_dagster.outcomes.names import RANKING, WorthVerdict
 from mlreg_dagster.outcomes.worth.blocks import MIN_WEEKS, Counts, summed, week_of
 from mlreg_dagster.outcomes.worth.counts import COLUMNS, counts_by_day, day_numbers, known_until
 from mlreg_dagster.outcomes.worth.difference import MEASURES, PairedDifference, paired_difference
-from mlreg_dagster.outcomes.worth.episodes import episodes_of, independent
 from mlreg_dagster.outcomes.worth.judgement import Evidence, judge, weigh
 from mlreg_dagster.outcomes.worth.pairs import KEY
 from mlreg_dagster.outcomes.worth.sequential import detectable, lower_end, swapped

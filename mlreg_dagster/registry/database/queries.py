@@ -64,7 +64,7 @@ def of_run(
     if run_id is None:
         return None
     statement = select(table).where(table.c.run_id == run_id).order_by(*table.primary_key.columns)
-    newest = next(reversed(_records(connection, cls, statement)), None)
+    newest = next(reversed(records(connection, cls, statement)), None)
     if newest is None or any(getattr(newest, key) != value for key, value in content.items() if key != "signature"):
         return None
     return newest
@@ -72,7 +72,7 @@ def of_run(
 
 def all_of(connection: Connection, cls: type[_Record], table: Table) -> list[_Record]:
     """All rows of a table, by their primary key."""
-    return _records(connection, cls, select(table).order_by(*table.primary_key.columns))
+    return records(connection, cls, select(table).order_by(*table.primary_key.columns))
 
 
 def version_names(connection: Connection) -> Sequence[str]:
@@ -93,7 +93,7 @@ def version_named(connection: Connection, name: str) -> ModelVersion:
     Raises:
         UnknownVersion: It is not registered; the message lists what is.
     """
-    found = _records(connection, ModelVersion, select(model_versions).where(model_versions.c.version == name))
+    found = records(connection, ModelVersion, select(model_versions).where(model_versions.c.version == name))
     if not found:
         raise UnknownVersion(
             f"{name[:80]!a} is not registered. Registered versions: {listed(version_names(connection))}."
@@ -109,14 +109,14 @@ def evaluations_of(connection: Connection, model: ModelVersion) -> list[Evaluati
     statement = select(evaluations).where(
         table.version == model.version, table.artifact_sha256 == model.artifact_sha256
     )
-    return _records(connection, Evaluation, statement.order_by(table.id))
+    return records(connection, Evaluation, statement.order_by(table.id))
 
 
 def decisions_on(connection: Connection, model: ModelVersion) -> list[Decision]:
     """The decisions about a version's bytes, the latest one last."""
     table = decisions.c
     statement = select(decisions).where(table.version == model.version, table.artifact_sha256 == model.artifact_sha256)
-    return _records(connection, Decision, statement.order_by(table.id))
+    return records(connection, Decision, statement.order_by(table.id))
 
 
 def withdrawals_on(connection: Connection, model: ModelVersion) -> list[Withdrawal]:
@@ -142,7 +142,7 @@ def moves(connection: Connection, alias: str | None = None, *, taken_back: bool 
             corrections.c.alias == table.alias, corrections.c.sequence == table.sequence
         )
         statement = statement.where(~corrected.exists())
-    return _records(connection, AliasEvent, statement)
+    return records(connection, AliasEvent, statement)
 
 
 def last_sequence(connection: Connection, alias: str) -> int:
@@ -153,7 +153,7 @@ def last_sequence(connection: Connection, alias: str) -> int:
 def policy_in_force(connection: Connection) -> PolicyRecord | None:
     """The policy that was adopted last, if any."""
     statement = select(policies).order_by(policies.c.id.desc()).limit(1)
-    return next(iter(_records(connection, PolicyRecord, statement)), None)
+    return next(iter(records(connection, PolicyRecord, statement)), None)
 
 
 def approvals_of_policy(connection: Connection, content_sha256: str, previous_sha256: str) -> list[PolicyApproval]:
@@ -162,10 +162,15 @@ def approvals_of_policy(connection: Connection, content_sha256: str, previous_sh
     statement = select(policy_approvals).where(
         table.content_sha256 == content_sha256, table.previous_sha256 == previous_sha256
     )
-    return _records(connection, PolicyApproval, statement.order_by(table.id))
+    return records(connection, PolicyApproval, statement.order_by(table.id))
 
 
-def _records(connection: Connection, cls: type[_Record], statement: Select[Any]) -> list[_Record]:
+def records(connection: Connection, cls: type[_Record], statement: Select[Any]) -> list[_Record]:
+    """The rows of a statement as records.
+
+    Raises:
+        RegistryDamaged: One can't be read.
+    """
     try:
         return [_record(cls, row) for row in connection.execute(statement).mappings()]
     except audit.UNREADABLE as error:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from mlreg_dagster.registry.database.append_only import keep_append_only
 from mlreg_dagster.registry.database.column_types import Gates, Texts, UtcTime
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 metadata = MetaData()
 
@@ -220,6 +220,57 @@ drift_decisions = Table(
     CheckConstraint(
         "state IN ('unknown', 'stable', 'watch', 'confirmed', 'responding', 'cooldown')", name="known_state"
     ),
+)
+
+alert_events = Table(
+    "alert_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("event", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("onset", UtcTime, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("message", String, nullable=False),
+    Column("runbook", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    CheckConstraint(
+        "event IN ('firing', 'escalated', 'reminded', 'acknowledged', 'resolved')", name="known_alert_event"
+    ),
+    CheckConstraint("severity IN ('info', 'ticket', 'page')", name="known_severity"),
+    UniqueConstraint("fingerprint", "sequence"),
+)
+
+alert_messages = Table(
+    "alert_messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("event_id", Integer, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    UniqueConstraint("event_id", "channel"),
+    ForeignKeyConstraint(["event_id"], ["alert_events.id"]),
+)
+
+alert_attempts = Table(
+    "alert_attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_id", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    CheckConstraint("outcome IN ('delivered', 'unavailable', 'refused')", name="known_delivery"),
+    UniqueConstraint("message_id", "number"),
+    ForeignKeyConstraint(["message_id"], ["alert_messages.id"]),
 )
 
 audit_log = Table(

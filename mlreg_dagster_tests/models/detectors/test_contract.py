@@ -32,6 +32,21 @@ class TestEnsemble(DetectorContract):
         return super().train(members=MEMBERS, **changes)
 
 
+class TestBoostingOfCrashes(DetectorContract):
+    detector = "crash_classifier"
+    params: ClassVar = {"kind": "boosting", "max_iter": 20, "min_samples_leaf": 20}
+    is_supervised = True
+
+
+class TestLogisticRegressionOfCrashes(DetectorContract):
+    detector = "crash_classifier"
+    params: ClassVar = {"calibration": "isotonic"}
+    is_supervised = True
+
+
 def test_every_detector_of_the_package_is_held_to_it():
-    suites = (TestIsolationForest, TestLocalOutlierFactor, TestNearestNeighbors, TestRobustZScore, TestEnsemble)
+    suites = (
+        *(TestIsolationForest, TestLocalOutlierFactor, TestNearestNeighbors, TestRobustZScore, TestEnsemble),
+        *(TestBoostingOfCrashes, TestLogisticRegressionOfCrashes),
+    )
     assert {suite.detector for suite in suites} == set(SCORERS)

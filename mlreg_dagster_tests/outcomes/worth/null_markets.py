@@ -17,10 +17,10 @@ from scipy.signal import lfilter
 
 from mlreg_dagster.config import WorthSettings
 from mlreg_dagster.core.hours import HOUR, as_hour
+from mlreg_dagster.market.episodes import episodes_of, independent
 from mlreg_dagster.market.names import CRASH, NO_CRASH
 from mlreg_dagster.outcomes.names import WorthVerdict
 from mlreg_dagster.outcomes.worth.counts import counts_by_day
-from mlreg_dagster.outcomes.worth.episodes import episodes_of, independent
 from mlreg_dagster.outcomes.worth.judgement import judge, weigh
 from mlreg_dagster.outcomes.worth.verdict import by_week, crashes_of
 

@@ -22,7 +22,7 @@ from mlreg_dagster.registry import (
 from mlreg_dagster.registry.database import postgres, sqlite
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
 from mlreg_dagster.registry.migrations import schemas
-from mlreg_dagster_tests.registry.builders import decide_on_drift, evaluate, register
+from mlreg_dagster_tests.registry.builders import decide_on_drift, evaluate, raise_alert, register
 from mlreg_dagster_tests.registry.migrations.old_registry import copy_rows, create_by_scripts, restore_dump
 
 NOW = pd.Timestamp("2027-01-01", tz="UTC")
@@ -167,9 +167,12 @@ class TestEveryReleasedSchema:
         assert [(link.sequence, link.hash) for link in registry.audit_log()[: len(log)]] == log
         assert sorted(each.id for each in registry.recorded_moves()) == sorted(moves)
         assert [each.version for each in registry.versions()] == versions
-        assert registry.drift_decisions() == []
+        assert [each.day for each in registry.drift_decisions()] == (["2026-01-20"] if released == 4 else [])
         decide_on_drift(registry)
-        assert [each.day for each in registry.drift_decisions()] == ["2026-02-01"]
+        assert registry.drift_decisions()[-1].day == "2026-02-01"
+        assert registry.open_alerts() == []
+        raise_alert(registry)
+        assert len(registry.undelivered_messages()) == 1
         assert registry.find_tampering(log) is None
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.config import FeatureSettings
+from mlreg_dagster.datasets.low_quality import LEFT_OUT, left_out_in_words
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values, flat, when
 from mlreg_dagster.market.features.features import describe_features
@@ -18,6 +19,11 @@ def lineage(context: CardContext) -> Section:
     meanings = describe_features(settings)
     parts = [context.training, *([context.holdout] if context.holdout else [])]
     missing = [f"{part.kind} {part.key} can't be used: {part.problem}" for part in parts if part.problem]
+    missing += [
+        f"{part.kind} {part.key}: {left_out_in_words(part.lineage[LEFT_OUT])}"
+        for part in parts
+        if part.lineage.get(LEFT_OUT)
+    ]
     missing += [str(part.changes) for part in parts if part.changes and part.changes.changed]
     if unknown := [name for name in manifest["features"] if name not in meanings]:
         missing.append(f"No description of: {', '.join(unknown)}.")
@@ -51,6 +57,7 @@ def lineage(context: CardContext) -> Section:
 
 def _dataset(part: Frozen) -> dict[str, Any]:
     facts = part.lineage
+    out = facts.get(LEFT_OUT)
     return {
         "dataset": part.kind,
         "day": part.key,
@@ -59,6 +66,7 @@ def _dataset(part: Frozen) -> dict[str, Any]:
         "rows": facts.get("rows"),
         "instruments": facts.get("instruments"),
         "left out": len(facts.get("instruments_left_out", ())) if facts else None,
+        **({"days left out for low quality": ", ".join(out["days"]) or "none"} if out else {}),
         "hours": f"{facts['hours_with_rows']} of {facts['hours_in_window']}" if facts else None,
         "SHA-256": part.sha256,
         "intact": part.problem is None,

@@ -6,7 +6,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.outcomes.worth.episodes import episodes_of, independent
+from mlreg_dagster.market.episodes import episodes_of, independent
 from mlreg_dagster_tests.outcomes.frames import at
 
 CRASHES = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 200)), max_size=30)

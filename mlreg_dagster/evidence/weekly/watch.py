@@ -1,0 +1,106 @@
+"""What the weekly report says of drift, decisions, alerts and objectives.
+
+What it says of versions, worth and flags stands in `sections`.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from mlreg_dagster.evidence.card.elements import when
+from mlreg_dagster.evidence.weekly.sections import Section
+from mlreg_dagster.evidence.weekly.week import Week
+from mlreg_dagster.monitoring.metrics.slos import OBJECTIVES
+from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
+from mlreg_dagster.registry import AlertEvent, Registry
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+
+_DISTURBED = frozenset({"watch", "confirmed", "responding"})
+
+
+def decisions(tables: Warehouse, week: Week) -> Section:
+    """What was decided about drift, day by day."""
+    title = "Drift decisions"
+    rows = tables.read(DRIFT_DECISIONS, week.days[0], week.days[-1])
+    if rows.empty:
+        return Section(title, "No day of the week was judged.", is_good=None)
+    states = rows["state"].tolist()
+    actions = [each for each in rows["action"] if each != "none"]
+    text = (
+        f"{len(rows)} of 7 days were judged. State at the end: {states[-1]}. "
+        f"Actions: {', '.join(_in_words(each) for each in actions) or 'none'}."
+    )
+    shown = [
+        {
+            "day": f"{row['day']:%Y-%m-%d}",
+            "state": row["state"],
+            "family": row["family"],
+            "action": _in_words(row["action"]),
+            "champion": row["champion"],
+            "alerts": ", ".join(f"{rule} ({severity})" for rule, severity in json.loads(row["alerts"])),
+            "why": row["reasons"].replace("\n", " "),
+        }
+        for row in rows.astype(object).where(rows.notna(), None).to_dict("records")
+    ]
+    known = len(rows) == len(week.days) and "unknown" not in states
+    return Section(title, text, shown, is_good=False if _DISTURBED & set(states) else True if known else None)
+
+
+def _in_words(action: str) -> str:
+    return action.replace("_", " ")
+
+
+def alerts(registry: Registry, week: Week) -> Section:
+    """The alerts that were open at some time of the week, and how they stood at its end."""
+    found = _open_in(registry.alert_events(), week)
+    firing = [events for events in found if events[-1].state != "resolved"]
+    text = (
+        f"Alerts of the week: {len(found)}. Open at its end: {len(firing)}, of which acknowledged: "
+        f"{sum(events[-1].state == 'acknowledged' for events in firing)}."
+    )
+    rows: list[dict[str, Any]] = [
+        {
+            "alert": events[-1].name,
+            "rule": events[-1].rule.replace("_", " "),
+            "subject": events[-1].subject,
+            "severity": events[-1].severity,
+            "owner": events[-1].owner,
+            "since": when(events[0].recorded_at),
+            "at the end": events[-1].state,
+            "message": events[-1].message,
+        }
+        for events in found
+    ]
+    urgent = any(events[-1].severity != "info" for events in firing)
+    return Section("Alerts", text, rows, is_good=not urgent)
+
+
+def objectives(registry: Registry, week: Week) -> Section:
+    """Which service level objectives were missed in the week, by the alerts that said so."""
+    found = _open_in(registry.alert_events(), week)
+    rows: list[dict[str, Any]] = []
+    for each in OBJECTIVES:
+        missed = [events for events in found if events[-1].rule == each.rule]
+        rows.append(
+            {
+                "objective": each.name.replace("_", " "),
+                "what is measured": each.about,
+                "at most": f"{each.at_most.total_seconds() / 3600:g} h",
+                "times missed": len(missed),
+                "still missed": "yes" if any(events[-1].state != "resolved" for events in missed) else "no",
+            }
+        )
+    total = sum(row["times missed"] for row in rows)
+    text = f"Objectives missed: {total}." if total else "No alert said that an objective was missed."
+    return Section("Objectives", text, rows, is_good=not total)
+
+
+def _open_in(events: Iterable[AlertEvent], week: Week) -> list[list[AlertEvent]]:
+    """Of each alert that was open at some time of the week, its events until the end of the week, the oldest first."""
+    by_alert: dict[str, list[AlertEvent]] = {}
+    end: datetime = week.end.to_pydatetime()
+    for event in events:
+        if event.recorded_at < end:
+            by_alert.setdefault(event.fingerprint, []).append(event)
+    return [each for each in by_alert.values() if each[-1].recorded_at >= week.first or each[-1].state != "resolved"]

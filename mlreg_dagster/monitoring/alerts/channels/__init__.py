@@ -1,0 +1,1 @@
+"""The ways on which messages reach people: the log, webhooks, Slack, PagerDuty and mail."""
