@@ -7,9 +7,9 @@ import sys
 
 import pandas as pd
 import pytest
+import yaml
 
 from mlreg_dagster.registry import Attribution, DriftJudgement, Registry
-from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.documentation.pages import PROJECT
 from mlreg_dagster_tests.location import Location
@@ -42,7 +42,7 @@ def test_each_trigger_fires_once_also_where_the_daemon_is_killed_between_decisio
         decide(registry, DRIFT)
         _kill(deployment)  # decided, and most likely not asked for
     waiting = Deployment(first_day, NOW, CONFIGS)
-    (first_day / "dagster" / "dagster.yaml").write_text(DAGSTER_YAML + "run_queue: {max_concurrent_runs: 0}\n")
+    _let_no_run_begin(first_day / "dagster" / "dagster.yaml")
     with waiting as deployment:
         deployment.wait_for("request", lambda: trained_for(deployment, DRIFT))
         _kill(deployment)  # asked for, and not begun
@@ -56,6 +56,12 @@ def test_each_trigger_fires_once_also_where_the_daemon_is_killed_between_decisio
         causes = [each for each in causes_in(registry) if each]
         assert [each.split("-")[0] for each in causes] == ["data", "concept", "manual", "volume"]
         assert len(trained_for(deployment, DRIFT)) == len(trained_for(deployment, WORSE)) == 1
+
+
+def _let_no_run_begin(file):
+    config = yaml.safe_load(file.read_text())
+    config["concurrency"]["runs"]["max_concurrent_runs"] = 0
+    file.write_text(yaml.safe_dump(config))
 
 
 def _kill(deployment):
