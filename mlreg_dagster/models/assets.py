@@ -19,6 +19,7 @@ from mlreg_dagster.models.asset_metadata import (
 )
 from mlreg_dagster.models.detectors.names import require_known_detectors
 from mlreg_dagster.models.gates import asked_gates, require_known_gates, with_registered_gates
+from mlreg_dagster.models.manifests import LEARNED
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.provenance import require_recorded
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
@@ -123,7 +124,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",
                 "graph": model.manifest["graph"],
-                **{name: model.manifest[name] for name in training.LEARNED if name in model.manifest},
+                **{name: model.manifest[name] for name in LEARNED if name in model.manifest},
                 "trained_by": version.created_by,
                 AUDIT_HEAD: audit_head(records),
                 "scores": dg.MetadataValue.md(score_distribution(scores, model.threshold, "training rows")),
