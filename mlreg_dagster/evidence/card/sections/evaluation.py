@@ -45,11 +45,7 @@ def _training(version: ModelVersion) -> Fact:
             "trained": when(version.created_at),
             "trained by": version.created_by,
             "run": version.run_id,
-            **{
-                f"{learned}.{name}": value
-                for learned in LEARNED
-                for name, value in flat(manifest.get(learned) or {}).items()
-            },
+            **flat({name: manifest[name] for name in LEARNED if name in manifest}),
             **{f"plug-in.{name}": value for name, value in flat(manifest.get("plugin") or {}).items()},
         },
     )
