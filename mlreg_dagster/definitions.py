@@ -23,6 +23,8 @@ from mlreg_dagster.market.assets import build_market_assets
 from mlreg_dagster.market.checks import build_market_checks
 from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.models.assets import build_model_assets
+from mlreg_dagster.monitoring.assets import build_monitoring_assets
+from mlreg_dagster.monitoring.checks import build_monitoring_checks
 from mlreg_dagster.orchestration.graph_description import describe_graph
 from mlreg_dagster.orchestration.metadata import without_alarms
 from mlreg_dagster.orchestration.partitions import make_partitions
@@ -70,6 +72,7 @@ def build_definitions(
         *build_dataset_assets(settings, partitions),
         *build_model_assets(settings),
         *build_outcome_assets(settings, partitions),
+        *build_monitoring_assets(settings, partitions),
         *build_governance_assets(settings),
     ]
     if settings.ingest.has_ended(closed[PREFIX + "clock"].value.now()):
@@ -78,6 +81,7 @@ def build_definitions(
         *build_market_checks(settings),
         *build_dataset_checks(),
         *build_outcome_checks(settings),
+        *build_monitoring_checks(settings),
         *build_governance_checks(),
     ]
     schedules, sensors = build_schedules(settings), build_sensors(settings, {job.name: job for job in jobs})

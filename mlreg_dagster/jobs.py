@@ -72,19 +72,23 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
         home: What it prunes.
     """
     return [
-        _job(HOURLY, "One hour or a range: from snapshot to outcomes and reasons.", HOURLY_ASSETS),
+        _job(HOURLY, "One hour or a range: from snapshot to outcomes, reasons and sketches.", HOURLY_ASSETS),
         _job(MARKET, "One hour or a range: snapshots and features.", HOURLY_ASSETS[:2]),
         _job(PREDICTIONS, "One hour or a range: predictions and their reasons.", ("predictions", "prediction_reasons")),
-        _job(SCORING, "One hour or a range: predictions, outcomes and reasons.", HOURLY_ASSETS[2:]),
+        _job(SCORING, "One hour or a range: predictions, outcomes, reasons and sketches.", HOURLY_ASSETS[2:]),
         dg.define_asset_job(
             FOLLOW_UP,
             dg.AssetSelection.assets(*HOURLY_ASSETS[1:]) | dg.AssetSelection.checks(FROZEN_HOURS_UNCHANGED),
-            description="Hours whose market was late or repaired: features, predictions, outcomes, reasons.",
+            description="Hours whose market was late or repaired: features and what follows from them.",
         ),
         _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:4]),
-        _job(REASONS, "One hour or a range: reasons for what was flagged.", HOURLY_ASSETS[4:]),
+        _job(REASONS, "One hour or a range: reasons for what was flagged, and sketches.", HOURLY_ASSETS[4:]),
         _job(DATASETS, "One day: freeze training dataset and holdout.", DATASET_ASSETS),
-        _job(PERFORMANCE, "One day: how right each version was, and what it is worth.", PERFORMANCE_ASSETS),
+        _job(
+            PERFORMANCE,
+            "One day: how right each version was, what it is worth, and whether anything drifts.",
+            PERFORMANCE_ASSETS,
+        ),
         _job(
             TRAIN,
             "Train a new version and register it. Choose the partition `Add a partition`, and name it like the next "

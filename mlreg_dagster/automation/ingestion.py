@@ -132,7 +132,7 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
             return dg.SkipReason(waiting)
         hours = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance).hours
         try:
-            _, features, _, outcomes, _ = hourly_orders(context.instance, hours, mlreg_warehouse.open())
+            _, features, _, outcomes, followers = hourly_orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         requests = _Requests(context.instance, settings)
@@ -145,7 +145,9 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
             except WarehouseBusy as busy:
                 return dg.SkipReason(str(busy))
         measured = _oldest(_order(context.instance, each, complete, day_key) for each in jobs.PERFORMANCE_ASSETS)
-        requests.add(jobs.PERFORMANCE, outdated_days(hours, outcomes, complete, measured), day_key)
+        requests.add(
+            jobs.PERFORMANCE, outdated_days(hours, np.maximum(outcomes, followers), complete, measured), day_key
+        )
         return requests.result(
             f"The {len(complete)} complete days that are watched are done."
             if len(complete)
@@ -200,7 +202,9 @@ def hourly_orders(
     tables: DuckDBWarehouse | None = None,
     patience_s: float | None = None,
 ) -> tuple[Order, ...]:
-    """The newest materializations of the HOURLY_ASSETS; with `tables`, hours whose rows these lost have none.
+    """The newest materializations of the hourly assets; of reasons and sketches the older one of both.
+
+    With `tables`, hours whose rows these lost have none.
 
     Args:
         instance: Whose event log is asked.
@@ -217,7 +221,7 @@ def hourly_orders(
         for name, order in zip(jobs.HOURLY_ASSETS, orders, strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
-    return orders
+    return (*orders[:4], _oldest(orders[4:]))
 
 
 def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) -> int | str:
@@ -229,12 +233,13 @@ def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) 
 
 def _waits_for_quality(settings: Settings, tables: DuckDBWarehouse, now: pd.Timestamp, day: pd.Timestamp) -> str | None:
     """Why the datasets of a day wait for its hours to be repaired, where datasets.yaml lets them."""
-    from mlreg_dagster.datasets.choosing import refusal
+    from mlreg_dagster.datasets.choosing import WaitsForRepair, refusal
 
     if settings.datasets.low_quality != "wait":
         return None  # a run says it: it leaves bad days out, or fails with the reason
     tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, _PATIENCE_S)
-    return refusal(tables, day, settings, now)
+    found = refusal(tables, day, settings, now)
+    return str(found) if isinstance(found, WaitsForRepair) else None
 
 
 def _oldest(orders: Iterable[Order]) -> Order:

@@ -9,7 +9,7 @@ from mlreg_dagster.config.project import current_project, load_project_environme
 from mlreg_dagster.config.section import ConfigError
 from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
-from mlreg_dagster.config.sections.drift import DriftSettings, ResponseSettings
+from mlreg_dagster.config.sections.drift import DetectionSettings, DriftSettings, ResponseSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings, InjectionSettings
 from mlreg_dagster.config.sections.features import FeatureSettings, canonical
 from mlreg_dagster.config.sections.governance import PromotionSettings, UseCaseSettings
@@ -37,6 +37,7 @@ __all__ = [
     "CoinGeckoSettings",
     "ConfigError",
     "DatasetSettings",
+    "DetectionSettings",
     "DriftSettings",
     "EvaluationSettings",
     "FeatureSettings",

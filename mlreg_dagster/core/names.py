@@ -3,13 +3,23 @@
 Names of gates and aliases stand in `models.names`; what the jobs do stands in `jobs`.
 """
 
-HOURLY_ASSETS = ("market_snapshot", "market_features", "predictions", "prediction_outcomes", "prediction_reasons")
+HOURLY_ASSETS = (
+    "market_snapshot",
+    "market_features",
+    "predictions",
+    "prediction_outcomes",
+    "prediction_reasons",
+    "feature_sketch",
+)
 """The hourly assets, each made from some of those before it."""
 
 DATASET_ASSETS = ("training_dataset", "eval_holdout")
 
-PERFORMANCE_ASSETS = ("model_performance", "model_worth")
-"""What is measured of the outcomes of a day."""
+DRIFT_ASSETS = ("data_quality_drift", "feature_drift", "prediction_drift", "concept_drift", "drift_decision")
+"""Four families of drift of a day, and what follows from them."""
+
+PERFORMANCE_ASSETS = ("model_performance", "model_worth", *DRIFT_ASSETS)
+"""What is measured of a day: its outcomes, and whether anything drifts."""
 
 ASSETS = (
     *HOURLY_ASSETS,

@@ -6,6 +6,26 @@ from pydantic import Field
 
 from mlreg_dagster.config.section import Count, Section
 
+_Z = Annotated[float, Field(gt=0)]
+
+
+class DetectionSettings(Section):
+    """detection of drift.yaml: when a day stands out from quiet days (decision 0030)."""
+
+    fast_z: _Z = Field(4.5, description="Innovation of a statistic, in its standard deviations, on the day.")
+    slow_z: _Z = Field(6.0, description="|z| of a statistic on two of three days.")
+    persistent_z: _Z = Field(3.25, description="|z| of features with a short memory, on a day that counts as lasting.")
+    quiet_days: Annotated[int, Field(ge=60, le=730)] = Field(180, description="Quiet days that are the null at most.")
+    min_quiet_days: Annotated[int, Field(ge=20)] = Field(60, description="With fewer nothing is known.")
+    gap_days: Annotated[int, Field(ge=0, le=90)] = Field(
+        30, description="The newest quiet days that are no part of the null, so that what grows slowly is seen."
+    )
+    concept_days: Annotated[int, Field(ge=7)] = Field(28, description="Days of outcomes that concept drift looks at.")
+    concept_drop: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.05, description="By how much recall must have become worse, beside being told from nothing."
+    )
+    concept_confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.99, description="Of that interval.")
+
 
 class ResponseSettings(Section):
     """response of drift.yaml: from the facts of the days to a state and an action."""
@@ -30,6 +50,7 @@ class ResponseSettings(Section):
 
 
 class DriftSettings(Section):
-    """drift.yaml: what is done about drift."""
+    """drift.yaml: when something drifts, and what is done about it."""
 
+    detection: DetectionSettings = DetectionSettings()
     response: ResponseSettings = ResponseSettings()

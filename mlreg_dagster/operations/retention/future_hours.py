@@ -12,6 +12,9 @@ from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import last_ended_hour
+from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
+from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
+from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
@@ -26,8 +29,9 @@ SET_ASIDE = "mlreg prune --future"
 def tables_of(settings: Settings) -> tuple[Table, ...]:
     """Every table of a home, each after what it is made from."""
     market = (MARKET_SNAPSHOT, features_table(settings.features))
-    hourly = (*market, PREDICTIONS, PREDICTION_OUTCOMES, PREDICTION_REASONS)
-    return *hourly, MODEL_PERFORMANCE, MODEL_WORTH
+    hourly = (*market, PREDICTIONS, PREDICTION_OUTCOMES, PREDICTION_REASONS, FEATURE_SKETCH)
+    drift = (DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT, CONCEPT_DRIFT, DRIFT_DECISIONS)
+    return *hourly, MODEL_PERFORMANCE, MODEL_WORTH, *drift
 
 
 def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:

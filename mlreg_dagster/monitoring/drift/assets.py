@@ -1,0 +1,210 @@
+"""The four daily assets of drift, one a family."""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+
+from mlreg_dagster.config import Settings
+from mlreg_dagster.core.hours import chunked, day_key
+from mlreg_dagster.market.features.features import features_table
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
+from mlreg_dagster.orchestration.instance.upstream import require_any_made
+from mlreg_dagster.orchestration.metadata import OWNERS, report_partitions, result_of_range, table_metadata, table_view
+from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of
+from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
+from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.storage.warehouse.tables import Table
+
+if TYPE_CHECKING:
+    pass
+
+_SHOWN_DAYS = 60
+_DAY = pd.Timedelta(days=1)
+
+
+def build_drift_assets(settings: Settings, group: str, partitions: Partitions) -> list[dg.AssetsDefinition]:
+    """Data quality, features, predictions and concept, by day."""
+    return [
+        _data_quality(settings, group, partitions),
+        _features(settings, group, partitions),
+        _predictions(settings, group, partitions),
+        _concept(settings, group, partitions),
+    ]
+
+
+def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_shared(DATA_QUALITY_DRIFT, group, partitions, ["market_features"]),
+        description="The quality of each day's data by exact counts against fixed limits: lost values, the universe, "
+        "hours missing at the end, frozen and impossible prices.",
+    )
+    @retried
+    def data_quality_drift(
+        context: dg.AssetExecutionContext,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_registry: RegistryResource,
+        mlreg_artifacts: ArtifactsResource,
+    ) -> dg.MaterializeResult:
+        from mlreg_dagster.monitoring.drift.plots import measures_picture
+        from mlreg_dagster.monitoring.drift.reading import data_quality
+
+        days, tables = days_of(context), mlreg_warehouse.open()
+        require_any_made(context, tables, MARKET_SNAPSHOT, days)
+        records, store = mlreg_registry.open(), mlreg_artifacts.open()
+        for chunk in chunked(days, max(settings.ingest.chunk_hours // 24, 1)):
+            with tables.session():
+                _require_table(tables, settings)
+                rows = data_quality(tables, records, store, chunk, settings)
+                tables.write(DATA_QUALITY_DRIFT, rows, chunk)
+            numbers = rows.pivot(index="day", columns="measure", values="value").reindex(chunk)
+            _report(context, rows, numbers, chunk)
+        recent = tables.read(DATA_QUALITY_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
+        newest = recent[recent["day"] == days[-1]]
+        shown = newest[["measure", "value", "bad", "severe", "quality", "detail"]]
+        return _result(context, days, shown, measures_picture(recent))
+
+    return data_quality_drift
+
+
+def _features(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_shared(FEATURE_DRIFT, group, partitions, ["feature_sketch"]),
+        description="Each feature of a day against quiet days: location and spread in their standard deviations, and "
+        "what the day before did not announce. Effect sizes are shown and decide nothing.",
+    )
+    @retried
+    def feature_drift(
+        context: dg.AssetExecutionContext,
+        mlreg_warehouse: WarehouseResource,
+        mlreg_registry: RegistryResource,
+        mlreg_artifacts: ArtifactsResource,
+    ) -> dg.MaterializeResult:
+        from mlreg_dagster.monitoring.drift.families.feature import arms_of, limits_of
+        from mlreg_dagster.monitoring.drift.plots import feature_heat_map
+        from mlreg_dagster.monitoring.drift.reading import features
+
+        days, tables, limits = days_of(context), mlreg_warehouse.open(), limits_of(settings.drift.detection)
+        require_any_made(context, tables, MARKET_SNAPSHOT, days)
+        with tables.session():
+            _require_table(tables, settings)
+            rows = features(tables, mlreg_registry.open(), mlreg_artifacts.open(), days, settings)
+            tables.write(FEATURE_DRIFT, rows, days)
+        arms = arms_of(rows, limits)
+        by_day = rows.groupby("day")
+        numbers = pd.DataFrame(
+            {
+                "peak_z_of_short_memory": arms["peak"],
+                "largest_z": by_day[["location_z", "spread_z"]].agg(lambda s: s.abs().max()).max(axis=1),
+                "largest_innovation": by_day[["location_innovation", "spread_innovation"]]
+                .agg(lambda s: s.abs().max())
+                .max(axis=1),
+                "quiet_days": by_day["quiet_days"].first(),
+                "largest_psi": by_day["psi"].max(),
+            },
+            dtype="float64",
+        ).reindex(days)
+        _report(context, rows, numbers, days)
+        recent = tables.read(FEATURE_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
+        newest = recent[recent["day"] == days[-1]].copy()
+        newest["largest"] = newest[["location_z", "spread_z"]].abs().max(axis=1)
+        names = ("feature", "location_z", "spread_z", "location_innovation", "spread_innovation", "ks", "psi", "js")
+        shown = newest.sort_values("largest", ascending=False)[[*names, "wasserstein", "null_share"]]
+        return _result(context, days, shown, feature_heat_map(recent, limits.slow))
+
+    return feature_drift
+
+
+def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_shared(PREDICTION_DRIFT, group, partitions, ["predictions", "feature_sketch"]),
+        description="What the champion flagged of each day, and of the days of its policy, against its limits; how its "
+        "scores spread is shown beside it.",
+    )
+    @retried
+    def prediction_drift(
+        context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource, mlreg_registry: RegistryResource
+    ) -> dg.MaterializeResult:
+        from mlreg_dagster.monitoring.drift.plots import share_picture
+        from mlreg_dagster.monitoring.drift.reading import predictions
+
+        days, tables = days_of(context), mlreg_warehouse.open()
+        require_any_made(context, tables, MARKET_SNAPSHOT, days)
+        records = mlreg_registry.open()
+        for chunk in chunked(days, max(settings.ingest.chunk_hours // 24, 1)):
+            with tables.session():
+                rows = predictions(tables, records, chunk, settings)
+                tables.write(PREDICTION_DRIFT, rows, chunk)
+            plotted = ["flagged_share", "window_share", "location", "spread"]
+            numbers = rows[rows["is_newest"]].set_index("day")[plotted].reindex(chunk)
+            _report(context, rows, numbers, chunk)
+        recent = tables.read(PREDICTION_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
+        shown = recent[recent["day"] == days[-1]][["model_version", "flagged_share", "window_share", "state", "psi"]]
+        return _result(context, days, shown, share_picture(recent))
+
+    return prediction_drift
+
+
+def _concept(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
+    @dg.asset(
+        **_shared(CONCEPT_DRIFT, group, partitions, ["model_worth"]),
+        description="Whether the champion has become worse by matured outcomes: against its predecessor, the "
+        "challenger or the best simple ranking on the same rows, with what could have been found.",
+    )
+    @retried
+    def concept_drift(
+        context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource, mlreg_registry: RegistryResource
+    ) -> dg.MaterializeResult:
+        from mlreg_dagster.monitoring.drift.plots import difference_picture
+        from mlreg_dagster.monitoring.drift.reading import concepts
+
+        days, tables = days_of(context), mlreg_warehouse.open()
+        require_any_made(context, tables, MARKET_SNAPSHOT, days)
+        with tables.session():
+            rows = concepts(tables, mlreg_registry.open(), days, settings)
+            tables.write(CONCEPT_DRIFT, rows, days)
+        plotted = ["difference", "detectable", "recall", "opponent_recall", "episodes"]
+        numbers = rows[rows["decides"]].set_index("day")[plotted].astype("float64").reindex(days)
+        _report(context, rows, numbers, days)
+        recent = tables.read(CONCEPT_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
+        shown = recent[recent["day"] == days[-1]]
+        names = ["opponent", "kind", "decides", "episodes", "difference", "low", "high", "detectable", "verdict"]
+        return _result(context, days, shown[names], difference_picture(recent))
+
+    return concept_drift
+
+
+def _shared(table: Table, group: str, partitions: Partitions, deps: list[str]) -> dict[str, Any]:
+    return {
+        "group_name": group,
+        "partitions_def": partitions.daily,
+        "backfill_policy": SINGLE_RUN,
+        "owners": OWNERS,
+        "kinds": {"duckdb", "numpy"},
+        "metadata": table_metadata(table),
+        "deps": deps,
+    }
+
+
+def _require_table(tables: Any, settings: Settings) -> None:
+    """The table of features is there from now on."""
+    tables.newest(features_table(settings.features))
+
+
+def _report(
+    context: dg.AssetExecutionContext, rows: pd.DataFrame, numbers: pd.DataFrame, days: pd.DatetimeIndex
+) -> None:
+    counts = rows["day"].value_counts().reindex(days, fill_value=0)
+    report_partitions(context, list(map(day_key, days)), numbers.assign(**{"dagster/partition_row_count": counts}))
+
+
+def _result(
+    context: dg.AssetExecutionContext, days: pd.DatetimeIndex, newest: pd.DataFrame, picture: str
+) -> dg.MaterializeResult:
+    metadata = {
+        "days": len(days),
+        "newest_day": table_view(newest.to_dict("records")),
+        "recent_days": dg.MetadataValue.md(picture),
+    }
+    return result_of_range(context, day_key(days[-1]), metadata)

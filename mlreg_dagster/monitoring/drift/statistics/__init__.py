@@ -1,0 +1,1 @@
+"""The arithmetic of drift: days against quiet days, and effect sizes."""
