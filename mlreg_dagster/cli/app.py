@@ -23,6 +23,7 @@ from mlreg_dagster.cli.commands.governance import (
     withdraw,
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
+from mlreg_dagster.cli.commands.metrics import metrics
 from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback, score
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
@@ -61,7 +62,7 @@ def _options(
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
     rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, weekly, verify,
-    doctor, prune, correct, restore, upgrade, keygen, runbook,
+    metrics, doctor, prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

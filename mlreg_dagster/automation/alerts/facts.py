@@ -30,7 +30,7 @@ from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
-_WATCHED = (
+WATCHED = (
     *(jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS, jobs.DATASETS, jobs.PERFORMANCE),
     *(jobs.RETRAIN, jobs.PRUNE),
 )
@@ -71,26 +71,32 @@ def examinations(place: Place, settings: Settings, now: datetime) -> Iterator[Ex
     if settings.ingest.has_ended(now):  # nothing is to come, so that nothing is late
         yield (*late, "champion_old"), lambda: ()
         return
-    yield late, lambda: conditions.missed_objectives(pending_levels(place, settings, now))
+    yield late, lambda: conditions.missed_objectives(levels(place, settings, now, only_pending=True))
     yield ("champion_old",), lambda: _old_champion(registry, settings, now)
 
 
-def pending_levels(place: Place, settings: Settings, now: datetime) -> list[slos.Level]:
-    """How the objectives stand, of what is not done yet.
+def levels(place: Place, settings: Settings, now: datetime, *, only_pending: bool = False) -> list[slos.Level]:
+    """How the objectives stand.
+
+    Args:
+        place: Where it is looked.
+        settings: The configuration.
+        now: The current time.
+        only_pending: Leave out trainings that are done, however long they took.
 
     Raises:
         WarehouseBusy: Another process kept the tables.
     """
     with WarehouseReader(place.tables, _PATIENCE_S).tables() as tables:
         decided = newest_decision(tables)
-    levels = [*hourly_levels(place.instance, settings, now), slos.drift_level(decided.day if decided else None, now)]
+    found = [*hourly_levels(place.instance, settings, now), slos.drift_level(decided.day if decided else None, now)]
     if decided is None:
-        return levels
+        return found
     records = place.registry.drift_decisions()
     asked = trainings(records, place.registry, decided.training in {"failed", "rejected"})
-    waiting = [each for each in asked if each.evaluated_at is None]
-    found = found_drifts(records, decided.cause)
-    return [*levels, *slos.found_levels(found), *slos.training_levels(waiting, now)]
+    asked = [each for each in asked if each.evaluated_at is None or not only_pending]
+    drifts = found_drifts(records, decided.cause)
+    return [*found, *slos.found_levels(drifts), *slos.training_levels(asked, now)]
 
 
 def hourly_levels(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> list[slos.Level]:
@@ -106,7 +112,7 @@ def _newest_time(instance: dg.DagsterInstance, asset: str) -> datetime | None:
 
 
 def _failed_jobs(instance: dg.DagsterInstance) -> Iterator[conditions.FailedJob]:
-    for run, reason in failed_last(instance, _WATCHED):
+    for run, reason in failed_last(instance, WATCHED):
         yield conditions.FailedJob(run.job_name, run.run_id, partitions_in_tags(run.tags), reason)
 
 
