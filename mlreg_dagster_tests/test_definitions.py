@@ -35,6 +35,8 @@ HEAVY = (
     "dagster._core.storage.event_log.sqlite",
 )
 
+ROOMS = {"market", "datasets", "models", "outcomes", "monitoring", "governance", "evidence"}
+
 
 @pytest.fixture(scope="module")
 def definitions():
@@ -61,7 +63,7 @@ def test_every_asset_says_what_it_is_and_whose(specs):
         assert spec.description, name
         assert spec.owners, name
         assert spec.kinds, name
-        assert spec.group_name in {"market", "datasets", "models", "outcomes", "governance", "evidence"}, name
+        assert spec.group_name in ROOMS, name
 
 
 @pytest.mark.parametrize(("now", "watched"), [("2026-01-23T23:59", True), ("2026-01-24T00:00", False)])

@@ -233,12 +233,13 @@ def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) 
 
 def _waits_for_quality(settings: Settings, tables: DuckDBWarehouse, now: pd.Timestamp, day: pd.Timestamp) -> str | None:
     """Why the datasets of a day wait for its hours to be repaired, where datasets.yaml lets them."""
-    from mlreg_dagster.datasets.choosing import refusal
+    from mlreg_dagster.datasets.choosing import WaitsForRepair, refusal
 
     if settings.datasets.low_quality != "wait":
         return None  # a run says it: it leaves bad days out, or fails with the reason
     tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, _PATIENCE_S)
-    return refusal(tables, day, settings, now)
+    found = refusal(tables, day, settings, now)
+    return str(found) if isinstance(found, WaitsForRepair) else None
 
 
 def _oldest(orders: Iterable[Order]) -> Order:

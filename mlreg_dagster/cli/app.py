@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
@@ -22,6 +23,7 @@ from mlreg_dagster.cli.commands.governance import (
     withdraw,
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
+from mlreg_dagster.cli.commands.metrics import metrics
 from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback, score
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
@@ -60,7 +62,7 @@ def _options(
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
     rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, weekly, verify,
-    doctor, prune, correct, restore, upgrade, keygen, runbook,
+    metrics, doctor, prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
@@ -68,6 +70,7 @@ app.command("except", hidden=True)(except_)  # names in release 0.1
 app.command("tidy", hidden=True)(prune)
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
+app.add_typer(alerts, name="alerts")
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 What a person may do belongs to `governance`; here it is only decided whether a text can be a name.
 """
 
+import getpass
+import os
 import re
 import unicodedata
 
@@ -61,6 +63,15 @@ def account_name(text: str) -> str:
     if name in NO_PERSON:
         raise NotAName(f"{name!r} can't be a name: the word is reserved. Name the person who acts.")
     return name
+
+
+def current_actor(named: str | None) -> str:
+    """Who acts: the name given, else MLREG_ACTOR, else the operating system's user; in its one spelling.
+
+    Raises:
+        NotAName: It can't be the name of a person.
+    """
+    return account_name(named or os.environ.get("MLREG_ACTOR") or getpass.getuser())
 
 
 def checked_text(what: str, text: str) -> str:

@@ -27,6 +27,10 @@ class LowQuality(MlregError):
     """A dataset can't be made of the days that there are, or has to wait for better ones; the message says which."""
 
 
+class WaitsForRepair(LowQuality):
+    """Days of low quality may still be repaired; the message says until when."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """The rows that a dataset may be made of.
@@ -137,7 +141,7 @@ def _earliest(window: Window, settings: DatasetSettings) -> pd.Timestamp:
     return window.first - settings.quality.replace_days * _DAY
 
 
-def refusal(tables: Warehouse, day: pd.Timestamp, settings: Settings, now: pd.Timestamp) -> str | None:
+def refusal(tables: Warehouse, day: pd.Timestamp, settings: Settings, now: pd.Timestamp) -> LowQuality | None:
     """Why the datasets of a day can't be made of its hours, or have to wait for better ones; None: they can be made.
 
     Raises:
@@ -150,7 +154,7 @@ def refusal(tables: Warehouse, day: pd.Timestamp, settings: Settings, now: pd.Ti
         choose_training(features, windows.training, settings, now)
         choose_holdout(features, windows.holdout, settings, now)
     except LowQuality as error:
-        return str(error)
+        return error
     return None
 
 
@@ -191,7 +195,7 @@ def _require_exclusion(
     until_the_day_ends = settings.embargo_hours + settings.holdout_hours if name == "training" else 0
     deadline = window.end + (until_the_day_ends + settings.quality.wait_hours) * HOUR
     if settings.low_quality == "wait" and now < deadline:
-        raise LowQuality(
+        raise WaitsForRepair(
             f"{_opening(name, window, bad)} low_quality in datasets.yaml is wait: they are left out from "
             f"{deadline:%Y-%m-%d %H:%M} UTC on, unless they are repaired before. {_remedy(list(bad))}"
         )

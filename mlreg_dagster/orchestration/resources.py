@@ -3,8 +3,6 @@
 Run config chooses what a run does, never where or when. `Fixed` therefore closes every resource to it.
 """
 
-import getpass
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -16,7 +14,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
 from mlreg_dagster.config.places import as_registry_url
-from mlreg_dagster.core.people import account_name
+from mlreg_dagster.core.people import current_actor as current_actor
 from mlreg_dagster.orchestration.partitions import is_of_one_hour
 from mlreg_dagster.registry import Registry, RegistryUnavailable
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
@@ -148,12 +146,3 @@ class Fixed(dg.ResourceDefinition):
             {"it": self.value}, instance=context.instance, log_manager=context.log, dagster_run=context.run
         ) as resources:
             yield resources.it
-
-
-def current_actor(named: str | None) -> str:
-    """Who acts: the name given, else MLREG_ACTOR, else the operating system's user; in its one spelling.
-
-    Raises:
-        NotAName: It can't be the name of a person.
-    """
-    return account_name(named or os.environ.get("MLREG_ACTOR") or getpass.getuser())

@@ -9,7 +9,8 @@ from mlreg_dagster.automation.common import ACTOR
 from mlreg_dagster.core.hours import as_hour, hour_range
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster_tests.automation.cancelling import HOURS_DUE, cancelled, made
-from mlreg_dagster_tests.location import Location
+from mlreg_dagster_tests.automation.conftest import SETTLED
+from mlreg_dagster_tests.location import CONFIGS, Location
 
 pytestmark = pytest.mark.slow
 
@@ -228,3 +229,26 @@ def test_before_the_first_hour_has_ended_the_sensors_say_so(tmp_path):
     location = Location(tmp_path / "young", "2026-01-01T00:10")
     assert location.ask("catch_up_sensor").skip_message == "No hour of the market has ended yet."
     assert "0 hours are watched" in location.ask("days_sensor").skip_message
+
+
+def test_datasets_wait_for_a_bad_day_to_be_repaired_until_the_deadline(reopen):
+    """The wait is no failed run: the sensor says at every look what it waits for."""
+    datasets = {**CONFIGS["datasets"], "low_quality": "wait", "quality": {"wait_hours": 6}}
+    late = "2026-01-02T06:00"
+    for name, now, repaired in (("bad", SETTLED, False), ("repaired", SETTLED, True), ("late", late, False)):
+        location = reopen(now, {"datasets": datasets}, name)
+        location.thaw(TRAINING, HOLDOUT)
+        if not repaired:
+            with location.world.warehouse.connect() as connection:
+                connection.execute(
+                    "UPDATE market_features SET slog_volume_24h = NULL WHERE hour(hour) BETWEEN 4 AND 15"
+                )
+        answer = location.ask("days_sensor")
+        asked = [run.job_name for run in answer.run_requests or []]
+        if name == "bad":
+            assert jobs.DATASETS not in asked
+            assert "The training window" in answer.skip_message
+            assert "they are left out from 2026-01-02 06:00 UTC on, unless they are repaired" in answer.skip_message
+        else:
+            assert jobs.DATASETS in asked
+    assert not location.failed_runs()

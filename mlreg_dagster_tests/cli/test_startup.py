@@ -20,6 +20,8 @@ COMMANDS = (
     ["decisions", "v1"],
     ["refusals"],
     ["policy", "show"],
+    ["alerts"],
+    ["alerts", "--past", "3"],
     ["--version"],
     ["--help"],
 )

@@ -28,6 +28,20 @@ MODELS = {
         contamination=0.05,
         max_training_rows=10_000,
     ),
+    "model_classifier": ModelSettings(
+        detector="crash_classifier",
+        params={
+            "kind": "logistic",
+            "calibration": "platt",
+            "folds": 5,
+            "max_iter": 100,
+            "learning_rate": 0.05,
+            "max_leaf_nodes": 15,
+            "min_samples_leaf": 100,
+            "C": 0.01,
+        },
+        max_training_rows=200_000,
+    ),
     "model_conservative": ModelSettings(
         contamination=0.05, flagging=FlaggingSettings(budget=0.05, min_share=0.045, max_share=0.055)
     ),

@@ -9,7 +9,7 @@ import pandas as pd
 from mlreg_dagster.config import DatasetSettings, MemberSettings, ModelSettings
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.detectors.names import SCORERS
+from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER, SCORERS
 from mlreg_dagster.models.training import train
 from mlreg_dagster.testing import world as contracts
 from mlreg_dagster.testing.market import random_market
@@ -17,7 +17,8 @@ from mlreg_dagster.testing.world import DATASETS, DAY, DAY_ENDS, FEATURES, INJEC
 
 __all__ = ["DATASETS", "DAY", "DAY_ENDS", "DETECTORS", "FEATURES", "INJECTION", "LOOKBACK", "World"]
 
-DETECTORS = tuple(SCORERS)
+DETECTORS = tuple(name for name in SCORERS if name != CRASH_CLASSIFIER)
+"""Those that learn without labels; the one that needs them is tested in `classifier` and by the contract suite."""
 _PARAMS: dict[str, dict[str, Any]] = {"isolation_forest": {"n_estimators": 25}}
 MEMBERS = (
     MemberSettings(detector="isolation_forest", params={"n_estimators": 25}, whiten=True),

@@ -14,6 +14,13 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.times import read_time
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring.alerts import conditions
+from mlreg_dagster.monitoring.alerts.decisions import (
+    DECISION_RULES,
+    drift_alerts,
+    found_drifts,
+    newest_decision,
+    trainings,
+)
 from mlreg_dagster.monitoring.alerts.rules import Alert
 from mlreg_dagster.monitoring.metrics import slos
 from mlreg_dagster.orchestration.instance.job_states import failed_last, newest_partition
@@ -23,7 +30,7 @@ from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
-_WATCHED = (
+WATCHED = (
     *(jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS, jobs.DATASETS, jobs.PERFORMANCE),
     *(jobs.RETRAIN, jobs.PRUNE),
 )
@@ -59,15 +66,37 @@ def examinations(place: Place, settings: Settings, now: datetime) -> Iterator[Ex
     yield ("check_failed",), lambda: conditions.failing_checks(_failing_checks(place))
     yield ("disk_low",), lambda: _low_disk(place.tables)
     yield ("channel_down",), lambda: conditions.silent_channels(registry.undelivered_messages(), now)
+    yield ("flagged_share", *DECISION_RULES), lambda: _judged(place.tables, settings)
+    late = ("predictions_late", "outcomes_late", "drift_late", "drift_found_late", "retraining_late")
     if settings.ingest.has_ended(now):  # nothing is to come, so that nothing is late
-        yield ("predictions_late", "outcomes_late", "flagged_share", "champion_old"), lambda: ()
+        yield (*late, "champion_old"), lambda: ()
         return
-    yield (
-        ("predictions_late", "outcomes_late"),
-        lambda: conditions.missed_objectives(hourly_levels(instance, settings, now)),
-    )
-    yield ("flagged_share",), lambda: _flagged_share(place.tables, settings)
+    yield late, lambda: conditions.missed_objectives(levels(place, settings, now, only_pending=True))
     yield ("champion_old",), lambda: _old_champion(registry, settings, now)
+
+
+def levels(place: Place, settings: Settings, now: datetime, *, only_pending: bool = False) -> list[slos.Level]:
+    """How the objectives stand.
+
+    Args:
+        place: Where it is looked.
+        settings: The configuration.
+        now: The current time.
+        only_pending: Leave out trainings that are done, however long they took.
+
+    Raises:
+        WarehouseBusy: Another process kept the tables.
+    """
+    with WarehouseReader(place.tables, _PATIENCE_S).tables() as tables:
+        decided = newest_decision(tables)
+    found = [*hourly_levels(place.instance, settings, now), slos.drift_level(decided.day if decided else None, now)]
+    if decided is None:
+        return found
+    records = place.registry.drift_decisions()
+    asked = trainings(records, place.registry, decided.training in {"failed", "rejected"})
+    asked = [each for each in asked if each.evaluated_at is None or not only_pending]
+    drifts = found_drifts(records, decided.cause)
+    return [*found, *slos.found_levels(drifts), *slos.training_levels(asked, now)]
 
 
 def hourly_levels(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> list[slos.Level]:
@@ -83,7 +112,7 @@ def _newest_time(instance: dg.DagsterInstance, asset: str) -> datetime | None:
 
 
 def _failed_jobs(instance: dg.DagsterInstance) -> Iterator[conditions.FailedJob]:
-    for run, reason in failed_last(instance, _WATCHED):
+    for run, reason in failed_last(instance, WATCHED):
         yield conditions.FailedJob(run.job_name, run.run_id, partitions_in_tags(run.tags), reason)
 
 
@@ -100,9 +129,12 @@ def _low_disk(tables: Path) -> list[Alert]:
     return conditions.low_disk(str(tables.parent), shutil.disk_usage(tables.parent).free, size)
 
 
-def _flagged_share(file: Path, settings: Settings) -> list[Alert]:
+def _judged(file: Path, settings: Settings) -> list[Alert]:
+    """What the newest decision on drift says, and the flagged share where that does not."""
     with WarehouseReader(file, _PATIENCE_S).tables() as tables:
-        return conditions.flagged_share(flagged_share_in(tables, settings.evaluation))
+        decided, share = newest_decision(tables), flagged_share_in(tables, settings.evaluation)
+    told = decided is not None and decided.tells_of_drift
+    return [*drift_alerts(decided), *conditions.flagged_share(share, is_decided=told)]
 
 
 def _old_champion(registry: Registry, settings: Settings, now: datetime) -> list[Alert]:

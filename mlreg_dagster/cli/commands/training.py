@@ -98,10 +98,9 @@ def retrain(
         f"version is promoted.",
         version=version,
         status=status,
-        dataset_day=registered.dataset_day,
-        artifact_sha256=registered.artifact_sha256,
         cause=dict(cause_in(registered.manifest) or {}),
         evaluation=gates_table(evaluation),
+        reproduction=None,
     )
     raise typer.Exit(0 if evaluation.passed else 1)
 
@@ -112,7 +111,8 @@ def _verify(version: str, as_json: bool) -> NoReturn:
 
     runner = open_runner()
     found = reproduce(runner.registry.resolve(version), runner.artifacts)
-    show(as_json, reproduction=reproduction_table(found))
+    others = dict.fromkeys(("version", "status", "cause", "evaluation"))
+    show(as_json, **others, reproduction=reproduction_table(found))
     raise typer.Exit(0 if found.is_exact else 1)
 
 

@@ -57,6 +57,7 @@ RULES: Mapping[str, Rule] = {
         Rule("disk_low", "page", "the disk of the home is nearly full"),
         Rule("channel_down", "ticket", "messages to a channel wait to be delivered"),
         Rule("data_quality", "ticket", "data quality is low"),
+        Rule("drift_unknown", "info", "for days there was too little evidence to judge drift"),
         Rule("drift_watch", "ticket", "data, predictions or their worth seem to drift"),
         Rule("drift_confirmed", "ticket", "a drift is confirmed"),
         Rule("training_failed", "ticket", "a training that answers a drift failed or was rejected"),

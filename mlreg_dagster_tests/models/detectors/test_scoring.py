@@ -7,7 +7,7 @@ import pytest
 
 from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.models.detectors.making import make_pipeline
-from mlreg_dagster.models.detectors.names import SCORERS
+from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER, SCORERS
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, own_space, training_scores
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
@@ -67,7 +67,7 @@ def test_a_local_outlier_factor_does_not_find_its_training_rows_beside_themselve
 
 
 def test_each_detector_says_what_scores_its_rows():
-    assert SCORERS.keys() == set(DETECTORS)
+    assert SCORERS.keys() == {*DETECTORS, CRASH_CLASSIFIER}
 
 
 _PRINT_SCORES = """

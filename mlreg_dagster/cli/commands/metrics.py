@@ -1,0 +1,135 @@
+"""The command that exports numbers for Prometheus."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlreg_dagster.cli.arguments import writing_to
+from mlreg_dagster.cli.session import AsJson, console, show
+from mlreg_dagster.core.errors import MlregError
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from mlreg_dagster.monitoring.metrics.numbers import Part, Sample
+
+_PATIENCE_S = 5.0  # for a process that keeps the tables
+
+
+def metrics(
+    textfile: Annotated[Path | None, typer.Option(help="Write them here once, for node_exporter: NAME.prom.")] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Answer scrapes of /metrics until it is stopped.")] = False,
+    host: Annotated[str, typer.Option(help="Where it listens; beyond this machine everybody may read.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 9464,
+    as_json: AsJson = False,
+) -> None:
+    """Numbers for Prometheus, read from what is stored; nothing is changed. Without an option they are printed."""
+    from mlreg_dagster.monitoring.metrics.exposition import exposition, make_server, write_textfile
+
+    if serve and textfile is not None:
+        raise MlregError("Choose one of --textfile and --serve.")
+    if serve:
+        with make_server(host, port, lambda: exposition(_samples())) as server:
+            console.print(f"Metrics on http://{host}:{server.server_port}/metrics", highlight=False)
+            server.serve_forever()
+        return
+    samples = _samples()
+    content = exposition(samples)
+    if textfile is not None:
+        with writing_to(textfile):
+            write_textfile(textfile, content)
+    elif not as_json:
+        typer.echo(content.decode(), nl=False)
+        return
+    names = sorted({each.metric for each in samples})
+    written = f"{len(samples)} series of {len(names)} metrics in {textfile}."
+    show(as_json, written, series=len(samples), metrics=names, textfile=None if textfile is None else str(textfile))
+
+
+def _samples() -> "list[Sample]":
+    from mlreg_dagster.monitoring.metrics.numbers import collect
+
+    with _parts() as (parts, now):
+        return collect(parts, now)
+
+
+@contextmanager
+def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
+    import dagster as dg
+
+    from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import registry_url, warehouse_file
+    from mlreg_dagster.core.version import __version__
+    from mlreg_dagster.monitoring.metrics import numbers
+    from mlreg_dagster.orchestration.instance.cleanup import opened
+    from mlreg_dagster.registry.read_only import ReadOnlyRegistry
+    from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+
+    settings, home, now = load_settings(), home_dir(), datetime.now(UTC)
+    registry, file = ReadOnlyRegistry(registry_url(home)), warehouse_file(home)
+    dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(home / "dagster")))  # its file asks for it
+
+    def tables() -> "list[Sample]":
+        with WarehouseReader(file, _PATIENCE_S).tables() as found:
+            return [*numbers.champion_samples(found, settings.evaluation), *numbers.drift_samples(found)]
+
+    with opened(dagster_home) as instance:
+
+        def runs() -> "list[Sample]":
+            if not isinstance(instance, dg.DagsterInstance):
+                raise MlregError(instance.seen)
+            return _of_dagster(instance)
+
+        def objectives() -> "list[Sample]":
+            if not isinstance(instance, dg.DagsterInstance) or settings.ingest.has_ended(now):
+                return []  # nothing is late where nothing is to come
+            from mlreg_dagster.automation.alerts.facts import Place, levels
+
+            place = Place(instance, frozenset(), registry, file)
+            return list(numbers.slo_samples(levels(place, settings, now)))
+
+        yield (
+            {
+                "registry": lambda: numbers.registry_samples(registry, now, __version__),
+                "alerts": lambda: numbers.alert_samples(registry),
+                "tables": tables,
+                "runs": runs,
+                "objectives": objectives,
+                "disk": lambda: _of_disk(home, file),
+            },
+            now,
+        )
+
+
+def _of_dagster(instance: "dg.DagsterInstance") -> "list[Sample]":
+    from mlreg_dagster.automation.alerts.facts import WATCHED
+    from mlreg_dagster.core.names import HOURLY_ASSETS, PERFORMANCE_ASSETS
+    from mlreg_dagster.core.times import read_time
+    from mlreg_dagster.monitoring.metrics.numbers import Sample
+    from mlreg_dagster.orchestration.instance.job_states import failed_last, newest_partition
+
+    failed = {run.job_name for run, _ in failed_last(instance, WATCHED)}
+    found = [Sample("mlreg_job_last_run_failed", float(job in failed), (job,)) for job in WATCHED]
+    for assets, length in ((HOURLY_ASSETS, timedelta(hours=1)), (PERFORMANCE_ASSETS, timedelta(days=1))):
+        for asset in assets:
+            if (key := newest_partition(instance, asset)) is not None:
+                end = (read_time(key) + length).timestamp()
+                found.append(Sample("mlreg_newest_timestamp_seconds", end, (asset,)))
+    return found
+
+
+def _of_disk(home: Path, file: Path) -> "list[Sample]":
+    from mlreg_dagster.monitoring.metrics.numbers import Sample
+
+    if not home.is_dir():
+        raise MlregError(f"There is no home in {home}.")
+    return [
+        Sample("mlreg_disk_free_bytes", shutil.disk_usage(home).free),
+        Sample("mlreg_tables_bytes", file.stat().st_size if file.exists() else 0),
+    ]
