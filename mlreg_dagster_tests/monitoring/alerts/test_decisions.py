@@ -1,5 +1,6 @@
 """Alerts and objectives from decisions as they are stored."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pandas as pd
@@ -11,7 +12,7 @@ from mlreg_dagster.monitoring.response.table import Alert as Told
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
-from mlreg_dagster_tests.monitoring.response.days import day as facts_of
+from mlreg_dagster_tests.monitoring.response.days import QUIET
 from mlreg_dagster_tests.registry.builders import NOW, decide_on_drift, evaluate, register
 
 CAUSE = Cause("data", "sudden", date(2026, 2, 27), "v3")
@@ -19,8 +20,8 @@ CAUSE = Cause("data", "sudden", date(2026, 2, 27), "v3")
 
 def decision(day: date, state: str, *told: Told, cause=CAUSE) -> Decision:
     return Decision(
-        facts=facts_of(day=day, champion="v3"), waited_for=None, training="none", row=5, state=state, family="data",
-        action="none", alerts=told, protects=False, cause=cause, leave_out=(), reasons=("It drifts.",),
+        facts=replace(QUIET, day=day, champion="v3"), waited_for=None, training="none", row=5, state=state,
+        family="data", action="none", alerts=told, protects=False, cause=cause, leave_out=(), reasons=("It drifts.",),
     )  # fmt: skip
 
 
