@@ -19,6 +19,7 @@ from mlreg_dagster.models.asset_metadata import (
 )
 from mlreg_dagster.models.detectors.names import require_known_detectors
 from mlreg_dagster.models.gates import asked_gates, require_known_gates, with_registered_gates
+from mlreg_dagster.models.manifests import LEARNED
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.provenance import require_recorded
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
@@ -133,7 +134,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",
                 "graph": model.manifest["graph"],
-                **{name: model.manifest[name] for name in training.LEARNED if name in model.manifest},
+                **{name: model.manifest[name] for name in LEARNED if name in model.manifest},
                 "trained_by": version.created_by,
                 "cause": f"{cause['trigger']}: {cause['reason']} ({cause['key']})" if cause else "schedule",
                 AUDIT_HEAD: audit_head(records),

@@ -14,6 +14,9 @@ from mlreg_dagster.models.flagging import Scores, StartUp, sketch
 WALK_FORWARD = "walk_forward"
 """In a manifest: how well a classifier ranked crashes that lay after what it had learned from; others have none."""
 
+LEARNED = ("labels", WALK_FORWARD)
+"""What the manifest of a classifier has, and that of no other detector. The labels are as in its dataset's lineage."""
+
 TRAINING_SCORES = "training_scores"
 """In a manifest: quantiles of the scores of the training rows, of the model and of the baseline; rows an hour."""
 

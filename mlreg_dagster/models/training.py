@@ -34,9 +34,6 @@ from mlreg_dagster.models.manifests import (
 IDENTICAL_ROWS = "identical_rows"
 """In a manifest: how many of the training rows are the same as an earlier one."""
 
-LEARNED = (LABELS, WALK_FORWARD)
-"""What the manifest of a classifier has, and that of no other detector."""
-
 NOT_FEATURES = ("hour", "instrument_id", FEATURE_SETTINGS)
 
 _COMPARED_ROWS = 512
@@ -78,7 +75,8 @@ def train(
         ConfigError: A parameter that the detector does not have.
     """
     features = _chosen_features(dataset, settings)
-    chosen = rows_to_fit(dataset, settings)
+    known = known_rows(dataset, settings)
+    chosen = sampled(known, settings)
     rows = chosen[features].to_numpy(dtype=np.float64)
     usual = sampled(dataset.rows, settings)[features].to_numpy(dtype=np.float64)
     pipeline, baseline = make_pipeline(settings), make_pipeline(_BASELINE)
@@ -105,8 +103,8 @@ def train(
         "training_anomaly_rate": float(np.mean(scores > threshold)),
         **_remembered(settings, scores, baseline, usual, dataset),
         "training_rows": len(rows),
-        "sampled_from_rows": len(dataset.rows) if LABEL not in chosen.columns else len(labelled_rows(dataset)),
-        "training_first_hour": dataset.window.first.isoformat(),
+        "sampled_from_rows": len(known),
+        "training_first_hour": min(dataset.window.first, known["hour"].min()).isoformat(),
         "training_end": dataset.window.end.isoformat(),
         "scores_from": scores_from.isoformat(),
         "dataset_day": dataset.day,
@@ -153,12 +151,17 @@ def require_dataset(manifest: Mapping[str, Any], dataset: Dataset) -> None:
 
 
 def rows_to_fit(dataset: Dataset, settings: ModelSettings) -> pd.DataFrame:
-    """The rows of a dataset that a detector is fitted to: those with labels for the one that learns from these.
+    """The rows of a dataset that a detector is fitted to: `known_rows`, sampled."""
+    return sampled(known_rows(dataset, settings), settings)
+
+
+def known_rows(dataset: Dataset, settings: ModelSettings) -> pd.DataFrame:
+    """The rows that a detector may learn from: those with labels for the one that learns from these.
 
     Raises:
         CannotLearn: The labels are missing, too few, or not apart from the holdout.
     """
-    return sampled(labelled_rows(dataset) if settings.detector == CRASH_CLASSIFIER else dataset.rows, settings)
+    return labelled_rows(dataset) if settings.detector == CRASH_CLASSIFIER else dataset.rows
 
 
 def fit_to(

@@ -141,12 +141,12 @@ def test_an_instrument_is_left_out_on_the_day_it_is_bad_and_the_others_stay():
             lambda frame: frame[~at(frame, day(3), 9)],
             (
                 "55.0% of the usual instruments are left; asked are 60.0%.",
-                "100.0% of its hours have too few instruments; allowed are 25.0%.",
+                "100.0% of its hours have too few instruments; allowed are 50.0%.",
             ),
         ),
         (
-            lambda frame: frame[~at(frame, day(3), 15, hours=7)],
-            ("29.2% of its hours have too few instruments; allowed are 25.0%.",),
+            lambda frame: frame[~at(frame, day(3), 10, hours=13)],
+            ("54.2% of its hours have too few instruments; allowed are 50.0%.",),
         ),
         (
             lambda frame: frame.assign(change_1h_pct=frame["change_1h_pct"].mask(at(frame, day(3), 1), -60.0)),

@@ -8,6 +8,7 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.changes import changed_hours
 from mlreg_dagster.datasets.low_quality import LEFT_OUT
 from mlreg_dagster.orchestration.resources import Clock
+from mlreg_dagster_tests.evidence.cards import card_of, facts
 from mlreg_dagster_tests.lifecycle import CONFIGS, failure, metadata
 
 DAY, BAD = "2026-01-06", "2026-01-04"  # training is the 4th and the 5th, the holdout the 6th
@@ -83,6 +84,12 @@ def test_a_version_is_trained_and_evaluated_without_what_was_left_out(trained):
     trained.add_version("v4")
     assert trained.attempt("candidate_model", config={"model": "model", "dataset": DAY}, key="v4").success
     assert trained.attempt("evaluated_model", key="v4").success
+    rows = facts(card_of(trained, "v4"), "lineage", "Left out for low quality")
+    assert [(row["dataset"], row["day"], row["what"]) for row in rows] == [
+        (freezing.TRAINING, BAD, "the whole day"),
+        (freezing.HOLDOUT, DAY, "sim-003"),
+    ]
+    assert rows[1]["why"] == "100.0% of its rows lost slog_volume_24h."
     assert _check(trained.attempt(checks=freezing.HOLDOUT)).description.startswith("Left out for low quality: 1 instr")
 
 

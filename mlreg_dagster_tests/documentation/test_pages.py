@@ -48,8 +48,9 @@ def test_readers_see_what_a_block_is_for(block: Block):
 def test_the_commands_on_pages_exist(call: str):
     _, name, *words = shlex.split(call.replace("…", "x"))
     command = COMMANDS[name]
-    if hasattr(command, "commands") and (words or not command.invoke_without_command):
+    if words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words[0]]
+    assert not hasattr(command, "commands") or command.invoke_without_command
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
 

@@ -12,7 +12,7 @@ class QualityLimits(Section):
 
     max_null_share: Share = Field(0.2, description="Of a day's rows, those that lost a feature they should know.")
     min_universe_share: Share = Field(0.6, description="Of the usual instruments, those that a day has at least.")
-    max_thin_hours_share: Share = Field(0.25, description="Of a day's hours, those with fewer instruments than that.")
+    max_thin_hours_share: Share = Field(0.5, description="Of a day's hours, those with fewer instruments than that.")
     max_impossible_share: Share = Field(
         0.02, description="Of a day's prices, those that moved more than max_abs_change_1h_pct of ingest.yaml."
     )

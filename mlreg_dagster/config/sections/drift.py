@@ -13,12 +13,12 @@ class DetectionSettings(Section):
     """detection of drift.yaml: when a day stands out from quiet days (decision 0030)."""
 
     fast_z: _Z = Field(4.5, description="Innovation of a statistic, in its standard deviations, on the day.")
-    slow_z: _Z = Field(6.0, description="|z| of a statistic on two of three days.")
-    persistent_z: _Z = Field(3.25, description="|z| of features with a short memory, on a day that counts as lasting.")
+    slow_z: _Z = Field(6.0, description="|z| of features with a short memory, on two of three days.")
+    persistent_z: _Z = Field(3.5, description="|z| of features with a short memory, on a day that counts as lasting.")
     quiet_days: Annotated[int, Field(ge=60, le=730)] = Field(180, description="Quiet days that are the null at most.")
     min_quiet_days: Annotated[int, Field(ge=20)] = Field(60, description="With fewer nothing is known.")
     gap_days: Annotated[int, Field(ge=0, le=90)] = Field(
-        30, description="The newest quiet days that are no part of the null, so that what grows slowly is seen."
+        14, description="The newest quiet days that are no part of the null, so that what grows slowly is seen."
     )
     concept_days: Annotated[int, Field(ge=7)] = Field(28, description="Days of outcomes that concept drift looks at.")
     concept_drop: Annotated[float, Field(gt=0, lt=1)] = Field(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.evidence.weekly import page, sections, watch
+from mlreg_dagster.evidence.weekly import drift, page, sections, watch
 from mlreg_dagster.evidence.weekly.week import Week
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage import private_files
@@ -54,6 +54,10 @@ def make_report(
         sections.versions(registry, week),
         sections.worth(tables, week, settings),
         sections.flags(tables, week, settings),
+        drift.data_quality(tables, week),
+        drift.features(tables, week),
+        drift.predictions(tables, week),
+        drift.concept(tables, week),
         watch.decisions(tables, week),
         watch.alerts(registry, week),
         watch.objectives(registry, week),

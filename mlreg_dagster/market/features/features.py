@@ -22,6 +22,7 @@ from mlreg_dagster.market.schema import CHANGES
 from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, UTC, Check, Table, column
 
 _WORTH_SHARING = 50_000  # rows; fewer are computed before a second core has begun
+_LOOKING_BACK = {**CHANGES, "volatility_7d_pct": 168}
 _INPUTS = (
     "price", "market_cap", "volume_24h", "change_1h_pct", "change_24h_pct", "change_7d_pct", "all_time_high",
     "volatility_7d_pct",
@@ -69,14 +70,14 @@ def families_of(settings: FeatureSettings) -> dict[str, str]:
 
 
 def lookbacks_of(settings: FeatureSettings) -> dict[str, int]:
-    """Name to the hours before its own that a feature depends on, those of the changes it is made of included."""
-    return {each.name: each.lookback + _of_change(each.name) for each in features_of(settings)}
+    """Name to the hours before its own that a feature depends on, those of the column it is made of included."""
+    return {each.name: each.lookback + _of_column(each.name) for each in features_of(settings)}
 
 
-def _of_change(name: str) -> int:
-    """How far back the snapshot's price change looks that a feature of the package is made of."""
+def _of_column(name: str) -> int:
+    """How far back the snapshot's column looks that a feature of the package is made of."""
     name = name.removeprefix("slog_")
-    return max((hours for change, hours in CHANGES.items() if name.startswith(change)), default=0)
+    return max((hours for column, hours in _LOOKING_BACK.items() if name.startswith(column)), default=0)
 
 
 def features_table(settings: FeatureSettings) -> Table:

@@ -37,6 +37,7 @@ from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 FactsOf = Callable[[Warehouse, Registry, pd.DatetimeIndex], Sequence[DayFacts]]
 """Reads the facts of days out of the four tables of drift; days without any are left out."""
 
+_DAY, _REACH = pd.Timedelta(days=1), pd.Timedelta(days=7)
 _SHOWN_DAYS = 90
 _SHOWN = ("day", "state", "family", "action", "alerts", "reasons")
 _URGENCY = {"info": 1.0, "ticket": 2.0, "page": 3.0}
@@ -80,7 +81,9 @@ def build_response_asset(
         require_intact(records, context.instance)
         with tables.session():
             stored = tables.read(DRIFT_DECISIONS)
-            decisions = decide(stored, facts_of(tables, records, days), days, records, context.instance, limits)
+            after = stored.loc[stored["day"].between(days[-1] + _DAY, days[-1] + _REACH), "day"]
+            read = days.union(pd.DatetimeIndex(after))  # facts look some days back
+            decisions = decide(stored, facts_of(tables, records, read), read, records, context.instance, limits)
             rows = rows_of(decisions)
             changed = rows[rows["day"].isin(days) | ~_is_stored(rows, stored)]
             tables.write(DRIFT_DECISIONS, changed, days.union(pd.DatetimeIndex(changed["day"])))
@@ -141,7 +144,7 @@ def _record(
     now = clock.now()
     judged = []
     for decision, judgement in unrecorded(decisions, records.drift_decisions()):
-        end = pd.Timestamp(decision.facts.day, tz="UTC") + pd.Timedelta(days=1)
+        end = pd.Timestamp(decision.facts.day, tz="UTC") + _DAY
         effective_at = end if clock.is_simulated else now.ceil("h")
         threshold = _threshold(decision, records, tables, effective_at, limits)
         reason = " ".join(decision.reasons) or "Nothing drifts."
@@ -163,13 +166,13 @@ def _threshold(
     manifest = records.version(champion).manifest
     if flagging_in(manifest).policy != FROZEN.policy:
         return None
-    end = pd.Timestamp(decision.facts.day, tz="UTC") + pd.Timedelta(days=1)
+    end = pd.Timestamp(decision.facts.day, tz="UTC") + _DAY
+    until = end + limits.chronic_days * _DAY
     scores = recent_scores(tables, champion, end)
     frozen = float(manifest["threshold"])
     threshold = moved(frozen, scores, float(manifest["training_anomaly_rate"]), limits.threshold_share)
-    if threshold == frozen:
+    if threshold == frozen or until <= since:
         return None
-    until = since + pd.Timedelta(days=limits.chronic_days)
     return {"version": champion, "frozen": frozen, "threshold": threshold, "until": until.isoformat()}
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mlreg_dagster.config import FeatureSettings, Settings
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.market.features.built_in import SIGNALS
-from mlreg_dagster.market.features.features import compute_features, describe_features, features_table
+from mlreg_dagster.market.features.features import compute_features, describe_features, features_table, lookbacks_of
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.tables import InvalidRows
@@ -276,3 +276,12 @@ def test_a_large_market_is_shared_among_the_cores_without_a_trace():
         alone = features_of(market, first, first + 99)
         part = together[together["hour"].between(at(first), at(first + 99))].reset_index(drop=True)
         assert same(alone, part)
+
+
+def test_how_far_back_a_feature_depends_includes_the_column_that_it_is_made_of():
+    lookbacks = lookbacks_of(FeatureSettings(lag_hours=[6], rolling_hours=[24]))
+    assert lookbacks["slog_volume_24h"] == 0
+    assert lookbacks["slog_volume_24h_lag_6h"] == 6
+    assert (lookbacks["change_24h_pct"], lookbacks["slog_change_7d_pct"]) == (24, 168)
+    assert (lookbacks["change_24h_pct_lag_6h"], lookbacks["change_1h_pct_std_24h"]) == (30, 24)
+    assert lookbacks["volatility_7d_pct"] == 168

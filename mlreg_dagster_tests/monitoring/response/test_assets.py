@@ -26,6 +26,9 @@ class Decisions:
 
     def __init__(self, world):
         self.world, self.facts = world, {}
+        tables = world.warehouse
+        tables.write(DRIFT_DECISIONS, DRIFT_DECISIONS.empty(), tables.partitions(DRIFT_DECISIONS))
+        self._before = len(world.registry.drift_decisions())  # of a day that this world has judged
         settings = world.settings
         partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
         self.asset = build_response_asset(settings, "monitoring", partitions, [], self._facts_of)
@@ -57,7 +60,11 @@ class Decisions:
 
     @property
     def records(self):
-        return [(each.day, each.state, each.action) for each in self.world.registry.drift_decisions()]
+        return [(each.day, each.state, each.action) for each in self.recorded]
+
+    @property
+    def recorded(self):
+        return self.world.registry.drift_decisions()[self._before :]
 
 
 @pytest.fixture
@@ -113,9 +120,16 @@ def test_a_late_day_changes_the_days_after_it_and_the_registry_tells_both(decisi
     assert decisions.world.registry.find_tampering() is None
 
 
+def test_facts_of_the_days_after_a_late_one_are_read_again(decisions):
+    decisions.judge({}, SUDDEN, PERSISTS)
+    decisions.facts[on(2).day] = on(2)  # by rows of the day before, which its late hours changed
+    decisions.judge({}, first=1)
+    assert decisions.states == ["stable", "stable", "stable"]
+
+
 def test_a_training_that_failed_is_seen_by_its_run(decisions):
     decisions.judge(WORSE, WORSE)
-    (cause,) = {each.cause for each in decisions.world.registry.drift_decisions() if each.action == "retrain"}
+    (cause,) = {each.cause for each in decisions.recorded if each.action == "retrain"}
 
     @dg.job
     def breaks():
@@ -185,4 +199,4 @@ def test_a_frozen_threshold_follows_from_the_decision_on_and_hours_before_keep_t
 
 def test_a_version_that_follows_a_budget_is_left_to_it(decisions):
     decisions.judge({**SUDDEN, "champion": "v2"}, {**PERSISTS, "champion": "v2"})
-    assert [each.threshold for each in decisions.world.registry.drift_decisions()] == [None, None]
+    assert [each.threshold for each in decisions.recorded] == [None, None]

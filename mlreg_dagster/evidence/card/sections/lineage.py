@@ -1,11 +1,12 @@
 """Section 2: the data and features that a version was trained on."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from mlreg_dagster.config import FeatureSettings
-from mlreg_dagster.datasets.low_quality import LEFT_OUT, left_out_in_words
+from mlreg_dagster.datasets.low_quality import LEFT_OUT
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values, flat, when
 from mlreg_dagster.market.features.features import describe_features
@@ -19,11 +20,6 @@ def lineage(context: CardContext) -> Section:
     meanings = describe_features(settings)
     parts = [context.training, *([context.holdout] if context.holdout else [])]
     missing = [f"{part.kind} {part.key} can't be used: {part.problem}" for part in parts if part.problem]
-    missing += [
-        f"{part.kind} {part.key}: {left_out_in_words(part.lineage[LEFT_OUT])}"
-        for part in parts
-        if part.lineage.get(LEFT_OUT)
-    ]
     missing += [str(part.changes) for part in parts if part.changes and part.changes.changed]
     if unknown := [name for name in manifest["features"] if name not in meanings]:
         missing.append(f"No description of: {', '.join(unknown)}.")
@@ -34,6 +30,7 @@ def lineage(context: CardContext) -> Section:
             {"source": source.source, "first hour": when(source.first_hour), "universe": source.universe},
         ),
         Table("Frozen datasets", [_dataset(part) for part in parts]),
+        *_left_out(parts),
         Table(
             "Their hours in the tables of today",
             [part.changes.as_facts() for part in parts if part.changes],
@@ -55,9 +52,26 @@ def lineage(context: CardContext) -> Section:
     return Section("lineage", facts, tuple(missing))
 
 
+def _left_out(parts: Iterable[Frozen]) -> Iterator[Table]:
+    """What low quality cost the datasets, where it cost them anything."""
+    rows = [
+        {"dataset": part.kind, "day": day, "what": what, "why": why}
+        for part in parts
+        for day, what, why in _reasons(part.lineage.get(LEFT_OUT))
+    ]
+    if rows:
+        yield Table("Left out for low quality", rows)
+
+
+def _reasons(left_out: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str]]:
+    if left_out:
+        yield from ((day, "the whole day", " ".join(reasons)) for day, reasons in left_out["days"].items())
+        for name, days in left_out["instruments"].items():
+            yield from ((day, name, reason) for day, reason in days.items())
+
+
 def _dataset(part: Frozen) -> dict[str, Any]:
     facts = part.lineage
-    out = facts.get(LEFT_OUT)
     return {
         "dataset": part.kind,
         "day": part.key,
@@ -66,7 +80,6 @@ def _dataset(part: Frozen) -> dict[str, Any]:
         "rows": facts.get("rows"),
         "instruments": facts.get("instruments"),
         "left out": len(facts.get("instruments_left_out", ())) if facts else None,
-        **({"days left out for low quality": ", ".join(out["days"]) or "none"} if out else {}),
         "hours": f"{facts['hours_with_rows']} of {facts['hours_in_window']}" if facts else None,
         "SHA-256": part.sha256,
         "intact": part.problem is None,

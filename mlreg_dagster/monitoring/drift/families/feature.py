@@ -143,8 +143,8 @@ def arms_of(rows: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     """What each day of FEATURE_DRIFT says by itself.
 
     Returns:
-        By day: `enough`; `fast` and `slow`, |innovation| and |z| above the limit on the day; `peak`, the largest |z| of
-        features with a short memory (NaN: not known); `reason`, the statistic that stands out most, in words.
+        By day: `enough`; `fast`, an |innovation| above its limit; `peak`, the largest |z| of features with a short memory
+        (NaN: not known); `slow`, whether it is above its limit; `reason`, the statistics that stand out most, in words.
     """
     parts = [_arms_of_day(day, each, limits) for day, each in rows.groupby("day")]
     columns = ["day", "enough", "fast", "slow", "peak", "reason"]
@@ -155,15 +155,14 @@ def _arms_of_day(day: object, rows: pd.DataFrame, limits: Limits) -> dict[str, o
     z = rows[["location_z", "spread_z"]].abs()
     innovation = rows[["location_innovation", "spread_innovation"]].abs()
     short = z[rows["short_memory"].to_numpy()].to_numpy()
-    fast, slow = bool((innovation > limits.fast).any(axis=None)), bool((z > limits.slow).any(axis=None))
+    fast, slow = bool((innovation > limits.fast).any(axis=None)), bool((short > limits.slow).any())
     peak = float(np.nanmax(short)) if short.size and not np.isnan(short).all() else np.nan
     reasons = []
-    for stands_out, values, words in ((fast, innovation, "innovation"), (slow, z, "z")):
-        if stands_out:
-            feature, name, value = _largest(rows, values)
-            reasons.append(f"features: {feature}, {name}, {words} {value:+.1f}")
-    if peak > limits.persistent and not reasons:
-        own = rows[rows["short_memory"]]
+    own = rows[rows["short_memory"]]
+    if fast:
+        feature, name, value = _largest(rows, innovation)
+        reasons.append(f"features: {feature}, {name}, innovation {value:+.1f}")
+    if slow or peak > limits.persistent:
         feature, name, value = _largest(own, own[["location_z", "spread_z"]].abs())
         reasons.append(f"features: {feature}, {name}, z {value:+.1f}")
     enough = bool(rows["enough"].all())

@@ -26,7 +26,7 @@ class Limits:
 
     Attributes:
         fast: |innovation| above it, on the day.
-        slow: |z| above it, on two of three days.
+        slow: |z| above it, on two of three days, of features with a short memory.
         persistent: |z| above it on a day, of features with a short memory.
         window: How many quiet days make the null at most, the newest.
         least: Quiet days without which nothing is known.
@@ -36,10 +36,10 @@ class Limits:
 
     fast: float = 4.5
     slow: float = 6.0
-    persistent: float = 3.25
+    persistent: float = 3.5
     window: int = 180
     least: int = 60
-    gap: int = 30
+    gap: int = 14
     reach: int = 4
 
 
