@@ -32,7 +32,7 @@ from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
 WATCHED = (
     *(jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS, jobs.DATASETS, jobs.PERFORMANCE),
-    *(jobs.RETRAIN, jobs.PRUNE),
+    *(jobs.RETRAIN, jobs.WEEKLY, jobs.PRUNE),
 )
 """Jobs that automation starts; a promotion that is refused is a result."""
 

@@ -9,11 +9,16 @@ import dagster as dg
 from mlreg_dagster.automation import common
 from mlreg_dagster.automation.notification import LogNotifier, NotDelivered, Notice, make_notifier
 from mlreg_dagster.config import Settings
+from mlreg_dagster.monitoring.drift.checks import DATA_IN_ORDER
+from mlreg_dagster.monitoring.response.checks import NO_DRIFT
 from mlreg_dagster.orchestration.instance.check_log import latest_results
 from mlreg_dagster.orchestration.partitions import partitions_in_tags
 
 _RESULTS = ("evaluated_model", "delivery_bundle")
 """A rejected candidate and an incomplete card are results, which the person who asked for them sees."""
+
+_OF_ALERTS = (NO_DRIFT, DATA_IN_ORDER)
+"""Checks on what drift decisions tell people as alerts."""
 
 
 def build_check_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -48,8 +53,11 @@ def build_check_sensor(settings: Settings) -> dg.SensorDefinition:
 def failing_checks(
     instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]
 ) -> dict[dg.AssetCheckKey, dict[str, Any]]:
-    """The newest result of each of these checks that fails, but for warnings and results that people asked for."""
-    watched = [key for key in keys if key.asset_key.to_user_string() not in _RESULTS]
+    """The newest result of each of these checks that fails.
+
+    Left out are warnings, results that people asked for, and checks that alerts of drift tell of.
+    """
+    watched = [key for key in keys if key.asset_key.to_user_string() not in _RESULTS and key.name not in _OF_ALERTS]
     return {
         key: row
         for key, row in latest_results(instance, watched).items()

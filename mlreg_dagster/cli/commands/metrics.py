@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +15,6 @@ from mlreg_dagster.cli.session import AsJson, console, show
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from mlreg_dagster.monitoring.metrics.numbers import Part, Sample
 
 _PATIENCE_S = 5.0  # for a process that keeps the tables
@@ -61,10 +59,11 @@ def _samples() -> "list[Sample]":
 
 @contextmanager
 def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
-    import dagster as dg
-
+    from mlreg_dagster.automation.alerts.exported import objective_samples, run_samples
+    from mlreg_dagster.automation.alerts.facts import Place
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import registry_url, warehouse_file
+    from mlreg_dagster.core.health import Finding
     from mlreg_dagster.core.version import __version__
     from mlreg_dagster.monitoring.metrics import numbers
     from mlreg_dagster.orchestration.instance.cleanup import opened
@@ -82,17 +81,14 @@ def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
     with opened(dagster_home) as instance:
 
         def runs() -> "list[Sample]":
-            if not isinstance(instance, dg.DagsterInstance):
+            if isinstance(instance, Finding):
                 raise MlregError(instance.seen)
-            return _of_dagster(instance)
+            return list(run_samples(instance))
 
         def objectives() -> "list[Sample]":
-            if not isinstance(instance, dg.DagsterInstance) or settings.ingest.has_ended(now):
-                return []  # nothing is late where nothing is to come
-            from mlreg_dagster.automation.alerts.facts import Place, levels
-
-            place = Place(instance, frozenset(), registry, file)
-            return list(numbers.slo_samples(levels(place, settings, now)))
+            if isinstance(instance, Finding):
+                raise MlregError(instance.seen)
+            return objective_samples(Place(instance, frozenset(), registry, file), settings, now)
 
         yield (
             {
@@ -105,23 +101,6 @@ def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
             },
             now,
         )
-
-
-def _of_dagster(instance: "dg.DagsterInstance") -> "list[Sample]":
-    from mlreg_dagster.automation.alerts.facts import WATCHED
-    from mlreg_dagster.core.names import HOURLY_ASSETS, PERFORMANCE_ASSETS
-    from mlreg_dagster.core.times import read_time
-    from mlreg_dagster.monitoring.metrics.numbers import Sample
-    from mlreg_dagster.orchestration.instance.job_states import failed_last, newest_partition
-
-    failed = {run.job_name for run, _ in failed_last(instance, WATCHED)}
-    found = [Sample("mlreg_job_last_run_failed", float(job in failed), (job,)) for job in WATCHED]
-    for assets, length in ((HOURLY_ASSETS, timedelta(hours=1)), (PERFORMANCE_ASSETS, timedelta(days=1))):
-        for asset in assets:
-            if (key := newest_partition(instance, asset)) is not None:
-                end = (read_time(key) + length).timestamp()
-                found.append(Sample("mlreg_newest_timestamp_seconds", end, (asset,)))
-    return found
 
 
 def _of_disk(home: Path, file: Path) -> "list[Sample]":

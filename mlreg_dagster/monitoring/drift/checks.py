@@ -11,6 +11,9 @@ from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.warehouse.tables import Table
 
+DATA_IN_ORDER = "data_are_in_order"
+"""The name of the check on data quality."""
+
 Verdict = tuple[bool, str]
 """Whether it passes, and why."""
 
@@ -22,7 +25,7 @@ def build_drift_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     return [
         _check(
             DATA_QUALITY_DRIFT,
-            "data_are_in_order",
+            DATA_IN_ORDER,
             "No measure of the newest day is beyond its limit; a severe one is an error.",
             _quality,
         ),

@@ -10,6 +10,7 @@ from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.monitoring.metrics.declared import METRICS, MOST_SERIES
 from mlreg_dagster.monitoring.metrics.slos import Level
+from mlreg_dagster.monitoring.names import CONCEPT_TABLE, FEATURE_TABLE, QUALITY_TABLE
 from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
 from mlreg_dagster.outcomes.worth.newest import newest_worth
 from mlreg_dagster.registry import Registry
@@ -112,17 +113,17 @@ def drift_samples(tables: Tables) -> Iterator[Sample]:
         yield Sample("mlreg_drift_day_timestamp_seconds", day + 86400)
         yield from (Sample("mlreg_drift_state", float(state == each), (each,)) for each in _STATES)
     columns = ("feature", "location_z", "spread_z", "null_share")
-    for _, feature, location, spread, nulls in _newest(tables, "feature_drift", columns)[:_FEATURES]:
+    for _, feature, location, spread, nulls in _newest(tables, FEATURE_TABLE, columns)[:_FEATURES]:
         for of, value in (("location", location), ("spread", spread)):
             if value is not None:
                 yield Sample("mlreg_drift_feature_zscore", value, (feature, of))
         if nulls is not None:
             yield Sample("mlreg_drift_feature_null_ratio", nulls, (feature,))
-    for _, measure, value, bad, severe in _newest(tables, "data_quality_drift", ("measure", "value", "bad", "severe")):
+    for _, measure, value, bad, severe in _newest(tables, QUALITY_TABLE, ("measure", "value", "bad", "severe")):
         yield Sample("mlreg_drift_quality", value, (measure,))
         yield Sample("mlreg_drift_quality_limit", bad, (measure, "bad"))
         yield Sample("mlreg_drift_quality_limit", severe, (measure, "severe"))
-    for _, kind, decides, difference in _newest(tables, "concept_drift", ("kind", "decides", "difference")):
+    for _, kind, decides, difference in _newest(tables, CONCEPT_TABLE, ("kind", "decides", "difference")):
         if decides and difference is not None:
             yield Sample("mlreg_drift_concept_difference", difference, (kind,))
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import alert_attempts, alert_events, alert_messages
-from mlreg_dagster.registry.errors import InvalidRecord
+from mlreg_dagster.registry.errors import InvalidRecord, RegistryDamaged
 from mlreg_dagster.registry.names import as_utc, check_sha256
 from mlreg_dagster.registry.records.alerts import (
     AlertChange,
@@ -91,7 +91,11 @@ class Alerts:
             return queries.records(connection, AlertEvent, statement)[::-1]
 
     def undelivered_messages(self) -> list[OutboxMessage]:
-        """The messages that no channel has taken yet, the oldest one first."""
+        """The messages that no channel has taken yet, the oldest one first.
+
+        Raises:
+            RegistryDamaged: The event of one is not there.
+        """
         delivered = select(alert_attempts.c.message_id).where(alert_attempts.c.outcome == "delivered")
         waiting = select(alert_messages).where(alert_messages.c.id.not_in(delivered)).order_by(alert_messages.c.id)
         with self._database.reading() as connection:
@@ -109,6 +113,11 @@ class Alerts:
                 each.message_id: each
                 for each in queries.records(connection, _Attempt, tried.order_by(alert_attempts.c.number))
             }
+        if lost := [each.id for each in messages if each.event_id not in events]:
+            raise RegistryDamaged(
+                f"Message {lost[0]} of the outbox tells of an alert event that is not there any more. `mlreg audit "
+                f"verify` names the record; docs/runbook.md says how to go on."
+            )
         return [_outbox_message(each, events[each.event_id], last.get(each.id)) for each in messages]
 
     def record_attempt(self, message: OutboxMessage, outcome: DeliveryOutcome, detail: str, now: datetime) -> None:
