@@ -64,7 +64,7 @@ def features(tables: Warehouse, week: Week) -> Section:
 
 def _of_feature(rows: pd.DataFrame) -> dict[str, Any]:
     sizes = rows[list(_STATISTICS)].abs()
-    row = rows.loc[sizes.max(axis=1).idxmax()]
+    row = rows.iloc[int(sizes.max(axis=1).to_numpy().argmax())]
     return {
         "feature": row["feature"],
         "day": f"{row['day']:%Y-%m-%d}",
