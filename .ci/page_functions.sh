@@ -37,7 +37,7 @@ is_idle() { [ "$(runs_in_progress 2>/dev/null || echo 0)" = 0 ]; }
 
 stop() {
     [ -n "$server" ] || return 0
-    for _ in $(seq 40); do
+    for _ in $(seq 120); do
         is_idle && mlreg doctor >/dev/null 2>&1 && is_idle && break  # again: a run may have begun while doctor looked
         sleep 5
     done

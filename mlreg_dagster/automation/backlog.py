@@ -150,15 +150,18 @@ def basis_of_dataset(
 
 
 def outdated_days(hours: pd.DatetimeIndex, outcomes: Order, days: pd.DatetimeIndex, measured: Order) -> Pieces:
-    """Which of `days`, as consecutive pieces, were measured before some of their outcomes, or never.
+    """Which of `days`, as consecutive pieces, were measured before some of what they are made from, or never.
+
+    A day is judged by those before it (quiet days, outcomes so far), so that a day which is repaired takes all days
+    after it along.
 
     Args:
         hours: Consecutive hours that are due.
-        outcomes: Their newest materializations.
+        outcomes: Their newest materializations: of outcomes, reasons and sketches the newest one.
         days: Complete days.
         measured: Their newest materializations.
     """
-    newest = pd.Series(outcomes, index=hours).groupby(hours.normalize()).max().reindex(days).to_numpy()
+    newest = pd.Series(outcomes, index=hours).groupby(hours.normalize()).max().reindex(days).cummax().to_numpy()
     return list(_pieces(days, measured < newest, pd.Timedelta(days=1)))
 
 

@@ -36,14 +36,15 @@ def test_complete_days_are_those_with_24_hours(offset, size, data):
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=8))
-def test_days_are_measured_again_when_an_outcome_is_newer(days_and_measures):
+def test_days_are_measured_again_when_an_outcome_of_theirs_or_of_a_day_before_is_newer(days_and_measures):
     hours = hour_range(START, START + 24 * len(days_and_measures) * HOUR - HOUR)
     outcomes = np.concatenate([[newest, *[newest // 2] * 23] for newest, _ in days_and_measures]).astype(np.int64)
     measured = np.array([measure for _, measure in days_and_measures], dtype=np.int64)
     days = complete_days(hours, np.ones(len(hours), dtype=np.int64))
     pieces = outdated_days(hours, outcomes, days, measured)
     found = [day for first, last in pieces for day in pd.date_range(first, last, freq="D")]
-    expected = [day for day, (newest, measure) in zip(days, days_and_measures, strict=True) if measure < newest]
+    newest = np.maximum.accumulate([newest for newest, _ in days_and_measures])
+    expected = [day for day, made, measure in zip(days, newest, measured, strict=True) if measure < made]
     assert found == expected
     assert all(later > earlier + DAY for (_, earlier), (later, _) in itertools.pairwise(pieces))
 

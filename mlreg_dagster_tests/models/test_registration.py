@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.models.detectors.names import SCORERS
 from mlreg_dagster.models.registration import next_version, register
 from mlreg_dagster.registry import Attribution, VersionExists
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactTampered, open_artifacts
-from mlreg_dagster_tests.models.builders import DETECTORS, with_manifest
+from mlreg_dagster_tests.models.builders import with_manifest
 
 NOW = pd.Timestamp("2020-02-01 10:00", tz="UTC")
 
@@ -42,7 +43,7 @@ def test_bytes_that_a_crash_left_behind_are_taken_over(model, store, registry, w
     np.testing.assert_array_equal(loaded.score(rows), again.score(rows))
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("detector", SCORERS)
 def test_the_same_training_gives_the_same_bytes(world, store, tmp_path, detector):
     one = artifact.save(store, "v1", world.train(detector))
     other = artifact.save(open_artifacts(str(tmp_path / "other")), "v1", world.train(detector))

@@ -29,11 +29,7 @@ def facts_of(found: Standing, first: int, limits: Limits) -> list[DayFacts]:
     days = len(found.z)
     z, innovation = np.nan_to_num(np.abs(found.z)), np.nan_to_num(np.abs(found.innovation))
     peak = z.reshape(days, -1, 2)[:, SHORT].max(axis=(1, 2))
-    fast, slow, lasting = (
-        (innovation > limits.fast).any(axis=1),
-        (z > limits.slow).any(axis=1),
-        peak > limits.persistent,
-    )
+    fast, slow, lasting = (innovation > limits.fast).any(axis=1), peak > limits.slow, peak > limits.persistent
     return [
         DayFacts(
             day=(START + pd.Timedelta(days=day)).date(),

@@ -1,7 +1,5 @@
 """The four daily assets of drift, one a family."""
 
-from typing import TYPE_CHECKING, Any
-
 import dagster as dg
 import pandas as pd
 
@@ -15,10 +13,7 @@ from mlreg_dagster.orchestration.metadata import OWNERS, report_partitions, resu
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.storage.warehouse.tables import Table
-
-if TYPE_CHECKING:
-    pass
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _SHOWN_DAYS = 60
 _DAY = pd.Timedelta(days=1)
@@ -36,7 +31,13 @@ def build_drift_assets(settings: Settings, group: str, partitions: Partitions) -
 
 def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
-        **_shared(DATA_QUALITY_DRIFT, group, partitions, ["market_features"]),
+        group_name=group,
+        partitions_def=partitions.daily,
+        backfill_policy=SINGLE_RUN,
+        owners=OWNERS,
+        kinds={"duckdb", "numpy"},
+        metadata=table_metadata(DATA_QUALITY_DRIFT),
+        deps=["market_features"],
         description="The quality of each day's data by exact counts against fixed limits: lost values, the universe, "
         "hours missing at the end, frozen and impossible prices.",
     )
@@ -70,7 +71,13 @@ def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.
 
 def _features(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
-        **_shared(FEATURE_DRIFT, group, partitions, ["feature_sketch"]),
+        group_name=group,
+        partitions_def=partitions.daily,
+        backfill_policy=SINGLE_RUN,
+        owners=OWNERS,
+        kinds={"duckdb", "numpy"},
+        metadata=table_metadata(FEATURE_DRIFT),
+        deps=["feature_sketch"],
         description="Each feature of a day against quiet days: location and spread in their standard deviations, and "
         "what the day before did not announce. Effect sizes are shown and decide nothing.",
     )
@@ -92,19 +99,14 @@ def _features(settings: Settings, group: str, partitions: Partitions) -> dg.Asse
             rows = features(tables, mlreg_registry.open(), mlreg_artifacts.open(), days, settings)
             tables.write(FEATURE_DRIFT, rows, days)
         arms = arms_of(rows, limits)
-        by_day = rows.groupby("day")
-        numbers = pd.DataFrame(
-            {
-                "peak_z_of_short_memory": arms["peak"],
-                "largest_z": by_day[["location_z", "spread_z"]].agg(lambda s: s.abs().max()).max(axis=1),
-                "largest_innovation": by_day[["location_innovation", "spread_innovation"]]
-                .agg(lambda s: s.abs().max())
-                .max(axis=1),
-                "quiet_days": by_day["quiet_days"].first(),
-                "largest_psi": by_day["psi"].max(),
-            },
-            dtype="float64",
-        ).reindex(days)
+        sizes = rows.assign(
+            largest_z=rows[["location_z", "spread_z"]].abs().max(axis=1),
+            largest_innovation=rows[["location_innovation", "spread_innovation"]].abs().max(axis=1),
+            largest_psi=rows["psi"],
+        )
+        plotted = ["largest_z", "largest_innovation", "largest_psi", "quiet_days"]
+        numbers = sizes.groupby("day")[plotted].max().astype("float64").reindex(days)
+        numbers["peak_z_of_short_memory"] = arms["peak"].astype("float64")
         _report(context, rows, numbers, days)
         recent = tables.read(FEATURE_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
         newest = recent[recent["day"] == days[-1]].copy()
@@ -118,7 +120,13 @@ def _features(settings: Settings, group: str, partitions: Partitions) -> dg.Asse
 
 def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
-        **_shared(PREDICTION_DRIFT, group, partitions, ["predictions", "feature_sketch"]),
+        group_name=group,
+        partitions_def=partitions.daily,
+        backfill_policy=SINGLE_RUN,
+        owners=OWNERS,
+        kinds={"duckdb", "numpy"},
+        metadata=table_metadata(PREDICTION_DRIFT),
+        deps=["predictions", "feature_sketch"],
         description="What the champion flagged of each day, and of the days of its policy, against its limits; how its "
         "scores spread is shown beside it.",
     )
@@ -148,7 +156,13 @@ def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.A
 
 def _concept(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
-        **_shared(CONCEPT_DRIFT, group, partitions, ["model_worth"]),
+        group_name=group,
+        partitions_def=partitions.daily,
+        backfill_policy=SINGLE_RUN,
+        owners=OWNERS,
+        kinds={"duckdb", "numpy"},
+        metadata=table_metadata(CONCEPT_DRIFT),
+        deps=["model_worth"],
         description="Whether the champion has become worse by matured outcomes: against its predecessor, the "
         "challenger or the best simple ranking on the same rows, with what could have been found.",
     )
@@ -175,19 +189,7 @@ def _concept(settings: Settings, group: str, partitions: Partitions) -> dg.Asset
     return concept_drift
 
 
-def _shared(table: Table, group: str, partitions: Partitions, deps: list[str]) -> dict[str, Any]:
-    return {
-        "group_name": group,
-        "partitions_def": partitions.daily,
-        "backfill_policy": SINGLE_RUN,
-        "owners": OWNERS,
-        "kinds": {"duckdb", "numpy"},
-        "metadata": table_metadata(table),
-        "deps": deps,
-    }
-
-
-def _require_table(tables: Any, settings: Settings) -> None:
+def _require_table(tables: Warehouse, settings: Settings) -> None:
     """The table of features is there from now on."""
     tables.newest(features_table(settings.features))
 

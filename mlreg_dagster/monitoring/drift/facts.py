@@ -50,7 +50,7 @@ def facts_of_day(
         reasons.append(str(arms.loc[day, "reason"]))
     if day in outside:
         reasons.append(str(judged.loc[day, "sentence"]))
-    peak = float(arms.loc[day, "peak"]) if is_known else None
+    peak = float(arms["peak"][day]) if is_known else None
     return DayFacts(
         day=day.date(),
         quality=level,

@@ -38,7 +38,8 @@ def feature_heat_map(rows: pd.DataFrame, slow: float) -> str:
     axes.set_xticks(places, [f"{grid.columns[place]:%m-%d}" for place in places])
     axes.set_title("largest |z| against quiet days", loc="left", fontsize=9)
     figure.colorbar(image, ax=axes, pad=0.02, fraction=0.04)
-    feature, day = grid.stack().idxmax()
+    row, column = np.unravel_index(int(np.nanargmax(grid.to_numpy())), grid.shape)
+    feature, day = grid.index[int(row)], grid.columns[int(column)]
     alt = f"|z| of features, {grid.columns[0]:%Y-%m-%d} to {grid.columns[-1]:%Y-%m-%d}; the largest is "
     return as_markdown(figure, f"{alt}{np.nanmax(grid.to_numpy()):.1f}, {label(feature)} on {day:%Y-%m-%d}.")
 

@@ -62,7 +62,7 @@ def step(memory: Memory, facts: DayFacts, training: Training, settings: Response
         action=ruling.action,
         alerts=_alerts(ruling, memory, after, facts),
         protects=ruling.protects,
-        cause=None if is_over and ruling.action != "resolve" else cause,
+        cause=cause,
         leave_out=memory.bad_days if ruling.action in TRAINS else (),
         reasons=(*((ruling.reason,) if ruling.reason else ()), *facts.reasons),
     )

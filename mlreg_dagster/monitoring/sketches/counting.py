@@ -32,7 +32,7 @@ def sketches_of(rows: pd.DataFrame, bins: Bins, reference: str) -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "hour": pd.DatetimeIndex(hours).repeat(features),
-            "reference": pd.Categorical.from_codes(np.zeros(number * features, np.int8), [reference]),
+            "reference": pd.Categorical([reference]).repeat(number * features),
             "feature": pd.Categorical(np.tile(np.array(bins.names, dtype=object)[order], number)),
             "rows": np.bincount(group, minlength=number).repeat(features),
             "nulls": nulls[:, order].ravel(),
@@ -59,7 +59,7 @@ def as_counts(texts: Sequence[str]) -> NDArray[np.int64]:
 def counts_of_days(sketches: pd.DataFrame, days: pd.DatetimeIndex, names: Sequence[str]) -> NDArray[np.int64]:
     """Days x features x BINS: the sums of the hours of each day, from rows of FEATURE_SKETCH."""
     day = (hours_since_epoch(sketches["hour"]) - hours_since_epoch(days[:1])[0]) // 24
-    feature = pd.Index(names).get_indexer(sketches["feature"])
+    feature = pd.Index(names).get_indexer(pd.Index(sketches["feature"]))
     inside = (feature >= 0) & (day >= 0) & (day < len(days))
     sums = np.zeros((len(days), len(names), BINS), dtype=np.int64)
     np.add.at(sums, (day[inside], feature[inside]), as_counts(sketches.loc[inside, "counts"].tolist()))

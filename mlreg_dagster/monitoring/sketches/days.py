@@ -46,14 +46,14 @@ def hourly_sums(sketches: pd.DataFrame, days: pd.DatetimeIndex, names: tuple[str
         days: Consecutive days; hours outside are left out.
         names: Of the features; others are left out.
     """
-    feature = pd.Index(names).get_indexer(sketches["feature"])
+    feature = pd.Index(names).get_indexer(pd.Index(sketches["feature"]))
     hour = hours_since_epoch(sketches["hour"]) - hours_since_epoch(days[:1])[0]
     inside = (feature >= 0) & (hour >= 0) & (hour < 24 * len(days))
     at = (hour[inside], feature[inside])
     kept = sketches.loc[inside, ["rows", "nulls", "rank_sum", "spread_sum"]].to_numpy(dtype=np.float64)
-    grid = np.zeros((24 * len(days), len(names), 4))
-    grid[at] = kept
-    grid = grid.reshape(len(days), 24, len(names), 4)
+    by_hour = np.zeros((24 * len(days), len(names), 4))
+    by_hour[at] = kept
+    grid = by_hour.reshape(len(days), 24, len(names), 4)
     rows = grid[..., 0].max(axis=2, initial=0)
     return HourlySums(days, names, rows, grid[..., 0] - grid[..., 1], grid[..., 2:])
 

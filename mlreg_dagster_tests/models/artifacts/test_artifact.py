@@ -23,6 +23,7 @@ from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.trust import TRUSTED_TYPES, UntrustedModel
 from mlreg_dagster.models.detectors.making import make_pipeline
+from mlreg_dagster.models.detectors.names import SCORERS
 from mlreg_dagster.models.detectors.plugin import PluginDetector
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 from mlreg_dagster.models.evaluation.evaluation import evaluate
@@ -177,7 +178,7 @@ def variants(world):
         {"metric": "cosine"},
     ]
     return [
-        *(world.train(detector, features=FEW) for detector in DETECTORS),
+        *(world.train(detector, features=FEW) for detector in SCORERS),
         world.train("isolation_forest", params={"bootstrap": True, "n_estimators": 5}),
         *(world.train("local_outlier_factor", params=params, features=FEW) for params in factor),
     ]

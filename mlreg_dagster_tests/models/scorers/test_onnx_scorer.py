@@ -12,10 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import MODELS
+from mlreg_dagster.models.detectors.names import SCORERS
 from mlreg_dagster.models.scorers import onnx_scorer
 from mlreg_dagster.models.scorers.onnx_scorer import UntrustedGraph
 from mlreg_dagster.storage.artifacts import ArtifactTampered
-from mlreg_dagster_tests.models.builders import DETECTORS
 
 Change = Callable[[onnx.ModelProto], object]
 
@@ -241,7 +241,7 @@ def test_rows_of_another_width_are_refused(model):
 
 @settings(max_examples=60, deadline=None)
 @given(
-    detector=st.sampled_from(DETECTORS), place=st.floats(0, 1, exclude_max=True), new=st.binary(max_size=6),
+    detector=st.sampled_from(list(SCORERS)), place=st.floats(0, 1, exclude_max=True), new=st.binary(max_size=6),
     removed=st.integers(0, 6),
 )  # fmt: skip
 def test_a_damaged_graph_is_refused_or_scores(model_of, world, detector, place, new, removed):

@@ -143,8 +143,8 @@ def arms_of(rows: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     """What each day of FEATURE_DRIFT says by itself.
 
     Returns:
-        By day: `enough`; `fast`, an |innovation| above its limit; `peak`, the largest |z| of features with a short memory
-        (NaN: not known); `slow`, whether it is above its limit; `reason`, the statistics that stand out most, in words.
+        By day: `enough`; `fast`, an |innovation| is above its limit; `peak`, the largest |z| of features with a short
+        memory (NaN: not known); `slow`, it is above its limit; `reason`, what stands out most, in words.
     """
     parts = [_arms_of_day(day, each, limits) for day, each in rows.groupby("day")]
     columns = ["day", "enough", "fast", "slow", "peak", "reason"]
@@ -172,5 +172,5 @@ def _arms_of_day(day: object, rows: pd.DataFrame, limits: Limits) -> dict[str, o
 def _largest(rows: pd.DataFrame, sizes: pd.DataFrame) -> tuple[str, str, float]:
     """The feature, the statistic and the signed value of the largest size."""
     row, column = np.unravel_index(int(np.nanargmax(sizes.to_numpy())), sizes.shape)
-    name = str(sizes.columns[column])
-    return str(rows["feature"].iloc[row]), name.split("_")[0], float(rows[name].iloc[row])
+    name = str(sizes.columns[int(column)])
+    return str(rows["feature"].iloc[int(row)]), name.split("_")[0], float(rows[name].iloc[int(row)])

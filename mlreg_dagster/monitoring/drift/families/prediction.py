@@ -47,19 +47,19 @@ def prediction_rows(
     by_hour["day"] = by_hour["hour"].dt.floor("D")
     newest = predictions.sort_values("hour").groupby(predictions["hour"].dt.floor("D"))["model_version"].last()
     records = []
-    for day, version in predictions.groupby([predictions["hour"].dt.floor("D"), "model_version"]).groups:
-        if day not in days:
-            continue
+    asked = predictions.assign(day=predictions["hour"].dt.floor("D"))
+    asked = asked.loc[asked["day"].isin(days), ["day", "model_version"]].drop_duplicates()
+    for day, version in zip(asked["day"], asked["model_version"].astype(str), strict=True):
         own = by_hour[by_hour["model_version"] == version]
-        of_day, of_window = own[own["day"] == day], _window(own, day, policies[str(version)])
-        values = _values(of_day, of_window, policies[str(version)], limits, str(version))
+        of_day, of_window = own[own["day"] == day], _window(own, day, policies[version])
+        values = _values(of_day, of_window, policies[version], limits, version)
         records.append(
             {
                 "day": day,
-                "model_version": str(version),
+                "model_version": version,
                 "is_newest": bool(newest[day] == version),
                 **values,
-                **_scores(sketches, bins.get(str(version)), str(version), day),
+                **_scores(sketches, bins.get(version), version, day),
             }
         )
     frame = pd.DataFrame(records, columns=list(PREDICTION_DRIFT.columns))

@@ -173,7 +173,7 @@ def _weekly(values: Numbers, days: NDArray[np.int64]) -> Numbers:
     chance = apart.var(axis=0, ddof=1).mean(axis=0) / number
     size = np.square(effect).mean(axis=0)
     kept = np.divide(size - chance, size, out=np.zeros_like(size), where=size > chance)
-    return np.nan_to_num(effect * kept)
+    return np.asarray(np.nan_to_num(effect * kept))
 
 
 def _moments(values: Numbers) -> tuple[Numbers, Numbers]:

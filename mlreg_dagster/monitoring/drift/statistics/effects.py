@@ -40,7 +40,7 @@ def effects(training: NDArray[np.int64], counts: NDArray[np.int64]) -> Numbers:
 
 def _shares(counts: NDArray[np.int64]) -> Numbers:
     total = counts.sum(axis=-1, keepdims=True)
-    return np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0)
+    return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0))
 
 
 def _terms(shares: Numbers, middle: Numbers) -> Numbers:
