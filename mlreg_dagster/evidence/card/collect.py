@@ -9,6 +9,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.evidence.card.context import CardContext, Watch, WayBack
+from mlreg_dagster.evidence.card.drift import newest_decision
 from mlreg_dagster.evidence.reproduction import Reproduction, reproduce
 from mlreg_dagster.governance.decisions import counting
 from mlreg_dagster.governance.policy.in_force import recorded_rules, rules_of
@@ -87,6 +88,7 @@ def collect(
         flagged=_flagged(tables, version, holders, settings),
         overdue=overdue,
         outcomes=outcomes,
+        drift=newest_decision(tables, name),
         worth=worth_on_record(tables, name, now, settings.outcomes),
         reasons=_reasons(tables, name),
         contest=_contest(tables, name, champions, settings),

@@ -73,6 +73,7 @@ class CardContext:
         flagged: What it flags today, where it is champion.
         overdue: Predictions whose outcome could be known but is not recorded.
         outcomes: Its rows of PREDICTION_OUTCOMES.
+        drift: The newest decision about drift while it was champion; None: no day was judged.
         worth: It against the simple rankings, by the outcomes that were due.
         reasons: Its rows of PREDICTION_REASONS, of the last days that have any.
         contest: It against the champion, or the champion before it, on the predictions of both; None without any.
@@ -102,6 +103,7 @@ class CardContext:
     flagged: FlaggedShare | None
     overdue: int
     outcomes: pd.DataFrame
+    drift: Mapping[str, Any] | None
     worth: Worth
     reasons: pd.DataFrame
     contest: Challenge | None

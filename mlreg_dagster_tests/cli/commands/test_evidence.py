@@ -29,7 +29,7 @@ def test_a_bundle_is_made_and_copied(tmp_path, capsys):
     assert "the same to the last bit" in json.dumps(card)
     printed = " ".join(capsys.readouterr().out.split())
     assert "is champion now" in printed
-    assert "gate_06_monitoring: Drift is not measured" in printed
+    assert "gate_06_monitoring: Drift on 2026-01-06: unknown." in printed
 
 
 def test_an_incomplete_bundle_is_written_but_ends_with_1(world, tmp_path, capsys):

@@ -3,12 +3,12 @@
 import pandas as pd
 
 from mlreg_dagster.evidence.card.context import CardContext
+from mlreg_dagster.evidence.card.drift import drift_facts, drift_remarks
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Text, Values, when
 from mlreg_dagster.evidence.card.performance import contest_facts, outcome_facts, reason_facts, success
 from mlreg_dagster.evidence.card.worth import worth_asked, worth_facts
 from mlreg_dagster.models.names import CHAMPION
 
-_NO_DRIFT = "Drift is not measured: nothing compares the features of today with those of the training window."
 _SHOWN_ELSEWHERE = ("evaluated_model", "delivery_bundle")
 """Their checks are the gates of the newest version, and the state of the last card."""
 
@@ -18,7 +18,7 @@ def monitoring(context: CardContext) -> Section:
     missing = [f"{context.overdue:,} predictions could have an outcome and have none."] if context.overdue else []
     if CHAMPION in context.aliases and not context.predictions and _days_in_charge(context) >= 1:
         missing.append(f"It is champion since {when(context.champions[-1].effective_at)} and has made no prediction.")
-    against, unknown = list[str](), [_NO_DRIFT]
+    against, unknown = drift_remarks(context.drift, context.holders, context.version.version)
     facts: list[Fact] = []
     if context.outcomes.empty:
         unknown.append("No prediction of this version has fallen due: how good it is in use is not known.")
@@ -42,6 +42,7 @@ def monitoring(context: CardContext) -> Section:
         facts.append(Values("What it flags today, by the limits of its evaluation", {"last day": context.flagged.text}))
         against += [context.flagged.text] if context.flagged.state == "outside" else []
         unknown += [context.flagged.text] if context.flagged.state == "unknown" else []
+    facts += drift_facts(context.drift)
     failed = [row for row in context.watch.checks if _speaks_against(row["asset"], row["last result"])]
     against += [f"The check {row['check']} of {row['asset']} failed last, at {row['recorded']}." for row in failed]
     facts += [
