@@ -63,7 +63,9 @@ def test_older_tables_are_found_and_made_again_without_a_hand(old_tables):
     found = _found(location)["hours that runs made"]
     assert found.state == "miss"
     assert "24 hours of market_snapshot (2026-01-02 00:00 to 2026-01-02 23:00)" in found.seen
-    selected = "--select market_snapshot,market_features,predictions,prediction_outcomes,prediction_reasons"
+    selected = (
+        "--select market_snapshot,market_features,predictions,prediction_outcomes,prediction_reasons,feature_sketch"
+    )
     assert f"{selected} --partition-range 2026-01-02-00:00...2026-01-02-23:00" in found.advice
     location.settle()
     assert _missed(_found(location)) == set()
@@ -161,7 +163,7 @@ def test_a_restore_is_found_and_once_recorded_the_log_is_intact(old_registry):
     assert registry.find_tampering(witnessed_heads(old_registry.instance)) is None
     found = _found(old_registry)
     assert _missed(found) == set()
-    assert "by anna (the disk broke). 3 records lost; versions among them: v2." in found["audit log"].seen
+    assert "by anna (the disk broke). 4 records lost; versions among them: v2." in found["audit log"].seen
     (restored,) = registry.restores()
     assert (restored.actor, restored.facts["lost_versions"]) == ("anna", ["v2"])
     assert restored.facts["lost"] == 3  # the version, its evaluation, its promotion
