@@ -166,7 +166,7 @@ def test_a_restore_is_found_and_once_recorded_the_log_is_intact(old_registry):
     assert "by anna (the disk broke). 4 records lost; versions among them: v2." in found["audit log"].seen
     (restored,) = registry.restores()
     assert (restored.actor, restored.facts["lost_versions"]) == ("anna", ["v2"])
-    assert restored.facts["lost"] == 3  # the version, its evaluation, its promotion
+    assert restored.facts["lost"] == 4  # the version, its evaluation, its promotion, a decision about drift
     with pytest.raises(RunFailed, match="Nothing is lost"):
         _restore(old_registry)
     forged = (registry.audit_head()[0], "f" * 64)
