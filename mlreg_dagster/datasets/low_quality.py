@@ -14,8 +14,6 @@ from mlreg_dagster.config import DatasetSettings, Settings
 from mlreg_dagster.market.day_quality import DayQuality, quality_of_days
 from mlreg_dagster.market.features.features import lookbacks_of
 
-_DAY = pd.Timedelta(days=1)
-_WEEK_DAYS = 7
 SHOWN = 3
 
 LEFT_OUT = "left_out_for_low_quality"

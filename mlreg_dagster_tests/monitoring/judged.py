@@ -52,7 +52,7 @@ def facts_of(found: Standing, first: int, limits: Limits) -> list[DayFacts]:
 
 @dataclass(frozen=True)
 class Course:
-    """What became of a market.
+    """The decisions about a market.
 
     Attributes:
         watched: Days (from 1) on which a watch or more began, out of stable.

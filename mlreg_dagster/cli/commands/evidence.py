@@ -89,11 +89,11 @@ def weekly(
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.evidence.weekly.report import make_report
-    from mlreg_dagster.evidence.weekly.week import as_week, week_of
+    from mlreg_dagster.evidence.weekly.week import as_week, last_whole_week
     from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
     registry, now = open_registry(), pd.Timestamp.now("UTC")
-    chosen = as_week(week) if week else week_of(now - pd.Timedelta(days=7))
+    chosen = as_week(week) if week else last_whole_week(now)
     tables = DuckDBWarehouse(warehouse_file(home_dir()))
     made = make_report(chosen, registry, tables, load_settings(), now)
     with writing_to(out):

@@ -4,16 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.evidence.weekly.week import as_week, week_of
+from mlreg_dagster.evidence.weekly.week import as_week, last_whole_week
 from mlreg_dagster.orchestration.metadata import OWNERS, table_view
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-
-_WEEK = pd.Timedelta(days=7)
 
 
 class WeekConfig(dg.Config):
@@ -46,7 +43,7 @@ def build_weekly_report(settings: Settings, home: Path, group: str) -> dg.Assets
         from mlreg_dagster.evidence.weekly.report import keep, make_report
 
         now = mlreg_clock.now()
-        week = as_week(config.week) if config.week else week_of(now - _WEEK)
+        week = as_week(config.week) if config.week else last_whole_week(now)
         report = make_report(week, mlreg_registry.open(), mlreg_warehouse.open(), settings, now)
         rows: list[dict[str, Any]] = [
             {"part": each.title, "state": each.state, "in a sentence": each.text} for each in report.sections

@@ -49,6 +49,11 @@ def week_of(time: pd.Timestamp) -> Week:
     return Week(day - pd.Timedelta(days=day.day_of_week))
 
 
+def last_whole_week(now: pd.Timestamp) -> Week:
+    """The week before the one that a time, in UTC, lies in."""
+    return week_of(now - _LENGTH)
+
+
 def as_week(text: str) -> Week:
     """Read the name of a week.
 

@@ -20,7 +20,7 @@ BUDGET_S = 20.0
 
 @dataclass
 class Delivery:
-    """What came of a round.
+    """The result of a round.
 
     Attributes:
         delivered: How many messages were taken.

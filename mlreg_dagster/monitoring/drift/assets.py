@@ -1,5 +1,7 @@
 """The four daily assets of drift, one a family."""
 
+from collections.abc import Callable
+
 import dagster as dg
 import pandas as pd
 
@@ -13,6 +15,7 @@ from mlreg_dagster.orchestration.metadata import OWNERS, report_partitions, resu
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.storage.warehouse.tables import Table
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _SHOWN_DAYS = 60
@@ -30,15 +33,12 @@ def build_drift_assets(settings: Settings, group: str, partitions: Partitions) -
 
 
 def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
-        group_name=group,
-        partitions_def=partitions.daily,
-        backfill_policy=SINGLE_RUN,
-        owners=OWNERS,
-        kinds={"duckdb", "numpy"},
-        metadata=table_metadata(DATA_QUALITY_DRIFT),
-        deps=["market_features"],
-        description="The quality of each day's data by exact counts against fixed limits: lost values, the universe, "
+    @_daily(
+        DATA_QUALITY_DRIFT,
+        group,
+        partitions,
+        ["market_features"],
+        "The quality of each day's data by exact counts against fixed limits: lost values, the universe, "
         "hours missing at the end, frozen and impossible prices.",
     )
     @retried
@@ -61,7 +61,7 @@ def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.
                 tables.write(DATA_QUALITY_DRIFT, rows, chunk)
             numbers = rows.pivot(index="day", columns="measure", values="value").reindex(chunk)
             _report(context, rows, numbers, chunk)
-        recent = tables.read(DATA_QUALITY_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
+        recent = _recent(tables, DATA_QUALITY_DRIFT, days[-1])
         newest = recent[recent["day"] == days[-1]]
         shown = newest[["measure", "value", "bad", "severe", "quality", "detail"]]
         return _result(context, days, shown, measures_picture(recent))
@@ -70,15 +70,12 @@ def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.
 
 
 def _features(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
-        group_name=group,
-        partitions_def=partitions.daily,
-        backfill_policy=SINGLE_RUN,
-        owners=OWNERS,
-        kinds={"duckdb", "numpy"},
-        metadata=table_metadata(FEATURE_DRIFT),
-        deps=["feature_sketch"],
-        description="Each feature of a day against quiet days: location and spread in their standard deviations, and "
+    @_daily(
+        FEATURE_DRIFT,
+        group,
+        partitions,
+        ["feature_sketch"],
+        "Each feature of a day against quiet days: location and spread in their standard deviations, and "
         "what the day before did not announce. Effect sizes are shown and decide nothing.",
     )
     @retried
@@ -108,7 +105,7 @@ def _features(settings: Settings, group: str, partitions: Partitions) -> dg.Asse
         numbers = sizes.groupby("day")[plotted].max().astype("float64").reindex(days)
         numbers["peak_z_of_short_memory"] = arms["peak"].astype("float64")
         _report(context, rows, numbers, days)
-        recent = tables.read(FEATURE_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
+        recent = _recent(tables, FEATURE_DRIFT, days[-1])
         newest = recent[recent["day"] == days[-1]].copy()
         newest["largest"] = newest[["location_z", "spread_z"]].abs().max(axis=1)
         names = ("feature", "location_z", "spread_z", "location_innovation", "spread_innovation", "ks", "psi", "js")
@@ -119,15 +116,12 @@ def _features(settings: Settings, group: str, partitions: Partitions) -> dg.Asse
 
 
 def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
-        group_name=group,
-        partitions_def=partitions.daily,
-        backfill_policy=SINGLE_RUN,
-        owners=OWNERS,
-        kinds={"duckdb", "numpy"},
-        metadata=table_metadata(PREDICTION_DRIFT),
-        deps=["predictions", "feature_sketch"],
-        description="What the champion flagged of each day, and of the days of its policy, against its limits; how its "
+    @_daily(
+        PREDICTION_DRIFT,
+        group,
+        partitions,
+        ["predictions", "feature_sketch"],
+        "What the champion flagged of each day, and of the days of its policy, against its limits; how its "
         "scores spread is shown beside it.",
     )
     @retried
@@ -147,7 +141,7 @@ def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.A
             plotted = ["flagged_share", "window_share", "location", "spread"]
             numbers = rows[rows["is_newest"]].set_index("day")[plotted].reindex(chunk)
             _report(context, rows, numbers, chunk)
-        recent = tables.read(PREDICTION_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
+        recent = _recent(tables, PREDICTION_DRIFT, days[-1])
         shown = recent[recent["day"] == days[-1]][["model_version", "flagged_share", "window_share", "state", "psi"]]
         return _result(context, days, shown, share_picture(recent))
 
@@ -155,15 +149,12 @@ def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.A
 
 
 def _concept(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
-        group_name=group,
-        partitions_def=partitions.daily,
-        backfill_policy=SINGLE_RUN,
-        owners=OWNERS,
-        kinds={"duckdb", "numpy"},
-        metadata=table_metadata(CONCEPT_DRIFT),
-        deps=["model_worth"],
-        description="Whether the champion has become worse by matured outcomes: against its predecessor, the "
+    @_daily(
+        CONCEPT_DRIFT,
+        group,
+        partitions,
+        ["model_worth"],
+        "Whether the champion has become worse by matured outcomes: against its predecessor, the "
         "challenger or the best simple ranking on the same rows, with what could have been found.",
     )
     @retried
@@ -181,12 +172,33 @@ def _concept(settings: Settings, group: str, partitions: Partitions) -> dg.Asset
         plotted = ["difference", "detectable", "recall", "opponent_recall", "episodes"]
         numbers = rows[rows["decides"]].set_index("day")[plotted].astype("float64").reindex(days)
         _report(context, rows, numbers, days)
-        recent = tables.read(CONCEPT_DRIFT, days[-1] - _SHOWN_DAYS * _DAY, days[-1])
+        recent = _recent(tables, CONCEPT_DRIFT, days[-1])
         shown = recent[recent["day"] == days[-1]]
         names = ["opponent", "kind", "decides", "episodes", "difference", "low", "high", "detectable", "verdict"]
         return _result(context, days, shown[names], difference_picture(recent))
 
     return concept_drift
+
+
+def _daily(
+    table: Table, group: str, partitions: Partitions, deps: list[str], description: str
+) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+    """An asset of a family: rows of its table, by day."""
+    return dg.asset(
+        group_name=group,
+        partitions_def=partitions.daily,
+        backfill_policy=SINGLE_RUN,
+        owners=OWNERS,
+        kinds={"duckdb", "numpy"},
+        metadata=table_metadata(table),
+        deps=deps,
+        description=description,
+    )
+
+
+def _recent(tables: Warehouse, table: Table, day: pd.Timestamp) -> pd.DataFrame:
+    """The rows of the days that pictures show, up to a day."""
+    return tables.read(table, day - _SHOWN_DAYS * _DAY, day)
 
 
 def _require_table(tables: Warehouse, settings: Settings) -> None:

@@ -5,7 +5,7 @@ precision for that alone, and one that flags ten times as much the higher recall
 highest scores of its week so far, as many as the one with fewer flags has recorded in it, and as long as no more than
 that count already. Nothing after the hour is read, and it doesn't matter which of the two is the version.
 
-The budget begins anew each Monday, 00:00 UTC. So a week needs no other one: its counts are the same wherever a range of
+A new budget begins each Monday, 00:00 UTC. So a week needs no other one: its counts are the same wherever a range of
 days begins, and weeks, the blocks of the intervals, share no flags.
 """
 

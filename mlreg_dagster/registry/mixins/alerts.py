@@ -121,7 +121,7 @@ class Alerts:
         return [_outbox_message(each, events[each.event_id], last.get(each.id)) for each in messages]
 
     def record_attempt(self, message: OutboxMessage, outcome: DeliveryOutcome, detail: str, now: datetime) -> None:
-        """Add what came of an attempt to deliver a message; one that another process has just added stays alone.
+        """Add the result of an attempt to deliver a message; one that another process has just added stays alone.
 
         Args:
             message: As it was read before the attempt.
