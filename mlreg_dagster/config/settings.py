@@ -19,6 +19,7 @@ from mlreg_dagster.config.sections.models import ModelSettings
 from mlreg_dagster.config.sections.notifications import NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
+from mlreg_dagster.config.sections.serving import ServingSettings
 
 
 class Settings(Section):
@@ -41,6 +42,7 @@ class Settings(Section):
     outcomes: OutcomeSettings = OutcomeSettings()
     drift: DriftSettings = DriftSettings()
     retention: RetentionSettings = RetentionSettings()
+    serving: ServingSettings = ServingSettings()
     extensions: ExtensionSettings = ExtensionSettings()
 
     @model_validator(mode="after")
