@@ -28,7 +28,7 @@ class PredictionLogSettings(Section):
     enabled: bool = Field(True, description="Whether answers are logged; without, served_predictions stays empty.")
     on_failure: Literal["strict", "shed"] = Field(
         "strict",
-        description="A line can't be written, or not in time: strict refuses the request (503), shed answers and counts.",
+        description="A line can't be written in time: strict refuses the request (503), shed answers and counts.",
     )
     slow_seconds: Seconds = Field(0.05, description="A write that takes longer counts as failed.")
     shed_budget: Share = Field(0.01, description="Share of the answers of 5 minutes without a line; above, not ready.")
