@@ -21,6 +21,13 @@ class NotFound(Refused):
     code = "not_found"
 
 
+class UnknownModel(Refused):
+    """A path names no model."""
+
+    status = 404
+    code = "unknown_model"
+
+
 class MethodNotAllowed(Refused):
     """The route does not know this method."""
 
@@ -132,6 +139,7 @@ _REASONS: Mapping[type[Refused], str] = {
     MethodNotAllowed: "malformed",
     UnsupportedMediaType: "malformed",
     NotReady: "model",
+    UnknownModel: "model",
 }
 _CLOSE = (b"connection", b"close")
 _CLOSING = (BodyTooLate, BodyTooLarge)
