@@ -11,7 +11,7 @@ class Asked:
     """A request whose form is right: what to score, and how the answer is to look.
 
     Attributes:
-        X: Rows × the model's features, in the model's order; NaN is unknown. None: rows are asked for by instrument alone.
+        X: Rows by the model's features, in the model's order; NaN is unknown. None where only instruments are named.
         instruments: The instrument of each row; None where the request names none.
         hours: The market hour of each row as an hour key (`2017-12-20-00:00`); None where the request names none.
         request_id: As the client calls the request; never ours.

@@ -14,7 +14,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class Refused(MlregError):
-    """A request that is not answered; the message is one sentence, and quotes neither values nor keys of the request."""
+    """A request that is not answered; the message is one sentence that quotes nothing of the request."""
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "bad_request"
