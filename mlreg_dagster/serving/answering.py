@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mlreg_dagster.config.sections.outcomes import ReasonSettings
 from mlreg_dagster.config.sections.serving import ServingSettings
-from mlreg_dagster.core.times import hour_key
+from mlreg_dagster.core.times import hour_key, read_hour
+from mlreg_dagster.outcomes.reasons.attribution import row_id
 from mlreg_dagster.serving.protocols.asked import Asked
 from mlreg_dagster.serving.protocols.problems import BadRequest
+from mlreg_dagster.serving.scoring.thresholds import Threshold, threshold_of
 
 if TYPE_CHECKING:
-    from mlreg_dagster.outcomes.reasons.record import Reason
-    from mlreg_dagster.serving.following.served import Served
+    from mlreg_dagster.serving.following.follower import Served
     from mlreg_dagster.serving.online.latest import LatestHour
-    from mlreg_dagster.serving.scoring.thresholds import Threshold
+    from mlreg_dagster.serving.scoring.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Answer:
     X: NDArray[np.float64]
     scores: NDArray[np.float64]
     flags: NDArray[np.bool_]
-    threshold: "Threshold"
+    threshold: Threshold
     distances: NDArray[np.float64]
     quantiles: NDArray[np.float64]
     reasons: "Sequence[Sequence[Reason]] | None"
@@ -69,6 +71,7 @@ def make_answer(
     settings: ServingSettings,
     latest: "LatestHour | None" = None,
     *,
+    reason_settings: ReasonSettings = ReasonSettings(),
     request_id: str | None = None,
     knowledge_age_seconds: float = 0.0,
 ) -> Answer:
@@ -79,6 +82,7 @@ def make_answer(
         asked: With rows, or with instruments whose rows of the newest hour are taken.
         settings: From which age on an hour is stale.
         latest: The newest hour; None: there is none.
+        reason_settings: Of outcomes.yaml.
         request_id: As the server calls the request, where the client gave it no name.
         knowledge_age_seconds: How long ago the registry last answered.
 
@@ -86,6 +90,7 @@ def make_answer(
         BadRequest: Rows are asked for by instrument, of which this server has none.
         UnknownInstrument, NoLatestHour, OtherFeatureSettings, StaleHour: See `LatestHour`.
         NoReasons: The version has none to give.
+        NoFiniteScore: A row lies too far out.
     """
     model = served.model
     X, hours, stale = asked.X, asked.hours, False
@@ -96,11 +101,10 @@ def make_answer(
         stale = latest.is_stale(rows.hour, settings.warn_after_hours, settings.refuse_after_hours)
         X, hours = rows.X, (hour_key(rows.hour),) * len(rows.X)
     scores = model.score(X)
-    threshold = (latest.threshold(model.version) if latest is not None else None) or model.training_threshold
+    threshold = threshold_of(model, None if latest is None else latest.threshold(model.version))
     reasons = None
     if asked.reasons:
-        names = asked.instruments or tuple(str(row) for row in range(len(X)))
-        reasons = model.reasons(X, scores, names)
+        reasons = model.reasons(X, scores, _row_ids(asked.instruments, hours, len(X)), reason_settings)
     return Answer(
         served=served,
         answer_id=uuid.uuid4().hex,
@@ -118,3 +122,10 @@ def make_answer(
         knowledge_age_seconds=knowledge_age_seconds,
         stale=stale,
     )
+
+
+def _row_ids(instruments: Sequence[str] | None, hours: Sequence[str] | None, rows: int) -> list[str]:
+    """Names of rows: those of `market_features` where both parts are known, so that their reasons are the same."""
+    if instruments is None or hours is None:
+        return [str(row) for row in range(rows)] if instruments is None else list(instruments)
+    return [row_id(read_hour(hour), instrument) for hour, instrument in zip(hours, instruments, strict=True)]

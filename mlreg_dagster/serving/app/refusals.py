@@ -153,6 +153,7 @@ class _Foreign:
         "UnknownName": (404, "unknown_model", "model"),
         "NotLoaded": (503, "not_loaded", "model"),
         "NoReasons": (409, "no_reasons", "model"),
+        "NoFiniteScore": (400, "no_finite_score", "malformed"),
         "UnknownInstrument": (404, "unknown_instrument", "features"),
         "NoLatestHour": (503, "no_latest_hour", "features"),
         "StaleHour": (503, "stale_hour", "features"),
