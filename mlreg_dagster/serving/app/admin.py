@@ -62,7 +62,7 @@ class AdminRoutes:
                 for served in self._follower.names()
                 if served.alias is not None and served.effective_at is not None
             ),
-            knowledge.unloadable,
+            knowledge.not_taken,
         )
         if self._latest is not None:
             self._metrics.latest_hour(self._latest.hour)

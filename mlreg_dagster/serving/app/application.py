@@ -18,12 +18,12 @@ from mlreg_dagster.serving.app.refusals import ClientGone, MethodNotAllowed, Not
 from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.metrics import ServerMetrics
 from mlreg_dagster.serving.protocols.problems import MEDIA_TYPE, problem
+from mlreg_dagster.serving.tracing import Tracing
 
 Handler = Callable[[Request, bytes], Awaitable[Reply]]
 
 _LOG = logging.getLogger(__name__)
 _ACCESS = logging.getLogger("mlreg_dagster.serving.access")
-_UNMATCHED = "unmatched"
 _STOPPING = Refusal(503, "shutdown", "The server is being stopped. Ask another one.", "shutdown")
 
 
@@ -61,48 +61,67 @@ class Application:
         intake: Reads bodies.
         work: Counts what is under way.
         metrics: Count what is over.
+        tracing: Spans what happens.
     """
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], keyring: Keyring, intake: Intake, work: Work, metrics: ServerMetrics
+        self,
+        endpoints: Sequence[Endpoint],
+        keyring: Keyring,
+        intake: Intake,
+        work: Work,
+        metrics: ServerMetrics,
+        tracing: Tracing,
     ) -> None:
         self._endpoints = tuple(endpoints)
-        self._keyring, self._intake, self._work, self._metrics = keyring, intake, work, metrics
+        self._keyring, self._intake, self._work = keyring, intake, work
+        self._metrics, self._tracing = metrics, tracing
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        request, template = Request(scope), _UNMATCHED
-        with self._metrics.in_flight():
+        request = Request(scope)
+        with (
+            self._metrics.in_flight(),
+            self._tracing.request(request.method, request.header(b"traceparent")) as span,
+        ):
             try:
-                endpoint = self._match(request)
-                template = endpoint.route.path
-                reply = await self._handle(endpoint, request, receive)
+                reply = await self._answered(request, receive)
             except ClientGone:
                 return
-            except asyncio.CancelledError:  # the time to shut down is over
-                reply = self._refuse(_STOPPING)
-            except MlregError as error:
-                try:
-                    reply = self._refuse(refusal_of(error))
-                except MlregError as unknown:
-                    reply = _defect(unknown, request)
-            except Exception as error:  # noqa: BLE001 # whatever it is, the client gets a problem document
-                reply = _defect(error, request)
             seconds = time.perf_counter() - request.started
-            self._metrics.observe(
-                template, request.method, reply.status, request.version, request.role, seconds, request.rows
-            )
+            about = request.version, request.role
+            self._metrics.observe(request.route, request.method, reply.status, *about, seconds, request.rows)
+            span.answered(request.route, reply.status, *about)
             if _ACCESS.isEnabledFor(logging.INFO):  # neither path nor query nor body, which clients choose
-                _ACCESS.info("%s %s %d %.1f ms %s", request.method[:10], template, reply.status, seconds * 1e3, request.id)
+                _ACCESS.info("%s %d %.1f ms %s", request.route, reply.status, seconds * 1e3, request.id)
             await _send(send, reply, request.id)
+
+    async def _answered(self, request: Request, receive: Any) -> Reply:
+        """The reply to a request, whatever happens.
+
+        Raises:
+            ClientGone: There is no one to reply to.
+        """
+        try:
+            return await self._handle(self._match(request), request, receive)
+        except asyncio.CancelledError:  # the time to shut down is over
+            return self._refuse(_STOPPING)
+        except MlregError as error:
+            refusal = refusal_of(error)
+            return _defect(error, request) if refusal is None else self._refuse(refusal)
+        except ClientGone:
+            raise
+        except Exception as error:  # noqa: BLE001 # whatever it is, the client gets a problem document
+            return _defect(error, request)
 
     def _match(self, request: Request) -> Endpoint:
         allowed: set[str] = set()
         for endpoint in self._endpoints:
             match, found = endpoint.route.matches(request.scope)
             if match is Match.FULL:
+                request.route = endpoint.route.path
                 request.path = found["path_params"]
                 return endpoint
             if match is Match.PARTIAL:

@@ -25,13 +25,14 @@ class Request:
         id: `X-Request-Id` where it is well formed, else one of ours.
         started: When its header was there, by `time.perf_counter`.
         client: The name of its key; None where none is needed.
+        route: The template of its path; `unmatched` until one fits.
         path: The parts of the path that the route names.
         version: Of the model that answered, for metrics.
         role: The alias by which it was asked.
         rows: That were scored.
     """
 
-    __slots__ = ("client", "headers", "id", "method", "path", "role", "rows", "scope", "started", "version")
+    __slots__ = ("client", "headers", "id", "method", "path", "role", "route", "rows", "scope", "started", "version")
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self.started = time.perf_counter()
@@ -40,6 +41,7 @@ class Request:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         sent = self.headers.get(b"x-request-id", b"")
         self.id = sent.decode() if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        self.route = "unmatched"
         self.path: Mapping[str, str] = {}
         self.client: str | None = None
         self.version = self.role = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlreg_dagster.config.places import artifacts_root, latest_folder, registry_url, served_folder, serving_keys_file
-from mlreg_dagster.config.sections.serving import ServingSettings
+from mlreg_dagster.config.sections.serving import LimitSettings, ServingSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.serving.app.admin import AdminRoutes
 from mlreg_dagster.serving.app.application import Application
@@ -21,6 +21,7 @@ from mlreg_dagster.serving.following.follower import Follower
 from mlreg_dagster.serving.log.writer import PredictionLog
 from mlreg_dagster.serving.metrics import ServerMetrics
 from mlreg_dagster.serving.online.latest import LatestHour
+from mlreg_dagster.serving.tracing import Tracing, configured_tracing
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,32 +62,29 @@ def serve_process(home: Path, settings: ServingSettings, options: Options) -> No
     Raises:
         AddressTaken, KeysUnreadable, NotSafe, ConfigError: It can't begin.
     """
-    _log_to_stderr(options.access_log)
     keyring = _keyring(serving_keys_file(home), options)
-    limits = settings.limits.model_copy(
-        update={"connections": possible_connections(settings.limits.connections)}
-    )
-    if limits.connections < settings.limits.connections:
-        _LOG.warning("Only %d connections at once: raise the limit of open files (ulimit -n).", limits.connections)
     with (
         listen(options.host, options.port, "--port") as public,
         listen(options.admin_host, options.admin_port, "--admin-port") as admin,
     ):
+        _log_to_stderr(options.access_log)
+        if not keyring.required:
+            _LOG.warning("No API keys are asked for: everybody who can reach %s may ask.", url_of(public))
+        limits = _possible(settings.limits)
         latest = LatestHour(latest_folder(home))
         log = PredictionLog(served_folder(home), settings.log) if settings.log.enabled else None
         follower = Follower(registry_url(home), artifacts_root(home), settings)
         try:
-            follower.start()
             metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring)
             routes = Routes(follower, latest, log, settings, work, health)
-            application = Application(routes.endpoints(), keyring, Intake(limits), work, metrics)
+            application = Application(routes.endpoints(), keyring, Intake(limits), work, metrics, configured_tracing())
             for_admin = AdminRoutes(follower, latest, log, metrics, work, health)
             admin_application = Application(
-                for_admin.endpoints(), Keyring(None), Intake(limits), Work(limits), ServerMetrics()
+                for_admin.endpoints(), Keyring(None), Intake(limits), Work(limits), ServerMetrics(), Tracing(None)
             )
             running = Running(application, admin_application, limits, metrics, keyring, health)
             address = f"Serving {settings.alias} on {url_of(public)}; metrics and status: {url_of(admin)}"
-            running.run(public, admin, lambda: print(address, flush=True))
+            running.run(public, admin, follower.start, lambda: print(address, flush=True))
         finally:
             follower.stop()
             if log is not None:
@@ -97,14 +95,19 @@ def _keyring(place: Path, options: Options) -> Keyring:
     if options.open_to_all:
         return Keyring(None)
     keyring = Keyring(place)
-    if not keyring.required:
-        if not is_loopback(options.host):
-            raise NotSafe(
-                f"{options.host} can be reached from other machines, and there are no API keys in {place}. Add one "
-                f"with `mlreg keys add NAME`, or serve everybody with --open."
-            )
-        _LOG.warning("There is no keys file (%s): every process of this machine may ask.", place)
+    if not keyring.required and not is_loopback(options.host):
+        raise NotSafe(
+            f"{options.host} can be reached from other machines, and there are no API keys in {place}. Add one with "
+            f"`mlreg keys add NAME`, or serve everybody with --open."
+        )
     return keyring
+
+
+def _possible(limits: LimitSettings) -> LimitSettings:
+    connections = possible_connections(limits.connections)
+    if connections < limits.connections:
+        _LOG.warning("Only %d connections at once: raise the limit of open files (ulimit -n).", connections)
+    return limits.model_copy(update={"connections": connections})
 
 
 def _log_to_stderr(access_log: bool) -> None:

@@ -162,8 +162,8 @@ class _Foreign:
     }
 
 
-def refusal_of(error: MlregError) -> Refusal:
-    """How an error is answered; one that no room is known to raise is a 500 whose message stays here."""
+def refusal_of(error: MlregError) -> Refusal | None:
+    """How an error is answered; None where no request should meet it: a defect."""
     if isinstance(error, Refused):
         reason = next((_REASONS[each] for each in type(error).__mro__ if each in _REASONS), None)
         return Refusal(error.status, error.code, str(error), reason, _headers(error))
@@ -171,7 +171,7 @@ def refusal_of(error: MlregError) -> Refusal:
         if found := _Foreign.STATUS.get(each.__name__):
             status, code, reason = found
             return Refusal(status, code, str(error), reason, _retry(RETRY_AFTER_S) if status == 503 else ())
-    raise error
+    return None
 
 
 def _headers(error: Refused) -> tuple[tuple[bytes, bytes], ...]:

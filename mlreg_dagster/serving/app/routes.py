@@ -13,8 +13,7 @@ from mlreg_dagster.serving.app.exchange import Reply, Request
 from mlreg_dagster.serving.app.health import Health
 from mlreg_dagster.serving.app.refusals import NotReady, UnknownModel
 from mlreg_dagster.serving.app.work import Work
-from mlreg_dagster.serving.following.follower import Follower
-from mlreg_dagster.serving.following.served import Served
+from mlreg_dagster.serving.following.follower import Follower, Served
 from mlreg_dagster.serving.log.writer import PredictionLog
 from mlreg_dagster.serving.online.latest import LatestHour
 from mlreg_dagster.serving.protocols import mlflow, openapi, server_metadata

@@ -57,18 +57,23 @@ class Running:
         self._admin = _Server(_config(admin, protocol, limits))
         self._keyring, self._health = keyring, health
 
-    def run(self, public: socket.socket, admin: socket.socket, started: Callable[[], None]) -> None:
+    def run(
+        self, public: socket.socket, admin: socket.socket, load: Callable[[], None], started: Callable[[], None]
+    ) -> None:
         """Serve until a signal asks for the end, and requests under way are answered.
 
         Args:
             public: Listens for requests.
             admin: Listens for metrics and health.
-            started: Called once both are served.
+            load: Loads models; called in a thread, while health is answered already.
+            started: Called once both ports are served.
         """
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._serve(public, admin, started))
+            runner.run(self._serve(public, admin, load, started))
 
-    async def _serve(self, public: socket.socket, admin: socket.socket, started: Callable[[], None]) -> None:
+    async def _serve(
+        self, public: socket.socket, admin: socket.socket, load: Callable[[], None], started: Callable[[], None]
+    ) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
@@ -76,18 +81,25 @@ class Running:
             asyncio.create_task(sweep(self._connections)),
             asyncio.create_task(self._read_keys()),
         ]
+        loading = asyncio.create_task(asyncio.to_thread(load))
+        loading.add_done_callback(self._loaded)
         admin_task = asyncio.create_task(self._admin.serve([admin]))
         loop.call_soon(started)
         try:
             await self._public.serve([public])
             self._admin.should_exit = True
             await admin_task
+            await loading
         finally:
             for task in background:
                 task.cancel()
 
     def _connections(self) -> list[Any]:
         return [*self._public.server_state.connections, *self._admin.server_state.connections]
+
+    def _loaded(self, loading: "asyncio.Task[None]") -> None:
+        if not loading.cancelled() and loading.exception() is not None:  # which is raised at the end
+            self._health.stopping = self._public.should_exit = True
 
     def _stop(self, number: int) -> None:
         if self._health.stopping:
