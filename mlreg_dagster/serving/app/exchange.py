@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,21 +23,25 @@ class Request:
 
     Attributes:
         id: `X-Request-Id` where it is well formed, else one of ours.
+        started: When its header was there, by `time.perf_counter`.
+        client: The name of its key; None where none is needed.
         path: The parts of the path that the route names.
         version: Of the model that answered, for metrics.
         role: The alias by which it was asked.
         rows: That were scored.
     """
 
-    __slots__ = ("headers", "id", "method", "path", "role", "rows", "scope", "version")
+    __slots__ = ("client", "headers", "id", "method", "path", "role", "rows", "scope", "started", "version")
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
+        self.started = time.perf_counter()
         self.scope = scope
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         sent = self.headers.get(b"x-request-id", b"")
         self.id = sent.decode() if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
         self.path: Mapping[str, str] = {}
+        self.client: str | None = None
         self.version = self.role = ""
         self.rows = 0
 

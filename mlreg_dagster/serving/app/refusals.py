@@ -21,6 +21,13 @@ class NotFound(Refused):
     code = "not_found"
 
 
+class UnknownModel(Refused):
+    """A path names no model."""
+
+    status = 404
+    code = "unknown_model"
+
+
 class MethodNotAllowed(Refused):
     """The route does not know this method."""
 
@@ -132,6 +139,7 @@ _REASONS: Mapping[type[Refused], str] = {
     MethodNotAllowed: "malformed",
     UnsupportedMediaType: "malformed",
     NotReady: "model",
+    UnknownModel: "model",
 }
 _CLOSE = (b"connection", b"close")
 _CLOSING = (BodyTooLate, BodyTooLarge)
@@ -145,6 +153,7 @@ class _Foreign:
         "UnknownName": (404, "unknown_model", "model"),
         "NotLoaded": (503, "not_loaded", "model"),
         "NoReasons": (409, "no_reasons", "model"),
+        "NoFiniteScore": (400, "no_finite_score", "malformed"),
         "UnknownInstrument": (404, "unknown_instrument", "features"),
         "NoLatestHour": (503, "no_latest_hour", "features"),
         "StaleHour": (503, "stale_hour", "features"),
