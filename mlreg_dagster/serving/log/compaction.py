@@ -72,11 +72,11 @@ def compact(layout: Layout, tables: Warehouse, hours: Sequence[datetime]) -> Com
 
 def _store(file: Path, tables: Warehouse, hour: datetime) -> None:
     """Put the rows of a file in the place of those of the same answers; rows whose file is gone stay."""
-    tables.write(SERVED_PREDICTIONS, SERVED_PREDICTIONS.empty(), [])  # makes the table, or completes an older one
     if not file.exists():
         return
     name, columns = SERVED_PREDICTIONS.name, ", ".join(f'"{each}"' for each in SERVED_PREDICTIONS.columns)
-    with tables.connect() as connection:
+    with tables.session(), tables.connect() as connection:
+        tables.write(SERVED_PREDICTIONS, SERVED_PREDICTIONS.empty(), [])  # makes the table, or completes an older one
         connection.register("hour_rows", reader_of(file))
         connection.begin()
         try:
@@ -127,8 +127,11 @@ def _put_odd_aside(layout: Layout) -> list[str]:
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with regular_files.opened(path, LARGEST_SEGMENT) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def as_times(hours: pd.DatetimeIndex) -> list[datetime]:
