@@ -1,5 +1,6 @@
 """An answer as a line of the prediction log. How lines are read stands in `lines`, which the server does without."""
 
+from datetime import UTC
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ def line_of(answer: Any, seconds: float, protocol: str, client: str | None) -> b
             {
                 "record": RECORD,
                 "answer_id": answer.answer_id,
-                "answered_at": answer.answered_at,
+                "answered_at": answer.answered_at.astimezone(UTC),
                 "request_id": answer.request_id,
                 "protocol": protocol,
                 "client": client,

@@ -8,8 +8,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mlreg_dagster.serving.log.layout import SUFFIX, Layout, sealed_name
 from mlreg_dagster.storage import private_files
+from mlreg_dagster.storage.prediction_log import SUFFIX, Layout, sealed_name
 
 _PROBE = b"\n" * 4096  # readers pass over empty lines
 

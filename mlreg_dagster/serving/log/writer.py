@@ -8,12 +8,12 @@ from typing import Any
 
 from mlreg_dagster.config.sections.serving import PredictionLogSettings
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.serving.log.layout import Layout
 from mlreg_dagster.serving.log.record import line_of
 from mlreg_dagster.serving.log.segments import OpenSegment
 from mlreg_dagster.serving.log.shedding import RecentShare
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained, fault_in
+from mlreg_dagster.storage.prediction_log import Layout
 
 _log = logging.getLogger(__name__)
 _PAUSE_S = 1.0

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mlreg_dagster.config.sections.serving import PredictionLogSettings
-from mlreg_dagster.serving.log.layout import Layout, hours_of
 from mlreg_dagster.serving.log.writer import LogFailed, PredictionLog
+from mlreg_dagster.storage.prediction_log import Layout, hours_of
 from mlreg_dagster_tests.serving.log.answers import AT, FEATURES, answer
 
 
