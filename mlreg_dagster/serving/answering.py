@@ -37,11 +37,11 @@ class Answer:
         answered_at: When the scores were made.
         instruments: Of each row; None where the request names none.
         hours: The market hour of each row as an hour key; None where neither request nor server knows it.
-        X: What was scored, rows × features of the model; NaN is unknown.
+        X: What was scored, rows by features of the model; NaN is unknown.
         scores: Higher is more anomalous.
         flags: Whether each score is above the threshold.
         threshold: Which, and where it comes from.
-        distances: Score − threshold.
+        distances: Score minus threshold.
         quantiles: Where each score lies among those of the training rows, 0 to 1; NaN where that is unknown.
         reasons: Of each row, where they were asked for.
         knowledge_age_seconds: How long ago the registry last answered.
@@ -71,7 +71,7 @@ def make_answer(
     settings: ServingSettings,
     latest: "LatestHour | None" = None,
     *,
-    reason_settings: ReasonSettings = ReasonSettings(),
+    reason_settings: ReasonSettings | None = None,
     request_id: str | None = None,
     knowledge_age_seconds: float = 0.0,
 ) -> Answer:
@@ -82,7 +82,7 @@ def make_answer(
         asked: With rows, or with instruments whose rows of the newest hour are taken.
         settings: From which age on an hour is stale.
         latest: The newest hour; None: there is none.
-        reason_settings: Of outcomes.yaml.
+        reason_settings: Of outcomes.yaml; None: the defaults.
         request_id: As the server calls the request, where the client gave it no name.
         knowledge_age_seconds: How long ago the registry last answered.
 
@@ -104,7 +104,9 @@ def make_answer(
     threshold = threshold_of(model, None if latest is None else latest.threshold(model.version))
     reasons = None
     if asked.reasons:
-        reasons = model.reasons(X, scores, _row_ids(asked.instruments, hours, len(X)), reason_settings)
+        reasons = model.reasons(
+            X, scores, _row_ids(asked.instruments, hours, len(X)), reason_settings or ReasonSettings()
+        )
     return Answer(
         served=served,
         answer_id=uuid.uuid4().hex,

@@ -35,9 +35,7 @@ class Server:
         started_s: Seconds from the start of the process to its first line.
     """
 
-    def __init__(
-        self, home: Path, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, home: Path, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.output, self.log = home.with_name(f"{home.name}.out"), home.with_name(f"{home.name}.err")
         self._began = time.monotonic()

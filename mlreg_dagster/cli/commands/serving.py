@@ -1,6 +1,7 @@
 """Commands of the HTTP server: serve, and its API keys."""
 
 import os
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,14 @@ from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    SCORE = "score"
+    READ = "read"
+
 
 keys = typer.Typer(help="API keys of the server: added, revoked and listed; running servers follow within 2 s.")
 
@@ -22,7 +31,9 @@ def serve(
     admin_host: Annotated[str, typer.Option(help="Where metrics, health and status are; without keys.")] = "127.0.0.1",
     admin_port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8809,
     open_to_all: Annotated[bool, typer.Option("--open", help="Serve without keys, whoever can reach it.")] = False,
-    access_log: Annotated[bool, typer.Option("--access-log", help="A line a request: route, status, time, id.")] = False,
+    access_log: Annotated[
+        bool, typer.Option("--access-log", help="A line a request: route, status, time, id.")
+    ] = False,
 ) -> None:
     """Serve over HTTP what the registry's aliases name; new champions are followed while it runs."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -38,7 +49,7 @@ def serve(
 @keys.command("add")
 def add_key(
     name: Name,
-    scope: Annotated[list[str] | None, typer.Option(help="score: have rows scored; read: ask about models.")] = None,
+    scope: Annotated[list[Scope] | None, typer.Option(help="score: have rows scored; read: ask about models.")] = None,
     rate: Annotated[float, typer.Option(help="Requests a second, for long.")] = 100.0,
     burst: Annotated[int | None, typer.Option(help="Requests at once; default: two seconds of the rate.")] = None,
     as_json: AsJson = False,
@@ -48,7 +59,9 @@ def add_key(
     from mlreg_dagster.serving.app.key_file import add_key as add
 
     place = _place()
-    secret = add(place, name, tuple(scope or ("score",)), rate, burst or max(1, round(2 * rate)))
+    secret = add(
+        place, name, tuple(each.value for each in scope or (Scope.SCORE,)), rate, burst or max(1, round(2 * rate))
+    )
     told = f"The key {name}, which is shown this once; {place} holds its hash:"
     show(as_json, told, f"  {secret}", name=name, key=secret, file=str(place))
 

@@ -1,4 +1,6 @@
-"""What the admin port answers: metrics, health and status. It has no keys: let it be reached by those who watch alone."""
+"""What the admin port answers: metrics, health and status. It has no keys."""
+
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,7 +13,9 @@ from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.following.follower import Follower
 from mlreg_dagster.serving.log.writer import PredictionLog
 from mlreg_dagster.serving.metrics import CONTENT_TYPE, AliasModel, ServerMetrics
-from mlreg_dagster.serving.online.latest import LatestHour
+
+if TYPE_CHECKING:
+    from mlreg_dagster.serving.online.latest import LatestHour
 
 _json = msgspec.json.Encoder()
 
@@ -31,7 +35,7 @@ class AdminRoutes:
     def __init__(
         self,
         follower: Follower,
-        latest: LatestHour | None,
+        latest: "LatestHour | None",
         log: PredictionLog | None,
         metrics: ServerMetrics,
         work: Work,

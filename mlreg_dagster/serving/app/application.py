@@ -1,4 +1,4 @@
-"""What happens to every request: its route, its key, its body, its limits, its answer. What routes answer is in `routes`."""
+"""What happens to every request: route, key, body, limits, answer. What routes answer is in `routes`."""
 
 import asyncio
 import logging

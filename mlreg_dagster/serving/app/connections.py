@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from mlreg_dagster.config.sections.serving import LimitSettings
+from mlreg_dagster.serving.metrics import Refusal
 from mlreg_dagster.serving.protocols.problems import MEDIA_TYPE, problem
 
 SWEEP_S = 0.25
@@ -23,7 +24,7 @@ class Connection(HttpToolsProtocol):
     """A connection that is closed where its client takes too long, sends too much, or is one too many."""
 
     limits: ClassVar[LimitSettings]
-    refused: Callable[[str], None]
+    refused: Callable[[Refusal], None]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Open, or close at once where there are too many."""
@@ -108,7 +109,7 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def connection_class(limits: LimitSettings, refused: Callable[[str], None]) -> type[Connection]:
+def connection_class(limits: LimitSettings, refused: Callable[[Refusal], None]) -> type[Connection]:
     """The protocol of a server with these limits."""
     return type("LimitedConnection", (Connection,), {"limits": limits, "refused": staticmethod(refused)})
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ class Request:
 
     __slots__ = ("client", "headers", "id", "method", "path", "role", "route", "rows", "scope", "started", "version")
 
-    def __init__(self, scope: Mapping[str, Any]) -> None:
+    def __init__(self, scope: MutableMapping[str, Any]) -> None:
         self.started = time.perf_counter()
         self.scope = scope
         self.method: str = scope["method"]

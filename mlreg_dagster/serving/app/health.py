@@ -38,7 +38,8 @@ class Health:
         if not knowledge.ready:
             yield knowledge.problem or "No model is loaded yet."
         if self._log is not None and not self._log.is_healthy():
-            yield f"The prediction log can't be written: {self._log.problem() or 'too many answers left without a line'}."
+            why = self._log.problem() or "too many answers left without a line"
+            yield f"The prediction log can't be written: {why}."
         if self._keyring.problem is not None:
             yield self._keyring.problem
 

@@ -1,11 +1,11 @@
-"""One server process: puts its parts together, from the settings and the command line, and takes them apart at the end."""
+"""One server process: its parts are put together from settings and command line, and closed at the end."""
 
 import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlreg_dagster.config.places import artifacts_root, latest_folder, registry_url, served_folder, serving_keys_file
+from mlreg_dagster.config.places import artifacts_root, registry_url, serving_keys_file
 from mlreg_dagster.config.sections.serving import LimitSettings, ServingSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.serving.app.admin import AdminRoutes
@@ -20,7 +20,6 @@ from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.following.follower import Follower
 from mlreg_dagster.serving.log.writer import PredictionLog
 from mlreg_dagster.serving.metrics import ServerMetrics
-from mlreg_dagster.serving.online.latest import LatestHour
 from mlreg_dagster.serving.tracing import Tracing, configured_tracing
 
 _LOG = logging.getLogger(__name__)
@@ -71,8 +70,8 @@ def serve_process(home: Path, settings: ServingSettings, options: Options) -> No
         if not keyring.required:
             _LOG.warning("No API keys are asked for: everybody who can reach %s may ask.", url_of(public))
         limits = _possible(settings.limits)
-        latest = LatestHour(latest_folder(home))
-        log = PredictionLog(served_folder(home), settings.log) if settings.log.enabled else None
+        latest = None
+        log = PredictionLog(home / "served", settings.log) if settings.log.enabled else None
         follower = Follower(registry_url(home), artifacts_root(home), settings)
         try:
             metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring)
@@ -112,7 +111,8 @@ def _possible(limits: LimitSettings) -> LimitSettings:
 
 def _log_to_stderr(access_log: bool) -> None:
     """Messages of this project and of uvicorn; libraries' own stay at warnings."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    form = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=form)
     logging.getLogger("mlreg_dagster").setLevel(logging.INFO)
     logging.getLogger("mlreg_dagster.serving.access").setLevel(logging.INFO if access_log else logging.WARNING)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # of requests that are none it would say so each time

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.serving.metrics import Refusal as Reason
 from mlreg_dagster.serving.protocols.problems import BadRequest, Refused, TooLarge, UnsupportedMediaType
 
 RETRY_AFTER_S = 1
@@ -114,18 +115,18 @@ class Refusal:
         status: Of HTTP.
         code: A word that programs may compare.
         detail: A sentence.
-        reason: As `metrics.Refusal` names it; None: not counted as one.
+        reason: By which it is counted; None: not counted as one.
         headers: Further ones of the answer.
     """
 
     status: int
     code: str
     detail: str
-    reason: str | None
+    reason: Reason | None
     headers: tuple[tuple[bytes, bytes], ...] = field(default=())
 
 
-_REASONS: Mapping[type[Refused], str] = {
+_REASONS: Mapping[type[Refused], Reason] = {
     NoKey: "key",
     KeysGone: "key",
     ScopeMissing: "scope",
@@ -149,7 +150,7 @@ _CLOSING = (BodyTooLate, BodyTooLarge)
 class _Foreign:
     """Errors of other rooms, by name, so that this module does not load what raises them."""
 
-    STATUS: ClassVar[Mapping[str, tuple[int, str, str]]] = {
+    STATUS: ClassVar[Mapping[str, tuple[int, str, Reason]]] = {
         "UnknownName": (404, "unknown_model", "model"),
         "NotLoaded": (503, "not_loaded", "model"),
         "NoReasons": (409, "no_reasons", "model"),

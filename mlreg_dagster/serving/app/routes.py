@@ -2,6 +2,7 @@
 
 import re
 import time
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,10 +16,12 @@ from mlreg_dagster.serving.app.refusals import NotReady, UnknownModel
 from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.following.follower import Follower, Served
 from mlreg_dagster.serving.log.writer import PredictionLog
-from mlreg_dagster.serving.online.latest import LatestHour
-from mlreg_dagster.serving.protocols import mlflow, openapi, server_metadata
+from mlreg_dagster.serving.protocols import mlflow
 from mlreg_dagster.serving.protocols.asked import Asked
 from mlreg_dagster.serving.protocols.open_inference import reading, writing
+
+if TYPE_CHECKING:
+    from mlreg_dagster.serving.online.latest import LatestHour
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _JSON_LENGTH = b"inference-header-content-length"
@@ -44,7 +47,7 @@ class Routes:
     def __init__(
         self,
         follower: Follower,
-        latest: LatestHour | None,
+        latest: "LatestHour | None",
         log: PredictionLog | None,
         settings: ServingSettings,
         work: Work,
@@ -52,7 +55,7 @@ class Routes:
     ) -> None:
         self._follower, self._latest, self._log = follower, latest, log
         self._settings, self._work, self._health = settings, work, health
-        self._openapi = openapi.document()
+        self._openapi = b"{}"
 
     def endpoints(self) -> list[Endpoint]:
         """All routes, the most asked one first."""
@@ -119,7 +122,7 @@ class Routes:
     async def server(self, request: Request, _: bytes) -> Reply:
         """What the server is, what it serves, and how old its knowledge is."""
         del request
-        return Reply(server_metadata.write(self._follower.names(), self._follower.knowledge()))
+        return Reply(_json.encode({"name": "mlreg", "version": __version__, "extensions": ["binary_tensor_data"]}))
 
     async def model(self, request: Request, _: bytes) -> Reply:
         """What a model takes and answers."""
