@@ -65,6 +65,7 @@ class Routes:
             Endpoint.at(f"{model}/infer", self.infer, "score", "POST"),
             Endpoint.at("/invocations", self.invocations, "score", "POST"),
             Endpoint.at(f"{of_version}/infer", self.infer, "score", "POST"),
+            Endpoint.at("/gateway/{name}/invocations", self.invocations, "score", "POST"),
             Endpoint.at("/v2/health/live", self.live, None),
             Endpoint.at("/v2/health/ready", self.ready, None),
             Endpoint.at("/ping", self.ping, None),
@@ -89,11 +90,11 @@ class Routes:
         return Reply(content, media_type=_BINARY, headers=((_JSON_LENGTH, b"%d" % json_length),))
 
     async def invocations(self, request: Request, body: bytes) -> Reply:
-        """Score rows, by MLflow's protocol; always by the alias that is served by default."""
+        """Score rows, by MLflow's protocol: by the alias that is served by default, or by a name."""
         served = self._served(request)
         asked = mlflow.read(body, request.header(b"content-type"), served.model.features, self._settings.limits.rows)
         answer = await self._answer(request, served, asked)
-        content = mlflow.write(answer, asked)
+        content = mlflow.write(answer)
         self._record(answer, request, "mlflow")
         return Reply(content)
 

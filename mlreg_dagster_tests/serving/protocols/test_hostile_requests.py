@@ -214,7 +214,7 @@ def test_a_request_of_too_many_rows_costs_no_more_than_its_bytes() -> None:
     ]:
         tracemalloc.start()
         with pytest.raises(Refused):
-            reader(body, header, FEATURES, ROWS) if reader is read else reader(body, FEATURES, ROWS)  # type: ignore[operator]
+            reader(body, header, FEATURES, ROWS)
         peaks.append(tracemalloc.get_traced_memory()[1] - 2 * len(body))
         tracemalloc.stop()
     assert max(peaks) < 100_000, peaks
@@ -236,5 +236,5 @@ def test_four_megabytes_of_nonsense_are_refused_at_once(filler: bytes) -> None:
     refusal(body)
     for each in (frame, records):
         with pytest.raises(Refused):
-            read_mlflow(each, FEATURES, ROWS)
+            read_mlflow(each, None, FEATURES, ROWS)
     assert time.process_time() - started < 2

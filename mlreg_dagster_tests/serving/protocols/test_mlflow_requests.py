@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from mlreg_dagster.serving.protocols.mlflow.reading import read
-from mlreg_dagster.serving.protocols.problems import BadRequest, TooLarge
+from mlreg_dagster.serving.protocols.problems import BadRequest, TooLarge, UnsupportedMediaType
 from mlreg_dagster_tests.serving.protocols.bodies import FEATURES, INSTRUMENTS, X, bits, records, split
 
 matrices = nps.arrays(np.float64, st.tuples(st.integers(1, 7), st.just(3)), elements=st.floats(allow_infinity=False))
 forms = pytest.mark.parametrize("form", [split, records])
 
 
-def asked(body: bytes, rows: int = 4096) -> Any:
-    return read(body, FEATURES, rows)
+def asked(body: bytes, rows: int = 4096, media_type: str | None = None) -> Any:
+    return read(body, media_type, FEATURES, rows)
 
 
 @forms
@@ -102,3 +102,10 @@ def test_one_name_twice_in_a_record_is_refused() -> None:
     body = rb'{"dataframe_records": [{"change_1h_pct": 1, "volatility_7d_pct": 2, "rank": 3, "rank": 4}]}'
     with pytest.raises(BadRequest, match="one name twice"):
         asked(body)
+
+
+def test_a_body_that_is_sent_as_anything_but_json_is_refused() -> None:
+    for media_type in (None, "application/json", "Application/JSON; charset=utf-8"):
+        assert len(asked(split(), media_type=media_type)) == 3
+    with pytest.raises(UnsupportedMediaType, match="Content-Type: application/json"):
+        asked(split(), media_type="text/csv")

@@ -16,7 +16,7 @@ ROWS = 100
 
 def _read(sent: Sent) -> Asked:
     if sent.path == "invocations":
-        return read_mlflow(sent.body, FEATURES, ROWS)
+        return read_mlflow(sent.body, None, FEATURES, ROWS)
     return read(sent.body, sent.json_length, FEATURES, ROWS)
 
 

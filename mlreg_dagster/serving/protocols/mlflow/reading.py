@@ -12,7 +12,7 @@ from mlreg_dagster.serving.protocols.asked import Asked
 from mlreg_dagster.serving.protocols.columns import Places, check_row_count, find_columns, hours_of, instruments_of
 from mlreg_dagster.serving.protocols.decoding import decode
 from mlreg_dagster.serving.protocols.mlflow.types import Invocation, SplitFrame
-from mlreg_dagster.serving.protocols.problems import BadRequest, TooLarge
+from mlreg_dagster.serving.protocols.problems import BadRequest, TooLarge, UnsupportedMediaType
 
 _invocation = msgspec.json.Decoder(Invocation)
 _numbers = msgspec.json.Decoder(list[list[float | None]])
@@ -21,20 +21,24 @@ _records = msgspec.json.Decoder(list[dict[str, float | str | None]])
 
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_JSON = "application/json"
 _SPLIT, _RECORDS = "dataframe_split", "dataframe_records"
 
 
-def read(body: bytes, features: Sequence[str], most_rows: int) -> Asked:
+def read(body: bytes, media_type: str | None, features: Sequence[str], most_rows: int) -> Asked:
     """Read a request.
 
     Args:
         body: JSON.
+        media_type: The header `Content-Type`; None where there is none.
         features: Those of the model that is asked.
         most_rows: That the server takes at once.
 
     Raises:
         Refused: Anything about the request is wrong.
     """
+    if media_type is not None and media_type.partition(";")[0].strip().lower() != _JSON:
+        raise UnsupportedMediaType(f"The body is not sent as JSON: send it with the header Content-Type: {_JSON}.")
     request = decode(_invocation, body, "The body")
     split, records = request.dataframe_split, request.dataframe_records
     reasons = request.params is not None and request.params.reasons

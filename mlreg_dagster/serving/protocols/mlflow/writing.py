@@ -5,17 +5,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import UNSET
 
-from mlreg_dagster.core.version import __version__
 from mlreg_dagster.serving.protocols.answered import parameters_of
 from mlreg_dagster.serving.protocols.mlflow.types import InvocationModel, InvocationResponse, Prediction
 
 if TYPE_CHECKING:
     from mlreg_dagster.serving.answering import Answer
-
-PING = b"\n"
-"""The body of `/ping`."""
-VERSION = __version__.encode()
-"""The body of `/version`: that of the server."""
 
 _encoder = msgspec.json.Encoder()
 
