@@ -58,10 +58,8 @@ def add_key(
     _require_extra()
     from mlreg_dagster.serving.app.key_file import add_key as add
 
-    place = _place()
-    secret = add(
-        place, name, tuple(each.value for each in scope or (Scope.SCORE,)), rate, burst or max(1, round(2 * rate))
-    )
+    place, scopes = _place(), tuple(each.value for each in scope or (Scope.SCORE,))
+    secret = add(place, name, scopes, rate, burst or max(1, round(2 * rate)))
     told = f"The key {name}, which is shown this once; {place} holds its hash:"
     show(as_json, told, f"  {secret}", name=name, key=secret, file=str(place))
 

@@ -16,7 +16,7 @@ from mlreg_dagster.serving.app.refusals import NotReady, UnknownModel
 from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.following.follower import Follower, Served
 from mlreg_dagster.serving.log.writer import PredictionLog
-from mlreg_dagster.serving.protocols import mlflow
+from mlreg_dagster.serving.protocols import mlflow, openapi, server_metadata
 from mlreg_dagster.serving.protocols.asked import Asked
 from mlreg_dagster.serving.protocols.open_inference import reading, writing
 
@@ -55,7 +55,7 @@ class Routes:
     ) -> None:
         self._follower, self._latest, self._log = follower, latest, log
         self._settings, self._work, self._health = settings, work, health
-        self._openapi = b"{}"
+        self._openapi = openapi.document()
 
     def endpoints(self) -> list[Endpoint]:
         """All routes, the most asked one first."""
@@ -123,7 +123,7 @@ class Routes:
     async def server(self, request: Request, _: bytes) -> Reply:
         """What the server is, what it serves, and how old its knowledge is."""
         del request
-        return Reply(_json.encode({"name": "mlreg", "version": __version__, "extensions": ["binary_tensor_data"]}))
+        return Reply(server_metadata.write(self._follower.names(), self._follower.knowledge()))
 
     async def model(self, request: Request, _: bytes) -> Reply:
         """What a model takes and answers."""
