@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton
@@ -97,7 +98,8 @@ def test_the_client_made_from_the_description_of_the_protocol_gets_the_scores_of
     from open_inference.openapi.client import OpenInferenceClient
     from open_inference.openapi.types import InferenceRequest
 
-    client = OpenInferenceClient(base_url=server.url)
+    http = httpx.Client(timeout=60)
+    client = OpenInferenceClient(base_url=server.url, httpx_client=http)
     client.check_server_liveness()
     client.check_server_readiness()
     assert "binary_tensor_data" in client.read_server_metadata().extensions
@@ -110,3 +112,4 @@ def test_the_client_made_from_the_description_of_the_protocol_gets_the_scores_of
     response = client.model_infer(sample.model, request=InferenceRequest.parse_obj({"inputs": inputs}))
     scores = next(output for output in response.outputs if output.name == "score")
     np.testing.assert_allclose(scores.data.__root__, sample.scores[known], rtol=sample.tolerance, atol=sample.tolerance)
+    http.close()

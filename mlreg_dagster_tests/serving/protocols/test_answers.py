@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -171,7 +172,7 @@ def test_answers_fit_the_types_of_the_openapi_document() -> None:
 def test_a_refusal_is_a_problem_document_whose_error_tritonclient_reads() -> None:
     assert json.loads(problem_of(TooLarge("The request has more than 2 rows: split it."))) == {
         "type": "about:blank",
-        "title": "Request Entity Too Large",
+        "title": HTTPStatus(413).phrase,
         "status": 413,
         "detail": "The request has more than 2 rows: split it.",
         "code": "too_large",
