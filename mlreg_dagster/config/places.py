@@ -11,6 +11,8 @@ from mlreg_dagster.core.untrusted.redaction import password_in
 
 REGISTRY, ARTIFACTS, LATEST = "MLREG_REGISTRY", "MLREG_ARTIFACTS", "MLREG_LATEST"
 """Environment variables that name a registry, and folders of artifacts and of the newest hour, elsewhere, as URLs."""
+SERVING_KEYS = "MLREG_SERVING_KEYS"
+"""The environment variable that names a file of the server's API keys elsewhere."""
 
 _SCHEME = "://"
 
@@ -79,6 +81,17 @@ def latest_root(home: Path) -> str:
 def warehouse_file(home: Path) -> Path:
     """The file of the tables."""
     return home / "warehouse.duckdb"
+
+
+def serving_keys_file(home: Path) -> Path:
+    """The file of the server's API keys: what MLREG_SERVING_KEYS names, else the file in the home.
+
+    Raises:
+        ConfigError: MLREG_SERVING_KEYS names it by a relative path.
+    """
+    if not (named := os.environ.get(SERVING_KEYS)):
+        return home / "serving-keys.json"
+    return _require_absolute(SERVING_KEYS, Path(named).expanduser())
 
 
 def _folder_named_by(variable: str) -> str | None:

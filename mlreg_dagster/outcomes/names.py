@@ -8,6 +8,8 @@ REASONS_TABLE = "prediction_reasons"
 OUTCOMES_TABLE = "prediction_outcomes"
 PERFORMANCE_TABLE = "model_performance"
 WORTH_TABLE = "model_worth"
+SERVED_TABLE = "served_predictions"
+SERVED_OUTCOMES_TABLE = "served_outcomes"
 
 REMAINDER = "remainder"
 """In place of a family: the shares of all families of a prediction that are not named."""
@@ -16,8 +18,9 @@ RANKING = "ranking"
 """The role of a simple ranking; its `model_version` is `ranking:<name>`, a name that no version has."""
 
 _PREFIX = f"{RANKING}:"
-IS_VERSION = f"NOT starts_with(model_version, '{_PREFIX}')"
-"""In SQL: the row is of a version and not of a ranking."""
+_SERVED = "served:"
+IS_VERSION = f"NOT starts_with(model_version, '{_PREFIX}') AND NOT starts_with(model_version, '{_SERVED}')"
+"""In SQL: the row is of a version's own predictions, not of a ranking and not of what a server answered."""
 
 VERSION_ROWS = "version_rows"
 """The label on an hour of predictions under which the number of rows of versions is attached."""
@@ -31,6 +34,16 @@ def ranking_version(name: str) -> str:
 def is_ranking(model_version: str) -> bool:
     """Whether a ranking stands in the place of a version."""
     return model_version.startswith(_PREFIX)
+
+
+def served_version(version: str) -> str:
+    """What stands in the place of a version where its answers online are measured: `served:v7`."""
+    return f"{_SERVED}{version}"
+
+
+def is_version(model_version: str) -> bool:
+    """Whether a version itself stands there, and its own predictions are measured."""
+    return not model_version.startswith((_PREFIX, _SERVED))
 
 
 ROLES = ("champion", "challenger", "requested", RANKING)

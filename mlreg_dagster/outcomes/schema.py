@@ -25,7 +25,7 @@ WHOLE_HOUR = Check(lambda s: s.dt.floor(HOUR) == s, error="must be a whole hour"
 
 MIDNIGHT = Check(lambda s: s.dt.normalize() == s, error="must be midnight, UTC")
 _FALL = Check(lambda s: (s >= -100) & (s <= 0), error="must lie between -100 and 0 %")
-_SHA256 = Check(
+SHA256 = Check(
     lambda s: s.isin([value for value in s.unique() if re.fullmatch("[0-9a-f]{64}", value)]),  # few, in many rows
     error="must be a SHA-256 in 64 hex digits",
 )
@@ -62,7 +62,7 @@ PREDICTIONS = Table(
         "is_anomaly": _SAID["is_anomaly"],
         "in_sample": _SAID["in_sample"],
         "price": _SAID["price"],
-        "artifact_sha256": column(str, "Hash of the artifact that scored, or of the definition of a ranking.", _SHA256),
+        "artifact_sha256": column(str, "Hash of the artifact that scored, or of the definition of a ranking.", SHA256),
     },
     rules={
         "is_anomaly must be score > threshold": lambda rows: rows["is_anomaly"] == (rows["score"] > rows["threshold"])
