@@ -41,9 +41,8 @@ def as_answer(world: Any, rows: pd.DataFrame, *, minutes: int = 1, hour: pd.Time
 
 
 def store(world: Any, *hours: pd.Timestamp) -> Any:
-    return world.attempt(
-        "served_predictions", hours=hour_range(min(hours, default=ANSWERED), max(hours, default=ANSWERED))
-    )
+    hours = hours or (ANSWERED,)
+    return world.attempt("served_predictions", hours=hour_range(min(hours), max(hours)))
 
 
 def test_answers_become_rows_and_the_run_says_how_many(live):
