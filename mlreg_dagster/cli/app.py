@@ -28,6 +28,7 @@ from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollba
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
+from mlreg_dagster.cli.commands.serving import keys, serve
 from mlreg_dagster.cli.commands.status import status, verify
 from mlreg_dagster.cli.commands.training import retrain, train
 from mlreg_dagster.cli.session import Terminal
@@ -62,7 +63,7 @@ def _options(
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
     rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, weekly, verify,
-    metrics, doctor, prune, correct, restore, upgrade, keygen, runbook,
+    metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
@@ -71,6 +72,7 @@ app.command("tidy", hidden=True)(prune)
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

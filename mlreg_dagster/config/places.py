@@ -11,6 +11,8 @@ from mlreg_dagster.core.untrusted.redaction import password_in
 
 REGISTRY, ARTIFACTS = "MLREG_REGISTRY", "MLREG_ARTIFACTS"
 """Environment variables that name a registry and a folder of artifacts elsewhere, as URLs."""
+SERVING_KEYS = "MLREG_SERVING_KEYS"
+"""The environment variable that names a file of the server's API keys elsewhere."""
 
 _SCHEME = "://"
 
@@ -80,6 +82,17 @@ def artifacts_root(home: Path) -> str:
 def warehouse_file(home: Path) -> Path:
     """The file of the tables."""
     return home / "warehouse.duckdb"
+
+
+def serving_keys_file(home: Path) -> Path:
+    """The file of the server's API keys: what MLREG_SERVING_KEYS names, else the file in the home.
+
+    Raises:
+        ConfigError: MLREG_SERVING_KEYS names it by a relative path.
+    """
+    if not (named := os.environ.get(SERVING_KEYS)):
+        return home / "serving-keys.json"
+    return _require_absolute(SERVING_KEYS, Path(named).expanduser())
 
 
 def _require_absolute(variable: str, path: Path) -> Path:

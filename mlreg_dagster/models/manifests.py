@@ -3,13 +3,15 @@
 Earlier manifests know no flag policy: they mean the frozen threshold.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mlreg_dagster.config import FROZEN, FlaggingSettings, ModelSettings
 from mlreg_dagster.models.flagging import Scores, StartUp, sketch
+from mlreg_dagster.models.usual import Usual
 
 WALK_FORWARD = "walk_forward"
 """In a manifest: how well a classifier ranked crashes that lay after what it had learned from; others have none."""
@@ -19,6 +21,9 @@ LEARNED = ("labels", WALK_FORWARD)
 
 TRAINING_SCORES = "training_scores"
 """In a manifest: quantiles of the scores of the training rows, of the model and of the baseline; rows an hour."""
+
+USUAL = "usual"
+"""In a manifest: median and spread of each feature in the training rows, and its family; earlier ones have none."""
 
 CAUSE = "cause"
 """In a manifest: why a version was trained, where it was not the schedule: `trigger`, `key`, `reason`."""
@@ -73,3 +78,58 @@ def start_up_in(manifest: Mapping[str, Any], *, baseline: bool = False) -> Start
     if quantiles.ndim != 1 or len(quantiles) < 2 or not np.isfinite([*quantiles, rows_an_hour]).all():
         raise ValueError(f"{TRAINING_SCORES} are no quantiles")
     return StartUp(quantiles, rows_an_hour)
+
+
+def remember_usual(usual: Usual, families: Sequence[str]) -> dict[str, Any]:
+    """What a manifest remembers for reasons, so that they can be given without the pipelines.
+
+    Args:
+        usual: Of the training rows.
+        families: Of each feature, in their order.
+    """
+    return {"medians": usual.medians.tolist(), "spreads": usual.spreads.tolist(), "families": list(families)}
+
+
+def usual_in(manifest: Mapping[str, Any]) -> Usual | None:
+    """The medians and spreads of a version's training rows; None in earlier manifests.
+
+    Raises:
+        ValueError: They are no numbers, or not one for each feature.
+    """
+    remembered = manifest.get(USUAL)
+    if remembered is None:
+        return None
+    medians, spreads = (np.array(remembered[name], dtype=np.float64) for name in ("medians", "spreads"))
+    count = (len(manifest["features"]),)
+    if medians.shape != count or spreads.shape != count or not np.isfinite([medians, spreads]).all():
+        raise ValueError(f"the medians and spreads of {USUAL} are not one number for each feature")
+    if not (spreads > 0).all():
+        raise ValueError(f"a spread of {USUAL} is not above 0")
+    return Usual(medians, spreads)
+
+
+def families_in(manifest: Mapping[str, Any]) -> list[str] | None:
+    """The family of each feature; None in earlier manifests.
+
+    Raises:
+        ValueError: They are no texts, or not one for each feature.
+    """
+    remembered = manifest.get(USUAL)
+    if remembered is None:
+        return None
+    families = remembered["families"]
+    if len(families) != len(manifest["features"]) or not all(isinstance(name, str) for name in families):
+        raise ValueError(f"the families of {USUAL} are not one name for each feature")
+    return list(families)
+
+
+def require_readable(manifest: Mapping[str, Any]) -> None:
+    """Refuse a manifest whose features, threshold, flag policy, training scores or usual values can't be read.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError, OverflowError: Something in it has another form.
+    """
+    names = [*manifest["features"], manifest["settings"]["detector"]]
+    if not all(isinstance(name, str) for name in names) or not math.isfinite(float(manifest["threshold"])):
+        raise ValueError("features, detector or threshold")
+    flagging_in(manifest), start_up_in(manifest), usual_in(manifest), families_in(manifest)

@@ -21,15 +21,19 @@ from mlreg_dagster.models.detectors.local_density import distinct_rows
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training_scores
+from mlreg_dagster.models.families import families_named
 from mlreg_dagster.models.manifests import (
     CAUSE,
     TRAINING_SCORES,
+    USUAL,
     WALK_FORWARD,
     cause_in,
     recorded_settings,
     remember_scores,
+    remember_usual,
     settings_in,
 )
+from mlreg_dagster.models.usual import learned
 
 IDENTICAL_ROWS = "identical_rows"
 """In a manifest: how many of the training rows are the same as an earlier one."""
@@ -53,6 +57,7 @@ def train(
     use_case_sha256: str | None = None,
     cause: Mapping[str, str] | None = None,
     apart: bool = True,
+    explained: bool = True,
 ) -> Model:
     """Fit a detector, and the baseline beside it, on the rows of a training dataset alone.
 
@@ -64,6 +69,7 @@ def train(
         use_case_sha256: Of the use case that it is built under; written into the manifest.
         cause: Why it is trained, where it is not the schedule: trigger, key and reason; written into the manifest.
         apart: Whether a local outlier factor counts identical rows once, and the manifest says how many there are.
+        explained: Whether the manifest holds what is usual in the training rows, for reasons without the pipelines.
 
     Returns:
         The model; its manifest holds everything that `retrain` needs.
@@ -102,6 +108,7 @@ def train(
         "threshold": threshold,
         "training_anomaly_rate": float(np.mean(scores > threshold)),
         **_remembered(settings, scores, baseline, usual, dataset),
+        **({USUAL: _usual(baseline, features, dataset)} if explained else {}),
         "training_rows": len(rows),
         "sampled_from_rows": len(known),
         "training_first_hour": min(dataset.window.first, known["hour"].min()).isoformat(),
@@ -135,6 +142,7 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
         use_case_sha256=manifest.get("use_case_sha256"),  # versions of before there were use cases name none
         cause=cause_in(manifest),
         apart=IDENTICAL_ROWS in manifest,  # earlier versions count identical rows as often as they occur
+        explained=USUAL in manifest,
     )
 
 
@@ -216,6 +224,11 @@ def _remembered(
         return {}
     rows_an_hour = len(dataset.rows) / len(dataset.window.hours)
     return {TRAINING_SCORES: remember_scores(scores, anomaly_scores(baseline, rows), rows_an_hour)}
+
+
+def _usual(baseline: Pipeline, features: list[str], dataset: Dataset) -> dict[str, Any]:
+    """What is usual in the training rows."""
+    return remember_usual(learned(baseline), families_named(features, dataset.lineage["feature_settings"]))
 
 
 def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Dataset) -> None:

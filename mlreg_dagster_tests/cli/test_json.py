@@ -16,6 +16,7 @@ WITHOUT = {
     "env",
     "runbook",
     "keygen",
+    "serve",
     "audit export",
     "policy approve",
 }  # no facts, a text for a config file or for people, or JSON Lines as it is

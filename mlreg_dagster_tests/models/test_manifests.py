@@ -9,14 +9,21 @@ import pytest
 from mlreg_dagster.config import FROZEN, FlaggingSettings
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.trust import UntrustedModel
-from mlreg_dagster.models.manifests import TRAINING_SCORES, flagging_in, recorded_settings, settings_in, start_up_in
+from mlreg_dagster.models.manifests import (
+    TRAINING_SCORES,
+    USUAL,
+    flagging_in,
+    recorded_settings,
+    settings_in,
+    start_up_in,
+)
 from mlreg_dagster.models.training import retrain
 from mlreg_dagster_tests.models.builders import settings_of
 
 
 def earlier(model):
     """A model as releases without flag policies made it."""
-    manifest = {name: value for name, value in model.manifest.items() if name != TRAINING_SCORES}
+    manifest = {name: value for name, value in model.manifest.items() if name not in {TRAINING_SCORES, USUAL}}
     settings = {name: value for name, value in manifest["settings"].items() if name != "flagging"}
     return replace(model, manifest={**manifest, "settings": settings})
 

@@ -18,6 +18,7 @@ class LimitSettings(Section):
     connections: Count = Field(2048, description="Connections at once; further ones are closed.")
     header_seconds: Seconds = Field(5.0, description="Time in which the header of a request has to arrive.")
     body_seconds: Seconds = Field(10.0, description="Time in which the body of a request has to arrive.")
+    idle_seconds: Seconds = Field(75.0, description="Time that a connection may stay open between two requests.")
     request_seconds: Seconds = Field(30.0, description="Time in which an answer has to be made.")
     shutdown_seconds: Seconds = Field(20.0, description="Time that requests under way get when the server is stopped.")
 

@@ -1,7 +1,6 @@
 """A model as bytes and back: the fitted pipelines, their graph and the manifest. What a file may hold is in `trust`."""
 
 import json
-import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,19 +18,19 @@ from mlreg_dagster.core.version import __version__
 from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.models import flagging
 from mlreg_dagster.models.artifacts import canonical
+from mlreg_dagster.models.artifacts.files import GRAPH, MANIFEST
+from mlreg_dagster.models.artifacts.files import MODELS as MODELS
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, plugin_record, trusted_types
 from mlreg_dagster.models.detectors.ensemble import detectors_in
 from mlreg_dagster.models.detectors.local_density import crowded_rows
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, own_space
-from mlreg_dagster.models.manifests import flagging_in, start_up_in
+from mlreg_dagster.models.manifests import flagging_in, require_readable, start_up_in
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
 if TYPE_CHECKING:
     from mlreg_dagster.models.scorers.onnx_scorer import GraphScorer
 
-MODELS = "models"
-
-_PIPELINE, _BASELINE, _MANIFEST, _GRAPH = "pipeline.skops", "baseline.skops", "manifest.json", "model.onnx"
+_PIPELINE, _BASELINE = "pipeline.skops", "baseline.skops"
 
 
 class NoGraph(MlregError):
@@ -139,7 +138,7 @@ class Model:
         version = self.manifest["version"]
         if self.graph is None:
             raise NoGraph(
-                f"{version} has no {_GRAPH}: {self.manifest.get('graph', 'it was frozen before there were graphs')}. "
+                f"{version} has no {GRAPH}: {self.manifest.get('graph', 'it was frozen before there were graphs')}. "
                 f"Score with its pipeline."
             )
         return onnx_scorer.load(self.graph, version)
@@ -184,8 +183,8 @@ def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
     }
     _load_pipelines(files, model.manifest, version)
     if model.graph is not None:
-        files[_GRAPH] = model.graph
-    files[_MANIFEST] = json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode()
+        files[GRAPH] = model.graph
+    files[MANIFEST] = json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode()
     return store.freeze(MODELS, version, files)
 
 
@@ -202,10 +201,10 @@ def load(store: ArtifactStore, version: str, sha256: str) -> Model:
         UntrustedModel: It is no skops file of a pipeline, or asks for types that are not on the list.
     """
     files = store.read(MODELS, version, sha256)
-    if missing := sorted({_PIPELINE, _BASELINE, _MANIFEST} - files.keys()):
+    if missing := sorted({_PIPELINE, _BASELINE, MANIFEST} - files.keys()):
         raise UntrustedModel(f"{version} lacks {', '.join(missing)}; it is no model. Nothing of it was run.")
-    manifest = _read_manifest(files[_MANIFEST], version)
-    return Model(*_load_pipelines(files, manifest, version), manifest, files.get(_GRAPH))
+    manifest = _read_manifest(files[MANIFEST], version)
+    return Model(*_load_pipelines(files, manifest, version), manifest, files.get(GRAPH))
 
 
 def _load_pipelines(files: Mapping[str, bytes], manifest: Mapping[str, Any], version: str) -> tuple[Pipeline, Pipeline]:
@@ -248,10 +247,9 @@ def _read_manifest(content: bytes, version: str) -> Mapping[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(content)
         ready = Model(None, None, manifest)
-        names = all(isinstance(name, str) for name in (*ready.features, manifest["settings"]["detector"]))
-        flagging_in(manifest), start_up_in(manifest)
-        if not names or not math.isfinite(ready.threshold) or ready.training_end > ready.scores_from:
-            raise ValueError("features, threshold or its times")
+        require_readable(manifest)
+        if ready.training_end > ready.scores_from:
+            raise ValueError("its times")
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, NotAnHour) as error:
         raise UntrustedModel(f"{version} has no manifest of a model ({error}); nothing of it was run.") from error
     return manifest

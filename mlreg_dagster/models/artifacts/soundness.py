@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -27,15 +26,13 @@ from sklearn.tree._tree import Tree
 
 from mlreg_dagster.extensions.detectors import full_name
 from mlreg_dagster.models.artifacts.object_graph import objects_in
+from mlreg_dagster.models.artifacts.trees import LARGEST_DEPTH, require_trees
 from mlreg_dagster.models.classifier.classifier import CrashClassifier
 from mlreg_dagster.models.detectors.ensemble import RankEnsemble
 from mlreg_dagster.models.detectors.nearest_neighbors import NeighborDistance
 from mlreg_dagster.models.detectors.plugin import PluginDetector, registered
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 
-LARGEST_DEPTH = 64
-"""Turns of one path. A forest stops at the binary logarithm of its sample: 64 are enough for more rows than exist."""
-MOST_NODES = 1 << 26
 _STEPS = (SimpleImputer, StandardScaler, PCA)
 _BALLS, _BOXES = (BallTree64, BallTree32), (KDTree64, KDTree32)
 _MEMBERS = (IsolationForest, LocalOutlierFactor, NeighborDistance, RobustZScore)
@@ -44,8 +41,6 @@ _DETECTORS = (*_MEMBERS, RankEnsemble, PluginDetector, CrashClassifier)
 _LOST_FEATURES = "its trees ask for features that rows don't have"
 _LOST_INDEX = "the index of its neighbours leads nowhere"
 _PLACE_OF_COUNT = 6  # in the state of an index; it tells its number of nodes nowhere else
-
-_Integers = NDArray[np.int64]
 
 
 def require_sound(pipeline: Pipeline) -> None:
@@ -74,39 +69,6 @@ def _require_own_steps(pipeline: Pipeline, detectors: tuple[type, ...]) -> BaseE
         found = ", ".join(type(step).__name__ for _, step in pipeline.steps)
         raise ValueError(f"its steps are {found}, not those of a detector")
     return detector
-
-
-def require_trees(
-    roots: _Integers, left: _Integers, right: _Integers, *, largest_depth: int | None = LARGEST_DEPTH
-) -> None:
-    """Check that nodes form trees: each hangs from one place, comes after its parent, and no path is too long.
-
-    Args:
-        roots: The first node of each tree.
-        left: The left child of each node, -1 where the path ends.
-        right: Likewise.
-        largest_depth: Turns of the longest path; None where what walks the trees needs no stack.
-
-    Raises:
-        ValueError: They don't.
-    """
-    count = len(left)
-    if count > MOST_NODES:
-        raise ValueError(f"its trees have {count:,} nodes, more than {MOST_NODES:,}")
-    places, children = np.arange(count), np.concatenate([left, right])
-    later = (children == -1) | ((children > np.concatenate([places, places])) & (children < count))
-    hanging = np.sort(np.concatenate([roots, children[children != -1]]))
-    if right.shape != left.shape or not later.all() or not np.array_equal(hanging, places):
-        raise ValueError("its trees lead nowhere, or a node hangs from two places")
-    if largest_depth is None:
-        return
-    at = roots
-    for _ in range(largest_depth + 1):
-        at = np.concatenate([left[at], right[at]])
-        at = at[at != -1]
-        if not len(at):
-            return
-    raise ValueError(f"its trees are deeper than {largest_depth} turns")
 
 
 def _require_sound_parts(parts: Sequence[Any], largest_depth: int | None) -> None:

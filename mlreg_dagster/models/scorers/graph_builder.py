@@ -9,6 +9,12 @@ from onnx import helper, numpy_helper
 
 from mlreg_dagster.core.errors import MlregError
 
+FEATURES, SCORE, IS_ANOMALY = "features", "score", "is_anomaly"
+"""What every graph takes and gives."""
+
+OPERATORS = {"": 21, "ai.onnx.ml": 5}
+"""The two operator sets of every graph, and their versions."""
+
 SUM, NO_TRANSFORM, AT_MOST = 1, 0, 0
 """Codes of TreeEnsemble."""
 

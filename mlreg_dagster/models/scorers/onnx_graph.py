@@ -17,11 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.models.scorers.detector_graphs import path_length, score_of
 from mlreg_dagster.models.scorers.forest_walk import usual_length
-from mlreg_dagster.models.scorers.graph_builder import Graph
-
-FEATURES, SCORE, IS_ANOMALY = "features", "score", "is_anomaly"
-OPERATORS = {"": 21, "ai.onnx.ml": 5}
-"""The two operator sets of every graph, and their versions."""
+from mlreg_dagster.models.scorers.graph_builder import FEATURES, IS_ANOMALY, OPERATORS, SCORE, Graph
 
 _FORMAT = 10
 

@@ -2,12 +2,13 @@
 
 ONNX Runtime takes a file at its word: it opens the files that a tensor says it lies in, reads beyond the rows where a
 tree asks for a feature that they don't have, and walks whatever leads on. So only what `onnx_graph` writes is let
-through.
+through. A server scores by it, too: neither scikit-learn nor pandas is needed here.
 """
 
 import json
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,16 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.models.artifacts.soundness import require_trees
-from mlreg_dagster.models.scorers.graph_builder import AT_MOST, NO_TRANSFORM, SUM
-from mlreg_dagster.models.scorers.onnx_graph import FEATURES, IS_ANOMALY, OPERATORS, SCORE
+from mlreg_dagster.models.artifacts.trees import require_trees
+from mlreg_dagster.models.scorers.graph_builder import (
+    AT_MOST,
+    FEATURES,
+    IS_ANOMALY,
+    NO_TRANSFORM,
+    OPERATORS,
+    SCORE,
+    SUM,
+)
 
 _TREES = "TreeEnsemble"
 _TRUSTED_OPERATORS = frozenset(
@@ -94,24 +102,44 @@ def load(content: bytes, version: str) -> GraphScorer:
         UntrustedGraph: It is no graph of a model, or holds what no such graph needs: other operators, data in other
             files, trees that lead nowhere or share nodes, more or larger of anything than a model has.
     """
-    try:
-        _require_harmless(content)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = _QUIET
-        session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"], enable_fallback=False
-        )
+    checked(content, version)
+    with refused(version):
+        session = open_session(content)
         features = json.loads(session.get_modelmeta().custom_metadata_map["features"])
+    return GraphScorer(version, features, session)
+
+
+def checked(content: bytes, version: str) -> onnx.ModelProto:
+    """The graph in an ONNX file that was looked at; see `load`.
+
+    Raises:
+        UntrustedGraph: It is no graph of a model, or holds what no such graph needs.
+    """
+    with refused(version):
+        return _harmless(content)
+
+
+def open_session(content: bytes) -> onnxruntime.InferenceSession:
+    """A session on one thread for a graph that was looked at."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = _QUIET
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=False)
+
+
+@contextmanager
+def refused(version: str) -> Iterator[None]:
+    """Turn whatever goes wrong with a version's graph, before it is run, into `UntrustedGraph`."""
+    try:
+        yield
     except Exception as error:  # in a file that somebody changed anything may be wrong
         raise UntrustedGraph(
             f"The ONNX graph of {version} can't be used ({error}). It was not run. Restore the file from a copy, or "
             f"score with the pipeline."
         ) from error
-    return GraphScorer(version, features, session)
 
 
-def _require_harmless(content: bytes) -> None:
+def _harmless(content: bytes) -> onnx.ModelProto:
     if len(content) > _LARGEST_GRAPH_BYTES:
         raise ValueError(f"it has {len(content):,} bytes")
     model = onnx.load_from_string(content)
@@ -139,6 +167,7 @@ def _require_harmless(content: bytes) -> None:
     for node in _inside(model):
         if isinstance(node, onnx.NodeProto) and node.op_type == _TREES:
             _require_sound_trees(node, columns=shapes[node.input[0]][1])
+    return model
 
 
 def _shapes(model: onnx.ModelProto) -> dict[str, list[int]]:

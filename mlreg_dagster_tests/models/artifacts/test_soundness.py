@@ -16,7 +16,8 @@ from sklearn.tree._tree import Tree
 from mlreg_dagster.extensions import detector, isolated
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import MODELS
-from mlreg_dagster.models.artifacts.soundness import LARGEST_DEPTH, require_sound, require_trees
+from mlreg_dagster.models.artifacts.soundness import require_sound
+from mlreg_dagster.models.artifacts.trees import LARGEST_DEPTH, require_trees
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, trusted_types
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores

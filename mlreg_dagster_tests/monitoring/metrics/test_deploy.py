@@ -1,5 +1,6 @@
 """What is deployed beside Prometheus and Grafana: rules that fire and end, queries of metrics that exist."""
 
+import copy
 import importlib.util
 import json
 import re
@@ -12,18 +13,28 @@ import yaml
 from mlreg_dagster.monitoring.alerts.rules import RULES
 from mlreg_dagster.monitoring.metrics.declared import METRICS
 from mlreg_dagster_tests.repository import PROJECT_DIR
+from mlreg_dagster_tests.serving.exported import server_families
 
 FOLDER = PROJECT_DIR / "deploy" / "monitoring"
+RUNBOOK = PROJECT_DIR / "docs" / "runbook.md"
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not here")
 
 
-@pytest.fixture(scope="module")
-def build():
-    spec = importlib.util.spec_from_file_location("monitoring_build", FOLDER / "build.py")
+SERVER = server_families()
+TARGET = {"instance", "job"}  # labels that Prometheus adds to every series
+
+
+def script(name: str):
+    spec = importlib.util.spec_from_file_location(f"monitoring_{name}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def build():
+    return script("dashboard")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +48,11 @@ def rules_in(rules) -> dict:
 
 def promtool(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run([PROMTOOL, *map(str, arguments)], capture_output=True, text=True, cwd=FOLDER)
+
+
+def labels_of(name: str) -> set[str]:
+    """The labels of an exported metric."""
+    return set(METRICS[name].labels) if name in METRICS else SERVER[name]
 
 
 def selectors(expr: str) -> list[tuple[str, set[str]]]:
@@ -57,15 +73,15 @@ def test_every_query_names_metrics_and_labels_that_exist(build, rules):
     named = [each for expr in expressions(build, rules) for each in selectors(expr)]
     assert len(named) > 30
     for name, labels in named:
-        assert name in METRICS
-        assert labels <= set(METRICS[name].labels), name
+        assert name in METRICS or name in SERVER
+        assert labels <= labels_of(name), name
     assert all(selectors(expr) for expr in expressions(build, rules))
 
 
 def test_legends_name_labels_that_exist(build):
     for panel in build.dashboard()["panels"]:
         for target in panel.get("targets", ()):
-            known = {label for name, _ in selectors(target["expr"]) for label in METRICS[name].labels}
+            known = {label for name, _ in selectors(target["expr"]) for label in labels_of(name)} | TARGET
             assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= known
 
 
@@ -73,12 +89,14 @@ def test_every_metric_is_shown_or_watched(build, rules):
     named = {name for expr in expressions(build, rules) for name, _ in selectors(expr)}
     identifying = {"mlreg_build_info", "mlreg_champion_since_timestamp_seconds", "mlreg_scored_rows"}
     identifying |= {"mlreg_drift_day_timestamp_seconds", "mlreg_drift_quality_limit"}
-    assert set(METRICS) - named <= identifying
+    identifying |= {"mlreg_server_build_info", "mlreg_server_request_duration_seconds_sum"}
+    assert (set(METRICS) | set(SERVER)) - named <= identifying
 
 
 def test_the_files_are_what_the_code_builds(build, rules):
     assert json.loads(build.DASHBOARD.read_text(encoding="utf-8")) == build.dashboard()
-    assert yaml.safe_load(build.RULE_TESTS.read_text(encoding="utf-8")) == build.rule_tests(rules)
+    tests = script("rule_tests")
+    assert yaml.safe_load(tests.RULE_TESTS.read_text(encoding="utf-8")) == tests.rule_tests(rules)
 
 
 def test_the_dashboard_is_whole(build):
@@ -105,6 +123,9 @@ def test_every_rule_has_a_severity_a_summary_and_tests(rules):
         assert name in tested
         for named in re.findall(r"Alert (\w+)", rule["annotations"]["description"]):
             assert named in RULES
+        if name.startswith("MlregServer"):
+            assert rule["annotations"]["description"].endswith(f"Runbook: {name}.")
+            assert f"\n### {name}\n" in RUNBOOK.read_text(encoding="utf-8")
 
 
 @needs_promtool
@@ -120,14 +141,16 @@ def test_each_rule_fires_is_silent_and_ends():
 
 
 @needs_promtool
-def test_the_tests_of_the_rules_see_a_rule_that_never_fires(tmp_path):
-    for name in ("rules.yml", "rules_test.yml"):
-        shutil.copy(FOLDER / name, tmp_path)
-    text = (tmp_path / "rules.yml").read_text()
-    (tmp_path / "rules.yml").write_text(text.replace("mlreg_part_unreadable == 1", "mlreg_part_unreadable == 2"))
+@pytest.mark.parametrize("always", [0, 1])
+def test_the_tests_of_the_rules_see_one_that_never_fires_or_always(tmp_path, rules, always):
+    other = copy.deepcopy(rules)
+    for rule in rules_in(other).values():
+        rule |= {"expr": f"vector({always}) > 0", "for": "0s"}
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(other))
+    shutil.copy(FOLDER / "rules_test.yml", tmp_path)
     answer = subprocess.run([PROMTOOL, "test", "rules", "rules_test.yml"], capture_output=True, text=True, cwd=tmp_path)
     assert answer.returncode != 0
-    assert "MlregPartUnreadable" in answer.stdout + answer.stderr
+    assert set(re.findall(r"alertname: (\w+)", answer.stdout + answer.stderr)) == set(rules_in(rules))
 
 
 @needs_promtool

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +7,8 @@ import pytest
 from mlreg_dagster.config.sections.outcomes import ReasonSettings
 from mlreg_dagster.market.features.built_in import FAMILIES
 from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
+from mlreg_dagster.models.families import family_of_each
+from mlreg_dagster.models.manifests import families_in, usual_in
 from mlreg_dagster.outcomes.names import REMAINDER
 from mlreg_dagster.outcomes.reasons.explaining import explain, family_names, usual_of
 from mlreg_dagster.outcomes.schema import PREDICTION_REASONS
@@ -125,8 +129,19 @@ def test_every_feature_belongs_to_a_family(explained_model):
 
 def test_a_feature_that_nothing_describes_any_more_is_a_family_by_itself(explained_model):
     model = explained_model("isolation_forest")
-    odd = with_manifest(model, features=["gone", *model.features[1:]])
+    odd = with_manifest(model, features=["gone", *model.features[1:]], usual=None)
     assert family_names(odd)[0] == "gone"
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_the_manifest_holds_the_background_and_the_families_bit_for_bit(detector, explained_model):
+    model = explained_model(detector)
+    manifest = json.loads(json.dumps(dict(model.manifest)))
+    usual, recorded = usual_of(model), usual_in(manifest)
+    assert recorded.medians.tobytes() == usual.medians.tobytes()
+    assert recorded.spreads.tobytes() == usual.spreads.tobytes()
+    earlier = with_manifest(model, usual=None)
+    assert families_in(manifest) == list(family_of_each(model).values()) == list(family_of_each(earlier).values())
 
 
 def test_rows_of_other_features_are_refused(explained_model, simulated):

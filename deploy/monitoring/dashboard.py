@@ -1,23 +1,22 @@
 #!/usr/bin/env python3
-"""Writes the Grafana dashboard and the tests of the Prometheus rules; run it after a change here or of the metrics.
+"""Writes the Grafana dashboard; run it after a change here or of the metrics.
 
-python deploy/monitoring/build.py
+python deploy/monitoring/dashboard.py
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-FOLDER = Path(__file__).resolve().parent
-DASHBOARD = FOLDER / "dashboard.json"
-RULE_TESTS = FOLDER / "rules_test.yml"
+DASHBOARD = Path(__file__).resolve().parent / "dashboard.json"
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
 
 Panel = dict[str, Any]
+
+ASKED = 'route!~"/v2/health/.*|/ping"'  # what clients ask for; probes are left out
+SLOWER = "mlreg_server_request_duration_seconds"
 
 
 def stat(title: str, expr: str, legend: str = "", unit: str = "none", red_at: float | None = None) -> Panel:
@@ -116,6 +115,79 @@ def rows() -> list[tuple[str, list[Panel]]]:
                 ),
             ],
         ),
+        *serving_rows(),
+    ]
+
+
+def serving_rows() -> list[tuple[str, list[Panel]]]:
+    """Those of the servers of models."""
+    asked = f"sum by (status) (rate(mlreg_server_requests_total{{{ASKED}}}[5m]))"
+    failed = (
+        f'sum(rate(mlreg_server_requests_total{{status=~"5..",{ASKED}}}[5m]))'
+        f" / sum(rate(mlreg_server_requests_total{{{ASKED}}}[5m]))"
+    )
+    slow = f'1 - sum(rate({SLOWER}_bucket{{le="0.1",version!=""}}[5m])) / sum(rate({SLOWER}_count{{version!=""}}[5m]))'
+    quantile = "histogram_quantile({of}, sum by (le) (rate(" + SLOWER + '_bucket{{version!=""}}[5m])))'
+    memory = "process_resident_memory_bytes and on (instance) mlreg_server_ready"
+    cpu = "rate(process_cpu_seconds_total[5m]) and on (instance) mlreg_server_ready"
+    return [
+        (
+            "Servers now",
+            [
+                stat("Ready", "sum(mlreg_server_ready) or vector(0)"),
+                stat("Requests failed, share of 5 minutes", f"{failed} or vector(0)", unit="percentunit", red_at=0.01),
+                stat("Slower than 100 ms, share of 5 minutes", f"{slow} or vector(0)", unit="percentunit", red_at=0.05),
+                stat("Age of knowledge", "max(time() - mlreg_server_knowledge_timestamp_seconds)", "", "s", red_at=60),
+                stat("Registry can't be believed", "sum(mlreg_server_registry_problem)", red_at=1),
+                stat("Versions that can't be loaded", "sum(mlreg_server_model_unloadable)", red_at=1),
+            ],
+        ),
+        (
+            "Servers: traffic",
+            [
+                graph("Requests a second by status", (asked, "{{status}}"), unit="reqps"),
+                graph(
+                    "Requests a second by version and role",
+                    (
+                        'sum by (version, role) (rate(mlreg_server_requests_total{version!=""}[5m]))',
+                        "{{version}} {{role}}",
+                    ),
+                    unit="reqps",
+                ),
+                graph("Rows a second", ("sum by (version) (rate(mlreg_server_rows_total[5m]))", "{{version}}")),
+            ],
+        ),
+        (
+            "Servers: time and refusals",
+            [
+                graph(
+                    "Time to the answer",
+                    *((quantile.format(of=each), f"{float(each):.0%}") for each in ("0.5", "0.95", "0.99")),
+                    unit="s",
+                ),
+                graph("Under way", ("mlreg_server_requests_in_flight", "{{instance}}")),
+                graph("Refused", ("sum by (reason) (rate(mlreg_server_refused_total[5m])) > 0", "{{reason}}")),
+                graph("Answers missing in the log", ("increase(mlreg_server_log_dropped_total[10m])", "{{instance}}")),
+            ],
+        ),
+        (
+            "Servers: what they serve",
+            [
+                table("Served versions", "mlreg_server_model_info"),
+                graph(
+                    "Since when the alias is held",
+                    ("time() - max by (alias) (mlreg_server_model_effective_timestamp_seconds)", "{{alias}}"),
+                    unit="s",
+                ),
+                graph(
+                    "Age of the newest hour of features",
+                    ("time() - mlreg_server_latest_hour_timestamp_seconds > 0", "{{instance}}"),
+                    unit="s",
+                ),
+                graph("Memory", (memory, "{{instance}}"), unit="bytes"),
+                graph("Cores in use", (cpu, "{{instance}}")),
+            ],
+        ),
     ]
 
 
@@ -148,102 +220,6 @@ def dashboard() -> dict[str, Any]:
     }
 
 
-# Each rule: series that make it fire, how long they last, the labels that it then has; calm series that do not.
-_FIRES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, str]]] = {
-    "MlregExportStale": ({"mlreg_export_timestamp_seconds": "0x60 7200x60"}, {}, {}),
-    "MlregPartUnreadable": ({'mlreg_part_unreadable{part="tables"}': "1x60 0x60"}, {"part": "tables"}, {}),
-    "MlregObjectiveMissed": ({'mlreg_slo_met{objective="outcomes"}': "0x60 1x60"}, {"objective": "outcomes"}, {}),
-    "MlregPredictionsLate": (
-        {'mlreg_slo_seconds{objective="predictions"}': "9000x60 60x60"},
-        {"objective": "predictions"},
-        {'mlreg_slo_limit_seconds{objective="predictions"}': "7200x130"},
-    ),
-    "MlregFlaggedShare": (
-        {"mlreg_flagged_ratio": "0.66x90 0.05x60"},
-        {},
-        {'mlreg_flagged_limit_ratio{bound="least"}': "0.02x160", 'mlreg_flagged_limit_ratio{bound="most"}': "0.2x160"},
-    ),
-    "MlregDrift": ({'mlreg_drift_state{state="watch"}': "1x60 0x60"}, {"state": "watch"}, {}),
-    "MlregJobFailed": ({'mlreg_job_last_run_failed{job="hourly"}': "1x60 0x60"}, {"job": "hourly"}, {}),
-    "MlregMessagesWait": (
-        {'mlreg_alert_oldest_waiting_timestamp_seconds{channel="ops"}': "0x90 6000x60"}, {"channel": "ops"}, {},
-    ),
-    "MlregPage": (
-        {'mlreg_alerts{rule="disk_low",severity="page",state="firing"}': "1x60 0x60"}, {"rule": "disk_low"}, {},
-    ),
-    "MlregDiskLow": ({"mlreg_disk_free_bytes": "1e8x60 1e11x60"}, {}, {"mlreg_tables_bytes": "1e6x130"}),
-}  # fmt: skip
-_LATE = {"MlregFlaggedShare": 85, "MlregMessagesWait": 85}
-_SEVERITY = {"MlregPredictionsLate", "MlregPage", "MlregDiskLow"}
-
-
-def rule_tests(rules: dict[str, Any]) -> dict[str, Any]:
-    """Of each rule: it is silent at first or without its cause, fires, and is over once the cause is."""
-    known = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"]}
-    tests = [{"name": "nothing is wrong", "interval": "1m", "input_series": _calm(), "alert_rule_test": _silent(known)}]
-    for name, (series, labels, beside) in _FIRES.items():
-        at = _LATE.get(name, 50)
-        expected = {"exp_labels": {"severity": "page" if name in _SEVERITY else "ticket", **labels}}
-        tests.append(
-            {
-                "name": name,
-                "interval": "1m",
-                "input_series": [{"series": key, "values": values} for key, values in (series | beside).items()],
-                "alert_rule_test": [
-                    {"eval_time": f"{at}m", "alertname": name, "exp_alerts": [expected | _annotations(name, known)]},
-                    {"eval_time": f"{at + 30}m", "alertname": name, "exp_alerts": []},
-                ],
-            }
-        )
-    return {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}
-
-
-_WORDS = {
-    "{{ $labels.part }}": "tables",
-    "{{ $labels.objective }}": "outcomes",
-    "{{ $labels.state }}": "watch",
-    "{{ $labels.job }}": "hourly",
-    "{{ $labels.channel }}": "ops",
-    "{{ $labels.rule }}": "disk_low",
-    "{{ $value | humanizeDuration }}": "2h 30m 0s",
-    "{{ $value | humanizePercentage }}": "66%",
-    "{{ $value | humanize1024 }}": "95.37Mi",
-}
-
-
-def _annotations(name: str, known: dict[str, Any]) -> dict[str, Any]:
-    texts = dict(known[name]["annotations"])
-    for template, word in _WORDS.items():
-        texts = {key: text.replace(template, word) for key, text in texts.items()}
-    return {"exp_annotations": texts}
-
-
-def _calm() -> list[dict[str, str]]:
-    calm = {
-        "mlreg_export_timestamp_seconds": "0+60x120",
-        'mlreg_part_unreadable{part="tables"}': "0x120",
-        'mlreg_slo_met{objective="outcomes"}': "1x120",
-        'mlreg_slo_met{objective="predictions"}': "1x120",
-        'mlreg_slo_seconds{objective="predictions"}': "3600x120",
-        'mlreg_slo_limit_seconds{objective="predictions"}': "7200x120",
-        "mlreg_flagged_ratio": "0.05x120",
-        'mlreg_flagged_limit_ratio{bound="least"}': "0.02x120",
-        'mlreg_flagged_limit_ratio{bound="most"}': "0.2x120",
-        'mlreg_drift_state{state="stable"}': "1x120",
-        'mlreg_drift_state{state="watch"}': "0x120",
-        'mlreg_job_last_run_failed{job="hourly"}': "0x120",
-        'mlreg_alert_oldest_waiting_timestamp_seconds{channel="ops"}': "0+60x120",
-        'mlreg_alerts{rule="run_failed",severity="ticket",state="firing"}': "1x120",
-        "mlreg_disk_free_bytes": "1e11x120",
-        "mlreg_tables_bytes": "1e8x120",
-    }
-    return [{"series": series, "values": values} for series, values in calm.items()]
-
-
-def _silent(known: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"eval_time": "110m", "alertname": name, "exp_alerts": []} for name in known]
-
-
 def _panel(kind: str, title: str, queries: Any, unit: str) -> Panel:
     targets = [
         {"refId": chr(ord("A") + place), "expr": expr, "legendFormat": legend, "datasource": SOURCE}
@@ -264,11 +240,8 @@ def _at(x: int, y: int, width: int, height: int) -> dict[str, int]:
 
 
 def main() -> None:
-    """Write both files."""
-    rules = yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))
+    """Write the file."""
     DASHBOARD.write_text(json.dumps(dashboard(), indent=1) + "\n", encoding="utf-8")
-    head = "# Written by build.py: each rule fires, is silent without its cause, and is over once the cause is.\n"
-    RULE_TESTS.write_text(head + yaml.safe_dump(rule_tests(rules), sort_keys=False, width=110), encoding="utf-8")
 
 
 if __name__ == "__main__":

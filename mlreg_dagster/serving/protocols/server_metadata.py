@@ -1,0 +1,92 @@
+"""What a server says of itself: what it serves, and how old its knowledge of the registry is."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from mlreg_dagster.core.version import __version__
+from mlreg_dagster.serving.protocols.answered import iso, known
+
+if TYPE_CHECKING:
+    from mlreg_dagster.serving.following.follower import Knowledge
+    from mlreg_dagster.serving.following.served import Served
+
+NAME = "mlreg-dagster"
+EXTENSIONS = ["binary_tensor_data"]
+
+_encoder = msgspec.json.Encoder()
+
+
+class ServedName(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a name means now.
+
+    Attributes:
+        name: An alias, or a version that was asked for by name.
+        version: That the name stands for.
+        artifact_sha256: Of its bundle.
+        alias_sequence: The event of the alias that is followed.
+        effective_at: From when on the event counts.
+    """
+
+    name: str
+    version: str
+    artifact_sha256: str
+    alias_sequence: int | UnsetType = UNSET
+    effective_at: str | UnsetType = UNSET
+
+
+class RegistryKnowledge(Struct, frozen=True, kw_only=True):
+    """What the server knows of the registry.
+
+    Attributes:
+        ready: Whether there is a model to answer with.
+        checked_at: When the registry was last read whole.
+        problem: What keeps the server from knowing more; the last good versions go on meanwhile.
+        problem_since: Since when.
+    """
+
+    ready: bool
+    checked_at: str | None
+    problem: str | None
+    problem_since: str | None
+
+
+class ServerMetadata(Struct, frozen=True, kw_only=True):
+    """A server."""
+
+    name: str
+    version: str
+    extensions: list[str]
+    models: list[ServedName]
+    knowledge: RegistryKnowledge
+
+
+def write(names: "Sequence[Served]", knowledge: "Knowledge") -> bytes:
+    """The metadata of the server.
+
+    Args:
+        names: What is served.
+        knowledge: What the server knows of the registry.
+    """
+    models = [
+        ServedName(
+            name=served.name,
+            version=served.model.version,
+            artifact_sha256=served.model.sha256,
+            alias_sequence=known(served.sequence),
+            effective_at=UNSET if served.effective_at is None else iso(served.effective_at),
+        )
+        for served in names
+    ]
+    of_registry = RegistryKnowledge(
+        ready=knowledge.ready,
+        checked_at=iso(knowledge.checked_at) if knowledge.checked_at else None,
+        problem=knowledge.problem,
+        problem_since=iso(knowledge.problem_since) if knowledge.problem_since else None,
+    )
+    metadata = ServerMetadata(
+        name=NAME, version=__version__, extensions=EXTENSIONS, models=models, knowledge=of_registry
+    )
+    return _encoder.encode(metadata)

@@ -1,0 +1,36 @@
+"""Servers that tests of this room share, and the rows that the hourly job scored."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from mlreg_dagster_tests.serving.running import Server, copied, running
+
+PATIENT = {"limits": {"header_seconds": 1.0, "body_seconds": 1.5, "idle_seconds": 60.0, "body_bytes": 1 << 20}}
+"""Short time-outs, so that tests of them are short."""
+
+
+@pytest.fixture(scope="module")
+def server(live_home: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A ready server of v2, which tests only ask."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLREG_REGISTRY", "MLREG_ARTIFACTS", "DAGSTER_HOME", "MLREG_SERVING_KEYS"):
+            patch.delenv(name, raising=False)
+        with running(copied(live_home, tmp_path_factory.mktemp("server")), settings=PATIENT) as found:
+            yield found
+
+
+@pytest.fixture(scope="module")
+def predicted(server: Server):
+    """Rows of market_features that the champion v2 scored in the hourly job, with their scores and flags."""
+    with duckdb.connect(str(server.home / "warehouse.duckdb"), read_only=True) as tables:
+        return tables.execute(
+            "select f.*, p.score, p.is_anomaly from market_features f join predictions p using (hour, instrument_id)"
+            " where p.model_version = 'v2' and p.role = 'champion' order by hour, instrument_id"
+        ).df()
+
+
+def columns_of(rows, features):
+    """Rows as a request has them: a list a feature, null for what is unknown."""
+    return {name: [None if value != value else float(value) for value in rows[name]] for name in features}
