@@ -1,6 +1,7 @@
 """The outcome assets: predictions of each hour, their outcomes a horizon later, and performance by day and version."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -26,6 +27,7 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
+from mlreg_dagster.orchestration.mirroring import mirrored
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
@@ -93,6 +95,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
     ) -> dg.MaterializeResult:
         from mlreg_dagster.outcomes.predicting import history, scoring
         from mlreg_dagster.outcomes.predicting.moved_thresholds import MovedThresholds
+        from mlreg_dagster.outcomes.predicting.newest import mirror_newest_thresholds
         from mlreg_dagster.outcomes.predicting.rankings import READ_HOURS, rank
 
         hours, tables, records = (
@@ -126,6 +129,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             flags = {name: int(frame[name].sum()) for name in ("is_anomaly", "in_sample")}
             counts.update(rows=len(frame), flagged=flags["is_anomaly"], in_sample=flags["in_sample"])
             counts.update(ranking_rows=len(ranked))
+        mirror, policy_of = mlreg_warehouse.mirror(), partial(scoring.policy_of, records)
         models = [
             {
                 "version": each.version,
@@ -143,6 +147,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             **counts,
             "models": table_view(models),
             "remarks": "\n\n".join(warnings) or "none",
+            "mirror": mirrored(context, lambda: mirror_newest_thresholds(tables, policy_of, mirror, hours[-1])),
             "scores": dg.MetadataValue.md(score_picture(frame)),
         }
         return result_of_range(context, hour_key(hours[-1]), metadata)
