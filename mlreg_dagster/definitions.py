@@ -38,6 +38,8 @@ from mlreg_dagster.orchestration.resources import (
 )
 from mlreg_dagster.outcomes.assets import build_outcome_assets
 from mlreg_dagster.outcomes.checks import build_outcome_checks
+from mlreg_dagster.serving.assets import build_serving_assets
+from mlreg_dagster.serving.checks import build_serving_checks
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.storage.private_files import keep_private
 
@@ -72,6 +74,7 @@ def build_definitions(
         *build_dataset_assets(settings, partitions),
         *build_model_assets(settings),
         *build_outcome_assets(settings, partitions),
+        *build_serving_assets(settings, partitions, home),
         *build_monitoring_assets(settings, partitions),
         *build_governance_assets(settings),
     ]
@@ -81,10 +84,11 @@ def build_definitions(
         *build_market_checks(settings),
         *build_dataset_checks(),
         *build_outcome_checks(settings),
+        *build_serving_checks(settings, home),
         *build_monitoring_checks(settings),
         *build_governance_checks(),
     ]
-    schedules, sensors = build_schedules(settings), build_sensors(settings, {job.name: job for job in jobs})
+    schedules, sensors = build_schedules(settings), build_sensors(settings, {job.name: job for job in jobs}, home)
     graph = describe_graph(assets, checks, schedules, sensors)
     return dg.Definitions(
         assets=[*assets, *build_evidence_assets(settings, home, graph)],

@@ -31,12 +31,14 @@ from mlreg_dagster.orchestration.mirroring import mirrored
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS, is_ranking
-from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary_of_counts
+from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS, is_version
+from mlreg_dagster.outcomes.performance.metrics import MEASURED, count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.predicting.own_rankings import require_known_columns
 from mlreg_dagster.outcomes.reasons.assets import build_prediction_reasons
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.served.first_answers import as_measured
+from mlreg_dagster.outcomes.served.schema import SERVED_OUTCOMES
 from mlreg_dagster.outcomes.validation import validate_predictions
 from mlreg_dagster.outcomes.worth.assets import build_worth_asset
 
@@ -209,8 +211,9 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         owners=OWNERS,
         kinds={"duckdb"},
         metadata=table_metadata(MODEL_PERFORMANCE),
-        deps=["prediction_outcomes"],
-        description="How right each version and simple ranking was, over the outcomes that fell due on the day.",
+        deps=["prediction_outcomes", "served_outcomes"],
+        description="How right each version and simple ranking was, and apart from it what each version answered "
+        "online (served:v7), over the outcomes that fell due on the day.",
     )
     @retried
     def model_performance(
@@ -221,7 +224,8 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         for chunk in chunked(days, settings.ingest.chunk_hours // 24):
             with tables.session():
                 outcomes = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR)
-                measured = performance(outcomes)
+                served = tables.read(SERVED_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR, columns=MEASURED)
+                measured = performance(pd.concat([outcomes[list(MEASURED)], as_measured(served)]))
                 tables.write(MODEL_PERFORMANCE, measured, chunk)
             counts = measured["day"].value_counts().reindex(chunk, fill_value=0)
             numbers = rates_in_use(outcomes).reindex(chunk).assign(**{"dagster/partition_row_count": counts})
@@ -233,7 +237,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
             "rows": len(written),
             "days": len(days),
             "performance": table_view(written.to_dict("records")),
-            "recent_days": dg.MetadataValue.md(performance_picture(recent[~recent["model_version"].map(is_ranking)])),
+            "recent_days": dg.MetadataValue.md(performance_picture(recent[recent["model_version"].map(is_version)])),
         }
         return result_of_range(context, day_key(days[-1]), metadata)
 

@@ -88,7 +88,7 @@ def find_tampering(connection: Connection, witnessed: Iterable[tuple[int, str]] 
     previous = GENESIS
     for row in _log(connection):
         link = AuditRecord(**row)
-        if broken := _broken(link, len(chain) + 1, previous):
+        if broken := broken_link(link, len(chain) + 1, previous):
             return broken
         chain[link.sequence] = previous = link.hash
         by_row[link.kind, link.row] = link
@@ -128,7 +128,14 @@ def _log(connection: Connection) -> Iterator[RowMapping]:
     yield from connection.execute(select(audit_log).order_by(audit_log.c.sequence)).mappings()
 
 
-def _broken(link: AuditRecord, expected: int, previous: str) -> str | None:
+def broken_link(link: AuditRecord, expected: int, previous: str) -> str | None:
+    """What is wrong with a record, in words; None if it is whole and follows the one before.
+
+    Args:
+        link: The record.
+        expected: Its sequence.
+        previous: The hash of the record before.
+    """
     if link.sequence != expected:
         return f"Record {expected} is missing: after {expected - 1} comes {link.sequence}."
     texts = (link.kind, link.content, link.previous_hash, link.hash)

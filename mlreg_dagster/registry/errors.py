@@ -41,6 +41,10 @@ class RegistryDamaged(RegistryError, DontWrapMixin):
     """A row that can't be read: something other than this project wrote it."""
 
 
+class RegistryTampered(MlregError):
+    """The registry does not fit its audit log, or what was witnessed of it."""
+
+
 class InvalidRecord(RegistryError, DontWrapMixin):
     """A name, hash, time or number that must not be stored as it is."""
 

@@ -23,13 +23,18 @@ class ReadOnlyRegistry(Registry):
 
     Args:
         url: As for `Registry`.
+        wait_s: How long a question waits for another process that has an SQLite file locked.
     """
 
-    def __init__(self, url: str) -> None:
-        self._database = _ReadOnlyDatabase(url)
+    def __init__(self, url: str, wait_s: float = sqlite.WAIT_S) -> None:
+        self._database = _ReadOnlyDatabase(url, wait_s)
 
 
 class _ReadOnlyDatabase(Database):
+    def __init__(self, url: str, wait_s: float) -> None:
+        super().__init__(url)
+        self._wait_s = wait_s
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Refuse.
@@ -78,7 +83,7 @@ class _ReadOnlyDatabase(Database):
         if not file.exists():
             raise RegistryUnavailable(f"There is no registry in {file}. mlreg demo or mlreg train makes one.")
         url = self.url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"})
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": sqlite.WAIT_S})
+        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": self._wait_s})
 
         @event.listens_for(engine, "connect")
         def _configure(connection: Any, _: Any) -> None:

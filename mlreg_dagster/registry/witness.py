@@ -6,7 +6,7 @@ Where witnesses are found is not decided here: runs report the head of the log a
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.registry.errors import RegistryTampered as RegistryTampered
 from mlreg_dagster.registry.registry import Registry
 
 AUDIT_HEAD = "audit_head"
@@ -17,10 +17,6 @@ WITNESSING_ASSETS = ("candidate_model", "evaluated_model", "champion_model", "de
 
 Head = tuple[int, str]
 """Sequence and hash of a record."""
-
-
-class RegistryTampered(MlregError):
-    """The registry does not fit its audit log, or what was witnessed of it."""
 
 
 @dataclass(frozen=True)

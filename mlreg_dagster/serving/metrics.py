@@ -134,7 +134,7 @@ class ServerMetrics:
             "model_unloadable", "1 where the version that an alias names can't be loaded.", ("alias",)
         )
         self._latest_hour = self._gauge(
-            "latest_hour_timestamp_seconds", "End of the newest hour of features; 0: there is none."
+            "latest_hour_timestamp_seconds", "The newest hour of features; 0: there is none."
         )
 
     def observe(
@@ -204,9 +204,9 @@ class ServerMetrics:
         for alias in unloadable:
             self._unloadable.labels(alias).set(1)
 
-    def latest_hour(self, ended_at: datetime | None) -> None:
-        """Note the end of the newest hour of features."""
-        self._latest_hour.set(_seconds(ended_at))
+    def latest_hour(self, hour: datetime | None) -> None:
+        """Note the newest hour of features."""
+        self._latest_hour.set(_seconds(hour))
 
     def exposition(self) -> bytes:
         """Everything, in Prometheus' text format."""

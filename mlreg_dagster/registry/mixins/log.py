@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mlreg_dagster.registry import audit
+from mlreg_dagster.registry import audit, trust
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import restores
 from mlreg_dagster.registry.records.governance import Restore
 from mlreg_dagster.registry.records.models import Attribution, AuditRecord
+from mlreg_dagster.registry.trust import Trusted
 
 
 class Log:
@@ -39,6 +40,19 @@ class Log:
         """
         with self._database.reading() as connection:
             return audit.find_tampering(connection, witnessed)
+
+    def trusted(self, known: Trusted | None = None, *, whole: bool = False) -> Trusted:
+        """Who holds which alias, as far as it can be believed; see `trust.look`.
+
+        Args:
+            known: What was believed before; only what was added since is verified then.
+            whole: Verify everything.
+
+        Raises:
+            RegistryTampered: The registry does not fit its audit log, or is another or an older one than before.
+        """
+        with self._database.reading() as connection:
+            return trust.look(connection, known, whole=whole)
 
     def record_restore(self, facts: Mapping[str, Any], by: Attribution) -> Restore:
         """Add that this registry is a copy that was put back.

@@ -1,43 +1,60 @@
 """The thread that keeps the models which names mean now; requests read what it has put together, and never wait."""
 
-from dataclasses import dataclass
-from datetime import datetime
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from threading import Event, Thread
 
 from mlreg_dagster.config.sections.serving import ServingSettings
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.serving.following.knowledge import Knowledge
+from mlreg_dagster.models.artifacts.files import MODELS
+from mlreg_dagster.registry import AliasEvent
+from mlreg_dagster.registry.names import is_version, listed
+from mlreg_dagster.registry.trust import Trusted
+from mlreg_dagster.serving.following.knowledge import Knowledge, NotTaken
+from mlreg_dagster.serving.following.names import Bundle, NotLoaded, Served, UnknownName
+from mlreg_dagster.serving.following.versions import Versions
+from mlreg_dagster.serving.following.watch import Watch
+from mlreg_dagster.serving.scoring import model as scoring
 from mlreg_dagster.serving.scoring.model import ServedModel
+from mlreg_dagster.storage.artifacts import open_artifacts
 
+__all__ = ["Follower", "Knowledge", "NotLoaded", "NotTaken", "Served", "UnknownName"]
 
-class UnknownName(MlregError):
-    """A name that is no version of the registry and no alias that is served."""
+_LOG = logging.getLogger(__name__)
+_LONGEST_WAIT_S = 10.0
+"""How long a version that could not be loaded is left alone at most; at first it is tried again at once."""
 
+_BUNDLES_EVERY_S = 30.0
+"""How often the bundles of the models that are served are read again, to say that one is damaged."""
 
-class NotLoaded(MlregError):
-    """A version that can't be answered by yet, or can't be loaded at all."""
+_SHOWN_NAMES = 10
 
 
 @dataclass(frozen=True)
-class Served:
-    """What a name means now. A request takes one, and uses nothing else.
+class _Now:
+    """All that requests read; replaced as a whole.
 
     Attributes:
-        name: An alias, or a version.
-        alias: The alias; None for a version that was asked for by its name.
-        sequence: Of the alias event.
-        effective_at: From when it counts.
-        model: The version.
+        served: By alias.
+        versions: By name: the hash of each version that the registry knows.
+        aliases: All that the registry knows.
+        knowledge: What is known of the registry.
     """
 
-    name: str
-    alias: str | None
-    sequence: int | None
-    effective_at: datetime | None
-    model: ServedModel
+    served: Mapping[str, Served] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    aliases: frozenset[str] = frozenset()
+    knowledge: Knowledge = field(default_factory=lambda: Knowledge(ready=False))
 
 
 class Follower:
     """Follows a registry.
+
+    A new model is loaded, verified and warmed beside the old one, which answers until one assignment replaces it. What
+    is wrong with the registry or a bundle is told by `knowledge`; the last good model answers on.
 
     Args:
         registry_url: As for `Registry`.
@@ -46,15 +63,27 @@ class Follower:
     """
 
     def __init__(self, registry_url: str, artifacts: str, settings: ServingSettings) -> None:
-        raise NotImplementedError
+        self._settings = settings
+        self._watch = Watch(registry_url)
+        self._store = open_artifacts(artifacts)
+        self._versions = Versions(self._load, settings.versions_kept)
+        self._now = _Now()
+        self._tried: dict[tuple[str, str], tuple[float, float]] = {}
+        self._bundles_at = time.monotonic()
+        self._stopped = Event()
+        self._thread = Thread(target=self._run, name="mlreg-follower", daemon=True)
 
     def start(self) -> None:
         """Look once, load what the aliases mean, then go on in a thread."""
-        raise NotImplementedError
+        self.look()
+        self._thread.start()
 
     def stop(self) -> None:
         """End the thread."""
-        raise NotImplementedError
+        self._stopped.set()
+        self._versions.stop()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
 
     def get(self, name: str) -> Served:
         """What a name means now.
@@ -63,12 +92,156 @@ class Follower:
             UnknownName: The registry knows no such version, and no such alias is served.
             NotLoaded: It begins to be loaded; try again in a moment. Or it can't be loaded, and why.
         """
-        raise NotImplementedError
+        now = self._now
+        if (found := now.served.get(name)) is not None:
+            return found
+        if name in self._settings.aliases:
+            raise NotLoaded(_why_not(name, now))
+        if not is_version(name) or name not in now.versions:
+            raise UnknownName(_unknown(name, now, self._settings))
+        bundle = Bundle(name, now.versions[name])
+        for each in now.served.values():
+            if (each.model.version, each.model.sha256) == (bundle.version, bundle.artifact_sha256):
+                return Served(name, None, None, None, each.model)
+        return Served(name, None, None, None, self._versions.get(bundle))
 
     def names(self) -> list[Served]:
         """All that is loaded: aliases first, then versions that were asked for by name."""
-        raise NotImplementedError
+        by_name = [Served(model.version, None, None, None, model) for model in self._versions.loaded()]
+        return [*self._now.served.values(), *by_name]
 
     def knowledge(self) -> Knowledge:
         """What is known of the registry."""
-        raise NotImplementedError
+        return self._now.knowledge
+
+    def look(self) -> None:
+        """Look at the registry once, and load what is new; nothing is raised."""
+        when = datetime.now(UTC)
+        try:
+            trusted = self._watch.look()
+        except Exception as error:  # noqa: BLE001 - the thread goes on, whatever a broken registry makes of a question
+            self._say(error, when)
+            return
+        known = self._now.knowledge
+        if known.problem is not None:
+            _LOG.info("The registry is whole again")
+        known = replace(known, checked_at=when, problem=None, problem_since=None)
+        self._now = replace(self._now, versions=trusted.versions, aliases=frozenset(trusted.moves), knowledge=known)
+        for alias in sorted(self._settings.aliases, key=lambda each: each != self._settings.alias):
+            self._follow(alias, trusted)
+        self._look_at_bundles()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._settings.poll_seconds):
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001 - the thread goes on
+                _LOG.exception("The registry could not be followed")
+
+    def _say(self, error: Exception, when: datetime) -> None:
+        known = self._now.knowledge
+        text = str(error) if isinstance(error, MlregError) else f"{type(error).__name__}: {error}"
+        if known.problem is None:
+            _LOG.error("The registry can't be followed; the last good models are served on. %s", text)
+        since = known.problem_since or when
+        self._now = replace(self._now, knowledge=replace(known, problem=text, problem_since=since))
+
+    def _follow(self, alias: str, trusted: Trusted) -> None:
+        move, held = trusted.moves.get(alias), self._now.served.get(alias)
+        if move is None:
+            if held is not None:
+                _LOG.warning("%s has no holder any more", alias)
+            self._serve(alias, None)
+            return
+        if held is not None and (held.sequence, held.model.sha256) == (move.sequence, move.artifact_sha256):
+            if (found := self._now.knowledge.not_taken.get(alias)) and found.sequence != move.sequence:
+                self._take_note(alias, None)  # a later move was taken back before it could be followed
+            return
+        key = (alias, f"{move.sequence} {move.artifact_sha256}")
+        tried_at, wait = self._tried.get(key, (0.0, 0.0))
+        if time.monotonic() - tried_at < wait:
+            return
+        started = time.monotonic()
+        try:
+            model = self._held(move) or self._load(move)
+        except Exception as error:  # noqa: BLE001 - a bundle may be damaged in any way; the last good model answers on
+            self._tried[key] = (time.monotonic(), min(max(2 * wait, self._settings.poll_seconds), _LONGEST_WAIT_S))
+            self._refuse(alias, move, error)
+            return
+        self._tried = {each: tried for each, tried in self._tried.items() if each[0] != alias}
+        self._serve(alias, Served(alias, alias, move.sequence, move.effective_at, model))
+        spent = time.monotonic() - started
+        _LOG.info("%s is %s (move %d), loaded in %.2f s", alias, move.version, move.sequence, spent)
+
+    def _serve(self, alias: str, served: Served | None) -> None:
+        """Replace what an alias means, in one assignment."""
+        others = {name: each for name, each in self._now.served.items() if name != alias}
+        together = others | ({alias: served} if served is not None else {})
+        noted = {name: each for name, each in self._now.knowledge.not_taken.items() if name != alias}
+        known = replace(self._now.knowledge, ready=self._settings.alias in together, not_taken=noted)
+        self._now = replace(self._now, served=together, knowledge=known)
+
+    def _refuse(self, alias: str, move: AliasEvent, error: Exception) -> None:
+        text = str(error) if isinstance(error, MlregError) else f"{type(error).__name__}: {error}"
+        known = self._now.knowledge.not_taken.get(alias)
+        if known is None or (known.version, known.sequence) != (move.version, move.sequence):
+            _LOG.error("%s is %s (move %d), which can't be loaded. %s", alias, move.version, move.sequence, text)
+        is_same = known is not None and known.sequence == move.sequence
+        since = known.since if known is not None and is_same else datetime.now(UTC)
+        self._take_note(alias, NotTaken(move.version, move.sequence, since, text))
+
+    def _take_note(self, alias: str, found: NotTaken | None) -> None:
+        others = {name: each for name, each in self._now.knowledge.not_taken.items() if name != alias}
+        noted = others | ({alias: found} if found is not None else {})
+        self._now = replace(self._now, knowledge=replace(self._now.knowledge, not_taken=noted))
+
+    def _held(self, move: AliasEvent) -> ServedModel | None:
+        """The model of a move that is loaded already, under another name."""
+        models = [*(each.model for each in self._now.served.values()), *self._versions.loaded()]
+        wanted = (move.version, move.artifact_sha256)
+        return next((each for each in models if (each.version, each.sha256) == wanted), None)
+
+    def _load(self, bundle: Bundle | AliasEvent) -> ServedModel:
+        return scoring.load(self._store, bundle, self._settings.walk_from_rows)
+
+    def _look_at_bundles(self) -> None:
+        """Say which model that is served could not be loaded again; a store that is far away is not read for this."""
+        if self._store.local is None or time.monotonic() - self._bundles_at < _BUNDLES_EVERY_S:
+            return
+        for alias, each in self._now.served.items():
+            noted = self._now.knowledge.not_taken.get(alias)
+            if noted is not None and noted.sequence != each.sequence:
+                continue  # what it should serve is known to be wrong
+            try:
+                self._store.read(MODELS, each.model.version, each.model.sha256)
+            except MlregError as error:
+                since = noted.since if noted is not None else datetime.now(UTC)
+                why = f"{error} It is served from memory, and would be lost in a restart."
+                self._take_note(alias, NotTaken(each.model.version, each.sequence or 0, since, why))
+            else:
+                self._take_note(alias, None)
+        self._bundles_at = time.monotonic()
+
+
+def _why_not(alias: str, now: _Now) -> str:
+    noted, problem = now.knowledge.not_taken.get(alias), now.knowledge.problem
+    if noted is not None:
+        return f"{alias} is {noted.version}, which can't be loaded. {noted.why}"
+    if problem is not None:
+        return f"{alias} is not known yet. {problem}"
+    if alias in now.aliases:
+        return f"{alias} is being loaded. Try again in a moment."
+    return f"No version holds {alias} yet. mlreg promote gives it one."
+
+
+def _unknown(name: str, now: _Now, settings: ServingSettings) -> str:
+    if name in now.aliases:
+        return (
+            f"{name} is an alias, but not one that is served: aliases in serving.yaml are {listed(settings.aliases)}."
+        )
+    newest = sorted(now.versions, key=lambda each: int(each[1:]))[-_SHOWN_NAMES:]
+    shown = name if name.isprintable() and len(name) <= 80 else ascii(name[:80])
+    return (
+        f"{shown} is no version, and no alias that is served. Aliases: {listed(settings.aliases)}. "
+        f"Newest versions: {listed(newest)}."
+    )

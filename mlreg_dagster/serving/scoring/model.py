@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,23 @@ from mlreg_dagster.config.sections.outcomes import ReasonSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.models.artifacts.files import GRAPH, MANIFEST, MODELS
 from mlreg_dagster.models.manifests import flagging_in, require_readable, start_up_in
-from mlreg_dagster.registry import ModelVersion
 from mlreg_dagster.serving.scoring.reasons import Explainer, Reason
 from mlreg_dagster.serving.scoring.scorer import Scorer, open_scorer
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 _BY_DEFAULT = ReasonSettings()
+
+
+class Registered(Protocol):
+    """A version and its hash, as a record of the registry holds them."""
+
+    @property
+    def version(self) -> str:
+        """Its name."""
+
+    @property
+    def artifact_sha256(self) -> str:
+        """The hash that its bundle must have."""
 
 
 class NotServable(MlregError):
@@ -102,12 +113,12 @@ class ServedModel:
         return Explainer(self.version, self.features, self.manifest, settings).explain(self.score, X, scores, ids)
 
 
-def load(store: ArtifactStore, version: ModelVersion, walk_from_rows: int) -> ServedModel:
+def load(store: ArtifactStore, version: Registered, walk_from_rows: int) -> ServedModel:
     """Read a version whose hash the registry vouches for, verify it, and make it ready.
 
     Args:
         store: Where the bundles are.
-        version: As the registry has it.
+        version: As the registry has it: a version, or the move of an alias to it.
         walk_from_rows: Rows from which a forest is walked by compiled code.
 
     Raises:
