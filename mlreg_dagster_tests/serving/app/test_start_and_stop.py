@@ -1,4 +1,4 @@
-"""How a server begins without a model, and how it ends: nothing that was answered is lost, nothing under way is cut off."""
+"""How a server begins without a model, and how it ends: no answer is lost, nothing under way is cut off."""
 
 import json
 import signal
@@ -9,17 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from mlreg_dagster_tests.lifecycle import CONFIGS
 from mlreg_dagster_tests.serving.running import LONG, copied, infer_body, running
 from mlreg_dagster_tests.waiting import wait_for
 
 INFER = "/v2/models/champion/infer"
-BODY = json.dumps(
-    infer_body(
-        dict.fromkeys(
-            ["change_1h_pct", "change_24h_pct", "volatility_7d_pct", "slog_volume_24h", "slog_volume_24h_lag_1h"], [0.5]
-        )
-    )
-)
+BODY = json.dumps(infer_body({name: [0.5] for name in CONFIGS["model"]["features"]}))
 
 
 def answer_ids(home):
@@ -59,7 +54,7 @@ def test_a_server_without_a_registry_is_alive_and_says_why_it_is_not_ready(tmp_p
     home = tmp_path / "nothing"
     with running(home, ready=False) as server:
         assert server.get("/v2/health/live").status_code == 200
-        told = wait_for(lambda: "registry" in (text := server.get("/v2/health/ready").text) and text)
+        told = wait_for(lambda: "registry" in (text := server.get("/v2/health/ready").text) and text, 60)
         assert "Traceback" not in told
         assert server.get("/v2/health/ready").status_code == server.get("/ping").status_code == 503
         assert server.post(INFER, content=BODY).status_code in (404, 503)
@@ -71,7 +66,7 @@ def test_a_server_without_a_registry_is_alive_and_says_why_it_is_not_ready(tmp_p
 
 def test_a_registry_without_a_champion_is_told(trained_home, tmp_path):
     with running(copied(trained_home, tmp_path), ready=False) as server:
-        wait_for(lambda: "champion" in server.get("/v2/health/ready").text)
+        wait_for(lambda: "champion" in server.get("/v2/health/ready").text, 60)
         assert server.post(INFER, content=BODY).status_code in (404, 503)
         assert server.get("/v2/health/live").status_code == 200
 
