@@ -9,7 +9,7 @@ import dagster as dg
 
 from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
-from mlreg_dagster.config.places import REGISTRY, artifacts_root, registry_url, warehouse_file
+from mlreg_dagster.config.places import REGISTRY, artifacts_root, latest_root, registry_url, warehouse_file
 from mlreg_dagster.core.untrusted.redaction import password_in
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
@@ -38,6 +38,8 @@ from mlreg_dagster.orchestration.resources import (
 )
 from mlreg_dagster.outcomes.assets import build_outcome_assets
 from mlreg_dagster.outcomes.checks import build_outcome_checks
+from mlreg_dagster.serving.assets import build_serving_assets
+from mlreg_dagster.serving.checks import build_serving_checks
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.storage.private_files import keep_private
 
@@ -56,8 +58,8 @@ def build_definitions(
             registry, clock.
 
     Raises:
-        ConfigError: The registry's URL has a password in plain text, MLREG_REGISTRY or MLREG_ARTIFACTS names no place
-            that can be meant, or the settings name what nothing registers.
+        ConfigError: The registry's URL has a password in plain text, MLREG_REGISTRY, MLREG_ARTIFACTS or
+            MLREG_LATEST names no place that can be meant, or the settings name what nothing registers.
         PluginError: A plug-in can't be loaded, or registers what it may not.
     """
     settings = settings or load_settings()
@@ -72,6 +74,7 @@ def build_definitions(
         *build_dataset_assets(settings, partitions),
         *build_model_assets(settings),
         *build_outcome_assets(settings, partitions),
+        *build_serving_assets(settings, partitions, home),
         *build_monitoring_assets(settings, partitions),
         *build_governance_assets(settings),
     ]
@@ -81,10 +84,11 @@ def build_definitions(
         *build_market_checks(settings),
         *build_dataset_checks(),
         *build_outcome_checks(settings),
+        *build_serving_checks(settings, home),
         *build_monitoring_checks(settings),
         *build_governance_checks(),
     ]
-    schedules, sensors = build_schedules(settings), build_sensors(settings, {job.name: job for job in jobs})
+    schedules, sensors = build_schedules(settings), build_sensors(settings, {job.name: job for job in jobs}, home)
     graph = describe_graph(assets, checks, schedules, sensors)
     return dg.Definitions(
         assets=[*assets, *build_evidence_assets(settings, home, graph)],
@@ -102,7 +106,7 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
     named = registry_url(home)
     own: dict[str, Any] = {
         "source": make_source(settings.ingest, LandingZone(home / "raw")),
-        "warehouse": WarehouseResource(database=str(warehouse_file(home))),
+        "warehouse": WarehouseResource(database=str(warehouse_file(home)), latest=latest_root(home)),
         "artifacts": ArtifactsResource(root=artifacts_root(home)),
         "registry": RegistryResource(
             # of a variable Dagster keeps and shows the name alone, never the password in it
@@ -113,6 +117,7 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
     }
     for name in {"artifacts", "registry"} - set(replacements):
         own[name].open()
+    own["warehouse"].mirror()
     return {PREFIX + name: Fixed(value) for name, value in (own | dict(replacements)).items()}
 
 

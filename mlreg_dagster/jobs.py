@@ -29,6 +29,9 @@ from mlreg_dagster.core.names import (
     RESTORE,
     RETRAIN,
     SCORING,
+    SERVED,
+    SERVED_ASSETS,
+    SERVED_OUTCOMES,
     TRAIN,
     WEEKLY,
 )
@@ -58,6 +61,9 @@ __all__ = [
     "RESTORE",
     "RETRAIN",
     "SCORING",
+    "SERVED",
+    "SERVED_ASSETS",
+    "SERVED_OUTCOMES",
     "TRAIN",
     "WEEKLY",
     "build_jobs",
@@ -83,6 +89,8 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
         ),
         _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:4]),
         _job(REASONS, "One hour or a range: reasons for what was flagged, and sketches.", HOURLY_ASSETS[4:]),
+        _job(SERVED, "One hour or a range: what the server answered, from its log.", SERVED_ASSETS[:1]),
+        _job(SERVED_OUTCOMES, "One hour or a range: outcomes of what the server answered.", SERVED_ASSETS[1:]),
         _job(DATASETS, "One day: freeze training dataset and holdout.", DATASET_ASSETS),
         _job(
             PERFORMANCE,

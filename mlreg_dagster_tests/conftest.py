@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the home, the configs or the Dagster instance of the person who runs it."""
-    for name in ("MLREG_CONFIG_DIR", "MLREG_REGISTRY", "MLREG_ARTIFACTS", "DAGSTER_HOME"):
+    for name in ("MLREG_CONFIG_DIR", "MLREG_REGISTRY", "MLREG_ARTIFACTS", "MLREG_LATEST", "DAGSTER_HOME"):
         monkeypatch.setenv(name, "")  # so that whatever the test makes of it is undone
         monkeypatch.delenv(name)
     home = tmp_path / "home"

@@ -35,7 +35,7 @@ HEAVY = (
     "dagster._core.storage.event_log.sqlite",
 )
 
-ROOMS = {"market", "datasets", "models", "outcomes", "monitoring", "governance", "evidence"}
+ROOMS = {"market", "datasets", "models", "outcomes", "serving", "monitoring", "governance", "evidence"}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@
 schedules and sensors are on by default, except for the schedule that deletes.
 """
 
+from pathlib import Path
+
 import dagster as dg
 
 from mlreg_dagster.automation.alerts.sensor import build_alert_sensor
@@ -18,6 +20,7 @@ from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days
 from mlreg_dagster.automation.models import build_promote_sensor
 from mlreg_dagster.automation.notification import require_known_notifier
 from mlreg_dagster.automation.retraining.sensor import build_retrain_sensor
+from mlreg_dagster.automation.served import build_served_sensor
 from mlreg_dagster.automation.weekly import build_prune_schedule, build_weekly_schedule
 from mlreg_dagster.config import Settings
 from mlreg_dagster.monitoring.alerts.rules import require_known_rules
@@ -28,8 +31,8 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
     return [build_hourly_schedule(settings), build_prune_schedule(), build_weekly_schedule()]
 
 
-def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition]:
-    """Catch-up, days, retraining, promotion, notices of failed checks and of runs that failed or did not run, alerts.
+def build_sensors(settings: Settings, by_name: Jobs, home: Path) -> list[dg.SensorDefinition]:
+    """Catch-up, served answers, days, retraining, promotion, notices of failed checks and runs, alerts.
 
     Raises:
         ConfigError: The settings name a notifier that no plug-in registers, or an alert rule that there is not.
@@ -38,6 +41,7 @@ def build_sensors(settings: Settings, by_name: Jobs) -> list[dg.SensorDefinition
     require_known_rules(settings.notifications)
     return [
         build_catch_up_sensor(settings, by_name),
+        build_served_sensor(settings, by_name, home),
         build_days_sensor(settings, by_name),
         build_retrain_sensor(settings, by_name),
         build_promote_sensor(settings, by_name),

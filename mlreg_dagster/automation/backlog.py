@@ -149,19 +149,50 @@ def basis_of_dataset(
     return int(features[inside].max())
 
 
-def outdated_days(hours: pd.DatetimeIndex, outcomes: Order, days: pd.DatetimeIndex, measured: Order) -> Pieces:
+def unvalidated_answers(
+    hours: pd.DatetimeIndex, snapshots: Order, answers: Order, outcomes: Order, horizon_hours: int
+) -> Pieces:
+    """The hours whose outcomes of served answers are older than what they are made from, or missing.
+
+    Args:
+        hours: Consecutive hours that are due.
+        snapshots: Their newest materializations.
+        answers: The newest materialization that holds answers about the hour `horizon_hours` before each.
+        outcomes: The newest materializations of the outcomes.
+        horizon_hours: How far outcomes look back.
+    """
+    behind = np.maximum(answers, _newest_within(snapshots, horizon_hours))
+    due = (snapshots > 0) & ((answers > 0) | (outcomes > 0)) & (outcomes < behind)
+    return list(_pieces(hours, due, HOUR))
+
+
+def pieces_of(hours: pd.DatetimeIndex) -> Pieces:
+    """Hours, ascending, as consecutive pieces."""
+    return list(_pieces(hours, np.ones(len(hours), dtype=bool), HOUR))
+
+
+def outdated_days(
+    hours: pd.DatetimeIndex,
+    outcomes: Order,
+    days: pd.DatetimeIndex,
+    measured: Order,
+    served: Order | None = None,
+) -> Pieces:
     """Which of `days`, as consecutive pieces, were measured before some of what they are made from, or never.
 
     A day is judged by those before it (quiet days, outcomes so far), so that a day which is repaired takes all days
-    after it along.
+    after it along. Served answers are measured and judge nothing: they take their own day along.
 
     Args:
         hours: Consecutive hours that are due.
         outcomes: Their newest materializations: of outcomes, reasons and sketches the newest one.
         days: Complete days.
         measured: Their newest materializations.
+        served: The newest materializations of the outcomes of served answers; None: there are none.
     """
     newest = pd.Series(outcomes, index=hours).groupby(hours.normalize()).max().reindex(days).cummax().to_numpy()
+    if served is not None:
+        newest = np.maximum(newest, pd.Series(served, index=hours).groupby(hours.normalize()).max().reindex(days))
     return list(_pieces(days, measured < newest, pd.Timedelta(days=1)))
 
 

@@ -36,8 +36,8 @@ from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, Ware
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 
-_CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS)
-_PATIENCE_S = 10.0  # how long a sensor waits for a process that holds the tables
+CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS)
+PATIENCE_S = 10.0  # how long a sensor waits for a process that holds the tables
 
 
 def build_hourly_schedule(settings: Settings) -> dg.ScheduleDefinition:
@@ -73,7 +73,7 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
     """Missing hours, then what was made from late or repaired ones."""
 
     @dg.sensor(
-        jobs=[by_name[name] for name in _CATCH_UP],
+        jobs=[by_name[name] for name in CATCH_UP],
         minimum_interval_seconds=common.EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Fills in missing hours, then brings up to date what was made from late or repaired ones.",
@@ -84,7 +84,7 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
         mlreg_warehouse: WarehouseResource,
         mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
-        if waiting := under_way(context.instance, _CATCH_UP) or failed_just_now(context.instance, _CATCH_UP):
+        if waiting := under_way(context.instance, CATCH_UP) or failed_just_now(context.instance, CATCH_UP):
             return dg.SkipReason(waiting)
         watch = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance)
         hours = watch.hours
@@ -99,7 +99,7 @@ def build_catch_up_sensor(settings: Settings, by_name: common.Jobs) -> dg.Sensor
             horizon_hours=settings.outcomes.horizon_hours,
             recent=watch.recent,
         )
-        requests, limit = _Requests(context.instance, settings), settings.ingest.catch_up_hours
+        requests, limit = Requests(context.instance, settings), settings.ingest.catch_up_hours
         requests.add(jobs.HOURLY, at_most(watch.askable(backlog.missing), limit, watch.recent), hour_key)
         requests.add(jobs.FOLLOW_UP, at_most(backlog.outdated, limit, watch.recent), hour_key)
         if not requests.runs:  # outcomes and reasons come last: they follow from both
@@ -127,7 +127,7 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
         mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         # hours that can't be had must not hold up the days, so a failed catch-up is no reason to wait
-        waiting = under_way(context.instance, (*_CATCH_UP, jobs.DATASETS, jobs.PERFORMANCE))
+        waiting = under_way(context.instance, (*CATCH_UP, jobs.DATASETS, jobs.PERFORMANCE))
         if waiting := waiting or failed_just_now(context.instance, (jobs.PERFORMANCE,)):
             return dg.SkipReason(waiting)
         hours = watched(settings.ingest, mlreg_source, mlreg_clock.now(), context.instance).hours
@@ -135,7 +135,7 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
             _, features, _, outcomes, followers = hourly_orders(context.instance, hours, mlreg_warehouse.open())
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
-        requests = _Requests(context.instance, settings)
+        requests = Requests(context.instance, settings)
         complete = complete_days(hours, features)
         waits = partial(_waits_for_quality, settings, mlreg_warehouse.open(), mlreg_clock.now())
         newest = newest_pair(mlreg_artifacts.open(), mlreg_clock.now())
@@ -144,10 +144,10 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
                 requests.add_datasets(complete[-1], waits)
             except WarehouseBusy as busy:
                 return dg.SkipReason(str(busy))
-        measured = _oldest(_order(context.instance, each, complete, day_key) for each in jobs.PERFORMANCE_ASSETS)
-        requests.add(
-            jobs.PERFORMANCE, outdated_days(hours, np.maximum(outcomes, followers), complete, measured), day_key
-        )
+        measured = _oldest(order_in(context.instance, each, complete, day_key) for each in jobs.PERFORMANCE_ASSETS)
+        served = order_in(context.instance, jobs.SERVED_ASSETS[1], hours, hour_key)
+        days = outdated_days(hours, np.maximum(outcomes, followers), complete, measured, served)
+        requests.add(jobs.PERFORMANCE, days, day_key)
         return requests.result(
             f"The {len(complete)} complete days that are watched are done."
             if len(complete)
@@ -157,7 +157,7 @@ def build_days_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefi
     return days_sensor
 
 
-class _Requests:
+class Requests:
     """The runs that a tick requests, and why it does not request the others."""
 
     def __init__(self, instance: dg.DagsterInstance, settings: Settings) -> None:
@@ -215,9 +215,9 @@ def hourly_orders(
     Raises:
         WarehouseBusy: Another process held the tables.
     """
-    orders = tuple(_order(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS)
+    orders = tuple(order_in(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS)
     if tables is not None and len(hours):
-        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, patience_s or _PATIENCE_S)
+        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, patience_s or PATIENCE_S)
         for name, order in zip(jobs.HOURLY_ASSETS, orders, strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
@@ -237,7 +237,7 @@ def _waits_for_quality(settings: Settings, tables: DuckDBWarehouse, now: pd.Time
 
     if settings.datasets.low_quality != "wait":
         return None  # a run says it: it leaves bad days out, or fails with the reason
-    tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, _PATIENCE_S)
+    tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, PATIENCE_S)
     found = refusal(tables, day, settings, now)
     return str(found) if isinstance(found, WaitsForRepair) else None
 
@@ -247,8 +247,9 @@ def _oldest(orders: Iterable[Order]) -> Order:
     return reduce(np.minimum, orders)
 
 
-def _order(
+def order_in(
     instance: dg.DagsterInstance, asset: str, times: pd.DatetimeIndex, key_of: Callable[[pd.Timestamp], str]
 ) -> Order:
+    """The newest materializations of the partitions of an asset."""
     kind = dg.DagsterEventType.ASSET_MATERIALIZATION
     return order_of(instance.get_latest_storage_id_by_partition(dg.AssetKey(asset), kind), map(key_of, times))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # with what it takes to compare models
 
 
 def outcomes_table(rows: Sequence[Mapping[Any, Any]], confidence: float) -> Grid:
-    """How right each version was, a column each; `rows` are those of `outcomes.performance.summary.summarize`."""
+    """How right each version was, a column each; `rows` are those of `outcomes.performance.summary`."""
     versions = [str(row["model_version"]) for row in rows]
     empty = "No prediction has fallen due yet."
     grid = Grid(f"Outcomes, with {confidence:.0%} intervals", ("", *versions), rows, empty=empty)

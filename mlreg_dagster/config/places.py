@@ -9,8 +9,8 @@ from pathlib import Path
 from mlreg_dagster.config.section import ConfigError
 from mlreg_dagster.core.untrusted.redaction import password_in
 
-REGISTRY, ARTIFACTS = "MLREG_REGISTRY", "MLREG_ARTIFACTS"
-"""Environment variables that name a registry and a folder of artifacts elsewhere, as URLs."""
+REGISTRY, ARTIFACTS, LATEST = "MLREG_REGISTRY", "MLREG_ARTIFACTS", "MLREG_LATEST"
+"""Environment variables that name a registry, and folders of artifacts and of the newest hour, elsewhere, as URLs."""
 SERVING_KEYS = "MLREG_SERVING_KEYS"
 """The environment variable that names a file of the server's API keys elsewhere."""
 
@@ -66,17 +66,16 @@ def artifacts_root(home: Path) -> str:
     Raises:
         ConfigError: MLREG_ARTIFACTS names a folder by a relative path, or has a secret in it.
     """
-    text = os.environ.get(ARTIFACTS)
-    if not text:
-        return str(home / "artifacts")
-    if _SCHEME not in text:
-        return str(_require_absolute(ARTIFACTS, Path(text).expanduser()))
-    if password_in(text):
-        raise ConfigError(
-            f"{ARTIFACTS} has a secret in it, which messages and records would show. Leave it out of the URL: object "
-            f"stores take their keys from variables of their own, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        )
-    return text
+    return _folder_named_by(ARTIFACTS) or str(home / "artifacts")
+
+
+def latest_root(home: Path) -> str:
+    """The folder or URL of the mirror of the newest hour: what MLREG_LATEST names, else the folder in the home.
+
+    Raises:
+        ConfigError: MLREG_LATEST names a folder by a relative path, or has a secret in it.
+    """
+    return _folder_named_by(LATEST) or str(home / "latest")
 
 
 def warehouse_file(home: Path) -> Path:
@@ -93,6 +92,20 @@ def serving_keys_file(home: Path) -> Path:
     if not (named := os.environ.get(SERVING_KEYS)):
         return home / "serving-keys.json"
     return _require_absolute(SERVING_KEYS, Path(named).expanduser())
+
+
+def _folder_named_by(variable: str) -> str | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    if _SCHEME not in text:
+        return str(_require_absolute(variable, Path(text).expanduser()))
+    if password_in(text):
+        raise ConfigError(
+            f"{variable} has a secret in it, which messages and records would show. Leave it out of the URL: object "
+            f"stores take their keys from variables of their own, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    return text
 
 
 def _require_absolute(variable: str, path: Path) -> Path:

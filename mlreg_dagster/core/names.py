@@ -13,6 +13,9 @@ HOURLY_ASSETS = (
 )
 """The hourly assets, each made from some of those before it."""
 
+SERVED_ASSETS = ("served_predictions", "served_outcomes")
+"""What a server answered, by the hour of the answer, and its outcomes, by the hour in which they fall due."""
+
 DATASET_ASSETS = ("training_dataset", "eval_holdout")
 
 DRIFT_ASSETS = ("data_quality_drift", "feature_drift", "prediction_drift", "concept_drift", "drift_decision")
@@ -23,6 +26,7 @@ PERFORMANCE_ASSETS = ("model_performance", "model_worth", *DRIFT_ASSETS)
 
 ASSETS = (
     *HOURLY_ASSETS,
+    *SERVED_ASSETS,
     *DATASET_ASSETS,
     "candidate_model",
     "evaluated_model",
@@ -38,6 +42,8 @@ MARKET = "market"
 PREDICTIONS = "predictions_only"
 OUTCOMES = "outcomes_only"
 REASONS = "reasons_only"
+SERVED = "served_only"
+SERVED_OUTCOMES = "served_outcomes_only"
 DATASETS = "datasets"
 PERFORMANCE = "performance"
 SCORING = "scoring"
@@ -59,7 +65,19 @@ CORRECT = "correct"
 RESTORE = "restore"
 
 JOBS = (
-    *(HOURLY, MARKET, PREDICTIONS, FOLLOW_UP, OUTCOMES, REASONS, SCORING, DATASETS, PERFORMANCE),
+    *(
+        HOURLY,
+        MARKET,
+        PREDICTIONS,
+        FOLLOW_UP,
+        OUTCOMES,
+        REASONS,
+        SERVED,
+        SERVED_OUTCOMES,
+        SCORING,
+        DATASETS,
+        PERFORMANCE,
+    ),
     *(TRAIN, EVALUATE, RETRAIN, PROMOTE),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
     *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE),
@@ -69,6 +87,7 @@ HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE = SCHEDULES = ("hourly_schedule
 
 SENSORS = (
     "catch_up_sensor",
+    "served_sensor",
     "days_sensor",
     "retrain_sensor",
     "promote_sensor",

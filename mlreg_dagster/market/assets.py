@@ -20,6 +20,7 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
+from mlreg_dagster.orchestration.mirroring import mirrored
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, ended_hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
@@ -99,6 +100,8 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
     def market_features(
         context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource, mlreg_clock: Clock
     ) -> dg.MaterializeResult:
+        from mlreg_dagster.market.features.newest import mirror_newest_features
+
         hours = ended_hours_of(context, mlreg_clock.now())
         tables = mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
@@ -109,10 +112,12 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
                 frame = compute_features(snapshots, chunk, settings.features, lookback)
                 rows += tables.write(table, frame, chunk)
             report_hours(context, chunk, frame)
+        mirror = mlreg_warehouse.mirror()
         metadata = {
             "rows": rows,
             "hours": len(hours),
             "features": len(describe_features(settings.features)),
+            "mirror": mirrored(context, lambda: mirror_newest_features(tables, table, mirror, hours[-1])),
             "distributions": dg.MetadataValue.md(feature_distributions(frame)),
         }
         return result_of_range(context, hour_key(hours[-1]), metadata)

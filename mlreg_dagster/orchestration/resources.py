@@ -5,6 +5,7 @@ Run config chooses what a run does, never where or when. `Fixed` therefore close
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
@@ -18,6 +19,7 @@ from mlreg_dagster.core.people import current_actor as current_actor
 from mlreg_dagster.orchestration.partitions import is_of_one_hour
 from mlreg_dagster.registry import Registry, RegistryUnavailable
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
+from mlreg_dagster.storage.mirror import Mirror
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 PREFIX = "mlreg_"
@@ -33,12 +35,17 @@ class WarehouseResource(DuckDBResource):
     """
 
     lock_timeout_s: float = Field(default=60.0, description="How long to wait for another process, seconds.")
+    latest: str = Field(default="", description="Where the newest hour is mirrored; default: latest/ beside the file.")
 
     _of_the_run: DuckDBWarehouse | None = PrivateAttr(default=None)
 
     def open(self) -> DuckDBWarehouse:
         """The warehouse behind it."""
         return self._of_the_run or DuckDBWarehouse(self.database, self.lock_timeout_s)
+
+    def mirror(self) -> Mirror:
+        """Where the newest hour is mirrored."""
+        return Mirror(self.latest or Path(self.database).parent / "latest")
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:

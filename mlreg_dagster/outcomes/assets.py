@@ -1,6 +1,7 @@
 """The outcome assets: predictions of each hour, their outcomes a horizon later, and performance by day and version."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -26,15 +27,18 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
+from mlreg_dagster.orchestration.mirroring import mirrored
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS, is_ranking
-from mlreg_dagster.outcomes.performance.metrics import count, performance, rates_in_use, summary_of_counts
+from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS, is_version
+from mlreg_dagster.outcomes.performance.metrics import MEASURED, count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.predicting.own_rankings import require_known_columns
 from mlreg_dagster.outcomes.reasons.assets import build_prediction_reasons
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
+from mlreg_dagster.outcomes.served.first_answers import as_measured
+from mlreg_dagster.outcomes.served.schema import SERVED_OUTCOMES
 from mlreg_dagster.outcomes.validation import validate_predictions
 from mlreg_dagster.outcomes.worth.assets import build_worth_asset
 
@@ -91,6 +95,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
     ) -> dg.MaterializeResult:
         from mlreg_dagster.outcomes.predicting import history, scoring
         from mlreg_dagster.outcomes.predicting.moved_thresholds import MovedThresholds
+        from mlreg_dagster.outcomes.predicting.newest import mirror_newest_thresholds
         from mlreg_dagster.outcomes.predicting.rankings import READ_HOURS, rank
 
         hours, tables, records = (
@@ -124,6 +129,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             flags = {name: int(frame[name].sum()) for name in ("is_anomaly", "in_sample")}
             counts.update(rows=len(frame), flagged=flags["is_anomaly"], in_sample=flags["in_sample"])
             counts.update(ranking_rows=len(ranked))
+        mirror, policy_of = mlreg_warehouse.mirror(), partial(scoring.policy_of, records)
         models = [
             {
                 "version": each.version,
@@ -141,6 +147,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             **counts,
             "models": table_view(models),
             "remarks": "\n\n".join(warnings) or "none",
+            "mirror": mirrored(context, lambda: mirror_newest_thresholds(tables, policy_of, mirror, hours[-1])),
             "scores": dg.MetadataValue.md(score_picture(frame)),
         }
         return result_of_range(context, hour_key(hours[-1]), metadata)
@@ -204,8 +211,9 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         owners=OWNERS,
         kinds={"duckdb"},
         metadata=table_metadata(MODEL_PERFORMANCE),
-        deps=["prediction_outcomes"],
-        description="How right each version and simple ranking was, over the outcomes that fell due on the day.",
+        deps=["prediction_outcomes", "served_outcomes"],
+        description="How right each version and simple ranking was, and apart from it what each version answered "
+        "online (served:v7), over the outcomes that fell due on the day.",
     )
     @retried
     def model_performance(
@@ -216,7 +224,8 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
         for chunk in chunked(days, settings.ingest.chunk_hours // 24):
             with tables.session():
                 outcomes = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR)
-                measured = performance(outcomes)
+                served = tables.read(SERVED_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR, columns=MEASURED)
+                measured = performance(pd.concat([outcomes[list(MEASURED)], as_measured(served)]))
                 tables.write(MODEL_PERFORMANCE, measured, chunk)
             counts = measured["day"].value_counts().reindex(chunk, fill_value=0)
             numbers = rates_in_use(outcomes).reindex(chunk).assign(**{"dagster/partition_row_count": counts})
@@ -228,7 +237,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
             "rows": len(written),
             "days": len(days),
             "performance": table_view(written.to_dict("records")),
-            "recent_days": dg.MetadataValue.md(performance_picture(recent[~recent["model_version"].map(is_ranking)])),
+            "recent_days": dg.MetadataValue.md(performance_picture(recent[recent["model_version"].map(is_version)])),
         }
         return result_of_range(context, day_key(days[-1]), metadata)
 

@@ -166,7 +166,9 @@ MODEL_PERFORMANCE = Table(
     key=("day", "model_version"),
     columns={
         "day": column(UTC, "Day of the outcome hours, UTC.", MIDNIGHT),
-        "model_version": _SAID["model_version"],
+        "model_version": column(
+            str, "The version (v1, v2, …), ranking:<name>, or served:<version>: what it answered online.", NOT_EMPTY
+        ),
         "predictions": column(int, "All predictions: in_sample + resolved + unresolved.", _COUNT),
         "in_sample": column(int, "Predictions kept out of all that follows, as the model may know the hour.", _COUNT),
         "resolved": column(int, "Predictions with an outcome: crash or no crash.", _COUNT),

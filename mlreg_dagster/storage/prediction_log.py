@@ -1,6 +1,7 @@
 """Where the prediction log keeps what, and how its segments are named; nothing is opened or made here."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,3 +93,22 @@ def hours_of(segment: Path) -> list[datetime]:
 def sealed_segments(layout: Layout) -> list[Path]:
     """What lies among the sealed segments, by name, whatever it is."""
     return sorted(layout.sealed.iterdir()) if layout.sealed.is_dir() else []
+
+
+def waiting_hours(layout: Layout, last: datetime) -> list[datetime]:
+    """The hours of sealed segments that hold no answer after the hour `last`, ascending."""
+    found: set[datetime] = set()
+    for path in sealed_segments(layout):
+        with suppress(NotASegment):
+            hours = hours_of(path)
+            found.update(hours if hours and hours[-1] <= last else ())
+    return sorted(found)
+
+
+def hours_on_record(layout: Layout) -> list[datetime]:
+    """The hours that have a Parquet file, ascending."""
+    found = []
+    for path in layout.hours.glob("*.parquet") if layout.hours.is_dir() else ():
+        with suppress(ValueError):
+            found.append(datetime.strptime(path.stem, _HOUR).replace(tzinfo=UTC))
+    return sorted(found)

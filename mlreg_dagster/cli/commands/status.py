@@ -15,14 +15,14 @@ def status(as_json: AsJson = False) -> None:
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
-    from mlreg_dagster.outcomes.performance.summary import summarize
+    from mlreg_dagster.outcomes.performance.summary import summarize, summarize_served
     from mlreg_dagster.outcomes.worth.newest import newest_worth
     from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
     settings, registry, now = load_settings(), open_registry(), datetime.now(UTC)
     moves = [event for alias in registry.aliases() for event in registry.history(alias)]
     with WarehouseReader(warehouse_file(home_dir())).tables() as tables:
-        outcomes = summarize(tables, settings.outcomes)
+        outcomes = [*summarize(tables, settings.outcomes), *summarize_served(tables, settings.outcomes)]
         flagged = flagged_share_in(tables, settings.evaluation)
         worth = newest_worth(tables)
     show(

@@ -6,7 +6,12 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.operations.doctor.changed_hours import frozen_hours_are_unchanged
-from mlreg_dagster.operations.doctor.files import nothing_is_left_behind, payloads_can_be_read, there_is_room
+from mlreg_dagster.operations.doctor.files import (
+    nothing_is_left_behind,
+    payloads_can_be_read,
+    prediction_log_is_stored,
+    there_is_room,
+)
 from mlreg_dagster.operations.doctor.materializations import Made
 from mlreg_dagster.operations.doctor.registry_records import registry_is_sound
 from mlreg_dagster.operations.doctor.warehouse_tables import tables_are_sound
@@ -32,6 +37,7 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None
         *frozen_hours_are_unchanged(home),
         payloads_can_be_read(home),
         no_payload_is_ahead(home, now),
+        *prediction_log_is_stored(home, now),
         nothing_is_left_behind(home, now),
         there_is_room(home),
     ]

@@ -1,17 +1,21 @@
 """Checks of files in a home: payloads, drafts of dead processes, free disk space."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 from upath import UPath
 
 from mlreg_dagster.core.health import Finding
-from mlreg_dagster.operations.home import Home, set_aside
+from mlreg_dagster.core.times import plain
+from mlreg_dagster.operations.home import Home, materialize, set_aside
 from mlreg_dagster.operations.retention.drafts import drafts
 from mlreg_dagster.storage.landing import PayloadDamaged
+from mlreg_dagster.storage.prediction_log import layout_of, waiting_hours
 
 _LEAST_FREE_BYTES = 1 << 30
+_LATEST_COMPACTION = pd.Timedelta(hours=3)
 _SHOWN = 3
 _MB = 1 << 20
 
@@ -47,6 +51,25 @@ def nothing_is_left_behind(home: Home, now: pd.Timestamp) -> Finding:
         seen = f"{len(found)} were left by processes that died: {names}.{elsewhere}"
         return Finding("drafts", "miss", seen, "mlreg prune")
     return Finding("drafts", "ok", f"None was left behind.{elsewhere}")
+
+
+def prediction_log_is_stored(home: Home, now: pd.Timestamp) -> Iterator[Finding]:
+    """No segment of an hour that ended long ago waits for its compaction, and every line could be read."""
+    log = layout_of(home.folder)
+    if not log.root.is_dir():
+        return
+    name = "prediction log"
+    aside = sorted(log.aside.iterdir()) if log.aside.is_dir() else []
+    if late := waiting_hours(log, plain(now - _LATEST_COMPACTION)):
+        hours = pd.DatetimeIndex(late)
+        seen = f"Segments of {len(hours)} hours, from {hours[0]:%Y-%m-%d %H:%M} on, wait for their compaction."
+        yield Finding(name, "miss", seen, f"Switch served_sensor on, or: {materialize('served_predictions', hours)}")
+    elif aside:
+        names = ", ".join(path.name for path in aside[:_SHOWN])
+        seen = f"{len(aside)} files hold lines that could not be read: {names}."
+        yield Finding(name, "warning", seen, f"Look at them in {log.aside}, then move them away; see docs/runbook.md.")
+    else:
+        yield Finding(name, "ok", "All segments of hours that have ended are stored, and each line could be read.")
 
 
 def there_is_room(home: Home) -> Finding:

@@ -15,6 +15,7 @@ import pandas as pd
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.storage.artifacts import SUMS
 from mlreg_dagster.storage.landing import A_DRAFT
+from mlreg_dagster.storage.prediction_log import layout_of
 
 LEFT_BEHIND_AFTER = pd.Timedelta(hours=1)
 """No draft is written for so long: an older one was left by a process that died."""
@@ -23,6 +24,7 @@ _SPILLED = re.compile(r"duckdb_temp_(storage_\w+-\d+\.tmp|block-\d+\.block)")
 _BUNDLE = re.compile(r"\.[A-Za-z0-9_-]+\.(draft|old)")
 _IN_BUNDLE = re.compile(rf"card\.(html|md|json)|{SUMS}")
 _IN_ARTIFACT = re.compile(r"(?!\.)[A-Za-z0-9._-]+")
+_HOUR_DRAFT, _LINES_DRAFT = re.compile(r"\d{8}T\d{2}\.draft"), re.compile(r"\d{8}T\d{2}_[\w-]+\.draft", re.ASCII)
 _RUN_LOG = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\d+\.new")
 
 
@@ -57,6 +59,9 @@ def _ours(home: Home) -> Iterator[Path]:
                 yield from _folder_of(path, _IN_BUNDLE)
     yield from _files(home.folder / "dagster", lambda name: name == "dagster.draft")
     yield from _files(home.folder / "dagster" / "history" / "runs", lambda name: _RUN_LOG.fullmatch(name) is not None)
+    log = layout_of(home.folder)
+    yield from _files(log.hours, lambda name: _HOUR_DRAFT.fullmatch(name) is not None)
+    yield from _files(log.aside, lambda name: _LINES_DRAFT.fullmatch(name) is not None)
     for folder in home.landing.folders():
         yield from _files(Path(str(folder)), lambda name: A_DRAFT.fullmatch(name) is not None)
 

@@ -18,6 +18,7 @@ from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
+from mlreg_dagster.outcomes.served.schema import SERVED_OUTCOMES, SERVED_PREDICTIONS
 from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.private_files import make_folder
@@ -31,7 +32,7 @@ def tables_of(settings: Settings) -> tuple[Table, ...]:
     market = (MARKET_SNAPSHOT, features_table(settings.features))
     hourly = (*market, PREDICTIONS, PREDICTION_OUTCOMES, PREDICTION_REASONS, FEATURE_SKETCH)
     drift = (DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT, CONCEPT_DRIFT, DRIFT_DECISIONS)
-    return *hourly, MODEL_PERFORMANCE, MODEL_WORTH, *drift
+    return *hourly, SERVED_PREDICTIONS, SERVED_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH, *drift
 
 
 def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:

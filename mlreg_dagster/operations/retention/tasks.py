@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 from upath import UPath
@@ -15,7 +16,10 @@ from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.ages import old_before
 from mlreg_dagster.operations.retention.compaction import compact, free_share
 from mlreg_dagster.operations.retention.drafts import drafts, remove
+from mlreg_dagster.operations.retention.served import old_hour_files, old_segments
+from mlreg_dagster.operations.retention.served import remove as remove_served
 from mlreg_dagster.storage.landing import A_PAYLOAD
+from mlreg_dagster.storage.prediction_log import layout_of
 from mlreg_dagster.storage.warehouse.tables import Table
 
 _LONGEST_PAUSE = pd.Timedelta(days=4)  # a market closes for a long weekend
@@ -49,6 +53,10 @@ def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterat
     """
     if left := drafts(home, now):
         yield RetentionTask("drafts", f"{len(left)} left by processes that died", lambda: _remove_drafts(home, now))
+    log = layout_of(home.folder)
+    for name, old_files in (("stored segments", old_segments), ("features of answers", old_hour_files)):
+        if files := old_files(log, settings.retention, now):
+            yield RetentionTask(name, f"{len(files)} files, from {files[0].name} on", partial(remove_served, files))
     if not home.warehouse.path.exists():
         return
     policy = settings.retention

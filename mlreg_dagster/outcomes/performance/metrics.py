@@ -17,6 +17,9 @@ from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE
 _EPOCH = pd.Timestamp("1970-01-01", tz="UTC")
 _RATES = (*RATES, "lift")
 _ENDS = [f"{rate}_{end}" for rate in _RATES for end in ("low", "high")]
+MEASURED = ("hour", "instrument_id", "model_version", "in_sample", "is_anomaly", "outcome")
+"""The columns of outcomes that the performance of a day is made of."""
+
 _COUNTED_BY = ["model_version", "prediction_day", "instrument_id"]
 
 

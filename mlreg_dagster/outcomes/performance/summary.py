@@ -11,7 +11,7 @@ import numpy as np
 
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.market.names import CRASH, UNRESOLVED
-from mlreg_dagster.outcomes.names import IS_VERSION, OUTCOMES_TABLE, RATES
+from mlreg_dagster.outcomes.names import IS_VERSION, OUTCOMES_TABLE, RATES, SERVED_OUTCOMES_TABLE, served_version
 from mlreg_dagster.outcomes.performance.intervals import intervals
 from mlreg_dagster.storage.warehouse.reader import Tables
 
@@ -34,12 +34,19 @@ _DAY = "CAST(epoch(prediction_hour) AS BIGINT) // 86400"
 _UNKNOWN = float("nan")
 
 
-def summarize(tables: Tables, settings: OutcomeSettings) -> list[dict[str, Any]]:
+def summarize_served(tables: Tables, settings: OutcomeSettings) -> list[dict[str, Any]]:
+    """Measure what each version answered online (served:v7), as `summarize` does its own predictions."""
+    found = summarize(tables, settings, SERVED_OUTCOMES_TABLE)
+    return [row | {"model_version": served_version(row["model_version"])} for row in found]
+
+
+def summarize(tables: Tables, settings: OutcomeSettings, table: str = OUTCOMES_TABLE) -> list[dict[str, Any]]:
     """Measure each model version, no ranking, over all outcomes.
 
     Args:
         tables: Where the outcomes are.
         settings: The confidence of the intervals and the number of resamples.
+        table: Of which outcomes.
 
     Returns:
         A row for each version that has outcomes, by its name: the columns of MODEL_PERFORMANCE but for the day. A rate
@@ -48,17 +55,17 @@ def summarize(tables: Tables, settings: OutcomeSettings) -> list[dict[str, Any]]
     Raises:
         UnknownColumns: Another release wrote the table.
     """
-    if not tables.has(OUTCOMES_TABLE, _COLUMNS):
+    if not tables.has(table, _COLUMNS):
         return []
     counts = ", ".join(f"count(*) FILTER ({kind})" for kind in _COUNTS.values())
     rows = tables.rows(
-        f"SELECT model_version, {_DAY} AS day, {counts} FROM {OUTCOMES_TABLE} WHERE {IS_VERSION} "  # noqa: S608 - names of ours
+        f"SELECT model_version, {_DAY} AS day, {counts} FROM {table} WHERE {IS_VERSION} "  # noqa: S608 - names of ours
         "GROUP BY model_version, day ORDER BY model_version, day"
     )
     instruments = dict(
         tables.rows(
             f"SELECT model_version, count(DISTINCT instrument_id) FILTER ({_COUNTS['crashes']}) "  # noqa: S608
-            f"FROM {OUTCOMES_TABLE} WHERE {IS_VERSION} GROUP BY model_version"
+            f"FROM {table} WHERE {IS_VERSION} GROUP BY model_version"
         )
     )
     found = []

@@ -68,6 +68,10 @@ class OpenSegment:
         self._first = min(self._first or answered_at, answered_at)
         self._last = max(self._last or answered_at, answered_at)
 
+    def ends_before(self, answered_at: datetime) -> bool:
+        """Whether an answer is of a later hour than all that is in it: segments of one hour are stored at once."""
+        return self._last is not None and f"{self._last:%Y%m%d%H}" < f"{answered_at:%Y%m%d%H}"
+
     def take_back(self, line: bytes) -> None:
         """Cut off the newest line.
 

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ class PredictionLog:
     def _durable(self) -> bool:
         return self._settings.fsync == "each"
 
-    def _tried(self, line: bytes, answered_at: Any) -> str | None:
+    def _tried(self, line: bytes, answered_at: datetime) -> str | None:
         """Write a line; gives why it is not there, or None."""
         sheds, started = self._settings.on_failure == "shed", time.monotonic()
         if self._closed.is_set():
@@ -114,7 +115,7 @@ class PredictionLog:
         if sheds and started < self._untried_until:
             return self._problem
         try:
-            segment = self._current(len(line))
+            segment = self._current(len(line), answered_at)
             segment.append(line, answered_at)
             took = time.monotonic() - started
             slow = took > self._settings.slow_seconds
@@ -127,14 +128,16 @@ class PredictionLog:
         self._note(problem)
         return None if sheds else problem
 
-    def _current(self, more: int) -> OpenSegment:
+    def _current(self, more: int = 0, answered_at: datetime | None = None) -> OpenSegment:
         """The segment that the next line goes to.
 
         Raises:
             OSError: There is none, and none can be made.
         """
-        if self._segment and self._segment.size and self._segment.size + more > self._settings.segment_bytes:
-            self._seal()
+        if (segment := self._segment) and segment.size:
+            is_full = segment.size + more > self._settings.segment_bytes
+            if is_full or (answered_at is not None and segment.ends_before(answered_at)):
+                self._seal()
         if self._segment is None:
             self._segment = OpenSegment(self._layout, self._durable)
         return self._segment
@@ -152,7 +155,7 @@ class PredictionLog:
 
     def _probed(self) -> str | None:
         try:
-            self._current(0).probe()
+            self._current().probe()
         except OSError as error:
             self._seal()  # what is wrong with it is wrong with its next line, too
             self._untried_until = time.monotonic() + _PAUSE_S

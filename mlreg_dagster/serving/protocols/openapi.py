@@ -19,20 +19,21 @@ _JSON, _BINARY, _TEXT = "application/json", "application/octet-stream", "text/pl
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"}
 
-_ALWAYS = (405, 500, 503)
+_ALWAYS = (405, 408, 431, 500, 503)
 _WITH_KEY = (401, 403, 429)
-_SCORING = (400, 404, 408, 409, 413, 415)
+_SCORING = (400, 404, 409, 413, 415)
 _WHEN = {
     400: "The request has another form than it should.",
     401: "The server asks for a key, and the request has none that it knows.",
     403: "The key may not do this.",
     404: "There is no such model, version or instrument.",
     405: "The route does not know this method.",
-    408: "The body did not arrive in time.",
-    409: "The model can't answer this: it has no reasons to give, or other features than the rows of the newest hour.",
+    408: "The header or the body did not arrive in time.",
+    409: "The model has no reasons to give, or learned from other features than those of the newest hour.",
     413: "The body is too large, or has too many rows.",
     415: "The body is of another kind, or compressed.",
     429: "The key has used up its rate.",
+    431: "The header is too large.",
     500: "The server has a defect.",
     503: "The server can't answer now: it is busy, being stopped, not ready, or can't write its log. Try again.",
 }

@@ -10,8 +10,8 @@ from mlreg_dagster.core.version import __version__
 from mlreg_dagster.serving.protocols.answered import iso, known
 
 if TYPE_CHECKING:
-    from mlreg_dagster.serving.following.follower import Knowledge
-    from mlreg_dagster.serving.following.served import Served
+    from mlreg_dagster.serving.following.follower import Served
+    from mlreg_dagster.serving.following.knowledge import Knowledge
 
 NAME = "mlreg-dagster"
 EXTENSIONS = ["binary_tensor_data"]
@@ -37,6 +37,24 @@ class ServedName(Struct, frozen=True, kw_only=True, omit_defaults=True):
     effective_at: str | UnsetType = UNSET
 
 
+class VersionNotTaken(Struct, frozen=True, kw_only=True):
+    """A version that an alias means, and that can't be served; the last good one goes on meanwhile.
+
+    Attributes:
+        alias: That means it.
+        version: Which one.
+        alias_sequence: Of the event of the alias.
+        since: When it was first tried.
+        why: What is wrong with it.
+    """
+
+    alias: str
+    version: str
+    alias_sequence: int
+    since: str
+    why: str
+
+
 class RegistryKnowledge(Struct, frozen=True, kw_only=True):
     """What the server knows of the registry.
 
@@ -45,12 +63,14 @@ class RegistryKnowledge(Struct, frozen=True, kw_only=True):
         checked_at: When the registry was last read whole.
         problem: What keeps the server from knowing more; the last good versions go on meanwhile.
         problem_since: Since when.
+        not_taken: Versions that aliases mean, and that can't be served.
     """
 
     ready: bool
     checked_at: str | None
     problem: str | None
     problem_since: str | None
+    not_taken: list[VersionNotTaken]
 
 
 class ServerMetadata(Struct, frozen=True, kw_only=True):
@@ -80,11 +100,18 @@ def write(names: "Sequence[Served]", knowledge: "Knowledge") -> bytes:
         )
         for served in names
     ]
+    not_taken = [
+        VersionNotTaken(
+            alias=alias, version=each.version, alias_sequence=each.sequence, since=iso(each.since), why=each.why
+        )
+        for alias, each in knowledge.not_taken.items()
+    ]
     of_registry = RegistryKnowledge(
         ready=knowledge.ready,
         checked_at=iso(knowledge.checked_at) if knowledge.checked_at else None,
         problem=knowledge.problem,
         problem_since=iso(knowledge.problem_since) if knowledge.problem_since else None,
+        not_taken=not_taken,
     )
     metadata = ServerMetadata(
         name=NAME, version=__version__, extensions=EXTENSIONS, models=models, knowledge=of_registry

@@ -2,7 +2,6 @@
 
 from upath import UPath
 
-from mlreg_dagster.core.untrusted.redaction import shown_url
 from mlreg_dagster.storage.artifacts.base import (
     SUMS,
     Artifact,
@@ -16,6 +15,7 @@ from mlreg_dagster.storage.artifacts.base import (
 )
 from mlreg_dagster.storage.artifacts.local_store import LocalArtifactStore
 from mlreg_dagster.storage.artifacts.remote_store import RemoteArtifactStore
+from mlreg_dagster.storage.folders import UnknownPlace, is_local, open_folder
 
 __all__ = [
     "SUMS",
@@ -40,13 +40,7 @@ def open_artifacts(root: UPath | str) -> ArtifactStore:
         ArtifactError: It names no kind of store that is known here, or one whose package is not installed.
     """
     try:
-        place = UPath(root).absolute()
-        place.fs  # noqa: B018 - a missing package is reported now
-        if "://" in str(root) and not place.protocol:
-            raise ValueError("its beginning is no protocol")
-    except (ValueError, ImportError) as error:
-        raise ArtifactError(
-            f"Artifacts can't be kept in {shown_url(str(root))}: {str(error).rstrip('.')}. Name a folder or a URL "
-            f"that fsspec knows (s3://bucket/folder, gs://…, file:///…), and install the package that it needs."
-        ) from error
-    return LocalArtifactStore(place) if place.protocol in {"", "file", "local"} else RemoteArtifactStore(place)
+        place = open_folder(root)
+    except UnknownPlace as error:
+        raise ArtifactError(f"Artifacts can't be kept in {error}") from error
+    return LocalArtifactStore(place) if is_local(place) else RemoteArtifactStore(place)

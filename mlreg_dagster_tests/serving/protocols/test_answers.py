@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,8 @@ from hypothesis.extra import numpy as nps
 from tritonclient.http import InferenceServerClient
 
 from mlreg_dagster.serving.answering import Answer
+from mlreg_dagster.serving.following.follower import Served
+from mlreg_dagster.serving.following.knowledge import Knowledge, NotTaken
 from mlreg_dagster.serving.protocols import mlflow, server_metadata
 from mlreg_dagster.serving.protocols.asked import Asked
 from mlreg_dagster.serving.protocols.mlflow.types import InvocationResponse
@@ -22,14 +25,16 @@ from mlreg_dagster.serving.protocols.open_inference.outputs import OUTPUTS
 from mlreg_dagster.serving.protocols.open_inference.types import InferenceResponse, ModelMetadata
 from mlreg_dagster.serving.protocols.problems import TooLarge, problem_of
 from mlreg_dagster.serving.protocols.server_metadata import ServerMetadata
+from mlreg_dagster.serving.scoring.reasons import Reason
+from mlreg_dagster.serving.scoring.thresholds import Threshold
 from mlreg_dagster_tests.serving.protocols.bodies import FEATURES, INSTRUMENTS, X, bits
 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
-MODEL = SimpleNamespace(version="v2", sha256="ab" * 32, features=FEATURES)
-CHAMPION: Any = SimpleNamespace(name="champion", alias="champion", sequence=3, effective_at=NOON, model=MODEL)
-BY_VERSION: Any = SimpleNamespace(name="v2", alias=None, sequence=None, effective_at=None, model=MODEL)
-BY_HOUR: Any = SimpleNamespace(value=0.5, policy="budget", hour=NOON, source="hour")
-BY_TRAINING: Any = SimpleNamespace(value=0.5, policy="budget", hour=None, source="training")
+MODEL: Any = SimpleNamespace(version="v2", sha256="ab" * 32, features=FEATURES)
+CHAMPION = Served("champion", "champion", 3, NOON, MODEL)
+BY_VERSION = Served("v2", None, None, None, MODEL)
+BY_HOUR = Threshold(0.5, "budget", NOON, "hour")
+BY_TRAINING = Threshold(0.5, "budget", None, "training")
 
 
 def answer(scores: Any = (0.25, 0.75, 1 / 3), **changes: Any) -> Answer:
@@ -109,14 +114,18 @@ def test_outputs_come_as_asked_for() -> None:
     assert names(answer(reasons=[[]] * 3), reasons=True, outputs=("reasons", "score")) == ["reasons", "score"]
 
 
-REASONS = [[{"family": "momentum", "share": 0.5}], [], [{"family": "é"}]]
+REASONS = [
+    [Reason(1, "momentum", 0.5, "rank", None, 1.0, 0.25), Reason(2, "remainder", 0.1, None, None, None, 0.25)],
+    [],
+    [Reason(1, "é", 0.1, "rank", 2.0, 1.0, 0.25)],
+]
 
 
 @pytest.mark.parametrize("binary", [frozenset(), frozenset({"reasons"})], ids=["json", "binary"])
 def test_the_reasons_of_a_row_are_a_text_of_json(binary: frozenset[str]) -> None:
     body, length = writing.write(answer(reasons=REASONS), Asked(X=X, outputs=("reasons",), reasons=True, binary=binary))
     read = InferenceServerClient.parse_response_body(body, header_length=length)
-    assert [json.loads(text) for text in read.as_numpy("reasons")] == REASONS
+    assert [json.loads(text) for text in read.as_numpy("reasons")] == msgspec.to_builtins(REASONS)
 
 
 def test_mlflow_gets_a_prediction_a_row_with_what_names_it() -> None:
@@ -143,10 +152,14 @@ def test_a_model_says_what_it_takes_and_answers() -> None:
 
 
 def test_a_server_says_what_it_serves_and_how_old_its_knowledge_is() -> None:
-    knowledge: Any = SimpleNamespace(ready=True, checked_at=NOON, problem="The registry is gone.", problem_since=NOON)
+    not_taken = {"challenger": NotTaken("v3", 4, NOON, "Its bundle is damaged.")}
+    knowledge = Knowledge(True, NOON, "The registry is gone.", NOON, not_taken)
     read = msgspec.json.decode(server_metadata.write([CHAMPION, BY_VERSION], knowledge), type=ServerMetadata)
     assert [(each.name, each.version) for each in read.models] == [("champion", "v2"), ("v2", "v2")]
     assert read.knowledge.problem_since == "2026-03-20T12:00:00Z"
+    assert [(each.alias, each.version, each.why) for each in read.knowledge.not_taken] == [
+        ("challenger", "v3", "Its bundle is damaged.")
+    ]
     assert "binary_tensor_data" in read.extensions
 
 
@@ -159,7 +172,7 @@ def test_answers_fit_the_types_of_the_openapi_document() -> None:
 def test_a_refusal_is_a_problem_document_whose_error_tritonclient_reads() -> None:
     assert json.loads(problem_of(TooLarge("The request has more than 2 rows: split it."))) == {
         "type": "about:blank",
-        "title": "Request Entity Too Large",
+        "title": HTTPStatus(413).phrase,
         "status": 413,
         "detail": "The request has more than 2 rows: split it.",
         "code": "too_large",

@@ -34,7 +34,7 @@ def test_every_operation_has_a_name_of_its_own_and_says_what_refusals_look_like(
     names = [operation["operationId"] for operation in operations().values()]
     assert len(names) == len(set(names))
     for path, operation in operations().items():
-        for status in ("405", "500", "503"):
+        for status in ("405", "408", "431", "500", "503"):
             assert list(operation["responses"][status]["content"]) == ["application/problem+json"], path
         assert ("401" in operation["responses"]) == ("security" in operation), path
 

@@ -78,9 +78,9 @@ def _from_records(data: Raw, features: Sequence[str], most_rows: int, reasons: b
         )
     what = f"{_RECORDS}[0]"
     places = find_columns(names, features, what)
-    columns = [tuple([record[name] for record in records]) for name in names]
-    texts = len(names) * len(records) + sum(type(value) is str for column in columns for value in column)
-    if _ESCAPE.sub(b"", content).count(b'"') != 2 * texts:
+    columns = [[record[name] for record in records] for name in names]
+    texts = len(names) * len(records) + sum(type(value) is str for each in columns if _has_text(each) for value in each)
+    if (_ESCAPE.sub(b"", content) if b"\\" in content else content).count(b'"') != 2 * texts:
         raise BadRequest(f"{_RECORDS} has a record with one name twice: send each name once.")
     return _asked(columns, places, what, reasons)
 
@@ -90,7 +90,7 @@ def _asked(columns: Sequence[Sequence[Any]], places: Places, what: str, reasons:
     X = None
     if places.features is not None:
         for place in places.features:
-            if str in set(map(type, columns[place])):
+            if _has_text(columns[place]):
                 row = [type(value) for value in columns[place]].index(str)
                 raise BadRequest(f"{what}[{place}], row {row}, is a text: send a number, or null for unknown.")
         X = np.ascontiguousarray(np.array([columns[place] for place in places.features], dtype=np.float64).T)
@@ -109,6 +109,10 @@ def _texts(
     what: str,
 ) -> tuple[str, ...] | None:
     return None if place is None else read_texts(columns[place], f"{what}[{place}]")
+
+
+def _has_text(column: Sequence[Any]) -> bool:
+    return str in set(map(type, column))
 
 
 def _check_size(content: bytes, opening: bytes, most_opened: int, width: int, most_rows: int) -> None:

@@ -1,10 +1,11 @@
 """The JSON of `/invocations` as types: requests are decoded by them, the OpenAPI document is made of them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from mlreg_dagster.serving.protocols.answered import ModelParameters
+from mlreg_dagster.serving.scoring.reasons import Reason
 
 _Rows = Annotated[
     Raw,
@@ -62,7 +63,7 @@ class Prediction(Struct, frozen=True, kw_only=True, omit_defaults=True):
     training_quantile: float | None
     instrument_id: str | UnsetType = UNSET
     hour: str | UnsetType = UNSET
-    reasons: list[dict[str, Any]] | UnsetType = UNSET
+    reasons: list[Reason] | UnsetType = UNSET
 
 
 class InvocationModel(ModelParameters, frozen=True, kw_only=True, omit_defaults=True):

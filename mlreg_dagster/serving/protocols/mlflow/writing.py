@@ -16,13 +16,6 @@ _encoder = msgspec.json.Encoder()
 
 def write(answer: "Answer") -> bytes:
     """Write an answer."""
-    rows = len(answer.scores)
-    optional = zip(
-        answer.instruments or [UNSET] * rows,
-        answer.hours or [UNSET] * rows,
-        answer.reasons or [UNSET] * rows,
-        strict=True,
-    )
     numbers = zip(
         answer.scores.tolist(),
         answer.flags.tolist(),
@@ -36,11 +29,11 @@ def write(answer: "Answer") -> bytes:
             is_anomaly=is_anomaly,
             distance=distance,
             training_quantile=quantile,
-            instrument_id=instrument,
-            hour=hour,
-            reasons=reasons,
+            instrument_id=UNSET if answer.instruments is None else answer.instruments[row],
+            hour=UNSET if answer.hours is None else answer.hours[row],
+            reasons=UNSET if answer.reasons is None else list(answer.reasons[row]),
         )
-        for (score, is_anomaly, distance, quantile), (instrument, hour, reasons) in zip(numbers, optional, strict=True)
+        for row, (score, is_anomaly, distance, quantile) in enumerate(numbers)
     ]
     of_model = msgspec.structs.asdict(parameters_of(answer))
     model = InvocationModel(name=answer.served.name, version=answer.served.model.version, **of_model)

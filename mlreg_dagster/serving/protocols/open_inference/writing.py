@@ -28,7 +28,7 @@ from mlreg_dagster.serving.protocols.open_inference.types import (
 
 if TYPE_CHECKING:
     from mlreg_dagster.serving.answering import Answer
-    from mlreg_dagster.serving.following.served import Served
+    from mlreg_dagster.serving.following.follower import Served
 
 PLATFORM = "mlreg_onnx"
 

@@ -1,0 +1,38 @@
+"""The OpenAPI document says all that the server answers: schemathesis asks by it, soundly and otherwise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlreg_dagster_tests.serving.running import LONG, Server
+
+pytestmark = pytest.mark.slow
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+    "allow_header_conformance",
+)
+"""All but those that a document can't know: which features a model has, and that unknown members are skipped."""
+
+
+def test_every_answer_is_documented_and_none_is_a_defect(server: Server, tmp_path: Path) -> None:
+    options = ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing", "--seed", "16"]
+    bounds = [
+        "--max-examples",
+        "300" if LONG else "15",
+        "--max-time",
+        "300" if LONG else "20",
+        "--request-timeout",
+        "30",
+    ]
+    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{server.url}/openapi.json", *options, *bounds]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
+    assert server.is_ready()
