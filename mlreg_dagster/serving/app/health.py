@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from mlreg_dagster.serving.app.keys import Keyring
 from mlreg_dagster.serving.following.follower import Follower
+from mlreg_dagster.serving.following.knowledge import Knowledge
 from mlreg_dagster.serving.log.writer import PredictionLog
 
 
@@ -18,13 +18,14 @@ class Health:
         follower: Knows what is loaded.
         log: Where answers are written; None: nowhere.
         keyring: Who may ask.
+        alias: Without whose version the server is not ready.
 
     Attributes:
         stopping: The server has been asked to end.
     """
 
-    def __init__(self, follower: Follower, log: PredictionLog | None, keyring: Keyring) -> None:
-        self._follower, self._log, self._keyring = follower, log, keyring
+    def __init__(self, follower: Follower, log: PredictionLog | None, keyring: Keyring, alias: str) -> None:
+        self._follower, self._log, self._keyring, self._alias = follower, log, keyring, alias
         self.stopping = False
 
     def problems(self) -> list[str]:
@@ -36,14 +37,22 @@ class Health:
             yield "The server is being stopped."
         knowledge = self._follower.knowledge()
         if not knowledge.ready:
-            yield knowledge.problem or "No model is loaded yet."
+            yield knowledge.problem or self._missing(knowledge)
         if self._log is not None and not self._log.is_healthy():
             why = self._log.problem() or "too many answers left without a line"
             yield f"The prediction log can't be written: {why}."
         if self._keyring.problem is not None:
             yield self._keyring.problem
 
+    def _missing(self, knowledge: Knowledge) -> str:
+        """Why there is no model to answer with, where the registry can be read."""
+        if knowledge.checked_at is None:
+            return "The registry has not been read yet."
+        if found := knowledge.not_taken.get(self._alias):
+            return f"{found.version}, which is {self._alias}, can't be served: {found.why}"
+        return f"There is no {self._alias} yet, or it is still being loaded. mlreg promote makes a version {self._alias}."
+
     def knowledge_age_seconds(self) -> float:
         """How long ago the registry last answered; as long as there is time where it never did."""
-        checked_at: Any = self._follower.knowledge().checked_at
+        checked_at = self._follower.knowledge().checked_at
         return 0.0 if checked_at is None else max(0.0, (datetime.now(UTC) - checked_at).total_seconds())
