@@ -177,13 +177,13 @@ def test_a_market_that_closes_has_its_own_usual_hours():
 
 
 def _facts(day, features=None, predictions=None, quality="ok"):
-    days = [day - 2 * _ONE, day - _ONE, day]
+    days = [day - ago * _ONE for ago in range(9, -1, -1)]
     data = pd.DataFrame(
         {
             "day": days,
             "measure": "lost_share",
             "value": 0.1,
-            "quality": ["ok", "ok", quality],
+            "quality": ["ok"] * 9 + [quality],
             "detail": "change_1h_pct",
             "is_stale": False,
             "differs_from_training": False,
@@ -199,6 +199,7 @@ def _feature_rows(z, days=3, short=True, enough=True):
         {
             "day": DAY - (days - 1 - number) * _ONE,
             "feature": "change_1h_pct",
+            "reference": "v1",
             "enough": enough,
             "short_memory": short,
             "location_z": z if enough else np.nan,
@@ -217,6 +218,30 @@ def test_three_days_far_off_persist_and_one_does_not():
     assert facts.reasons == ("features: change_1h_pct, location, z +7.0",)
     once = _facts(DAY, _feature_rows(7.0, days=1))
     assert (once.slow, once.persistent_days) == (False, 1)
+
+
+def test_a_week_that_is_far_off_on_average_is_slow_though_no_day_is():
+    facts = _facts(DAY, _feature_rows(4.0, days=7))
+    assert (facts.slow, facts.fast, facts.persistent_days) == (True, False, 3)
+    assert facts.reasons[-1] == "features: change_1h_pct, location, z +4.0 on average of 7 days"
+    assert not _facts(DAY, _feature_rows(4.0, days=6)).slow
+    assert not _facts(DAY, _feature_rows(3.4, days=7)).slow
+    assert not _facts(DAY, _feature_rows(4.0, days=7, short=False)).slow
+
+
+def test_days_far_off_on_either_side_are_no_slow_week():
+    rows = _feature_rows(4.0, days=7)
+    rows["location_z"] *= [1, -1, 1, -1, 1, -1, 1]
+    assert not _facts(DAY, rows).slow
+
+
+def test_a_week_under_two_references_is_not_known():
+    rows = _feature_rows(4.0, days=7)
+    rows.loc[:2, "reference"] = "v0"
+    assert not _facts(DAY, rows).slow
+    rows = _feature_rows(4.0, days=7)
+    rows.loc[3, ["enough", "location_z", "spread_z"]] = [False, np.nan, np.nan]
+    assert not _facts(DAY, rows).slow
 
 
 def test_features_with_a_long_memory_do_not_persist():
