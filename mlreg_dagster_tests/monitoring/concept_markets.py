@@ -7,6 +7,7 @@ and days share outcomes. Each model foresees some events, whole, and has instrum
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -65,10 +66,14 @@ def simulated(seed: int, days: int, opponent: str = "v1", drop: float = 0.0, sin
     rng = np.random.default_rng(seed)
     times = days * _A_DAY
     volatility = wandering(rng, times, 1, 5) + 0.7 * wandering(rng, times, INSTRUMENTS, 20)
-    crash, seen, lost = _events(rng, volatility)
-    lost[: since * _A_DAY] = 1.0
-    seen[..., 0] &= lost >= drop / DROP_AT_MOST
-    scores = [_score(rng, volatility, seen[..., model]) for model in (0, 1)]
+    events = _events(rng, volatility)
+    crash, raised = np.zeros(volatility.shape, dtype=bool), np.zeros((2, *volatility.shape), dtype=bool)
+    for event in events:
+        crash[event.rows, event.hit] = True
+        is_lost = event.rows.stop > since * _A_DAY and event.fate < drop / DROP_AT_MOST
+        for model, foresees in enumerate(event.foreseen):
+            raised[model, event.rows, event.others if is_lost and model == 0 else event.hit] |= foresees
+    scores = [_score(rng, volatility, each) for each in raised]
     hours = pd.date_range(START, periods=times, freq=EVERY * HOUR, unit="us")
     ids = pd.Index([f"coin-{number:03d}" for number in range(INSTRUMENTS)], dtype="str")
     rows = pd.DataFrame(
@@ -92,29 +97,36 @@ def simulated(seed: int, days: int, opponent: str = "v1", drop: float = 0.0, sin
     return Outcomes(counted[_WORTH], rows.loc[crash.ravel(), ["prediction_hour", "instrument_id"]])
 
 
-def _events(rng: np.random.Generator, volatility: Grid) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Grid]:
-    """Rows that a crash follows, those of them that each of both models foresees, and a uniform number an event."""
+class _Event(NamedTuple):
+    """Crashes that fall together, and as many other instruments that a champion raises instead once it is worse."""
+
+    rows: slice
+    hit: NDArray[np.int64]
+    others: NDArray[np.int64]
+    foreseen: NDArray[np.bool_]
+    fate: float
+
+
+def _events(rng: np.random.Generator, volatility: Grid) -> list[_Event]:
     times, instruments = volatility.shape
     rate = np.exp(0.8 * volatility.mean(axis=1))
     starts = np.flatnonzero(rng.random(times) < np.minimum(_EVENTS_A_DAY / _A_DAY * rate / rate.mean(), 1))
-    crash, seen = np.zeros(volatility.shape, dtype=bool), np.zeros((*volatility.shape, 2), dtype=bool)
-    number_of = np.ones(volatility.shape)
+    events = []
     for start in starts.tolist():
-        number = min(instruments, 1 + rng.geometric(0.5) * (1 + int(rng.pareto(1.5))))
-        hit = np.argsort(-np.exp(0.8 * volatility[start]) * rng.exponential(size=instruments))[:number]
-        before = slice(max(0, start - int(rng.integers(_A_DAY // 2 + 1, _A_DAY + 1))), start + 1)
-        own = rng.random(2) < _FORESEEN
-        alike, lost = rng.random() < _ALIKE, rng.random()
-        crash[before, hit] = True
-        seen[before, hit] = own[[0, 0]] if alike else own
-        number_of[before, hit] = lost
-    return crash, seen, number_of
+        number = min(instruments // 2, 1 + rng.geometric(0.5) * (1 + int(rng.pareto(1.5))))
+        order = np.argsort(-np.exp(0.8 * volatility[start]) * rng.exponential(size=instruments))
+        others = rng.permutation(order[number:])[:number]
+        rows = slice(max(0, start - int(rng.integers(_A_DAY // 2 + 1, _A_DAY + 1))), start + 1)
+        foreseen = rng.random(2) < _FORESEEN
+        foreseen = foreseen[[0, 0]] if rng.random() < _ALIKE else foreseen
+        events.append(_Event(rows, order[:number], others, foreseen, rng.random()))
+    return events
 
 
-def _score(rng: np.random.Generator, volatility: Grid, seen: NDArray[np.bool_]) -> Grid:
+def _score(rng: np.random.Generator, volatility: Grid, raised: NDArray[np.bool_]) -> Grid:
     own = wandering(rng, *volatility.shape, 1.0)
     bias = _BIASED * rng.normal(size=volatility.shape[1])
-    return np.asarray(0.3 * volatility + own + bias + _RAISED * seen)
+    return np.asarray(0.3 * volatility + own + bias + _RAISED * raised)
 
 
 def _flagged(score: Grid) -> NDArray[np.bool_]:
