@@ -8,11 +8,12 @@ from mlreg_dagster.config import DetectionSettings, EvaluationSettings, Flagging
 from mlreg_dagster.core.hours import HOUR, as_hour
 from mlreg_dagster.monitoring.drift.facts import facts_of_day
 from mlreg_dagster.monitoring.drift.families.concept import Champion, concept_rows, verdict_of
-from mlreg_dagster.monitoring.drift.families.feature import usable_days
+from mlreg_dagster.monitoring.drift.families.feature import stand_of, usable_days
 from mlreg_dagster.monitoring.drift.families.prediction import prediction_rows
 from mlreg_dagster.monitoring.drift.families.quality import MEASURES
 from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
 from mlreg_dagster.monitoring.drift.statistics.arms import Limits
+from mlreg_dagster.monitoring.sketches.days import HourlySums
 from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 
 DAY = as_hour("2026-03-02")
@@ -174,6 +175,18 @@ def test_a_market_that_closes_has_its_own_usual_hours():
     usable, _ = usable_days(rows)
     assert usable[[29, 32]].all()
     assert not usable[[30, 31]].any()
+
+
+def test_a_mean_rank_near_its_end_is_as_far_off_as_its_volatility():
+    """The farther off a day is the less its mean rank moves, but not its z."""
+    ranks = np.append(0.5 + 0.12 * np.random.default_rng(6).normal(size=100).clip(-2, 2), [0.9, 0.95, 0.975])
+    days = pd.date_range(DAY, periods=len(ranks), freq="D", unit="us")
+    rows = np.full((len(ranks), 24), 50.0)
+    sums = np.broadcast_to((50 * ranks)[:, None, None, None], (len(ranks), 24, 1, 2))
+    hours = HourlySums(days, ("change_1h_pct",), rows, rows[..., None], sums)
+    z = stand_of(hours, np.zeros(len(ranks), dtype=bool), {"change_1h_pct": "change"}, Limits()).z[-3:, 0]
+    assert z[2] > 1.4 * z[0]
+    assert np.diff(z)[1] > 0.8 * np.diff(z)[0]
 
 
 def _facts(day, features=None, predictions=None, quality="ok"):
