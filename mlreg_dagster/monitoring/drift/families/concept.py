@@ -14,7 +14,7 @@ from mlreg_dagster.config.sections.drift import DetectionSettings
 from mlreg_dagster.market.episodes import episodes_of
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT
-from mlreg_dagster.monitoring.drift.statistics.paired import Compared, compared
+from mlreg_dagster.monitoring.drift.statistics.paired import POWER, Compared, compared
 from mlreg_dagster.outcomes.names import is_ranking
 
 _DAY = pd.Timedelta(days=1)
@@ -135,7 +135,8 @@ def _found(found: Compared) -> str:
     if np.isfinite([found.low, found.high]).all():
         said += f" ({100 * found.low:+.0f} to {100 * found.high:+.0f})"
     is_known = np.isfinite(found.detectable)
-    power = f"; {100 * found.detectable:.0f} points could have been found" if is_known else ""
+    size, often = 100 * found.detectable, 100 * POWER
+    power = f"; a drop of {size:.0f} points would be found in {often:.0f} of 100 cases" if is_known else ""
     return f"{said}, {found.verdict}{power}"
 
 

@@ -18,8 +18,10 @@ Verdict = Literal["unknown", "same", "worse"]
 MIN_EPISODES = 30
 """Crash episodes without which nothing is known."""
 
+POWER = 0.8
+"""Of the drops of the size that is said to be found, how many are."""
+
 _RESAMPLES = 1000
-_POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def compared(counts: Counts, earlier: Counts | None, episodes: int, settings: De
         return Compared(own, other, None, np.nan, np.nan, np.nan, "unknown")
     low, high = interval(counts, measure, settings.concept_confidence, _RESAMPLES)
     error = standard_error(counts, measure)
-    chance = (high - low) / 2 + NormalDist().inv_cdf(_POWER) * error
+    chance = (high - low) / 2 + NormalDist().inv_cdf(POWER) * error
     detectable = max(settings.concept_drop, chance) if np.isfinite(chance) else np.nan
     verdict: Verdict = "worse" if high < 0 and difference <= -settings.concept_drop else "same"
     is_known = episodes >= MIN_EPISODES and np.isfinite(detectable)
