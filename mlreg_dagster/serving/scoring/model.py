@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,6 +67,11 @@ class ServedModel:
     rows_an_hour: float | None
     _scorer: Scorer = field(repr=False)
 
+    @cached_property
+    def levels(self) -> NDArray[np.float64]:
+        """The share of training scores below each of the training quantiles."""
+        return np.linspace(0, 1, 0 if self.training_quantiles is None else len(self.training_quantiles))
+
     def score(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """The anomaly score of each row, higher = more anomalous: that of the pipeline.
 
@@ -88,8 +94,7 @@ class ServedModel:
         """The share of the training scores that do not exceed each score, 0 to 1; NaN where that is unknown."""
         if self.training_quantiles is None:
             return np.full(len(scores), np.nan)
-        levels = np.linspace(0, 1, len(self.training_quantiles))
-        return np.asarray(np.interp(scores, self.training_quantiles, levels))
+        return np.asarray(np.interp(scores, self.training_quantiles, self.levels))
 
     def reasons(
         self,

@@ -47,5 +47,5 @@ def training_threshold(model: ServedModel) -> Threshold:
         budget = policy.budget
         if policy.policy == "top_k" and policy.k is not None and model.rows_an_hour:
             budget = min(policy.k / model.rows_an_hour, 1.0)
-        value = float(np.interp(1 - budget, np.linspace(0, 1, len(quantiles)), quantiles))
+        value = float(np.interp(1 - budget, model.levels, quantiles))
     return Threshold(value, policy.policy, None, "training")
