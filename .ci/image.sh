@@ -22,7 +22,8 @@ if mount -t overlay overlay -o "lowerdir=$scratch/lower,upperdir=$scratch/upper,
 else
     driver=vfs                   # which copies every layer: slow, and works everywhere
 fi
-bud() { timeout --kill-after=10 150 buildah --root "$scratch/root" --runroot "$scratch/run" --storage-driver "$driver" "$@"; }
+limit=${MLREG_IMAGE_SECONDS:-150}       # of each step; a busy machine needs more
+bud() { timeout --kill-after=10 "$limit" buildah --root "$scratch/root" --runroot "$scratch/run" --storage-driver "$driver" "$@"; }
 end() {
     bud rm --all >/dev/null 2>&1 || true
     bud rmi --all --force >/dev/null 2>&1 || true

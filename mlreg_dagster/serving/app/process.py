@@ -73,6 +73,8 @@ def serve_process(home: Path, settings: ServingSettings, options: Options) -> No
             _LOG.warning("No API keys are asked for: everybody who can reach %s may ask.", url_of(public))
         limits = _possible(settings.limits)
         latest = LatestHour(latest_root(home))
+        if latest.hour is None:
+            _LOG.warning("%s", latest.why_none())
         log = PredictionLog(layout_of(home).root, settings.log) if settings.log.enabled else None
         follower = Follower(registry_url(home), artifacts_root(home), settings)
         try:
