@@ -22,6 +22,7 @@ from mlreg_dagster.serving.log.writer import PredictionLog
 from mlreg_dagster.serving.metrics import ServerMetrics
 from mlreg_dagster.serving.online.latest import LatestHour
 from mlreg_dagster.serving.tracing import Tracing, configured_tracing
+from mlreg_dagster.storage.prediction_log import layout_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,10 +75,10 @@ def serve_process(home: Path, settings: ServingSettings, options: Options) -> No
         latest = LatestHour(latest_root(home))
         if latest.hour is None:
             _LOG.warning("%s", latest.why_none())
-        log = PredictionLog(home / "served", settings.log) if settings.log.enabled else None
+        log = PredictionLog(layout_of(home).root, settings.log) if settings.log.enabled else None
         follower = Follower(registry_url(home), artifacts_root(home), settings)
         try:
-            metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring)
+            metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring, settings.alias)
             routes = Routes(follower, latest, log, settings, work, health)
             application = Application(routes.endpoints(), keyring, Intake(limits), work, metrics, configured_tracing())
             for_admin = AdminRoutes(follower, latest, log, metrics, work, health)

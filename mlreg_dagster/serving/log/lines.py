@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, BinaryIO, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
@@ -58,8 +59,13 @@ class Line(BaseModel):
 def hour_of(line: bytes) -> datetime | None:
     """The hour in which a line was answered, without reading more of it; None where it is no line of ours."""
     found = _BEGINS.match(line)
+    return None if found is None else _hour(found[1].decode())
+
+
+@lru_cache(maxsize=64)  # of a segment they are the same
+def _hour(text: str) -> datetime | None:
     try:
-        return None if found is None else datetime.strptime(found[1].decode(), "%Y-%m-%dT%H").replace(tzinfo=UTC)
+        return datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
     except ValueError:
         return None
 
@@ -104,13 +110,14 @@ def rows_of(line: Line, segment_sha256: str) -> Iterator[Mapping[str, Any]]:
             "score": score,
             "is_anomaly": line.flags[number],
             "training_quantile": line.quantiles[number],
-            "features": [(name, values[number]) for name, values in line.features.items()],
+            "features": {name: values[number] for name, values in line.features.items()},
         }
 
 
 _COLUMNS = {"instruments", "hours", "scores", "flags", "quantiles", "features"}
 
 
+@lru_cache(maxsize=1024)
 def market_hour(text: str | None) -> datetime | None:
     """The hour that a client names; None where it names none that can be read."""
     try:

@@ -1,9 +1,12 @@
 """An answer as a line of the prediction log. How lines are read stands in `lines`, which the server does without."""
 
 from datetime import UTC
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from mlreg_dagster.serving.answering import Answer
 
 RECORD = 1
 """The form of the lines; a reader refuses those of a form that it does not know."""
@@ -11,11 +14,11 @@ RECORD = 1
 _encode = msgspec.json.Encoder().encode
 
 
-def line_of(answer: Any, seconds: float, protocol: str, client: str | None) -> bytes:
+def line_of(answer: "Answer", seconds: float, protocol: str, client: str | None) -> bytes:
     """One line of JSON with all rows of an answer, its end included; what is not finite is null.
 
     Args:
-        answer: `serving.answering.Answer`.
+        answer: What is answered.
         seconds: From the first byte of the request to the answer, as far as it is known.
         protocol: By which it was asked.
         client: The name of the key that asked, never the key; None where no keys are asked for.

@@ -5,7 +5,7 @@ import threading
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mlreg_dagster.config.sections.serving import PredictionLogSettings
 from mlreg_dagster.core.errors import MlregError
@@ -15,6 +15,9 @@ from mlreg_dagster.serving.log.shedding import RecentShare
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained, fault_in
 from mlreg_dagster.storage.prediction_log import Layout
+
+if TYPE_CHECKING:
+    from mlreg_dagster.serving.answering import Answer
 
 _log = logging.getLogger(__name__)
 _PAUSE_S = 1.0
@@ -34,14 +37,15 @@ class PredictionLog:
 
     Attributes:
         written: Answers with a line.
-        dropped: Answers that left without one (`shed`), or were refused (`strict`).
+        dropped: Answers that left without one (`shed`).
+        refused: Answers that did not leave, for their line could not be written (`strict`).
 
     Raises:
         NotAFolder, StorageFull, StorageNotWritable: The folder can't be made or written.
     """
 
     def __init__(self, folder: Path, settings: PredictionLogSettings) -> None:
-        self.written = self.dropped = 0
+        self.written = self.dropped = self.refused = 0
         self._settings, self._layout = settings, Layout(folder)
         self._lock, self._closed = threading.Lock(), threading.Event()
         self._recent = RecentShare()
@@ -53,11 +57,11 @@ class PredictionLog:
         self._sealer = threading.Thread(target=self._seal_by_age, name="prediction-log", daemon=True)
         self._sealer.start()
 
-    def append(self, answer: Any, seconds: float = 0.0, *, protocol: str = "", client: str | None = None) -> None:
+    def append(self, answer: "Answer", seconds: float = 0.0, *, protocol: str = "", client: str | None = None) -> None:
         """Write the line of an answer; the answer may leave when this returns.
 
         Args:
-            answer: `serving.answering.Answer`.
+            answer: What is answered.
             seconds: What the request has taken so far.
             protocol: By which it was asked.
             client: The name of the key that asked, never the key.
@@ -72,12 +76,14 @@ class PredictionLog:
             if problem is None:
                 self.written += 1
                 return
-            self.dropped += 1
-        if self._settings.on_failure == "strict":
-            raise LogFailed(
-                "The prediction log can't be written, and no answer leaves without its line (log.on_failure in "
-                "serving.yaml). Ask again later; the log of the server says why."
-            )
+            if self._settings.on_failure == "shed" and not self._closed.is_set():
+                self.dropped += 1
+                return
+            self.refused += 1
+        raise LogFailed(
+            "The prediction log can't be written, and no answer leaves without its line (log.on_failure in "
+            "serving.yaml). Ask again later; the log of the server says why."
+        )
 
     def problem(self) -> str | None:
         """Why lines can't be written; None while they can."""
