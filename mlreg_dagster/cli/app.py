@@ -24,10 +24,11 @@ from mlreg_dagster.cli.commands.governance import (
 )
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
-from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback, score
+from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
+from mlreg_dagster.cli.commands.scoring import score
 from mlreg_dagster.cli.commands.serving import keys, serve
 from mlreg_dagster.cli.commands.status import status, verify
 from mlreg_dagster.cli.commands.training import retrain, train

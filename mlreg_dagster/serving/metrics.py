@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
@@ -24,6 +24,7 @@ from prometheus_client import (
 )
 
 from mlreg_dagster.core.version import __version__
+from mlreg_dagster.serving.following.knowledge import Knowledge
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """Of what `exposition` gives."""
@@ -53,19 +54,8 @@ Refusal = Literal[
 ]
 """Why a request was refused."""
 
-_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-
-
-class KnowledgeLike(Protocol):
-    """What the server knows of the registry, as far as numbers tell it."""
-
-    @property
-    def checked_at(self) -> datetime | None:
-        """When the registry last answered and was whole."""
-
-    @property
-    def problem(self) -> str | None:
-        """Why it can't be read or believed now."""
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+"""Methods of HTTP that are named; clients may invent others."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +141,7 @@ class ServerMetrics:
             seconds: From its header to its answer.
             rows: That were scored.
         """
-        method = method if method in _METHODS else "other"
+        method = method if method in METHODS else "other"
         with self._lock:
             series = self._of(version, role)
             requests = series.requests.get((route, method, status))
@@ -183,7 +173,7 @@ class ServerMetrics:
         """Note whether the server is ready."""
         self._ready.set(is_ready)
 
-    def knowledge(self, knowledge: KnowledgeLike) -> None:
+    def knowledge(self, knowledge: Knowledge) -> None:
         """Note what the server knows of the registry."""
         self._checked.set(_seconds(knowledge.checked_at))
         self._problem.set(knowledge.problem is not None)

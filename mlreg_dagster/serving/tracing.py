@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
+from mlreg_dagster.serving.metrics import METHODS
+
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
@@ -42,7 +44,7 @@ class Tracing:
         An exception that leaves the context marks the span as failed, by its type alone.
 
         Args:
-            method: Of HTTP, one of the known ones.
+            method: Of HTTP.
             traceparent: The value of that header, as sent; one that is malformed begins a new trace.
         """
         return nullcontext(_NO_SPAN) if self._tracer is None else self._span(method, traceparent)
@@ -52,6 +54,7 @@ class Tracing:
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
         assert self._tracer is not None  # noqa: S101 - looked at by `request`
+        method = method if method in METHODS else "_OTHER"
         parent = self._propagator.extract({"traceparent": traceparent}) if traceparent else None
         with self._tracer.start_as_current_span(
             method,

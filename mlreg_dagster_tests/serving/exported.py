@@ -1,10 +1,10 @@
 """What a server exports, as its own exposition shows it."""
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from mlreg_dagster.serving.following.knowledge import Knowledge
 from mlreg_dagster.serving.metrics import AliasModel, ServerMetrics
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -19,7 +19,7 @@ def server_families(exposition: bytes | None = None) -> dict[str, set[str]]:
     if exposition is None:
         metrics = ServerMetrics()
         metrics.observe("/invocations", "POST", 200, "v7", "champion", 0.01, rows=1)
-        metrics.knowledge(SimpleNamespace(checked_at=NOON, problem=None))
+        metrics.knowledge(Knowledge(ready=True, checked_at=NOON))
         metrics.models([AliasModel("champion", "v7", NOON)], unloadable=[])
         exposition = metrics.exposition()
     families: dict[str, set[str]] = {}

@@ -33,6 +33,8 @@ class Server:
         admin_url: Of the admin port.
         home: Its data home.
         started_s: Seconds from the start of the process to its first line.
+        ready_s: Seconds until it was ready.
+        client: Asks it.
     """
 
     def __init__(self, home: Path, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
@@ -44,6 +46,7 @@ class Server:
         assert first is not True, self.log.read_text()
         self.url, self.admin_url = first.groups()
         self.started_s = time.monotonic() - self._began
+        self.client = httpx.Client(trust_env=False, verify=False, timeout=60)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -53,20 +56,25 @@ class Server:
 
     def is_ready(self) -> bool:
         """Whether it says so."""
-        return httpx.get(f"{self.url}/v2/health/ready", timeout=30).status_code == 200
+        return self.get("/v2/health/ready").status_code == 200
 
     def wait_until_ready(self) -> float:
         """Wait; gives the seconds since the process was started."""
         wait_for(self.is_ready, 60)
-        return time.monotonic() - self._began
+        self.ready_s = time.monotonic() - self._began
+        return self.ready_s
 
     def post(self, path: str, **options: Any) -> httpx.Response:
-        """One POST on a connection of its own."""
-        return httpx.post(self.url + path, timeout=60, **options)
+        """One POST."""
+        return self.client.post(self.url + path, **options)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """One GET on a connection of its own."""
-        return httpx.get(self.url + path, timeout=60, **options)
+        """One GET."""
+        return self.client.get(self.url + path, **options)
+
+    def admin(self, path: str) -> httpx.Response:
+        """One GET on the admin port."""
+        return self.client.get(self.admin_url + path)
 
     def connect(self) -> socket.socket:
         """A connection on which bytes can be sent one by one."""
@@ -114,6 +122,7 @@ def running(
             server.wait_until_ready()
         yield server
     finally:
+        server.client.close()
         if server.process.poll() is None:
             server.process.kill()
         server.process.wait()

@@ -2,22 +2,16 @@
 
 import threading
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mlreg_dagster.serving.following.knowledge import Knowledge
 from mlreg_dagster.serving.metrics import MOST_MODELS, AliasModel, ServerMetrics
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
 INFER = "/v2/models/{model}/infer"
-
-
-@dataclass(frozen=True)
-class Known:
-    checked_at: datetime | None = NOON
-    problem: str | None = None
 
 
 @pytest.fixture
@@ -71,12 +65,12 @@ def test_refusals_and_lost_lines_are_there_before_the_first_one(metrics):
 def test_knowledge_of_the_registry(metrics):
     assert value(metrics, "ready") == value(metrics, "knowledge_timestamp_seconds") == 0
     metrics.ready(True)
-    metrics.knowledge(Known(problem="locked"))
+    metrics.knowledge(Knowledge(ready=True, checked_at=NOON, problem="locked"))
     metrics.latest_hour(NOON)
     assert value(metrics, "ready") == value(metrics, "registry_problem") == 1
     assert value(metrics, "knowledge_timestamp_seconds") == NOON.timestamp()
     assert value(metrics, "latest_hour_timestamp_seconds") == NOON.timestamp()
-    metrics.knowledge(Known())
+    metrics.knowledge(Knowledge(ready=True, checked_at=NOON))
     assert value(metrics, "registry_problem") == 0
 
 

@@ -72,6 +72,12 @@ def test_server_errors_mark_the_span_and_client_errors_do_not(tracing, exporter)
     assert "mlreg.model.version" not in refused.attributes
 
 
+def test_a_method_that_a_client_invents_is_not_named(tracing, exporter):
+    with tracing.request("SECRET", None) as span:
+        span.answered("unmatched", 405, "", "")
+    assert "SECRET" not in exporter.get_finished_spans()[0].to_json()
+
+
 def test_the_text_of_an_exception_stays_out(tracing, exporter):
     with pytest.raises(ValueError, match="secret"), tracing.request("POST", None):
         raise ValueError("secret row 1.25")

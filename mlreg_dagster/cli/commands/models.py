@@ -1,6 +1,5 @@
-"""Commands that evaluate, compare and promote model versions, and score with them; training stands in `training`."""
+"""Commands that evaluate, compare and promote model versions; training stands in `training`, scoring in `scoring`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +11,7 @@ from mlreg_dagster.cli.arguments import (
     Overrides,
     Reason,
     Version,
-    complete_versions,
     parse_overrides,
-    writing_to,
 )
 from mlreg_dagster.cli.session import AsJson, open_runner, show
 from mlreg_dagster.core.errors import MlregError
@@ -134,49 +131,6 @@ def compare(
         on_holdout=comparison_table(compared),
         on_outcomes=challenge_table(found) if found.pairs else None,
         worth=worth_table([row for row in worths if row["model_version"] in (compared.left, compared.right)]),
-    )
-
-
-def score(
-    file: Annotated[Path, typer.Argument(help="Rows with the model's features: CSV or Parquet, by its extension.")],
-    out: Annotated[Path, typer.Option(help="Where the scores are written: CSV or Parquet, by its extension.")],
-    model: Annotated[
-        str, typer.Option(help="v7, latest, latest-1, or an alias.", autocompletion=complete_versions)
-    ] = "champion",
-    as_json: AsJson = False,
-) -> None:
-    """Score a file's rows, flagged by the version's frozen threshold; nothing of it becomes a prediction on record."""
-    from mlreg_dagster.models.artifacts import artifact
-    from mlreg_dagster.models.batch import score_file
-    from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
-
-    runner = open_runner()
-    registry = runner.registry
-    require_intact(registry, runner.instance)
-    version = registry.resolve(model)
-    loaded = artifact.load(runner.artifacts, version.version, version.artifact_sha256)
-    with writing_to(out):
-        scored = score_file(loaded, file, out)
-    counts = f"{version.version} scored {scored.rows:,} rows and flagged {scored.flagged:,}"
-    sentences = [f"{counts}: {out}.", *loaded.remarks]
-    if scored.in_sample:
-        since = f"{loaded.scores_from:%Y-%m-%d %H:%M} UTC"
-        sentences.append(f"{scored.in_sample:,} rows are in-sample: their hours lie before {since}.")
-    if scored.unknown_hours:
-        sentences.append(f"{scored.unknown_hours:,} rows have no hour: whether they are in-sample is not known.")
-    if not scored.is_checked:
-        sentences.append("The rows do not say with which settings their features were computed (feature_settings).")
-    show(
-        as_json,
-        *sentences,
-        version=version.version,
-        artifact_sha256=version.artifact_sha256,
-        rows=scored.rows,
-        flagged=scored.flagged,
-        in_sample=scored.in_sample,
-        unknown_hours=scored.unknown_hours,
-        features_checked=scored.is_checked,
-        out=str(out),
     )
 
 

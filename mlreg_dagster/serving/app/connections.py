@@ -17,7 +17,44 @@ from mlreg_dagster.serving.protocols.problems import MEDIA_TYPE, problem
 
 SWEEP_S = 0.25
 LARGEST_HEADER = 64 << 10
+_CONTINUE = b"HTTP/1.1 100 "
 _GRACE_S = 2.0  # in which the application answers a late body itself
+
+
+class _Corked:
+    """A transport that sends the header of an answer together with its body: one system call, not two."""
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport, self._head = transport, b""
+
+    def write(self, data: bytes) -> None:
+        """Keep a header, or send it with what follows; `100 Continue` does not wait for an answer."""
+        if self._transport.is_closing():
+            return
+        if self._head:
+            self._head, data = b"", self._head + data
+            self._transport.write(data)
+        elif data.startswith(_CONTINUE):
+            self._transport.write(data)
+        else:
+            self._head = data
+
+    def flush(self) -> None:
+        """Send a header that nothing follows."""
+        if self._head and not self._transport.is_closing():
+            self._transport.write(self._head)
+        self._head = b""
+
+    def close(self) -> None:
+        """Send what is there, then close."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()
 
 
 class Connection(HttpToolsProtocol):
@@ -32,6 +69,7 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._in_header = True
         self._unread_until = inf
+        self._corked = _Corked(transport)
         self._deadline = self.loop.time() + self.limits.header_seconds
         if len(self.connections) > self.limits.connections:
             self.refused("connections")
@@ -53,6 +91,13 @@ class Connection(HttpToolsProtocol):
         self._in_header = False
         self._deadline = self.loop.time() + self.limits.body_seconds + _GRACE_S
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = self._corked  # type: ignore[assignment] # it has the methods that a cycle calls
+
+    def on_response_complete(self) -> None:
+        """The answer is whole."""
+        self._corked.flush()
+        super().on_response_complete()
 
     def on_message_complete(self) -> None:
         """The rest is for the server to do; `timeout_keep_alive` limits the time until the next request."""

@@ -3,9 +3,9 @@
 import asyncio
 import re
 import time
-import uuid
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
+from random import getrandbits
 from typing import Any
 
 from mlreg_dagster.config.sections.serving import LimitSettings
@@ -40,7 +40,7 @@ class Request:
         self.method: str = scope["method"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         sent = self.headers.get(b"x-request-id", b"")
-        self.id = sent.decode() if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        self.id = sent.decode() if _REQUEST_ID.fullmatch(sent) else f"{getrandbits(128):032x}"
         self.route = "unmatched"
         self.path: Mapping[str, str] = {}
         self.client: str | None = None

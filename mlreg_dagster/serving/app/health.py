@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from mlreg_dagster.serving.app.keys import Keyring
-from mlreg_dagster.serving.following.follower import Follower
+from mlreg_dagster.serving.following.follower import Follower, NotLoaded
 from mlreg_dagster.serving.log.writer import PredictionLog
 
 
@@ -18,13 +17,14 @@ class Health:
         follower: Knows what is loaded.
         log: Where answers are written; None: nowhere.
         keyring: Who may ask.
+        alias: Without whose version the server is not ready.
 
     Attributes:
         stopping: The server has been asked to end.
     """
 
-    def __init__(self, follower: Follower, log: PredictionLog | None, keyring: Keyring) -> None:
-        self._follower, self._log, self._keyring = follower, log, keyring
+    def __init__(self, follower: Follower, log: PredictionLog | None, keyring: Keyring, alias: str) -> None:
+        self._follower, self._log, self._keyring, self._alias = follower, log, keyring, alias
         self.stopping = False
 
     def problems(self) -> list[str]:
@@ -34,9 +34,11 @@ class Health:
     def _problems(self) -> Iterator[str]:
         if self.stopping:
             yield "The server is being stopped."
-        knowledge = self._follower.knowledge()
-        if not knowledge.ready:
-            yield knowledge.problem or "No model is loaded yet."
+        if not self._follower.knowledge().ready:
+            try:
+                self._follower.get(self._alias)
+            except NotLoaded as error:
+                yield str(error)
         if self._log is not None and not self._log.is_healthy():
             why = self._log.problem() or "too many answers left without a line"
             yield f"The prediction log can't be written: {why}."
@@ -45,5 +47,5 @@ class Health:
 
     def knowledge_age_seconds(self) -> float:
         """How long ago the registry last answered; as long as there is time where it never did."""
-        checked_at: Any = self._follower.knowledge().checked_at
+        checked_at = self._follower.knowledge().checked_at
         return 0.0 if checked_at is None else max(0.0, (datetime.now(UTC) - checked_at).total_seconds())

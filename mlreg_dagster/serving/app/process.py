@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlreg_dagster.config.places import artifacts_root, registry_url, serving_keys_file
+from mlreg_dagster.config.places import artifacts_root, latest_root, registry_url, serving_keys_file
 from mlreg_dagster.config.sections.serving import LimitSettings, ServingSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.serving.app.admin import AdminRoutes
@@ -20,7 +20,9 @@ from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.following.follower import Follower
 from mlreg_dagster.serving.log.writer import PredictionLog
 from mlreg_dagster.serving.metrics import ServerMetrics
+from mlreg_dagster.serving.online.latest import LatestHour
 from mlreg_dagster.serving.tracing import Tracing, configured_tracing
+from mlreg_dagster.storage.prediction_log import layout_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,11 +72,13 @@ def serve_process(home: Path, settings: ServingSettings, options: Options) -> No
         if not keyring.required:
             _LOG.warning("No API keys are asked for: everybody who can reach %s may ask.", url_of(public))
         limits = _possible(settings.limits)
-        latest = None
-        log = PredictionLog(home / "served", settings.log) if settings.log.enabled else None
+        latest = LatestHour(latest_root(home))
+        if latest.hour is None:
+            _LOG.warning("%s", latest.why_none())
+        log = PredictionLog(layout_of(home).root, settings.log) if settings.log.enabled else None
         follower = Follower(registry_url(home), artifacts_root(home), settings)
         try:
-            metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring)
+            metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring, settings.alias)
             routes = Routes(follower, latest, log, settings, work, health)
             application = Application(routes.endpoints(), keyring, Intake(limits), work, metrics, configured_tracing())
             for_admin = AdminRoutes(follower, latest, log, metrics, work, health)

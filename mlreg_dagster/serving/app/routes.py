@@ -65,7 +65,7 @@ class Routes:
             Endpoint.at(f"{model}/infer", self.infer, "score", "POST"),
             Endpoint.at("/invocations", self.invocations, "score", "POST"),
             Endpoint.at(f"{of_version}/infer", self.infer, "score", "POST"),
-            Endpoint.at("/gateway/{name}/invocations", self.invocations, "score", "POST"),
+            Endpoint.at("/endpoints/{name}/invocations", self.invocations, "score", "POST"),
             Endpoint.at("/v2/health/live", self.live, None),
             Endpoint.at("/v2/health/ready", self.ready, None),
             Endpoint.at("/ping", self.ping, None),

@@ -123,7 +123,7 @@ _ROUTES = {
     f"{_OF_VERSION}/ready": _READY,
     f"{_OF_VERSION}/infer": _INFER,
     "/invocations": _INVOKE,
-    "/gateway/{name}/invocations": _INVOKE,
+    "/endpoints/{name}/invocations": _INVOKE,
     "/ping": _Operation("ping", "Whether the server can answer, for MLflow's clients.", {_TEXT: None}, has_key=False),
     "/version": _Operation("version", "The release of the server.", {_TEXT: None}),
     "/openapi.json": _Operation("openapi", "This document.", {_JSON: None}),
@@ -160,7 +160,7 @@ def _path(path: str, operation: _Operation) -> dict[str, Any]:
     names = re.findall(r"{(\w+)}", path)
     method = "post" if operation.takes else "get"
     described: dict[str, Any] = {
-        "operationId": "_of_".join([operation.name, *names]) + ("_by_gateway" if path.startswith("/gateway") else ""),
+        "operationId": "_of_".join([operation.name, *names]),
         "summary": operation.summary,
         "responses": _responses(operation),
     }

@@ -3,14 +3,13 @@
 import re
 import shutil
 
-import pandas as pd
 import pytest
 import yaml
 
 from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.commands import refused
-from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS, Lifecycle
+from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS
 
 
 def test_train_takes_nested_values_over_the_file(on_trained, registry):
@@ -123,28 +122,6 @@ def test_compare_without_a_holdout_says_what_to_do(on_trained, own_home):
     shutil.rmtree(own_home / "artifacts" / "eval_holdout")
     assert store.keys("eval_holdout") == []
     refused(on_trained("compare", "v1", "v2"), "No holdout is frozen yet. Materialize eval_holdout for a day.")
-
-
-def test_score_writes_what_the_champion_says_of_the_rows_of_a_file(on_live, live: Lifecycle, tmp_path):
-    rows = live.warehouse.query("SELECT * FROM market_features WHERE hour >= '2026-01-05' AND hour < '2026-01-06'")
-    rows.to_parquet(tmp_path / "rows.parquet", index=False)
-    out = tmp_path / "scores.csv"
-    answer = on_live("score", str(tmp_path / "rows.parquet"), "--out", str(out))
-    assert answer.code == 0, answer.err
-    found = pd.read_csv(out, parse_dates=["hour"])
-    assert f"v2 scored {len(rows)} rows and flagged {found['flagged'].sum()}: {out}." in answer.out
-    predicted = live.warehouse.query("SELECT hour, instrument_id, score FROM predictions WHERE model_version = 'v2'")
-    both = predicted.merge(found, on=["hour", "instrument_id"])
-    assert len(both) == len(predicted) > 0
-    assert (both["score_x"] == both["score_y"]).all()
-
-
-def test_score_says_what_is_wrong_with_a_file(on_live, tmp_path):
-    (tmp_path / "rows.csv").write_text("price,volume\n1,2\n")
-    answer = on_live("score", str(tmp_path / "rows.csv"), "--model", "v1", "--out", str(tmp_path / "scores.csv"))
-    assert (answer.code, answer.out) == (1, "")
-    assert "v1 was trained on 5 features; these rows differ: missing " in answer.err
-    assert not (tmp_path / "scores.csv").exists()
 
 
 def test_a_version_is_trained_again_and_found_the_same(on_trained, own_home):

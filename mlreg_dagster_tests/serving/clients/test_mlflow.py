@@ -21,7 +21,7 @@ def frame_of(sample: Sample) -> pd.DataFrame:
 @pytest.mark.parametrize("orient", ["split", "records"])
 def test_a_data_frame_gets_the_scores_of_the_pipeline(server: Server, sample: Sample, orient: Any) -> None:
     body = {f"dataframe_{orient}": frame_of(sample).to_dict(orient=orient)}
-    answer = httpx.post(f"{server.url}/gateway/{sample.model}/invocations", json=body, timeout=60).raise_for_status()
+    answer = httpx.post(f"{server.url}/endpoints/{sample.model}/invocations", json=body, timeout=60).raise_for_status()
     sample.assert_equal([each["score"] for each in answer.json()["predictions"]])
     if sample.model == "champion":
         same = httpx.post(f"{server.url}/invocations", json=body, timeout=60).raise_for_status().json()
