@@ -13,7 +13,7 @@ import yaml
 from mlreg_dagster.monitoring.alerts.rules import RULES
 from mlreg_dagster.monitoring.metrics.declared import METRICS
 from mlreg_dagster_tests.repository import PROJECT_DIR
-from mlreg_dagster_tests.serving.exported import server_families
+from mlreg_dagster_tests.serving.exported import full_exposition, server_families
 
 FOLDER = PROJECT_DIR / "deploy" / "monitoring"
 RUNBOOK = PROJECT_DIR / "docs" / "runbook.md"
@@ -21,7 +21,7 @@ PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not here")
 
 
-SERVER = server_families()
+SERVER = server_families(full_exposition())
 TARGET = {"instance", "job"}  # labels that Prometheus adds to every series
 
 
@@ -132,6 +132,12 @@ def test_every_rule_has_a_severity_a_summary_and_tests(rules):
 def test_promtool_finds_no_fault_in_the_rules():
     answer = promtool("check", "rules", "--lint=all", "--lint-fatal", "rules.yml")
     assert answer.returncode == 0, answer.stderr
+
+
+@needs_promtool
+def test_promtool_finds_no_fault_in_what_a_server_exports():
+    answer = subprocess.run([PROMTOOL, "check", "metrics"], input=full_exposition(), capture_output=True)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
 
 
 @needs_promtool
