@@ -153,7 +153,9 @@ def test_the_tests_of_the_rules_see_one_that_never_fires_or_always(tmp_path, rul
     for rule in rules_in(other).values():
         rule |= {"expr": f"vector({always}) > 0", "for": "0s"}
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(other))
-    shutil.copy(FOLDER / "rules_test.yml", tmp_path)
+    tests = yaml.safe_load((FOLDER / "rules_test.yml").read_text())
+    tests["tests"] = tests["tests"][:1] if always else tests["tests"][1:]  # the first is of nothing wrong
+    (tmp_path / "rules_test.yml").write_text(yaml.safe_dump(tests))
     answer = subprocess.run([PROMTOOL, "test", "rules", "rules_test.yml"], capture_output=True, text=True, cwd=tmp_path)
     assert answer.returncode != 0
     assert set(re.findall(r"alertname: (\w+)", answer.stdout + answer.stderr)) == set(rules_in(rules))
