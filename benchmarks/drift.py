@@ -185,14 +185,15 @@ def _interval(numbers: Any) -> tuple[float, float]:
 
 def _changes_table(found: list[dict[str, Any]]) -> Table:
     columns = [f"{state} <= {days} d" for state in ("watch", "confirmed") for days in WITHIN]
-    table = _table(f"Planted, {len(found)} markets: share seen (95 % interval)", "", *columns)
+    table = _table("Planted: share of the markets in which it is seen (95 % interval)", "", "markets", *columns)
     for name in CHANGES:
+        courses = [each[name] for each in found if name in each]
         cells = [
-            _share(sum(any(day <= days for day in each[name][state]) for each in found), len(found))
+            _share(sum(any(day <= days for day in each[state]) for each in courses), len(courses))
             for state in ("watched", "confirmed")
             for days in WITHIN
         ]
-        table.add_row(name, *cells)
+        table.add_row(name, str(len(courses)), *cells)
     return table
 
 

@@ -32,6 +32,22 @@ def outcomes_table(rows: Sequence[Mapping[Any, Any]], confidence: float) -> Grid
     return grid
 
 
+def lead_times_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
+    """How early crashes were flagged: a line each; `rows` are those of `summary.summarize_lead_times`."""
+    grid = Grid(
+        "Hours from the first flag of a crash episode to the crash",
+        ("version", "episodes", "flagged", "median", "half of them"),
+        rows,
+        empty="No crash that was predicted for has fallen due yet.",
+    )
+    for row in rows:
+        ends = (row["lower_quartile_hours"], row["upper_quartile_hours"])
+        between = "-" if _is_missing(ends[0]) else f"{ends[0]:.0f} to {ends[1]:.0f}"
+        median = "-" if _is_missing(row["median_hours"]) else f"{row['median_hours']:.1f}"
+        grid.add_row(str(row["model_version"]), f"{row['episodes']:,}", f"{row['caught']:,}", median, between)
+    return grid
+
+
 def worth_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
     """Whether each version is worth having: a line each; `rows` are those of `outcomes.worth.newest.newest_worth`."""
     grid = Grid(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlreg_dagster.client.model import LoadedModel
+    from mlreg_dagster.client.online import OnlineScores
 
 
 Time = str | datetime
@@ -148,6 +149,33 @@ class Client:
         from mlreg_dagster.client.model import load  # with what it takes to score
 
         return load(self.artifacts, self.version(spec, as_of))
+
+    def score_online(
+        self,
+        rows: "pd.DataFrame | Sequence[str]",
+        model: str = "champion",
+        *,
+        url: str = "http://127.0.0.1:8808",
+        key: str | None = None,
+        reasons: bool = False,
+    ) -> "OnlineScores":
+        """Have rows scored by a running server, `mlreg serve`; an `OnlineClient` does the same without a home.
+
+        Args:
+            rows: Rows with the model's features, such as `features` gives them; or keys of instruments, which are
+                scored by the newest hour.
+            model: An alias or a version.
+            url: Of the server.
+            key: An API key; None: what MLREG_SERVING_KEY holds, if anything.
+            reasons: Whether to ask why each row has its score.
+
+        Raises:
+            ServerRefused: The server refuses the request, and says why.
+            ServerUnavailable: No answer came.
+        """
+        from mlreg_dagster.client.online import OnlineClient
+
+        return OnlineClient(url, key).score(rows, model, reasons=reasons)
 
     def features(
         self, first: Time | None = None, last: Time | None = None, *, columns: Sequence[str] | None = None

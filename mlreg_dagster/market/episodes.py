@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.market.names import EPISODE_GAP_HOURS
 
-GAP = 24 * HOUR
-"""Crashes of one instrument with less than this between them are one episode."""
+GAP = EPISODE_GAP_HOURS * HOUR
 
 
 def episodes_of(crashes: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.database.sqlite import file_of
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.storage.mirror import Mirror
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 
@@ -22,6 +23,7 @@ class Home:
     Attributes:
         folder: The data home.
         registry_url: Where `registry` is.
+        mirror: Where the newest hour is mirrored.
     """
 
     folder: Path
@@ -30,6 +32,7 @@ class Home:
     registry: Registry
     registry_url: str
     landing: LandingZone
+    mirror: Mirror
 
     @property
     def registry_file(self) -> Path | None:

@@ -6,6 +6,7 @@ A file is replaced as a whole or not at all. What the files hold is known where 
 
 import os
 from collections.abc import Hashable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +61,7 @@ class Mirror:
 
         Raises:
             StorageFull, StorageNotWritable: The old one is still there.
-            MirrorError: The store can't be reached.
+            MirrorError: Something else is in its place, or the store can't be reached.
         """
         if self.local is None:
             try:
@@ -68,18 +69,25 @@ class Mirror:
             except Exception as error:
                 raise MirrorError(f"{self.path(name)} can't be written: {_said(error)}.") from error
             return
-        target = self.local / name
-        draft = self.local / draft_of(name)
-        with explained(target):
-            private_files.make_folder(self.local)
-            try:
-                private_files.write(draft, content)
-                with draft.open("rb") as file:
-                    os.fsync(file.fileno())
-                draft.replace(target)
-            except BaseException:
-                draft.unlink(missing_ok=True)
-                raise
+        try:
+            with explained(self.local / name):
+                self._replace(self.local, name, content)
+        except OSError as error:
+            raise MirrorError(f"{self.local / name} can't be written: {_said(error)}.") from error
+
+    @staticmethod
+    def _replace(folder: Path, name: str, content: bytes) -> None:
+        private_files.make_folder(folder)
+        draft = folder / draft_of(name)
+        try:
+            private_files.write(draft, content)
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            draft.replace(folder / name)
+        except BaseException:
+            with suppress(OSError):
+                draft.unlink()
+            raise
 
     def read(self, name: str) -> bytes:
         """The content of a file.

@@ -5,15 +5,12 @@ import json
 import pytest
 import yaml
 
-from mlreg_dagster.automation.alerts.plugin_channel import NotifierChannel, all_channels
-from mlreg_dagster.automation.notification import NotDelivered
+from mlreg_dagster.automation.alerts.plugin_channel import all_channels
 from mlreg_dagster.config import NotificationSettings
-from mlreg_dagster.monitoring.alerts.channels.base import ChannelUnavailable
 from mlreg_dagster.storage.faults import StorageDamaged
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 from mlreg_dagster_tests.location import CONFIGS
 from mlreg_dagster_tests.monitoring.alerts.receivers import WebReceiver
-from mlreg_dagster_tests.monitoring.alerts.test_channels import message
 
 LIMITS = {"evaluation": {**CONFIGS["evaluation"], "min_anomaly_rate": 0.9}}
 
@@ -81,28 +78,6 @@ def test_nothing_is_late_once_the_market_has_ended(reopen):
     ingest = yaml.safe_load((reopen().world.config_dir / "ingest.yaml").read_text())
     ended = {"ingest": {**ingest, "end": "2026-01-02T00:00"}}
     assert "True now: 0." in told(reopen("2026-03-02T12:30", ended))
-
-
-class Notifier:
-    def __init__(self, problem: Exception | None = None) -> None:
-        self.problem, self.notices = problem, []
-
-    def notify(self, notice) -> None:
-        if self.problem:
-            raise self.problem
-        self.notices.append(notice)
-
-
-def test_a_plug_ins_notifier_gets_alerts_as_notices():
-    notifier = Notifier()
-    NotifierChannel(notifier).deliver(message("resolved", 2))
-    (notice,) = notifier.notices
-    assert (notice.job, notice.run_id, notice.partition, notice.event) == (
-        "alert drift_watch", "key-2", "features", "resolved",
-    )  # fmt: skip
-    assert "volume drifts" in notice.message
-    with pytest.raises(ChannelUnavailable, match="no answer"):
-        NotifierChannel(Notifier(NotDelivered("no answer"))).deliver(message())
 
 
 def test_the_old_form_of_notifications_yaml_has_its_channels():

@@ -54,6 +54,7 @@ def test_status_shows_versions_moves_and_outcomes(on_live):
         "a test wants it",
         "Flagged share, within: v2 flagged ",
         "Outcomes, with 95% intervals",
+        "Hours from the first flag of a crash episode to the crash",
     ):
         assert words in answer.out
 

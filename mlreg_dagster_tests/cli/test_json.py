@@ -70,6 +70,7 @@ def test_what_is(ask):
     status = ask("status")
     for name in ("versions", "moves"):
         assert_documented(name, status[name])
+    assert_documented("lead_times", status["lead_times"])
     (outcomes, *_) = status["outcomes"]
     assert {"model_version", "predictions", "recall", "lift"} <= set(outcomes)
     assert [version["aliases"] for version in status["versions"]] == [[], ["champion"], []]

@@ -1,4 +1,4 @@
-"""Registry and artifacts elsewhere than in the home: MLREG_REGISTRY and MLREG_ARTIFACTS."""
+"""Parts of a home elsewhere: MLREG_REGISTRY, MLREG_ARTIFACTS and MLREG_LATEST."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from mlreg_dagster.config import load_settings
-from mlreg_dagster.config.places import artifacts_root, registry_url
+from mlreg_dagster.config.places import artifacts_root, latest_root, registry_url
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.orchestration.resources import RegistryResource
@@ -46,6 +46,12 @@ def test_where_the_artifacts_are(monkeypatch, named, root):
     assert artifacts_root(HOME) == root
 
 
+def test_where_the_newest_hour_is_mirrored(monkeypatch):
+    assert latest_root(HOME) == "/somewhere/home/latest"
+    monkeypatch.setenv("MLREG_LATEST", "s3://bucket/latest")
+    assert latest_root(HOME) == "s3://bucket/latest"
+
+
 @pytest.mark.parametrize(
     ("variable", "named", "said"),
     [
@@ -56,6 +62,9 @@ def test_where_the_artifacts_are(monkeypatch, named, root):
         ("MLREG_REGISTRY", "postgresql://anna@host/name?password=topsecret", "has a password among its options"),
         ("MLREG_ARTIFACTS", "folder/artifacts", "relative path"),
         ("MLREG_ARTIFACTS", "s3://key:topsecret@bucket/folder", "has a secret in it"),
+        ("MLREG_LATEST", "folder/latest", "MLREG_LATEST names 'folder/latest' by a relative path"),
+        ("MLREG_LATEST", "s3://key:topsecret@bucket/folder", "MLREG_LATEST has a secret in it"),
+        ("MLREG_LATEST", "pigeon://coop/42", "newest hour can't be mirrored to pigeon://coop/42: Unsupported"),
         ("MLREG_ARTIFACTS", "pigeon://coop/42", "Unsupported filesystem"),
         ("MLREG_ARTIFACTS", "carrier-pigeon://coop/42", "no protocol"),
     ],

@@ -7,7 +7,8 @@ Rules that readers can see on the page:
 - Other `python` blocks are examples, run in the order of the page.
 - `dagster dev` runs until its block ends.
 
-`.ci/page_commands.py` runs the commands, `test_examples.py` the Python.
+`.ci/page_commands.py` runs the commands, `test_examples.py` the Python, `serving/clients/test_pages.py` what asks a
+server that scores.
 """
 
 import re

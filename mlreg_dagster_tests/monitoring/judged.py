@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config import ResponseSettings
-from mlreg_dagster.monitoring.drift.statistics.arms import Limits, Standing, stand
+from mlreg_dagster.monitoring.drift.statistics.arms import WEEK, Limits, Standing, log_odds, stand
 from mlreg_dagster.monitoring.drift.statistics.features import flags
 from mlreg_dagster.monitoring.response.facts import DayFacts
 from mlreg_dagster.monitoring.response.fold import fold
@@ -21,21 +21,23 @@ def standing(statistics: NDArray[np.float64], limits: Limits) -> Standing:
     """Every day of a market against its quiet days; all hours are there."""
     days = len(statistics)
     everyday, never = np.ones(days, dtype=bool), np.zeros(days, dtype=bool)
-    return stand(statistics.reshape(days, -1), everyday, never, np.repeat(WANDERS, 2), limits)
+    return stand(log_odds(statistics.reshape(days, -1)), everyday, never, np.repeat(WANDERS, 2), limits)
 
 
 def facts_of(found: Standing, first: int, limits: Limits) -> list[DayFacts]:
     """The facts of the days from `first` on; data are in order and outcomes say nothing."""
     days = len(found.z)
-    z, innovation = np.nan_to_num(np.abs(found.z)), np.nan_to_num(np.abs(found.innovation))
-    peak = z.reshape(days, -1, 2)[:, SHORT].max(axis=(1, 2))
+    innovation = np.nan_to_num(np.abs(found.innovation))
+    short = np.nan_to_num(found.z).reshape(days, -1, 2)[:, SHORT]
+    peak = np.abs(short).max(axis=(1, 2))
+    weekly = [np.abs(short[max(day - WEEK + 1, 0) : day + 1].mean(axis=0)).max() for day in range(days)]
     fast, slow, lasting = (innovation > limits.fast).any(axis=1), peak > limits.slow, peak > limits.persistent
     return [
         DayFacts(
             day=(START + pd.Timedelta(days=day)).date(),
             quality="ok",
             fast=bool(fast[day]),
-            slow=slow[day - 2 : day + 1].sum() >= 2,
+            slow=bool(slow[day - 2 : day + 1].sum() >= 2 or weekly[day] > limits.persistent),
             persistent_days=int(lasting[day - 2 : day + 1].sum()),
             peak=float(peak[day]),
             concept="unknown",

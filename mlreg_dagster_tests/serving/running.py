@@ -33,6 +33,7 @@ class Server:
         admin_url: Of the admin port.
         home: Its data home.
         started_s: Seconds from the start of the process to its first line.
+        ready_s: Seconds until it was ready.
         client: Asks it.
     """
 
@@ -60,7 +61,8 @@ class Server:
     def wait_until_ready(self) -> float:
         """Wait; gives the seconds since the process was started."""
         wait_for(self.is_ready, 60)
-        return time.monotonic() - self._began
+        self.ready_s = time.monotonic() - self._began
+        return self.ready_s
 
     def post(self, path: str, **options: Any) -> httpx.Response:
         """One POST."""

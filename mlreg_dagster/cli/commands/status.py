@@ -9,13 +9,13 @@ from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 
 def status(as_json: AsJson = False) -> None:
-    """Versions, aliases, what the champion flags today, how right each version was, and what it is worth."""
-    from mlreg_dagster.cli.outcome_tables import outcomes_table, worth_table
+    """Versions, aliases, what the champion flags today, how right and how early each version was, and its worth."""
+    from mlreg_dagster.cli.outcome_tables import lead_times_table, outcomes_table, worth_table
     from mlreg_dagster.cli.tables import history_table, versions_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
-    from mlreg_dagster.outcomes.performance.summary import summarize, summarize_served
+    from mlreg_dagster.outcomes.performance.summary import summarize, summarize_lead_times, summarize_served
     from mlreg_dagster.outcomes.worth.newest import newest_worth
     from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
@@ -24,13 +24,14 @@ def status(as_json: AsJson = False) -> None:
     with WarehouseReader(warehouse_file(home_dir())).tables() as tables:
         outcomes = [*summarize(tables, settings.outcomes), *summarize_served(tables, settings.outcomes)]
         flagged = flagged_share_in(tables, settings.evaluation)
-        worth = newest_worth(tables)
+        lead_times, worth = summarize_lead_times(tables), newest_worth(tables)
     show(
         as_json,
         f"Flagged share, {flagged.state}: {flagged.text}",
         versions=versions_table(registry, now),
         moves=history_table(event for event in moves if event.effective_at <= now),
         outcomes=outcomes_table(outcomes, settings.outcomes.confidence),
+        lead_times=lead_times_table(lead_times),
         worth=worth_table(worth),
         flagged_share=flagged,
     )

@@ -12,9 +12,16 @@ _Z = Annotated[float, Field(gt=0)]
 class DetectionSettings(Section):
     """detection of drift.yaml: when a day stands out from quiet days (decision 0030)."""
 
-    fast_z: _Z = Field(4.5, description="Innovation of a statistic, in its standard deviations, on the day.")
+    fast_z: _Z = Field(
+        4.5,
+        description="Innovation of a statistic on the day, in its standard deviations, or in thirds of the largest of "
+        "quiet days where that is more.",
+    )
     slow_z: _Z = Field(6.0, description="|z| of features with a short memory, on two of three days.")
-    persistent_z: _Z = Field(3.5, description="|z| of features with a short memory, on a day that counts as lasting.")
+    persistent_z: _Z = Field(
+        3.5,
+        description="|z| of features with a short memory, on a day that counts as lasting, or on average of a week.",
+    )
     quiet_days: Annotated[int, Field(ge=60, le=730)] = Field(180, description="Quiet days that are the null at most.")
     min_quiet_days: Annotated[int, Field(ge=20)] = Field(60, description="With fewer nothing is known.")
     gap_days: Annotated[int, Field(ge=0, le=90)] = Field(

@@ -37,6 +37,10 @@ class NoWholeAnswer(Exception):
     """No complete answer came; the message holds nothing that was sent."""
 
 
+class NotConnected(NoWholeAnswer):
+    """No connection was made: nothing was sent."""
+
+
 def exchange(request: httpx.Request, *, timeout_s: float, deadline_s: float, largest: int, beginning: int) -> Answer:
     """Send a request and receive its answer; a redirection is not followed.
 
@@ -48,6 +52,7 @@ def exchange(request: httpx.Request, *, timeout_s: float, deadline_s: float, lar
         beginning: So much is received of the body of an answer that is no success.
 
     Raises:
+        NotConnected: No connection was made.
         NoWholeAnswer: The connection failed, took too long, or the body is packed wrongly.
         TooLarge: The body is.
     """
@@ -59,6 +64,8 @@ def exchange(request: httpx.Request, *, timeout_s: float, deadline_s: float, lar
         raise NoWholeAnswer(f"there was no whole answer within {deadline_s:g} s") from None
     except TooLarge:
         raise
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise NotConnected(one_line(f"{type(error).__name__}: {_reason(error)}", beginning)) from None
     except (httpx.HTTPError, httpx.InvalidURL, EOFError, zlib.error) as error:
         raise NoWholeAnswer(one_line(f"{type(error).__name__}: {_reason(error)}", beginning)) from None
     except ValueError:  # a proxy that is none: the error would show its address, password included

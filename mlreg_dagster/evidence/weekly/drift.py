@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.core.display.plotting import ANOMALY, MUTED, NORMAL, as_markdown, label, new_figure
-from mlreg_dagster.evidence.weekly.sections import Section
+from mlreg_dagster.evidence.weekly.sections import Section, records, rounded
 from mlreg_dagster.evidence.weekly.week import Week
 from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -35,7 +35,7 @@ def data_quality(tables: Warehouse, week: Week) -> Section:
             "severe beyond": row["severe"],
             "detail": row["detail"],
         }
-        for row in _records(wrong)
+        for row in records(wrong)
     ]
     return Section(title, text, shown, is_good=False if shown else True if measured == len(week.days) else None)
 
@@ -64,13 +64,13 @@ def features(tables: Warehouse, week: Week) -> Section:
 
 def _of_feature(rows: pd.DataFrame) -> dict[str, Any]:
     sizes = rows[list(_STATISTICS)].abs()
-    row = rows.iloc[int(sizes.max(axis=1).to_numpy().argmax())]
+    row = records(rows)[int(sizes.max(axis=1).to_numpy().argmax())]
     return {
         "feature": row["feature"],
         "day": f"{row['day']:%Y-%m-%d}",
-        **{name.replace("_", " "): _rounded(row[name]) for name in _STATISTICS},
-        **{name.upper(): _rounded(row[name]) for name in ("ks", "psi", "js")},
-        "null share": _rounded(row["null_share"]),
+        **{name.replace("_", " "): rounded(row[name]) for name in _STATISTICS},
+        **{name.upper(): rounded(row[name]) for name in ("ks", "psi", "js")},
+        "null share": rounded(row["null_share"]),
     }
 
 
@@ -104,7 +104,7 @@ def predictions(tables: Warehouse, week: Week) -> Section:
             "state": row["state"],
             "in words": row["sentence"],
         }
-        for row in _records(judged)
+        for row in records(judged)
     ]
     is_known = len(judged) == len(week.days) and not states.get("unknown", 0)
     good = False if states.get("outside", 0) else True if is_known else None
@@ -126,21 +126,13 @@ def concept(tables: Warehouse, week: Week) -> Section:
             "decides": "yes" if row["decides"] else "no",
             "verdict": row["verdict"],
             "episodes": row["episodes"],
-            "difference in recall": _rounded(row["difference"]),
-            "low": _rounded(row["low"]),
-            "high": _rounded(row["high"]),
-            "detectable": _rounded(row["detectable"]),
+            "difference in recall": rounded(row["difference"]),
+            "low": rounded(row["low"]),
+            "high": rounded(row["high"]),
+            "detectable": rounded(row["detectable"]),
         }
-        for row in _records(newest)
+        for row in records(newest)
     ]
     verdicts = set(deciding["verdict"])
     good = False if "worse" in verdicts else True if verdicts == {"same"} else None
     return Section(title, text, shown, is_good=good)
-
-
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-def _rounded(value: Any) -> float | None:
-    return None if pd.isna(value) else round(float(value), 3)

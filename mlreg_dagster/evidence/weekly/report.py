@@ -50,6 +50,7 @@ def make_report(
         settings: Limits, and what verdicts need.
         now: The current time.
     """
+    alerts = watch.open_in(registry.alert_events(), week)
     found = [
         sections.versions(registry, week),
         sections.worth(tables, week, settings),
@@ -59,8 +60,8 @@ def make_report(
         drift.predictions(tables, week),
         drift.concept(tables, week),
         watch.decisions(tables, week),
-        watch.alerts(registry, week),
-        watch.objectives(registry, week),
+        watch.alerts(alerts),
+        watch.objectives(alerts),
     ]
     return WeeklyReport(week, found, page.render(week, found, now.to_pydatetime()))
 

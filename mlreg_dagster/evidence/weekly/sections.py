@@ -45,6 +45,17 @@ class Section:
         return {True: "in order", False: "needs attention", None: "unknown"}[self.is_good]
 
 
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as cells of a table: each by its column's name; what is not known is None."""
+    known = rows.astype(object).where(rows.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]
+
+
+def rounded(value: float | None) -> float | None:
+    """A number as tables show it."""
+    return None if value is None else round(float(value), 3)
+
+
 def versions(registry: Registry, week: Week) -> Section:
     """Which versions were trained in the week, and which moves of aliases counted from an hour in it."""
     trained = [each for each in registry.versions() if week.first <= each.created_at < week.end]
@@ -138,7 +149,7 @@ def flags(tables: Warehouse, week: Week, settings: Settings) -> Section:
             "share": _share(row["share"]),
             "limits": "within" if low <= row["share"] <= high else "OUTSIDE",
         }
-        for row in rows.to_dict("records")
+        for row in records(rows)
     ]
     return Section(title, text, shown, _flags_picture(rows, low, high), is_good=not outside.any())
 

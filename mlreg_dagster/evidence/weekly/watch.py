@@ -4,16 +4,16 @@ What it says of versions, worth and flags stands in `sections`.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.evidence.card.elements import when
-from mlreg_dagster.evidence.weekly.sections import Section
+from mlreg_dagster.evidence.weekly.sections import Section, records
 from mlreg_dagster.evidence.weekly.week import Week
 from mlreg_dagster.monitoring.metrics.slos import OBJECTIVES
 from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
-from mlreg_dagster.registry import AlertEvent, Registry
+from mlreg_dagster.registry import AlertEvent
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _DISTURBED = frozenset({"watch", "confirmed", "responding"})
@@ -41,7 +41,7 @@ def decisions(tables: Warehouse, week: Week) -> Section:
             "alerts": ", ".join(f"{rule} ({severity})" for rule, severity in json.loads(row["alerts"])),
             "why": row["reasons"].replace("\n", " "),
         }
-        for row in rows.astype(object).where(rows.notna(), None).to_dict("records")
+        for row in records(rows)
     ]
     known = len(rows) == len(week.days) and "unknown" not in states
     return Section(title, text, shown, is_good=False if _DISTURBED & set(states) else True if known else None)
@@ -51,9 +51,8 @@ def _in_words(action: str) -> str:
     return action.replace("_", " ")
 
 
-def alerts(registry: Registry, week: Week) -> Section:
-    """The alerts that were open at some time of the week, and how they stood at its end."""
-    found = _open_in(registry.alert_events(), week)
+def alerts(found: Sequence[Sequence[AlertEvent]]) -> Section:
+    """The alerts of a week, by `open_in`, and how they stood at its end."""
     firing = [events for events in found if events[-1].state != "resolved"]
     text = (
         f"Alerts of the week: {len(found)}. Open at its end: {len(firing)}, of which acknowledged: "
@@ -76,9 +75,8 @@ def alerts(registry: Registry, week: Week) -> Section:
     return Section("Alerts", text, rows, is_good=not urgent)
 
 
-def objectives(registry: Registry, week: Week) -> Section:
-    """Which service level objectives were missed in the week, by the alerts that said so."""
-    found = _open_in(registry.alert_events(), week)
+def objectives(found: Sequence[Sequence[AlertEvent]]) -> Section:
+    """Which service level objectives were missed in a week, by its alerts that said so."""
     rows: list[dict[str, Any]] = []
     for each in OBJECTIVES:
         missed = [events for events in found if events[-1].rule == each.rule]
@@ -96,7 +94,7 @@ def objectives(registry: Registry, week: Week) -> Section:
     return Section("Objectives", text, rows, is_good=not total)
 
 
-def _open_in(events: Iterable[AlertEvent], week: Week) -> list[list[AlertEvent]]:
+def open_in(events: Iterable[AlertEvent], week: Week) -> list[list[AlertEvent]]:
     """Of each alert that was open at some time of the week, its events until the end of the week, the oldest first."""
     by_alert: dict[str, list[AlertEvent]] = {}
     end: datetime = week.end.to_pydatetime()

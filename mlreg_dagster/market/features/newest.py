@@ -21,6 +21,8 @@ from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
 from mlreg_dagster.storage.mirror import Mirror, newest_hour, not_whole
 
 if TYPE_CHECKING:
+    import duckdb
+
     from mlreg_dagster.storage.warehouse.tables import Table
     from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
@@ -76,12 +78,19 @@ def mirror_newest_features(
             return None
         if last_written is not None and hour > last_written and mirror.stamp(FEATURES_FILE) is not None:
             return None
-        rows = connection.execute(
-            f'SELECT {_listed(table)} FROM "{table.name}" WHERE hour = $hour ORDER BY instrument_id',  # noqa: S608
-            {"hour": hour},
-        ).to_arrow_table()
-        mirror.replace(FEATURES_FILE, encode(rows, hour))
+        mirror.replace(FEATURES_FILE, encode(_stored(connection, table, hour), hour))
     return hour
+
+
+def newest_features(connection: "duckdb.DuckDBPyConnection", table: "Table") -> NewestFeatures | None:
+    """The newest hour of the table itself; None where it holds none.
+
+    Args:
+        connection: To the tables.
+        table: `features_table` of the settings in force.
+    """
+    hour = newest_hour(connection, table.name)
+    return None if hour is None else _rows(_stored(connection, table, hour), hour)
 
 
 def encode(rows: pa.Table, hour: datetime) -> bytes:
@@ -143,5 +152,9 @@ def _digest(newest: NewestFeatures) -> str:
     return hashlib.sha256(named.encode() + newest.values.tobytes()).hexdigest()
 
 
-def _listed(table: "Table") -> str:
-    return ", ".join('"{}"'.format(name.replace('"', '""')) for name in table.columns)
+def _stored(connection: "duckdb.DuckDBPyConnection", table: "Table", hour: datetime) -> pa.Table:
+    columns = ", ".join('"{}"'.format(name.replace('"', '""')) for name in table.columns)
+    return connection.execute(
+        f'SELECT {columns} FROM "{table.name}" WHERE hour = $hour ORDER BY instrument_id',  # noqa: S608
+        {"hour": hour},
+    ).to_arrow_table()

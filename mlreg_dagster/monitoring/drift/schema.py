@@ -63,7 +63,7 @@ FEATURE_DRIFT = Table(
         "null_share": _known("Share of the rows without a value.", _SHARE),
         "location": _known("Mean rank among the training rows, 0 to 1.", _SHARE),
         "spread": _known("Mean |2 rank - 1|, 0 to 1.", _SHARE),
-        "location_z": _known("Distance of the location from quiet days, in their standard deviations."),
+        "location_z": _known("Distance of the location's log odds from quiet days, in their standard deviations."),
         "spread_z": _known("The same of the spread."),
         "location_innovation": _known("What the day before did not announce, in its standard deviations."),
         "spread_innovation": _known("The same of the spread."),

@@ -37,7 +37,7 @@ from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 FactsOf = Callable[[Warehouse, Registry, pd.DatetimeIndex], Sequence[DayFacts]]
 """Reads the facts of days out of the four tables of drift; days without any are left out."""
 
-_DAY, _REACH = pd.Timedelta(days=1), pd.Timedelta(days=7)
+_DAY, _REACH = pd.Timedelta(days=1), pd.Timedelta(days=14)
 _SHOWN_DAYS = 90
 _SHOWN = ("day", "state", "family", "action", "alerts", "reasons")
 _URGENCY = {"info": 1.0, "ticket": 2.0, "page": 3.0}

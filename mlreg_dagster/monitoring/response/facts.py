@@ -22,7 +22,7 @@ class DayFacts:
         day: Which day, UTC.
         quality: Of its data.
         fast: The fast arm: an innovation above its limit, or a flagged share out of its limits, on the day.
-        slow: The slow arm: |z| above its limit on two of three days.
+        slow: The slow arm: |z| above its limit on two of three days, or a lower one on average of a week.
         persistent_days: Of the last three days, those that drift by features with a short memory, or whose flagged
             share was out of its limits.
         peak: The largest |z| of features with a short memory; None: unknown.

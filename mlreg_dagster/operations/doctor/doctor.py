@@ -16,6 +16,7 @@ from mlreg_dagster.operations.doctor.materializations import Made
 from mlreg_dagster.operations.doctor.registry_records import registry_is_sound
 from mlreg_dagster.operations.doctor.warehouse_tables import tables_are_sound
 from mlreg_dagster.operations.home import Home
+from mlreg_dagster.operations.mirror import mirror_follows
 from mlreg_dagster.operations.retention.future_hours import no_payload_is_ahead
 
 
@@ -33,6 +34,7 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None
         return [Finding("home", "miss", f"There is no home in {home.folder}.", advice)]
     return [
         *tables_are_sound(home, settings, now, made),
+        *mirror_follows(home, settings),
         *registry_is_sound(home, now, made),
         *frozen_hours_are_unchanged(home),
         payloads_can_be_read(home),

@@ -16,6 +16,7 @@ from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DR
 from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
 from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 from mlreg_dagster.operations.home import Home
+from mlreg_dagster.operations.mirror import mirror_again, mirrors_ahead
 from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.outcomes.served.schema import SERVED_OUTCOMES, SERVED_PREDICTIONS
@@ -46,6 +47,8 @@ def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Ret
     if found := payloads_ahead(home, now):
         words = f"of {len(found)} hours, kept in {folder}"
         yield RetentionTask("raw payloads after now", words, lambda: _move_payloads(home, found, folder))
+    if mirrors_ahead(home, now):
+        yield RetentionTask("newest hour after now", "mirrored again", lambda: mirror_again(home, settings))
 
 
 def payloads_ahead(home: Home, now: pd.Timestamp) -> list[Path]:

@@ -164,7 +164,9 @@ def open_home(
 ) -> Home:
     """The home in `folder`, whose parts are where the resources say."""
     landing = LandingZone(folder / "raw")
-    return Home(folder, warehouse.open(), artifacts.open(), registry.open(), registry.address, landing)
+    return Home(
+        folder, warehouse.open(), artifacts.open(), registry.open(), registry.address, landing, warehouse.mirror()
+    )
 
 
 def all_tasks(

@@ -1,6 +1,6 @@
 """How right each version was so far, counted by the database: what a person asks who waits for the answer.
 
-The numbers are those of `metrics.summary`, which measures frames that are in memory; no pandas here.
+The numbers are those of `metrics.summary` and `worth.lead_time`, which measure frames in memory; no pandas here.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlreg_dagster.config import OutcomeSettings
-from mlreg_dagster.market.names import CRASH, UNRESOLVED
+from mlreg_dagster.market.names import CRASH, EPISODE_GAP_HOURS, UNRESOLVED
 from mlreg_dagster.outcomes.names import IS_VERSION, OUTCOMES_TABLE, RATES, SERVED_OUTCOMES_TABLE, served_version
 from mlreg_dagster.outcomes.performance.intervals import intervals
 from mlreg_dagster.storage.warehouse.reader import Tables
@@ -32,6 +32,25 @@ _COUNTS = {
 }
 _DAY = "CAST(epoch(prediction_hour) AS BIGINT) // 86400"
 _UNKNOWN = float("nan")
+_HOURS = "epoch(crossed_at - prediction_hour) / 3600"
+_LEAD_TIMES = {
+    "episodes": "count(DISTINCT (instrument_id, episode))",
+    "caught": "count(*) FILTER (is_first)",
+    "timed": "count(*) FILTER (is_first AND crossed_at IS NOT NULL)",
+    "median_hours": f"quantile_cont({_HOURS}, 0.5) FILTER (is_first)",
+    "lower_quartile_hours": f"quantile_cont({_HOURS}, 0.25) FILTER (is_first)",
+    "upper_quartile_hours": f"quantile_cont({_HOURS}, 0.75) FILTER (is_first)",
+}
+_EPISODES = (
+    f"WITH crashes AS (SELECT *, coalesce(prediction_hour - lag(prediction_hour) OVER by_coin "  # noqa: S608
+    f">= INTERVAL {EPISODE_GAP_HOURS} HOUR, true) AS begins FROM {OUTCOMES_TABLE} "
+    f"WHERE {IS_VERSION} AND {_COUNTS['crashes']} "
+    "WINDOW by_coin AS (PARTITION BY model_version, instrument_id ORDER BY prediction_hour)), "
+    "numbered AS (SELECT *, sum(begins::INT) OVER (PARTITION BY model_version, instrument_id ORDER BY prediction_hour) "
+    "AS episode FROM crashes), "
+    "marked AS (SELECT *, is_anomaly AND row_number() OVER (PARTITION BY model_version, instrument_id, episode "
+    "ORDER BY is_anomaly DESC, prediction_hour) = 1 AS is_first FROM numbered)"
+)
 
 
 def summarize_served(tables: Tables, settings: OutcomeSettings) -> list[dict[str, Any]]:
@@ -73,6 +92,27 @@ def summarize(tables: Tables, settings: OutcomeSettings, table: str = OUTCOMES_T
         days = np.array([row[1:] for row in group])
         found.append({"model_version": version, **dict(_measured(days, instruments[version], settings))})
     return found
+
+
+def summarize_lead_times(tables: Tables) -> list[dict[str, Any]]:
+    """How early each model version, no ranking, flagged the crash episodes of its outcomes.
+
+    Args:
+        tables: Where the outcomes are.
+
+    Returns:
+        A row for each version whose outcomes have a crash, by its name: counts and hours as `worth.lead_time.LeadTime`
+        has them, without intervals. Hours that no episode tells are None; a table of a release that did not record when
+        a price crossed has no row.
+    """
+    columns = tables.rows(f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{OUTCOMES_TABLE}'")  # noqa: S608
+    if ("crossed_at",) not in columns:
+        return []
+    rows = tables.rows(
+        f"{_EPISODES} SELECT model_version, {', '.join(_LEAD_TIMES.values())} FROM marked "  # noqa: S608 - names of ours
+        "GROUP BY model_version ORDER BY model_version"
+    )
+    return [dict(zip(("model_version", *_LEAD_TIMES), row, strict=True)) for row in rows]
 
 
 def _measured(

@@ -5,6 +5,7 @@ independent. Weeks are, about: a resample draws whole weeks with all their instr
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -90,8 +91,7 @@ def interval(counts: Counts, measure: Measure, confidence: float, resamples: int
         return np.nan, np.nan
     order = np.lexsort(counts.T[::-1])  # the same counts in another order are the same evidence
     counts = counts[order]
-    draws = np.random.default_rng(_SEED).multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples)
-    draws = np.vstack([np.ones(blocks), draws])
+    draws = _draws(blocks, resamples)
     products = (counts[:, :, None] * counts[:, None, :]).reshape(blocks, -1)
     with np.errstate(invalid="ignore", divide="ignore"):
         value, slope = measure(draws @ counts)
@@ -103,6 +103,13 @@ def interval(counts: Counts, measure: Measure, confidence: float, resamples: int
     distance = np.where(np.isfinite(distance), distance, np.inf)  # blocks that are all alike: no standard error
     reach = np.quantile(distance, confidence, method="higher") * error[0]
     return (float(value[0] - reach), float(value[0] + reach)) if np.isfinite(reach) else (np.nan, np.nan)
+
+
+@lru_cache(maxsize=8)
+def _draws(blocks: int, resamples: int) -> NDArray[np.float64]:
+    """How often each block is drawn: once in the first row, at random in the others; the same at each call."""
+    drawn = np.random.default_rng(_SEED).multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples)
+    return np.vstack([np.ones(blocks), drawn])
 
 
 def standard_error(counts: Counts, measure: Measure) -> float:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from mlreg_dagster.serving.app.keys import Keyring
-from mlreg_dagster.serving.following.follower import Follower
-from mlreg_dagster.serving.following.knowledge import Knowledge
+from mlreg_dagster.serving.following.follower import Follower, NotLoaded
 from mlreg_dagster.serving.log.writer import PredictionLog
 
 
@@ -35,22 +34,16 @@ class Health:
     def _problems(self) -> Iterator[str]:
         if self.stopping:
             yield "The server is being stopped."
-        knowledge = self._follower.knowledge()
-        if not knowledge.ready:
-            yield knowledge.problem or self._missing(knowledge)
+        if not self._follower.knowledge().ready:
+            try:
+                self._follower.get(self._alias)
+            except NotLoaded as error:
+                yield str(error)
         if self._log is not None and not self._log.is_healthy():
             why = self._log.problem() or "too many answers left without a line"
             yield f"The prediction log can't be written: {why}."
         if self._keyring.problem is not None:
             yield self._keyring.problem
-
-    def _missing(self, knowledge: Knowledge) -> str:
-        """Why there is no model to answer with, where the registry can be read."""
-        if knowledge.checked_at is None:
-            return "The registry has not been read yet."
-        if found := knowledge.not_taken.get(self._alias):
-            return f"{found.version}, which is {self._alias}, can't be served: {found.why}"
-        return f"There is no {self._alias} yet, or it is still being loaded. mlreg promote makes a version {self._alias}."
 
     def knowledge_age_seconds(self) -> float:
         """How long ago the registry last answered; as long as there is time where it never did."""

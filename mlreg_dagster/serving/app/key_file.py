@@ -4,7 +4,7 @@ A key itself is in no file: it is shown once, when it is added.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -111,7 +111,7 @@ def read_keys(place: Path) -> tuple[Key, ...]:
     return parse_keys(read_content(place), place) if place.exists() else ()
 
 
-def add_key(place: Path, name: str, scopes: tuple[Scope, ...], requests_per_second: float, burst: int) -> str:
+def add_key(place: Path, name: str, scopes: Sequence[str], requests_per_second: float, burst: int) -> str:
     """Make a key and write its hash.
 
     Returns:
@@ -125,7 +125,7 @@ def add_key(place: Path, name: str, scopes: tuple[Scope, ...], requests_per_seco
     values = {
         "name": name,
         "sha256": hash_of(secret),
-        "scopes": scopes,
+        "scopes": tuple(scopes),
         "requests_per_second": requests_per_second,
         "burst": burst,
         "created_at": datetime.now(UTC).replace(microsecond=0),

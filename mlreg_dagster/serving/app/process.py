@@ -19,9 +19,10 @@ from mlreg_dagster.serving.app.server import Running
 from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.following.follower import Follower
 from mlreg_dagster.serving.log.writer import PredictionLog
-from mlreg_dagster.serving.online.latest import LatestHour
 from mlreg_dagster.serving.metrics import ServerMetrics
+from mlreg_dagster.serving.online.latest import LatestHour
 from mlreg_dagster.serving.tracing import Tracing, configured_tracing
+from mlreg_dagster.storage.prediction_log import layout_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -72,7 +73,9 @@ def serve_process(home: Path, settings: ServingSettings, options: Options) -> No
             _LOG.warning("No API keys are asked for: everybody who can reach %s may ask.", url_of(public))
         limits = _possible(settings.limits)
         latest = LatestHour(latest_root(home))
-        log = PredictionLog(home / "served", settings.log) if settings.log.enabled else None
+        if latest.hour is None:
+            _LOG.warning("%s", latest.why_none())
+        log = PredictionLog(layout_of(home).root, settings.log) if settings.log.enabled else None
         follower = Follower(registry_url(home), artifacts_root(home), settings)
         try:
             metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring, settings.alias)

@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.market.features.provenance import OtherFeatureSettings
+from mlreg_dagster.serving.following.names import NotLoaded, UnknownName
+from mlreg_dagster.serving.log.writer import LogFailed
 from mlreg_dagster.serving.metrics import Refusal as Reason
+from mlreg_dagster.serving.online.latest import NoLatestHour, StaleHour, UnknownInstrument
 from mlreg_dagster.serving.protocols.problems import BadRequest, Refused, TooLarge, UnsupportedMediaType
+from mlreg_dagster.serving.scoring.model import NoFiniteScore
+from mlreg_dagster.serving.scoring.reasons import NoReasons
 
 RETRY_AFTER_S = 1
 
@@ -147,20 +152,17 @@ _CLOSING = (BodyTooLate, BodyTooLarge)
 """After which the rest of a body may still come: the connection can't be used again."""
 
 
-class _Foreign:
-    """Errors of other rooms, by name, so that this module does not load what raises them."""
-
-    STATUS: ClassVar[Mapping[str, tuple[int, str, Reason]]] = {
-        "UnknownName": (404, "unknown_model", "model"),
-        "NotLoaded": (503, "not_loaded", "model"),
-        "NoReasons": (409, "no_reasons", "model"),
-        "NoFiniteScore": (400, "no_finite_score", "malformed"),
-        "UnknownInstrument": (404, "unknown_instrument", "features"),
-        "NoLatestHour": (503, "no_latest_hour", "features"),
-        "StaleHour": (503, "stale_hour", "features"),
-        "OtherFeatureSettings": (409, "other_feature_settings", "features"),
-        "LogFailed": (503, "log_failed", "log"),
-    }
+_OF_OTHER_ROOMS: Mapping[type[MlregError], tuple[int, str, Reason]] = {
+    UnknownName: (404, "unknown_model", "model"),
+    NotLoaded: (503, "not_loaded", "model"),
+    NoReasons: (409, "no_reasons", "model"),
+    NoFiniteScore: (400, "no_finite_score", "malformed"),
+    UnknownInstrument: (404, "unknown_instrument", "features"),
+    NoLatestHour: (503, "no_latest_hour", "features"),
+    StaleHour: (503, "stale_hour", "features"),
+    OtherFeatureSettings: (409, "other_feature_settings", "features"),
+    LogFailed: (503, "log_failed", "log"),
+}
 
 
 def refusal_of(error: MlregError) -> Refusal | None:
@@ -169,7 +171,7 @@ def refusal_of(error: MlregError) -> Refusal | None:
         reason = next((_REASONS[each] for each in type(error).__mro__ if each in _REASONS), None)
         return Refusal(error.status, error.code, str(error), reason, _headers(error))
     for each in type(error).__mro__:
-        if found := _Foreign.STATUS.get(each.__name__):
+        if found := _OF_OTHER_ROOMS.get(each):
             status, code, reason = found
             return Refusal(status, code, str(error), reason, _retry(RETRY_AFTER_S) if status == 503 else ())
     return None

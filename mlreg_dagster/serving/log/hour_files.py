@@ -36,7 +36,6 @@ SCHEMA = pa.schema(
         pa.field(_FEATURES, pa.map_(pa.string(), pa.float64()), nullable=False),
     ]
 )
-_PARTS = ((dict.keys, pa.string()), (dict.values, pa.float64()))
 _SEGMENTS = b"mlreg.segments"
 _ROWS = 8192  # in memory at once, but for those of a single answer
 LARGEST_SEGMENT = 1 << 40
@@ -158,7 +157,8 @@ def _batch(rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
     columns = [pa.array([row[field.name] for row in rows], field.type) for field in SCHEMA if field.name != _FEATURES]
     features = [row[_FEATURES] for row in rows]
     ends = np.cumsum([0, *map(len, features)], dtype=np.int32)
-    keys, values = (pa.array(chain.from_iterable(map(each, features)), kind) for each, kind in _PARTS)
+    keys = pa.array(list(chain.from_iterable(features)), pa.string())
+    values = pa.array(list(chain.from_iterable(each.values() for each in features)), pa.float64())
     return pa.RecordBatch.from_arrays([*columns, pa.MapArray.from_arrays(pa.array(ends), keys, values)], schema=SCHEMA)
 
 

@@ -102,6 +102,13 @@ class LatestHour:
                 found[each.name] = each.problem
         return found
 
+    def why_none(self) -> str:
+        """Why there is no newest hour, and what makes one."""
+        return self._features.problem or (
+            f"There is no mirror of the newest hour yet ({self._place}). The next hourly run makes it; until then send "
+            f"the features of each row."
+        )
+
     def age_hours(self) -> float | None:
         """How old the newest hour is; None where there is none."""
         return None if (hour := self.hour) is None else (self._now() - hour) / timedelta(hours=1)
@@ -121,11 +128,7 @@ class LatestHour:
         """
         found = self._features.get()
         if found is None:
-            raise NoLatestHour(
-                self._features.problem
-                or f"There is no mirror of the newest hour yet ({self._place}). The next hourly run makes it; until "
-                f"then send the features of each row."
-            )
+            raise NoLatestHour(self.why_none())
         if found.newest.feature_settings != canonical(feature_settings):
             raise OtherFeatureSettings(
                 f"The features of {hour_key(found.newest.hour)} were computed with other settings than the model "

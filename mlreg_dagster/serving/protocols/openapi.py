@@ -160,7 +160,7 @@ def _path(path: str, operation: _Operation) -> dict[str, Any]:
     names = re.findall(r"{(\w+)}", path)
     method = "post" if operation.takes else "get"
     described: dict[str, Any] = {
-        "operationId": "_of_".join([operation.name, *names]) + ("_by_endpoint" if path.startswith("/endpoints") else ""),
+        "operationId": "_of_".join([operation.name, *names]),
         "summary": operation.summary,
         "responses": _responses(operation),
     }

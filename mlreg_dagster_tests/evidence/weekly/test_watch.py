@@ -55,6 +55,10 @@ def test_a_week_is_in_order_only_if_each_day_was_judged_and_calm(tables, states,
     assert watch.decisions(tables, WEEK).state == found
 
 
+def open_in(registry, week):
+    return watch.open_in(registry.alert_events(), week)
+
+
 def record(registry, event, at, rule="run_failed", severity="ticket"):
     change = AlertChange(
         fingerprint=("ab" if rule == "run_failed" else "cd") * 32, event=event, rule=rule, subject="hourly",
@@ -66,20 +70,20 @@ def record(registry, event, at, rule="run_failed", severity="ticket"):
 def test_an_alert_is_told_as_it_stood_at_the_end_of_the_week(registry):
     record(registry, "firing", MONDAY + DAY)
     record(registry, "resolved", MONDAY + 8 * DAY)
-    found = watch.alerts(registry, WEEK)
+    found = watch.alerts(open_in(registry, WEEK))
     assert [row["at the end"] for row in found.rows] == ["firing"]
     assert found.state == "needs attention"
-    after = watch.alerts(registry, week_of(WEEK.end))
+    after = watch.alerts(open_in(registry, week_of(WEEK.end)))
     assert [row["at the end"] for row in after.rows] == ["resolved"]
     assert after.state == "in order"
-    assert watch.alerts(registry, week_of(WEEK.end + pd.Timedelta(days=7))).rows == []
-    assert watch.alerts(registry, week_of(WEEK.first - pd.Timedelta(days=7))).rows == []
+    assert watch.alerts(open_in(registry, week_of(WEEK.end + pd.Timedelta(days=7)))).rows == []
+    assert watch.alerts(open_in(registry, week_of(WEEK.first - pd.Timedelta(days=7)))).rows == []
 
 
 def test_an_objective_that_was_missed_and_met_again_was_missed_all_the_same(registry):
     record(registry, "firing", MONDAY, rule="predictions_late")
     record(registry, "resolved", MONDAY + DAY, rule="predictions_late")
-    found = watch.objectives(registry, WEEK)
+    found = watch.objectives(open_in(registry, WEEK))
     missed = {row["objective"]: (row["times missed"], row["still missed"]) for row in found.rows}
     assert missed.pop("predictions") == (1, "no")
     assert set(missed.values()) == {(0, "no")}

@@ -7,14 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from mlreg_dagster.config import ConfigError, MemberSettings, ModelSettings, OutcomeSettings
 from mlreg_dagster.datasets.labels import LABEL, LABELS
 from mlreg_dagster.market.names import NO_CRASH, UNRESOLVED
-from mlreg_dagster.models.classifier.calibration import calibrate, probabilities
 from mlreg_dagster.models.classifier.classifier import CrashClassifier
 from mlreg_dagster.models.classifier.labels import CannotLearn, labelled_rows, require_labels
 from mlreg_dagster.models.classifier.trees import grow, log_odds
@@ -61,20 +58,6 @@ def test_later_rows_have_no_part_in_earlier_folds():
         each._out_of_fold(rows, labels.crashed, labels.hours, 48)[0] for each, rows in ((one, X), (two, changed))
     ]
     np.testing.assert_array_equal(margins[0][:2500], margins[1][:2500])
-
-
-# --- calibration ------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 10_000), st.sampled_from(["platt", "isotonic"]))
-def test_a_calibration_keeps_the_order_even_where_margins_tell_the_opposite(seed, kind):
-    rng = np.random.default_rng(seed)
-    margins = rng.normal(size=300)
-    crashed = rng.random(300) < 1 / (1 + np.exp(2 + rng.choice([-2, 0, 2]) * margins))
-    crashed[:2] = [True, False]
-    found = probabilities(calibrate(kind, margins, crashed), np.sort(margins))
-    assert (np.diff(found) > 0).all()
-    assert found.mean() == pytest.approx(crashed.mean(), abs=0.02)
 
 
 # --- trees ------------------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from mlreg_dagster.monitoring.drift.statistics.arms import LEAST_SPREAD, Limits, stand
+from mlreg_dagster.monitoring.drift.statistics.arms import LEAST_SPREAD, Limits, log_odds, stand
 
 LIMITS = Limits(gap=0)
 
@@ -124,3 +125,31 @@ def test_a_day_that_is_not_usable_is_neither_judged_nor_part_of_a_null():
     assert np.isnan(found.z[70]).all()
     assert not found.quiet[70]
     assert np.abs(found.z[71:]).max() < LIMITS.slow
+
+
+def test_a_series_with_heavy_tails_needs_more_than_it_has_shown():
+    values = _days(200)
+    values[80, 0] += 0.08  # once far off, by less than what stands out
+    values[150] += 0.1
+    innovation = _stand(values).innovation
+    assert abs(innovation[80, 0]) < LIMITS.fast
+    assert innovation[150, 1:].min() > LIMITS.fast
+    assert abs(innovation[150, 0]) < LIMITS.fast
+
+
+def test_the_farther_off_a_mean_rank_is_the_more_of_it_counts():
+    ranks = log_odds(np.array([0.49, 0.5, 0.51, 0.9, 0.95, 0.0, np.nan]))
+    assert ranks[2] - ranks[0] == pytest.approx(0.02, rel=1e-3)
+    assert ranks[4] - ranks[3] > 3 * 0.05
+    assert np.isfinite(ranks[5])
+    assert np.isnan(ranks[6])
+
+
+def test_volatility_that_triples_is_far_off_though_its_ranks_have_an_end():
+    """The log volatility of quiet days differs by 0.28; a rank is the share of training's values below."""
+    rng = np.random.default_rng(4)
+    logs = np.append(0.28 * rng.normal(size=150), np.log(3))
+    ranks = norm.cdf(logs / 0.4)[:, None]
+    raw, open_ended = (_stand(each).z[-1, 0] for each in (ranks, log_odds(ranks)))
+    assert raw < 2.6
+    assert open_ended > 3.5

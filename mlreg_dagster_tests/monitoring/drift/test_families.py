@@ -8,11 +8,12 @@ from mlreg_dagster.config import DetectionSettings, EvaluationSettings, Flagging
 from mlreg_dagster.core.hours import HOUR, as_hour
 from mlreg_dagster.monitoring.drift.facts import facts_of_day
 from mlreg_dagster.monitoring.drift.families.concept import Champion, concept_rows, verdict_of
-from mlreg_dagster.monitoring.drift.families.feature import usable_days
+from mlreg_dagster.monitoring.drift.families.feature import stand_of, usable_days
 from mlreg_dagster.monitoring.drift.families.prediction import prediction_rows
 from mlreg_dagster.monitoring.drift.families.quality import MEASURES
 from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
 from mlreg_dagster.monitoring.drift.statistics.arms import Limits
+from mlreg_dagster.monitoring.sketches.days import HourlySums
 from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 
 DAY = as_hour("2026-03-02")
@@ -125,7 +126,8 @@ def test_a_champion_that_misses_what_its_predecessor_finds_is_worse():
 def test_the_same_hits_are_the_same_and_the_power_is_said():
     (verdict, _, reasons), rows = _verdict(0.5, 0.5)
     assert (verdict, reasons) == ("same", ())
-    assert "could have been found" in rows["sentence"].iloc[0]
+    power = f"a drop of {100 * rows['detectable'].iloc[0]:.0f} points would be found in 80 of 100 cases"
+    assert power in rows["sentence"].iloc[0]
 
 
 def test_few_episodes_are_unknown_however_clear_the_difference():
@@ -176,14 +178,26 @@ def test_a_market_that_closes_has_its_own_usual_hours():
     assert not usable[[30, 31]].any()
 
 
+def test_a_mean_rank_near_its_end_is_as_far_off_as_its_volatility():
+    """The farther off a day is the less its mean rank moves, but not its z."""
+    ranks = np.append(0.5 + 0.12 * np.random.default_rng(6).normal(size=100).clip(-2, 2), [0.9, 0.95, 0.975])
+    days = pd.date_range(DAY, periods=len(ranks), freq="D", unit="us")
+    rows = np.full((len(ranks), 24), 50.0)
+    sums = np.broadcast_to((50 * ranks)[:, None, None, None], (len(ranks), 24, 1, 2))
+    hours = HourlySums(days, ("change_1h_pct",), rows, rows[..., None], sums)
+    z = stand_of(hours, np.zeros(len(ranks), dtype=bool), {"change_1h_pct": "change"}, Limits()).z[-3:, 0]
+    assert z[2] > 1.4 * z[0]
+    assert np.diff(z)[1] > 0.8 * np.diff(z)[0]
+
+
 def _facts(day, features=None, predictions=None, quality="ok"):
-    days = [day - 2 * _ONE, day - _ONE, day]
+    days = [day - ago * _ONE for ago in range(9, -1, -1)]
     data = pd.DataFrame(
         {
             "day": days,
             "measure": "lost_share",
             "value": 0.1,
-            "quality": ["ok", "ok", quality],
+            "quality": ["ok"] * 9 + [quality],
             "detail": "change_1h_pct",
             "is_stale": False,
             "differs_from_training": False,
@@ -199,6 +213,7 @@ def _feature_rows(z, days=3, short=True, enough=True):
         {
             "day": DAY - (days - 1 - number) * _ONE,
             "feature": "change_1h_pct",
+            "reference": "v1",
             "enough": enough,
             "short_memory": short,
             "location_z": z if enough else np.nan,
@@ -217,6 +232,30 @@ def test_three_days_far_off_persist_and_one_does_not():
     assert facts.reasons == ("features: change_1h_pct, location, z +7.0",)
     once = _facts(DAY, _feature_rows(7.0, days=1))
     assert (once.slow, once.persistent_days) == (False, 1)
+
+
+def test_a_week_that_is_far_off_on_average_is_slow_though_no_day_is():
+    facts = _facts(DAY, _feature_rows(4.0, days=7))
+    assert (facts.slow, facts.fast, facts.persistent_days) == (True, False, 3)
+    assert facts.reasons[-1] == "features: change_1h_pct, location, z +4.0 on average of 7 days"
+    assert not _facts(DAY, _feature_rows(4.0, days=6)).slow
+    assert not _facts(DAY, _feature_rows(3.4, days=7)).slow
+    assert not _facts(DAY, _feature_rows(4.0, days=7, short=False)).slow
+
+
+def test_days_far_off_on_either_side_are_no_slow_week():
+    rows = _feature_rows(4.0, days=7)
+    rows["location_z"] *= [1, -1, 1, -1, 1, -1, 1]
+    assert not _facts(DAY, rows).slow
+
+
+def test_a_week_under_two_references_is_not_known():
+    rows = _feature_rows(4.0, days=7)
+    rows.loc[:2, "reference"] = "v0"
+    assert not _facts(DAY, rows).slow
+    rows = _feature_rows(4.0, days=7)
+    rows.loc[3, ["enough", "location_z", "spread_z"]] = [False, np.nan, np.nan]
+    assert not _facts(DAY, rows).slow
 
 
 def test_features_with_a_long_memory_do_not_persist():

@@ -66,7 +66,7 @@ def market(kind: Kind, weeks: int, instruments: int, seed: int) -> pd.DataFrame:
     """Rows of PREDICTION_OUTCOMES of the model and all rankings, as far as a verdict reads them."""
     rng = np.random.default_rng(seed)
     times = weeks * 7 * _DAY
-    volatility = _wandering(rng, times, 1, 5) + 0.7 * _wandering(rng, times, instruments, 20)
+    volatility = wandering(rng, times, 1, 5) + 0.7 * wandering(rng, times, instruments, 20)
     crash, foreseen = _crashes(rng, kind, volatility)
     scores = dict(_scores(rng, kind, volatility))
     scores[MODEL] = scores[MODEL] + kind.strength * foreseen
@@ -92,7 +92,7 @@ def market(kind: Kind, weeks: int, instruments: int, seed: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _wandering(rng: np.random.Generator, times: int, series: int, half_life: float) -> Grid:
+def wandering(rng: np.random.Generator, times: int, series: int, half_life: float) -> Grid:
     """Standard normal series that forget half of themselves in so many days."""
     keep = 0.5 ** (1 / (half_life * _DAY))
     noise = rng.normal(size=(times + 200, series)) * np.sqrt(1 - keep**2)
@@ -102,7 +102,7 @@ def _wandering(rng: np.random.Generator, times: int, series: int, half_life: flo
 def _crashes(rng: np.random.Generator, kind: Kind, volatility: Grid) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Rows that a crash follows, and those of them whose event can be foreseen."""
     times, instruments = volatility.shape
-    calm = volatility if kind.follows else _wandering(rng, times, 1, 5) + np.zeros((1, instruments))
+    calm = volatility if kind.follows else wandering(rng, times, 1, 5) + np.zeros((1, instruments))
     rate = np.exp(0.8 * calm.mean(axis=1))
     starts = np.flatnonzero(rng.random(times) < np.minimum(0.6 / _DAY * rate / rate.mean(), 1))
     crash, foreseen = np.zeros(volatility.shape, dtype=bool), np.zeros(volatility.shape, dtype=bool)
@@ -121,12 +121,12 @@ def _scores(rng: np.random.Generator, kind: Kind, volatility: Grid) -> Iterator[
     times, instruments = volatility.shape
     for name in (MODEL, *RANKINGS):
         half_life = float(rng.choice([0.2, 1.0, 5.0]))
-        own = _wandering(rng, times, instruments, half_life)
+        own = wandering(rng, times, instruments, half_life)
         if kind.follows:
             score = volatility + own
         else:
             weight = _COMMON.get(name, rng.uniform(0, 0.8))
-            score = weight * _wandering(rng, times, 1, half_life) + own + weight * volatility
+            score = weight * wandering(rng, times, 1, half_life) + own + weight * volatility
         yield (name if name == MODEL else f"ranking:{name}"), score
 
 

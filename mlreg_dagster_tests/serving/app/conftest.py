@@ -11,17 +11,18 @@ PATIENT = {"limits": {"header_seconds": 1.0, "body_seconds": 1.5, "idle_seconds"
 """Short time-outs, so that tests of them are short."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(live_home: Path, tmp_path_factory: pytest.TempPathFactory):
-    """A ready server of v2, which tests only ask."""
+    """A ready server of v2, which tests only ask; its log tells what it imports."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MLREG_REGISTRY", "MLREG_ARTIFACTS", "DAGSTER_HOME", "MLREG_SERVING_KEYS"):
             patch.delenv(name, raising=False)
-        with running(copied(live_home, tmp_path_factory.mktemp("server")), settings=PATIENT) as found:
+        home = copied(live_home, tmp_path_factory.mktemp("server"))
+        with running(home, settings=PATIENT, environment={"PYTHONPROFILEIMPORTTIME": "1"}) as found:
             yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def predicted(server: Server):
     """Rows of market_features that the champion v2 scored in the hourly job, with their scores and flags."""
     with duckdb.connect(str(server.home / "warehouse.duckdb"), read_only=True) as tables:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlreg_dagster_tests.serving.app.conftest import columns_of
-from mlreg_dagster_tests.serving.running import copied, infer_body, running
+from mlreg_dagster_tests.serving.running import infer_body
 
 HEAVY = ("dagster", "dagster_duckdb", "pandas", "sklearn", "skops", "matplotlib", "pandera", "alembic")
 INFER = "/v2/models/champion/infer"
@@ -119,13 +119,15 @@ def test_the_admin_port_tells_metrics_health_and_status(server, features):
     assert server.get("/metrics").status_code == 404
 
 
-def test_the_process_loads_neither_the_graph_nor_what_trains_models(live_home, tmp_path, predicted, features):
-    with running(copied(live_home, tmp_path), environment={"PYTHONPROFILEIMPORTTIME": "1"}) as server:
-        body = infer_body(columns_of(predicted.head(100), features), parameters={"reasons": True})
-        assert server.post(INFER, json=body).status_code == 200
-        for path in ("/v2", "/openapi.json", "/v2/models/champion", "/v2/models/v1/ready", "/nothing"):
-            server.get(path)
-        assert server.stop() == 0
-        imported = set(re.findall(r"^import time:.*\|\s+([\w.]+)$", server.log.read_text(), re.MULTILINE))
+def test_the_process_loads_neither_the_graph_nor_what_trains_models(server, predicted, features):
+    body = infer_body(columns_of(predicted.head(100), features), parameters={"reasons": True})
+    assert server.post(INFER, json=body).status_code == 200
+    for path in ("/v2", "/openapi.json", "/v2/models/champion", "/v2/models/v1/ready", "/nothing"):
+        server.get(path)
+    imported = set(re.findall(r"^import time:.*\|\s+([\w.]+)$", server.log.read_text(), re.MULTILINE))
     assert "mlreg_dagster.serving.answering" in imported
     assert {name for name in imported if name.split(".")[0] in HEAVY} == set()
+
+
+def test_it_answers_for_its_life_before_it_is_ready(server):
+    assert server.started_s <= server.ready_s < 60

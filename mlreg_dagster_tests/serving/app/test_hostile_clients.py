@@ -37,7 +37,7 @@ def test_half_a_header_is_answered_in_time_and_closed(server):
         connection.sendall(b"GET /v2 HTTP/1.1\r\nHost: ")
         answer, seconds = received(connection)
     assert problem_in(answer)["code"] == "header_timeout"
-    assert LIMITS["header_seconds"] <= seconds < LIMITS["header_seconds"] + 2
+    assert LIMITS["header_seconds"] * 0.9 <= seconds < LIMITS["header_seconds"] + 2
 
 
 @pytest.mark.parametrize("sent", [b"G", b"\r\n", b"GET /v2 HTTP/1.1\r\nX: a"])
@@ -82,7 +82,7 @@ def test_half_a_body_is_answered_in_time_and_closed(server, trickles):
         end.set()
         thread.join()
     assert problem_in(answer)["code"] == "body_timeout"
-    assert LIMITS["body_seconds"] <= seconds < LIMITS["body_seconds"] + 2
+    assert LIMITS["body_seconds"] * 0.9 <= seconds < LIMITS["body_seconds"] + 2
 
 
 def test_a_body_that_never_ends_after_its_refusal_is_cut_off(server):

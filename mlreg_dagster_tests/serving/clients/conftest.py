@@ -20,6 +20,9 @@ from mlreg_dagster_tests.lifecycle import DATASET_DAY
 from mlreg_dagster_tests.serving.running import Server, copied, running
 from mlreg_dagster_tests.waiting import wait_for
 
+PATIENT = {"refuse_after_hours": 86_400.0, "log": {"slow_seconds": 60.0}}
+"""The newest hour of a test's home is long ago, and its disk may be busy: neither is what clients are tested for."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -49,7 +52,7 @@ def server(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MLREG_REGISTRY", "MLREG_ARTIFACTS", "DAGSTER_HOME", "MLREG_SERVING_KEYS"):
             patch.delenv(name, raising=False)
-        with running(copied(live_home, tmp_path_factory.mktemp("clients"))) as found:
+        with running(copied(live_home, tmp_path_factory.mktemp("clients")), settings=PATIENT) as found:
             yield found
 
 

@@ -46,6 +46,4 @@ def test_the_examples_of_a_page_run(
                 subprocess.run(shlex.split(command), check=True, timeout=60)
     names.clear()
     gc.collect()  # so that what they leave open is closed here
-    shown = capfd.readouterr().out
-    assert "score" in shown
-    assert "v2" in shown
+    assert "score" in capfd.readouterr().out

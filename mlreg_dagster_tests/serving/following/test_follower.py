@@ -21,9 +21,8 @@ from mlreg_dagster.serving.following.follower import NotLoaded, UnknownName
 from mlreg_dagster.storage.artifacts import LocalArtifactStore
 from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register
 from mlreg_dagster_tests.registry.test_audit import sql_past
+from mlreg_dagster_tests.serving.running import LONG
 from mlreg_dagster_tests.waiting import wait_for
-
-MANY = os.environ.get("MLREG_LONG") == "1"
 
 
 def file_of(deployment) -> Path:
@@ -392,7 +391,7 @@ def test_looks_and_swaps_leave_nothing_behind(deployment, following):
     deployment.promote("v1")
     follower = following()
     models = []
-    polls, swaps = (5000, 50) if MANY else (100, 12)
+    polls, swaps = (5000, 50) if LONG else (100, 12)
 
     def swap(number):
         deployment.promote("v2" if number % 2 == 0 else "v1")

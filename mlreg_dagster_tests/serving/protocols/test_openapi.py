@@ -6,6 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from mlreg_dagster.config.sections.serving import ServingSettings
+from mlreg_dagster.serving.app.routes import Routes
 from mlreg_dagster.serving.protocols.openapi import document
 from mlreg_dagster_tests.serving.protocols.bodies import inference, records, split
 
@@ -71,3 +73,14 @@ def test_examples_are_valid() -> None:
     assert len(contents) == 4
     for content in contents:
         assert valid(json.dumps(content["example"]).encode(), content["schema"]["$ref"].rpartition("/")[2])
+
+
+def test_the_document_has_the_routes_of_the_server_and_which_of_them_ask_for_a_key() -> None:
+    nothing: Any = None
+    endpoints = Routes(nothing, nothing, nothing, ServingSettings(), nothing, nothing).endpoints()
+    routes = {
+        (f"{method.lower()} {endpoint.route.path}", endpoint.scope is not None)
+        for endpoint in endpoints
+        for method in (endpoint.route.methods or set()) - {"HEAD"}
+    }
+    assert {(path, "security" in operation) for path, operation in operations().items()} == routes

@@ -5,26 +5,19 @@ the blocks; what could have been found is said beside what was (decision 0030).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.drift import DetectionSettings
 from mlreg_dagster.market.episodes import episodes_of
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT
+from mlreg_dagster.monitoring.drift.statistics.paired import POWER, Compared, compared
 from mlreg_dagster.outcomes.names import is_ranking
-from mlreg_dagster.outcomes.worth.blocks import Counts, difference_of_ratios, interval, standard_error
-
-MIN_EPISODES = 30
-"""Crash episodes without which nothing is known."""
 
 _DAY = pd.Timedelta(days=1)
-_RESAMPLES = 1000
-_POWER = 0.8
 _COUNTED = ("hits", "crashes", "opponent_hits", "crashes")
 _ORDER = ("predecessor", "challenger", "version", "ranking")
 
@@ -108,72 +101,18 @@ def _compared(
     recent, before = days[days.index >= since], days[days.index < first]
     within = (crashes["prediction_hour"] >= since) & (crashes["prediction_hour"] < last + _DAY)
     episodes = len(episodes_of(crashes[within]))
-    counts = recent[list(_COUNTED)].to_numpy(dtype=float)
-    earlier = before[list(_COUNTED)].to_numpy(dtype=float)
-    own, other = _recall(counts, 0), _recall(counts, 2)
-    difference = None if own is None or other is None else own - other
-    if kind == "ranking":
-        counts, usual = _beside(counts, earlier), _difference(earlier)
-        difference = None if difference is None or usual is None else difference - usual
-    measure = change_of_differences if kind == "ranking" else difference_of_ratios
-    low, high = interval(counts, measure, settings.concept_confidence, _RESAMPLES) if difference is not None else _NONE
-    error = standard_error(counts, measure) if difference is not None else np.nan
-    detectable = (
-        max(settings.concept_drop, (high - low) / 2 + NormalDist().inv_cdf(_POWER) * error)
-        if np.isfinite([low, high, error]).all()
-        else np.nan
-    )
-    verdict = _verdict(difference, high, episodes, detectable, settings)
+    counts, earlier = (days[list(_COUNTED)].to_numpy(dtype=float) for days in (recent, before))
+    found = compared(counts, earlier if kind == "ranking" else None, episodes, settings)
     return {
         "opponent": opponent,
         "kind": kind,
         "days": len(recent),
         "episodes": episodes,
-        "recall": own,
-        "opponent_recall": other,
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "detectable": detectable,
-        "verdict": verdict,
+        **asdict(found),
         "sentence": _sentence(f"{champion.version} against {_NAMES[kind]}{opponent}", kind, len(recent), episodes)
-        + _found(difference, (low, high), detectable, verdict),
+        + _found(found),
         "rank": float(earlier[:, 2].sum()) if kind == "ranking" else 0.0,
     }
-
-
-_NONE = np.nan, np.nan
-
-
-def change_of_differences(totals: Counts) -> tuple[NDArray[np.float64], Counts]:
-    """Measure: a difference of ratios, minus the same of other days."""
-    now, slope = difference_of_ratios(totals[:, :4])
-    before, other = difference_of_ratios(totals[:, 4:])
-    return now - before, np.hstack([slope, -other])
-
-
-def _beside(counts: Counts, earlier: Counts) -> Counts:
-    """Days of now and days of before, in columns of their own."""
-    zeros = np.zeros_like
-    return np.vstack([np.hstack([counts, zeros(counts)]), np.hstack([zeros(earlier), earlier])])
-
-
-def _recall(counts: Counts, column: int) -> float | None:
-    crashes = counts[:, column + 1].sum()
-    return float(counts[:, column].sum() / crashes) if crashes > 0 else None
-
-
-def _difference(counts: Counts) -> float | None:
-    own, other = _recall(counts, 0), _recall(counts, 2)
-    return None if own is None or other is None else own - other
-
-
-def _verdict(
-    difference: float | None, high: float, episodes: int, detectable: float, settings: DetectionSettings
-) -> str:
-    if difference is None or episodes < MIN_EPISODES or not np.isfinite(detectable):
-        return "unknown"
-    return "worse" if high < 0 and difference <= -settings.concept_drop else "same"
 
 
 _NAMES = {
@@ -189,14 +128,16 @@ def _sentence(who: str, kind: str, days: int, episodes: int) -> str:
     return f"concept: {who}, {days} days with {episodes} crash episodes: {what} "
 
 
-def _found(difference: float | None, ends: tuple[float, float], detectable: float, verdict: str) -> str:
-    if difference is None:
+def _found(found: Compared) -> str:
+    if found.difference is None:
         return "not known, as there are no crashes to compare"
-    said = f"{100 * difference:+.0f} points"
-    if np.isfinite(ends).all():
-        said += f" ({100 * ends[0]:+.0f} to {100 * ends[1]:+.0f})"
-    power = f"; {100 * detectable:.0f} points could have been found" if np.isfinite(detectable) else ""
-    return f"{said}, {verdict}{power}"
+    said = f"{100 * found.difference:+.0f} points"
+    if np.isfinite([found.low, found.high]).all():
+        said += f" ({100 * found.low:+.0f} to {100 * found.high:+.0f})"
+    is_known = np.isfinite(found.detectable)
+    size, often = 100 * found.detectable, 100 * POWER
+    power = f"; a drop of {size:.0f} points would be found in {often:.0f} of 100 cases" if is_known else ""
+    return f"{said}, {found.verdict}{power}"
 
 
 def verdict_of(rows: pd.DataFrame) -> tuple[str, int, Sequence[str]]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.drift import DetectionSettings
 from mlreg_dagster.monitoring.drift.schema import FEATURE_DRIFT
-from mlreg_dagster.monitoring.drift.statistics.arms import Limits, Standing, stand
+from mlreg_dagster.monitoring.drift.statistics.arms import WEEK, Limits, Standing, log_odds, stand
 from mlreg_dagster.monitoring.drift.statistics.effects import EFFECTS, effects
 from mlreg_dagster.monitoring.drift.statistics.features import flags
 from mlreg_dagster.monitoring.sketches.bins import Bins
@@ -76,7 +76,7 @@ def _until(hours: HourlySums, day: int) -> HourlySums:
 
 
 def _flat(statistics: NDArray[np.float64]) -> NDArray[np.float64]:
-    return statistics.reshape(len(statistics), -1)
+    return log_odds(statistics.reshape(len(statistics), -1))
 
 
 def drift_rows(
@@ -167,6 +167,24 @@ def _arms_of_day(day: object, rows: pd.DataFrame, limits: Limits) -> dict[str, o
         reasons.append(f"features: {feature}, {name}, z {value:+.1f}")
     enough = bool(rows["enough"].all())
     return {"day": day, "enough": enough, "fast": fast, "slow": slow, "peak": peak, "reason": "; ".join(reasons)}
+
+
+def reason_of_week(rows: pd.DataFrame, limits: Limits) -> str:
+    """What lies far off on average of the last week of days, in words; empty: nothing does, or it is not known.
+
+    Args:
+        rows: Of FEATURE_DRIFT, of some days; of features with a short memory those of the newest reference count.
+        limits: Of the arms.
+    """
+    own = rows[rows["short_memory"] & (rows["reference"] == rows.loc[rows["day"].idxmax(), "reference"])]
+    days = own["day"].drop_duplicates().nlargest(WEEK)
+    own = own[own["day"].isin(days) & own["enough"]]
+    means = own.groupby("feature")[["location_z", "spread_z"]].sum(min_count=WEEK).div(WEEK).reset_index()
+    sizes = means[["location_z", "spread_z"]].abs()
+    if not (sizes > limits.persistent).any(axis=None):
+        return ""
+    feature, name, value = _largest(means, sizes)
+    return f"features: {feature}, {name}, z {value:+.1f} on average of {WEEK} days"
 
 
 def _largest(rows: pd.DataFrame, sizes: pd.DataFrame) -> tuple[str, str, float]:

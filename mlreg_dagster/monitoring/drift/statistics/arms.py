@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_WEEK, _LEAST_WEEKS = 7, 6
+WEEK = 7
+
+_LEAST_WEEKS = 6
 
 LEAST_SPREAD = 0.002
 """A statistic of mean ranks varies by this at least: what is smaller matters to no model."""
+
+_TAIL = 3.0
+"""The largest innovation of quiet days, in standard deviations, up to which they count as normally distributed."""
+
+_BOUND = 1e-3
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Limits:
     Attributes:
         fast: |innovation| above it, on the day.
         slow: |z| above it, on two of three days, of features with a short memory.
-        persistent: |z| above it on a day, of features with a short memory.
+        persistent: |z| above it on a day, or on average of WEEK days, of features with a short memory.
         window: How many quiet days make the null at most, the newest.
         least: Quiet days without which nothing is known.
         gap: The newest quiet days that are no part of the null, so that what grows slowly does not become usual.
@@ -49,7 +56,8 @@ class Standing:
 
     Attributes:
         z: days x series: distance from their mean, in their standard deviations; NaN: not known.
-        innovation: days x series: what a first-order autoregression did not expect, in standard deviations of its own.
+        innovation: days x series: what a first-order autoregression did not expect, in standard deviations of its own,
+            or in thirds of its largest on quiet days where that is more: some features have days of heavy tails.
         quiet_days: How many quiet days are behind each day's numbers.
         quiet: Whether each day counts as quiet for those after it.
         enough: Whether there were quiet days enough.
@@ -60,6 +68,16 @@ class Standing:
     quiet_days: NDArray[np.int64]
     quiet: Flags
     enough: Flags
+
+
+def log_odds(shares: Numbers) -> Numbers:
+    """Mean ranks on a scale without ends, by a quarter of their log odds: about 1/2 it has the same unit.
+
+    A mean rank is bounded, so that the farther off it is, the less it moves: with the volatility that days differ by
+    anyway no |z| of it could exceed 4. Its log odds follow the logarithm of the volatility in a straight line, about.
+    """
+    inside = np.clip(shares, _BOUND, 1 - _BOUND)
+    return np.asarray(np.log(inside / (1 - inside)) / 4)
 
 
 def stand(
@@ -128,10 +146,10 @@ def _against(
 ) -> tuple[Numbers, Numbers]:
     """Z and innovation of a day against a null."""
     rhythm = _weekly(statistics[null], null)
-    mean, spread = _moments(statistics[null] - rhythm[null % _WEEK])
+    mean, spread = _moments(statistics[null] - rhythm[null % WEEK])
 
     def moved(days: NDArray[np.int64] | int) -> Numbers:
-        return np.asarray(statistics[days] - rhythm[np.asarray(days) % _WEEK] - mean)
+        return np.asarray(statistics[days] - rhythm[np.asarray(days) % WEEK] - mean)
 
     today = moved(day)
     z = today / spread
@@ -145,6 +163,7 @@ def _against(
     slope = np.divide((left * right).sum(axis=0), squares, out=np.zeros_like(squares), where=squares > 0)
     slope = slope.clip(0.0, 1.0)
     error = np.sqrt(np.square(right - slope * left).sum(axis=0) / np.maximum(both.sum(axis=0) - 2, 1))
+    error = np.maximum(error, np.abs(right - slope * left).max(axis=0, initial=0.0) / _TAIL)
     surprise = today - slope * moved(int(before[day]))
     return z, surprise / np.maximum(error, LEAST_SPREAD)
 
@@ -162,12 +181,12 @@ def _weekly(values: Numbers, days: NDArray[np.int64]) -> Numbers:
     Returns:
         7 x series, zeros with fewer than 6 complete weeks.
     """
-    _, place, sizes = np.unique(days // _WEEK, return_inverse=True, return_counts=True)
-    complete = sizes[place] == _WEEK
-    number = int((sizes == _WEEK).sum())
+    _, place, sizes = np.unique(days // WEEK, return_inverse=True, return_counts=True)
+    complete = sizes[place] == WEEK
+    number = int((sizes == WEEK).sum())
     if number < _LEAST_WEEKS:
-        return np.zeros((_WEEK, values.shape[1]))
-    by_week = values[complete].reshape(number, _WEEK, -1)  # days ascend, so that complete weeks are blocks of rows
+        return np.zeros((WEEK, values.shape[1]))
+    by_week = values[complete].reshape(number, WEEK, -1)  # days ascend, so that complete weeks are blocks of rows
     apart = by_week - by_week.mean(axis=1, keepdims=True)
     effect = apart.mean(axis=0)
     chance = apart.var(axis=0, ddof=1).mean(axis=0) / number

@@ -22,12 +22,13 @@ _TEXT = "BYTES"
 _PREFIX = struct.Struct("<I")
 _NESTED = re.compile(rb"\s*\[\s*\[")
 
-_flat = msgspec.json.Decoder(list[float | None])
-_nested = msgspec.json.Decoder(list[list[float | None]])
-_flat_bools = msgspec.json.Decoder(list[bool | None])
-_nested_bools = msgspec.json.Decoder(list[list[bool | None]])
-_flat_texts = msgspec.json.Decoder(list[str])
-_nested_texts = msgspec.json.Decoder(list[list[str]])
+_Lists = msgspec.json.Decoder[list[Any]]
+_flat: _Lists = msgspec.json.Decoder(list[float | None])
+_nested: _Lists = msgspec.json.Decoder(list[list[float | None]])
+_flat_bools: _Lists = msgspec.json.Decoder(list[bool | None])
+_nested_bools: _Lists = msgspec.json.Decoder(list[list[bool | None]])
+_flat_texts: _Lists = msgspec.json.Decoder(list[str])
+_nested_texts: _Lists = msgspec.json.Decoder(list[list[str]])
 
 
 def numbers_from_json(datatype: str, data: msgspec.Raw, rows: int, width: int, what: str) -> Values:
@@ -48,10 +49,11 @@ def numbers_from_json(datatype: str, data: msgspec.Raw, rows: int, width: int, w
     if content.count(b",") + 1 != rows * width:  # before anything of that size is made
         raise BadRequest(f"{what} has other than the {rows * width} values of its shape in data: send as many.")
     is_bool = datatype == "BOOL"
-    if _is_nested(content):
-        values = _flattened(_decoded(_nested_bools if is_bool else _nested, data, what), rows, width, what)
+    if content.count(b"[") > 1:
+        by_row = decode(_nested_bools if is_bool else _nested, data, f"{what}.data")
+        values = _flattened(by_row, rows, width, what)
     else:
-        values = _decoded(_flat_bools if is_bool else _flat, data, what)
+        values = decode(_flat_bools if is_bool else _flat, data, f"{what}.data")
         _check_length(len(values), rows * width, what)
     return values if datatype == "FP64" else _converted(datatype, np.array(values, dtype=np.float64), what)
 
@@ -81,9 +83,9 @@ def texts_from_json(datatype: str, data: msgspec.Raw, rows: int, what: str) -> l
         BadRequest: They are of another number or kind.
     """
     _check_text(datatype, what)
-    if _is_nested(bytes(data)):
-        return _flattened(_decoded(_nested_texts, data, what), rows, 1, what)
-    texts: list[str] = _decoded(_flat_texts, data, what)
+    if _NESTED.match(bytes(data)):
+        return _flattened(decode(_nested_texts, data, f"{what}.data"), rows, 1, what)
+    texts = decode(_flat_texts, data, f"{what}.data")
     _check_length(len(texts), rows, what)
     return texts
 
@@ -146,15 +148,6 @@ def _check_text(datatype: str, what: str) -> None:
 def _check_length(found: int, wanted: int, what: str) -> None:
     if found != wanted:
         raise BadRequest(f"{what} has other than the {wanted} values of its shape in data: send as many.")
-
-
-def _is_nested(content: bytes) -> bool:
-    return _NESTED.match(content) is not None
-
-
-def _decoded(decoder: msgspec.json.Decoder[Any], data: msgspec.Raw, what: str) -> list[Any]:
-    values: list[Any] = decode(decoder, data, f"{what}.data")
-    return values
 
 
 def _flattened(by_row: list[list[Any]], rows: int, width: int, what: str) -> list[Any]:
