@@ -119,7 +119,7 @@ def test_what_is_not_answered_when_the_time_to_stop_is_over_is_told_so(live_home
 def test_restarts_under_load_lose_no_answer(live_home, tmp_path):
     home, port = copied(live_home, tmp_path), 0
     answered = []
-    for _ in range(20 if LONG else 3):
+    for _ in range(20 if LONG else 2):
         with running(home, *(["--port", str(port)] if port else [])) as server:
             port = server.address[1]
             load = Load(server.url, 4)
