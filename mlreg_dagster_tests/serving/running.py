@@ -115,7 +115,8 @@ def running(
         environment: Variables that differ from ours.
         ready: Wait until it is.
     """
-    configs = write_configs(home.with_name(f"{home.name}-serving"), {"serving": dict(settings or {})})
+    values = {"log": {"slow_seconds": 5.0}} | dict(settings or {})  # a busy machine is no slow disk
+    configs = write_configs(home.with_name(f"{home.name}-serving"), {"serving": values})
     server = Server(home, arguments, {"MLREG_CONFIG_DIR": str(configs), **(environment or {})})
     try:
         if ready:
