@@ -6,11 +6,11 @@ server='' dagster=''
 end() { [ -z "$server$dagster" ] || kill $server $dagster 2>/dev/null || true; }
 trap end EXIT
 
-# ready URL: wait until it answers 200, half a minute at most
+# ready URL: wait until it answers 200, two minutes at most
 ready() {
     python3 - "$1" <<'END'
 import sys, time, urllib.request
-for _ in range(60):
+for _ in range(240):
     try:
         urllib.request.urlopen(sys.argv[1], timeout=5)
         break

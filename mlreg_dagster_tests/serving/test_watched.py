@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mlreg_dagster_tests.serving.exported import server_families
+from mlreg_dagster_tests.serving.exported import full_exposition, server_families
 from mlreg_dagster_tests.serving.running import copied, infer_body, running
 from mlreg_dagster_tests.waiting import wait_for
 
@@ -47,7 +47,7 @@ def watched(live_home, tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_server_exports_what_rules_and_dashboard_are_checked_against(watched):
-    assert server_families(watched.admin("/metrics").content) == server_families()
+    assert server_families(watched.admin("/metrics").content) == server_families(full_exposition())
 
 
 @pytest.mark.slow
