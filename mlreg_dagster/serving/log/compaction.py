@@ -77,24 +77,29 @@ def _store(file: Path, tables: Warehouse, hour: datetime) -> None:
     name, columns = SERVED_PREDICTIONS.name, ", ".join(f'"{each}"' for each in SERVED_PREDICTIONS.columns)
     with tables.session(), tables.connect() as connection:
         tables.write(SERVED_PREDICTIONS, SERVED_PREDICTIONS.empty(), [])  # makes the table, or completes an older one
-        connection.register("hour_rows", reader_of(file))
+        connection.register("hour_answers", reader_of(file, ["answer_id", "segment_sha256"]))
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE served_hour AS "
+            "SELECT answer_id, min(segment_sha256) AS segment_sha256 FROM hour_answers GROUP BY answer_id"
+        )
         connection.begin()
         try:
-            connection.execute("CREATE OR REPLACE TEMP TABLE served_hour AS SELECT * FROM hour_rows")
             connection.execute(
                 f'DELETE FROM "{name}" WHERE hour = $hour AND answer_id IN (SELECT answer_id FROM served_hour)',  # noqa: S608
                 {"hour": hour},
             )
-            connection.execute(
-                f'INSERT INTO "{name}" ({columns}) SELECT DISTINCT ON (answer_id, "row") {columns} '  # noqa: S608
-                f'FROM served_hour ORDER BY answer_id, "row", segment_sha256'
+            connection.register("hour_rows", reader_of(file))
+            connection.execute(  # of an answer that is in two segments, the rows of one
+                f'INSERT INTO "{name}" ({columns}) SELECT {columns} FROM hour_rows '  # noqa: S608
+                "SEMI JOIN served_hour USING (answer_id, segment_sha256)"
             )
-            connection.execute("DROP TABLE served_hour")
         except BaseException:
             connection.rollback()
             raise
         connection.commit()
-        connection.unregister("hour_rows")
+        connection.execute("DROP TABLE served_hour")
+        for each in ("hour_answers", "hour_rows"):
+            connection.unregister(each)
 
 
 def _is_stored(layout: Layout, tables: Warehouse, segment: Segment, just_now: set[datetime]) -> bool:

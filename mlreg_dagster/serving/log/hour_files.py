@@ -112,12 +112,11 @@ def extend(layout: Layout, hour: datetime, segments: Iterable[Segment]) -> dict[
     return known
 
 
-def reader_of(file: Path) -> pa.RecordBatchReader:
+def reader_of(file: Path, columns: Sequence[str] = tuple(SERVED_PREDICTIONS.columns)) -> pa.RecordBatchReader:
     """The rows of SERVED_PREDICTIONS in the file of an hour, piece by piece."""
-    columns = list(SERVED_PREDICTIONS.columns)
     schema = pa.schema([SCHEMA.field(name) for name in columns])
     parquet = pq.ParquetFile(file)
-    return pa.RecordBatchReader.from_batches(schema, parquet.iter_batches(_ROWS * 8, columns=columns))
+    return pa.RecordBatchReader.from_batches(schema, parquet.iter_batches(_ROWS * 8, columns=list(columns)))
 
 
 def _rows(layout: Layout, hour: datetime, segment: Segment, read: Read) -> Iterator[Sequence[Mapping[str, Any]]]:

@@ -70,7 +70,8 @@ class OpenSegment:
 
     def ends_before(self, answered_at: datetime) -> bool:
         """Whether an answer is of a later hour than all that is in it: segments of one hour are stored at once."""
-        return self._last is not None and f"{self._last:%Y%m%d%H}" < f"{answered_at:%Y%m%d%H}"
+        last = self._last
+        return last is not None and (last.date(), last.hour) < (answered_at.date(), answered_at.hour)
 
     def take_back(self, line: bytes) -> None:
         """Cut off the newest line.

@@ -235,25 +235,25 @@ def test_three_days_far_off_persist_and_one_does_not():
 
 
 def test_a_week_that_is_far_off_on_average_is_slow_though_no_day_is():
-    facts = _facts(DAY, _feature_rows(4.0, days=7))
+    facts = _facts(DAY, _feature_rows(4.1, days=7))
     assert (facts.slow, facts.fast, facts.persistent_days) == (True, False, 3)
-    assert facts.reasons[-1] == "features: change_1h_pct, location, z +4.0 on average of 7 days"
-    assert not _facts(DAY, _feature_rows(4.0, days=6)).slow
-    assert not _facts(DAY, _feature_rows(3.4, days=7)).slow
-    assert not _facts(DAY, _feature_rows(4.0, days=7, short=False)).slow
+    assert facts.reasons[-1] == "features: change_1h_pct, location, z +4.1 on average of 7 days"
+    assert not _facts(DAY, _feature_rows(4.1, days=6)).slow
+    assert not _facts(DAY, _feature_rows(3.9, days=7)).slow
+    assert not _facts(DAY, _feature_rows(4.1, days=7, short=False)).slow
 
 
 def test_days_far_off_on_either_side_are_no_slow_week():
-    rows = _feature_rows(4.0, days=7)
+    rows = _feature_rows(4.1, days=7)
     rows["location_z"] *= [1, -1, 1, -1, 1, -1, 1]
     assert not _facts(DAY, rows).slow
 
 
 def test_a_week_under_two_references_is_not_known():
-    rows = _feature_rows(4.0, days=7)
+    rows = _feature_rows(4.1, days=7)
     rows.loc[:2, "reference"] = "v0"
     assert not _facts(DAY, rows).slow
-    rows = _feature_rows(4.0, days=7)
+    rows = _feature_rows(4.1, days=7)
     rows.loc[3, ["enough", "location_z", "spread_z"]] = [False, np.nan, np.nan]
     assert not _facts(DAY, rows).slow
 

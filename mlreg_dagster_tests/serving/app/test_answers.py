@@ -104,6 +104,31 @@ def test_what_is_refused_is_a_problem_document(server, features):
     refused(server.post(INFER, json=many), 413, "too_large")
 
 
+def test_a_head_a_body_on_leave_and_requests_in_a_row_on_one_connection(server, features):
+    body = json.dumps(infer_body({name: [0.0] for name in features})).encode()
+    post = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n".encode()
+    with server.connect() as connection, connection.makefile("rb") as answers:
+
+        def status():
+            line = answers.readline()
+            headers = dict(part.decode().strip().split(": ", 1) for part in iter(answers.readline, b"\r\n"))
+            return int(line.split()[1]), int(headers.get("content-length", 0))
+
+        connection.sendall(b"HEAD /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status() == (200, len(b'{"live":true}'))
+        connection.sendall(post + b"Expect: 100-continue\r\n\r\n")
+        assert int(answers.readline().split()[1]) == 100
+        assert answers.readline() == b"\r\n"
+        connection.sendall(body)
+        code, length = status()
+        assert (code, b"outputs" in answers.read(length)) == (200, True)
+        connection.sendall((post + b"\r\n" + body) * 5 + b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        for wanted in (200, 200, 200, 200, 200, 404):
+            code, length = status()
+            answers.read(length)
+            assert code == wanted
+
+
 def test_the_admin_port_tells_metrics_health_and_status(server, features):
     server.post(INFER, json=infer_body({name: [0.0] for name in features}))
     text = server.admin("/metrics").text

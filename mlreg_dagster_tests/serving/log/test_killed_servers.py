@@ -1,8 +1,6 @@
 """Servers that are killed under load: every answer that left is in the table once."""
 
 import signal
-import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,39 +16,38 @@ from mlreg_dagster.serving.log.compaction import as_times, compact
 from mlreg_dagster.storage.prediction_log import layout_of
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.serving.running import LONG, Server, copied, infer_body, running
+from mlreg_dagster_tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-KILLS, CONNECTIONS, LOAD_S = (20, 8, 2.0) if LONG else (2, 4, 0.7)
+KILLS, CONNECTIONS, ANSWERS = (20, 8, 200) if LONG else (2, 4, 20)
 PATIENT = {"log": {"slow_seconds": 30.0, "segment_seconds": 1.0}}
 
 
-def ask_until(stop: threading.Event, server: Server, body: dict) -> Counter[str]:
-    """The rows of each answer that arrived, on one connection that is kept open."""
-    answered = Counter[str]()
-    with httpx.Client(base_url=server.url, timeout=10) as client:
-        while not stop.is_set():
+def ask(server: Server, body: dict, answered: Counter[str]) -> None:
+    """Ask on one connection until the server is gone, and count the rows of each answer that arrived."""
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        while True:
             try:
                 reply = client.post("/v2/models/champion/infer", json=body)
             except httpx.HTTPError:
-                break  # killed meanwhile
+                return
             assert reply.status_code == 200, reply.text
             found = reply.json()
             answered[found["parameters"]["answer_id"]] += found["outputs"][0]["shape"][0]
-    return answered
 
 
-def under_load(server: Server, body: dict) -> Counter[str]:
-    stop, answered = threading.Event(), Counter[str]()
+def killed_under_load(server: Server, body: dict) -> Counter[str]:
+    """The answers of a server that is killed while all connections ask."""
+    counts = [Counter[str]() for _ in range(CONNECTIONS)]
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        asking = [pool.submit(ask_until, stop, server, body) for _ in range(CONNECTIONS)]
-        time.sleep(LOAD_S)
+        asking = [pool.submit(ask, server, body, each) for each in counts]
+        wait_for(lambda: sum(map(len, counts)) >= ANSWERS or any(each.done() for each in asking), 120)
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
-        stop.set()
         for each in asking:
-            answered += each.result()
-    return answered
+            each.result()
+    return sum(counts, Counter[str]())
 
 
 def test_every_answer_that_left_a_killed_server_is_stored_once(live_home: Path, tmp_path: Path) -> None:
@@ -62,9 +59,7 @@ def test_every_answer_that_left_a_killed_server_is_stored_once(live_home: Path, 
         with running(home, settings=PATIENT) as server:
             features = [each["name"] for each in server.get("/v2/models/champion").json()["inputs"]]
             columns = {name: [None if v != v else float(v) for v in rows[name]] for name in features if name in rows}
-            found = under_load(server, infer_body(columns))
-            assert found
-            answered += found
+            answered += killed_under_load(server, infer_body(columns))
     layout, tables = layout_of(home), DuckDBWarehouse(home / "warehouse.duckdb")
     hours = as_times(hour_range(began, pd.Timestamp.now("UTC").floor("h") + HOUR))
     done = compact(layout, tables, hours)

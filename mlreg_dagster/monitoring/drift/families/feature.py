@@ -28,6 +28,7 @@ def limits_of(settings: DetectionSettings) -> Limits:
         fast=settings.fast_z,
         slow=settings.slow_z,
         persistent=settings.persistent_z,
+        week=settings.week_z,
         window=settings.quiet_days,
         least=settings.min_quiet_days,
         gap=settings.gap_days,
@@ -176,12 +177,12 @@ def reason_of_week(rows: pd.DataFrame, limits: Limits) -> str:
         rows: Of FEATURE_DRIFT, of some days; of features with a short memory those of the newest reference count.
         limits: Of the arms.
     """
-    own = rows[rows["short_memory"] & (rows["reference"] == rows.loc[rows["day"].idxmax(), "reference"])]
+    own = rows[rows["short_memory"] & (rows["reference"] == rows.sort_values("day")["reference"].iloc[-1])]
     days = own["day"].drop_duplicates().nlargest(WEEK)
     own = own[own["day"].isin(days) & own["enough"]]
     means = own.groupby("feature")[["location_z", "spread_z"]].sum(min_count=WEEK).div(WEEK).reset_index()
     sizes = means[["location_z", "spread_z"]].abs()
-    if not (sizes > limits.persistent).any(axis=None):
+    if not (sizes > limits.week).any(axis=None):
         return ""
     feature, name, value = _largest(means, sizes)
     return f"features: {feature}, {name}, z {value:+.1f} on average of {WEEK} days"
