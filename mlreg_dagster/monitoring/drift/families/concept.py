@@ -136,7 +136,9 @@ def _found(found: Compared) -> str:
         said += f" ({100 * found.low:+.0f} to {100 * found.high:+.0f})"
     is_known = np.isfinite(found.detectable)
     size, often = 100 * found.detectable, 100 * POWER
-    power = f"; a drop of {size:.0f} points would be found in {often:.0f} of 100 cases" if is_known else ""
+    power = (
+        f"; as days spread now, a drop of {size:.0f} points is found in {often:.0f} of 100 cases" if is_known else ""
+    )
     return f"{said}, {found.verdict}{power}"
 
 
