@@ -126,7 +126,7 @@ def test_a_champion_that_misses_what_its_predecessor_finds_is_worse():
 def test_the_same_hits_are_the_same_and_the_power_is_said():
     (verdict, _, reasons), rows = _verdict(0.5, 0.5)
     assert (verdict, reasons) == ("same", ())
-    power = f"a drop of {100 * rows['detectable'].iloc[0]:.0f} points would be found in 80 of 100 cases"
+    power = f"as days spread now, a drop of {100 * rows['detectable'].iloc[0]:.0f} points is found in 80 of 100 cases"
     assert power in rows["sentence"].iloc[0]
 
 
