@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 
 from mlreg_dagster.config.sections.serving import PredictionLogSettings
 from mlreg_dagster.outcomes.served.schema import SERVED_PREDICTIONS
@@ -112,6 +113,24 @@ def test_an_answer_in_two_segments_is_one(place: Place) -> None:
     path.with_name(path.name.replace(".jsonl", "-copy.jsonl")).write_bytes(path.read_bytes().splitlines(True)[0])
     place.compact()
     assert len(place.rows()) == 3
+
+
+def test_odd_names_of_clients_are_kept_as_they_are(place: Place) -> None:
+    names = ("", "a\0b", "\n{}'\"", "x" * 100_000, "\u202e☃")
+    place.write(answer(5, instruments=names, hours=("2026-11-26-11:30", "0001-01-01", "?" * 9999, "", "9999-12-31")))
+    place.compact()
+    rows = place.rows().sort_values("row")
+    assert [None if pd.isna(name) else name for name in rows["instrument_id"]] == [None, *names[1:]]
+    assert rows["market_hour"].isna().all()
+
+
+def test_two_compactions_at_once_do_not_write_one_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write(answer())
+    monkeypatch.setattr(compaction, "_PATIENCE_S", 0.05)
+    with FileLock(place.layout.root / "compaction.lock"), pytest.raises(compaction.CompactionBusy):
+        place.compact()
+    place.compact()
+    assert len(place.rows()) == 1
 
 
 def test_late_segments_of_an_old_hour_are_added(place: Place) -> None:
