@@ -54,7 +54,7 @@ def usable_days(rows: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[n
         usual_hours[day] = there[before].mean(axis=0) > 0.5
         usual = np.median(there[before].sum(axis=1))
         hours = there[day]
-        by_hour = np.ma.median(np.ma.masked_equal(rows[before][:, hours], 0), axis=0)
+        by_hour = np.nanmedian(np.where(there[before], rows[before], np.nan)[:, hours], axis=0)
         usable[day] = hours.sum() >= _MIN_HOURS * usual and rows[day].sum() >= _MIN_INSTRUMENTS * by_hour.sum()
     return usable, usual_hours
 
