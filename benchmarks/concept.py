@@ -31,7 +31,7 @@ from mlreg_dagster_tests.monitoring.concept_markets import RANKING, looks, onset
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 SETTINGS = load_settings(PROJECT_DIR / "configs").drift.detection
-DROPS = (2, 5, 10, 20, 30)
+DROPS = (2, 5, 10, 20, 30, 40)
 YEAR, BEFORE, AFTER = 365, 120, 56
 WITHIN = (14, 28, 56)
 
@@ -105,7 +105,8 @@ def _drops_table(by_part: dict[str, list[dict[str, Any]]]) -> Table:
     table = _table("Recall drops: share found (95 % interval)", *columns)
     for name, found in by_part.items():
         for points in DROPS:
-            rows = [each[str(points)] for each in found]
+            if not (rows := [each[str(points)] for each in found if str(points) in each]):
+                continue
             firsts = [each["first"] for each in rows if each["first"] is not None]
             shares = [_share(sum(first <= days for first in firsts), len(rows)) for days in WITHIN]
             episodes, power = (np.nanmedian([each[key] for each in rows]) for key in ("episodes", "detectable"))

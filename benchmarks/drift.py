@@ -187,7 +187,8 @@ def _changes_table(found: list[dict[str, Any]]) -> Table:
     columns = [f"{state} <= {days} d" for state in ("watch", "confirmed") for days in WITHIN]
     table = _table("Planted: share of the markets in which it is seen (95 % interval)", "", "markets", *columns)
     for name in CHANGES:
-        courses = [each[name] for each in found if name in each]
+        if not (courses := [each[name] for each in found if name in each]):
+            continue
         cells = [
             _share(sum(any(day <= days for day in each[state]) for each in courses), len(courses))
             for state in ("watched", "confirmed")

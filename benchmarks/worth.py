@@ -95,6 +95,12 @@ def main() -> None:
 
 def make_runner(story: Story, data: Path, folder: Path, *, labelled: bool = False) -> Runner:
     """The project's own settings, but for those of the story, on a home of its own."""
+    write_configs(story, data, folder, labelled=labelled)
+    return open_runner(folder)
+
+
+def write_configs(story: Story, data: Path, folder: Path, *, labelled: bool = False) -> None:
+    """The settings of a story, in the folder of its home."""
     story_configs = {name: dict(values) for name, values in story.configs.items()}
     if labelled:
         days = (as_hour(story.end) - as_hour(story.labelled_from)).days
@@ -112,9 +118,14 @@ def make_runner(story: Story, data: Path, folder: Path, *, labelled: bool = Fals
     }
     for name, values in {"ingest": ingest, "model_plain": PLAIN, **story_configs}.items():
         (configs / f"{name}.yaml").write_text(yaml.safe_dump(values))
+
+
+def open_runner(folder: Path) -> Runner:
+    """The graph on the home in a folder that holds its settings."""
     os.environ.pop("DAGSTER_HOME", None)
     os.environ.update(prepare_home(folder / "home"))
-    return Runner(settings=load_settings(configs), home=folder / "home", resources={"clock": ReplayClock()})
+    settings = load_settings(folder / "configs")
+    return Runner(settings=settings, home=folder / "home", resources={"clock": ReplayClock()})
 
 
 def print_tables(name: str, runner: Runner, plan: Replay) -> None:

@@ -99,9 +99,11 @@ class Runner:
         """Run an hourly or daily job for consecutive partition keys, as one run."""
         self._execute(job, config, tags=range_tags(first, last))
 
-    def run_partition(self, job: str, key: str, config: Mapping[str, Any] | None = None) -> None:
+    def run_partition(
+        self, job: str, key: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None
+    ) -> None:
         """Run a job for one partition: a day or a model version."""
-        self._execute(job, config, partition_key=key)
+        self._execute(job, config, partition_key=key, tags=tags)
 
     def run(self, job: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> None:
         """Run a job without partitions."""
@@ -111,7 +113,7 @@ class Runner:
         """Move an alias, if the policy allows it."""
         self.run(PROMOTE, request.run_config, request.tags)
 
-    def train(self, config: Mapping[str, Any]) -> str:
+    def train(self, config: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> str:
         """Train under the next free version; `config` is that of `candidate_model`.
 
         Returns:
@@ -122,7 +124,7 @@ class Runner:
             RunFailed: The training failed.
         """
         version = self._take_version(config)
-        self.run_partition(TRAIN, version, asset_config("candidate_model", config))
+        self.run_partition(TRAIN, version, asset_config("candidate_model", config), tags)
         return version
 
     def retrain(self, config: Mapping[str, Any]) -> str:

@@ -62,7 +62,7 @@ def _run(runner: Runner, console: Console) -> None:
     start = runner.settings.ingest.first_hour.floor("D")
     _require_demo_home(runner, start)
     predicted = hour_range(start + (DATASET_DAY + 1) * _DAY, start + (DAYS - 1) * _DAY - HOUR)
-    steps = _plan(runner, start, predicted)
+    steps = _plan(runner, start)
     with step_progress(console, len(steps)) as advance:
         for number, (text, work) in enumerate(steps, start=1):
             advance(text, number)
@@ -70,10 +70,9 @@ def _run(runner: Runner, console: Console) -> None:
     _report(runner, console, predicted)
 
 
-def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> list[tuple[str, Callable[[], None]]]:
+def _plan(runner: Runner, start: pd.Timestamp) -> list[tuple[str, Callable[[], None]]]:
     """List every step with its description."""
     market = hour_range(start, start + DAYS * _DAY - HOUR)
-    due = predicted + runner.settings.outcomes.horizon_hours * HOUR
     steps: list[tuple[str, Callable[[], None]]] = []
     for name, part in (("first", market[: len(market) // 2]), ("second", market[len(market) // 2 :])):
         steps.append(
@@ -89,14 +88,9 @@ def _plan(runner: Runner, start: pd.Timestamp, predicted: pd.DatetimeIndex) -> l
         steps.append((f"{version}: train ({detector})", _train(runner, version, model, day)))
         steps.append((f"{version}: evaluate against all gates", _evaluate(runner, version)))
         steps += _moves(runner, version, live)
-    steps.append(
-        (
-            "predict with the champion as of each hour",
-            _hours(runner, jobs.PREDICTIONS, predicted, "predictions"),
-        )
-    )
-    steps.append(("determine the outcomes 24 hours later", _hours(runner, jobs.OUTCOMES, due, "prediction_outcomes")))
-    steps.append(("measure how right they were, day by day", _measure(runner, due.normalize().unique())))
+    scored = _hours(runner, jobs.SCORING, market, *jobs.HOURLY_ASSETS[2:])  # all hours: automation makes up for none
+    steps.append(("predict with the champion as of each hour, and determine the outcomes 24 hours later", scored))
+    steps.append(("measure how right they were, and whether anything drifts", _measure(runner, market)))
     return steps
 
 
@@ -114,9 +108,10 @@ def _moves(runner: Runner, version: str, live: pd.Timestamp) -> list[tuple[str, 
     ]
 
 
-def _hours(runner: Runner, job: str, hours: pd.DatetimeIndex, asset: str) -> Callable[[], None]:
+def _hours(runner: Runner, job: str, hours: pd.DatetimeIndex, *assets: str) -> Callable[[], None]:
     def work() -> None:
-        if not runner.has_made(asset, map(hour_key, hours)):
+        keys = list(map(hour_key, hours))
+        if not all(runner.has_made(each, keys) for each in assets):
             runner.run_hours(job, hours)
 
     return work
@@ -178,11 +173,11 @@ def _against_champion(registry: Registry, version: str) -> tuple[bool, str]:
     return better_than(versus, champion_in(versus))
 
 
-def _measure(runner: Runner, days: pd.DatetimeIndex) -> Callable[[], None]:
+def _measure(runner: Runner, hours: pd.DatetimeIndex) -> Callable[[], None]:
     def work() -> None:
-        keys = list(map(day_key, days))
+        keys = list(map(day_key, hours.normalize().unique()))
         if not all(runner.has_made(each, keys) for each in jobs.PERFORMANCE_ASSETS):
-            runner.run_range(jobs.PERFORMANCE, day_key(days[0]), day_key(days[-1]))
+            runner.run_range(jobs.PERFORMANCE, keys[0], keys[-1])
 
     return work
 

@@ -1,5 +1,6 @@
 """The start of a period of a replay: train, evaluate, and move the champion, as automation does."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -23,12 +24,24 @@ from mlreg_dagster.replay.plan import ACTOR, OnStep, Replay
 from mlreg_dagster.runner import Runner, asset_config
 
 _DAY = pd.Timedelta(days=1)
+_AS_AUTOMATION = {"dagster/sensor_name": "retrain_sensor"}
+"""Tags of a training for a cause of automation: a replay trains in place of the sensor."""
 _LATEST_TRIED = 7
 """How many days before a period a dataset may end at the earliest: markets close for days."""
 
 
-def retrain(runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnStep) -> None:
-    """Freeze, train, evaluate and promote as automation does at the start of a period."""
+def retrain(
+    runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnStep, cause: Mapping[str, str] | None = None
+) -> None:
+    """Freeze, train, evaluate and promote as automation does at the start of a period.
+
+    Args:
+        runner: Runs the jobs.
+        replay: What is replayed.
+        first: The midnight that begins the period.
+        on_step: Takes each step before it begins.
+        cause: Trigger, cause and reason of the training, as its run config states them; None: it is on schedule.
+    """
     day = newest_trainable_day(runner, first)
     if day is None:
         on_step("not enough history to train on", first)
@@ -41,7 +54,8 @@ def retrain(runner: Runner, replay: Replay, first: pd.Timestamp, on_step: OnStep
         if version is None:
             on_step(f"train {model} on {day_key(day)}", first)
             try:
-                version = runner.train({"model": model, "dataset": day_key(day), "actor": ACTOR})
+                order = {"model": model, "dataset": day_key(day), "actor": ACTOR, **(cause or {})}
+                version = runner.train(order, _AS_AUTOMATION if cause else None)
             except CannotLearn as reason:  # history grows, so a later week has more to learn from
                 on_step(f"{model} is not trained: {reason}", first)
                 continue

@@ -17,7 +17,8 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests import killable
 from mlreg_dagster_tests.dying_demo import DEATHS, shrink, shrink_and_die
-from mlreg_dagster_tests.lifecycle import DUE, DUE_HOURS, LIVE, LIVE_HOURS, MARKET_HOURS, Lifecycle, write_configs
+from mlreg_dagster_tests.lifecycle import LIVE, MARKET_HOURS, Lifecycle, write_configs
+from mlreg_dagster_tests.location import Location
 
 
 @pytest.fixture
@@ -25,9 +26,8 @@ def by_hand(trained):
     """What the demo does, done by hand: v1 is champion, v2 its challenger, and can't be told apart from it."""
     trained.promote("v1", LIVE)
     trained.promote("v2", LIVE, alias="challenger")
-    trained.run_hours(jobs.PREDICTIONS, LIVE_HOURS)
-    trained.run_hours(jobs.OUTCOMES, DUE_HOURS)
-    trained.run_partition(jobs.PERFORMANCE, day_key(DUE))
+    trained.run_hours(jobs.SCORING, MARKET_HOURS)
+    trained.run_range(jobs.PERFORMANCE, day_key(MARKET_HOURS[0]), day_key(MARKET_HOURS[-1]))
     return trained
 
 
@@ -54,7 +54,7 @@ def test_a_demo_that_was_killed_three_times_ends_like_one_done_by_hand(by_hand, 
         assert not killable.outlives(process, 900), output.read_text()
         assert process.exitcode == (-signal.SIGKILL if death else 0), output.read_text()
     for words in (
-        "[1/13] first half of 6 days",
+        "[1/12] first half of 6 days",
         "Outcomes, with 95% intervals",
         "Planted crashes",
         "v2 stays challenger",
@@ -83,9 +83,21 @@ def test_a_demo_that_was_killed_three_times_ends_like_one_done_by_hand(by_hand, 
 _MADE = {
     "market_snapshot": MARKET_HOURS,
     "market_features": MARKET_HOURS,
-    "predictions": LIVE_HOURS,
-    "prediction_outcomes": DUE_HOURS,
+    "predictions": MARKET_HOURS,
+    "prediction_outcomes": MARKET_HOURS,
+    "prediction_reasons": MARKET_HOURS,
+    "feature_sketch": MARKET_HOURS,
 }
+
+
+@pytest.mark.slow
+def test_after_a_demo_automation_has_nothing_to_make_up_for(tmp_path, monkeypatch):
+    shrink(monkeypatch)
+    location = Location(tmp_path, "2026-01-07T00:30")
+    _run(location.world)
+    assert "are up to date" in location.ask("catch_up_sensor").skip_message
+    (request,) = location.ask("days_sensor").run_requests
+    assert (request.job_name, request.partition_key) == (jobs.DATASETS, day_key(MARKET_HOURS[-1]))
 
 
 def _run(world):

@@ -37,7 +37,7 @@ def facts_of(found: Standing, first: int, limits: Limits) -> list[DayFacts]:
             day=(START + pd.Timedelta(days=day)).date(),
             quality="ok",
             fast=bool(fast[day]),
-            slow=bool(slow[day - 2 : day + 1].sum() >= 2 or weekly[day] > limits.persistent),
+            slow=bool(slow[day - 2 : day + 1].sum() >= 2 or weekly[day] > limits.week),
             persistent_days=int(lasting[day - 2 : day + 1].sum()),
             peak=float(peak[day]),
             concept="unknown",

@@ -18,10 +18,8 @@ class DetectionSettings(Section):
         "quiet days where that is more.",
     )
     slow_z: _Z = Field(6.0, description="|z| of features with a short memory, on two of three days.")
-    persistent_z: _Z = Field(
-        3.5,
-        description="|z| of features with a short memory, on a day that counts as lasting, or on average of a week.",
-    )
+    persistent_z: _Z = Field(3.5, description="|z| of features with a short memory, on a day that counts as lasting.")
+    week_z: _Z = Field(4.0, description="|z| of features with a short memory, on average of seven days.")
     quiet_days: Annotated[int, Field(ge=60, le=730)] = Field(180, description="Quiet days that are the null at most.")
     min_quiet_days: Annotated[int, Field(ge=20)] = Field(60, description="With fewer nothing is known.")
     gap_days: Annotated[int, Field(ge=0, le=90)] = Field(

@@ -48,7 +48,7 @@ class ServingSettings(Section):
     poll_seconds: Annotated[float, Field(ge=0.05, le=60)] = Field(0.5, description="How often the registry is asked.")
     versions_kept: Count = Field(4, description="Versions that were asked for by name and stay loaded.")
     walk_from_rows: Count = Field(16, description="Rows from which a forest is walked by the compiled loop.")
-    warn_after_hours: Seconds = Field(2.0, description="Age of an hour of features from which an answer says stale.")
+    warn_after_hours: Seconds = Field(2.5, description="Age of an hour of features from which an answer says stale.")
     refuse_after_hours: Seconds = Field(6.0, description="Age of an hour of features from which it is refused.")
     limits: LimitSettings = LimitSettings()
     log: PredictionLogSettings = PredictionLogSettings()

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from starlette.routing import Match, Route
@@ -23,6 +24,8 @@ from mlreg_dagster.serving.tracing import Tracing
 Handler = Callable[[Request, bytes], Awaitable[Reply]]
 
 _LOG = logging.getLogger(__name__)
+_PATHS = 256
+"""Paths whose route is remembered."""
 _ACCESS = logging.getLogger("mlreg_dagster.serving.access")
 _STOPPING = Refusal(503, "shutdown", "The server is being stopped. Ask another one.", "shutdown")
 
@@ -74,6 +77,7 @@ class Application:
         tracing: Tracing,
     ) -> None:
         self._endpoints = tuple(endpoints)
+        self._matched = lru_cache(_PATHS)(self._find)
         self._keyring, self._intake, self._work = keyring, intake, work
         self._metrics, self._tracing = metrics, tracing
 
@@ -105,7 +109,9 @@ class Application:
             ClientGone: There is no one to reply to.
         """
         try:
-            return await self._handle(self._match(request), request, receive)
+            endpoint, request.path = self._matched(request.method, request.scope["path"])
+            request.route = endpoint.route.path
+            return await self._handle(endpoint, request, receive)
         except asyncio.CancelledError:  # the time to shut down is over
             return self._refuse(_STOPPING)
         except MlregError as error:
@@ -116,14 +122,17 @@ class Application:
         except Exception as error:  # noqa: BLE001 # whatever it is, the client gets a problem document
             return _defect(error, request)
 
-    def _match(self, request: Request) -> Endpoint:
+    def _find(self, method: str, path: str) -> tuple[Endpoint, Mapping[str, str]]:
+        """The endpoint of a path, and the parts of the path that its route names.
+
+        Raises:
+            NotFound, MethodNotAllowed: There is none.
+        """
         allowed: set[str] = set()
         for endpoint in self._endpoints:
-            match, found = endpoint.route.matches(request.scope)
+            match, found = endpoint.route.matches({"type": "http", "method": method, "path": path})
             if match is Match.FULL:
-                request.route = endpoint.route.path
-                request.path = found["path_params"]
-                return endpoint
+                return endpoint, found["path_params"]
             if match is Match.PARTIAL:
                 allowed |= endpoint.route.methods or set()
         if allowed:

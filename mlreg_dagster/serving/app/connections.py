@@ -15,6 +15,8 @@ from mlreg_dagster.config.sections.serving import LimitSettings
 from mlreg_dagster.serving.metrics import Refusal
 from mlreg_dagster.serving.protocols.problems import MEDIA_TYPE, problem
 
+WHOLE = "mlreg.whole"
+"""In the scope of a request whose body is there: reading it takes no time."""
 SWEEP_S = 0.25
 LARGEST_HEADER = 64 << 10
 _CONTINUE = b"HTTP/1.1 100 "
@@ -102,6 +104,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The rest is for the server to do; `timeout_keep_alive` limits the time until the next request."""
         super().on_message_complete()
+        self.scope[WHOLE] = True  # type: ignore[literal-required]
         self._in_header, self._header_bytes, self._deadline = True, 0, inf
 
     def pause_writing(self) -> None:

@@ -9,6 +9,7 @@ from random import getrandbits
 from typing import Any
 
 from mlreg_dagster.config.sections.serving import LimitSettings
+from mlreg_dagster.serving.app.connections import WHOLE
 from mlreg_dagster.serving.app.refusals import BodyTooLarge, BodyTooLate, ClientGone, Overloaded
 from mlreg_dagster.serving.protocols.problems import BadRequest, UnsupportedMediaType
 
@@ -89,11 +90,12 @@ class Intake:
         if request.headers.get(b"content-encoding", b"identity").lower() != b"identity":
             raise UnsupportedMediaType("The body is compressed. Send it as it is, without Content-Encoding.")
         declared = int(request.headers.get(b"content-length", b"0"))  # which the parser has checked
-        refused_early = declared > self._limits.body_bytes and b"expect" in request.headers
+        if declared > self._limits.body_bytes and b"expect" in request.headers:
+            raise self._too_large()
+        if WHOLE in request.scope:
+            return await self._read(receive, declared)
         try:
             async with asyncio.timeout(self._limits.body_seconds):
-                if refused_early:
-                    raise self._too_large()
                 return await self._read(receive, declared)
         except TimeoutError:
             raise BodyTooLate(f"The body did not arrive within {self._limits.body_seconds:g} s.") from None

@@ -72,9 +72,11 @@ class OpenSegment:
 
         Threads may finish answers in another order, by a little. A clock that was put back begins another segment.
         """
-        if self._first is None or self._last is None:
+        first, last = self._first, self._last
+        if first is None or last is None:
             return True
-        return f"{answered_at:%Y%m%d%H}" <= f"{self._last:%Y%m%d%H}" and self._first - answered_at < timedelta(hours=1)
+        is_later = (answered_at.date(), answered_at.hour) > (last.date(), last.hour)
+        return not is_later and first - answered_at < timedelta(hours=1)
 
     def take_back(self, line: bytes) -> None:
         """Cut off the newest line.

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlreg_dagster.config import FlaggingSettings
+from mlreg_dagster.config import FROZEN, FlaggingSettings
 from mlreg_dagster.config.sections.outcomes import ReasonSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.models.artifacts.files import GRAPH, MANIFEST, MODELS
@@ -84,12 +85,26 @@ class ServedModel:
             )
         return scores
 
+    @cached_property
+    def training_threshold(self) -> float:
+        """The threshold by the training rows alone: the frozen one, or the quantile above which the budget lies."""
+        policy = self.policy
+        if policy.policy == FROZEN.policy or self.training_quantiles is None:
+            return self.frozen_threshold
+        budget = policy.budget
+        if policy.policy == "top_k" and policy.k is not None and self.rows_an_hour:
+            budget = min(policy.k / self.rows_an_hour, 1.0)
+        return float(np.interp(1 - budget, self._levels, self.training_quantiles))
+
+    @cached_property
+    def _levels(self) -> NDArray[np.float64]:
+        return np.linspace(0, 1, len(self.training_quantiles) if self.training_quantiles is not None else 0)
+
     def quantile_of(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """The share of the training scores that do not exceed each score, 0 to 1; NaN where that is unknown."""
         if self.training_quantiles is None:
             return np.full(len(scores), np.nan)
-        levels = np.linspace(0, 1, len(self.training_quantiles))
-        return np.asarray(np.interp(scores, self.training_quantiles, levels))
+        return np.asarray(np.interp(scores, self.training_quantiles, self._levels))
 
     def reasons(
         self,

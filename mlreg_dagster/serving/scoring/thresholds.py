@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-import numpy as np
-
 from mlreg_dagster.config import FROZEN
 from mlreg_dagster.serving.scoring.model import ServedModel
 
@@ -42,10 +40,4 @@ def threshold_of(model: ServedModel, of_hour: Threshold | None) -> Threshold:
 
 def training_threshold(model: ServedModel) -> Threshold:
     """The threshold by the training rows alone."""
-    policy, quantiles, value = model.policy, model.training_quantiles, model.frozen_threshold
-    if policy.policy != FROZEN.policy and quantiles is not None:
-        budget = policy.budget
-        if policy.policy == "top_k" and policy.k is not None and model.rows_an_hour:
-            budget = min(policy.k / model.rows_an_hour, 1.0)
-        value = float(np.interp(1 - budget, np.linspace(0, 1, len(quantiles)), quantiles))
-    return Threshold(value, policy.policy, None, "training")
+    return Threshold(model.training_threshold, model.policy.policy, None, "training")

@@ -49,3 +49,17 @@ def test_a_drop_below_the_asked_one_is_the_same_however_sure():
     counts[:, 0] -= 0.02 * crashes
     assert compared(counts, None, 99, SETTINGS).verdict == "worse"
     assert compared(counts, None, 29, SETTINGS).verdict == "unknown"
+
+
+def test_where_no_drop_could_be_found_it_is_not_known_whether_there_is_one():
+    """Most crashes fell on one day, on which the champion found none."""
+    crashes = np.full(28, 2.0)
+    crashes[3] = 80
+    counts = np.stack([0.5 * crashes, crashes, 0.5 * crashes, crashes], axis=1)
+    counts[::2, 0] += 1
+    counts[1::2, 0] -= 0.5
+    counts[3, 0] = 0
+    found = compared(counts, None, 99, SETTINGS)
+    assert np.isfinite([found.low, found.high]).all()
+    assert np.isnan(found.detectable)
+    assert found.verdict == "unknown"

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from mlreg_dagster_tests.serving.app.conftest import columns_of
+from mlreg_dagster_tests.serving.app.conftest import REASONS, columns_of
 from mlreg_dagster_tests.serving.running import infer_body
 
 HEAVY = ("dagster", "dagster_duckdb", "pandas", "sklearn", "skops", "matplotlib", "pandera", "alembic")
@@ -69,6 +69,17 @@ def test_an_answer_names_its_version_and_is_logged(server, predicted, features):
     assert (line["request_id"], line["protocol"], line["client"]) == ("order-17", "open-inference", None)
 
 
+def test_reasons_are_given_on_request_by_the_settings_of_the_hourly_job(server, predicted, features):
+    body = infer_body(columns_of(predicted.head(2), features), parameters={"reasons": True})
+    found = outputs(server.post(INFER, json=body))
+    for score, text in zip(found["score"], found["reasons"], strict=True):
+        reasons = json.loads(text)
+        assert reasons[-1]["family"] == "remainder"
+        assert len(reasons) == REASONS["families"] + 1
+        parts = sum(reason["share"] for reason in reasons) + reasons[0]["score_at_medians"]
+        assert parts == pytest.approx(score, rel=1e-9)
+
+
 def test_a_request_id_that_is_not_well_formed_is_replaced(server):
     for sent in ("", "a b", "x" * 200, "\xe9"):
         answer = server.get("/v2/health/live", headers={"X-Request-Id": sent.encode("latin-1")})
@@ -102,6 +113,31 @@ def test_what_is_refused_is_a_problem_document(server, features):
     refused(csv, 415, "unsupported_media_type")
     many = infer_body({name: [0.0] * 5000 for name in features})
     refused(server.post(INFER, json=many), 413, "too_large")
+
+
+def test_a_head_a_body_on_leave_and_requests_in_a_row_on_one_connection(server, features):
+    body = json.dumps(infer_body({name: [0.0] for name in features})).encode()
+    post = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n".encode()
+    with server.connect() as connection, connection.makefile("rb") as answers:
+
+        def status():
+            line = answers.readline()
+            headers = dict(part.decode().strip().split(": ", 1) for part in iter(answers.readline, b"\r\n"))
+            return int(line.split()[1]), int(headers.get("content-length", 0))
+
+        connection.sendall(b"HEAD /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status() == (200, len(b'{"live":true}'))
+        connection.sendall(post + b"Expect: 100-continue\r\n\r\n")
+        assert int(answers.readline().split()[1]) == 100
+        assert answers.readline() == b"\r\n"
+        connection.sendall(body)
+        code, length = status()
+        assert (code, b"outputs" in answers.read(length)) == (200, True)
+        connection.sendall((post + b"\r\n" + body) * 5 + b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        for wanted in (200, 200, 200, 200, 200, 404):
+            code, length = status()
+            answers.read(length)
+            assert code == wanted
 
 
 def test_the_admin_port_tells_metrics_health_and_status(server, features):

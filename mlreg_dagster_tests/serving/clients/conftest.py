@@ -1,6 +1,7 @@
-"""One server for the clients of all protocols, and the rows that they send: the holdout with values unknown."""
+"""Servers for the clients of all protocols, and the rows that they send: the holdout with values unknown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from mlreg_dagster_tests.lifecycle import DATASET_DAY
 from mlreg_dagster_tests.serving.running import Server, copied, running
 from mlreg_dagster_tests.waiting import wait_for
 
-PATIENT = {"refuse_after_hours": 86_400.0, "log": {"slow_seconds": 60.0}}
-"""The newest hour of a test's home is long ago, and its disk may be busy: neither is what clients are tested for."""
+BUSY = {"log": {"slow_seconds": 60.0}}
+"""The disk of a test may be busy, which is not what clients are tested for."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,31 @@ class Sample:
 
 @pytest.fixture(scope="session")
 def server(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with _running(live_home, tmp_path_factory.mktemp("clients"), BUSY) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def patient(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that answers from the newest hour however old it is."""
+    with _running(live_home, tmp_path_factory.mktemp("patient"), BUSY | {"refuse_after_hours": 86_400.0}) as found:
+        yield found
+
+
+@contextmanager
+def _running(home: Path, folder: Path, settings: Mapping[str, Any]) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MLREG_REGISTRY", "MLREG_ARTIFACTS", "DAGSTER_HOME", "MLREG_SERVING_KEYS"):
             patch.delenv(name, raising=False)
-        with running(copied(live_home, tmp_path_factory.mktemp("clients")), settings=PATIENT) as found:
+        with running(copied(home, folder), settings=settings) as found:
             yield found
+
+
+@pytest.fixture(scope="session")
+def instruments(patient: Server) -> list[str]:
+    """Those of the newest hour."""
+    rows = Client(patient.home).features()
+    return list(rows.loc[rows["hour"] == rows["hour"].max(), "instrument_id"])
 
 
 @pytest.fixture(scope="session", params=[("champion", 1e-12), ("v3", 0)], ids=["neighbours", "forest"])

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import httpx
 import numpy as np
 import pandas as pd
 import pytest
 
+from mlreg_dagster.core.version import __version__
 from mlreg_dagster_tests.serving.clients.conftest import Sample
 from mlreg_dagster_tests.serving.running import Server
 
@@ -21,10 +21,10 @@ def frame_of(sample: Sample) -> pd.DataFrame:
 @pytest.mark.parametrize("orient", ["split", "records"])
 def test_a_data_frame_gets_the_scores_of_the_pipeline(server: Server, sample: Sample, orient: Any) -> None:
     body = {f"dataframe_{orient}": frame_of(sample).to_dict(orient=orient)}
-    answer = httpx.post(f"{server.url}/endpoints/{sample.model}/invocations", json=body, timeout=60).raise_for_status()
+    answer = server.post(f"/endpoints/{sample.model}/invocations", json=body).raise_for_status()
     sample.assert_equal([each["score"] for each in answer.json()["predictions"]])
     if sample.model == "champion":
-        same = httpx.post(f"{server.url}/invocations", json=body, timeout=60).raise_for_status().json()
+        same = server.post("/invocations", json=body).raise_for_status().json()
         assert [each["score"] for each in same["predictions"]] == [
             each["score"] for each in answer.json()["predictions"]
         ]
@@ -32,21 +32,21 @@ def test_a_data_frame_gets_the_scores_of_the_pipeline(server: Server, sample: Sa
 
 
 def test_health_and_release(server: Server) -> None:
-    assert httpx.get(f"{server.url}/ping").status_code == 200
-    assert httpx.get(f"{server.url}/version").text == "0.1.0"
+    assert server.get("/ping").status_code == 200
+    assert server.get("/version").text == __version__
 
 
 def test_a_refusal_is_a_problem_document(server: Server, sample: Sample) -> None:
     frame = frame_of(sample).iloc[:, 1:]
-    refused = httpx.post(f"{server.url}/invocations", json={"dataframe_split": frame.to_dict(orient="split")})
+    refused = server.post("/invocations", json={"dataframe_split": frame.to_dict(orient="split")})
     assert refused.status_code == 400
     assert refused.headers["content-type"] == "application/problem+json"
     assert "lacks features" in refused.json()["detail"]
-    text = httpx.post(f"{server.url}/invocations", content=b"a,b\n1,2\n", headers={"Content-Type": "text/csv"})
+    text = server.post("/invocations", content=b"a,b\n1,2\n", headers={"Content-Type": "text/csv"})
     assert text.status_code == 415
 
 
 def test_more_rows_than_the_server_takes_are_refused_whole(server: Server, sample: Sample) -> None:
     frame = pd.DataFrame(np.zeros((4097, len(sample.features))), columns=sample.features)
-    refused = httpx.post(f"{server.url}/invocations", json={"dataframe_split": frame.to_dict(orient="split")})
+    refused = server.post("/invocations", json={"dataframe_split": frame.to_dict(orient="split")})
     assert (refused.status_code, refused.json()["code"]) == (413, "too_large")

@@ -17,7 +17,6 @@ from mlreg_dagster_tests.serving.running import LONG, Server
 pytestmark = pytest.mark.slow
 
 CASES = 20_000 if LONG else 1_000
-INSTRUMENT = "coin-000"
 
 
 class Bystander(threading.Thread):
@@ -43,15 +42,15 @@ class Bystander(threading.Thread):
 
 
 @pytest.fixture
-def requests(server: Server) -> list[Sent]:
+def requests(patient: Server, instruments: list[str]) -> list[Sent]:
     """Sound ones for the champion."""
-    features = [each["name"] for each in server.get("/v2/models/champion").json()["inputs"]]
-    return sound(tuple(features), INSTRUMENT)
+    features = [each["name"] for each in patient.get("/v2/models/champion").json()["inputs"]]
+    return sound(tuple(features), instruments[0])
 
 
 @pytest.fixture
-def bystander(server: Server, requests: list[Sent]) -> Iterator[Bystander]:
-    found = Bystander(server.url, requests[0])
+def bystander(patient: Server, requests: list[Sent]) -> Iterator[Bystander]:
+    found = Bystander(patient.url, requests[0])
     found.start()
     yield found
     found.stop()
@@ -66,10 +65,10 @@ def post(client: httpx.Client, sent: Sent) -> httpx.Response:
 
 
 def test_mutated_requests_are_answered_and_others_are_served_meanwhile(
-    server: Server, requests: list[Sent], bystander: Bystander
+    patient: Server, requests: list[Sent], bystander: Bystander
 ) -> None:
     statuses: collections.Counter[int] = collections.Counter()
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=patient.url, timeout=30) as client:
         for sent in mutated(requests, CASES, seed=17):
             answer = post(client, sent)
             statuses[answer.status_code] += 1

@@ -80,6 +80,21 @@ def test_tritonclient_gets_reasons_as_texts(client: Any, sample: Sample) -> None
     assert shares == pytest.approx(sample.scores[0], rel=1e-9)
 
 
+def test_tritonclient_may_ask_by_instrument(patient: Server, instruments: list[str]) -> None:
+    def ask(*names: str) -> Any:
+        tensor = triton.InferInput("instrument_id", [len(names)], "BYTES")
+        return client.infer("champion", [tensor.set_data_from_numpy(np.array(names, object))])
+
+    with triton.InferenceServerClient(":".join(map(str, patient.address))) as client:
+        result = ask(*instruments)
+        assert result.as_numpy("score").shape == (len(instruments),)
+        assert result.get_response()["parameters"]["stale"]
+        assert ask(instruments[-1]).as_numpy("score") == result.as_numpy("score")[-1:]
+        with pytest.raises(InferenceServerException) as unknown:
+            ask("no such instrument")
+        assert unknown.value.status() == "404"
+
+
 def test_tritonclient_raises_the_sentence_of_a_refusal(client: Any, sample: Sample) -> None:
     with pytest.raises(InferenceServerException, match="lacks features of the model") as refused:
         client.infer(sample.model, inputs_of(sample)[1:])

@@ -28,6 +28,7 @@ def limits_of(settings: DetectionSettings) -> Limits:
         fast=settings.fast_z,
         slow=settings.slow_z,
         persistent=settings.persistent_z,
+        week=settings.week_z,
         window=settings.quiet_days,
         least=settings.min_quiet_days,
         gap=settings.gap_days,
@@ -38,7 +39,7 @@ def usable_days(rows: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[n
     """Which days have hours and instruments enough, and which hours a day usually has.
 
     A market that closes has its own usual hours: enough are 20 of 24 of those of the 28 days before that had any, and
-    80 % of their rows an hour.
+    80 % of the rows that its hours had on them. An hour in which a few instruments trade after the close has lost none.
 
     Args:
         rows: days x 24.
@@ -52,9 +53,9 @@ def usable_days(rows: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[n
         before = np.flatnonzero(there[: day + 1].any(axis=1))[-_USUAL_DAYS - 1 :]
         usual_hours[day] = there[before].mean(axis=0) > 0.5
         usual = np.median(there[before].sum(axis=1))
-        instruments = np.median([rows[each][there[each]].mean() for each in before])
-        hours = there[day].sum()
-        usable[day] = hours >= _MIN_HOURS * usual and rows[day].sum() / hours >= _MIN_INSTRUMENTS * instruments
+        hours = there[day]
+        by_hour = np.nanmedian(np.where(there[before], rows[before], np.nan)[:, hours], axis=0)
+        usable[day] = hours.sum() >= _MIN_HOURS * usual and rows[day].sum() >= _MIN_INSTRUMENTS * by_hour.sum()
     return usable, usual_hours
 
 
@@ -176,12 +177,12 @@ def reason_of_week(rows: pd.DataFrame, limits: Limits) -> str:
         rows: Of FEATURE_DRIFT, of some days; of features with a short memory those of the newest reference count.
         limits: Of the arms.
     """
-    own = rows[rows["short_memory"] & (rows["reference"] == rows.loc[rows["day"].idxmax(), "reference"])]
+    own = rows[rows["short_memory"] & (rows["reference"] == rows.sort_values("day")["reference"].iloc[-1])]
     days = own["day"].drop_duplicates().nlargest(WEEK)
     own = own[own["day"].isin(days) & own["enough"]]
     means = own.groupby("feature")[["location_z", "spread_z"]].sum(min_count=WEEK).div(WEEK).reset_index()
     sizes = means[["location_z", "spread_z"]].abs()
-    if not (sizes > limits.persistent).any(axis=None):
+    if not (sizes > limits.week).any(axis=None):
         return ""
     feature, name, value = _largest(means, sizes)
     return f"features: {feature}, {name}, z {value:+.1f} on average of {WEEK} days"

@@ -34,7 +34,8 @@ class Limits:
     Attributes:
         fast: |innovation| above it, on the day.
         slow: |z| above it, on two of three days, of features with a short memory.
-        persistent: |z| above it on a day, or on average of WEEK days, of features with a short memory.
+        persistent: |z| above it on a day, of features with a short memory.
+        week: |z| above it on average of WEEK days, of features with a short memory.
         window: How many quiet days make the null at most, the newest.
         least: Quiet days without which nothing is known.
         gap: The newest quiet days that are no part of the null, so that what grows slowly does not become usual.
@@ -44,6 +45,7 @@ class Limits:
     fast: float = 4.5
     slow: float = 6.0
     persistent: float = 3.5
+    week: float = 4.0
     window: int = 180
     least: int = 60
     gap: int = 14

@@ -34,7 +34,7 @@ class Compared:
         difference: The first minus the second; where there are earlier days, minus the same of those.
         low: Lower end of its interval; NaN where it can't be told.
         high: Upper end.
-        detectable: The difference that as many days like these show in 80 of 100 cases; NaN as above.
+        detectable: The difference that as many days like these show in 80 of 100 cases; NaN: not even the largest one.
         verdict: On the first.
     """
 
@@ -68,10 +68,10 @@ def compared(counts: Counts, earlier: Counts | None, episodes: int, settings: De
     low, high = interval(counts, measure, settings.concept_confidence, _RESAMPLES)
     error = standard_error(counts, measure)
     chance = (high - low) / 2 + NormalDist().inv_cdf(POWER) * error
-    detectable = max(settings.concept_drop, chance) if np.isfinite(chance) else np.nan
-    verdict: Verdict = "worse" if high < 0 and difference <= -settings.concept_drop else "same"
-    is_known = episodes >= MIN_EPISODES and np.isfinite(detectable)
-    return Compared(own, other, difference, low, high, detectable, verdict if is_known else "unknown")
+    detectable = max(settings.concept_drop, chance) if chance <= 1 else np.nan
+    is_worse = high < 0 and difference <= -settings.concept_drop
+    verdict: Verdict = "worse" if is_worse else "same" if np.isfinite(detectable) else "unknown"
+    return Compared(own, other, difference, low, high, detectable, verdict if episodes >= MIN_EPISODES else "unknown")
 
 
 def change_of_differences(totals: Counts) -> tuple[NDArray[np.float64], Counts]:

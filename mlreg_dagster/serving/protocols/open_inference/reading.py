@@ -20,6 +20,7 @@ from mlreg_dagster.serving.protocols.columns import (
 )
 from mlreg_dagster.serving.protocols.decoding import decode
 from mlreg_dagster.serving.protocols.open_inference.outputs import OUTPUTS, REASONS
+from mlreg_dagster.serving.protocols.open_inference.quick import QuickRequest, read_quickly
 from mlreg_dagster.serving.protocols.open_inference.tensors import (
     Values,
     array_of,
@@ -58,6 +59,8 @@ def read(body: bytes, json_length: str | None, features: Sequence[str], most_row
     Raises:
         Refused: Anything about the request is wrong.
     """
+    if json_length is None and (quick := read_quickly(body, features, most_rows)) is not None:
+        return _asked(*quick, None, None)
     head, tail = _cut(body, json_length)
     request = decode(_request, head, "The body")
     inputs = request.inputs
@@ -69,12 +72,26 @@ def read(body: bytes, json_length: str | None, features: Sequence[str], most_row
     X = None if places.features is None else _matrix(inputs, parts, places.features, rows, whole)
     instruments = _texts(inputs, parts, places.instrument, rows)
     hours = _texts(inputs, parts, places.hour, rows)
+    return _asked(
+        request,
+        X,
+        None if instruments is None else instruments_of(instruments, f"inputs[{places.instrument}]"),
+        None if hours is None else hours_of(hours, f"inputs[{places.hour}]"),
+    )
+
+
+def _asked(
+    request: InferenceRequest | QuickRequest,
+    X: NDArray[np.float64] | None,
+    instruments: tuple[str, ...] | None,
+    hours: tuple[str, ...] | None,
+) -> Asked:
     parameters = request.parameters or _no_parameters
     outputs, binary = _outputs(request, parameters)
     return Asked(
         X=X,
-        instruments=None if instruments is None else instruments_of(instruments, f"inputs[{places.instrument}]"),
-        hours=None if hours is None else hours_of(hours, f"inputs[{places.hour}]"),
+        instruments=instruments,
+        hours=hours,
         request_id=request_id_of(request.id),
         outputs=outputs,
         binary=binary,
@@ -171,7 +188,7 @@ def _texts(inputs: list[InputTensor], parts: list[bytes | None], number: int | N
 
 
 def _outputs(
-    request: InferenceRequest, parameters: InferenceParameters
+    request: InferenceRequest | QuickRequest, parameters: InferenceParameters
 ) -> tuple[tuple[str, ...] | None, frozenset[str]]:
     if not request.outputs:
         return None, frozenset(OUTPUTS) if parameters.binary_data_output else frozenset()
