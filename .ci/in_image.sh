@@ -5,7 +5,7 @@ say() { printf -- '-- %s\n' "$*"; }
 server='' dagster=''
 end() {
     [ -z "$server" ] || kill -TERM "$server" || true
-    [ -z "$dagster" ] || { kill -TERM -- "-$dagster" && wait "$dagster"; } || true
+    [ -z "$dagster" ] || { kill -TERM "-$dagster" && wait "$dagster"; } || true
 }
 trap end EXIT
 
