@@ -31,7 +31,7 @@ class PredictionLogSettings(Section):
         "strict",
         description="A line can't be written in time: strict refuses the request (503), shed answers and counts.",
     )
-    slow_seconds: Seconds = Field(0.05, description="A write that takes longer counts as failed.")
+    slow_seconds: Seconds = Field(0.5, description="A write that takes longer counts as failed.")
     shed_budget: Share = Field(0.01, description="Share of the answers of 5 minutes without a line; above, not ready.")
     segment_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 32)] = Field(64 << 20, description="Size of a segment.")
     segment_seconds: Seconds = Field(60.0, description="Age at which a segment is sealed.")
