@@ -3,7 +3,10 @@ set -eu
 port=$1 admin=$2 ui=$3
 say() { printf -- '-- %s\n' "$*"; }
 server='' dagster=''
-end() { [ -z "$server$dagster" ] || kill $server $dagster 2>/dev/null || true; }
+end() {
+    [ -z "$server" ] || kill -TERM "$server" || true
+    [ -z "$dagster" ] || { kill -TERM "-$dagster" && wait "$dagster"; } || true
+}
 trap end EXIT
 
 # ready URL: wait until it answers 200, two minutes at most
@@ -51,7 +54,8 @@ server=''
 [ -n "$(find /var/lib/mlreg/served -name '*.jsonl')" ]
 
 say "mlreg verify beside Dagster's web server"
-dagster dev --module-name mlreg_dagster.definitions --port "$ui" >/tmp/dev.log 2>&1 &
+# buildah ignores these signals, and what it starts inherits that
+env --default-signal=INT,TERM setsid dagster dev --module-name mlreg_dagster.definitions --port "$ui" >/tmp/dev.log 2>&1 &
 dagster=$!
 ready "http://127.0.0.1:$ui/server_info" || { tail -50 /tmp/dev.log; exit 1; }
 mlreg verify --url "http://127.0.0.1:$ui" || { tail -50 /tmp/dev.log; exit 1; }

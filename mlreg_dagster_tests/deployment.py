@@ -42,14 +42,14 @@ class Deployment:
         write_configs(folder / "home-configs", {**location.CONFIGS, **(configs or {})})
         (folder / "dagster").mkdir(exist_ok=True)
         (folder / "dagster" / "dagster.yaml").write_text(DAGSTER_YAML + FASTER)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.client = Client(f"http://127.0.0.1:{self.port}")
         self.log = folder / "log.txt"
 
-    def __enter__(self) -> "Deployment":
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of its processes."""
+        return {
             **os.environ,
             "MLREG_HOME": str(self.folder / "home"),
             "MLREG_CONFIG_DIR": str(self.folder / "home-configs"),
@@ -57,17 +57,23 @@ class Deployment:
             "MLREG_TEST_RUNS": self.way_of_runs,
             "DAGSTER_HOME": str(self.folder / "dagster"),
         }
-        command = [Path(sys.executable).with_name("dagster"), "dev", "-f", SERVED, "-h", "127.0.0.1", "-p"]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [*command, str(self.port)],
+
+    def start(self, name: str, *arguments: object) -> "subprocess.Popen[bytes]":
+        """Start one of Dagster's commands, in a process group of its own."""
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                [Path(sys.executable).with_name(name), *map(str, arguments)],
                 cwd=self.folder,
-                env=environment,
+                env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=_listen_to_signals,
             )
+
+    def __enter__(self) -> "Deployment":
+        self.log.unlink(missing_ok=True)
+        self.process = self.start("dagster", "dev", "-f", SERVED, "-h", "127.0.0.1", "-p", self.port)
         try:
             self.wait_for("web server", lambda: self.client.location().repository)
         except BaseException:
@@ -270,6 +276,13 @@ class Deployment:
             return f"Runs: {self.runs()}. The sensors say: {seen}.\n{self.log.read_text()[-3000:]}"
         except NoAnswer as error:
             return f"{error}\n{self.log.read_text()[-3000:]}"
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def replace(path: Path, text: str) -> None:

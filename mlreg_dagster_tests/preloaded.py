@@ -1,6 +1,7 @@
 """All that commands and runs import, for the process from which those of tests are forked: it takes them 8 s each."""
 
 import dagster._cli.api
+import dagster._daemon.cli
 import duckdb
 import skops.io
 

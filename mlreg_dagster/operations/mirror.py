@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 import duckdb
 import numpy as np
@@ -15,7 +14,6 @@ from mlreg_dagster.core.health import Finding
 from mlreg_dagster.core.times import hour_key
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.features.newest import (
-    FEATURES_FILE,
     NewestFeatures,
     decode,
     mirror_newest_features,
@@ -23,13 +21,12 @@ from mlreg_dagster.market.features.newest import (
 )
 from mlreg_dagster.operations.home import Home, materialize
 from mlreg_dagster.outcomes.predicting.newest import (
-    THRESHOLDS_FILE,
     NewestThreshold,
     decode_thresholds,
     mirror_newest_thresholds,
     newest_thresholds,
 )
-from mlreg_dagster.outcomes.predicting.scoring import policy_of
+from mlreg_dagster.storage.mirror import FEATURES_FILE, THRESHOLDS_FILE
 
 _NAME = "newest hour"
 
@@ -65,7 +62,7 @@ def mirror_again(home: Home, settings: Settings) -> None:
         MirrorError, StorageFull, StorageNotWritable: It is as it was.
     """
     mirror_newest_features(home.warehouse, features_table(settings.features), home.mirror)
-    mirror_newest_thresholds(home.warehouse, partial(policy_of, home.registry), home.mirror)
+    mirror_newest_thresholds(home.warehouse, home.registry, home.mirror)
 
 
 def _of_features(home: Home, stored: NewestFeatures) -> Finding:

@@ -1,7 +1,6 @@
 """The outcome assets: predictions of each hour, their outcomes a horizon later, and performance by day and version."""
 
 from collections import Counter
-from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -129,7 +128,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             flags = {name: int(frame[name].sum()) for name in ("is_anomaly", "in_sample")}
             counts.update(rows=len(frame), flagged=flags["is_anomaly"], in_sample=flags["in_sample"])
             counts.update(ranking_rows=len(ranked))
-        mirror, policy_of = mlreg_warehouse.mirror(), partial(scoring.policy_of, records)
+        mirror = mlreg_warehouse.mirror()
         models = [
             {
                 "version": each.version,
@@ -147,7 +146,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             **counts,
             "models": table_view(models),
             "remarks": "\n\n".join(warnings) or "none",
-            "mirror": mirrored(context, lambda: mirror_newest_thresholds(tables, policy_of, mirror, hours[-1])),
+            "mirror": mirrored(context, lambda: mirror_newest_thresholds(tables, records, mirror, hours[-1])),
             "scores": dg.MetadataValue.md(score_picture(frame)),
         }
         return result_of_range(context, hour_key(hours[-1]), metadata)

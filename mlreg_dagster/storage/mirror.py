@@ -22,6 +22,7 @@ from mlreg_dagster.storage.folders import UnknownPlace, is_local, open_folder
 if TYPE_CHECKING:
     import duckdb
 
+FEATURES_FILE, THRESHOLDS_FILE = FILES = ("market_features.parquet", "thresholds.json")
 LARGEST = 1 << 30  # an hour has some thousands of instruments
 _LONGEST_REASON = 300
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

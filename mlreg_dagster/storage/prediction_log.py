@@ -3,13 +3,14 @@
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import hours_between
 
 SUFFIX = ".jsonl"
+_LONGEST = timedelta(days=2)
 _HOUR = "%Y%m%dT%H"
 _NAME = re.compile(r"(?P<first>\d{8}T\d{2})_(?P<last>\d{8}T\d{2})_[0-9A-Za-z-]{1,80}\.jsonl", re.ASCII)
 
@@ -87,6 +88,8 @@ def hours_of(segment: Path) -> list[datetime]:
         first, last = (datetime.strptime(found[end], _HOUR).replace(tzinfo=UTC) for end in ("first", "last"))
     except ValueError:
         raise NotASegment(f"{segment} is no segment of the prediction log: its name says no hours.") from None
+    if last - first > _LONGEST:
+        raise NotASegment(f"{segment} is no segment of the prediction log: its name says hours of several days.")
     return list(hours_between(first, last))
 
 

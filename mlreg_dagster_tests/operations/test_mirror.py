@@ -7,11 +7,12 @@ import pytest
 
 from mlreg_dagster.core.hours import HOUR, hour_range
 from mlreg_dagster.market.features.features import features_table
-from mlreg_dagster.market.features.newest import FEATURES_FILE, decode
+from mlreg_dagster.market.features.newest import decode
 from mlreg_dagster.operations.mirror import mirror_again
 from mlreg_dagster.operations.retention.future_hours import set_aside
 from mlreg_dagster.operations.retention.tasks import retention_tasks
-from mlreg_dagster.outcomes.predicting.newest import THRESHOLDS_FILE, decode_thresholds
+from mlreg_dagster.outcomes.predicting.newest import decode_thresholds
+from mlreg_dagster.storage.mirror import FEATURES_FILE, THRESHOLDS_FILE
 from mlreg_dagster_tests.lifecycle import DUE, DUE_HOURS, LIVE, LIVE_HOURS, NOON, metadata
 from mlreg_dagster_tests.operations.conftest import NOW
 from mlreg_dagster_tests.operations.doctor.damage import misses, sql

@@ -1,89 +1,106 @@
-"""Trainings for a cause through a real daemon and web server: each starts once, also where the daemon is killed."""
+"""Trainings for each trigger through a real daemon: each starts once, also where the daemon is killed in between."""
 
-import os
-import signal
+import re
+import shutil
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
-import yaml
 
+from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Attribution, DriftJudgement, Registry
-from mlreg_dagster_tests.deployment import Deployment
+from mlreg_dagster_tests.deployment import ENDED
 from mlreg_dagster_tests.documentation.pages import PROJECT
+from mlreg_dagster_tests.first_day import memory_folder
 from mlreg_dagster_tests.location import Location
+from mlreg_dagster_tests.split_deployment import SplitDeployment
 
 pytestmark = pytest.mark.slow
 
-NOW = "2026-01-02T00:30"
+NOW = pd.Timestamp("2026-01-02T00:30", tz="UTC")
 CONFIGS = {
-    "retraining": {"every_days": 30, "volume": {"rows": 1}},
-    "drift": {"response": {"cooldown_days": 1, "trainings": 3}},
+    # a day is 12 instruments x 24 hours: volume asks after two days without a training, the schedule after one
+    "retraining": {"every_days": 1, "volume": {"rows": 500}},
+    "drift": {"response": {"cooldown_days": 1, "trainings": 10}},
 }
 REASON = "the exchange listed forty coins"
+
+
+class World:
+    """A deployment without a daemon, its registry, and the time on its clock."""
+
+    def __init__(self, deployment, registry):
+        self.deployment, self.registry, self.now = deployment, registry, NOW
+
+    def pass_days(self, number):
+        self.now += pd.Timedelta(days=number)
+        self.deployment.set_clock(f"{self.now:%Y-%m-%dT%H:%M}")
+
+    def decide(self, cause):
+        by = Attribution("automation", self.now, "it drifts")
+        judged = DriftJudgement("2026-01-01", "v1", "responding", "data", "retrain", 10, cause, (), {})
+        self.registry.record_drift([(judged, by, self.now)])
+
+    def train_by_hand(self):
+        version = f"v{len(self.registry.versions()) + 1}"
+        script = [sys.executable, PROJECT / "examples" / "retrain_by_graphql.py", self.deployment.client.url]
+        subprocess.run([*script, version, REASON, "anna"], check=True, stdout=subprocess.DEVNULL, timeout=120)
+
+    def trainings(self):
+        """Every run that trains, the first one first."""
+        return [run for run in reversed(self.deployment.client.runs()) if run.job == "retrain"]
+
+
+@pytest.fixture(scope="module")
+def world(made_first_day):
+    with memory_folder() as folder:
+        shutil.copytree(made_first_day, folder, dirs_exist_ok=True)
+        Location(folder, f"{NOW:%Y-%m-%dT%H:%M}", CONFIGS)  # puts the policy in force
+        registry = Registry(f"sqlite:///{folder / 'home' / 'registry.sqlite'}")
+        with SplitDeployment(folder, f"{NOW:%Y-%m-%dT%H:%M}", CONFIGS) as deployment:
+            yield World(deployment, registry)
+
+
 DRIFT, WORSE = "data-sudden-2026-01-01-v1", "concept-worse-2026-01-01-v1"
+TRIGGERS = {
+    # what brings it about while there is no daemon; the key of the run, the same at every look
+    "drift": (lambda world: world.decide(DRIFT), f"cause-{DRIFT}"),
+    "performance": (lambda world: world.decide(WORSE), f"cause-{WORSE}"),
+    "schedule": (lambda world: world.pass_days(1), r"model-[0-9a-f]{16}-[0-9a-f]{16}"),
+    "volume": (lambda world: world.pass_days(2), r"cause-volume-v\d+"),
+    "manual": (World.train_by_hand, ""),
+}
 
 
-def decide(registry, cause):
-    now = pd.Timestamp(NOW, tz="UTC")
-    judged = DriftJudgement("2026-01-01", "v1", "responding", "data", "retrain", 10, cause, (), {})
-    registry.record_drift([(judged, Attribution("automation", now, "it drifts"), now)])
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_trigger_fires_once_also_where_the_daemon_is_killed_between_decision_and_run(world, trigger):
+    bring_about, key = TRIGGERS[trigger]
+    deployment, known = world.deployment, {run.id for run in world.trainings()}
+    versions = len(world.registry.versions())
 
+    def new():
+        return [run for run in world.trainings() if run.id not in known]
 
-def trained_for(deployment, cause):
-    return [run for run in deployment.client.runs() if run.tags.get("mlreg/cause") == cause]
+    bring_about(world)  # decided, and no daemon to ask for it
+    if trigger != "manual":
+        deployment.start_daemon(holds=True)
+        deployment.wait_for("request", new)
+        deployment.kill_daemon()
+    (asked,) = new()
+    assert asked.status in ("QUEUED", "NOT_STARTED")  # and killed before it began
+    deployment.start_daemon(holds=False)
+    deployment.wait_for("training", lambda: new()[0].status in ENDED)
+    deployment.wait_for("promotion", lambda: world.registry.holder(CHAMPION).version == f"v{versions + 1}")
+    deployment.wait_for("rest", lambda: deployment.all_ended() and deployment.says("retrain_sensor"))
+    deployment.kill_daemon()
 
-
-def test_each_trigger_fires_once_also_where_the_daemon_is_killed_between_decision_and_run(first_day):
-    Location(first_day, NOW, CONFIGS)  # puts the policy in force
-    registry = Registry(f"sqlite:///{first_day / 'home' / 'registry.sqlite'}")
-    with Deployment(first_day, NOW, CONFIGS) as deployment:
-        decide(registry, DRIFT)
-        _kill(deployment)  # decided, and most likely not asked for
-    waiting = Deployment(first_day, NOW, CONFIGS)
-    _let_no_run_begin(first_day / "dagster" / "dagster.yaml")
-    with waiting as deployment:
-        deployment.wait_for("request", lambda: trained_for(deployment, DRIFT))
-        _kill(deployment)  # asked for, and not begun
-    with Deployment(first_day, NOW, CONFIGS) as deployment:
-        deployment.wait_for("training", lambda: DRIFT in causes_in(registry) and deployment.all_ended())
-        decide(registry, WORSE)
-        deployment.wait_for("second training", lambda: WORSE in causes_in(registry) and deployment.all_ended())
-        _a_person_trains_through_the_api(deployment, registry)
-        deployment.set_clock("2026-01-03T00:30")  # a day of new rows, and its dataset
-        deployment.wait_for("third training", lambda: "volume" in str(causes_in(registry)) and deployment.all_ended())
-        causes = [each for each in causes_in(registry) if each]
-        assert [each.split("-")[0] for each in causes] == ["data", "concept", "manual", "volume"]
-        assert len(trained_for(deployment, DRIFT)) == len(trained_for(deployment, WORSE)) == 1
-
-
-def _let_no_run_begin(file):
-    config = yaml.safe_load(file.read_text())
-    config["concurrency"]["runs"]["max_concurrent_runs"] = 0
-    file.write_text(yaml.safe_dump(config))
-
-
-def _kill(deployment):
-    os.killpg(deployment.process.pid, signal.SIGKILL)
-    deployment.process.wait(10)
-
-
-def _a_person_trains_through_the_api(deployment, registry):
-    version = f"v{len(registry.versions()) + 1}"
-    script = [sys.executable, PROJECT / "examples" / "retrain_by_graphql.py", deployment.client.url]
-    answer = subprocess.run(
-        [*script, version, REASON, "anna"], check=True, stdout=subprocess.PIPE, text=True, timeout=120
-    )
-    assert deployment.ended(answer.stdout.strip()).status == "SUCCESS"
-    manual = registry.version(version)
-    assert (manual.created_by, manual.manifest["cause"]["reason"]) == ("anna", REASON)
-    deployment.wait_for("end", deployment.all_ended)
-
-
-def causes_in(registry):
-    return [cause_of(each) for each in registry.versions()]
-
-
-def cause_of(version):
-    return (version.manifest.get("cause") or {}).get("key", "")
+    (trained,) = new()
+    assert trained.status == "SUCCESS"
+    assert re.fullmatch(key, trained.tags.get("dagster/run_key", ""))
+    assert len(world.registry.versions()) == versions + 1
+    version = world.registry.version(f"v{versions + 1}")
+    cause = version.manifest.get("cause") or {"trigger": "schedule"}
+    assert cause["trigger"] == trigger
+    if trigger == "manual":
+        assert (version.created_by, cause["reason"]) == ("anna", REASON)

@@ -104,6 +104,7 @@ def running(
     *arguments: str,
     settings: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
+    configs: Mapping[str, Any] | None = None,
     ready: bool = True,
 ) -> Iterator[Server]:
     """A server, which is killed at the end if it still runs.
@@ -113,10 +114,12 @@ def running(
         arguments: Further ones of `mlreg serve`.
         settings: Keys of serving.yaml that differ from the project's file.
         environment: Variables that differ from ours.
+        configs: Other whole files of configs.
         ready: Wait until it is.
     """
-    configs = write_configs(home.with_name(f"{home.name}-serving"), {"serving": dict(settings or {})})
-    server = Server(home, arguments, {"MLREG_CONFIG_DIR": str(configs), **(environment or {})})
+    values = {"log": {"slow_seconds": 5.0}} | dict(settings or {})  # a busy machine is no slow disk
+    folder = write_configs(home.with_name(f"{home.name}-serving"), {**(configs or {}), "serving": values})
+    server = Server(home, arguments, {"MLREG_CONFIG_DIR": str(folder), **(environment or {})})
     try:
         if ready:
             server.wait_until_ready()

@@ -77,5 +77,23 @@ def test_a_request_is_a_span_in_the_trace_of_its_caller_and_shows_no_row(watched
     assert "0.123456789" not in watched.spans.read_text()
 
 
+@pytest.mark.slow
+def test_a_registry_that_is_gone_shows_until_it_is_back(watched):
+    def value(name: str) -> float:
+        found = (
+            line for line in watched.admin("/metrics").text.splitlines() if line.startswith(f"mlreg_server_{name} ")
+        )
+        return float(next(found).split()[1])
+
+    registry = watched.home / "registry.sqlite"
+    away = registry.rename(registry.with_name("away"))
+    wait_for(lambda: value("registry_problem") == 1, 30)
+    assert value("ready") == 1
+    stands_still = value("knowledge_timestamp_seconds")
+    assert wait_for(lambda: time.time() - stands_still > 3 and value("knowledge_timestamp_seconds"), 30) == stands_still
+    away.rename(registry)
+    wait_for(lambda: value("registry_problem") == 0 and value("knowledge_timestamp_seconds") > stands_still, 30)
+
+
 def read(path):
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -43,7 +43,7 @@ def serve(
     from mlreg_dagster.serving.app.process import Options, serve_process
 
     options = Options(host, port, admin_host, admin_port, open_to_all, access_log)
-    serve_process(home_dir(), load_settings().serving, options)
+    serve_process(home_dir(), load_settings(), options)
 
 
 @keys.command("add")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mlreg_dagster.core.times import read_hour
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
-from mlreg_dagster.storage.mirror import Mirror, newest_hour, not_whole
+from mlreg_dagster.storage.mirror import FEATURES_FILE, Mirror, newest_hour, not_whole
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from mlreg_dagster.storage.warehouse.tables import Table
     from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
-FEATURES_FILE = "market_features.parquet"
 _ABOUT = b"mlreg"
 _FORMAT = 1
 _KEYS = ("hour", "instrument_id", FEATURE_SETTINGS)

@@ -61,6 +61,8 @@ def data_quality(
             max_abs_change_1h_pct=settings.ingest.checks.max_abs_change_1h_pct,
             min_frozen_hours=settings.datasets.quality.max_frozen_hours,
         )
+        if (share := quality.universe_share(per_hour, day)) is not None:
+            counted.days["universe_share"] = share
         closed = settings.ingest.checks.allow_empty_hours and not counted.days["rows"].iloc[0]
         asks = any(day - _SEVERE_WITHIN <= each <= day for each in severe)
         found = quality.quality_rows(

@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mlreg_dagster.market.features.newest import FEATURES_FILE
 from mlreg_dagster.operations.home import Home
-from mlreg_dagster.outcomes.predicting.newest import THRESHOLDS_FILE
 from mlreg_dagster.storage.artifacts import SUMS
 from mlreg_dagster.storage.landing import A_DRAFT
-from mlreg_dagster.storage.mirror import draft_of
+from mlreg_dagster.storage.mirror import FILES, draft_of
 from mlreg_dagster.storage.prediction_log import layout_of
 
 LEFT_BEHIND_AFTER = pd.Timedelta(hours=1)
@@ -57,7 +55,7 @@ def _ours(home: Home) -> Iterator[Path]:
     if home.artifacts.local is not None:
         yield from _folder_of(home.artifacts.local / ".staging", _IN_ARTIFACT)
     if home.mirror.local is not None:
-        of_mirror = {draft_of(name) for name in (FEATURES_FILE, THRESHOLDS_FILE)}
+        of_mirror = {draft_of(name) for name in FILES}
         yield from _files(home.mirror.local, lambda name: name in of_mirror)
     if _is(bundles := home.folder / "bundles", stat.S_ISDIR):
         for path in sorted(bundles.iterdir()):

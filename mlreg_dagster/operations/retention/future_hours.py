@@ -16,7 +16,6 @@ from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DR
 from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
 from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 from mlreg_dagster.operations.home import Home
-from mlreg_dagster.operations.mirror import mirror_again, mirrors_ahead
 from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.outcomes.served.schema import SERVED_OUTCOMES, SERVED_PREDICTIONS
@@ -38,6 +37,8 @@ def tables_of(settings: Settings) -> tuple[Table, ...]:
 
 def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:
     """Move rows and payloads of hours after now into a folder of their own, from which nothing reads."""
+    from mlreg_dagster.operations.mirror import mirror_again, mirrors_ahead  # with Arrow, which loading does without
+
     folder = home.folder / "ahead" / f"{now:%Y%m%dT%H%M%SZ}"
     for table in tables_of(settings) if home.warehouse.path.exists() else ():
         hours = home.warehouse.partitions(table, last_ended_hour(now) + HOUR)

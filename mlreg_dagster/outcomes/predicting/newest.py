@@ -12,15 +12,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlreg_dagster.core.times import NotAnHour, read_time
+from mlreg_dagster.models.manifests import flagging_in
 from mlreg_dagster.outcomes.names import IS_VERSION, PREDICTIONS_TABLE
-from mlreg_dagster.storage.mirror import Mirror, newest_hour, not_whole
+from mlreg_dagster.storage.mirror import THRESHOLDS_FILE, Mirror, newest_hour, not_whole
 
 if TYPE_CHECKING:
     import duckdb
 
+    from mlreg_dagster.registry import Registry
     from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
-THRESHOLDS_FILE = "thresholds.json"
 LOOKS_BACK_HOURS = 24
 """A version that did not score within so many hours before the newest one has no threshold of an hour any more."""
 
@@ -46,13 +47,13 @@ class NewestThreshold:
 
 
 def mirror_newest_thresholds(
-    tables: "Warehouse", policy_of: Callable[[str], str], mirror: Mirror, last_written: datetime | None = None
+    tables: "Warehouse", registry: "Registry", mirror: Mirror, last_written: datetime | None = None
 ) -> datetime | None:
     """Write the thresholds that are on record now; the lock of the tables is kept meanwhile.
 
     Args:
         tables: Where the predictions are; a table that is not there yet holds none.
-        policy_of: The flag policy of a version.
+        registry: Where the flag policies of the versions are.
         mirror: Where to write.
         last_written: The last hour that the caller has just written: where the table holds a newer one, its writer
             mirrors it. None: write in any case.
@@ -70,7 +71,8 @@ def mirror_newest_thresholds(
             return None
         if last_written is not None and hour > last_written and mirror.stamp(THRESHOLDS_FILE) is not None:
             return None
-        mirror.replace(THRESHOLDS_FILE, encode_thresholds(newest_thresholds(connection, policy_of)))
+        found = newest_thresholds(connection, lambda name: flagging_in(registry.version(name).manifest).policy)
+        mirror.replace(THRESHOLDS_FILE, encode_thresholds(found))
     return hour
 
 

@@ -63,11 +63,6 @@ def policies_of(registry: Registry, assignments: Iterable[Assignment]) -> list[F
     return [flagging_in(registry.version(name).manifest) for name in names]
 
 
-def policy_of(registry: Registry, version: str) -> str:
-    """The name of a version's flag policy."""
-    return flagging_in(registry.version(version).manifest).policy
-
-
 def score(
     assignments: Iterable[Assignment],
     features: pd.DataFrame,

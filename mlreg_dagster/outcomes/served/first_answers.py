@@ -69,4 +69,4 @@ def outcomes_of_answers(
 
 def as_measured(outcomes: pd.DataFrame) -> pd.DataFrame:
     """Rows of SERVED_OUTCOMES under the names by which they are measured beside scheduled predictions."""
-    return outcomes.assign(model_version=[served_version(version) for version in outcomes["model_version"]])
+    return outcomes.assign(model_version=served_version("") + outcomes["model_version"])  # text, without rows, too

@@ -83,8 +83,8 @@ def parse_keys(content: bytes, place: Path) -> tuple[Key, ...]:
     return keys
 
 
-def read_content(place: Path) -> bytes:
-    """The content of the file, which may be a link, as mounted secrets are.
+def read_content(place: Path) -> bytes | None:
+    """The content of the file, which may be a link, as mounted secrets are; None where there is none.
 
     Raises:
         KeysUnreadable: It can't be read.
@@ -92,6 +92,8 @@ def read_content(place: Path) -> bytes:
     try:
         with place.open("rb") as file:
             content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise KeysUnreadable(
             f"The keys file {place} can't be read: {error.strerror or type(error).__name__}. Put it back, or make one "
@@ -108,7 +110,8 @@ def read_keys(place: Path) -> tuple[Key, ...]:
     Raises:
         KeysUnreadable: It can't be used.
     """
-    return parse_keys(read_content(place), place) if place.exists() else ()
+    content = read_content(place)
+    return () if content is None else parse_keys(content, place)
 
 
 def add_key(place: Path, name: str, scopes: Sequence[str], requests_per_second: float, burst: int) -> str:

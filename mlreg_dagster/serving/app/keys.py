@@ -61,8 +61,9 @@ class Keyring:
         self._content: bytes | None = None
         self._keys: tuple[tuple[bytes, Key, TokenBucket], ...] = ()
         self.problem: str | None = None
-        if place is not None and place.exists():
-            self._take(read_content(place))
+        content = None if place is None else read_content(place)
+        if content is not None:
+            self._take(content)
 
     @property
     def required(self) -> bool:
@@ -71,10 +72,14 @@ class Keyring:
 
     def refresh(self) -> None:
         """Read the file again; a file that can't be used becomes a `problem`, until it can."""
-        if self._place is None or (self._content is None and not self._place.exists()):
+        if self._place is None:
             return
         try:
             content = read_content(self._place)
+            if content is None:
+                if self._content is None:
+                    return
+                raise KeysUnreadable(f"The keys file {self._place} is gone. Put it back, or add keys again.")
             if content != self._content or self.problem is not None:
                 self._take(content)
             self.problem = None

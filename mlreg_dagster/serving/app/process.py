@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlreg_dagster.config.places import artifacts_root, latest_root, registry_url, serving_keys_file
-from mlreg_dagster.config.sections.serving import LimitSettings, ServingSettings
+from mlreg_dagster.config.sections.serving import LimitSettings
+from mlreg_dagster.config.settings import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.serving.app.admin import AdminRoutes
 from mlreg_dagster.serving.app.application import Application
@@ -52,18 +53,18 @@ class Options:
     access_log: bool = False
 
 
-def serve_process(home: Path, settings: ServingSettings, options: Options) -> None:
+def serve_process(home: Path, configured: Settings, options: Options) -> None:
     """Serve until a signal asks for the end.
 
     Args:
         home: Where registry, artifacts, newest hour, keys and log are, unless variables name other places.
-        settings: Of the server.
+        configured: All settings.
         options: Where it listens.
 
     Raises:
         AddressTaken, KeysUnreadable, NotSafe, ConfigError: It can't begin.
     """
-    keyring = _keyring(serving_keys_file(home), options)
+    settings, keyring = configured.serving, _keyring(serving_keys_file(home), options)
     with (
         listen(options.host, options.port, "--port") as public,
         listen(options.admin_host, options.admin_port, "--admin-port") as admin,
@@ -79,7 +80,7 @@ def serve_process(home: Path, settings: ServingSettings, options: Options) -> No
         follower = Follower(registry_url(home), artifacts_root(home), settings)
         try:
             metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring, settings.alias)
-            routes = Routes(follower, latest, log, settings, work, health)
+            routes = Routes(follower, latest, log, settings, work, health, configured.outcomes.reasons)
             application = Application(routes.endpoints(), keyring, Intake(limits), work, metrics, configured_tracing())
             for_admin = AdminRoutes(follower, latest, log, metrics, work, health)
             admin_application = Application(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mlreg_dagster.config.sections.outcomes import ReasonSettings
 from mlreg_dagster.config.sections.serving import ServingSettings
 from mlreg_dagster.core.version import __version__
 from mlreg_dagster.serving.answering import Answer, make_answer
@@ -42,6 +43,7 @@ class Routes:
         settings: Limits, and the alias that is meant where none is named.
         work: Threads for many rows.
         health: Whether the server is ready.
+        reasons: Of outcomes.yaml, so that reasons are those of the hourly job; None: the defaults.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Routes:
         settings: ServingSettings,
         work: Work,
         health: Health,
+        reasons: ReasonSettings | None = None,
     ) -> None:
+        self._reasons = reasons
         self._follower, self._latest, self._log = follower, latest, log
         self._settings, self._work, self._health = settings, work, health
         self._openapi = openapi.document()
@@ -160,6 +164,7 @@ class Routes:
                 asked,
                 self._settings,
                 self._latest,
+                reason_settings=self._reasons,
                 request_id=request.id,
                 knowledge_age_seconds=self._health.knowledge_age_seconds(),
             )

@@ -56,6 +56,7 @@ class Running:
         self._public = _Server(_config(application, protocol, limits))
         self._admin = _Server(_config(admin, protocol, limits))
         self._keyring, self._health = keyring, health
+        self._defect: BaseException | None = None
 
     def run(
         self, public: socket.socket, admin: socket.socket, load: Callable[[], None], started: Callable[[], None]
@@ -77,28 +78,30 @@ class Running:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
-        background = [
-            asyncio.create_task(sweep(self._connections)),
-            asyncio.create_task(self._read_keys()),
-        ]
         loading = asyncio.create_task(asyncio.to_thread(load))
-        loading.add_done_callback(self._loaded)
+        background = [asyncio.create_task(sweep(self._connections)), asyncio.create_task(self._read_keys())]
+        for task in (loading, *background):
+            task.add_done_callback(self._ended)
         admin_task = asyncio.create_task(self._admin.serve([admin]))
         loop.call_soon(started)
         try:
             await self._public.serve([public])
             self._admin.should_exit = True
             await admin_task
-            await loading
+            await asyncio.wait([loading])
         finally:
             for task in background:
                 task.cancel()
+        if self._defect is not None:
+            raise self._defect
 
     def _connections(self) -> list[Any]:
         return [*self._public.server_state.connections, *self._admin.server_state.connections]
 
-    def _loaded(self, loading: "asyncio.Task[None]") -> None:
-        if not loading.cancelled() and loading.exception() is not None:  # which is raised at the end
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """End the server where something that it needs has ended: without time-outs or keys it must not go on."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._defect = error
             self._health.stopping = self._public.should_exit = True
 
     def _stop(self, number: int) -> None:

@@ -5,13 +5,16 @@ Each step can be repeated, and a process that is killed between two of them lose
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
+from mlreg_dagster.core.errors import TransientError
 from mlreg_dagster.core.times import plain
 from mlreg_dagster.outcomes.served.schema import SERVED_PREDICTIONS
 from mlreg_dagster.serving.log.abandoned import seal_abandoned
@@ -22,7 +25,12 @@ from mlreg_dagster.storage.prediction_log import Layout, NotASegment, hours_of, 
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _log = logging.getLogger(__name__)
+_PATIENCE_S = 60.0
 _STORED = f'SELECT DISTINCT segment_sha256 FROM "{SERVED_PREDICTIONS.name}" WHERE hour = $hour'  # noqa: S608
+
+
+class CompactionBusy(TransientError):
+    """Another process stores answers."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,10 @@ def compact(layout: Layout, tables: Warehouse, hours: Sequence[datetime]) -> Com
         hours: Whole hours, UTC.
 
     Raises:
+        CompactionBusy: Another process stores answers, and did not end in time.
         StorageFull, StorageNotWritable: The disk or a folder is at fault; what was stored before stays.
     """
-    with explained(layout.root):
+    with explained(layout.root), _alone(layout):
         seal_abandoned(layout)
         odd = _put_odd_aside(layout)
         wanted = set(hours)
@@ -68,6 +77,20 @@ def compact(layout: Layout, tables: Warehouse, hours: Sequence[datetime]) -> Com
         for segment in stored:
             segment.path.replace(layout.stored / segment.path.name)
     return Compacted(found, [each.path.name for each in stored], odd)
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    """Keep other compactions out: two would write one file."""
+    private_files.make_folder(layout.root)
+    try:
+        with FileLock(layout.root / "compaction.lock", _PATIENCE_S, mode=private_files.OF_FILES):
+            yield
+    except Timeout:
+        raise CompactionBusy(
+            f"Another process has stored answers of {layout.root} for more than {_PATIENCE_S:g} s; nothing was stored. "
+            f"Wait until it ends, or end it, then run this again."
+        ) from None
 
 
 def _store(file: Path, tables: Warehouse, hour: datetime) -> None:

@@ -1,11 +1,10 @@
 """The file that one process appends lines to until it is sealed by a rename; a lock says that the process lives."""
 
 import errno
-import fcntl
 import os
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mlreg_dagster.storage import private_files
@@ -68,10 +67,16 @@ class OpenSegment:
         self._first = min(self._first or answered_at, answered_at)
         self._last = max(self._last or answered_at, answered_at)
 
-    def ends_before(self, answered_at: datetime) -> bool:
-        """Whether an answer is of a later hour than all that is in it: segments of one hour are stored at once."""
-        last = self._last
-        return last is not None and (last.date(), last.hour) < (answered_at.date(), answered_at.hour)
+    def takes(self, answered_at: datetime) -> bool:
+        """Whether an answer may join those in it: they are of one hour, so that they are stored at once.
+
+        Threads may finish answers in another order, by a little. A clock that was put back begins another segment.
+        """
+        first, last = self._first, self._last
+        if first is None or last is None:
+            return True
+        is_later = (answered_at.date(), answered_at.hour) > (last.date(), last.hour)
+        return not is_later and first - answered_at < timedelta(hours=1)
 
     def take_back(self, line: bytes) -> None:
         """Cut off the newest line.
@@ -134,6 +139,8 @@ class OpenSegment:
 
 def lock(descriptor: int) -> bool:
     """Lock a segment for this process; False where another process, alive, has it."""
+    import fcntl  # of Unix alone: code locations load without it
+
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

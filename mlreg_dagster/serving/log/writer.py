@@ -142,7 +142,7 @@ class PredictionLog:
         """
         if (segment := self._segment) and segment.size:
             is_full = segment.size + more > self._settings.segment_bytes
-            if is_full or (answered_at is not None and segment.ends_before(answered_at)):
+            if is_full or (answered_at is not None and not segment.takes(answered_at)):
                 self._seal()
         if self._segment is None:
             self._segment = OpenSegment(self._layout, self._durable)

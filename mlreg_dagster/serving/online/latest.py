@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from mlreg_dagster.config import canonical
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import hour_key
-from mlreg_dagster.market.features.newest import FEATURES_FILE, NewestFeatures, decode
+from mlreg_dagster.market.features.newest import NewestFeatures, decode
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings, differences
-from mlreg_dagster.outcomes.predicting.newest import THRESHOLDS_FILE, decode_thresholds
+from mlreg_dagster.outcomes.predicting.newest import decode_thresholds
 from mlreg_dagster.serving.scoring.thresholds import Threshold
-from mlreg_dagster.storage.mirror import Mirror, MirrorError
+from mlreg_dagster.storage.mirror import FEATURES_FILE, THRESHOLDS_FILE, Mirror, MirrorError
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 5

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from mlreg_dagster.config import FROZEN
 from mlreg_dagster.serving.scoring.model import ServedModel
 
 
@@ -31,11 +30,10 @@ def threshold_of(model: ServedModel, of_hour: Threshold | None) -> Threshold:
 
     Args:
         model: The version.
-        of_hour: That of the newest hour that the version scored, where one is known. A frozen threshold needs none.
+        of_hour: That of the newest hour that the version scored, where one is known: by it the hourly predictions
+            flagged. It differs from a frozen threshold while that one is moved during a drift.
     """
-    if model.policy.policy == FROZEN.policy or of_hour is None:
-        return training_threshold(model)
-    return of_hour
+    return training_threshold(model) if of_hour is None else of_hour
 
 
 def training_threshold(model: ServedModel) -> Threshold:

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlreg_dagster.market.features.newest import FEATURES_FILE, decode, mirror_newest_features
+from mlreg_dagster.market.features.newest import decode, mirror_newest_features
 from mlreg_dagster.operations.retention.compaction import compact
-from mlreg_dagster.storage.mirror import Mirror, MirrorError
+from mlreg_dagster.storage.mirror import FEATURES_FILE, Mirror, MirrorError
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.market.features.stored import TABLE, hour, store
 

@@ -10,7 +10,7 @@ from mlreg_dagster.monitoring.drift.facts import facts_of_day
 from mlreg_dagster.monitoring.drift.families.concept import Champion, concept_rows, verdict_of
 from mlreg_dagster.monitoring.drift.families.feature import stand_of, usable_days
 from mlreg_dagster.monitoring.drift.families.prediction import prediction_rows
-from mlreg_dagster.monitoring.drift.families.quality import MEASURES
+from mlreg_dagster.monitoring.drift.families.quality import MEASURES, universe_share
 from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
 from mlreg_dagster.monitoring.drift.statistics.arms import Limits
 from mlreg_dagster.monitoring.sketches.days import HourlySums
@@ -126,7 +126,7 @@ def test_a_champion_that_misses_what_its_predecessor_finds_is_worse():
 def test_the_same_hits_are_the_same_and_the_power_is_said():
     (verdict, _, reasons), rows = _verdict(0.5, 0.5)
     assert (verdict, reasons) == ("same", ())
-    power = f"a drop of {100 * rows['detectable'].iloc[0]:.0f} points would be found in 80 of 100 cases"
+    power = f"as days spread now, a drop of {100 * rows['detectable'].iloc[0]:.0f} points is found in 80 of 100 cases"
     assert power in rows["sentence"].iloc[0]
 
 
@@ -276,3 +276,43 @@ def test_too_few_quiet_days_are_not_enough_unless_a_fixed_limit_speaks():
 def test_a_day_on_which_the_market_was_closed_has_no_facts():
     empty = (DATA_QUALITY_DRIFT.empty(), FEATURE_DRIFT.empty(), PREDICTION_DRIFT.empty(), CONCEPT_DRIFT.empty())
     assert facts_of_day(DAY, empty, "v1", Limits()) is None
+
+
+DAY_OF_SESSIONS = as_hour("2024-01-24")
+
+
+def session_rows(own, days=30, hours=(2, 3, 4, 6, 7)):
+    """Rows by hour of a market with five hours, 280 instruments and, on half of the days, two after the close."""
+    usual = {
+        DAY_OF_SESSIONS - pd.Timedelta(days=before) + hour * HOUR: 2 if hour == 8 else 280
+        for before in range(1, days)
+        for hour in (*hours, *((8,) if before % 2 else ()))
+    }
+    return pd.Series({**usual, **{DAY_OF_SESSIONS + hour * HOUR: rows for hour, rows in own.items()}}).sort_index()
+
+
+@pytest.mark.parametrize(
+    ("own", "share"),
+    [
+        (dict.fromkeys((2, 3, 4, 6, 7), 280), 1.0),
+        ({**dict.fromkeys((2, 3, 4, 6, 7), 280), 5: 1, 8: 2}, 1.0),  # a few rows between the sessions and after them
+        (dict.fromkeys((2, 3, 4, 6, 7), 140), 0.5),
+        ({**dict.fromkeys((2, 3, 4, 6), 280), 7: 28}, 0.82),
+        (dict.fromkeys((2, 3), 280), 1.0),  # hours that are missing are another measure
+        ({20: 280}, None),
+    ],
+)
+def test_the_universe_is_that_of_the_same_hours_of_the_day(own, share):
+    found = universe_share(session_rows(own), DAY_OF_SESSIONS)
+    assert found == (None if share is None else pytest.approx(share, abs=0.001))
+
+
+def test_rows_after_the_close_make_no_day_unusable():
+    rows = np.zeros((40, 24))
+    rows[:, [2, 3, 4, 6, 7]] = 280.0
+    rows[::2, 8] = 2.0
+    rows[39, [5, 8, 9]] = 1.0
+    rows[38, [2, 3, 4, 6, 7]] = 200.0
+    usable, _ = usable_days(rows)
+    assert not usable[38]
+    assert usable[[each for each in range(40) if each != 38]].all()

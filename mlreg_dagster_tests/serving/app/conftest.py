@@ -5,10 +5,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from mlreg_dagster_tests.lifecycle import CONFIGS
 from mlreg_dagster_tests.serving.running import Server, copied, running
 
 PATIENT = {"limits": {"header_seconds": 1.0, "body_seconds": 1.5, "idle_seconds": 60.0, "body_bytes": 1 << 20}}
 """Short time-outs, so that tests of them are short."""
+REASONS = {"families": 2}
+"""Other than the defaults."""
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +21,9 @@ def server(live_home: Path, tmp_path_factory: pytest.TempPathFactory):
         for name in ("MLREG_REGISTRY", "MLREG_ARTIFACTS", "DAGSTER_HOME", "MLREG_SERVING_KEYS"):
             patch.delenv(name, raising=False)
         home = copied(live_home, tmp_path_factory.mktemp("server"))
-        with running(home, settings=PATIENT, environment={"PYTHONPROFILEIMPORTTIME": "1"}) as found:
+        configs = {"outcomes": {**CONFIGS["outcomes"], "reasons": REASONS}}
+        environment = {"PYTHONPROFILEIMPORTTIME": "1"}
+        with running(home, settings=PATIENT, environment=environment, configs=configs) as found:
             yield found
 
 

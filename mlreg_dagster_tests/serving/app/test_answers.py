@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from mlreg_dagster_tests.serving.app.conftest import columns_of
+from mlreg_dagster_tests.serving.app.conftest import REASONS, columns_of
 from mlreg_dagster_tests.serving.running import infer_body
 
 HEAVY = ("dagster", "dagster_duckdb", "pandas", "sklearn", "skops", "matplotlib", "pandera", "alembic")
@@ -67,6 +67,17 @@ def test_an_answer_names_its_version_and_is_logged(server, predicted, features):
     line = logged(server)[parameters["answer_id"]]
     assert line["scores"] == outputs(answer)["score"]
     assert (line["request_id"], line["protocol"], line["client"]) == ("order-17", "open-inference", None)
+
+
+def test_reasons_are_given_on_request_by_the_settings_of_the_hourly_job(server, predicted, features):
+    body = infer_body(columns_of(predicted.head(2), features), parameters={"reasons": True})
+    found = outputs(server.post(INFER, json=body))
+    for score, text in zip(found["score"], found["reasons"], strict=True):
+        reasons = json.loads(text)
+        assert reasons[-1]["family"] == "remainder"
+        assert len(reasons) == REASONS["families"] + 1
+        parts = sum(reason["share"] for reason in reasons) + reasons[0]["score_at_medians"]
+        assert parts == pytest.approx(score, rel=1e-9)
 
 
 def test_a_request_id_that_is_not_well_formed_is_replaced(server):

@@ -105,10 +105,21 @@ def test_a_signal_lets_it_answer_what_is_under_way_and_seal_the_log(live_home, t
 
 
 @pytest.mark.slow
+def test_what_is_not_answered_when_the_time_to_stop_is_over_is_told_so(live_home, tmp_path):
+    settings = {"limits": {"shutdown_seconds": 0.5}}
+    with running(copied(live_home, tmp_path), settings=settings) as server, server.connect() as slow:
+        slow.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{{".encode())
+        wait_for(lambda: "mlreg_server_requests_in_flight 1.0" in server.admin("/metrics").text, 10)
+        assert server.stop() == 0
+        assert b'"code":"shutdown"' in slow.recv(65536)
+        assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.slow
 def test_restarts_under_load_lose_no_answer(live_home, tmp_path):
     home, port = copied(live_home, tmp_path), 0
     answered = []
-    for _ in range(20 if LONG else 3):
+    for _ in range(20 if LONG else 2):
         with running(home, *(["--port", str(port)] if port else [])) as server:
             port = server.address[1]
             load = Load(server.url, 4)

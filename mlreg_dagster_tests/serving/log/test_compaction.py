@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from filelock import FileLock
 
 from mlreg_dagster.config.sections.serving import PredictionLogSettings
 from mlreg_dagster.outcomes.served.schema import SERVED_PREDICTIONS
@@ -114,6 +115,24 @@ def test_an_answer_in_two_segments_is_one(place: Place) -> None:
     assert len(place.rows()) == 3
 
 
+def test_odd_names_of_clients_are_kept_as_they_are(place: Place) -> None:
+    names = ("", "a\0b", "\n{}'\"", "x" * 100_000, "\u202e☃")
+    place.write(answer(5, instruments=names, hours=("2026-11-26-11:30", "0001-01-01", "?" * 9999, "", "9999-12-31")))
+    place.compact()
+    rows = place.rows().sort_values("row")
+    assert [None if pd.isna(name) else name for name in rows["instrument_id"]] == [None, *names[1:]]
+    assert rows["market_hour"].isna().all()
+
+
+def test_two_compactions_at_once_do_not_write_one_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write(answer())
+    monkeypatch.setattr(compaction, "_PATIENCE_S", 0.05)
+    with FileLock(place.layout.root / "compaction.lock"), pytest.raises(compaction.CompactionBusy):
+        place.compact()
+    place.compact()
+    assert len(place.rows()) == 1
+
+
 def test_late_segments_of_an_old_hour_are_added(place: Place) -> None:
     place.write(answer(2))
     place.compact()
@@ -141,7 +160,8 @@ def test_a_table_that_lost_its_rows_gets_them_back(place: Place) -> None:
 
 
 def test_a_segment_over_the_end_of_an_hour_is_kept_until_both_are_stored(place: Place) -> None:
-    place.write(answer(2), answer(3, at=NEXT + timedelta(seconds=1)))
+    place.write(answer(3, at=NEXT), answer(2))  # which threads have finished in another order
+    assert len(sealed_segments(place.layout)) == 1
     place.compact(HOUR)
     assert len(place.rows()) == 2
     assert len(sealed_segments(place.layout)) == 1
@@ -251,12 +271,14 @@ def test_killed_at_any_step_and_run_again_gives_the_same_rows(
     def dies(*_: object) -> None:
         raise KeyboardInterrupt
 
-    given = place.write(answer(2), answer(3, at=NEXT))
+    given = place.write(answer(3, at=NEXT), answer(2))
     with monkeypatch.context() as patch:
         patch.setattr(*STEPS[step], dies)
         with pytest.raises(KeyboardInterrupt):
             place.compact(HOUR, NEXT)
     place.compact(NEXT)
+    waits = step != "before the segments are moved"  # until both hours are in the table
+    assert bool(sealed_segments(place.layout)) is waits
     place.compact(HOUR)
     rows = place.rows()
     assert sorted(rows["answer_id"]) == sorted(each.answer_id for each in given for _ in each.scores)

@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,16 @@ def test_a_segment_is_sealed_at_its_size_and_says_of_which_hours_it_is(tmp_path:
     log.close()
     assert len(lines_in(tmp_path / "served")) == 80
     assert not list(layout.open.iterdir())
+
+
+def test_a_segment_is_of_one_hour_whatever_the_clock_does(tmp_path: Path) -> None:
+    log = log_in(tmp_path / "served")
+    late, early = AT.replace(minute=0, second=0), AT - timedelta(days=300)
+    for at in (AT, late, late - timedelta(milliseconds=1), AT + timedelta(hours=1), early, early):
+        log.append(answer(at=at))
+    log.close()
+    found = [len(path.read_bytes().splitlines()) for path in sorted(Layout(tmp_path / "served").sealed.iterdir())]
+    assert found == [2, 3, 1]
 
 
 def test_a_segment_is_sealed_at_its_age_though_nobody_asks(tmp_path: Path) -> None:

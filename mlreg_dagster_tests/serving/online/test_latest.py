@@ -11,11 +11,11 @@ import pytest
 from upath import UPath
 
 from mlreg_dagster.config import FeatureSettings
-from mlreg_dagster.market.features.newest import FEATURES_FILE, mirror_newest_features
+from mlreg_dagster.market.features.newest import mirror_newest_features
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
-from mlreg_dagster.outcomes.predicting.newest import THRESHOLDS_FILE, NewestThreshold, encode_thresholds
+from mlreg_dagster.outcomes.predicting.newest import NewestThreshold, encode_thresholds
 from mlreg_dagster.serving.online.latest import LatestHour, NoLatestHour, StaleHour, UnknownInstrument
-from mlreg_dagster.storage.mirror import Mirror
+from mlreg_dagster.storage.mirror import FEATURES_FILE, THRESHOLDS_FILE, Mirror
 from mlreg_dagster_tests.market.features.stored import SETTINGS, TABLE, hour, store
 from mlreg_dagster_tests.waiting import wait_for
 

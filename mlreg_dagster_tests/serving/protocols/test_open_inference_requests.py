@@ -152,3 +152,9 @@ def test_what_the_protocol_does_not_name_is_skipped() -> None:
 def test_a_feature_may_be_called_as_the_tensor_of_all() -> None:
     body = json.dumps({"inputs": [tensor("features", [1.0]), tensor("rank", [2.0])]}).encode()
     assert bits(read(body, None, ("rank", "features"), ROWS).X) == bits([2.0, 1.0])
+
+
+def test_any_nan_is_unknown_and_none_warns() -> None:
+    signalling = np.full(1, 0x7FA00000, np.uint32).view(np.float32)
+    body, length = by_triton(dict.fromkeys(FEATURES, signalling))
+    assert bits(asked(body, length).X) == ["unknown"] * 3

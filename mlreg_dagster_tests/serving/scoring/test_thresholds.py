@@ -22,9 +22,11 @@ def test_the_threshold_of_the_newest_hour_is_used_where_it_is_known(world, model
     np.testing.assert_allclose(found.value, expected, rtol=1e-3)
 
 
-def test_a_frozen_threshold_stays(model_of, store):
+def test_a_frozen_threshold_stays_unless_the_hourly_predictions_moved_it(model_of, store):
     online = replace(served(store, model_of("isolation_forest")), policy=FROZEN)
-    assert threshold_of(online, OF_HOUR) == Threshold(online.frozen_threshold, "frozen", None, "training")
+    moved = Threshold(online.frozen_threshold * 1.2, "frozen", OF_HOUR.hour, "hour")
+    assert threshold_of(online, moved) == moved
+    assert threshold_of(online, None) == Threshold(online.frozen_threshold, "frozen", None, "training")
 
 
 def test_so_many_rows_an_hour_are_a_share_of_the_training_rows(model_of, store):

@@ -134,10 +134,11 @@ def _found(found: Compared) -> str:
     said = f"{100 * found.difference:+.0f} points"
     if np.isfinite([found.low, found.high]).all():
         said += f" ({100 * found.low:+.0f} to {100 * found.high:+.0f})"
-    is_known = np.isfinite(found.detectable)
-    size, often = 100 * found.detectable, 100 * POWER
-    power = f"; a drop of {size:.0f} points would be found in {often:.0f} of 100 cases" if is_known else ""
-    return f"{said}, {found.verdict}{power}"
+    said += f", {found.verdict}"
+    if np.isfinite(found.detectable):
+        size, often = f"{100 * found.detectable:.0f} points", f"{100 * POWER:.0f} of 100 cases"
+        said += f"; as days spread now, a drop of {size} is found in {often}"
+    return said
 
 
 def verdict_of(rows: pd.DataFrame) -> tuple[str, int, Sequence[str]]:

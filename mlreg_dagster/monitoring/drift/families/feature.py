@@ -39,7 +39,7 @@ def usable_days(rows: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[n
     """Which days have hours and instruments enough, and which hours a day usually has.
 
     A market that closes has its own usual hours: enough are 20 of 24 of those of the 28 days before that had any, and
-    80 % of their rows an hour.
+    80 % of the rows that its hours had on them. An hour in which a few instruments trade after the close has lost none.
 
     Args:
         rows: days x 24.
@@ -53,9 +53,9 @@ def usable_days(rows: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[n
         before = np.flatnonzero(there[: day + 1].any(axis=1))[-_USUAL_DAYS - 1 :]
         usual_hours[day] = there[before].mean(axis=0) > 0.5
         usual = np.median(there[before].sum(axis=1))
-        instruments = np.median([rows[each][there[each]].mean() for each in before])
-        hours = there[day].sum()
-        usable[day] = hours >= _MIN_HOURS * usual and rows[day].sum() / hours >= _MIN_INSTRUMENTS * instruments
+        hours = there[day]
+        by_hour = np.nanmedian(np.where(there[before], rows[before], np.nan)[:, hours], axis=0)
+        usable[day] = hours.sum() >= _MIN_HOURS * usual and rows[day].sum() >= _MIN_INSTRUMENTS * by_hour.sum()
     return usable, usual_hours
 
 

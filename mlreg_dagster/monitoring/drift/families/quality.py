@@ -100,6 +100,27 @@ def quality_rows(
     )
 
 
+def universe_share(per_hour: "pd.Series[int]", day: pd.Timestamp) -> float | None:
+    """The rows of a day against those that the same hours of the day had in the days before.
+
+    By hour of the day, as an hour in which a few instruments trade after the close has not lost the others.
+
+    Args:
+        per_hour: How many rows each hour has, of the day and of those before it.
+        day: Its midnight.
+
+    Returns:
+        None: none of its hours had rows before.
+    """
+    hours = pd.DatetimeIndex(per_hour.index)
+    before = per_hour[(hours < day) & (hours >= day - pd.Timedelta(days=USUAL_DAYS))]
+    own = per_hour[(hours >= day) & (hours < day + pd.Timedelta(days=1))]
+    usual = before.groupby(pd.DatetimeIndex(before.index).hour).median()
+    there = own.groupby(pd.DatetimeIndex(own.index).hour).sum()
+    known = there.index.intersection(usual.index)
+    return float(there[known].sum() / usual[known].sum()) if len(known) else None
+
+
 def worst_of(rows: pd.DataFrame) -> str:
     """The quality of a day: that of its worst measure."""
     return _LEVELS[max(map(_LEVELS.index, rows["quality"]), default=0)]

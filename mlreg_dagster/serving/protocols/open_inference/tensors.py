@@ -73,7 +73,8 @@ def numbers_from_bytes(datatype: str, data: bytes, count: int, what: str) -> Val
     values = np.frombuffer(data, kind)
     if datatype == "BOOL" and values.max(initial=0) > 1:
         raise BadRequest(f"{what} has bytes other than 0 and 1, but is of datatype BOOL.")
-    return values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN is unknown, as any other
+        return values.astype(np.float64)
 
 
 def texts_from_json(datatype: str, data: msgspec.Raw, rows: int, what: str) -> list[str]:
