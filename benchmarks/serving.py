@@ -9,7 +9,7 @@ request, and ratios of neighbouring runs. Servers take turns in `rounds`; of eac
 is shown, for whatever else the machine does adds to it.
 
 Two routes of ours have no model behind them: the same request for a model that there is not, which is read, refused and
-counted, and a GET of its health.
+counted, and a GET of its health. A server of Starlette and msgspec decodes it and answers a constant.
 
 `--fastapi` is a Python that has fastapi and uvicorn beside this project, `--mlflow` one that has mlflow and
 onnxruntime; without them their rows are left out. `--minutes` of load from 16 connections tell whether memory stays
@@ -54,6 +54,7 @@ from mlreg_dagster_tests.registry.builders import evaluate, move, register
 CONNECTIONS = (1, 16, 64)
 OURS, FASTAPI, MLFLOW = "mlreg serve", "FastAPI", "mlflow models serve"
 NO_MODEL, NO_BODY = "no model, same request", "no model, GET health"
+STARLETTE = "no model, Starlette and msgspec"
 _OPENS = as_hour("2019-12-20")
 _JSON = "application/json"
 _READY_S = 180
@@ -109,6 +110,38 @@ async def infer(asked: Asked) -> Answer:
     return Answer(model_name="champion", model_version=model.version, outputs=[output])
 
 uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
+"""
+
+_STARLETTE_APP = """
+import sys
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+class Tensor(msgspec.Struct):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[float | None]
+
+class Asked(msgspec.Struct):
+    inputs: list[Tensor]
+
+decoder, encoder = msgspec.json.Decoder(Asked), msgspec.json.Encoder()
+
+async def ready(request):
+    return Response(b"{}")
+
+async def infer(request):
+    asked = decoder.decode(await request.body())
+    score = {"name": "score", "shape": [1], "datatype": "FP64", "data": [float(len(asked.inputs))]}
+    answer = {"model_name": "none", "outputs": [score]}
+    return Response(encoder.encode(answer), media_type="application/json")
+
+routes = [Route("/v2/models/{name}/infer", infer, methods=["POST"]), Route("/v2/health/ready", ready)]
+uvicorn.run(Starlette(routes=routes), host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False)
 """
 
 _MLFLOW_MODEL = """
@@ -208,6 +241,16 @@ def ours(home: Path, log: Path) -> Iterator[tuple[int, str]]:
         url = _first(log, r"on (http://\S+);")
         _wait(f"{url}/v2/health/ready")
         yield process, url
+
+
+@contextmanager
+def starlette(folder: Path) -> Iterator[tuple[int, str]]:
+    """Starlette and msgspec without a model, a log, keys or limits."""
+    script, port = folder / "starlette_app.py", _free_port()
+    script.write_text(_STARLETTE_APP)
+    with _started([sys.executable, str(script), str(port)], folder / "starlette.log", _plain()) as process:
+        _wait(f"http://127.0.0.1:{port}/v2/health/ready")
+        yield process, f"http://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -438,7 +481,8 @@ def ratios(found: dict[tuple[str, int], Measured]) -> Table:
     table = Table(title="Ratios of neighbouring runs")
     for name in (
         "connections",
-        f"CPU of ours / {NO_MODEL}",
+        f"CPU of ours / {STARLETTE}",
+        f"/ {NO_MODEL}",
         f"/ {NO_BODY}",
         f"CPU of {FASTAPI} / ours",
         f"CPU of {MLFLOW} / ours",
@@ -461,6 +505,7 @@ def ratios(found: dict[tuple[str, int], Measured]) -> Table:
 
         table.add_row(
             str(connections),
+            part(STARLETTE, "up"),
             part(NO_MODEL, "up"),
             part(NO_BODY, "up"),
             part(FASTAPI, "down"),
@@ -534,6 +579,8 @@ def main() -> None:
             Target(f"{OURS}, JSON", process, url + infer, open_inference(many, names)),
             Target(f"{OURS}, binary", process, url + infer, binary, heads),
         ]
+        process, url = stack.enter_context(starlette(folder))
+        single.insert(0, Target(STARLETTE, process, url + infer, open_inference(one, names)))
         if options.fastapi:
             process, url = stack.enter_context(fastapi(options.fastapi, home, folder))
             single.append(Target(FASTAPI, process, url + infer, open_inference(one, names)))
@@ -553,7 +600,8 @@ def main() -> None:
         console.print(shown(found, "One row of 36 features in a request, in JSON"), ratios(found))
         console.print(many_rows(batch, options.seconds, options.rounds, folder))
         if options.minutes:
-            console.print(memory(single[2], options.minutes, folder))
+            own = next(each for each in single if each.name == OURS)
+            console.print(memory(own, options.minutes, folder))
         missing = [each for each, given in ((FASTAPI, options.fastapi), (MLFLOW, options.mlflow)) if not given]
         left = [*missing, *([] if options.minutes else ["memory"])]
         console.print(f"Left out: {', '.join(left) or 'nothing'}. Load of the machine after: {os.getloadavg()[0]:.1f}.")
