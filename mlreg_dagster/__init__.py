@@ -1,7 +1,7 @@
 """A model registry lifecycle as a Dagster asset graph, and the public API to it.
 
 - `Client` asks a home: versions, champions, predictions, outcomes. It only reads and does not import Dagster.
-- `OnlineClient` has rows scored by a running server.
+- `OnlineClient` has rows scored by a running server, which gives `OnlineScores`.
 - `load_model` gives a registered version that scores rows.
 - `build_definitions` gives the whole graph, to be served or merged with definitions of one's own.
 
@@ -15,15 +15,16 @@ from mlreg_dagster.core.version import __version__
 
 if TYPE_CHECKING:
     from mlreg_dagster.client import Client, LoadedModel, load_model
-    from mlreg_dagster.client.online import OnlineClient
+    from mlreg_dagster.client.online import OnlineClient, OnlineScores
     from mlreg_dagster.definitions import build_definitions
 
-__all__ = ["Client", "LoadedModel", "OnlineClient", "__version__", "build_definitions", "load_model"]
+__all__ = ["Client", "LoadedModel", "OnlineClient", "OnlineScores", "__version__", "build_definitions", "load_model"]
 
 _MODULES = {
     "Client": "mlreg_dagster.client",
     "LoadedModel": "mlreg_dagster.client",
     "OnlineClient": "mlreg_dagster.client.online",
+    "OnlineScores": "mlreg_dagster.client.online",
     "load_model": "mlreg_dagster.client",
     "build_definitions": "mlreg_dagster.definitions",
 }
