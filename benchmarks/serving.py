@@ -416,7 +416,19 @@ def _by_wrk(
         body = f'local file = io.open("{content}", "rb")\nwrk.body = file:read("*all")\nfile:close()\n'
         body += "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in target.headers)
     script.write_text(_LUA.format(method="GET" if target.body is None else "POST", body=body))
-    command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{seconds:g}s", "--timeout", "30s", "-s", str(script)]
+    command = [
+        "wrk",
+        "-t",
+        "1",
+        "-c",
+        str(connections),
+        "-d",
+        f"{max(round(seconds), 1)}s",
+        "--timeout",
+        "30s",
+        "-s",
+        str(script),
+    ]
     done = subprocess.run([*command, target.url], check=True, capture_output=True, text=True)
     requests, spent, failed, *percentiles = next(
         line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RESULT")
