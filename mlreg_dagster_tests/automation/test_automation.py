@@ -56,6 +56,7 @@ def test_everything_is_on_by_default(reopen):
         "never_started_sensor",
         "check_sensor",
         "alert_sensor",
+        "served_sensor",
     }
     assert {each.default_status for each in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     on = {each.name for each in repository.schedule_defs if each.default_status == dg.DefaultScheduleStatus.RUNNING}

@@ -123,7 +123,7 @@ def test_a_replay_or_demo_does_not_take_for_made_what_was_lost(live):
 
 def test_a_process_that_keeps_the_tables_is_why_a_sensor_waits(reopen, monkeypatch):
     location = reopen(TWO_DAYS)
-    monkeypatch.setattr("mlreg_dagster.automation.ingestion._PATIENCE_S", 0.1)
+    monkeypatch.setattr("mlreg_dagster.automation.ingestion.PATIENCE_S", 0.1)
     with location.world.warehouse.connect():
         for sensor in ("catch_up_sensor", "days_sensor"):
             answer = location.ask(sensor)
