@@ -1,0 +1,45 @@
+"""The states of a rollout, their order and the share of traffic that each gives to the candidate."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+State = Literal["staging", "shadow", "canary_5", "canary_25", "canary_50", "full", "closed", "rolled_back"]
+Step = Literal["shadow", "canary_5", "canary_25", "canary_50"]
+"""What a policy may leave out; each rollout begins with `staging` and ends with `full`, `closed`."""
+
+STEPS: tuple[Step, ...] = ("shadow", "canary_5", "canary_25", "canary_50")
+OPEN: tuple[State, ...] = ("staging", *STEPS, "full")
+ENDED: tuple[State, ...] = ("closed", "rolled_back")
+
+WHOLE = 10_000
+"""All traffic, in basis points."""
+
+WEIGHTS: dict[State, int] = {
+    "staging": 0,
+    "shadow": 0,
+    "canary_5": 500,
+    "canary_25": 2_500,
+    "canary_50": 5_000,
+    "full": WHOLE,
+    "closed": WHOLE,
+    "rolled_back": 0,
+}
+"""Share of the candidate, in basis points. In `shadow` it scores what the champion answers."""
+
+
+def following(state: State, steps: Sequence[Step]) -> State:
+    """The state after an open one.
+
+    Args:
+        state: An open state.
+        steps: The steps of the policy, in the order of `STEPS`.
+    """
+    if state == "full":
+        return "closed"
+    wanted: list[State] = ["staging", *(step for step in STEPS if step in steps or step == state), "full"]
+    return wanted[wanted.index(state) + 1]
+
+
+def is_canary(state: State) -> bool:
+    """Whether a state gives some, but not all traffic to the candidate."""
+    return 0 < WEIGHTS[state] < WHOLE
