@@ -13,12 +13,14 @@ from mlreg_dagster.registry.errors import (
     RegistryDamaged,
     RegistryError,
     RegistryUnavailable,
+    RolloutConflict,
     SchemaMismatch,
     SchemaOutdated,
     UnknownVersion,
     VersionExists,
 )
 from mlreg_dagster.registry.mixins.drift import DriftJudgement
+from mlreg_dagster.registry.mixins.traffic import Split
 from mlreg_dagster.registry.names import version_number
 from mlreg_dagster.registry.permit import Dossier, Permission, Permit
 from mlreg_dagster.registry.records.alerts import AlertChange, AlertEvent, OpenAlert, OutboxMessage, Severity
@@ -45,6 +47,7 @@ from mlreg_dagster.registry.records.models import (
     Status,
     Tenure,
 )
+from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
 
 __all__ = [
@@ -82,11 +85,14 @@ __all__ = [
     "RegistryError",
     "RegistryUnavailable",
     "Restore",
+    "RolloutConflict",
     "SchemaMismatch",
     "SchemaOutdated",
     "Severity",
+    "Split",
     "Status",
     "Tenure",
+    "TrafficEvent",
     "UnknownVersion",
     "VersionExists",
     "Withdrawal",

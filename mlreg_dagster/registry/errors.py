@@ -71,3 +71,7 @@ class AlreadyHolder(RegistryError):
 
 class EffectiveTimeError(RegistryError):
     """A move that would count from the future or from before the alias's last move, or be recorded before it."""
+
+
+class RolloutConflict(RegistryError):
+    """A rollout that is open already, or none is, or another change came first."""

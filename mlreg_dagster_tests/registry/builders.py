@@ -4,7 +4,7 @@ import hashlib
 
 import pandas as pd
 
-from mlreg_dagster.registry import AlertChange, AlertEvent, Attribution, DriftJudgement, GateResult, Registry
+from mlreg_dagster.registry import AlertChange, AlertEvent, Attribution, DriftJudgement, GateResult, Registry, Split
 
 NOW = pd.Timestamp("2018-01-01", tz="UTC")
 START = pd.Timestamp("2017-12-20", tz="UTC")
@@ -80,3 +80,25 @@ def raise_alert(registry: Registry, **changes) -> AlertEvent:
     by = Attribution("automation", changes.pop("time", NOW), "a look", changes.pop("run", None))
     (event,) = registry.record_alerts(lambda _: [alert_change(channels=("a",), **changes)], by)
     return event
+
+
+def split(state: str = "canary_5", weight: int = 500, ruling: str = "advance", **facts) -> Split:
+    return Split(state, weight, state == "shadow", ruling, facts)
+
+
+def roll_out(registry: Registry, candidate: str, **changes):
+    """A rollout of a version against the champion, just opened."""
+    by = Attribution(changes.pop("actor", "bob"), changes.pop("time", NOW), "a better one", changes.pop("run", None))
+    holder = registry.holder("champion").version
+    values = {"salt": "s1", "expected": holder} | changes
+    return registry.open_rollout("champion", candidate, split("staging", 0, "open", asked=True), by, **values)
+
+
+def shift(registry: Registry, to: Split, expected: int | None = None, **changes):
+    """The next change of the open rollout."""
+    by = Attribution(
+        changes.pop("actor", "automation"), changes.pop("time", NOW), changes.pop("reason", "as planned"),
+        changes.pop("run", None),
+    )  # fmt: skip
+    newest = registry.traffic("champion").sequence if expected is None else expected
+    return registry.move_traffic("champion", to, by, expected=newest, **changes)

@@ -11,7 +11,7 @@ import pandas as pd
 import sqlalchemy
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.registry import Attribution, Registry
+from mlreg_dagster.registry import Attribution, Registry, Split
 from mlreg_dagster.registry.database.schema import metadata
 from mlreg_dagster.storage.artifacts import open_artifacts
 
@@ -39,6 +39,38 @@ def race(function: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> 
     return outcomes
 
 
+def exit_code(function: Callable[..., Any], *arguments: Any) -> int:
+    """Call a function in a process of its own; how that ended."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "mlreg_dagster.registry", "psycopg"])
+    process = context.Process(target=function, args=arguments, daemon=True)
+    process.start()
+    process.join(WAIT_S)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def die_while(change: Callable[[Registry], Any], url: str, statement: int) -> None:
+    """Change a registry in this process, and end it, as by power loss, before a statement or commit by its number."""
+    import os
+    import signal
+
+    from sqlalchemy.engine import Engine
+
+    registry, count = Registry(url), 0
+    registry.versions()
+
+    def die(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for moment in ("before_cursor_execute", "commit"):
+        sqlalchemy.event.listen(Engine, moment, die)
+    change(registry)
+
+
 def _runner(function: Callable[..., Any], arguments: tuple[Any, ...], barrier: Barrier, results: Any) -> None:
     try:
         function(barrier, *arguments)
@@ -58,6 +90,18 @@ def promote(barrier: Barrier, url: str, version: str) -> None:
         version,
         Attribution(f"racer of {version}", NOW, "faster"),
         expected="v1",
+    )
+
+
+def shift_traffic(barrier: Barrier, url: str, name: str) -> None:
+    registry = Registry(url)
+    newest = registry.traffic("champion")
+    barrier.wait(WAIT_S)
+    registry.move_traffic(
+        "champion",
+        Split("full", 10_000, False, "advance", {"racer": name}),
+        Attribution(name, NOW, "faster"),
+        expected=newest.sequence,
     )
 
 

@@ -13,7 +13,17 @@ from mlreg_dagster.registry import Attribution, Registry, RegistryError
 from mlreg_dagster.registry.audit import AUDITED
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, audit_log
 from mlreg_dagster_tests.postgres import schema_of_its_own
-from mlreg_dagster_tests.registry.builders import NOW, decide_on_drift, evaluate, move, raise_alert, register
+from mlreg_dagster_tests.registry.builders import (
+    NOW,
+    decide_on_drift,
+    evaluate,
+    move,
+    raise_alert,
+    register,
+    roll_out,
+    shift,
+    split,
+)
 from mlreg_dagster_tests.registry.test_audit import decide, sql_past
 
 pytestmark = pytest.mark.slow
@@ -53,6 +63,8 @@ def registry(url):
     registry.record_refusal("champion", registry.version("v1"), "refuse", "no", asked)
     registry.record_restore({"lost": 1}, Attribution("carla", NOW, "the disk died", "run-8"))
     decide_on_drift(registry, threshold={"threshold": 0.5}, leave_out=["2026-01-30"], run="run-8")
+    roll_out(registry, "v2", run="run-8", time=NOW + 2 * HOUR)
+    shift(registry, split("full", 10_000), run="run-8", time=NOW + 2 * HOUR)
     raise_alert(registry, run="run-8")
     registry.record_attempt(registry.undelivered_messages()[0], "unavailable", "no answer", NOW)
     first = registry.policy_in_force()

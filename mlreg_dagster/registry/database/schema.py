@@ -20,7 +20,7 @@ from sqlalchemy import (
 from mlreg_dagster.registry.database.append_only import keep_append_only
 from mlreg_dagster.registry.database.column_types import Gates, Texts, UtcTime
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 metadata = MetaData()
 
@@ -271,6 +271,42 @@ alert_attempts = Table(
     CheckConstraint("outcome IN ('delivered', 'unavailable', 'refused')", name="known_delivery"),
     UniqueConstraint("message_id", "number"),
     ForeignKeyConstraint(["message_id"], ["alert_messages.id"]),
+)
+
+traffic_events = Table(
+    "traffic_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alias", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("rollout", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("champion", String, nullable=False),
+    Column("champion_sha256", String, nullable=False),
+    Column("candidate", String, nullable=False),
+    Column("candidate_sha256", String, nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("shadow", Boolean, nullable=False),
+    Column("salt", String, nullable=False),
+    Column("ruling", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("alias_sequence", Integer),
+    Column("effective_at", UtcTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    CheckConstraint("weight BETWEEN 0 AND 10000", name="known_weight"),
+    CheckConstraint(
+        "state IN ('staging', 'shadow', 'canary_5', 'canary_25', 'canary_50', 'full', 'closed', 'rolled_back')",
+        name="known_rollout_state",
+    ),
+    UniqueConstraint("alias", "sequence"),
+    ForeignKeyConstraint(["champion", "champion_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]),
+    ForeignKeyConstraint(
+        ["candidate", "candidate_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]
+    ),
+    ForeignKeyConstraint(["alias", "alias_sequence"], ["alias_events.alias", "alias_events.sequence"]),
 )
 
 audit_log = Table(

@@ -9,11 +9,12 @@ from mlreg_dagster.core.times import hours_between, read_hour
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
 from mlreg_dagster.registry.database.schema import alias_events
-from mlreg_dagster.registry.errors import EffectiveTimeError
+from mlreg_dagster.registry.mixins.alias_moves import add_move, dossier_of
+from mlreg_dagster.registry.mixins.traffic import end_by_move
 from mlreg_dagster.registry.names import as_utc, check_alias
 from mlreg_dagster.registry.permit import Dossier, Permit, permit_passed
-from mlreg_dagster.registry.records.models import AliasEvent, Attribution, ModelVersion, Tenure
-from mlreg_dagster.registry.rules import check_move, conflict, tenures_in
+from mlreg_dagster.registry.records.models import AliasEvent, Attribution, Tenure
+from mlreg_dagster.registry.rules import conflict, tenures_in
 
 
 class Aliases:
@@ -28,7 +29,7 @@ class Aliases:
             UnknownVersion: The version is not registered.
         """
         with self._database.reading() as connection:
-            return _dossier(connection, queries.version_named(connection, version), alias)
+            return dossier_of(connection, queries.version_named(connection, version), alias)
 
     def move_alias(
         self,
@@ -63,35 +64,17 @@ class Aliases:
         """
         check_alias(alias)
         by = by.checked()
-        now = as_utc(by.time)
-        effective_at = now if effective_at is None else as_utc(effective_at)
-        if effective_at > now:
-            raise EffectiveTimeError(f"{alias} can't move as of {effective_at}: that is after now ({now}).")
-        with self._database.writing() as connection:
-            model = queries.version_named(connection, version)
-            if (own := _move_of_run(connection, alias, by, version=version)) is not None:
-                return own
-            dossier = _dossier(connection, model, alias)
-            current = dossier.moves[-1] if dossier.moves else None
-            check_move(alias, version, expected, current, effective_at, now)
-            permission = permit(dossier)
-            try:
-                return queries.append(
-                    connection,
-                    AliasEvent,
-                    alias_events,
-                    alias=alias,
-                    sequence=queries.last_sequence(connection, alias) + 1,
-                    version=version,
-                    previous_version=expected,
-                    artifact_sha256=model.artifact_sha256,
-                    evaluation_id=permission.evaluation.id,
-                    effective_at=effective_at,
-                    evidence=dict(permission.evidence),
-                    **by.columns,
-                )
-            except IntegrityError as error:  # of two moves that read the same holder, UNIQUE (alias, sequence) lets one
-                raise conflict(alias, expected, self.holder(alias)) from error
+        try:
+            with self._database.writing() as connection:
+                model = queries.version_named(connection, version)
+                if (own := _move_of_run(connection, alias, by, version=version)) is not None:
+                    return own
+                dossier = dossier_of(connection, model, alias)
+                move = add_move(connection, dossier, by, expected=expected, effective_at=effective_at, permit=permit)
+                end_by_move(connection, move, by)
+                return move
+        except IntegrityError as error:  # of two moves that read the same holder, UNIQUE (alias, sequence) lets one
+            raise conflict(alias, expected, self.holder(alias)) from error
 
     def holder(self, alias: str, as_of: datetime | None = None) -> AliasEvent | None:
         """The move that made a version the holder; None if no version held the alias.
@@ -140,15 +123,3 @@ class Aliases:
 def _move_of_run(connection: Connection, alias: str, by: Attribution, **more: str) -> AliasEvent | None:
     known = {"alias": alias, "actor": by.actor, "reason": by.reason, "run_id": by.run_id, **more}
     return queries.of_run(connection, AliasEvent, alias_events, **known)
-
-
-def _dossier(connection: Connection, model: ModelVersion, alias: str) -> Dossier:
-    return Dossier(
-        alias=alias,
-        version=model,
-        evaluations=queries.evaluations_of(connection, model),
-        decisions=queries.decisions_on(connection, model),
-        withdrawals=queries.withdrawals_on(connection, model),
-        moves=queries.moves(connection, alias),
-        policy=queries.policy_in_force(connection),
-    )

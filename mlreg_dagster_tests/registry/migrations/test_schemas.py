@@ -22,7 +22,7 @@ from mlreg_dagster.registry import (
 from mlreg_dagster.registry.database import postgres, sqlite
 from mlreg_dagster.registry.database.schema import SCHEMA_VERSION
 from mlreg_dagster.registry.migrations import schemas
-from mlreg_dagster_tests.registry.builders import decide_on_drift, evaluate, raise_alert, register
+from mlreg_dagster_tests.registry.builders import decide_on_drift, evaluate, raise_alert, register, roll_out
 from mlreg_dagster_tests.registry.migrations.old_registry import copy_rows, create_by_scripts, restore_dump
 
 NOW = pd.Timestamp("2027-01-01", tz="UTC")
@@ -167,12 +167,15 @@ class TestEveryReleasedSchema:
         assert [(link.sequence, link.hash) for link in registry.audit_log()[: len(log)]] == log
         assert sorted(each.id for each in registry.recorded_moves()) == sorted(moves)
         assert [each.version for each in registry.versions()] == versions
-        assert [each.day for each in registry.drift_decisions()] == (["2026-01-20"] if released == 4 else [])
+        assert [each.day for each in registry.drift_decisions()] == (["2026-01-20"] if released >= 4 else [])
         decide_on_drift(registry)
         assert registry.drift_decisions()[-1].day == "2026-02-01"
-        assert registry.open_alerts() == []
-        raise_alert(registry)
-        assert len(registry.undelivered_messages()) == 1
+        assert len(registry.open_alerts()) == (released >= 5)
+        raise_alert(registry, subject="another run")
+        assert len(registry.undelivered_messages()) == (2 if released >= 5 else 1)
+        assert registry.traffic("champion") is None
+        roll_out(registry, versions[0] if registry.holder("champion").version != versions[0] else versions[1])
+        assert registry.traffic("champion").is_open
         assert registry.find_tampering(log) is None
 
 

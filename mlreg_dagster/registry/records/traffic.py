@@ -1,0 +1,65 @@
+"""Immutable records of how the traffic of an alias is split between two versions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+WHOLE = 10_000
+"""All traffic, in basis points."""
+
+CLOSED, ROLLED_BACK = "closed", "rolled_back"
+"""The two states in which a rollout has ended."""
+
+
+@dataclass(frozen=True)
+class TrafficEvent:
+    """One change of a rollout; each is the whole split, so that the newest one is all that a server needs.
+
+    Attributes:
+        id: Unique among all events.
+        alias: Whose traffic it is.
+        sequence: 1, 2, 3, … within the alias, over all its rollouts.
+        rollout: The sequence at which the rollout was opened: what the events of one have in common.
+        state: Where the rollout is; `closed` and `rolled_back` end it.
+        champion: The version that held the alias when the rollout was opened.
+        champion_sha256: Its bytes.
+        candidate: The version that is rolled out.
+        candidate_sha256: Its bytes.
+        weight: Share of the candidate, in basis points; 10,000: it holds the alias.
+        shadow: Whether the candidate scores what the champion answers.
+        salt: Assigns routing keys to the two.
+        ruling: What was decided: `open`, `advance`, `roll_back`, `pause`, `resume`, `superseded`.
+        facts: What it was decided on, as plain JSON.
+        alias_sequence: The move of the alias that was made with it; None: the alias stayed.
+        effective_at: From when it counts.
+        actor: Who decided.
+        reason: Why.
+        recorded_at: When it was written.
+        run_id: The Dagster run, if any.
+    """
+
+    id: int
+    alias: str
+    sequence: int
+    rollout: int
+    state: str
+    champion: str
+    champion_sha256: str
+    candidate: str
+    candidate_sha256: str
+    weight: int
+    shadow: bool
+    salt: str
+    ruling: str
+    facts: dict[str, Any]
+    alias_sequence: int | None
+    effective_at: datetime
+    actor: str
+    reason: str
+    recorded_at: datetime
+    run_id: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the rollout goes on."""
+        return self.state not in (CLOSED, ROLLED_BACK)
