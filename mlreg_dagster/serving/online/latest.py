@@ -163,7 +163,8 @@ class LatestHour:
             )  # fmt: skip
             raise StaleHour(
                 f"The newest hour of features is {hour_key(hour)}: {state}. Let the hourly job catch up (mlreg doctor "
-                f"tells what is missing), or send the features of each row."
+                f"tells what is missing), or send the features of each row. Of a market that lies in the past, as the "
+                f"demo's does, raise refuse_after_hours in serving.yaml."
             )
         return age >= warn_after_hours
 
