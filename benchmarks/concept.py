@@ -13,10 +13,8 @@ The opponent is the predecessor, or (`…-ranking`) a simple ranking, whose diff
 An episode is an onset: a day on which the champion is worse and was not so on the day before.
 """
 
-import json
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest, norm
+from seeded_results import by_part, run
 
 from mlreg_dagster.config import load_settings
 from mlreg_dagster_tests.monitoring.concept_markets import RANKING, looks, onsets, simulated
@@ -63,28 +62,12 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
-def run(path: Path, first: int, last: int, parts: list[str]) -> None:
-    """Add the results of some markets to a file."""
-    done = {(each["part"], each["seed"]) for each in _read([path])} if path.exists() else set()
-    for seed in range(first, last):
-        for part in parts:
-            if (part, seed) in done:
-                continue
-            began = time.process_time()
-            result = PARTS[part](seed)
-            line = {"part": part, "seed": seed, "cpu_s": round(time.process_time() - began, 1), "result": result}
-            with path.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-
-
 def report(paths: list[Path]) -> None:
     """Print the tables."""
-    by_part: dict[str, list[dict[str, Any]]] = {}
-    for each in {(line["part"], line["seed"]): line for line in _read(paths)}.values():
-        by_part.setdefault(each["part"], []).append(each["result"])
+    found = by_part(paths)
     console = Console(width=150)
     for kind, show in (("null", _null_table), ("drops", _drops_table)):
-        console.print(show({name: found for name, found in by_part.items() if name.startswith(kind)}))
+        console.print(show({name: results for name, results in found.items() if name.startswith(kind)}))
 
 
 def _null_table(by_part: dict[str, list[dict[str, Any]]]) -> Table:
@@ -127,14 +110,9 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _read(paths: list[Path]) -> Iterator[dict[str, Any]]:
-    for path in paths:
-        yield from map(json.loads, path.read_text().splitlines())
-
-
 if __name__ == "__main__":
     what, *given = sys.argv[1:]
     if what == "run":
-        run(Path(given[0]), int(given[1]), int(given[2]), given[3:] or list(PARTS))
+        run(PARTS, Path(given[0]), int(given[1]), int(given[2]), given[3:] or list(PARTS))
     else:
         report([Path(each) for each in given])

@@ -15,10 +15,9 @@ so that a long run can be cut into parts; a seed that is there is not run again.
 The limits are those of drift.yaml. They were chosen on seeds from 1000 on; report others.
 """
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import binomtest, ks_2samp, norm
+from seeded_results import by_part, run
 
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.market.day_quality import quality_of_days
@@ -143,29 +143,13 @@ PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
-def run(path: Path, first: int, last: int, parts: list[str]) -> None:
-    """Add the results of some markets to a file."""
-    done = {(each["part"], each["seed"]) for each in _read([path])} if path.exists() else set()
-    for seed in range(first, last):
-        for part in parts:
-            if (part, seed) in done:
-                continue
-            began = time.process_time()
-            result = PARTS[part](seed)
-            line = {"part": part, "seed": seed, "cpu_s": round(time.process_time() - began, 1), "result": result}
-            with path.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-
-
 def report(paths: list[Path]) -> None:
     """Print the tables."""
-    by_part: dict[str, list[dict[str, Any]]] = {}
-    for each in {(line["part"], line["seed"]): line for line in _read(paths)}.values():
-        by_part.setdefault(each["part"], []).append(each["result"])
+    found = by_part(paths)
     console = Console(width=180)
     for part, show in _SHOWN.items():
-        if part in by_part:
-            console.print(show(by_part[part]))
+        if part in found:
+            console.print(show(found[part]))
 
 
 def _null_table(found: list[dict[str, Any]]) -> Table:
@@ -243,14 +227,9 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _read(paths: list[Path]) -> Iterator[dict[str, Any]]:
-    for path in paths:
-        yield from map(json.loads, path.read_text().splitlines())
-
-
 if __name__ == "__main__":
     what, *given = sys.argv[1:]
     if what == "run":
-        run(Path(given[0]), int(given[1]), int(given[2]), given[3:] or ["null", "changes"])
+        run(PARTS, Path(given[0]), int(given[1]), int(given[2]), given[3:] or ["null", "changes"])
     else:
         report([Path(each) for each in given])
