@@ -2,7 +2,7 @@
 
 from hashlib import blake2b
 
-from mlreg_dagster.governance.rollout.states import WHOLE
+from mlreg_dagster.registry.records.traffic import WHOLE
 
 
 def bucket(salt: str, key: str) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln
 
+from mlreg_dagster.registry.records.traffic import WHOLE
+
 _ODDS = np.array([1.5, 2.0, 4.0, 8.0, 16.0, 64.0])
 """By how much the odds of a bad second may be higher: the alternatives that the evidence is averaged over."""
 
@@ -79,7 +81,7 @@ def split_differs(candidate: int, champion: int, weight: int) -> float:
         champion: Routing keys that the champion got.
         weight: Share that the candidate should get, in basis points, above 0 and below 10,000.
     """
-    share = weight / 10_000
+    share = weight / WHOLE
     a, b = _RATIO_PRIOR * share, _RATIO_PRIOR * (1 - share)
     log = betaln(a + candidate, b + champion) - betaln(a, b)
     log -= candidate * np.log(share) + champion * np.log(1 - share)

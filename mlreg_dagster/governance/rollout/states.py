@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from mlreg_dagster.registry.records.traffic import CLOSED, ROLLED_BACK, WHOLE
+
 State = Literal["staging", "shadow", "canary_5", "canary_25", "canary_50", "full", "closed", "rolled_back"]
 Step = Literal["shadow", "canary_5", "canary_25", "canary_50"]
 """What a policy may leave out; each rollout begins with `staging` and ends with `full`, `closed`."""
 
 STEPS: tuple[Step, ...] = ("shadow", "canary_5", "canary_25", "canary_50")
 OPEN: tuple[State, ...] = ("staging", *STEPS, "full")
-ENDED: tuple[State, ...] = ("closed", "rolled_back")
-
-WHOLE = 10_000
-"""All traffic, in basis points."""
+ENDED: tuple[State, ...] = (CLOSED, ROLLED_BACK)
 
 WEIGHTS: dict[State, int] = {
     "staging": 0,

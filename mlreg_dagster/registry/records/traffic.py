@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 WHOLE = 10_000
 """All traffic, in basis points."""
 
-CLOSED, ROLLED_BACK = "closed", "rolled_back"
-"""The two states in which a rollout has ended."""
+CLOSED: Final = "closed"
+ROLLED_BACK: Final = "rolled_back"
+"""With `CLOSED` the state in which a rollout has ended."""
 
 
 @dataclass(frozen=True)
