@@ -128,8 +128,7 @@ class PredictionLog:
             if slow and not sheds:
                 segment.take_back(line)
         except OSError as error:
-            self._seal()  # what is wrong with it is wrong with its next line, too
-            return self._note(str(fault_in(error, self._layout.root) or f"{self._layout.root}: {error}"))
+            return self._note(self._given_up(error))
         problem = f"{self._layout.root}: a line took {took:.3g} s (log.slow_seconds in serving.yaml)" if slow else None
         self._note(problem)
         return None if sheds else problem
@@ -163,10 +162,13 @@ class PredictionLog:
         try:
             self._current().probe()
         except OSError as error:
-            self._seal()  # what is wrong with it is wrong with its next line, too
-            self._untried_until = time.monotonic() + _PAUSE_S
-            return str(fault_in(error, self._layout.root) or f"{self._layout.root}: {error}")
+            return self._given_up(error)
         return None
+
+    def _given_up(self, error: OSError) -> str:
+        """Seal a segment that failed: what is wrong with it is wrong with its next line, too. Gives why."""
+        self._seal()
+        return str(fault_in(error, self._layout.root) or f"{self._layout.root}: {error}")
 
     def _seal(self) -> None:
         segment, self._segment = self._segment, None
