@@ -30,7 +30,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8808,
     admin_host: Annotated[str, typer.Option(help="Where metrics, health and status are; without keys.")] = "127.0.0.1",
     admin_port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8809,
-    open_to_all: Annotated[bool, typer.Option("--open", help="Serve without keys, whoever can reach it.")] = False,
+    open_to_all: Annotated[bool, typer.Option("--open", help="Serve all who can reach it, without keys.")] = False,
     access_log: Annotated[
         bool, typer.Option("--access-log", help="A line a request: route, status, time, id.")
     ] = False,

@@ -1,4 +1,4 @@
-"""Scores every row of a file by the code that answers requests, and says what came of the file as a whole."""
+"""Scores every row of a file by the code that answers requests, and sums up the file as a whole."""
 
 import json
 from collections.abc import Callable, Mapping
