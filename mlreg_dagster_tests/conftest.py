@@ -17,6 +17,7 @@ from mlreg_dagster_tests.lifecycle import (
     trained,
     trained_home,
 )
+from mlreg_dagster_tests.read_once import read_once
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "mlreg",
     "on_live",
     "on_trained",
+    "read_once",
     "registry",
     "trained",
     "trained_home",
