@@ -51,7 +51,6 @@ def release(
 def _candidate(spec: str, reason: str, actor: str | None) -> "Candidate":
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import artifacts_root
-    from mlreg_dagster.config.sections.release import ReleaseSettings
     from mlreg_dagster.core.people import current_actor
     from mlreg_dagster.registry import Attribution
     from mlreg_dagster.release.release import Candidate
@@ -65,7 +64,7 @@ def _candidate(spec: str, reason: str, actor: str | None) -> "Candidate":
         open_artifacts(artifacts_root(home)),
         home,
         settings,
-        ReleaseSettings(),
+        settings.rollout.release,
         configured_rules(),
         by,
     )
