@@ -116,7 +116,9 @@ def _limits_of_window(policy: FlaggingSettings, of_day: tuple[float, float]) -> 
     if policy.policy == "top_k":  # which flags so many rows of each hour, whatever share that is
         return of_day
     low, high = (each * policy.budget for each in _OF_BUDGET)
-    return (min(low, policy.min_share), max(high, policy.max_share)) if policy.policy == "trailing_share" else (low, high)
+    if policy.policy == "frozen":
+        return low, high
+    return min(low, policy.min_share), max(high, policy.max_share)
 
 
 def _scores(sketches: pd.DataFrame, bins: Bins | None, version: str, day: pd.Timestamp) -> dict[str, float | None]:
