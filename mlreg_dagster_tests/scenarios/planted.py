@@ -19,7 +19,7 @@ BUNDLES: dict[str, Mapping[str, Any]] = {
 }
 """Faults that are in the bundle itself; those of the server's process are in PLANT."""
 
-PLANT = '''
+PLANT = """
 import json, os, random, time
 from mlreg_dagster.serving.scoring import model
 
@@ -36,7 +36,7 @@ def score(self, X):
     return _score(self, X)
 
 model.ServedModel.score = score
-'''
+"""
 """The module `sitecustomize` of a server: what goes wrong when a version scores."""
 
 
