@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from mlreg_dagster.config.sections.rollout import ROLLOUT_STEPS, RolloutStep
 from mlreg_dagster.registry.records.traffic import CLOSED, ROLLED_BACK, WHOLE
 
 State = Literal["staging", "shadow", "canary_5", "canary_25", "canary_50", "full", "closed", "rolled_back"]
-Step = Literal["shadow", "canary_5", "canary_25", "canary_50"]
-"""What a policy may leave out; each rollout begins with `staging` and ends with `full`, `closed`."""
-
-STEPS: tuple[Step, ...] = ("shadow", "canary_5", "canary_25", "canary_50")
+Step = RolloutStep
+STEPS = ROLLOUT_STEPS
 OPEN: tuple[State, ...] = ("staging", *STEPS, "full")
 ENDED: tuple[State, ...] = (CLOSED, ROLLED_BACK)
 
