@@ -1,4 +1,4 @@
-"""A name follows the split of its traffic together with its alias; a candidate that breaks is told, and costs nothing."""
+"""A name follows the split of its traffic together with its alias; a candidate that can't be loaded costs nothing."""
 
 import shutil
 
