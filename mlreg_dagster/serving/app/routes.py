@@ -24,7 +24,7 @@ from mlreg_dagster.serving.protocols import mlflow, openapi, server_metadata
 from mlreg_dagster.serving.protocols.asked import Asked
 from mlreg_dagster.serving.protocols.open_inference import reading, writing
 from mlreg_dagster.serving.protocols.routing_key import routing_key
-from mlreg_dagster.serving.rollout.routing import routed
+from mlreg_dagster.serving.rollout.routing import are_too_far_out, routed
 from mlreg_dagster.serving.scoring.model import ServedModel
 
 if TYPE_CHECKING:
@@ -49,13 +49,11 @@ class _Scored:
         answer: The answer.
         asked: The request.
         key: By which it was routed.
-        cpu_seconds: Processor time of scoring.
     """
 
     answer: Answer
     asked: Asked
     key: str
-    cpu_seconds: float
 
 
 class Routes:
@@ -190,25 +188,21 @@ class Routes:
     async def _scored(self, request: Request, read: Callable[[ServedModel], Asked]) -> _Scored:
         """Read a request, choose the version that answers, and score by it and nothing else."""
         named = self._served(request)
-        asked = read(named.model)
-        key = routing_key(request.header(_ROUTING_KEY), asked.instruments, request.id)
-        served, asked = routed(named, asked, key)
+        sent = read(named.model)
+        key = routing_key(request.header(_ROUTING_KEY), sent.instruments, request.id)
+        served, asked = routed(named, sent, key)
         _note_model(request, served)
         try:
-            answer, cpu_seconds = await self._answer(request, served, asked)
+            answer = await self._answer(request, served, asked)
         except Exception as error:
-            if self._counter is not None and (kind := failure_of(error)) is not None:
-                self._counter.failed(served, key, kind)
+            await self._count_failure(error, named, sent, served, key)
             raise
         request.rows = len(answer.scores)
-        return _Scored(answer, asked, key, cpu_seconds)
+        return _Scored(answer, asked, key)
 
-    async def _answer(self, request: Request, served: Served, asked: Asked) -> tuple[Answer, float]:
-        """An answer, and the processor time that it took."""
-
-        def answer() -> tuple[Answer, float]:
-            began = time.thread_time()
-            made = make_answer(
+    async def _answer(self, request: Request, served: Served, asked: Asked) -> Answer:
+        def answer() -> Answer:
+            return make_answer(
                 served,
                 asked,
                 self._settings,
@@ -217,11 +211,20 @@ class Routes:
                 request_id=request.id,
                 knowledge_age_seconds=self._health.knowledge_age_seconds(),
             )
-            return made, time.thread_time() - began
 
         if len(asked) < _INLINE_ROWS and not asked.reasons:
             return answer()
         return await self._work.in_thread(answer)
+
+    async def _count_failure(self, error: Exception, named: Served, sent: Asked, served: Served, key: str) -> None:
+        """Count a request that failed by the version that was to answer it, and not by its rows."""
+        kind = failure_of(error)
+        if self._counter is None or served.rollout is None or kind is None:
+            return
+        may_be_of_rows = kind == "not_finite" and served.arm == "candidate"
+        if may_be_of_rows and await self._work.in_thread(lambda: are_too_far_out(named, sent)):
+            return
+        self._counter.failed(served, key, kind)
 
     def _record(self, scored: _Scored, request: Request, protocol: str) -> None:
         """Write the line of an answer, before it leaves; then count it, and have it scored by the candidate, too."""
@@ -238,7 +241,7 @@ class Routes:
                 rows=len(answer.scores),
                 flagged=int(np.count_nonzero(answer.flags)),
                 seconds=time.perf_counter() - request.started,
-                cpu_seconds=scored.cpu_seconds,
+                cpu_seconds=answer.cpu_seconds,
             )
         if self._shadow is not None:
             self._shadow.offer(answer.served, answer)

@@ -10,6 +10,7 @@ import numpy as np
 from mlreg_dagster.governance.rollout.assignment import gets_candidate
 from mlreg_dagster.serving.following.names import Served
 from mlreg_dagster.serving.protocols.asked import Asked
+from mlreg_dagster.serving.scoring.model import NoFiniteScore
 
 
 def chosen(served: Served, key: str) -> Served:
@@ -50,3 +51,27 @@ def routed(served: Served, asked: Asked, key: str) -> tuple[Served, Asked]:
     place = {name: number for number, name in enumerate(own)}
     columns = [place[name] for name in arm.model.features]
     return arm, replace(asked, X=np.ascontiguousarray(asked.X[:, columns]))
+
+
+def are_too_far_out(named: Served, asked: Asked) -> bool:
+    """Whether rows for which a candidate has no finite score have none by the champion, either.
+
+    Then a client has sent nonsense, and nothing speaks against the candidate.
+
+    Args:
+        named: What the alias means.
+        asked: The request, with the columns of `named.model`.
+    """
+    rollout = named.rollout
+    if rollout is None or asked.X is None:  # rows of the newest hour are none of a client
+        return False
+    champion = rollout.champion if named.arm == "candidate" else named.model
+    own = named.model.features
+    if champion is None or not set(champion.features) <= set(own):
+        return True
+    place = {name: number for number, name in enumerate(own)}
+    try:
+        champion.score(np.ascontiguousarray(asked.X[:, [place[name] for name in champion.features]]))
+    except NoFiniteScore:
+        return True
+    return False

@@ -13,7 +13,8 @@ from scipy.stats import binom
 from mlreg_dagster.governance.rollout.states import WEIGHTS
 from mlreg_dagster.serving.following.names import Served, ServedRollout
 from mlreg_dagster.serving.protocols.asked import Asked
-from mlreg_dagster.serving.rollout.routing import chosen, routed
+from mlreg_dagster.serving.rollout.routing import are_too_far_out, chosen, routed
+from mlreg_dagster.serving.scoring.model import NoFiniteScore
 
 CHAMPION: Any = SimpleNamespace(version="v1", sha256="1" * 64, features=("a", "b", "c"))
 CANDIDATE: Any = SimpleNamespace(version="v2", sha256="2" * 64, features=("a", "b", "c"))
@@ -102,3 +103,35 @@ def test_rows_that_lack_features_of_the_candidate_are_outside_of_the_rollout() -
     assert asked.X is X
     by_instrument, _ = routed(served(10_000, other), Asked(instruments=("bitcoin",)), "bitcoin")
     assert by_instrument.arm == "candidate"
+
+
+class Bounded(SimpleNamespace):
+    """A version without a finite score for rows beyond a bound, in any of its columns."""
+
+    def score(self, X: Any) -> Any:
+        if np.abs(X).max() > self.bound:
+            raise NoFiniteScore("Rows lie too far out.")
+        return X.sum(axis=1)
+
+
+@pytest.mark.parametrize(("value", "blamed"), [(50.0, False), (5_000.0, True)])
+@pytest.mark.parametrize("has_all_traffic", [False, True])
+def test_rows_that_no_version_can_score_are_no_failure_of_the_candidate(
+    value: float, blamed: bool, has_all_traffic: bool
+) -> None:
+    champion: Any = Bounded(version="v1", features=("c", "a"), bound=100.0)
+    candidate: Any = Bounded(version="v2", features=("a", "b", "c"), bound=10.0)
+    named = served(10_000, candidate)
+    named = replace(named, model=candidate if has_all_traffic else champion)
+    named = replace(
+        named, rollout=replace(named.rollout, champion=champion), arm="candidate" if has_all_traffic else "champion"
+    )  # type: ignore[type-var]
+    asked = Asked(np.full((2, len(named.model.features)), value))
+    assert are_too_far_out(named, asked) is blamed
+    assert not are_too_far_out(named, Asked(instruments=("bitcoin",)))
+
+
+def test_without_a_champion_to_ask_nothing_speaks_against_the_candidate() -> None:
+    candidate: Any = Bounded(version="v2", features=("a", "b", "c"), bound=10.0)
+    named = replace(served(10_000, candidate), model=candidate, arm="candidate")
+    assert are_too_far_out(named, Asked(np.full((1, 3), 50.0)))
