@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from mlreg_dagster.config.sections.rollout import ROLLOUT_STEPS, RolloutStep
 from mlreg_dagster.registry.errors import InvalidRecord
 from mlreg_dagster.registry.records.traffic import CLOSED, FINISHED, ROLLED_BACK, WHOLE
 
 State = Literal[
     "staging", "shadow", "canary_5", "canary_25", "canary_50", "full", "closed", "rolled_back", "ab", "finished"
 ]
-Step = Literal["shadow", "canary_5", "canary_25", "canary_50"]
-"""What a policy may leave out of the way into serving."""
-
-STEPS: tuple[Step, ...] = ("shadow", "canary_5", "canary_25", "canary_50")
+Step = RolloutStep
+STEPS = ROLLOUT_STEPS
 INTO_SERVING: tuple[State, ...] = ("staging", *STEPS, "full")
 OPEN: tuple[State, ...] = (*INTO_SERVING, "ab")
 ENDED: tuple[State, ...] = (CLOSED, ROLLED_BACK, FINISHED)
