@@ -133,3 +133,14 @@ def test_a_request_costs_microseconds(metrics):
         return (time.process_time() - began) / 5000 * 1e6
 
     assert min(microseconds() for _ in range(5)) < 10 * 3  # 4 on a quiet machine
+
+
+def test_shadow_scoring_and_counts_of_rollouts(metrics):
+    assert [value(metrics, "shadow_total", outcome=each) for each in ("scored", "dropped", "failed")] == [0, 0, 0]
+    for outcome in ("scored", "scored", "dropped", "failed"):
+        metrics.shadow(outcome)
+    assert [value(metrics, "shadow_total", outcome=each) for each in ("scored", "dropped", "failed")] == [2, 1, 1]
+    metrics.counts_problem(True)
+    assert value(metrics, "rollout_counts_problem") == 1
+    metrics.counts_problem(False)
+    assert value(metrics, "rollout_counts_problem") == 0

@@ -1,0 +1,70 @@
+"""The command that takes a version from its evaluation to the start of its rollout."""
+
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlreg_dagster.cli.arguments import Actor, Version
+from mlreg_dagster.cli.session import AsJson, configured_rules, open_registry, show
+from mlreg_dagster.core.errors import MlregError
+
+if TYPE_CHECKING:
+    from mlreg_dagster.release.release import Candidate
+
+
+def release(
+    version: Version,
+    reason: Annotated[str | None, typer.Option(help="Why; kept with the rollout. Not asked for by --dry-run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Take every step, and start no rollout.")] = False,
+    unapproved: Annotated[
+        bool, typer.Option("--unapproved", help="Leave the approvals out; with --dry-run alone, for pull requests.")
+    ] = False,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check gates, CPU against the champion, a real server and approvals, then start a rollout. Exits with 1 if not."""
+    if unapproved and not dry_run:
+        raise MlregError("--unapproved starts no rollout: write --dry-run beside it, or have the version approved.")
+    if reason is None and not dry_run:
+        raise MlregError('Write --reason "…", which is kept with the rollout; or --dry-run, which starts none.')
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[variable] = "1"  # as the server does; read when the libraries are loaded
+    from mlreg_dagster.cli.release_table import steps_table
+    from mlreg_dagster.release.release import check_release
+
+    found = check_release(_candidate(version, reason or "a dry run", actor), unapproved=unapproved)
+    says = f"{found.version} passed every step." if found.passed else f"{found.version} is not released."
+    show(
+        as_json,
+        f"{says} No rollout was started: this was a dry run." if dry_run else says,
+        version=found.version,
+        champion=found.champion,
+        passed=found.passed,
+        dry_run=dry_run,
+        steps=steps_table(found),
+    )
+    raise typer.Exit(0 if found.passed else 1)
+
+
+def _candidate(spec: str, reason: str, actor: str | None) -> "Candidate":
+    from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import artifacts_root
+    from mlreg_dagster.core.people import current_actor
+    from mlreg_dagster.registry import Attribution
+    from mlreg_dagster.release.release import Candidate
+    from mlreg_dagster.storage.artifacts import open_artifacts
+
+    registry, home, settings = open_registry(), home_dir(), load_settings()
+    by = Attribution(current_actor(actor), datetime.now(UTC), reason)
+    return Candidate(
+        registry.resolve(spec),
+        registry,
+        open_artifacts(artifacts_root(home)),
+        home,
+        settings,
+        settings.rollout.release,
+        configured_rules(),
+        by,
+    )
