@@ -16,6 +16,7 @@ from mlreg_dagster.governance.promotion.champion_challenger import Challenge, ch
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.governance.promotion.standing import standing
 from mlreg_dagster.governance.rollout.labels import Comparison
+from mlreg_dagster.governance.rollout.outcomes import base_rate
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
@@ -37,6 +38,7 @@ def governance_by(
         changed_hours=lambda version: _changed_hours(version, store, tables),
         validate_rollback=lambda model: rollback.validate(model, tables, settings),
         replays_history=replays_history,
+        base_rate=lambda version, as_of: base_rate(tables, version, as_of),
     )
 
 
