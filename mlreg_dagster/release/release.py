@@ -101,11 +101,8 @@ def _performance(candidate: Candidate) -> Step:
     models = [
         serving_model.load(store, version, settings.serving.walk_from_rows) for version in (candidate.version, champion)
     ]
-    count = max(candidate.release.rows)
-    own = holdout_rows(store, candidate.version, candidate.evaluation, count)
-    is_enough = own.columns.isin(models[1].features).sum() == len(models[1].features)
-    champions = own if is_enough else holdout_rows(store, champion, registry.latest_evaluation(champion.version), count)
-    return performance(models[0], models[1], (own, champions), candidate.release, settings.serving)
+    rows = holdout_rows(store, candidate.version, candidate.evaluation, max(candidate.release.rows))
+    return performance(models[0], models[1], rows, candidate.release, settings.serving)
 
 
 def _smoke(candidate: Candidate) -> Step:
