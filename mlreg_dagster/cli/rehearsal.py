@@ -90,7 +90,7 @@ def _taken(tried: _Try, advance: Advance) -> Release:
             holder = tried.runner.registry.holder(CHAMPION)
             return Release(tried.version or tried.model, holder.version if holder else None, tuple(steps))
     advance("release", STEPS)
-    found = check_release(_candidate(tried), unapproved=True)
+    found = check_release(_candidate(tried), unapproved=True, rolled_out=False)
     return replace(found, steps=(*steps, *found.steps))
 
 

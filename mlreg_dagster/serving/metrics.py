@@ -54,6 +54,9 @@ Refusal = Literal[
 ]
 """Why a request was refused."""
 
+Shadowed = Literal["scored", "dropped", "failed"]
+"""What happened to an answer of the champion that the candidate of a rollout was to score, too."""
+
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 """Methods of HTTP that are named; clients may invent others."""
 
@@ -109,6 +112,11 @@ class ServerMetrics:
         self._refused = {reason: refused.labels(reason) for reason in get_args(Refusal)}
         self._in_flight = self._gauge("requests_in_flight", "Requests under way.")
         self._dropped = self._counter("log_dropped", "Answers without a line in the prediction log.")
+        shadow = self._counter("shadow", "Answers that the candidate of a rollout was to score, too.", ("outcome",))
+        self._shadow = {outcome: shadow.labels(outcome) for outcome in get_args(Shadowed)}
+        self._counts_problem = self._gauge(
+            "rollout_counts_problem", "1 where the counts of a rollout can't be written: it waits."
+        )
 
         self._gauge("build_info", "Release of the server.", ("release",)).labels(__version__).set(1)
         self._ready = self._gauge("ready", "1 where the server is ready for requests.")
@@ -168,6 +176,14 @@ class ServerMetrics:
     def log_dropped(self, answers: int = 1) -> None:
         """Count answers that left without a line in the prediction log."""
         self._dropped.inc(answers)
+
+    def shadow(self, outcome: Shadowed) -> None:
+        """Count an answer that the candidate of a rollout was to score, too."""
+        self._shadow[outcome].inc()
+
+    def counts_problem(self, is_problem: bool) -> None:
+        """Note whether the counts of a rollout can't be written."""
+        self._counts_problem.set(is_problem)
 
     def ready(self, is_ready: bool) -> None:
         """Note whether the server is ready."""

@@ -40,11 +40,23 @@ def test_a_version_that_passes_and_nothing_of_the_home_changes(on_champion, own_
     before, served = registry.audit_log(), own_home / "served"
     passed, steps = found(on_champion("release", "v2", "--dry-run", "--json"))
     assert passed, steps
-    assert list(steps) == ["gates", "performance", "smoke", "approvals"]
+    assert list(steps) == ["gates", "performance", "smoke", "approvals", "rollout"]
     assert [each["asked_by"] for each in steps["smoke"]["figures"]["answers"]] == ["rows", "instruments"]
     assert registry.audit_log() == before
     assert not served.exists()
     assert not list(tmp_path.glob("mlreg-release-*"))
+
+
+def test_a_release_starts_the_rollout_and_a_second_one_waits_for_its_end(on_champion, registry):
+    passed, steps = found(on_champion("release", "v2", *WHY, "--actor", "bert", "--json"))
+    assert passed, steps
+    event = registry.traffic("champion")
+    assert (event.candidate, event.champion, event.state, event.actor) == ("v2", "v1", "staging", "bert")
+    assert steps["rollout"]["figures"] == {"open": event.rollout}
+    assert registry.holder("champion").version == "v1"
+    passed, steps = found(on_champion("release", "v2", "--dry-run", "--json"))
+    assert not passed
+    assert "A rollout of v2 is open, in the state staging" in steps["rollout"]["detail"]
 
 
 def test_a_slow_candidate_is_refused(on_champion, tmp_path):
@@ -65,7 +77,7 @@ def test_a_damaged_bundle_is_refused_and_the_other_steps_are_taken_all_the_same(
     passed, steps = found(on_champion("release", "v2", "--dry-run", "--json"))
     assert not passed
     assert {name: step["status"] for name, step in steps.items()} == {
-        "gates": "passed", "performance": "failed", "smoke": "failed", "approvals": "passed",
+        "gates": "passed", "performance": "failed", "smoke": "failed", "approvals": "passed", "rollout": "passed",
     }  # fmt: skip
     assert GRAPH in steps["smoke"]["detail"]
 
@@ -85,13 +97,14 @@ def test_a_version_whose_server_answers_otherwise_than_the_model_is_refused(on_c
     assert not any(each["within"] for each in steps["smoke"]["figures"]["answers"])
 
 
-def test_without_approvals_nothing_is_released(on_champion, tmp_path):
+def test_without_approvals_nothing_is_released(on_champion, registry, tmp_path):
     (tmp_path / "configs" / "promotion.yaml").write_text(yaml.safe_dump({"low": {"approvals": 1}}))
     assert on_champion("policy", "adopt", *WHY).code == 0
     passed, steps = found(on_champion("release", "v2", *WHY, "--json"))
     assert not passed
-    assert list(steps) == ["gates", "performance", "smoke", "approvals"]
+    assert list(steps) == ["gates", "performance", "smoke", "approvals", "rollout"]
     assert steps["approvals"]["status"] == "failed"
+    assert registry.traffic("champion") is None
 
 
 def test_what_can_not_be_measured_does_not_pass(on_champion, monkeypatch):
@@ -100,6 +113,14 @@ def test_what_can_not_be_measured_does_not_pass(on_champion, monkeypatch):
     assert not passed
     assert steps["smoke"]["status"] == "not measured"
     assert "pip install 'mlreg-dagster[serve]'" in steps["smoke"]["detail"]
+
+
+def test_a_first_version_is_promoted_and_not_released(on_trained):
+    _, steps = found(on_trained("release", "v1", "--dry-run", "--unapproved", "--json"))
+    assert {name: step["status"] for name, step in steps.items()} == {
+        "gates": "passed", "performance": "passed", "smoke": "passed", "rollout": "failed",
+    }  # fmt: skip
+    assert "mlreg promote v1" in steps["rollout"]["detail"]
 
 
 def test_what_makes_no_sense_is_refused(on_champion):

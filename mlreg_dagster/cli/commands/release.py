@@ -1,17 +1,27 @@
 """Commands that take a version, or a change that is under review, through the checks of a release."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlreg_dagster.cli.arguments import Actor, Version, complete_models
-from mlreg_dagster.cli.session import AsJson, configured_rules, console, open_registry, progress_console, show
+from mlreg_dagster.cli.session import (
+    AsJson,
+    configured_rules,
+    console,
+    open_registry,
+    open_runner,
+    progress_console,
+    show,
+)
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
     from mlreg_dagster.release.release import Candidate
+    from mlreg_dagster.release.steps import Release, Step
 
 
 def release(
@@ -34,6 +44,8 @@ def release(
     from mlreg_dagster.release.release import check_release
 
     found = check_release(_candidate(version, reason or "a dry run", actor), unapproved=unapproved)
+    if found.passed and reason is not None and not dry_run:
+        found = _rolled_out(found, reason, actor)
     says = f"{found.version} passed every step." if found.passed else f"{found.version} is not released."
     show(
         as_json,
@@ -45,6 +57,27 @@ def release(
         steps=steps_table(found),
     )
     raise typer.Exit(0 if found.passed else 1)
+
+
+def _rolled_out(release: "Release", reason: str, actor: str | None) -> "Release":
+    """The release with how its rollout began, or why it did not; the champion that was compared with is expected."""
+    from mlreg_dagster.core.people import current_actor
+    from mlreg_dagster.governance.rollout.request import RolloutAction
+    from mlreg_dagster.models.names import CHAMPION
+    from mlreg_dagster.release.rollout import ROLLOUT, started
+    from mlreg_dagster.release.steps import taken
+
+    runner = open_runner()
+    start = RolloutAction("start", current_actor(actor), CHAMPION, release.version, reason, release.champion)
+
+    def begin() -> "Step":
+        runner.roll_out(start)
+        event = runner.registry.traffic(CHAMPION)
+        if event is None:
+            raise MlregError("The run succeeded, and no rollout is on record. See the run in the UI.")
+        return started(event)
+
+    return replace(release, steps=(*release.steps[:-1], taken(ROLLOUT, begin)))
 
 
 def rehearse(

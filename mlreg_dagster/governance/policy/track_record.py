@@ -14,6 +14,7 @@ from mlreg_dagster.governance.policy.judgement import Verdict, WorthFound
 from mlreg_dagster.governance.promotion import rollback
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge, challenge
 from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.governance.rollout.outcomes import base_rate
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
@@ -35,6 +36,7 @@ def governance_by(
         changed_hours=lambda version: _changed_hours(version, store, tables),
         validate_rollback=lambda model: rollback.validate(model, tables, settings),
         replays_history=replays_history,
+        base_rate=lambda version, as_of: base_rate(tables, version, as_of),
     )
 
 

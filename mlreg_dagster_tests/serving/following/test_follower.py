@@ -313,7 +313,7 @@ def test_a_champion_whose_bundle_is_damaged_is_not_taken_until_it_is_whole(deplo
     assert (follower.get("champion").sequence, follower.get("champion").model.version) == (1, "v1")
     shutil.rmtree(bundle, ignore_errors=True)
     bundle.with_name("copy").rename(bundle)
-    follower._tried.clear()
+    follower._loading.forget("champion")
     follower.look()
     assert not follower.knowledge().not_taken
     assert follower.get("champion").model.version == "v2"
