@@ -6,7 +6,10 @@ Whether it is granted is decided in `control`.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+import pandas as pd
+
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import as_time
 from mlreg_dagster.governance.promotion.request import require_reason
 from mlreg_dagster.models.names import CHAMPION
 
@@ -34,6 +37,7 @@ class RolloutAction:
         reason: Why; a step has its own.
         expected: To start: the holder that the requester saw. Else: the number of the newest change that they saw.
             None: the one at the time of the run.
+        effective_at: From when it counts; None = now. The past is for replays alone.
     """
 
     action: str
@@ -42,6 +46,12 @@ class RolloutAction:
     version: str | None = None
     reason: str | None = None
     expected: str | None = None
+    effective_at: str | None = None
+
+    @property
+    def effective_time(self) -> pd.Timestamp | None:
+        """`effective_at` as a time."""
+        return None if self.effective_at is None else as_time(self.effective_at)
 
     def checked(self) -> "RolloutAction":
         """Itself, if it can be understood.
