@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from mlreg_dagster.config.section import Count, Section, Share
+from mlreg_dagster.config.sections.release import ReleaseSettings
 
 RolloutStep = Literal["shadow", "canary_5", "canary_25", "canary_50"]
 """What a policy may leave out; each rollout begins with `staging` and ends with `full`, `closed`."""
@@ -99,6 +100,7 @@ class RolloutSettings(Section):
     flush_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
         5.0, description="How often a server writes its counts while a rollout is open."
     )
+    release: ReleaseSettings = ReleaseSettings()
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:
