@@ -45,25 +45,38 @@ class Panel:
     champion: NDArray[np.bool_]
 
 
-def panel(rng: np.random.Generator, *, shocks: bool, effects: bool, missed: float = 0.0) -> Panel:
-    """One market; `missed`: by how much the candidate's recall is lower."""
-    days = np.arange(HOURS + 24) // 24
+def panel(
+    rng: np.random.Generator, *, shocks: bool, effects: bool, missed: float = 0.0, since: int = 0, length: int = DAYS
+) -> Panel:
+    """One market.
+
+    Args:
+        rng: Draws it.
+        shocks: Whether crashes and flags have days in common.
+        effects: Whether each version leans to instruments of its own.
+        missed: By how much the candidate's recall is lower.
+        since: From which day on it is.
+        length: In days.
+    """
+    hours = length * 24
+    days = np.arange(hours + 24) // 24
     bad = rng.random(days[-1] + 1) < (BAD_DAYS if shocks else 0)
     rate = EVENTS_A_DAY / 24 * np.where(bad, BURST, 1.0)[days]
-    events = rng.random((HOURS + 24, INSTRUMENTS)) < rate[:, None]
+    events = rng.random((hours + 24, INSTRUMENTS)) < rate[:, None]
     total = np.concatenate([np.zeros((1, INSTRUMENTS), dtype=int), events.cumsum(axis=0)])
-    crashes = total[25 : 25 + HOURS] > total[1 : 1 + HOURS]
+    crashes = total[25 : 25 + hours] > total[1 : 1 + hours]
     half = rng.normal(0, INSTRUMENT_SPREAD if effects else 0, INSTRUMENTS // 2)
     lean = np.concatenate([half, -half])  # each version leans to one half of each pair, so that neither is ahead
 
-    def flags(side: int, recall: float) -> NDArray[np.bool_]:
-        shift = rng.normal(0, DAY_SPREAD if shocks else 0, DAYS).repeat(24)[:, None] + side * lean
+    def flags(side: int, recall: float | NDArray[np.float64]) -> NDArray[np.bool_]:
+        shift = rng.normal(0, DAY_SPREAD if shocks else 0, length).repeat(24)[:, None] + side * lean
         chance = np.where(crashes, recall, FALSE_ALARMS)
         odds = chance / (1 - chance) * np.exp(shift)
-        draws = rng.random((HOURS // FLAG_HOURS, INSTRUMENTS)).repeat(FLAG_HOURS, axis=0)
+        draws = rng.random((hours // FLAG_HOURS, INSTRUMENTS)).repeat(FLAG_HOURS, axis=0)
         return draws < odds / (1 + odds)
 
-    return Panel(crashes, flags(1, RECALL - missed), flags(-1, RECALL))
+    changing = RECALL - missed * (np.arange(hours) >= since * 24)[:, None]
+    return Panel(crashes, flags(1, changing), flags(-1, RECALL))
 
 
 def blocks(market: Panel) -> list[Comparison]:

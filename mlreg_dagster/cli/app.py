@@ -7,10 +7,10 @@ import typer
 from rich.markup import escape
 
 from mlreg_dagster.cli.commands.alerts import alerts
+from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
-    audit,
     champion,
     decisions,
     except_,
@@ -29,6 +29,7 @@ from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restor
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
 from mlreg_dagster.cli.commands.release import release
+from mlreg_dagster.cli.commands.rollout import rollout
 from mlreg_dagster.cli.commands.scoring import score
 from mlreg_dagster.cli.commands.serving import keys, serve
 from mlreg_dagster.cli.commands.status import status, verify
@@ -71,6 +72,7 @@ for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 app.command("except", hidden=True)(except_)  # names in release 0.1
 app.command("tidy", hidden=True)(prune)
+app.add_typer(rollout, name="rollout")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")

@@ -12,33 +12,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mlreg_dagster.governance.rollout.labels import BURN_IN, Comparison, Weights, over_time
+from mlreg_dagster.governance.rollout.labels import BURN_IN, Comparison, Rows, Weights, over_time
 from mlreg_dagster.governance.rollout.states import ABTest
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 
 Finding = Literal["too early", "worse", "better", "not worse", "no difference shown"]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows that both versions scored and whose outcomes are known: one element each.
-
-    Attributes:
-        hours: Of the prediction, whole hours since 1970.
-        crashes: Whether a crash followed.
-        candidate: Whether the candidate flagged the row.
-        champion: Whether the champion did.
-    """
-
-    hours: NDArray[np.int64]
-    crashes: NDArray[np.bool_]
-    candidate: NDArray[np.bool_]
-    champion: NDArray[np.bool_]
-
-    def before(self, hour: int) -> "Rows":
-        """The rows of predictions before an hour."""
-        kept = self.hours < hour
-        return Rows(self.hours[kept], self.crashes[kept], self.candidate[kept], self.champion[kept])
 
 
 @dataclass(frozen=True)
@@ -164,6 +142,31 @@ def finding(look: Comparison | None, margin: float) -> Finding:
     return "not worse" if look.high < margin else "no difference shown"
 
 
+def in_words(look: Comparison | None, candidate: str, champion: str, *, margin: float, alpha: float) -> str:
+    """What a look says, in a sentence with figures.
+
+    Args:
+        look: The look; None: there was none.
+        candidate: The version that is held against the other.
+        champion: The other one.
+        margin: By how much the mean loss may be higher and still be `not worse`.
+        alpha: How often the interval may miss the truth, at any look.
+    """
+    if look is None or look.low is None or look.high is None or look.difference is None:
+        blocks = 0 if look is None else look.blocks
+        return f"Too early: {blocks} of {BURN_IN} blocks of two days have known outcomes."
+    verdict = {
+        "worse": f"{candidate} is worse than {champion}",
+        "better": f"{candidate} is better than {champion}",
+        "not worse": f"{candidate} is not worse than {champion} by more than {margin:g}",
+        "no difference shown": f"No difference between {candidate} and {champion} is shown",
+    }[finding(look, margin)]
+    return (
+        f"{verdict}: the mean loss differs by {look.difference:+.3f}, {1 - alpha:.0%} interval {look.low:+.3f} to "
+        f"{look.high:+.3f}, valid at every look, on {look.pairs:,} rows of {look.blocks} blocks of two days."
+    )
+
+
 def make_report(
     events: Sequence[TrafficEvent],
     rows: Rows,
@@ -207,7 +210,7 @@ def make_report(
         reason=newest.reason,
         is_final=ended is not None and due >= ended,
         finding=finding(counts, margin),
-        sentence=_sentence(newest, counts, margin, alpha),
+        sentence=in_words(counts, newest.candidate, newest.champion, margin=margin, alpha=alpha),
         looks=tuple(_look(each, margin) for each in compared),
         stopped=counts.blocks if counts is not None and counts.verdict == "worse" else None,
         rows=len(measured.hours),
@@ -242,22 +245,4 @@ def _arm(version: str, role: str, flags: NDArray[np.bool_], crashes: NDArray[np.
         recall=hits / crashed if crashed else None,
         precision=hits / flagged if flagged else None,
         false_alarm_rate=(flagged - hits) / quiet if quiet else None,
-    )
-
-
-def _sentence(event: TrafficEvent, look: Comparison | None, margin: float, alpha: float) -> str:
-    """What the outcomes say, with figures; recall plus specificity is 2 minus the mean loss."""
-    if look is None or look.low is None or look.high is None or look.difference is None:
-        blocks = 0 if look is None else look.blocks
-        return f"Too early: {blocks} of {BURN_IN} blocks of two days have known outcomes."
-    verdict = {
-        "worse": f"{event.candidate} is worse than {event.champion}",
-        "better": f"{event.candidate} is better than {event.champion}",
-        "not worse": f"{event.candidate} is not worse than {event.champion} by more than {margin:g}",
-        "no difference shown": f"No difference between {event.candidate} and {event.champion} is shown",
-    }[finding(look, margin)]
-    return (
-        f"{verdict}: recall plus specificity differs by {-look.difference:+.3f}, {1 - alpha:.0%} interval "
-        f"{-look.high:+.3f} to {-look.low:+.3f}, valid at every look, on {look.pairs:,} rows of {look.blocks} blocks "
-        "of two days."
     )

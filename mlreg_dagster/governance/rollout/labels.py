@@ -72,6 +72,28 @@ class Comparison:
     until: int | None = None
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Rows that both versions scored and whose outcomes are known: one element each.
+
+    Attributes:
+        hours: Of the prediction, whole hours since 1970.
+        crashes: Whether a crash followed.
+        candidate: Whether the candidate flagged the row.
+        champion: Whether the champion did.
+    """
+
+    hours: NDArray[np.int64]
+    crashes: NDArray[np.bool_]
+    candidate: NDArray[np.bool_]
+    champion: NDArray[np.bool_]
+
+    def before(self, hour: int) -> "Rows":
+        """The rows of predictions before an hour."""
+        kept = self.hours < hour
+        return Rows(self.hours[kept], self.crashes[kept], self.candidate[kept], self.champion[kept])
+
+
 def compare(
     hours: NDArray[np.int64],
     crashes: NDArray[np.bool_],

@@ -21,6 +21,9 @@ INTO_SERVING: tuple[State, ...] = ("staging", *STEPS, "full")
 OPEN: tuple[State, ...] = (*INTO_SERVING, "ab")
 ENDED: tuple[State, ...] = (CLOSED, ROLLED_BACK, FINISHED)
 
+SHADOWED: tuple[State, ...] = (*STEPS, "ab")
+"""Where the candidate scores what the champion answers, and, as challenger, every hour."""
+
 WEIGHTS: dict[State, int] = {
     "staging": 0,
     "shadow": 0,
@@ -32,7 +35,7 @@ WEIGHTS: dict[State, int] = {
     "rolled_back": 0,
     "finished": 0,
 }
-"""Share of the candidate, in basis points; for `ab` see `weight_in`. In `shadow` it scores what the other answers."""
+"""Share of the candidate, in basis points; for `ab` see `weight_in`."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from mlreg_dagster.registry.records.traffic import FINISHED, ROLLED_BACK
 
 Ruling = Literal["advance", "hold", "roll_back", "finish"]
 
+NEEDS_APPROVAL = 9
+"""The row that waits for people."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -120,7 +123,7 @@ def _wait(facts: Facts) -> tuple[int, str | None]:
         missing = "requests" if not facts.enough_requests else "rows that both have scored"
         return 8, f"There are not enough {missing} yet."
     if not facts.approved and after != "closed":
-        return 9, f"{after} needs an approval."
+        return NEEDS_APPROVAL, f"{after} needs an approval."
     if after == "full" and facts.requires_not_worse and facts.labels != "not_worse":
         return 10, "Outcomes have not shown yet that the candidate is not worse."
     return 11, None

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from mlreg_dagster.governance.rollout.ab import Rows, finding, last_look, make_report
-from mlreg_dagster.governance.rollout.labels import Comparison, Weights
+from mlreg_dagster.governance.rollout.ab import finding, last_look, make_report
+from mlreg_dagster.governance.rollout.labels import Comparison, Rows, Weights
 from mlreg_dagster.governance.rollout.states import ABTest
 from mlreg_dagster.registry import TrafficEvent
 
@@ -77,7 +77,7 @@ class TestReport:
         assert (candidate.version, champion.version) == ("v2", "v1")
         assert candidate.recall == pytest.approx(0.2, abs=0.03)
         assert champion.recall == pytest.approx(0.5, abs=0.03)
-        assert made.sentence.startswith("v2 is worse than v1: recall plus specificity differs by -0.3")
+        assert made.sentence.startswith("v2 is worse than v1: the mean loss differs by +0.3")
 
     def test_later_rows_do_not_change_what_stopped_it(self):
         worse_at_first = market(recall=(16, 0.2, 0.9))
