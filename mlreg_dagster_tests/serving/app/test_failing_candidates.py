@@ -122,6 +122,15 @@ def test_a_candidate_that_fails_is_no_answer_by_the_champion(server, error, stat
     assert label in server.metrics.exposition().decode()
 
 
+def test_rows_that_the_champion_can_not_score_either_count_against_no_version(server) -> None:
+    server.weight(10_000)
+    server.candidate.error = server.champion.error = NoFiniteScore("1 of 1 rows lie too far out.")
+    assert server.ask(BODY, BODY) == [400, 400]
+    server.candidate.error = server.champion.error = None
+    assert server.ask(BODY) == [200]
+    assert server.counted().candidate.not_finite == 0
+
+
 def test_a_champion_that_fails_is_counted_for_itself(server) -> None:
     server.champion.error = ZeroDivisionError()
     assert server.ask(BODY) == [500]
