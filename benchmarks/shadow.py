@@ -1,6 +1,6 @@
 """What a rollout costs the answers of the champion: its counts, and the candidate that scores in the shadow.
 
-    python benchmarks/shadow.py [--seconds 2] [--rounds 20] [--rate 200] [--only-rate]
+    python benchmarks/shadow.py [--seconds 2] [--rounds 20] [--rate 200] [--only-rate] [--real-time]
 
 One `mlreg serve` on the loopback interface; champion and candidate are forests of 200 trees on 36 features. In each
 round the same server is asked without a rollout, with one whose candidate does nothing, and with one whose candidate
@@ -156,12 +156,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second, where they are sent at a rate")
     parser.add_argument("--only-rate", action="store_true", help="leave wrk out")
+    parser.add_argument("--real-time", action="store_true", help="before all else that the machine does (root, Linux)")
     options = parser.parse_args()
     console, random = Console(width=150), np.random.default_rng(42)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows, home = make_home(folder, ("v1", "v2")), folder / "home"
         names = json.loads((home / "artifacts" / "models" / "v1" / "manifest.json").read_text())["features"]
+        if options.real_time:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(5))  # the server and wrk have it from here
         with ours(home, folder / "serve.log") as (process, url):
             body = open_inference(rows[:1], names)
             target = Target("mlreg serve", process, f"{url}/v2/models/champion/infer", body, (("Content-Type", JSON),))
