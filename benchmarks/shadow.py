@@ -7,8 +7,8 @@ round the same server is asked without a rollout, with one whose candidate does 
 scores in the shadow, in an order by chance: `wrk` asks by one connection and by 16 without a pause, which no server is
 meant for, and a Python client sends `rate` requests a second, whether the answers come or not.
 
-Of each round the p95 with a rollout is divided by the p95 without. Shown are the medians of these
-ratios, with 95 % intervals by the bootstrap over rounds: neighbouring runs share what else the machine does.
+Of each round the p95 with a rollout is divided by the p95 without. Shown are the medians of these ratios, with 95 %
+intervals by the bootstrap over rounds: neighbouring runs share what else the machine does.
 """
 
 import argparse
