@@ -7,8 +7,8 @@ round the same server is asked without a rollout, with one whose candidate does 
 scores in the shadow, in an order by chance: `wrk` asks by one connection and by 16 without a pause, which no server is
 meant for, and a Python client sends `rate` requests a second, whether the answers come or not.
 
-Of each round the p95 with a rollout is divided by the p95 without. Shown are the geometric means, with 95 % intervals
-by the bootstrap over rounds. Neighbouring runs share what else the machine does; intervals say how far that is enough.
+Of each round the p95 with a rollout is divided by the p95 without. Shown are the medians of these ratios, with 95 %
+intervals by the bootstrap over rounds: neighbouring runs share what else the machine does.
 """
 
 import argparse
@@ -127,11 +127,10 @@ def by_wrk(target: Target, connections: int, seconds: float, folder: Path) -> Ru
 
 
 def ratio(over: Sequence[float], under: Sequence[float], random: np.random.Generator) -> str:
-    """The geometric mean of paired ratios, with an interval."""
-    logs = np.log(over) - np.log(under)
-    means = random.choice(logs, (_BOOTSTRAPS, len(logs))).mean(axis=1)
-    low, high = np.exp(np.percentile(means, [2.5, 97.5]))
-    return f"{np.exp(logs.mean()):.3f} ({low:.3f} to {high:.3f})"
+    """The median of paired ratios, with an interval."""
+    ratios = np.array(over) / np.array(under)
+    low, high = np.percentile(np.median(random.choice(ratios, (_BOOTSTRAPS, len(ratios))), axis=1), [2.5, 97.5])
+    return f"{np.median(ratios):.2f} ({low:.2f} to {high:.2f})"
 
 
 def shown(found: dict[tuple[str, str], list[Run]], random: np.random.Generator) -> Table:
