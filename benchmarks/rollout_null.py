@@ -178,7 +178,7 @@ def ab_test(market: Panel) -> Ended:
     return Ended(last.until // 24, finding(last, MARGIN), last.difference, last.low, last.high)
 
 
-def true_difference(missed: float, runs: int = 300) -> float:
+def true_difference(missed: float, runs: int = 100) -> float:
     """The mean loss of the candidate minus that of the champion, over markets that no test sees."""
     total = 0.0
     for run in range(runs):

@@ -28,7 +28,7 @@ class Two:
     rows: pd.DataFrame
 
     def compared(self, candidate: ServedModel, champion: ServedModel) -> Step:
-        return performance(candidate, champion, (self.rows, self.rows), QUICK, ServingSettings())
+        return performance(candidate, champion, self.rows, QUICK, ServingSettings())
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,13 @@ def test_a_candidate_that_costs_less_passes(two: Two) -> None:
     step = two.compared(two.cheap, two.costly)
     assert step.status == "passed", step
     assert step.figures["requests"][1]["high"] < 1
+
+
+def test_features_that_only_the_champion_has_are_unknown_to_it_and_the_step_says_so(two: Two) -> None:
+    name = two.cheap.features[0]
+    step = performance(two.costly, two.cheap, two.rows.drop(columns=name), QUICK, ServingSettings())
+    assert step.figures["lacking"] == [name]
+    assert f"1 features of v1 were unknown: {name}" in step.detail
 
 
 def test_a_ratio_whose_interval_holds_the_limit_is_no_verdict(two: Two) -> None:

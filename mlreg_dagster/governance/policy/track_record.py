@@ -16,7 +16,7 @@ from mlreg_dagster.governance.promotion.champion_challenger import Challenge, ch
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.governance.promotion.standing import standing
 from mlreg_dagster.governance.rollout.labels import Comparison
-from mlreg_dagster.governance.rollout.outcomes import base_rate
+from mlreg_dagster.governance.rollout.outcomes import base_rate, outcomes_of_both
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
@@ -114,25 +114,6 @@ def challenge_on_record(tables: Warehouse, challenger: str, champion: str, setti
 def standing_on_record(tables: Warehouse, version: str, other: str, settings: ComparisonSettings) -> Comparison:
     """A version against another on the outcomes of the predictions that both made, for as many looks as one likes."""
     return standing(outcomes_of_both(tables, version, other), version, other, settings)
-
-
-def outcomes_of_both(tables: Warehouse, left: str, right: str, since: datetime | None = None) -> pd.DataFrame:
-    """Rows of PREDICTION_OUTCOMES of two versions, as far as a comparison needs them.
-
-    Args:
-        tables: Where they are.
-        left: One version.
-        right: The other one.
-        since: The first hour that was predicted for; None: all.
-    """
-    tables.newest(PREDICTION_OUTCOMES)  # the table is there from now on
-    columns = "prediction_hour, instrument_id, model_version, in_sample, is_anomaly, score, outcome"
-    wanted: dict[str, object] = {"left": left, "right": right} | ({"since": since} if since else {})
-    return tables.query(
-        f"SELECT {columns} FROM {PREDICTION_OUTCOMES.name} WHERE model_version IN ($left, $right)"  # noqa: S608
-        + (" AND prediction_hour >= $since" if since else ""),
-        wanted,
-    )
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:

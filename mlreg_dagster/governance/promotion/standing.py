@@ -7,15 +7,9 @@ import numpy as np
 import pandas as pd
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
-from mlreg_dagster.core.hours import hours_since_epoch
-from mlreg_dagster.governance.rollout.labels import BLOCK_HOURS, BURN_IN, Comparison, Rows, Weights, compare
+from mlreg_dagster.governance.rollout.labels import BLOCK_HOURS, BURN_IN, Comparison, Weights, compare
+from mlreg_dagster.governance.rollout.outcomes import rows_of
 from mlreg_dagster.outcomes.worth.pairs import paired
-
-
-def rows_of(pairs: pd.DataFrame) -> Rows:
-    """Pairs as the comparisons over time take them; the version is the candidate, its opponent the champion."""
-    crash, own, other = (pairs[name].to_numpy(dtype=bool) for name in ("crash", "flag", "opponent_flag"))
-    return Rows(hours_since_epoch(pairs["prediction_hour"]), crash, own, other)
 
 
 def standing(outcomes: pd.DataFrame, version: str, other: str, settings: ComparisonSettings) -> Comparison:

@@ -6,7 +6,7 @@ and drawn in `evidence.rollout_report`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -171,9 +171,9 @@ def make_report(
     events: Sequence[TrafficEvent],
     rows: Rows,
     *,
-    weights: Weights,
-    horizon_hours: int,
-    now: datetime,
+    opened: int,
+    until: int,
+    weights: Weights | None,
     margin: float,
     alpha: float,
 ) -> Report:
@@ -182,22 +182,23 @@ def make_report(
     Args:
         events: Its changes, the first one first.
         rows: That both scored since it was opened; later ones than its end do not count.
-        weights: Of the loss, as fixed when it was opened.
-        horizon_hours: From a prediction to its outcome.
-        now: The current time.
+        opened: The hour from which rows count, in whole hours since 1970.
+        until: All outcomes of predictions before this hour are due.
+        weights: Of the loss, as fixed when it was opened; None: not yet.
         margin: By how much the mean loss may be higher and still be `not worse`.
         alpha: How often the interval may miss the truth, at any look.
     """
     first, newest = events[0], events[-1]
     ended = None if newest.is_open else newest.effective_at
-    due = now - timedelta(hours=horizon_hours)
-    opened, until = _hour(first.effective_at), _hour(due if ended is None else min(due, ended))
-    compared = over_time(
-        rows.hours, rows.crashes, rows.candidate, rows.champion,
-        opened=opened, until=until, weights=weights, margin=margin, alpha=alpha,
-    )  # fmt: skip
+    end = until if ended is None else min(until, int(ended.timestamp() // 3600))
+    compared: list[Comparison] = []
+    if weights is not None:
+        compared = over_time(
+            rows.hours, rows.crashes, rows.candidate, rows.champion,
+            opened=opened, until=end, weights=weights, margin=margin, alpha=alpha,
+        )  # fmt: skip
     counts = last_look(compared)
-    measured = rows.before(until if counts is None or counts.until is None else counts.until)
+    measured = rows.before(end if counts is None or counts.until is None else counts.until)
     return Report(
         alias=newest.alias,
         rollout=newest.rollout,
@@ -208,7 +209,7 @@ def make_report(
         opened=first.effective_at,
         ended=ended,
         reason=newest.reason,
-        is_final=ended is not None and due >= ended,
+        is_final=ended is not None and end < until,
         finding=finding(counts, margin),
         sentence=in_words(counts, newest.candidate, newest.champion, margin=margin, alpha=alpha),
         looks=tuple(_look(each, margin) for each in compared),
@@ -222,10 +223,6 @@ def make_report(
         margin=margin,
         alpha=alpha,
     )
-
-
-def _hour(time: datetime) -> int:
-    return int(time.timestamp() // 3600)
 
 
 def _look(compared: Comparison, margin: float) -> Look:

@@ -24,9 +24,18 @@ def routing_key(header: str | None, instruments: Sequence[str] | None, request_i
         BadRequest: The header has another form.
     """
     if header is not None:
-        if not _ROUTING_KEY.fullmatch(header):
-            raise BadRequest(f"The header {HEADER} is no key: send 1 to 200 printable characters of ASCII.")
-        return header
+        return key_of_header(header)
     if instruments and len(set(instruments)) == 1:
         return instruments[0]
     return request_id
+
+
+def key_of_header(header: str) -> str:
+    """The key that a header holds.
+
+    Raises:
+        BadRequest: It has another form.
+    """
+    if not _ROUTING_KEY.fullmatch(header):
+        raise BadRequest(f"The header {HEADER} is no key: send 1 to 200 printable characters of ASCII.")
+    return header

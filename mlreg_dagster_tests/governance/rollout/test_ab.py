@@ -39,10 +39,9 @@ def market(recall, days=28, seed=1, instruments=30):
 
 
 def report(rows, happened=(), day=29.0):
-    return make_report(
-        happened or events(), rows, weights=Weights.of(0.1), horizon_hours=24, now=OPENED + day * DAY, margin=0.1,
-        alpha=0.05,
-    )  # fmt: skip
+    until = FIRST + int(24 * (day - 1))
+    weights = Weights.of(0.1)
+    return make_report(happened or events(), rows, opened=FIRST, until=until, weights=weights, margin=0.1, alpha=0.05)
 
 
 class TestStoppingRule:

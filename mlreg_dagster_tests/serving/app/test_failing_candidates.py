@@ -113,13 +113,22 @@ def test_a_candidate_that_fails_is_no_answer_by_the_champion(server, error, stat
     server.weight(10_000)
     server.candidate.error = error()
     assert server.ask(BODY, BODY) == [status, status]
-    assert not server.champion.seen
     counted = server.counted()
     assert (counted.candidate.requests, getattr(counted.candidate, count)) == (2, 2)
     assert counted.candidate.errors + counted.candidate.not_finite == 2
     assert counted.champion.requests == 0
+    assert not server.champion.seen or count == "not_finite", "it is asked whether the rows are to blame"
     label = f'role="candidate",route="/v2/models/{{name}}/infer",status="{status}",version="v8"'
     assert label in server.metrics.exposition().decode()
+
+
+def test_rows_that_the_champion_can_not_score_either_count_against_no_version(server) -> None:
+    server.weight(10_000)
+    server.candidate.error = server.champion.error = NoFiniteScore("1 of 1 rows lie too far out.")
+    assert server.ask(BODY, BODY) == [400, 400]
+    server.candidate.error = server.champion.error = None
+    assert server.ask(BODY) == [200]
+    assert server.counted().candidate.not_finite == 0
 
 
 def test_a_champion_that_fails_is_counted_for_itself(server) -> None:
@@ -142,6 +151,16 @@ def test_what_the_client_or_the_server_does_wrong_counts_against_no_version(serv
     counted = server.counted()
     assert (counted.candidate.requests, counted.candidate.rows) == (1, 1)
     assert (counted.candidate.errors, counted.candidate.not_finite, counted.champion.requests) == (0, 0, 0)
+
+
+def test_rows_that_no_version_can_score_count_against_none(server) -> None:
+    server.weight(10_000)
+    server.candidate.error = server.champion.error = NoFiniteScore("1 of 1 rows lie too far out.")
+    assert server.ask(BODY) == [400]
+    server.candidate.error = None
+    assert server.ask(BODY) == [200]
+    counted = server.counted()
+    assert (counted.candidate.requests, counted.candidate.not_finite) == (1, 0)
 
 
 def test_an_answer_is_counted_with_its_rows_flags_key_and_time(server) -> None:

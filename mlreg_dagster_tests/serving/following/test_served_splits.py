@@ -4,9 +4,11 @@ import json
 import time
 from collections import Counter
 
+import pandas as pd
 import pytest
 from scipy.stats import binom
 
+from mlreg_dagster import OnlineClient
 from mlreg_dagster.governance.rollout.assignment import gets_candidate
 from mlreg_dagster.storage.rollout_counts import read_counts
 from mlreg_dagster_tests.registry.builders import NOW, move, roll_out, shift, split
@@ -130,7 +132,7 @@ def test_a_key_stays_with_its_version_until_the_weight_takes_it_over_for_good(ro
     with running(rolling.home, settings=SETTINGS, environment=environment) as server:
         seen = []
         for state, weight in WEIGHTS.items():
-            follow(server, rolling, split(state, weight))
+            sequence = follow(server, rolling, split(state, weight))
             by_header = [arm_of(server, about("bitcoin"), **{"X-Routing-Key": key})[0] for key in keys]
             by_instrument = [arm_of(server, about(key))[0] for key in keys]
             assert by_instrument == by_header, "the header comes first, and the same key gets the same version"
@@ -143,6 +145,8 @@ def test_a_key_stays_with_its_version_until_the_weight_takes_it_over_for_good(ro
                 for key in keys[:10]
             ]
             assert of_mlflow == by_header[:10]
+            by_client = OnlineClient(server.url).score(pd.DataFrame(columns), routing_key=keys[0])
+            assert (by_client.arm, by_client.traffic_sequence) == (by_header[0], sequence)
             seen.append(by_header)
         for arms in zip(*seen, strict=True):
             assert list(arms) == sorted(arms, reverse=True), "from champion to candidate, never back"
