@@ -7,10 +7,10 @@ import typer
 from rich.markup import escape
 
 from mlreg_dagster.cli.commands.alerts import alerts
+from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
-    audit,
     champion,
     decisions,
     except_,
@@ -28,7 +28,7 @@ from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollba
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
-from mlreg_dagster.cli.commands.release import release
+from mlreg_dagster.cli.commands.release import rehearse, release
 from mlreg_dagster.cli.commands.rollout import rollout
 from mlreg_dagster.cli.commands.scoring import score
 from mlreg_dagster.cli.commands.serving import keys, serve
@@ -65,8 +65,8 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, release, refusals, score, explain, features, status, champion, history, compare, bundle, report, weekly,
-    verify, metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
+    rollback, release, rehearse, refusals, score, explain, features, status, champion, history, compare, bundle, report,
+    weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)

@@ -28,6 +28,7 @@ PERFORMANCE = "performance"
 _TURN_S = 0.004
 _MOST_REQUESTS = 200
 _WARM_UP = 3
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Ratio:
 def performance(
     candidate: ServedModel,
     champion: ServedModel,
-    rows: "tuple[pd.DataFrame, pd.DataFrame]",
+    rows: pd.DataFrame,
     settings: ReleaseSettings,
     serving: ServingSettings,
 ) -> Step:
@@ -65,7 +66,7 @@ def performance(
     Args:
         candidate: That is to be released.
         champion: That answers today.
-        rows: For each of the two, with at least its features.
+        rows: With the features of the candidate; those of the champion that they lack are unknown to it.
         settings: Sizes of requests, turns, and the limit.
         serving: Of the server.
     """
@@ -75,7 +76,14 @@ def performance(
     detail = f"CPU a request against {champion.version}, {limit} is allowed: {'; '.join(map(_in_words, found))}."
     if status == "not measured":
         detail += " The interval holds the limit: repeat it on a quiet machine, or with more `rounds` in rollout.yaml."
-    figures = {"champion": champion.version, "limit": settings.cpu_ratio, "confidence": settings.confidence}
+    if lacking := [name for name in champion.features if name not in rows.columns]:
+        detail += f" {len(lacking)} features of {champion.version} were unknown: {', '.join(lacking[:_SHOWN])}."
+    figures = {
+        "champion": champion.version,
+        "lacking": lacking,
+        "limit": settings.cpu_ratio,
+        "confidence": settings.confidence,
+    }
     return Step(PERFORMANCE, status, detail, {**figures, "requests": [asdict(each) for each in found]})
 
 
@@ -101,14 +109,14 @@ def _in_words(found: Ratio) -> str:
 def _ratio(
     candidate: ServedModel,
     champion: ServedModel,
-    rows: "tuple[pd.DataFrame, pd.DataFrame]",
+    rows: pd.DataFrame,
     count: int,
     settings: ReleaseSettings,
     serving: ServingSettings,
 ) -> Ratio:
     """The ratio of neighbouring turns, whose order alternates; what else the machine does meets both alike."""
-    pair = (candidate, champion)
-    requests = [_request(model, frame.head(count), serving, count) for model, frame in zip(pair, rows, strict=True)]
+    sample = rows.head(count)
+    requests = [_request(model, sample, serving, count) for model in (candidate, champion)]
     repeats = [_repeats(request) for request in requests]
     spent = np.empty((settings.rounds, 2))
     collecting = gc.isenabled()
@@ -133,9 +141,10 @@ def _summary(spent: NDArray[np.float64], rows: int, confidence: float) -> Ratio:
     )
 
 
-def _request(model: ServedModel, rows: "pd.DataFrame", serving: ServingSettings, most: int) -> Callable[[], object]:
+def _request(model: ServedModel, rows: pd.DataFrame, serving: ServingSettings, most: int) -> Callable[[], object]:
     """One request to a version, from the bytes of its body to those of its answer."""
-    body = msgspec.json.encode({"inputs": [tensor(name, rows[name]) for name in model.features]})
+    known = rows.reindex(columns=list(model.features)).astype(np.float64)
+    body = msgspec.json.encode({"inputs": [tensor(name, known[name]) for name in model.features]})
     served = Served(model.version, None, None, None, model)
 
     def request() -> object:

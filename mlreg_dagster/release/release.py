@@ -1,4 +1,4 @@
-"""Takes all steps of a release in their order, up to the rollout; a step that fails does not hide those after it."""
+"""Takes all steps of a release in their order; a step that fails does not hide those after it. Nothing is moved."""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,6 +13,7 @@ from mlreg_dagster.registry import AliasEvent, Attribution, Evaluation, ModelVer
 from mlreg_dagster.release import policy
 from mlreg_dagster.release.performance import PERFORMANCE, performance, without_champion
 from mlreg_dagster.release.policy import APPROVALS, GATES, Evidence, evidence_on
+from mlreg_dagster.release.rollout import ROLLOUT, can_start
 from mlreg_dagster.release.rows import holdout_rows
 from mlreg_dagster.release.smoke import SMOKE, smoke
 from mlreg_dagster.release.steps import Release, Step, taken
@@ -65,12 +66,13 @@ class Candidate:
         return evidence_on(self.registry, dossier, self.files, self.by)
 
 
-def check_release(candidate: Candidate, *, unapproved: bool = False) -> Release:
-    """Take every step but the rollout.
+def check_release(candidate: Candidate, *, unapproved: bool = False, rolled_out: bool = True) -> Release:
+    """Take every step; of the last one, whether a rollout could start.
 
     Args:
         candidate: Which version.
         unapproved: Leave the approvals out: the version stands for a change that is under review itself.
+        rolled_out: Whether it is to be rolled out where it is registered; a copy of a home rolls nothing out.
 
     Raises:
         NothingToRelease: It is the champion.
@@ -78,10 +80,9 @@ def check_release(candidate: Candidate, *, unapproved: bool = False) -> Release:
     champion, version = candidate.champion, candidate.version.version
     if champion is not None and champion.version == version:
         raise NothingToRelease(f"{version} is the champion already. Release a version that is to replace it.")
-    steps = {GATES: _gates, PERFORMANCE: _performance, SMOKE: _smoke, APPROVALS: _approvals}
-    if unapproved:
-        del steps[APPROVALS]
-    found = [taken(name, partial(step, candidate)) for name, step in steps.items()]
+    steps = {GATES: _gates, PERFORMANCE: _performance, SMOKE: _smoke, APPROVALS: _approvals, ROLLOUT: _rollout}
+    left_out = {APPROVALS: unapproved, ROLLOUT: not rolled_out}
+    found = [taken(name, partial(step, candidate)) for name, step in steps.items() if not left_out.get(name)]
     return Release(version, champion.version if champion else None, tuple(found))
 
 
@@ -93,6 +94,10 @@ def _approvals(candidate: Candidate) -> Step:
     return policy.approvals(candidate.evidence)
 
 
+def _rollout(candidate: Candidate) -> Step:
+    return can_start(candidate.registry, candidate.champion, candidate.version.version)
+
+
 def _performance(candidate: Candidate) -> Step:
     if candidate.champion is None:
         return without_champion()
@@ -101,11 +106,8 @@ def _performance(candidate: Candidate) -> Step:
     models = [
         serving_model.load(store, version, settings.serving.walk_from_rows) for version in (candidate.version, champion)
     ]
-    count = max(candidate.release.rows)
-    own = holdout_rows(store, candidate.version, candidate.evaluation, count)
-    is_enough = own.columns.isin(models[1].features).sum() == len(models[1].features)
-    champions = own if is_enough else holdout_rows(store, champion, registry.latest_evaluation(champion.version), count)
-    return performance(models[0], models[1], (own, champions), candidate.release, settings.serving)
+    rows = holdout_rows(store, candidate.version, candidate.evaluation, max(candidate.release.rows))
+    return performance(models[0], models[1], rows, candidate.release, settings.serving)
 
 
 def _smoke(candidate: Candidate) -> Step:

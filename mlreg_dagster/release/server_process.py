@@ -1,6 +1,6 @@
 """A real `mlreg serve` for a while: over a registry and bundles that are there, with a home of its own.
 
-What it logs and counts stays in a temporary folder, so that the home that is tried keeps its prediction log.
+It logs no answers, and what it counts stays in a temporary folder: the home that is tried stays as it is.
 """
 
 import os
@@ -70,8 +70,8 @@ def _places(
         each.mkdir()
     for name, content in latest.items():
         (mirror / name).write_bytes(content)
-    ages = {"warn_after_hours": _ANY_AGE, "refuse_after_hours": _ANY_AGE}
-    serving = settings.serving.model_dump(mode="json") | ages
+    serving = settings.serving.model_dump(mode="json")
+    serving |= {"warn_after_hours": _ANY_AGE, "refuse_after_hours": _ANY_AGE, "log": {"enabled": False}}
     for name, values in {"serving": serving, "outcomes": settings.outcomes.model_dump(mode="json")}.items():
         (configs / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     return {
