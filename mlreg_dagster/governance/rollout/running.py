@@ -54,7 +54,7 @@ def perform(place: Place, action: RolloutAction, *, now: pd.Timestamp, run_id: s
     registry, alias = place.registry, action.alias
     by = Attribution(action.actor, now, action.reason or "", run_id)
     if action.action == "start":
-        asked = str(action.version), str(action.reason), action.actor, alias, action.expected
+        asked = str(action.version), str(action.reason), action.actor, alias, action.expected, action.test
         request = control.RolloutRequest(*asked, effective_at=action.effective_time)
         return control.start(registry, place.store, place.governance, request, now=now, run_id=run_id)
     if action.action == "step":
