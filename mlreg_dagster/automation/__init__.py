@@ -1,7 +1,8 @@
 """Schedules and sensors: when the jobs run on their own.
 
 `backlog` and `retraining` work out what is due and know nothing of Dagster; the other modules turn it into runs. All
-schedules and sensors are on by default, except for the schedule that deletes.
+schedules and sensors are on by default, except for the schedule that deletes and, until audit.yaml names a place, the
+one that publishes the head of the audit log.
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from mlreg_dagster.automation.alerts.sensor import build_alert_sensor
+from mlreg_dagster.automation.audit import build_audit_schedule
 from mlreg_dagster.automation.common import Jobs
 from mlreg_dagster.automation.failures.checks import build_check_sensor
 from mlreg_dagster.automation.failures.runs import (
@@ -28,8 +30,13 @@ from mlreg_dagster.monitoring.alerts.rules import require_known_rules
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The hour that has just ended (days follow their hours, by sensor), weekly pruning, and the weekly report."""
-    return [build_hourly_schedule(settings), build_prune_schedule(), build_weekly_schedule()]
+    """The hour that has just ended (days follow, by sensor), pruning, the weekly report, heads of the audit log."""
+    return [
+        build_hourly_schedule(settings),
+        build_prune_schedule(),
+        build_weekly_schedule(),
+        build_audit_schedule(settings),
+    ]
 
 
 def build_sensors(settings: Settings, by_name: Jobs, home: Path) -> list[dg.SensorDefinition]:

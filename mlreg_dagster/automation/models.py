@@ -10,9 +10,9 @@ from mlreg_dagster import jobs
 from mlreg_dagster.automation import common
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.promotion.automatic import may_promote
-from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.governance.promotion.protection import Protection, protection
 from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.governance.rollout.labels import Comparison
 from mlreg_dagster.governance.rollout.request import RolloutAction
 from mlreg_dagster.governance.rollout.wording import split_in_words
 from mlreg_dagster.models.names import CHAMPION, NOBODY
@@ -51,8 +51,9 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         protected = protection(
             records.drift_decisions(),
             records.history(CHAMPION),
-            lambda target, holder: _compared(mlreg_warehouse.open(), target, holder, settings),
+            lambda holder, target: _compared(mlreg_warehouse.open(), holder, target, settings),
             mlreg_clock.now(),
+            1 - settings.evaluation.comparison.confidence,
         )
         if isinstance(protected, Protection):
             return _request_run(protected.request, protected.key, context.instance, settings)
@@ -78,10 +79,10 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
     return promote_sensor
 
 
-def _compared(tables: Warehouse, target: str, champion: str, settings: Settings) -> Challenge:
-    from mlreg_dagster.governance.policy.track_record import challenge_on_record
+def _compared(tables: Warehouse, champion: str, target: str, settings: Settings) -> Comparison:
+    from mlreg_dagster.governance.policy.track_record import standing_on_record
 
-    return challenge_on_record(tables, target, champion, settings.evaluation.comparison)
+    return standing_on_record(tables, champion, target, settings.evaluation.comparison)
 
 
 def _newer_than_all_champions(records: Registry) -> list[str]:

@@ -7,10 +7,10 @@ import typer
 from rich.markup import escape
 
 from mlreg_dagster.cli.commands.alerts import alerts
+from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
-    audit,
     champion,
     decisions,
     except_,

@@ -7,6 +7,7 @@ folder that MLREG_CONFIG_DIR names, replace them one by one.
 from mlreg_dagster.config.loading import fit_for_databases, home_dir, load_settings
 from mlreg_dagster.config.project import current_project, load_project_environment, shipped
 from mlreg_dagster.config.section import ConfigError
+from mlreg_dagster.config.sections.audit import AuditSettings
 from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.drift import DetectionSettings, DriftSettings, ResponseSettings
@@ -32,6 +33,7 @@ __all__ = [
     "FROZEN",
     "ArchiveColumns",
     "ArchiveSettings",
+    "AuditSettings",
     "AutomationSettings",
     "ChannelSettings",
     "ClusteringSettings",

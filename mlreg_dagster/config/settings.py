@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mlreg_dagster.config.section import ConfigError, Section
+from mlreg_dagster.config.sections.audit import AuditSettings
 from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.drift import DriftSettings
@@ -40,6 +41,7 @@ class Settings(Section):
     automation: AutomationSettings = AutomationSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     notifications: NotificationSettings = NotificationSettings()
+    audit: AuditSettings = AuditSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
     drift: DriftSettings = DriftSettings()
     retention: RetentionSettings = RetentionSettings()

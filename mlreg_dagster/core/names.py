@@ -59,6 +59,7 @@ WAIVE = "grant_exception"
 WITHDRAW = "withdraw"
 APPROVE_POLICY = "approve_policy"
 ADOPT_POLICY = "adopt_policy"
+PUBLISH_HEAD = "publish_head"
 BUNDLE = "bundle"
 WEEKLY = "weekly"
 PRUNE = "prune"
@@ -81,10 +82,15 @@ JOBS = (
     ),
     *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
-    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE),
+    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD),
 )
 
-HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE = SCHEDULES = ("hourly_schedule", "prune_schedule", "weekly_schedule")
+HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE, AUDIT_SCHEDULE = SCHEDULES = (
+    "hourly_schedule",
+    "prune_schedule",
+    "weekly_schedule",
+    "audit_schedule",
+)
 
 SENSORS = (
     "catch_up_sensor",

@@ -39,7 +39,7 @@ OPTIONS: dict[str, list[str]] = {
     "approve": ["", "--reason", "--actor"],
     "reject": ["", "--reason", "--actor"],
     "waive": ["", "--reason", "--rule", "--until", "--actor"],
-    "audit": ["", "--out"],
+    "audit": ["", "--out", "--file", "--head", "--against", "--key"],
     "bundle": ["", "--out"],
     "report": ["--from", "--to", "--out"],
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Jobs in which people decide: on a version, on the policy, and on who holds an alias."""
+"""Jobs in which people decide: on a version, on the policy, on who holds an alias; and what publishes that they did."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.jobs.decisions import build_decision_jobs
 from mlreg_dagster.governance.jobs.policy import build_policy_jobs
 from mlreg_dagster.governance.jobs.promote import build_promote_job
+from mlreg_dagster.governance.jobs.publish import build_publish_job
 from mlreg_dagster.governance.jobs.rollout import build_rollout_job
 
 
@@ -23,4 +24,5 @@ def build_governance_jobs(settings: Settings, home: Path) -> list[dg.JobDefiniti
         build_rollout_job(settings, home),
         *build_decision_jobs(settings),
         *build_policy_jobs(settings),
+        build_publish_job(settings),
     ]

@@ -19,7 +19,7 @@ from mlreg_dagster.governance.rollout import moves
 from mlreg_dagster.governance.rollout.looking import PAUSE, RESUME, Look, is_paused, open_rollout
 from mlreg_dagster.governance.rollout.opening import RolloutRefused, open_staging
 from mlreg_dagster.governance.rollout.permission import promoter, unpaired
-from mlreg_dagster.governance.rollout.states import STEPS, State
+from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Attribution, Permit, Registry, TrafficEvent
 from mlreg_dagster.registry.names import check_alias
@@ -43,6 +43,7 @@ class RolloutRequest:
         actor: Requested by.
         alias: Whose traffic it is to get.
         expected: The holder that the requester saw; None = the holder at the time of the run.
+        test: The A/B test that is asked for; None = it is to become champion.
     """
 
     version: str
@@ -50,6 +51,7 @@ class RolloutRequest:
     actor: str
     alias: str = CHAMPION
     expected: str | None = None
+    test: ABTest | None = None
 
 
 def start(
@@ -84,7 +86,7 @@ def start(
     by = spelled(Attribution(request.actor, now, request.reason, run_id))
     candidate = registry.resolve(request.version)
     try:
-        return open_staging(registry, store, governance, candidate, by, request.alias, request.expected)
+        return open_staging(registry, store, governance, candidate, by, request.alias, request.expected, request.test)
     except TransientError:
         raise  # nothing was decided; the run tries again
     except MlregError as refused:
@@ -132,20 +134,18 @@ def step(
         if look.unpaired:
             moves.pair(registry, governance, event, by)
         return None
+    rows = open_rollout(registry, event.alias) or [event]
+    split = moves.split_of(decision.state, decision.ruling, look.figures, ABTest.of(rows[0].facts))
+    if decision.ruling == "finish":
+        return registry.move_traffic(event.alias, split, by, expected=event.sequence)
     rules = governance.rules(registry, pd.Timestamp(by.time))
-    judged_by = promoter(open_rollout(registry, event.alias) or [event], by.time)
-    if decision.state in STEPS:
+    judged_by = promoter(rows, by.time)
+    if decision.state in SHADOWED:
         moves.shadow(registry, governance, rules, event, judged_by, by)
     permit: Permit = permit_passed
     if decision.state == "full":
         permit = moves.permit_of_all_traffic(registry, store, governance, rules, event, judged_by)
-    moved = registry.move_traffic(
-        event.alias,
-        moves.split_of(decision.state, decision.ruling, look.figures),
-        by,
-        expected=event.sequence,
-        permit=permit,
-    )
+    moved = registry.move_traffic(event.alias, split, by, expected=event.sequence, permit=permit)
     if unpaired(registry, governance, open_rollout(registry, event.alias), by.time):
         moves.pair(registry, governance, moved, by)
     return moved
@@ -162,7 +162,7 @@ def pause(registry: Registry, governance: Governance, alias: str, by: Attributio
         expected: The sequence of the newest change, as far as the caller knows.
 
     Raises:
-        RolloutRefused: It is paused already, or the actor may not decide.
+        RolloutRefused: It is paused already, it is an A/B test that runs, or the actor may not decide.
         RolloutConflict: No rollout is open, or another change came first.
         NotAName: The actor's name or the reason has a forbidden form.
     """
@@ -209,6 +209,8 @@ def _note(
     rows = open_rollout(registry, alias)
     if rows and rows[-1].sequence == expected and is_paused(rows) == (ruling == PAUSE):
         raise RolloutRefused(f"The rollout of {rows[-1].candidate} is {'' if ruling == PAUSE else 'not '}paused.")
+    if rows and rows[-1].state == "ab":
+        raise RolloutRefused("An A/B test that runs waits for nothing but its days. `mlreg rollout abort` ends it.")
     split = moves.split_of(cast(State, rows[-1].state) if rows else "staging", ruling, {})
     return registry.move_traffic(alias, split, by, expected=expected)
 

@@ -11,7 +11,7 @@ from typing import Any
 from mlreg_dagster.config import RolloutPolicy, RolloutSettings
 from mlreg_dagster.governance.rollout.budgets import Budgets
 from mlreg_dagster.governance.rollout.labels import Comparison, Verdict
-from mlreg_dagster.governance.rollout.states import STEPS, State, following, is_canary
+from mlreg_dagster.governance.rollout.states import STEPS, ABTest, State, following, is_split
 from mlreg_dagster.governance.rollout.table import Facts
 
 _HOUR = timedelta(hours=1)
@@ -76,20 +76,22 @@ class Standing:
         since: When it entered it.
         now: The time of the look.
         paused: A person paused it.
+        test: The A/B test that it is; None: a way into serving.
     """
 
     state: State
     since: datetime
     now: datetime
     paused: bool
+    test: ABTest | None = None
 
 
-def approvals_asked(state: State, policy: RolloutPolicy) -> int:
-    """How many approvals since the opening the state after this one asks for."""
-    after = following(state, policy.steps)
+def approvals_asked(state: State, policy: RolloutPolicy, *, ab: bool = False) -> int:
+    """How many approvals since the opening the state after this one asks for; an A/B test asks for a canary's."""
+    after = following(state, policy.steps, ab=ab)
     if after == "full":
         return policy.full_approvals
-    return policy.canary_approvals if is_canary(after) and not is_canary(state) else 0
+    return policy.canary_approvals if is_split(after) and not is_split(state) else 0
 
 
 def facts_of(
@@ -105,6 +107,8 @@ def facts_of(
     hours = (standing.now - standing.since) / _HOUR
     in_step = state in STEPS
     dwell = policy.watch_hours if state == "full" else policy.dwell_hours if in_step else 0.0
+    if state == "ab" and standing.test is not None:
+        dwell = 24.0 * standing.test.days
     flagged_out, flagged = _flagged(budgets, outcomes, settings)
     labels: Verdict = outcomes.comparison.verdict if outcomes.comparison else "undecided"
     enough_approvals = len(permission.approved_by) >= permission.approvals_asked
@@ -129,6 +133,7 @@ def facts_of(
         enough_pairs=not in_step or outcomes.pairs >= policy.min_pairs,
         approved=enough_approvals and permission.tier_approved,
         requires_not_worse=policy.require_not_worse,
+        ab=standing.test is not None,
     )
     figures = {
         "looked_at": standing.now.isoformat(),

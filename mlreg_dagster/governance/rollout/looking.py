@@ -19,7 +19,7 @@ from mlreg_dagster.governance.rollout import budgets
 from mlreg_dagster.governance.rollout.facts import Standing, facts_of
 from mlreg_dagster.governance.rollout.outcomes import read_outcomes
 from mlreg_dagster.governance.rollout.permission import permission_for, unpaired
-from mlreg_dagster.governance.rollout.states import State
+from mlreg_dagster.governance.rollout.states import ABTest, State
 from mlreg_dagster.governance.rollout.table import Decision, Facts, judge
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Registry, TrafficEvent
@@ -108,7 +108,12 @@ def look(
     outcomes = read_outcomes(tables, rows, settings, time)
     permission = permission_for(registry, governance, rows, policy, time, store)
     facts, figures = facts_of(
-        Standing(cast(State, event.state), since, time, paused), policy, settings.rollout, counted, outcomes, permission
+        Standing(cast(State, event.state), since, time, paused, ABTest.of(rows[0].facts)),
+        policy,
+        settings.rollout,
+        counted,
+        outcomes,
+        permission,
     )
     decision = judge(facts)
     figures["decision"] = {"row": decision.row, "ruling": decision.ruling, "state": decision.state}

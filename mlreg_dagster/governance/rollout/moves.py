@@ -10,7 +10,7 @@ from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import Rules, rules_now
 from mlreg_dagster.governance.promotion.permits import by_policy, of_former_champion
 from mlreg_dagster.governance.rollout.permission import holds
-from mlreg_dagster.governance.rollout.states import STEPS, WEIGHTS, State
+from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State, weight_in
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.names import CHALLENGER
 from mlreg_dagster.registry import Attribution, Permit, Registry, Split, TrafficEvent
@@ -20,9 +20,9 @@ from mlreg_dagster.registry.rules import former_holders
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 
-def split_of(state: State, ruling: str, figures: Mapping[str, Any]) -> Split:
-    """What a state gives to the candidate."""
-    return Split(state, WEIGHTS[state], state in STEPS, ruling, figures)
+def split_of(state: State, ruling: str, figures: Mapping[str, Any], test: ABTest | None = None) -> Split:
+    """What a state gives to the candidate; an A/B test gives what was asked for."""
+    return Split(state, weight_in(state, test), state in SHADOWED, ruling, figures)
 
 
 def shadow(

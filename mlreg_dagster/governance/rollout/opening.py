@@ -15,6 +15,7 @@ from mlreg_dagster.governance.rollout import moves
 from mlreg_dagster.governance.rollout.looking import policy_in_force
 from mlreg_dagster.governance.rollout.outcomes import BASE_RATE
 from mlreg_dagster.governance.rollout.permission import frozen
+from mlreg_dagster.governance.rollout.states import ABTest
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.registry import Attribution, Dossier, ModelVersion, Permission, Registry, TrafficEvent
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -32,6 +33,7 @@ def open_staging(
     by: Attribution,
     alias: str,
     expected: str | None,
+    test: ABTest | None = None,
 ) -> TrafficEvent:
     """Open a rollout in the state `staging`, if candidate, policy and time allow it.
 
@@ -43,6 +45,7 @@ def open_staging(
         by: Who starts it, when and why.
         alias: Whose traffic it is to get.
         expected: The holder that the requester saw; None: the present one.
+        test: The A/B test that is asked for; None: it is to become champion.
 
     Raises:
         RolloutRefused, PromotionRefused, PromotionHeld, RegistryError: As for `control.start`.
@@ -67,6 +70,7 @@ def open_staging(
         BASE_RATE: governance.base_rate(holder.version, by.time),
         "policy": policy.model_dump(mode="json"),
         "risk_tier": rules.use_case.risk_tier,
+        **(test.facts if test else {}),
     }
 
     def permit(dossier: Dossier) -> Permission:

@@ -14,7 +14,7 @@ from mlreg_dagster.governance.policy.governance import Governance, Judgement
 from mlreg_dagster.governance.policy.in_force import Rules, differences, rules_now
 from mlreg_dagster.governance.policy.judgement import FREEZE, Facts, judge
 from mlreg_dagster.governance.rollout.facts import Permission, approvals_asked
-from mlreg_dagster.governance.rollout.states import STEPS, State, following
+from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State, following
 from mlreg_dagster.models.artifacts.files import MODELS
 from mlreg_dagster.models.names import CHALLENGER
 from mlreg_dagster.registry import Attribution, Dossier, GatesNotPassed, Registry, TrafficEvent
@@ -44,7 +44,8 @@ def permission_for(
     rules = rules_now(registry, governance.files, now)
     dossier = registry.dossier(event.candidate, event.alias)
     by = promoter(rows, now)
-    asked = approvals_asked(state, policy)
+    ab = ABTest.of(rows[0].facts) is not None
+    asked = approvals_asked(state, policy, ab=ab)
     approved = _approved_since(dossier, rules.promotion, rows[0], now)
     try:
         found = governance.consider(dossier, rules, by, worth=(), rolled_out=True)
@@ -53,13 +54,13 @@ def permission_for(
     invalid = _invalid(registry, rows, found, store)
     freeze = frozen(found.facts)
     blocked = _of_files(rules, governance.files) + ([f"nothing moves now: {freeze}"] if freeze else [])
-    after, tier_approved = following(state, policy.steps), True
+    after, tier_approved = following(state, policy.steps, ab=ab), True
     if after == "full":
         worth = governance.worth_asked(dossier, rules, now)
         judged = governance.consider(dossier, rules, by, worth=worth, rolled_out=True)
         waiting, tier_approved = _waiting(judged, rules)
         blocked += waiting
-    elif after in STEPS and not holds(registry, CHALLENGER, event.candidate):
+    elif after in SHADOWED and not holds(registry, CHALLENGER, event.candidate):
         of_challenger = registry.dossier(event.candidate, CHALLENGER)
         waiting, tier_approved = _waiting(governance.consider(of_challenger, rules, by, rolled_out=True), rules)
         blocked += waiting

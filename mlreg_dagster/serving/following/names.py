@@ -76,6 +76,11 @@ class Served:
     rollout: ServedRollout | None = None
     arm: Arm | None = None
 
+    @property
+    def traffic_sequence(self) -> int | None:
+        """The newest change of the rollout; None where there is none."""
+        return None if self.rollout is None else self.rollout.sequence
+
 
 @dataclass(frozen=True)
 class Bundle:

@@ -254,6 +254,22 @@ def test_rows_that_were_edited_are_not_believed(deployment, following, table):
     require_whole(follower, "v2")
 
 
+def test_an_edit_while_the_registry_is_looked_at_is_seen_at_the_next_look(deployment, following, monkeypatch):
+    file_of(deployment)
+    deployment.promote("v1")
+    follower = following()
+    head = Registry.audit_head
+
+    def edit(registry):
+        monkeypatch.undo()
+        sql_past(deployment.registry)("UPDATE alias_events SET reason = 'other' WHERE id = 1")
+        return head(registry)
+
+    monkeypatch.setattr(Registry, "audit_head", edit)
+    follower.look()
+    require_unmoved(follower, "alias_events 1")
+
+
 def test_a_move_beside_an_edited_one_is_not_believed(deployment, following):
     deployment.promote("v1")
     follower = following()
