@@ -16,7 +16,8 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import as_hour, hour_key
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.governance.promotion.request import PromotionRequest
-from mlreg_dagster.jobs import EVALUATE, HOURLY_ASSETS, PROMOTE, RETRAIN, TRAIN
+from mlreg_dagster.governance.rollout.request import RolloutAction
+from mlreg_dagster.jobs import EVALUATE, HOURLY_ASSETS, PROMOTE, RETRAIN, ROLLOUT, TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
@@ -116,6 +117,11 @@ class Runner:
     def move_alias(self, request: PromotionRequest) -> None:
         """Move an alias, if the policy allows it."""
         self.run(PROMOTE, request.run_config, request.tags)
+
+    def roll_out(self, request: RolloutAction) -> None:
+        """Start, step, pause, resume or abort a rollout, if policy and decision table allow it."""
+        newest = self.registry.traffic(request.alias)
+        self.run(ROLLOUT, request.run_config, request.tags(newest.candidate if newest else None))
 
     def train(self, config: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> str:
         """Train under the next free version; `config` is that of `candidate_model`.

@@ -22,6 +22,7 @@ from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days
 from mlreg_dagster.automation.models import build_promote_sensor
 from mlreg_dagster.automation.notification import require_known_notifier
 from mlreg_dagster.automation.retraining.sensor import build_retrain_sensor
+from mlreg_dagster.automation.rollout import build_rollout_sensor
 from mlreg_dagster.automation.served import build_served_sensor
 from mlreg_dagster.automation.weekly import build_prune_schedule, build_weekly_schedule
 from mlreg_dagster.config import Settings
@@ -39,7 +40,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
 
 def build_sensors(settings: Settings, by_name: Jobs, home: Path) -> list[dg.SensorDefinition]:
-    """Catch-up, served answers, days, retraining, promotion, notices of failed checks and runs, alerts.
+    """Catch-up, served answers, days, retraining, promotion, rollouts, notices of failed checks and runs, alerts.
 
     Raises:
         ConfigError: The settings name a notifier that no plug-in registers, or an alert rule that there is not.
@@ -52,9 +53,10 @@ def build_sensors(settings: Settings, by_name: Jobs, home: Path) -> list[dg.Sens
         build_days_sensor(settings, by_name),
         build_retrain_sensor(settings, by_name),
         build_promote_sensor(settings, by_name),
+        build_rollout_sensor(settings, by_name, home),
         build_failure_sensor(settings),
         build_cancellation_sensor(settings),
         build_never_started_sensor(by_name),
         build_check_sensor(settings),
-        build_alert_sensor(settings),
+        build_alert_sensor(settings, home),
     ]

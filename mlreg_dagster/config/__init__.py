@@ -25,6 +25,7 @@ from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, Membe
 from mlreg_dagster.config.sections.notifications import ChannelSettings, NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
+from mlreg_dagster.config.sections.rollout import RolloutPolicy, RolloutSettings
 from mlreg_dagster.config.sections.simulated import ClusteringSettings, PlantedDriftSettings, SimulatedSettings
 from mlreg_dagster.config.settings import Settings
 
@@ -55,6 +56,8 @@ __all__ = [
     "ResponseSettings",
     "RetentionSettings",
     "RetrainingSettings",
+    "RolloutPolicy",
+    "RolloutSettings",
     "Settings",
     "SimulatedSettings",
     "SnapshotChecks",

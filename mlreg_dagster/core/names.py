@@ -52,6 +52,7 @@ TRAIN = "train"
 EVALUATE = "evaluate"
 RETRAIN = "retrain"
 PROMOTE = "promote"
+ROLLOUT = "rollout"
 APPROVE = "approve"
 REJECT = "reject"
 WAIVE = "grant_exception"
@@ -79,7 +80,7 @@ JOBS = (
         DATASETS,
         PERFORMANCE,
     ),
-    *(TRAIN, EVALUATE, RETRAIN, PROMOTE),
+    *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
     *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD),
 )
@@ -97,6 +98,7 @@ SENSORS = (
     "days_sensor",
     "retrain_sensor",
     "promote_sensor",
+    "rollout_sensor",
     "failure_sensor",
     "cancellation_sensor",
     "never_started_sensor",

@@ -127,14 +127,16 @@ def history(
     alias: Annotated[str, typer.Argument(help="champion, challenger, …", autocompletion=complete_aliases)] = "champion",
     as_json: AsJson = False,
 ) -> None:
-    """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
+    """Every move of an alias and every change of its rollouts: who, when, why. Refuses a log that was tampered with."""
+    from mlreg_dagster.cli.rollout_tables import traffic_table
     from mlreg_dagster.cli.tables import history_table, uncounted_moves
 
     registry, now = open_registry(), datetime.now(UTC)
     require_intact(registry, witnessed_heads())
     others = list(uncounted_moves(registry, alias, now))
     counted = history_table(move for move in registry.history(alias) if move.effective_at <= now)
-    show(as_json, *others, moves=counted, do_not_count=others)
+    rollouts = traffic_table(registry.traffic_history(alias))
+    show(as_json, *others, moves=counted, traffic=rollouts if as_json or rollouts.rows else None, do_not_count=others)
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
@@ -166,9 +168,11 @@ def champion(
     alias: Alias = "champion",
     as_json: AsJson = False,
 ) -> None:
-    """Which version held the alias at a time, who put it there, and why."""
+    """Which version held the alias at a time, who put it there, and why; during a rollout, the split of its traffic."""
+    from mlreg_dagster.cli.rollout_tables import traffic_facts
     from mlreg_dagster.cli.tables import history_table
     from mlreg_dagster.core.times import read_time
+    from mlreg_dagster.governance.rollout.wording import split_in_words
 
     when = read_time(as_of) if as_of else datetime.now(UTC)
     registry = open_registry()
@@ -176,4 +180,6 @@ def champion(
     event = registry.holder(alias, when)
     if event is None:
         raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
-    show(as_json, moves=history_table([event]))
+    split = registry.traffic(alias, when)
+    split = split if split is not None and split.is_open else None
+    show(as_json, *([split_in_words(split)] if split else []), moves=history_table([event]), split=traffic_facts(split))
