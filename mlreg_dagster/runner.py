@@ -16,7 +16,8 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import as_hour, hour_key
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.governance.promotion.request import PromotionRequest
-from mlreg_dagster.jobs import EVALUATE, HOURLY_ASSETS, PROMOTE, RETRAIN, TRAIN
+from mlreg_dagster.governance.rollout.request import RolloutAction
+from mlreg_dagster.jobs import EVALUATE, HOURLY_ASSETS, PROMOTE, RETRAIN, ROLLOUT, TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
 from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
@@ -105,13 +106,22 @@ class Runner:
         """Run a job for one partition: a day or a model version."""
         self._execute(job, config, partition_key=key, tags=tags)
 
-    def run(self, job: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> None:
-        """Run a job without partitions."""
-        self._execute(job, config, tags=tags)
+    def run(self, job: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> str:
+        """Run a job without partitions.
+
+        Returns:
+            The id of the run.
+        """
+        return self._execute(job, config, tags=tags)
 
     def move_alias(self, request: PromotionRequest) -> None:
         """Move an alias, if the policy allows it."""
         self.run(PROMOTE, request.run_config, request.tags)
+
+    def roll_out(self, request: RolloutAction) -> None:
+        """Start, step, pause, resume or abort a rollout, if policy and decision table allow it."""
+        newest = self.registry.traffic(request.alias)
+        self.run(ROLLOUT, request.run_config, request.tags(newest.candidate if newest else None))
 
     def train(self, config: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> str:
         """Train under the next free version; `config` is that of `candidate_model`.
@@ -185,7 +195,7 @@ class Runner:
         """Make a partition for a version, so that runs can name it."""
         self.instance.add_dynamic_partitions(str(MODEL_VERSIONS.name), [version])
 
-    def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> None:
+    def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> str:
         definition = self.definitions.resolve_job_def(job).with_logger_defs({"console": terse_console})
         try:
             with explained(f"Dagster's storage in {self.instance.root_directory}"):
@@ -195,7 +205,7 @@ class Runner:
         except dg.DagsterError as error:  # an unknown partition, config of another form: no run was made
             raise RunFailed(f"Job {job} could not start. {error}") from error
         if result.success:
-            return
+            return str(result.run_id)
         failures = [event for event in result.all_events if event.is_step_failure]
         if not failures:
             raise RunFailed(f"Run {result.run_id} of job {job} failed before its first step; see it in the UI.")

@@ -188,6 +188,24 @@ def serving_rows() -> list[tuple[str, list[Panel]]]:
                 graph("Cores in use", (cpu, "{{instance}}")),
             ],
         ),
+        (
+            "Servers: rollouts",
+            [
+                graph(
+                    "Share of the candidate",
+                    ("max by (alias, version) (mlreg_server_candidate_weight_ratio)", "{{alias}} {{version}}"),
+                    unit="percentunit",
+                ),
+                graph(
+                    "Change of traffic that is followed", ("mlreg_server_traffic_sequence", "{{instance}} {{alias}}")
+                ),
+                graph(
+                    "Answers for the candidate to score",
+                    ("sum by (outcome) (rate(mlreg_server_shadow_total[5m]))", "{{outcome}}"),
+                    unit="reqps",
+                ),
+            ],
+        ),
     ]
 
 

@@ -52,6 +52,12 @@ _FIRES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, str]]] = {
     "MlregServerModelUnloadable": (
         {'mlreg_server_model_unloadable{instance="a:8809",alias="champion"}': "1x60 0x60"}, _A | _CHAMPION, {},
     ),
+    "MlregServerCandidateUnloadable": (
+        {'mlreg_server_candidate_unloadable{instance="a:8809",alias="champion"}': "1x60 0x60"}, _A | _CHAMPION, {},
+    ),
+    "MlregServerCountsProblem": (
+        {'mlreg_server_rollout_counts_problem{instance="a:8809"}': "1x60 0x60"}, _A, {},
+    ),
     "MlregServersDisagree": (
         {
             'mlreg_server_model_info{instance="a:8809",alias="champion",version="v6"}': "1x60 _x60",
@@ -197,6 +203,10 @@ def _calm() -> list[dict[str, str]]:
         'mlreg_server_model_unloadable{instance="a:8809",alias="champion"}': "0x120",
         'mlreg_server_model_info{instance="a:8809",alias="champion",version="v7"}': "1x120",
         'mlreg_server_model_info{instance="b:8809",alias="champion",version="v7"}': "1x120",
+        'mlreg_server_candidate_unloadable{instance="a:8809",alias="champion"}': "0x120",
+        'mlreg_server_rollout_counts_problem{instance="a:8809"}': "0x120",
+        'mlreg_server_traffic_sequence{instance="a:8809",alias="champion"}': "4x120",
+        'mlreg_server_traffic_sequence{instance="b:8809",alias="champion"}': "4x120",
         _REQUESTS.format(status=200, route=_INFER): "0+6000x120",
         _REQUESTS.format(status=503, route=_INFER): "0+30x120",
         _REQUESTS.format(status=422, route=_INFER): "0+3000x120",

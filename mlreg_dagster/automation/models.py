@@ -1,4 +1,4 @@
-"""The sensor that requests promotions that need no person, and rollbacks that protect."""
+"""The sensor that requests promotions and rollouts that need no person, and rollbacks that protect."""
 
 import hashlib
 import json
@@ -10,14 +10,17 @@ from mlreg_dagster import jobs
 from mlreg_dagster.automation import common
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.promotion.automatic import may_promote
-from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.governance.promotion.protection import Protection, protection
 from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.governance.rollout.labels import Comparison
+from mlreg_dagster.governance.rollout.request import RolloutAction
+from mlreg_dagster.governance.rollout.wording import split_in_words
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.instance.repeated_requests import next_turn
 from mlreg_dagster.orchestration.instance.runs import under_way
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.registry import AliasEvent, Evaluation, Registry, version_number
+from mlreg_dagster.registry.records.traffic import ROLLED_BACK
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 
@@ -25,11 +28,11 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
     """The newest version that promotion.yaml lets become champion by itself."""
 
     @dg.sensor(
-        job=by_name[jobs.PROMOTE],
+        jobs=[by_name[jobs.PROMOTE], by_name[jobs.ROLLOUT]],
         minimum_interval_seconds=common.EVERY_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Promotes the newest version that promotion.yaml lets become champion by itself; gives champion "
-        "back where it is confirmed worse than the version before.",
+        description="Promotes the newest version that promotion.yaml lets become champion by itself, or starts its "
+        "rollout where the policy requires one; gives champion back where it is confirmed worse than the one before.",
     )
     def promote_sensor(
         context: dg.SensorEvaluationContext,
@@ -37,7 +40,7 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         mlreg_warehouse: WarehouseResource,
         mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
-        if waiting := under_way(context.instance, (jobs.RETRAIN, jobs.EVALUATE, jobs.PROMOTE)):
+        if waiting := under_way(context.instance, (jobs.RETRAIN, jobs.EVALUATE, jobs.PROMOTE, jobs.ROLLOUT)):
             return dg.SkipReason(waiting)
         records = mlreg_registry.open()
         champion = records.holder(CHAMPION)
@@ -48,19 +51,27 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         protected = protection(
             records.drift_decisions(),
             records.history(CHAMPION),
-            lambda target, holder: _compared(mlreg_warehouse.open(), target, holder, settings),
+            lambda holder, target: _compared(mlreg_warehouse.open(), holder, target, settings),
             mlreg_clock.now(),
+            1 - settings.evaluation.comparison.confidence,
         )
         if isinstance(protected, Protection):
             return _request_run(protected.request, protected.key, context.instance, settings)
+        rollouts = records.traffic_history(CHAMPION)
+        if rollouts and rollouts[-1].is_open:
+            return dg.SkipReason(f"{split_in_words(rollouts[-1])} Nothing else is promoted by itself until it ends.")
         refusals = [protected] if protected else []
+        rolled_back = {each.candidate for each in rollouts if each.state == ROLLED_BACK}
         for version in reversed(_newer_than_all_champions(records)):
             evaluation = records.latest_evaluation(version)
             if evaluation is None:
                 refusals.append(f"{version} is not evaluated yet")
                 continue
+            if version in rolled_back:
+                refusals.append(f"{version} was rolled back: a person decides whether it is tried again")
+                continue
             request = _promotion_of(evaluation, champion, settings, records, mlreg_warehouse.open(), mlreg_clock.now())
-            if isinstance(request, PromotionRequest):
+            if not isinstance(request, str):
                 return _request_run(request, _key_of_promotion(evaluation, records), context.instance, settings)
             refusals.append(f"{version} {request}")
         return dg.SkipReason(f"{'; '.join(refusals) or 'No version is newer than the champions so far'}.")
@@ -68,10 +79,10 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
     return promote_sensor
 
 
-def _compared(tables: Warehouse, target: str, champion: str, settings: Settings) -> Challenge:
-    from mlreg_dagster.governance.policy.track_record import challenge_on_record
+def _compared(tables: Warehouse, champion: str, target: str, settings: Settings) -> Comparison:
+    from mlreg_dagster.governance.policy.track_record import standing_on_record
 
-    return challenge_on_record(tables, target, champion, settings.evaluation.comparison)
+    return standing_on_record(tables, champion, target, settings.evaluation.comparison)
 
 
 def _newer_than_all_champions(records: Registry) -> list[str]:
@@ -87,27 +98,36 @@ def _promotion_of(
     records: Registry,
     tables: Warehouse,
     now: pd.Timestamp,
-) -> PromotionRequest | str:
-    """The promotion of an evaluated version that needs no person; or why there is none."""
+) -> PromotionRequest | RolloutAction | str:
+    """The promotion of an evaluated version that needs no person, or its rollout; or why there is none."""
     from mlreg_dagster.governance.policy.track_record import verdict_on
+    from mlreg_dagster.governance.rollout.automatic import objection_to_start, rollout_required
 
     allowed, reason = may_promote(evaluation, champion, settings.promotion)
     if not allowed:
         return reason
     expected = champion.version if champion else NOBODY
     request = PromotionRequest(evaluation.version, reason, common.ACTOR, expected=expected)
+    if champion is not None and rollout_required(settings):
+        objection = objection_to_start(request, settings, records, tables, now)
+        return objection or RolloutAction(
+            "start", common.ACTOR, version=evaluation.version, reason=reason, expected=expected
+        )
     verdict = verdict_on(request, settings, records, tables, now)
     return request if verdict.outcome == "promote" else "; ".join(verdict.reasons)
 
 
 def _request_run(
-    request: PromotionRequest, key: str, instance: dg.DagsterInstance, settings: Settings
+    request: PromotionRequest | RolloutAction, key: str, instance: dg.DagsterInstance, settings: Settings
 ) -> dg.SensorResult | dg.SkipReason:
-    """A run that promotes, unless it was requested often enough."""
+    """A run that promotes or starts a rollout, unless it was requested often enough."""
     turn = next_turn(instance, key, settings.automation)
     if turn.run_key is None:
         return dg.SkipReason(f"{request.version} may become champion, but: {turn.reason}")
-    return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config, tags=request.tags)])
+    job, tags = (
+        (jobs.PROMOTE, request.tags) if isinstance(request, PromotionRequest) else (jobs.ROLLOUT, request.tags())
+    )
+    return dg.SensorResult([dg.RunRequest(turn.run_key, run_config=request.run_config, tags=tags, job_name=job)])
 
 
 def _key_of_promotion(evaluation: Evaluation, records: Registry) -> str:

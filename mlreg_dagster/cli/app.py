@@ -7,10 +7,10 @@ import typer
 from rich.markup import escape
 
 from mlreg_dagster.cli.commands.alerts import alerts
+from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
-    audit,
     champion,
     decisions,
     except_,
@@ -28,6 +28,8 @@ from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollba
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
+from mlreg_dagster.cli.commands.release import rehearse, release
+from mlreg_dagster.cli.commands.rollout import rollout
 from mlreg_dagster.cli.commands.scoring import score
 from mlreg_dagster.cli.commands.serving import keys, serve
 from mlreg_dagster.cli.commands.status import status, verify
@@ -63,13 +65,14 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, refusals, score, explain, features, status, champion, history, compare, bundle, report, weekly, verify,
-    metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
+    rollback, release, rehearse, refusals, score, explain, features, status, champion, history, compare, bundle, report,
+    weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)
 app.command("except", hidden=True)(except_)  # names in release 0.1
 app.command("tidy", hidden=True)(prune)
+app.add_typer(rollout, name="rollout")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")

@@ -27,6 +27,8 @@ from mlreg_dagster.client.wire import (
 from mlreg_dagster.core.untrusted.http import NotConnected, NoWholeAnswer, exchange
 from mlreg_dagster.core.untrusted.redaction import blotted, key_from_environment, shown_url
 from mlreg_dagster.core.untrusted.unpacking import TooLarge
+from mlreg_dagster.serving.protocols.problems import BadRequest
+from mlreg_dagster.serving.protocols.routing_key import HEADER, key_of_header
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +89,7 @@ class OnlineClient:
         *,
         reasons: bool = False,
         request_id: str | None = None,
+        routing_key: str | None = None,
     ) -> OnlineScores:
         """Have rows scored, by one version all of them.
 
@@ -97,6 +100,7 @@ class OnlineClient:
             model: An alias or a version.
             reasons: Whether to ask why each row has its score.
             request_id: A name for the request, which the server logs.
+            routing_key: Requests with one key get one version while the alias is rolled out.
 
         Raises:
             ServerRefused: The server refuses the request, and says why; or the rows can't be sent.
@@ -109,7 +113,8 @@ class OnlineClient:
         if reasons:
             outputs = ("score", "is_anomaly", "distance", "training_quantile", "reasons")
             body["outputs"] = [{"name": name} for name in outputs]
-        answered = self._ask("POST", f"/v2/models/{quote(model, safe='')}/infer", msgspec.json.encode(body))
+        path, content = f"/v2/models/{quote(model, safe='')}/infer", msgspec.json.encode(body)
+        answered = self._ask("POST", path, content, {} if routing_key is None else {HEADER: _checked(routing_key)})
         return read_scores(answered, rows, self.url)
 
     def features(self, model: str = "champion") -> list[str]:
@@ -139,8 +144,8 @@ class OnlineClient:
             raise ServerRefused("Two columns of the rows have one name. Send each feature once.")
         return {str(name): rows[name] for name in rows.columns}
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
-        request = self._requests.build_request(method, path, content=body)
+    def _ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Any:
+        request = self._requests.build_request(method, path, content=body, headers=headers)
         retrying = Retrying(
             stop=stop_after_attempt(self._attempts),
             wait=self._wait_s,
@@ -181,3 +186,10 @@ class OnlineClient:
         error = state.outcome.exception() if state.outcome else None
         asked = error.wait_s if isinstance(error, TryAgain) else None
         return self._backoff(state) if asked is None else asked
+
+
+def _checked(routing_key: str) -> str:
+    try:
+        return key_of_header(routing_key)
+    except BadRequest as error:
+        raise ServerRefused(str(error)) from None

@@ -69,6 +69,8 @@ class OnlineScores:
         request_id: The client's.
         knowledge_age_seconds: How long ago the server last read the registry.
         stale: The rows are of an hour that is older than answers should be.
+        arm: `champion` or `candidate` of a rollout; None where the answer is part of none.
+        traffic_sequence: The change of the traffic of the alias that the answer follows.
     """
 
     rows: "pd.DataFrame"
@@ -84,6 +86,8 @@ class OnlineScores:
     request_id: str | None
     knowledge_age_seconds: float
     stale: bool
+    arm: str | None = None
+    traffic_sequence: int | None = None
 
 
 def tensor(name: str, values: Any) -> dict[str, Any]:
@@ -151,6 +155,8 @@ def _scores(answered: Mapping[str, Any], about: Mapping[str, Any], frame: "pd.Da
         request_id=answered.get("id"),
         knowledge_age_seconds=about["knowledge_age_seconds"],
         stale=bool(about.get("stale", False)),
+        arm=about.get("arm"),
+        traffic_sequence=about.get("traffic_sequence"),
     )
 
 

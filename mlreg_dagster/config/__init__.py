@@ -7,6 +7,7 @@ folder that MLREG_CONFIG_DIR names, replace them one by one.
 from mlreg_dagster.config.loading import fit_for_databases, home_dir, load_settings
 from mlreg_dagster.config.project import current_project, load_project_environment, shipped
 from mlreg_dagster.config.section import ConfigError
+from mlreg_dagster.config.sections.audit import AuditSettings
 from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.drift import DetectionSettings, DriftSettings, ResponseSettings
@@ -24,6 +25,7 @@ from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, Membe
 from mlreg_dagster.config.sections.notifications import ChannelSettings, NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
+from mlreg_dagster.config.sections.rollout import RolloutPolicy, RolloutSettings
 from mlreg_dagster.config.sections.simulated import ClusteringSettings, PlantedDriftSettings, SimulatedSettings
 from mlreg_dagster.config.settings import Settings
 
@@ -31,6 +33,7 @@ __all__ = [
     "FROZEN",
     "ArchiveColumns",
     "ArchiveSettings",
+    "AuditSettings",
     "AutomationSettings",
     "ChannelSettings",
     "ClusteringSettings",
@@ -53,6 +56,8 @@ __all__ = [
     "ResponseSettings",
     "RetentionSettings",
     "RetrainingSettings",
+    "RolloutPolicy",
+    "RolloutSettings",
     "Settings",
     "SimulatedSettings",
     "SnapshotChecks",

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator
 from pydantic_core import to_json
@@ -99,7 +100,7 @@ def _class_at(cls: type[BaseModel], location: tuple[int | str, ...]) -> type[Bas
         if isinstance(part, int):  # the class of a list's elements is reached by the list's name
             continue
         inner = cls.model_fields[part].annotation
-        if get_origin(inner) is tuple:
+        if get_origin(inner) in (tuple, Union, UnionType):  # a list's elements, or a block that may be null
             inner = get_args(inner)[0]
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break

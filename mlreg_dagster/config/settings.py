@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from mlreg_dagster.config.section import ConfigError, Section
+from mlreg_dagster.config.sections.audit import AuditSettings
 from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.drift import DriftSettings
@@ -19,6 +20,7 @@ from mlreg_dagster.config.sections.models import ModelSettings
 from mlreg_dagster.config.sections.notifications import NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
+from mlreg_dagster.config.sections.rollout import RolloutSettings
 from mlreg_dagster.config.sections.serving import ServingSettings
 
 
@@ -39,10 +41,12 @@ class Settings(Section):
     automation: AutomationSettings = AutomationSettings()
     retraining: RetrainingSettings = RetrainingSettings()
     notifications: NotificationSettings = NotificationSettings()
+    audit: AuditSettings = AuditSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
     drift: DriftSettings = DriftSettings()
     retention: RetentionSettings = RetentionSettings()
     serving: ServingSettings = ServingSettings()
+    rollout: RolloutSettings = RolloutSettings()
     extensions: ExtensionSettings = ExtensionSettings()
 
     @model_validator(mode="after")

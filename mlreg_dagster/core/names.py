@@ -52,12 +52,14 @@ TRAIN = "train"
 EVALUATE = "evaluate"
 RETRAIN = "retrain"
 PROMOTE = "promote"
+ROLLOUT = "rollout"
 APPROVE = "approve"
 REJECT = "reject"
 WAIVE = "grant_exception"
 WITHDRAW = "withdraw"
 APPROVE_POLICY = "approve_policy"
 ADOPT_POLICY = "adopt_policy"
+PUBLISH_HEAD = "publish_head"
 BUNDLE = "bundle"
 WEEKLY = "weekly"
 PRUNE = "prune"
@@ -78,12 +80,17 @@ JOBS = (
         DATASETS,
         PERFORMANCE,
     ),
-    *(TRAIN, EVALUATE, RETRAIN, PROMOTE),
+    *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
-    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE),
+    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD),
 )
 
-HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE = SCHEDULES = ("hourly_schedule", "prune_schedule", "weekly_schedule")
+HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE, AUDIT_SCHEDULE = SCHEDULES = (
+    "hourly_schedule",
+    "prune_schedule",
+    "weekly_schedule",
+    "audit_schedule",
+)
 
 SENSORS = (
     "catch_up_sensor",
@@ -91,6 +98,7 @@ SENSORS = (
     "days_sensor",
     "retrain_sensor",
     "promote_sensor",
+    "rollout_sensor",
     "failure_sensor",
     "cancellation_sensor",
     "never_started_sensor",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from mlreg_dagster.core.display.plotting import ACCENT, NORMAL, as_markdown, label, new_figure
-from mlreg_dagster.registry import AliasEvent
+from mlreg_dagster.registry import AliasEvent, TrafficEvent
 
 
 def alias_timeline(history: Sequence[AliasEvent], now: pd.Timestamp) -> str:
@@ -31,3 +31,30 @@ def alias_timeline(history: Sequence[AliasEvent], now: pd.Timestamp) -> str:
     axes.tick_params(axis="x", labelsize=7)
     axes.set_title(f"Holders of {label(history[-1].alias)}, effective times", fontsize=9)
     return as_markdown(figure, f"Timeline of {label(history[-1].alias)}")
+
+
+def traffic_timeline(changes: Sequence[TrafficEvent], now: pd.Timestamp) -> str:
+    """The candidate's share of the traffic over time, as Markdown.
+
+    Args:
+        changes: Of the rollouts of one candidate, the oldest first.
+        now: Until when an open rollout is drawn.
+    """
+    from matplotlib.dates import date2num
+
+    if not changes:
+        return "_No rollout was ever started._"
+    last = changes[-1]
+    times = [each.effective_at for each in changes]
+    end = max(now, last.effective_at) if last.is_open else last.effective_at + (last.effective_at - times[0]) / 20
+    figure = new_figure(height=2.0)
+    axes = figure.subplots()
+    weights = [each.weight / 100 for each in changes]
+    at = date2num([*times, end])  # type: ignore[no-untyped-call]
+    axes.step(at, [*weights, weights[-1]], where="post", color=ACCENT if last.is_open else NORMAL)
+    axes.xaxis_date()
+    axes.set_ylim(-5, 105)
+    axes.set_ylabel("traffic, %", fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.set_title(f"Share of {label(last.candidate)} in the traffic of {label(last.alias)}", fontsize=9)
+    return as_markdown(figure, f"Share of {label(last.candidate)} in the traffic over time")

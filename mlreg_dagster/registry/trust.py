@@ -1,4 +1,4 @@
-"""What a reader that looks at a registry again and again believes: who holds which alias, and which bytes are whose.
+"""What a reader that looks at a registry again and again believes: aliases, splits of traffic, and hashes of versions.
 
 At first the whole registry is verified against its audit log. Later, as long as the log still holds the record that was
 its newest one, only the records added since are: a chain that was verified up to a record is verified up to the newest
@@ -15,11 +15,18 @@ from sqlalchemy import Connection, Select, select
 
 from mlreg_dagster.registry import audit
 from mlreg_dagster.registry.database import queries
-from mlreg_dagster.registry.database.schema import alias_events, audit_log, corrections, model_versions
+from mlreg_dagster.registry.database.schema import (
+    alias_events,
+    audit_log,
+    corrections,
+    model_versions,
+    traffic_events,
+)
 from mlreg_dagster.registry.errors import RegistryTampered
 from mlreg_dagster.registry.records.models import AliasEvent, AuditRecord
+from mlreg_dagster.registry.records.traffic import TrafficEvent
 
-_BELIEVED = (alias_events, corrections)
+_BELIEVED = (alias_events, corrections, traffic_events)
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,14 @@ class Trusted:
     Attributes:
         head: Sequence and hash of the newest record of its audit log.
         moves: By alias: the move that made its holder.
+        traffic: By alias: the newest change of its traffic, which may have ended its rollout.
         versions: By name: the hash of the version's bundle.
-        contents: By table and row: a digest of the record of each move and correction.
+        contents: By table and row: a digest of the record of each move, correction and change of traffic.
     """
 
     head: tuple[int, str]
     moves: Mapping[str, AliasEvent]
+    traffic: Mapping[str, TrafficEvent]
     versions: Mapping[str, str]
     contents: Mapping[tuple[str, int], bytes]
 
@@ -67,7 +76,13 @@ def look(connection: Connection, known: Trusted | None = None, *, whole: bool = 
             contents[record.kind, record.row] = _digest(record.content)
     _require_rows(connection, contents)
     moves = {move.alias: move for move in queries.moves(connection)}
-    return Trusted(head, moves, versions, contents)
+    return Trusted(head, moves, _traffic(connection), versions, contents)
+
+
+def _traffic(connection: Connection) -> dict[str, TrafficEvent]:
+    """The newest change of the traffic of each alias."""
+    statement = select(traffic_events).order_by(traffic_events.c.alias, traffic_events.c.sequence)
+    return {event.alias: event for event in queries.records(connection, TrafficEvent, statement)}
 
 
 def _added(connection: Connection, head: tuple[int, str]) -> Iterator[AuditRecord]:

@@ -3,6 +3,7 @@
 Used by the server and by `mlreg score`; what goes over the wire is in `protocols`.
 """
 
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Answer:
         reasons: Of each row, where they were asked for.
         knowledge_age_seconds: How long ago the registry last answered.
         stale: The rows are of an hour that is older than answers should be.
+        cpu_seconds: Processor time of scoring, without all else.
     """
 
     served: "Served"
@@ -63,6 +65,7 @@ class Answer:
     reasons: "Sequence[Sequence[Reason]] | None"
     knowledge_age_seconds: float
     stale: bool
+    cpu_seconds: float = 0.0
 
 
 def make_answer(
@@ -100,7 +103,9 @@ def make_answer(
         rows = latest.rows(asked.instruments, model.features, model.manifest["feature_settings"])
         stale = latest.is_stale(rows.hour, settings.warn_after_hours, settings.refuse_after_hours)
         X, hours = rows.X, (hour_key(rows.hour),) * len(rows.X)
+    began = time.thread_time()
     scores = model.score(X)
+    cpu_seconds = time.thread_time() - began
     threshold = threshold_of(model, None if latest is None else latest.threshold(model.version))
     reasons = None
     if asked.reasons:
@@ -123,6 +128,7 @@ def make_answer(
         reasons=reasons,
         knowledge_age_seconds=knowledge_age_seconds,
         stale=stale,
+        cpu_seconds=cpu_seconds,
     )
 
 

@@ -24,7 +24,9 @@ from prometheus_client import (
 )
 
 from mlreg_dagster.core.version import __version__
+from mlreg_dagster.registry.records.traffic import WHOLE
 from mlreg_dagster.serving.following.knowledge import Knowledge
+from mlreg_dagster.serving.following.names import ServedRollout
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """Of what `exposition` gives."""
@@ -54,6 +56,9 @@ Refusal = Literal[
 ]
 """Why a request was refused."""
 
+Shadowed = Literal["scored", "dropped", "failed"]
+"""What happened to an answer of the champion that the candidate of a rollout was to score, too."""
+
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 """Methods of HTTP that are named; clients may invent others."""
 
@@ -66,11 +71,13 @@ class AliasModel:
         alias: Its name.
         version: Of the loaded model.
         effective_at: From when on the version holds the alias.
+        rollout: Of the alias, while one is open.
     """
 
     alias: str
     version: str
     effective_at: datetime
+    rollout: ServedRollout | None = None
 
 
 @dataclass
@@ -109,6 +116,11 @@ class ServerMetrics:
         self._refused = {reason: refused.labels(reason) for reason in get_args(Refusal)}
         self._in_flight = self._gauge("requests_in_flight", "Requests under way.")
         self._dropped = self._counter("log_dropped", "Answers without a line in the prediction log.")
+        shadow = self._counter("shadow", "Answers that the candidate of a rollout was to score, too.", ("outcome",))
+        self._shadow = {outcome: shadow.labels(outcome) for outcome in get_args(Shadowed)}
+        self._counts_problem = self._gauge(
+            "rollout_counts_problem", "1 where the counts of a rollout can't be written: it waits."
+        )
 
         self._gauge("build_info", "Release of the server.", ("release",)).labels(__version__).set(1)
         self._ready = self._gauge("ready", "1 where the server is ready for requests.")
@@ -122,6 +134,15 @@ class ServerMetrics:
         )
         self._unloadable = self._gauge(
             "model_unloadable", "1 where the version that an alias names can't be loaded.", ("alias",)
+        )
+        self._weight = self._gauge(
+            "candidate_weight_ratio", "Share of the traffic that the candidate of a rollout gets.", ("alias", "version")
+        )
+        self._traffic = self._gauge(
+            "traffic_sequence", "The change of the traffic that is followed, while a rollout is open.", ("alias",)
+        )
+        self._candidate_unloadable = self._gauge(
+            "candidate_unloadable", "1 where the candidate of a rollout can't be loaded.", ("alias",)
         )
         self._latest_hour = self._gauge(
             "latest_hour_timestamp_seconds", "The newest hour of features; 0: there is none."
@@ -137,7 +158,7 @@ class ServerMetrics:
             method: Of HTTP.
             status: Of the answer.
             version: That answered; empty where none did.
-            role: The alias that it was asked by, or `version`; empty where no model answered.
+            role: The alias that it was asked by, `candidate` of a rollout, or `version`; empty where no model answered.
             seconds: From its header to its answer.
             rows: That were scored.
         """
@@ -169,6 +190,14 @@ class ServerMetrics:
         """Count answers that left without a line in the prediction log."""
         self._dropped.inc(answers)
 
+    def shadow(self, outcome: Shadowed) -> None:
+        """Count an answer that the candidate of a rollout was to score, too."""
+        self._shadow[outcome].inc()
+
+    def counts_problem(self, is_problem: bool) -> None:
+        """Note whether the counts of a rollout can't be written."""
+        self._counts_problem.set(is_problem)
+
     def ready(self, is_ready: bool) -> None:
         """Note whether the server is ready."""
         self._ready.set(is_ready)
@@ -185,12 +214,17 @@ class ServerMetrics:
             served: Those with a loaded model.
             unloadable: Aliases that name a version that can't be loaded.
         """
-        for gauge in (self._info, self._since, self._unloadable):
+        of_rollout = (self._weight, self._traffic, self._candidate_unloadable)
+        for gauge in (self._info, self._since, self._unloadable, *of_rollout):
             gauge.clear()
         for each in served:
             self._info.labels(each.alias, each.version).set(1)
             self._since.labels(each.alias).set(_seconds(each.effective_at))
             self._unloadable.labels(each.alias).set(each.alias in unloadable)
+            if (rollout := each.rollout) is not None:
+                self._weight.labels(each.alias, rollout.candidate_version).set(rollout.weight / WHOLE)
+                self._traffic.labels(each.alias).set(rollout.sequence)
+                self._candidate_unloadable.labels(each.alias).set(rollout.candidate is None)
         for alias in unloadable:
             self._unloadable.labels(alias).set(1)
 

@@ -57,7 +57,8 @@ def test_everything_is_on_by_default(reopen):
         "check_sensor",
         "alert_sensor",
         "served_sensor",
+        "rollout_sensor",
     }
     assert {each.default_status for each in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     on = {each.name for each in repository.schedule_defs if each.default_status == dg.DefaultScheduleStatus.RUNNING}
-    assert on == {"hourly_schedule", "weekly_schedule"}  # the other one deletes
+    assert on == {"hourly_schedule", "weekly_schedule"}  # one deletes, one has no place to publish at

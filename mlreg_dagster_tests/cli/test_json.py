@@ -18,8 +18,9 @@ WITHOUT = {
     "keygen",
     "serve",
     "audit export",
+    "audit schema",
     "policy approve",
-}  # no facts, a text for a config file or for people, or JSON Lines as it is
+}  # no facts, a text for a config file or for people, or JSON as it is
 WHY = ("--reason", "a good reason")
 
 

@@ -17,6 +17,7 @@ COMMANDS = (
     ["status"],
     ["audit", "verify"],
     ["audit", "export"],
+    ["audit", "schema"],
     ["decisions", "v1"],
     ["refusals"],
     ["policy", "show"],

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from mlreg_dagster.config import ConfigError, Settings, UseCaseSettings, load_settings
-from mlreg_dagster.config.sections.governance import SuccessMetric
+from mlreg_dagster.config import ConfigError, RolloutPolicy, Settings, UseCaseSettings, load_settings
+from mlreg_dagster.config.sections.governance import SuccessMetric, TierPolicy
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster_tests.config.files import MODELS, SHIPPED, load_file
 
@@ -34,7 +34,7 @@ def test_the_shipped_files_spell_out_every_key(path):
     unused = {name: {} for name, value in section if value == {}}  # which are left out of what is recorded
     recorded = section.model_dump(mode="json")
     optional = {f".{name}" for name, _ in section} - _keys(recorded | unused)  # unset, and so not recorded
-    assert _keys(_without_unasked_worth(written)) - optional == _keys(recorded | unused)
+    assert _keys(_without_unused(written)) - optional == _keys(recorded | unused)
 
 
 def test_every_section_has_a_file():
@@ -101,12 +101,14 @@ def test_another_detector_does_not_inherit_the_parameters_of_the_isolation_fores
     assert spelled_out.override({"detector": detector}).params == {"n_estimators": 50}  # nothing written is dropped
 
 
-def _without_unasked_worth(values):
-    """Worth that is not asked for is left out of what is recorded."""
+def _without_unused(values):
+    """Worth and a rollout that a tier does not ask for are left out of what is recorded."""
     if not isinstance(values, dict):
         return values
     return {
-        name: _without_unasked_worth(value) for name, value in values.items() if not (name == "worth" and value is None)
+        name: _without_unused(value)
+        for name, value in values.items()
+        if not (name in ("worth", "rollout") and value is None)
     }
 
 
@@ -133,3 +135,39 @@ def written(folder, text):
     """A config folder with this use_case.yaml."""
     (folder / "use_case.yaml").write_text(text)
     return folder
+
+
+def test_a_tier_without_a_rollout_leaves_the_recorded_policy_as_it_was():
+    assert "rollout" not in TierPolicy().model_dump(mode="json")
+    asked = TierPolicy(rollout=RolloutPolicy(required=True))
+    assert TierPolicy.model_validate(asked.model_dump(mode="json")) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{steps: [canary_5, shadow]}", "low.rollout.steps: must name each step once, in the order shadow, canary_5"),
+        ("{steps: [shadow, shadow]}", "low.rollout.steps: must name each step once"),
+        ("{steps: []}", "low.rollout.steps: Tuple should have at least 1 item"),
+        ("{steps: [canary_10]}", "low.rollout.steps.0: Input should be 'shadow', 'canary_5'"),
+        ("{dwell_hours: 24, max_hold_hours: 24}", "max_hold_hours must be longer than dwell_hours and watch_hours"),
+        ("{dwel_hours: 2}", "low.rollout.dwel_hours: unknown key; allowed are required, steps, dwell_hours"),
+    ],
+)
+def test_an_impossible_rollout_is_refused(configs, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_file(configs, "promotion.yaml", f"low: {{rollout: {text}}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("flagged_at_least: 0.3", "flagged_at_least must be less than flagged_at_most"),
+        ("stale_seconds: 5", "flush_seconds must be less than stale_seconds"),
+        ("evidence: 1.0", "evidence: Input should be greater than 1"),
+        ("restarts: 1", "restarts: Input should be greater than or equal to 2"),
+    ],
+)
+def test_impossible_budgets_are_refused(configs, text, message):
+    with pytest.raises(ConfigError, match=rf"rollout\.yaml: .*{message}"):
+        load_file(configs, "rollout.yaml", text)

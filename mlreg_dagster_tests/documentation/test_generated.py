@@ -43,6 +43,8 @@ def test_what_a_key_means(generated):
     assert "| `chunk_hours` | Hours held in memory at once.<br>*integer ≥ 24; default `744`* |" in text
     assert "| `freezes[].until` | *time (UTC); required* |" in text
     assert "| `people.NAME.roles` |" in text
+    assert "*block or null; default `null`* |" in text
+    assert "| `high.rollout.watch_hours` | The time with all traffic, before it counts as done.<br>*number ≥ 0" in text
 
 
 def test_a_comment_may_go_on_below(generated):

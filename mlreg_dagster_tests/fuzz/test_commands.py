@@ -32,13 +32,14 @@ OPTIONS: dict[str, list[str]] = {
     "promote": ["", "--reason", "--alias", "--actor", "--effective-at", "--expected"],
     "rollback": ["", "--reason", "--alias", "--actor", "--effective-at"],
     "champion": ["--as-of", "--alias"],
+    "rollout": ["", "", "--reason", "--alias", "--actor", "--expected"],
     "compare": ["", "", "--holdout"],
     "verify": ["--url"],
     "history": [""],
     "approve": ["", "--reason", "--actor"],
     "reject": ["", "--reason", "--actor"],
     "waive": ["", "--reason", "--rule", "--until", "--actor"],
-    "audit": ["", "--out"],
+    "audit": ["", "--out", "--file", "--head", "--against", "--key"],
     "bundle": ["", "--out"],
     "report": ["--from", "--to", "--out"],
 }  # fmt: skip
@@ -48,6 +49,7 @@ NEEDED = {
     "verify": ["--url", "http://127.0.0.1:9"],
     "approve": ["v1", "--reason", "a fuzz"], "reject": ["v1", "--reason", "a fuzz"], "audit": ["verify"],
     "waive": ["v1", "--reason", "a fuzz", "--rule", "score_gap", "--until", "2026-02-01"],
+    "rollout": ["start", "v9", "--reason", "a fuzz"],
     "bundle": ["v9", "--out", "bundle"], "report": ["--out", "report"],
 }  # fmt: skip
 """So that a case gets past the parser; nothing of it succeeds in work that takes long."""

@@ -5,7 +5,7 @@ import pytest
 
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.errors import RegistryTampered
-from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register, sha
+from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register, roll_out, sha, shift, split
 from mlreg_dagster_tests.registry.test_audit import sql_past
 
 LATER = NOW + pd.Timedelta(hours=1)
@@ -38,6 +38,48 @@ def test_a_move_that_was_taken_back_does_not_count(registry):
     registry.take_back("champion", 2, Attribution("bob", NOW, "the clock was ahead"))
     assert registry.trusted(known).moves["champion"].version == "v1"
     assert registry.trusted(known) == registry.trusted()
+
+
+def test_the_newest_change_of_the_traffic_of_each_alias_is_believed(registry):
+    move(registry, "v1", None)
+    known = registry.trusted()
+    assert known.traffic == {}
+    roll_out(registry, "v2")
+    for to in (split("shadow", 0), split("canary_5", 500), split("full", 10_000), split("rolled_back", 0)):
+        changed = shift(registry, to)
+        known = registry.trusted(known)
+        assert known.traffic == {"champion": changed}
+        assert known.moves["champion"] == registry.holder("champion")
+        assert known == registry.trusted() == registry.trusted(known, whole=True)
+
+
+TAMPERING_WITH_TRAFFIC = {
+    "an old change edited": ["UPDATE traffic_events SET weight = 9999 WHERE sequence = 1"],
+    "the newest change edited": ["UPDATE traffic_events SET weight = 9999 WHERE sequence = 2"],
+    "a salt edited": ["UPDATE traffic_events SET salt = 'of mine' WHERE sequence = 2"],
+    "a change removed": ["DELETE FROM traffic_events WHERE sequence = 2"],
+    "a change put in past the registry": [
+        "INSERT INTO traffic_events SELECT 9, alias, 3, rollout, state, champion, champion_sha256, candidate, "
+        "candidate_sha256, 10000, shadow, salt, ruling, facts, alias_sequence, effective_at, actor, reason, "
+        "recorded_at, run_id FROM traffic_events WHERE sequence = 2"
+    ],
+    "a change and its record edited alike": [
+        "UPDATE traffic_events SET salt = 's2' WHERE sequence = 1",
+        """UPDATE audit_log SET content = replace(content, '"s1"', '"s2"') WHERE kind = 'traffic_events'""",
+    ],
+}
+
+
+@pytest.mark.parametrize("statements", TAMPERING_WITH_TRAFFIC.values(), ids=TAMPERING_WITH_TRAFFIC.keys())
+def test_no_change_of_traffic_is_believed_that_is_not_what_was_recorded(registry, statements):
+    move(registry, "v1", None)
+    roll_out(registry, "v2")
+    known = registry.trusted()
+    shift(registry, split("canary_5", 500))
+    sql_past(registry)(*statements)
+    for whole in (False, True):
+        with pytest.raises(RegistryTampered, match="does not fit its audit log"):
+            registry.trusted(known, whole=whole)
 
 
 TAMPERING = {

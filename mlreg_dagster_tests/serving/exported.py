@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from prometheus_client.parser import text_string_to_metric_families
 
 from mlreg_dagster.serving.following.knowledge import Knowledge
+from mlreg_dagster.serving.following.names import ServedRollout
 from mlreg_dagster.serving.metrics import AliasModel, ServerMetrics
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -15,7 +16,8 @@ def full_exposition() -> bytes:
     metrics = ServerMetrics()
     metrics.observe("/invocations", "POST", 200, "v7", "champion", 0.01, rows=1)
     metrics.knowledge(Knowledge(ready=True, checked_at=NOON))
-    metrics.models([AliasModel("champion", "v7", NOON)], unloadable=[])
+    rollout = ServedRollout(1, 1, "canary_5", 500, True, "salt", None, "it is damaged", "v8")
+    metrics.models([AliasModel("champion", "v7", NOON, rollout)], unloadable=[])
     return metrics.exposition()
 
 

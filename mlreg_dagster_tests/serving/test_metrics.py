@@ -2,12 +2,14 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mlreg_dagster.serving.following.knowledge import Knowledge
+from mlreg_dagster.serving.following.names import ServedRollout
 from mlreg_dagster.serving.metrics import MOST_MODELS, AliasModel, ServerMetrics
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -87,6 +89,18 @@ def test_an_alias_that_moved_leaves_no_series_of_its_old_version(metrics):
     assert value(metrics, "model_unloadable", alias="challenger") is None
 
 
+def test_a_rollout_is_shown_while_it_is_open_and_leaves_no_series(metrics):
+    loaded = ServedRollout(4, 6, "canary_25", 2_500, True, "salt", object(), None, "v7")
+    metrics.models([AliasModel("champion", "v6", NOON, loaded)], unloadable=[])
+    assert value(metrics, "candidate_weight_ratio", alias="champion", version="v7") == 0.25
+    assert value(metrics, "traffic_sequence", alias="champion") == 6
+    assert value(metrics, "candidate_unloadable", alias="champion") == 0
+    metrics.models([AliasModel("champion", "v6", NOON, replace(loaded, candidate=None))], unloadable=[])
+    assert value(metrics, "candidate_unloadable", alias="champion") == 1
+    metrics.models([AliasModel("champion", "v7", NOON)], unloadable=[])
+    assert not [name for name, labels in samples(metrics) if "traffic" in name or "candidate" in name]
+
+
 def test_series_stay_few_however_many_versions_are_asked_for(metrics):
     for number in range(200):
         metrics.observe(INFER, "POST", 200, f"v{number}", "version", 0.01, rows=1)
@@ -133,3 +147,14 @@ def test_a_request_costs_microseconds(metrics):
         return (time.process_time() - began) / 5000 * 1e6
 
     assert min(microseconds() for _ in range(5)) < 10 * 3  # 4 on a quiet machine
+
+
+def test_shadow_scoring_and_counts_of_rollouts(metrics):
+    assert [value(metrics, "shadow_total", outcome=each) for each in ("scored", "dropped", "failed")] == [0, 0, 0]
+    for outcome in ("scored", "scored", "dropped", "failed"):
+        metrics.shadow(outcome)
+    assert [value(metrics, "shadow_total", outcome=each) for each in ("scored", "dropped", "failed")] == [2, 1, 1]
+    metrics.counts_problem(True)
+    assert value(metrics, "rollout_counts_problem") == 1
+    metrics.counts_problem(False)
+    assert value(metrics, "rollout_counts_problem") == 0

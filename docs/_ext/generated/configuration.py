@@ -88,7 +88,11 @@ def _rows(block: Schema, blocks: Mapping[str, Schema], defaults: Any, prefix: st
             continue
         shown = "required" if name in required else f"default {code(json.dumps(default, ensure_ascii=False))}"
         yield key, f"{cell(_values(value))}; {shown}", value.get("description", "")
-        for step, nested in (("[].", value.get("items")), (".NAME.", value.get("additionalProperties"))):
+        for step, nested in (
+            ("[].", value.get("items")),
+            (".NAME.", value.get("additionalProperties")),
+            (".", next((each for each in value.get("anyOf", ()) if "$ref" in each), None)),
+        ):
             if isinstance(nested, Mapping) and (inner := _block(nested, blocks)):
                 yield from _rows(inner, blocks, None, f"{key}{step}")
 
@@ -100,6 +104,8 @@ def _block(value: Schema, blocks: Mapping[str, Schema]) -> Schema | None:
 
 def _values(value: Schema) -> str:
     """Type and range in words."""
+    if "$ref" in value:
+        return "block"
     if "anyOf" in value:
         return " or ".join(_values(each) for each in value["anyOf"])
     if "enum" in value:

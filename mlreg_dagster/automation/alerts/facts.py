@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from mlreg_dagster import jobs
 from mlreg_dagster.automation.failures.checks import failing_checks
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.times import read_time
+from mlreg_dagster.governance.rollout.table import NEEDS_APPROVAL
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring.alerts import conditions
 from mlreg_dagster.monitoring.alerts.decisions import (
@@ -24,11 +26,15 @@ from mlreg_dagster.monitoring.alerts.decisions import (
 from mlreg_dagster.monitoring.alerts.rules import Alert
 from mlreg_dagster.monitoring.metrics import slos
 from mlreg_dagster.orchestration.instance.job_states import failed_last, newest_partition
+from mlreg_dagster.orchestration.instance.repeated_requests import UNTIL_DONE
 from mlreg_dagster.orchestration.partitions import partitions_in_tags
 from mlreg_dagster.outcomes.checks import FLAGGED_SHARE
 from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import Registry, TrafficEvent
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+
+if TYPE_CHECKING:
+    from mlreg_dagster.governance.rollout.looking import Look
 
 WATCHED = (
     *(jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS, jobs.DATASETS, jobs.PERFORMANCE),
@@ -51,19 +57,23 @@ class Place:
         checks: The asset checks that there are.
         registry: Versions, aliases, the outbox.
         tables: The tables' file, in the home.
+        looks: Looks at each open rollout.
     """
 
     instance: dg.DagsterInstance
     checks: frozenset[dg.AssetCheckKey]
     registry: Registry
     tables: Path
+    looks: "Callable[[], Iterable[Look]]" = tuple
 
 
 def examinations(place: Place, settings: Settings, now: datetime) -> Iterator[Examination]:
     """Every look that there is; each may fail on its own."""
-    instance, registry = place.instance, place.registry
-    yield ("run_failed",), lambda: conditions.failed_jobs(_failed_jobs(instance))
+    registry = place.registry
+    yield ("run_failed",), lambda: conditions.failed_jobs(_failed_jobs(place))
     yield ("check_failed",), lambda: conditions.failing_checks(_failing_checks(place))
+    yield ("rollout_rolled_back",), lambda: conditions.rolled_back(_newest_traffic(registry), now)
+    yield ("rollout_waits",), lambda: conditions.waiting_rollouts(_waiting_rollouts(place))
     yield ("disk_low",), lambda: _low_disk(place.tables)
     yield ("channel_down",), lambda: conditions.silent_channels(registry.undelivered_messages(), now)
     yield ("flagged_share", *DECISION_RULES), lambda: _judged(place.tables, settings)
@@ -111,8 +121,11 @@ def _newest_time(instance: dg.DagsterInstance, asset: str) -> datetime | None:
     return None if key is None else read_time(key)
 
 
-def _failed_jobs(instance: dg.DagsterInstance) -> Iterator[conditions.FailedJob]:
-    for run, reason in failed_last(instance, WATCHED):
+def _failed_jobs(place: Place) -> Iterator[conditions.FailedJob]:
+    failed = list(failed_last(place.instance, WATCHED))
+    if any(event.is_open for event in _newest_traffic(place.registry)):  # what people were refused is a result
+        failed += failed_last(place.instance, (jobs.ROLLOUT,), {UNTIL_DONE: "yes"})
+    for run, reason in failed:
         yield conditions.FailedJob(run.job_name, run.run_id, partitions_in_tags(run.tags), reason)
 
 
@@ -120,6 +133,18 @@ def _failing_checks(place: Place) -> Iterator[conditions.FailingCheck]:
     for key, row in failing_checks(place.instance, place.checks).items():
         if key.name != FLAGGED_SHARE:  # which has a rule of its own
             yield conditions.FailingCheck(key.asset_key.to_user_string(), key.name, row["description"])
+
+
+def _newest_traffic(registry: Registry) -> Iterator[TrafficEvent]:
+    for alias in registry.aliases():
+        if (event := registry.traffic(alias)) is not None:
+            yield event
+
+
+def _waiting_rollouts(place: Place) -> Iterator[conditions.WaitingRollout]:
+    for found in place.looks():
+        if found.decision.row == NEEDS_APPROVAL:
+            yield conditions.WaitingRollout(found.event.candidate, found.event.state, found.decision.reason)
 
 
 def _low_disk(tables: Path) -> list[Alert]:

@@ -1,10 +1,14 @@
 """The sensor that finds out what is wrong, records how alerts stand, and delivers the messages about them."""
 
+from functools import partial
+from pathlib import Path
+
 import dagster as dg
 
 from mlreg_dagster.automation import common
 from mlreg_dagster.automation.alerts.facts import Place, examinations
 from mlreg_dagster.automation.alerts.plugin_channel import all_channels
+from mlreg_dagster.automation.rollout import look_at_all
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import plain
@@ -12,11 +16,11 @@ from mlreg_dagster.monitoring.alerts.lifecycle import due_changes
 from mlreg_dagster.monitoring.alerts.outbox import deliver
 from mlreg_dagster.monitoring.alerts.routing import routing_of
 from mlreg_dagster.monitoring.alerts.rules import Alert
-from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
+from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.registry import Attribution
 
 
-def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
+def build_alert_sensor(settings: Settings, home: Path) -> dg.SensorDefinition:
     """What is wrong, recorded, and told to people once at the beginning and once at the end."""
 
     @dg.sensor(
@@ -29,12 +33,15 @@ def build_alert_sensor(settings: Settings) -> dg.SensorDefinition:
     def alert_sensor(
         context: dg.SensorEvaluationContext,
         mlreg_registry: RegistryResource,
+        mlreg_artifacts: ArtifactsResource,
         mlreg_warehouse: WarehouseResource,
         mlreg_clock: Clock,
     ) -> dg.SkipReason:
         registry, now = mlreg_registry.open(), plain(mlreg_clock.now())
         checks = frozenset(context.repository_def.asset_graph.asset_check_keys)  # type: ignore[union-attr]
-        place = Place(context.instance, checks, registry, mlreg_warehouse.open().path)
+        tables = mlreg_warehouse.open()
+        looks = partial(look_at_all, registry, mlreg_artifacts.open(), tables, home, settings, mlreg_clock.now())
+        place = Place(context.instance, checks, registry, tables.path, looks)
         alerts: list[Alert] = []
         examined: list[str] = []
         unknown: list[str] = []

@@ -1,23 +1,19 @@
 """Commands by which people decide on versions and on the policy, and by which others check what was decided."""
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, complete_aliases, writing_to
+from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version, complete_aliases
+from mlreg_dagster.cli.intact import require_intact, witnessed_heads
 from mlreg_dagster.cli.session import AsJson, configured_rules, console, open_registry, open_runner, show
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from mlreg_dagster.registry import Registry
 
-    from mlreg_dagster.registry import AuditRecord, Registry, Restore
-    from mlreg_dagster.registry.witness import Head
-
-audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
 policy = typer.Typer(help="What promotions are judged by: kept in the registry, changed by a decision of its own.")
 
 
@@ -131,14 +127,16 @@ def history(
     alias: Annotated[str, typer.Argument(help="champion, challenger, …", autocompletion=complete_aliases)] = "champion",
     as_json: AsJson = False,
 ) -> None:
-    """Every move of an alias: who, when, why, and who approved. Refuses to tell from a log that was tampered with."""
+    """Every move of an alias and every change of its rollouts: who, when, why. Refuses a log that was tampered with."""
+    from mlreg_dagster.cli.rollout_tables import traffic_table
     from mlreg_dagster.cli.tables import history_table, uncounted_moves
 
     registry, now = open_registry(), datetime.now(UTC)
-    _require_intact(registry, _witnessed_heads())
+    require_intact(registry, witnessed_heads())
     others = list(uncounted_moves(registry, alias, now))
     counted = history_table(move for move in registry.history(alias) if move.effective_at <= now)
-    show(as_json, *others, moves=counted, do_not_count=others)
+    rollouts = traffic_table(registry.traffic_history(alias))
+    show(as_json, *others, moves=counted, traffic=rollouts if as_json or rollouts.rows else None, do_not_count=others)
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
@@ -148,63 +146,6 @@ def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is w
     public = make_key(file)
     console.print(f"The private key is in {file}; let MLREG_SIGNING_KEY name it. For promotion.yaml, under your name:")
     console.print(f'  public_key: "{public}"', highlight=False)
-
-
-@audit.command("verify")
-def verify_audit(as_json: AsJson = False) -> None:
-    """Look for any edit, removal, insertion or reordering.
-
-    Exits with 1 where something is found, and names the first broken record; also where no record has a witness, since
-    a removal of the newest ones would not be noticed.
-    """
-    from mlreg_dagster.registry.witness import witness_of
-
-    registry = open_registry()
-    heads = _witnessed_heads()
-    log = _require_intact(registry, heads)
-    witness = witness_of(registry, heads)
-    head = log[-1].hash if log else None
-    sentence = f"{len(log)} records, all as they were written." + (f" Head: {head}" if head else "")
-    restored = _told(registry.restores())
-    show(
-        as_json,
-        sentence,
-        *restored,
-        witness.text,
-        records=len(log),
-        head=head,
-        witnessed=witness.witnessed,
-        restores=restored,
-    )
-    raise typer.Exit(1 if witness.is_blind else 0)
-
-
-def _told(restores: "Sequence[Restore]") -> list[str]:
-    if not restores:
-        return []
-    from mlreg_dagster.operations.recovery import describe_restore
-
-    return [describe_restore(each) for each in restores]
-
-
-@audit.command("export")
-def export_audit(
-    out: Annotated[Path | None, typer.Option(help="The file; default: the standard output.")] = None,
-) -> None:
-    """Write the log as JSON Lines: sequence, kind, row, content, hashes."""
-    import json
-    from dataclasses import asdict
-
-    lines = [
-        json.dumps(asdict(record) | {"content": json.loads(record.content)}, sort_keys=True)
-        for record in open_registry().audit_log()
-    ]
-    if out is None:
-        typer.echo("\n".join(lines))
-        return
-    with writing_to(out):
-        out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    console.print(f"{len(lines)} records are in {out}.")
 
 
 def _decide(job: str, version: str, config: dict[str, Any], as_json: bool) -> None:
@@ -222,47 +163,23 @@ def _show_decisions(registry: "Registry", version: str, as_json: bool) -> None:
     show(as_json, decisions=decisions_table(registry.decisions(version), registry.withdrawals(version)))
 
 
-def _require_intact(registry: "Registry", witnessed: "set[Head]") -> "list[AuditRecord]":
-    """The audit log, if nothing of it was tampered with.
-
-    Raises:
-        RegistryTampered: Something was; the first broken record is named.
-    """
-    from mlreg_dagster.registry.witness import RegistryTampered
-
-    if broken := registry.find_tampering(witnessed):
-        raise RegistryTampered(
-            f"The registry was tampered with. {broken} Nothing after it is to be believed: compare with a copy, and "
-            f"with the runs in Dagster; see docs/runbook.md."
-        )
-    return registry.audit_log()
-
-
-def _witnessed_heads() -> "set[Head]":
-    """What runs reported of the audit log; Dagster is loaded only where its files can't be read without it."""
-    from mlreg_dagster.orchestration.dagster_internals.audit_heads import recorded_heads
-
-    heads = recorded_heads(Path(os.environ["DAGSTER_HOME"]))
-    if heads is None:
-        from mlreg_dagster.orchestration.instance.audit_anchors import heads_on_record
-
-        heads = heads_on_record()
-    return heads
-
-
 def champion(
     as_of: Annotated[str | None, typer.Option(help="A time, UTC; default: now.")] = None,
     alias: Alias = "champion",
     as_json: AsJson = False,
 ) -> None:
-    """Which version held the alias at a time, who put it there, and why."""
+    """Which version held the alias at a time, who put it there, and why; during a rollout, the split of its traffic."""
+    from mlreg_dagster.cli.rollout_tables import traffic_facts
     from mlreg_dagster.cli.tables import history_table
     from mlreg_dagster.core.times import read_time
+    from mlreg_dagster.governance.rollout.wording import split_in_words
 
     when = read_time(as_of) if as_of else datetime.now(UTC)
     registry = open_registry()
-    _require_intact(registry, _witnessed_heads())
+    require_intact(registry, witnessed_heads())
     event = registry.holder(alias, when)
     if event is None:
         raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
-    show(as_json, moves=history_table([event]))
+    split = registry.traffic(alias, when)
+    split = split if split is not None and split.is_open else None
+    show(as_json, *([split_in_words(split)] if split else []), moves=history_table([event]), split=traffic_facts(split))

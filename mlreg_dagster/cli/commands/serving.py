@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlreg_dagster.cli.session import AsJson, show
-from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.serving.extra import require_extra
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def serve(
     """Serve over HTTP what the registry's aliases name; new champions are followed while it runs."""
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[variable] = "1"  # read when the libraries are loaded; requests share the processors, not a request
-    _require_extra()
+    require_extra()
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.serving.app.process import Options, serve_process
 
@@ -55,7 +55,7 @@ def add_key(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it; it can't be shown again."""
-    _require_extra()
+    require_extra()
     from mlreg_dagster.serving.app.key_file import add_key as add
 
     place, scopes = _place(), tuple(each.value for each in scope or (Scope.SCORE,))
@@ -67,7 +67,7 @@ def add_key(
 @keys.command("revoke")
 def revoke_key(name: Name, as_json: AsJson = False) -> None:
     """Take a key away; running servers refuse it within 2 s."""
-    _require_extra()
+    require_extra()
     from mlreg_dagster.serving.app.key_file import revoke_key as revoke
 
     revoke(_place(), name)
@@ -77,7 +77,7 @@ def revoke_key(name: Name, as_json: AsJson = False) -> None:
 @keys.command("list")
 def list_keys(as_json: AsJson = False) -> None:
     """List the keys: names, scopes and rates."""
-    _require_extra()
+    require_extra()
     from mlreg_dagster.cli.key_table import keys_table
     from mlreg_dagster.serving.app.key_file import read_keys
 
@@ -89,13 +89,3 @@ def _place() -> "Path":
     from mlreg_dagster.config.places import serving_keys_file
 
     return serving_keys_file(home_dir())
-
-
-def _require_extra() -> None:
-    from importlib.util import find_spec
-
-    needed = ("httptools", "msgspec", "prometheus_client", "starlette", "uvicorn", "uvloop")
-    if missing := [name for name in needed if find_spec(name) is None]:
-        raise MlregError(
-            f"{', '.join(missing)} is not installed. Install the extra: pip install 'mlreg-dagster[serve]'."
-        )

@@ -9,11 +9,13 @@ from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 
 def status(as_json: AsJson = False) -> None:
-    """Versions, aliases, what the champion flags today, how right and how early each version was, and its worth."""
+    """Versions, aliases, open rollouts, what the champion flags today, how right and early versions were, and worth."""
     from mlreg_dagster.cli.outcome_tables import lead_times_table, outcomes_table, worth_table
+    from mlreg_dagster.cli.rollout_tables import traffic_facts
     from mlreg_dagster.cli.tables import history_table, versions_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import warehouse_file
+    from mlreg_dagster.governance.rollout.wording import split_in_words
     from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
     from mlreg_dagster.outcomes.performance.summary import summarize, summarize_lead_times, summarize_served
     from mlreg_dagster.outcomes.worth.newest import newest_worth
@@ -25,15 +27,19 @@ def status(as_json: AsJson = False) -> None:
         outcomes = [*summarize(tables, settings.outcomes), *summarize_served(tables, settings.outcomes)]
         flagged = flagged_share_in(tables, settings.evaluation)
         lead_times, worth = summarize_lead_times(tables), newest_worth(tables)
+    newest = [registry.traffic(alias, now) for alias in registry.aliases()]
+    rollouts = [event for event in newest if event is not None and event.is_open]
     show(
         as_json,
         f"Flagged share, {flagged.state}: {flagged.text}",
+        *map(split_in_words, rollouts),
         versions=versions_table(registry, now),
         moves=history_table(event for event in moves if event.effective_at <= now),
         outcomes=outcomes_table(outcomes, settings.outcomes.confidence),
         lead_times=lead_times_table(lead_times),
         worth=worth_table(worth),
         flagged_share=flagged,
+        rollouts=[traffic_facts(event) for event in rollouts],
     )
 
 

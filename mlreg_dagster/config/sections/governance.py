@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from mlreg_dagster.config.section import Count, Hour, Section
+from mlreg_dagster.config.sections.rollout import RolloutPolicy
 from mlreg_dagster.core.people import OF_THE_PROJECT, NotAName, account_name
 
 Tier = Literal["low", "high"]
@@ -111,13 +112,17 @@ class TierPolicy(Section):
     worth: WorthAsked | None = Field(
         None, description="By matured outcomes, than the best simple ranking and than the champion; null = not asked."
     )
+    rollout: RolloutPolicy | None = Field(
+        None, description="How a version becomes champion step by step; null = by the defaults, where one is started."
+    )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A tier that does not ask for worth says nothing of it, so that policies of before stay the same."""
+        """A tier that does not ask for worth, or names no rollout, leaves it out: earlier policies stay the same."""
         values: dict[str, Any] = serialize(self)
-        if self.worth is None:
-            values.pop("worth", None)
+        for name in ("worth", "rollout"):
+            if getattr(self, name) is None:
+                values.pop(name, None)
         return values
 
 

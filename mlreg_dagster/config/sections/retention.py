@@ -19,6 +19,7 @@ class RetentionSettings(Section):
     feature_days: Count | None = Field(None, description="Rows of market_features.")
     served_segment_days: Count | None = Field(7, description="Segments of the prediction log whose answers are stored.")
     served_feature_days: Count | None = Field(None, description="Parquet files with the features of answers.")
+    rollout_count_days: Count | None = Field(90, description="What servers counted for rollouts that have ended.")
     run_log_days: Count | None = Field(90, description="Step logs of ended runs that made no version or move.")
     tick_days: Annotated[int, Field(ge=2)] | None = Field(30, description="Ticks of schedules and sensors.")
     compact_free_share: Share = Field(0.2, description="Free share of the DuckDB file from which it is written again.")

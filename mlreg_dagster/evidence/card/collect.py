@@ -77,6 +77,7 @@ def collect(
         moves=[move for alias in holders for move in registry.history(alias) if move.version == name],
         holders=holders,
         champions=champions,
+        traffic=[each for alias in holders for each in registry.traffic_history(alias) if each.candidate == name],
         training=training,
         holdout=holdout[0] if holdout else None,
         bundle=frozen(store, MODELS, name, version.artifact_sha256, problem),

@@ -20,6 +20,7 @@ from mlreg_dagster.registry import (
     Evaluation,
     ModelVersion,
     Refusal,
+    TrafficEvent,
     Withdrawal,
 )
 
@@ -62,6 +63,7 @@ class CardContext:
         moves: Of all aliases, to this version.
         holders: Every alias and who holds it.
         champions: All moves of the champion's alias.
+        traffic: Changes of the rollouts in which it was the candidate.
         training: The dataset that it was trained on.
         holdout: That of its latest evaluation; None if it was never evaluated.
         bundle: Its artifact.
@@ -92,6 +94,7 @@ class CardContext:
     moves: Sequence[AliasEvent]
     holders: Mapping[str, AliasEvent]
     champions: Sequence[AliasEvent]
+    traffic: Sequence[TrafficEvent]
     training: Frozen
     holdout: Frozen | None
     bundle: Frozen

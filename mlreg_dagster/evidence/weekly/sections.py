@@ -3,7 +3,7 @@
 What it says of drift, alerts and objectives stands in `watch`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +13,12 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.display.plotting import ANOMALY, MUTED, NORMAL, as_markdown, new_figure
 from mlreg_dagster.evidence.card.elements import when
 from mlreg_dagster.evidence.weekly.week import Week
+from mlreg_dagster.governance.rollout.wording import share, state_in_words
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.outcomes.worth.record import worth_on_record
 from mlreg_dagster.outcomes.worth.verdict import Comparison
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import Registry, TrafficEvent
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 
@@ -57,7 +58,7 @@ def rounded(value: float | None) -> float | None:
 
 
 def versions(registry: Registry, week: Week) -> Section:
-    """Which versions were trained in the week, and which moves of aliases counted from an hour in it."""
+    """Which versions were trained in the week, and which moves of aliases and of traffic counted from an hour in it."""
     trained = [each for each in registry.versions() if week.first <= each.created_at < week.end]
     moves = [
         event
@@ -65,29 +66,53 @@ def versions(registry: Registry, week: Week) -> Section:
         for event in registry.history(alias)
         if week.first <= event.effective_at < week.end
     ]
+    changes = [
+        event
+        for alias in registry.aliases()
+        for event in registry.traffic_history(alias)
+        if week.first <= event.effective_at < week.end
+    ]
     holder = registry.holder(CHAMPION, week.end.to_pydatetime())
     text = (
         f"Champion at the end of the week: {holder.version if holder else 'none'}. Versions trained: {len(trained)}. "
-        f"Moves of aliases: {len(moves)}."
+        f"Moves of aliases: {len(moves)}. {_rollouts_in_words(changes)}"
     )
-    rows = [
-        {
-            "when": when(event.effective_at),
-            "what": f"{event.alias}: {event.previous_version or 'none'} to {event.version}",
-            "by": event.actor,
-            "why": event.reason,
-        }
-        for event in moves
-    ] + [
-        {
-            "when": when(each.created_at),
-            "what": f"{each.version} trained ({each.detector}), {registry.status(each.version)}",
-            "by": each.created_by,
-            "why": "; ".join(_failed_gates(registry, each.version)),
-        }
-        for each in trained
-    ]
+    rows = (
+        [
+            {
+                "when": when(event.effective_at),
+                "what": f"{event.alias}: {event.previous_version or 'none'} to {event.version}",
+                "by": event.actor,
+                "why": event.reason,
+            }
+            for event in moves
+        ]
+        + [
+            {
+                "when": when(event.effective_at),
+                "what": f"rollout of {event.candidate}: {state_in_words(event)}, {share(event)} of {event.alias}",
+                "by": event.actor,
+                "why": event.reason,
+            }
+            for event in changes
+        ]
+        + [
+            {
+                "when": when(each.created_at),
+                "what": f"{each.version} trained ({each.detector}), {registry.status(each.version)}",
+                "by": each.created_by,
+                "why": "; ".join(_failed_gates(registry, each.version)),
+            }
+            for each in trained
+        ]
+    )
     return Section("Versions", text, sorted(rows, key=lambda row: row["when"]), is_good=holder is not None)
+
+
+def _rollouts_in_words(changes: Sequence[TrafficEvent]) -> str:
+    """The last state in the week of each rollout that changed in it."""
+    last = {(event.alias, event.rollout): f"{event.candidate} {state_in_words(event)}" for event in changes}
+    return f"Rollouts: {', '.join(last.values()) or 'none'}."
 
 
 def _failed_gates(registry: Registry, version: str) -> Iterator[str]:

@@ -27,6 +27,23 @@ def signing_key() -> Path | None:
     return Path(name).expanduser() if name else None
 
 
+def required_key(asked_by: str) -> Ed25519PrivateKey:
+    """The private key of MLREG_SIGNING_KEY.
+
+    Args:
+        asked_by: The option or setting that asks for a signature.
+
+    Raises:
+        UnusableKey: The variable is not set, or names no key that can be read.
+    """
+    if (path := signing_key()) is None:
+        raise signing.UnusableKey(
+            f"{asked_by} asks for a signature, and MLREG_SIGNING_KEY is not set. Let it name the file of your private "
+            f"key; `mlreg keygen` makes a pair of keys."
+        )
+    return signing.read_key(path)
+
+
 def spelled(by: Attribution) -> Attribution:
     """Who decides, as it is signed and recorded.
 

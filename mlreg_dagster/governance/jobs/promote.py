@@ -5,7 +5,6 @@ observation, and leaves the state and the checks of the champion as they are.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -14,12 +13,10 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.core.names import PROMOTE
-from mlreg_dagster.core.people import AUTOMATION
-from mlreg_dagster.governance.checks import champion_results
+from mlreg_dagster.governance.jobs.showing import require_sensor_for, show_move, show_refusal
 from mlreg_dagster.governance.promotion.request import PromotionRequest, require_reason
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
-from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head, table_view
 from mlreg_dagster.orchestration.resources import (
     ArtifactsResource,
     Clock,
@@ -28,12 +25,6 @@ from mlreg_dagster.orchestration.resources import (
     current_actor,
 )
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.registry import AliasEvent, Registry
-
-REFUSED_TAG = "mlreg/refused"
-_DATA_VERSION_TAG = "dagster/data_version"
-_SENSOR_TAG = "dagster/sensor_name"
-_TAG_LENGTH = 200
 
 
 class PromoteConfig(dg.Config):
@@ -52,10 +43,6 @@ class PromoteConfig(dg.Config):
         description="The holder you saw (a version, or nobody): the run fails if another one holds it by then. "
         "null = the holder when this runs.",
     )
-
-
-class NotAutomation(MlregError):
-    """A run that was not started by a sensor and says that automation acts."""
 
 
 def build_promote_job(settings: Settings) -> dg.JobDefinition:
@@ -83,8 +70,7 @@ def build_promote_job(settings: Settings) -> dg.JobDefinition:
             require_reason(request.reason)
             named = replace(request, version=records.resolve(request.version).version)
             context.instance.add_run_tags(context.run.run_id, named.tags)  # also where a person launched it
-            if actor == AUTOMATION and _SENSOR_TAG not in context.run.tags:
-                raise NotAutomation(f"{AUTOMATION} acts in runs of sensors only. Name the person who requests this.")
+            require_sensor_for(actor, context.run)
             require_intact(records, context.instance)
             if request.effective_at is not None:
                 as_hour(request.effective_at)  # predictions are made by the hour
@@ -95,10 +81,11 @@ def build_promote_job(settings: Settings) -> dg.JobDefinition:
         except TransientError:
             raise
         except MlregError as refused:
-            _show_refusal(context, request, refused)
+            asked = {"requested_by": request.actor, "reason": request.reason}
+            show_refusal(context, f"{request.alias} → {request.version}", request.alias, refused, asked)
             raise
         context.log.info(f"{event.alias} is now {event.version} (before: {event.previous_version or NOBODY}).")
-        _show_move(context, records, event, mlreg_artifacts, mlreg_warehouse, mlreg_clock)
+        show_move(context, records, event, mlreg_artifacts, mlreg_warehouse, mlreg_clock)
 
     @dg.job(
         name=PROMOTE,
@@ -109,81 +96,3 @@ def build_promote_job(settings: Settings) -> dg.JobDefinition:
         champion_model()
 
     return job
-
-
-def _show_refusal(context: dg.OpExecutionContext, request: PromotionRequest, refused: MlregError) -> None:
-    # reported past the step, which is about to fail and would lose it
-    context.instance.report_runless_asset_event(
-        dg.AssetObservation(
-            "champion_model",
-            description=f"{request.alias} did not move: {refused}",
-            metadata={
-                "refused": f"{request.alias} → {request.version}",
-                "because": str(refused),
-                "requested_by": request.actor,
-                "reason": request.reason,
-                "run": dg.MetadataValue.dagster_run(context.run.run_id),
-            },
-        )
-    )
-    context.instance.add_run_tags(context.run.run_id, {REFUSED_TAG: str(refused)[:_TAG_LENGTH]})
-
-
-def _show_move(
-    context: dg.OpExecutionContext,
-    records: Registry,
-    event: AliasEvent,
-    artifacts: ArtifactsResource,
-    warehouse: WarehouseResource,
-    clock: Clock,
-) -> None:
-    champion = records.holder(CHAMPION)
-    context.log_event(
-        dg.AssetMaterialization(
-            "champion_model",
-            metadata={"champion": champion.version if champion else NOBODY, **_description_of(event, records, clock)},
-            tags={_DATA_VERSION_TAG: champion.artifact_sha256 if champion else NOBODY},
-        )
-    )
-    for result in champion_results(records, artifacts.open(), warehouse.open(), context.instance):
-        evaluation: Any = dg.AssetCheckEvaluation(  # taken by log_event, but not named in its type
-            asset_key=dg.AssetKey("champion_model"),
-            check_name=str(result.check_name),
-            passed=result.passed,
-            severity=result.severity,
-            description=result.description,
-            metadata=dict(result.metadata or {}),
-        )
-        context.log_event(evaluation)
-
-
-def _description_of(event: AliasEvent, records: Registry, clock: Clock) -> dict[str, Any]:
-    from mlreg_dagster.governance.plots import alias_timeline
-    from mlreg_dagster.governance.policy.facts import waived_rules
-
-    metadata: dict[str, Any] = {
-        "moved": f"{event.alias}: {event.previous_version or NOBODY} → {event.version}",
-        "reason": event.reason,
-        "actor": event.actor,
-        "effective_at": f"{event.effective_at:%Y-%m-%d %H:%M} UTC",
-        "artifact_sha256": event.artifact_sha256,
-        "risk_tier": event.evidence["risk_tier"],
-        "policy": event.evidence["policy_sha256"],
-        "approved_by": ", ".join(event.evidence["facts"]["approved_by"]) or "no approval was needed",
-        "waived": ", ".join(waived_rules(event.evidence)) or "nothing",
-        AUDIT_HEAD: audit_head(records),
-        "aliases": table_view([_alias_row(move) for move in records.aliases().values()]),
-        "history": dg.MetadataValue.md(alias_timeline(records.history(event.alias), clock.now())),
-    }
-    remarks = {name: event.evidence["facts"][name] for name in ("departures", "failed_before")}
-    return metadata | {name: "; ".join(texts) for name, texts in remarks.items() if texts}
-
-
-def _alias_row(event: AliasEvent) -> dict[str, Any]:
-    return {
-        "alias": event.alias,
-        "version": event.version,
-        "since": event.effective_at,
-        "by": event.actor,
-        "reason": event.reason,
-    }

@@ -34,6 +34,7 @@ def facts_of(
     matured_outcomes: Callable[[], int],
     worth: Callable[[], tuple[WorthFound, ...]],
     changed_hours: int | None = None,
+    rolled_out: bool = False,
 ) -> Facts:
     """Read what counts out of the registry's records.
 
@@ -45,6 +46,7 @@ def facts_of(
         matured_outcomes: Counts those of the version; asked only where the policy wants some.
         worth: Holds its outcomes against its opponents'; asked only where the policy wants it.
         changed_hours: Hours of the training data that changed since they were frozen; None: not known.
+        rolled_out: Whether a rollout asks.
     """
     version, policy, actor, now = dossier.version, rules.promotion, by.actor, as_utc(by.time)
     tier = policy.of(rules.use_case.risk_tier)
@@ -84,9 +86,10 @@ def facts_of(
         worth=worth() if asks_for_worth else None,
         is_rollback=is_rollback,
         needs_person=_needs_person(is_rollback, actor, rules),
-        stranger=_stranger(actor, dossier.alias, policy),
+        stranger=_stranger(actor, CHAMPION if rolled_out else dossier.alias, policy),
         failed_before=_failed_before(evaluation, dossier.evaluations),
         changed_hours=changed_hours,
+        needs_rollout=None if rolled_out or is_rollback else _needs_rollout(dossier, rules),
     )
 
 
@@ -169,6 +172,15 @@ def _needs_person(is_rollback: bool, actor: str, rules: Rules) -> str | None:
     if not is_rollback or actor != AUTOMATION or rules.use_case.risk_tier != "high":
         return None
     return "automation asks for this rollback, and in the risk tier high a person decides: `mlreg rollback`"
+
+
+def _needs_rollout(dossier: Dossier, rules: Rules) -> str | None:
+    """Why a promotion waits for a rollout in its place; None if it does not."""
+    rollout = rules.promotion.of(rules.use_case.risk_tier).rollout
+    if rollout is None or not rollout.required or dossier.alias != CHAMPION or not dossier.moves:
+        return None
+    version = dossier.version.version
+    return f"the policy wants a rollout: `mlreg rollout start {version} --reason …`"
 
 
 def _failed_before(evaluation: Evaluation, evaluations: Sequence[Evaluation]) -> tuple[str, ...]:

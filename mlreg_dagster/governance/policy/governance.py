@@ -49,6 +49,7 @@ class Governance:
         changed_hours: Counts the hours of its training data that changed since they were frozen; None: not known.
         validate_rollback: Looks whether a former holder still does its work; what it finds is kept, or it raises.
         replays_history: Whether a move may count from the past.
+        base_rate: The share of crashes among the outcomes of a version that were due at a time; None: not known.
     """
 
     files: Rules
@@ -57,6 +58,7 @@ class Governance:
     changed_hours: Callable[[ModelVersion], int | None]
     validate_rollback: "Callable[[Model], Mapping[str, Any]]"
     replays_history: bool = False
+    base_rate: Callable[[str, datetime], float | None] = lambda _version, _as_of: None
 
     def rules(self, registry: Registry, now: pd.Timestamp) -> Rules:
         """The rules in force; those of the files become the first ones of a registry that has none.
@@ -86,6 +88,7 @@ class Governance:
         *,
         changed_hours: int | None = None,
         worth: tuple[WorthFound, ...] | None = None,
+        rolled_out: bool = False,
     ) -> Judgement:
         """Judge a version that asks for an alias; nothing moves.
 
@@ -95,6 +98,7 @@ class Governance:
             by: Who promotes, and when.
             changed_hours: Hours of the training data that changed since they were frozen; None: not known.
             worth: What `worth_asked` found; None: it is measured where the policy asks for it.
+            rolled_out: Whether a rollout asks.
 
         Raises:
             GatesNotPassed: It was never evaluated, or failed.
@@ -110,6 +114,7 @@ class Governance:
             matured_outcomes=lambda: self.matured_outcomes(version),
             worth=lambda: self.worth(version, rival_in(dossier), by.time) if worth is None else worth,
             changed_hours=changed_hours,
+            rolled_out=rolled_out,
         )
         return Judgement(judge(facts, tier, rules.promotion), evaluation, facts)
 

@@ -74,6 +74,7 @@ class Facts:
         departures: How the evaluation departs from the configuration in force.
         failed_before: Earlier evaluations that failed under other settings; they refuse nothing, but are shown.
         changed_hours: Hours of its training data that changed since they were frozen; shown, too.
+        needs_rollout: Why it waits for a rollout in place of this promotion; None if it does not.
     """
 
     failed_gates: tuple[str, ...] = ()
@@ -95,6 +96,7 @@ class Facts:
     departures: tuple[str, ...] = ()
     failed_before: tuple[str, ...] = ()
     changed_hours: int | None = None
+    needs_rollout: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ def judge(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> Verdict:
     waiting = [reason for name, reason in holds.items() if name not in waivers]
     if facts.needs_person:
         waiting.append(facts.needs_person)
+    if facts.needs_rollout:
+        waiting.append(facts.needs_rollout)
     if not facts.is_rollback:
         waiting += _missing_approvals(facts, tier)
     return Verdict("hold" if waiting else "promote", tuple(waiting), waived)

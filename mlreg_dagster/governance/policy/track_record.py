@@ -14,11 +14,14 @@ from mlreg_dagster.governance.policy.judgement import Verdict, WorthFound
 from mlreg_dagster.governance.promotion import rollback
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge, challenge
 from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.governance.promotion.standing import standing
+from mlreg_dagster.governance.rollout.labels import Comparison
+from mlreg_dagster.governance.rollout.outcomes import base_rate, outcomes_of_both
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.outcomes.worth.record import worth_on_record
-from mlreg_dagster.outcomes.worth.verdict import Comparison
+from mlreg_dagster.outcomes.worth.verdict import Comparison as WorthComparison
 from mlreg_dagster.registry import Attribution, ModelVersion, Registry
 from mlreg_dagster.storage.artifacts import ArtifactMissing, ArtifactStore, ArtifactTampered
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -35,6 +38,7 @@ def governance_by(
         changed_hours=lambda version: _changed_hours(version, store, tables),
         validate_rollback=lambda model: rollback.validate(model, tables, settings),
         replays_history=replays_history,
+        base_rate=lambda version, as_of: base_rate(tables, version, as_of),
     )
 
 
@@ -91,7 +95,7 @@ def worth_found(
     return tuple(found)
 
 
-def _against_champions(name: str, found: Comparison | None) -> WorthFound:
+def _against_champions(name: str, found: WorthComparison | None) -> WorthFound:
     """A version against whichever version was champion at the hours that it shadowed."""
     if found is None or found.precision.value is None or found.precision.opponent is None:
         return WorthFound(name, "unknown", "they have no flags on rows that both scored")
@@ -103,14 +107,13 @@ def _against_champions(name: str, found: Comparison | None) -> WorthFound:
 
 
 def challenge_on_record(tables: Warehouse, challenger: str, champion: str, settings: ComparisonSettings) -> Challenge:
-    """Two versions on the outcomes of the predictions that both made."""
-    tables.newest(PREDICTION_OUTCOMES)  # the table is there from now on
-    columns = "prediction_hour, instrument_id, model_version, in_sample, is_anomaly, score, outcome"
-    outcomes = tables.query(
-        f"SELECT {columns} FROM {PREDICTION_OUTCOMES.name} WHERE model_version IN ($left, $right)",  # noqa: S608
-        {"left": challenger, "right": champion},
-    )
-    return challenge(outcomes, challenger, champion, settings)
+    """Two versions on the outcomes of the predictions that both made, for a single look."""
+    return challenge(outcomes_of_both(tables, challenger, champion), challenger, champion, settings)
+
+
+def standing_on_record(tables: Warehouse, version: str, other: str, settings: ComparisonSettings) -> Comparison:
+    """A version against another on the outcomes of the predictions that both made, for as many looks as one likes."""
+    return standing(outcomes_of_both(tables, version, other), version, other, settings)
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:

@@ -1,32 +1,23 @@
 """Moving an alias: the evidence is read again, for that very version and its bytes, when it moves."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
 from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.governance.decisions.authority import fault_of_reason, spelled
 from mlreg_dagster.governance.policy.governance import Governance
-from mlreg_dagster.governance.policy.in_force import Rules
-from mlreg_dagster.governance.policy.judgement import WAIVABLE, Verdict
+from mlreg_dagster.governance.promotion.permits import PromotionHeld as PromotionHeld
+from mlreg_dagster.governance.promotion.permits import PromotionRefused as PromotionRefused
+from mlreg_dagster.governance.promotion.permits import by_policy
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.names import NOBODY
-from mlreg_dagster.registry import AliasEvent, Attribution, Dossier, Permission, Permit, Registry
+from mlreg_dagster.registry import AliasEvent, Attribution, Registry
 from mlreg_dagster.registry.names import check_alias
 from mlreg_dagster.registry.rules import former_holders
 from mlreg_dagster.storage.artifacts import ArtifactStore
-
-
-class PromotionRefused(MlregError):
-    """A promotion against the rules; the alias did not move."""
-
-
-class PromotionHeld(PromotionRefused):
-    """A promotion that has to wait: for approvals, the end of a freeze, a better evaluation; the alias did not move."""
 
 
 def promote(
@@ -100,7 +91,7 @@ def _move(
         by,
         expected=None if expected == NOBODY else expected,
         effective_at=effective_at,
-        permit=_permit(
+        permit=by_policy(
             before,
             governance,
             rules,
@@ -109,29 +100,6 @@ def _move(
             rollback=governance.validate_rollback(model) if is_rollback else None,
         ),
     )
-
-
-def _permit(
-    before: Dossier,
-    governance: Governance,
-    rules: Rules,
-    by: Attribution,
-    *,
-    as_of: pd.Timestamp,
-    rollback: Mapping[str, Any] | None,
-) -> Permit:
-    """What is asked within the transaction; what takes long is read before, from the dossier of that time."""
-    version = before.version
-    changed, worth = governance.changed_hours(version), governance.worth_asked(before, rules, as_of)
-    validated = None if rollback is None else dict(rollback)
-
-    def permit(dossier: Dossier) -> Permission:
-        judgement = governance.consider(dossier, rules, by, changed_hours=changed, worth=worth)
-        if judgement.verdict.outcome != "promote":
-            raise _not_promoted(version.version, dossier.alias, judgement.verdict)
-        return Permission(judgement.evaluation, judgement.evidence(dossier, rules) | {"rollback": validated})
-
-    return permit
 
 
 def _holder(registry: Registry, alias: str) -> str:
@@ -153,13 +121,3 @@ def _require_knows_no_future(model: Model, request: PromotionRequest, effective_
             f"{request.version} may score from {model.scores_from:%Y-%m-%d %H:%M} UTC on, the end of its "
             f"dataset; as {request.alias} from {effective_at:%Y-%m-%d %H:%M} on it would have known the future."
         )
-
-
-def _not_promoted(version: str, alias: str, verdict: Verdict) -> PromotionRefused:
-    reasons = "; ".join(verdict.reasons)
-    if verdict.outcome == "refuse":
-        return PromotionRefused(f"{version} must not become {alias}: {reasons}. Fix that, or promote another version.")
-    return PromotionHeld(
-        f"{version} has to wait before it becomes {alias}: {reasons}. `mlreg approve {version}` adds an approval; "
-        f"`mlreg waive {version} --rule …` waives {', '.join(WAIVABLE)} for a time."
-    )

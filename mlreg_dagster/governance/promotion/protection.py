@@ -1,7 +1,8 @@
 """Protection: a champion that is confirmed worse, and worse than the version before it, is to go back to that one.
 
 Whether it may by itself is the policy's to say: in the tier `low` it is a rollback like any other; in the tier `high`
-the request is recorded and waits for a person.
+the request is recorded and waits for a person. A sensor looks again and again, so that what it acts on holds at every
+look.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,8 +12,9 @@ import pandas as pd
 
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.core.people import AUTOMATION
-from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.governance.rollout.ab import in_words
+from mlreg_dagster.governance.rollout.labels import Comparison
 from mlreg_dagster.registry import AliasEvent, DriftDecision
 from mlreg_dagster.registry.rules import rollback_target
 
@@ -36,16 +38,18 @@ class Protection:
 def protection(
     decisions: Iterable[DriftDecision],
     moves: Sequence[AliasEvent],
-    compare: Callable[[str, str], Challenge],
+    compare: Callable[[str, str], Comparison],
     now: pd.Timestamp,
+    alpha: float,
 ) -> Protection | str | None:
     """The rollback that the newest decision on drift calls for.
 
     Args:
         decisions: On drift, as they were recorded.
         moves: Of the champion.
-        compare: Holds the version before against the champion, on the outcomes of the predictions that both made.
+        compare: Holds the champion against the version before, on the outcomes of the predictions that both made.
         now: The current time.
+        alpha: How often the comparison may be wrong, at any look.
 
     Returns:
         None where the champion is not confirmed worse; in words, why nothing is to be done although it is.
@@ -58,14 +62,12 @@ def protection(
         return None
     if target is None:
         return f"{champion} is worse than it was, and no version held champion before that a rollback has not left"
-    found = compare(target, champion)
+    found = compare(champion, target)
     if not found.pairs:
         return f"{champion} is worse than it was; {target} can't be compared with it: they scored no hour together"
-    if found.verdict != "better":
-        return f"{champion} is worse than it was, and {target}, which held champion before, is {found.verdict}"
-    reason = (
-        f"{champion} is worse than {target}, which held champion before, on {found.pairs:,} predictions of both: "
-        f"{found.informedness.reason} Cause: {newest.cause}."
-    )
+    in_figures = in_words(found, champion, target, margin=0.0, alpha=alpha)
+    if found.verdict != "worse":
+        return f"{champion} is worse than it was, but not known to be worse than {target}, the one before: {in_figures}"
+    reason = f"{in_figures} {target} held champion before. Cause: {newest.cause}."
     request = PromotionRequest(target, reason, AUTOMATION, expected=champion)
     return Protection(request, f"protect-{newest.cause}-{champion}-{target}")

@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mlreg_dagster.outcomes.worth.blocks import summed
+
 BLOCK_HOURS = 48
 BURN_IN = 7
 """Blocks before which nothing is concluded: the sequence holds for many blocks only."""
@@ -49,7 +51,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the outcomes say.
+    """What the outcomes say at the end of a block.
 
     Attributes:
         verdict: `worse`: the whole interval lies above 0. `not_worse`: it lies below the margin.
@@ -58,6 +60,7 @@ class Comparison:
         difference: Mean loss of the candidate minus that of the champion; None without a block.
         low: Lower end of the confidence sequence; None before the burn-in.
         high: Its upper end.
+        until: Where the last block ends, in whole hours since 1970; None without a block.
     """
 
     verdict: Verdict
@@ -66,6 +69,29 @@ class Comparison:
     difference: float | None
     low: float | None
     high: float | None
+    until: int | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that both versions scored and whose outcomes are known: one element each.
+
+    Attributes:
+        hours: Of the prediction, whole hours since 1970.
+        crashes: Whether a crash followed.
+        candidate: Whether the candidate flagged the row.
+        champion: Whether the champion did.
+    """
+
+    hours: NDArray[np.int64]
+    crashes: NDArray[np.bool_]
+    candidate: NDArray[np.bool_]
+    champion: NDArray[np.bool_]
+
+    def before(self, hour: int) -> "Rows":
+        """The rows of predictions before an hour."""
+        kept = self.hours < hour
+        return Rows(self.hours[kept], self.crashes[kept], self.candidate[kept], self.champion[kept])
 
 
 def compare(
@@ -93,20 +119,54 @@ def compare(
         margin: By how much the mean loss may be larger and still be `not_worse`.
         alpha: How often the interval may miss the truth, at any look.
     """
+    found = over_time(
+        hours, crashes, candidate, champion, opened=opened, until=until, weights=weights, margin=margin, alpha=alpha
+    )
+    return found[-1] if found else Comparison("undecided", 0, 0, None, None, None)
+
+
+def over_time(
+    hours: NDArray[np.int64],
+    crashes: NDArray[np.bool_],
+    candidate: NDArray[np.bool_],
+    champion: NDArray[np.bool_],
+    *,
+    opened: int,
+    until: int,
+    weights: Weights,
+    margin: float,
+    alpha: float = 0.05,
+) -> list[Comparison]:
+    """What `compare` says, or would have said, at the end of each complete block that has rows.
+
+    Args:
+        hours: As for `compare`, as all others.
+        crashes: Whether a crash followed.
+        candidate: Whether the candidate flagged the row.
+        champion: Whether the champion did.
+        opened: The hour from which rows count.
+        until: All outcomes of predictions before this hour are due.
+        weights: As fixed when the rollout was opened.
+        margin: By how much the mean loss may be larger and still be `not_worse`.
+        alpha: How often the interval may miss the truth, at any look.
+    """
     block = (hours - opened) // BLOCK_HOURS
-    complete = max(0, (until - opened) // BLOCK_HOURS)
-    inside = (block >= 0) & (block < complete)
+    inside = (block >= 0) & (block < (until - opened) // BLOCK_HOURS)
     cost = np.where(crashes, -weights.missed, weights.false_alarm)  # of a flag, against none
     gained = cost * (candidate.astype(np.int8) - champion.astype(np.int8))
-    rows = np.bincount(block[inside], minlength=complete)
-    sums = np.bincount(block[inside], weights=gained[inside], minlength=complete)
-    means = sums[rows > 0] / rows[rows > 0]
-    pairs, difference = int(rows.sum()), float(means.mean()) if len(means) else None
-    if len(means) < BURN_IN:
-        return Comparison("undecided", len(means), pairs, difference, None, None)
-    low, high = confidence_sequence(means, alpha)
-    verdict: Verdict = "worse" if low[-1] > 0 else "not_worse" if high[-1] < margin else "undecided"
-    return Comparison(verdict, len(means), pairs, difference, float(low[-1]), float(high[-1]))
+    numbers, sums = summed(np.stack([np.ones(len(hours)), gained], axis=1)[inside], block[inside])
+    means = sums[:, 1] / sums[:, 0]
+    found = []
+    for t, (number, pairs, low, high) in enumerate(
+        zip(numbers, sums[:, 0].cumsum(), *confidence_sequence(means, alpha), strict=True), 1
+    ):
+        mean, end = float(means[:t].mean()), opened + (int(number) + 1) * BLOCK_HOURS
+        if t < BURN_IN:
+            found.append(Comparison("undecided", t, int(pairs), mean, None, None, end))
+            continue
+        verdict: Verdict = "worse" if low > 0 else "not_worse" if high < margin else "undecided"
+        found.append(Comparison(verdict, t, int(pairs), mean, float(low), float(high), end))
+    return found
 
 
 def confidence_sequence(means: NDArray[np.float64], alpha: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

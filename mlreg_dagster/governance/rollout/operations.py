@@ -18,6 +18,9 @@ _ODDS = np.array([1.5, 2.0, 4.0, 8.0, 16.0, 64.0])
 _RATIO_PRIOR = 100.0
 """Weight of the expected split in the prior of the split, in requests: small departures are of interest."""
 
+_LARGEST = 700.0
+"""The largest logarithm of an e-value that is a number still."""
+
 
 @dataclass(frozen=True)
 class Period:
@@ -55,7 +58,7 @@ def worse_rate(periods: Iterable[Period]) -> float:
             continue  # with one version alone there is nothing to compare
         share = each.candidate / seconds
         logs += each.candidate_bad * np.log(_ODDS) - bad * np.log1p(share * (_ODDS - 1))
-    return float(np.exp(logs).mean())
+    return float(np.exp(np.minimum(logs, _LARGEST)).mean())
 
 
 def above_rate(bad: int, seconds: int, allowed: float) -> float:
@@ -68,7 +71,7 @@ def above_rate(bad: int, seconds: int, allowed: float) -> float:
     """
     rates = allowed * _ODDS / (1 - allowed + allowed * _ODDS)
     logs = bad * np.log(rates / allowed) + (seconds - bad) * np.log((1 - rates) / (1 - allowed))
-    return float(np.exp(logs).mean())
+    return float(np.exp(np.minimum(logs, _LARGEST)).mean())
 
 
 def split_differs(candidate: int, champion: int, weight: int) -> float:
@@ -85,4 +88,4 @@ def split_differs(candidate: int, champion: int, weight: int) -> float:
     a, b = _RATIO_PRIOR * share, _RATIO_PRIOR * (1 - share)
     log = betaln(a + candidate, b + champion) - betaln(a, b)
     log -= candidate * np.log(share) + champion * np.log(1 - share)
-    return float(np.exp(min(log, 700.0)))
+    return float(np.exp(min(log, _LARGEST)))

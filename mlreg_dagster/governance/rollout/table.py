@@ -1,15 +1,20 @@
 """The decision table of a rollout: from the facts of a look to going on, waiting or going back.
 
-Eleven rows, the first that fits decides. Facts are read, and moves are made, elsewhere.
+Twelve rows, the first that fits decides; the last is for A/B tests alone, which rows 5 to 11 do not hold up. Facts are
+read, and moves are made, elsewhere.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from mlreg_dagster.governance.rollout.labels import Verdict
-from mlreg_dagster.governance.rollout.states import ENDED, State, Step, following, is_canary
+from mlreg_dagster.governance.rollout.states import ENDED, State, Step, following, is_split
+from mlreg_dagster.registry.records.traffic import FINISHED, ROLLED_BACK
 
-Ruling = Literal["advance", "hold", "roll_back"]
+Ruling = Literal["advance", "hold", "roll_back", "finish"]
+
+NEEDS_APPROVAL = 9
+"""The row that waits for people."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Facts:
         enough_pairs: Enough rows were scored by both.
         approved: It has the approvals that the next state asks for; True where it asks for none.
         requires_not_worse: Policy: outcomes must have shown that it is not worse before it gets all traffic.
+        ab: It is an A/B test: from `staging` it goes to `ab`, and no policy's step follows. In `ab`, `dwelled` means
+            that the days of the test are over.
     """
 
     state: State
@@ -48,6 +55,7 @@ class Facts:
     enough_pairs: bool = False
     approved: bool = False
     requires_not_worse: bool = False
+    ab: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,13 +83,19 @@ def judge(facts: Facts) -> Decision:
         return _back(1, facts.invalid)
     if facts.breaches:
         return _back(2, f"The candidate breaks its budget: {'; '.join(facts.breaches)}.")
+    if facts.labels == "worse" and facts.state == "ab":
+        return _finish(3, "Matured outcomes show that the candidate is worse than the champion.")
     if facts.labels == "worse":
         return _back(3, "Matured outcomes show that the candidate is worse than the champion.")
     if facts.flagged_out and facts.state != "staging":
         return _back(4, "The candidate flags a share of the rows outside of its limits.")
+    if facts.state == "ab":
+        if facts.dwelled:
+            return _finish(12, "The days of the A/B test are over.")
+        return Decision(12, "hold", "ab", "The A/B test goes on until its days are over.")
     row, wait = _wait(facts)
     if wait is None:
-        state = following(facts.state, facts.steps)
+        state = following(facts.state, facts.steps, ab=facts.ab)
         return Decision(11, "advance", state, f"Nothing speaks against {state}.")
     if facts.held_too_long:
         return _back(row, f"It has waited for too long. {wait}")
@@ -89,13 +103,17 @@ def judge(facts: Facts) -> Decision:
 
 
 def _back(row: int, reason: str) -> Decision:
-    return Decision(row, "roll_back", "rolled_back", reason)
+    return Decision(row, "roll_back", ROLLED_BACK, reason)
+
+
+def _finish(row: int, reason: str) -> Decision:
+    return Decision(row, "finish", FINISHED, reason)
 
 
 def _wait(facts: Facts) -> tuple[int, str | None]:
     """The first row that asks to wait, and why; None: none does."""
-    after = following(facts.state, facts.steps)
-    if facts.split_is_off and is_canary(facts.state):
+    after = following(facts.state, facts.steps, ab=facts.ab)
+    if facts.split_is_off and is_split(facts.state):
         return 5, "Requests are not split by the weights: no comparison of them counts."
     if facts.blocked:
         return 6, f"It waits: {'; '.join(facts.blocked)}."
@@ -105,7 +123,7 @@ def _wait(facts: Facts) -> tuple[int, str | None]:
         missing = "requests" if not facts.enough_requests else "rows that both have scored"
         return 8, f"There are not enough {missing} yet."
     if not facts.approved and after != "closed":
-        return 9, f"{after} needs an approval."
+        return NEEDS_APPROVAL, f"{after} needs an approval."
     if after == "full" and facts.requires_not_worse and facts.labels != "not_worse":
         return 10, "Outcomes have not shown yet that the candidate is not worse."
     return 11, None

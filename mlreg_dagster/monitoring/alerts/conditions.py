@@ -7,10 +7,17 @@ from datetime import datetime, timedelta
 from mlreg_dagster.monitoring.alerts.rules import Alert
 from mlreg_dagster.monitoring.metrics.slos import Level
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare
-from mlreg_dagster.registry import OutboxMessage
+from mlreg_dagster.registry import OutboxMessage, Severity, TrafficEvent
+from mlreg_dagster.registry.records.traffic import ROLLED_BACK
 
 WAITS_TOO_LONG = timedelta(hours=1)
 """From a message in the outbox to the alert that its channel is down."""
+
+TOLD_FOR = timedelta(days=7)
+"""How long a rollout that was rolled back is an alert."""
+
+_BY_ROW: dict[object, Severity] = {1: "ticket", 2: "page", 3: "ticket", 4: "ticket"}
+"""Severity by the row of the decision table; in the others it has waited for too long."""
 
 LEAST_FREE_BYTES = 1 << 30
 _MB = 1 << 20
@@ -46,6 +53,21 @@ class FailingCheck:
     asset: str
     check: str
     description: str
+
+
+@dataclass(frozen=True)
+class WaitingRollout:
+    """A rollout whose next step needs an approval.
+
+    Attributes:
+        candidate: The version.
+        state: Where it waits.
+        reason: For what, in words.
+    """
+
+    candidate: str
+    state: str
+    reason: str
 
 
 def failed_jobs(failed: Iterable[FailedJob]) -> list[Alert]:
@@ -98,6 +120,48 @@ def old_champion(version: str, since: datetime, now: datetime, max_age: timedelt
         f"See why no newer version was promoted: mlreg status, mlreg refusals."
     )
     return [Alert("champion_old", version, since + max_age, text)]
+
+
+def rolled_back(newest: Iterable[TrafficEvent], now: datetime) -> list[Alert]:
+    """One a rollout that was rolled back, for a week or until the next one of the alias is opened.
+
+    Args:
+        newest: The newest change of the traffic of each alias.
+        now: The current time.
+    """
+    return [
+        Alert(
+            "rollout_rolled_back",
+            each.candidate,
+            each.recorded_at,
+            f"The rollout of {each.candidate} was rolled back; {each.champion} holds {each.alias} as before. Cause: "
+            f"{each.reason} `mlreg history {each.alias}` lists its steps.",
+            _severity_of(each),
+        )
+        for each in newest
+        if each.state == ROLLED_BACK and now - each.recorded_at <= TOLD_FOR
+    ]
+
+
+def _severity_of(event: TrafficEvent) -> Severity:
+    """By cause: users got what a budget forbids; the version is worse or may not serve; a person did it, or time."""
+    if event.ruling != "roll_back":
+        return "info"
+    return _BY_ROW.get(event.facts.get("decision", {}).get("row"), "info")
+
+
+def waiting_rollouts(waiting: Iterable[WaitingRollout]) -> list[Alert]:
+    """One a step that needs an approval, until it has it."""
+    return [
+        Alert(
+            "rollout_waits",
+            f"{each.candidate} in {each.state}",
+            None,
+            f"The rollout of {each.candidate} waits in {each.state}: {each.reason} Look at it with `mlreg rollout "
+            f"status`, then `mlreg approve {each.candidate}` or `mlreg rollout abort`.",
+        )
+        for each in waiting
+    ]
 
 
 def low_disk(folder: str, free_bytes: int, table_bytes: int) -> list[Alert]:

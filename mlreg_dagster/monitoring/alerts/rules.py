@@ -54,6 +54,8 @@ RULES: Mapping[str, Rule] = {
         Rule("retraining_late", "ticket", "a training that was asked for has no evaluated version in time"),
         Rule("flagged_share", "ticket", "the champion flags a share outside of its limits", in_notices=True),
         Rule("champion_old", "info", "the champion has not changed for longer than retraining.yaml allows"),
+        Rule("rollout_rolled_back", "ticket", "the rollout of a version was rolled back"),
+        Rule("rollout_waits", "ticket", "a rollout goes no further without an approval"),
         Rule("disk_low", "page", "the disk of the home is nearly full"),
         Rule("channel_down", "ticket", "messages to a channel wait to be delivered"),
         Rule("data_quality", "ticket", "data quality is low"),

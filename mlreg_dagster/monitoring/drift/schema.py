@@ -85,7 +85,7 @@ PREDICTION_DRIFT = Table(
         "least": column(float, "The least share that a day may flag (evaluation.yaml).", _SHARE),
         "most": column(float, "The largest.", _SHARE),
         "window_share": _known("Share flagged over the days of the flag policy; null: not all of them scored.", _SHARE),
-        "window_least": column(float, "The least share that the flag policy allows over these days.", _SHARE),
+        "window_least": column(float, "The least share over these days that the flag budget allows.", _SHARE),
         "window_most": column(float, "The largest.", _SHARE),
         "state": column(str, "within, outside or unknown.", _one_of("within", "outside", "unknown")),
         "location": _known("Mean rank of the scores among the training scores; shown, decides nothing.", _SHARE),

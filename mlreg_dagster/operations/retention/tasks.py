@@ -16,6 +16,8 @@ from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.ages import old_before
 from mlreg_dagster.operations.retention.compaction import compact, free_share
 from mlreg_dagster.operations.retention.drafts import drafts, remove
+from mlreg_dagster.operations.retention.rollout_counts import old_counts
+from mlreg_dagster.operations.retention.rollout_counts import remove as remove_counts
 from mlreg_dagster.operations.retention.served import old_hour_files, old_segments
 from mlreg_dagster.operations.retention.served import remove as remove_served
 from mlreg_dagster.storage.landing import A_PAYLOAD
@@ -57,9 +59,11 @@ def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterat
     for name, old_files in (("stored segments", old_segments), ("features of answers", old_hour_files)):
         if files := old_files(log, settings.retention, now):
             yield RetentionTask(name, f"{len(files)} files, from {files[0].name} on", partial(remove_served, files))
+    policy = settings.retention
+    if folders := old_counts(home.folder, home.registry, policy.rollout_count_days, now):
+        yield RetentionTask("counts of rollouts", f"{len(folders)} that have ended", partial(remove_counts, folders))
     if not home.warehouse.path.exists():
         return
-    policy = settings.retention
     if policy.raw_days and (old := _old_payloads(home, settings, now)):
         yield RetentionTask("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(old))
     for table, days in (

@@ -15,6 +15,9 @@ from mlreg_dagster.storage.faults import explained
 
 __all__ = ["RegistryTampered", "heads_on_record", "newest_heads", "require_intact", "witness_of", "witnessed_heads"]
 
+PUBLISHED_HEAD, PUBLISHED_TO = "published_head", "published_to"
+"""Metadata in which a run tells which head it published, as the line of its file, and where."""
+
 _PAGE = 1000
 
 
@@ -40,13 +43,28 @@ def newest_heads(instance: dg.DagsterInstance) -> set[Head]:
     }
 
 
-def require_intact(registry: Registry, instance: dg.DagsterInstance) -> None:
-    """Refuse a registry that does not fit its audit log, or what was last witnessed of it.
+def published_by(instance: dg.DagsterInstance, run_id: str) -> tuple[str, list[str]]:
+    """The line of the head that a run published, and the names of the places."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION):
+        event = entry.asset_observation
+        if event is not None and PUBLISHED_HEAD in event.metadata:
+            places: Any = event.metadata[PUBLISHED_TO].value
+            return str(event.metadata[PUBLISHED_HEAD].value), list(places)
+    raise LookupError(run_id)
+
+
+def require_intact(registry: Registry, instance: dg.DagsterInstance, heads: set[Head] | None = None) -> None:
+    """Refuse a registry that does not fit its audit log, or what was witnessed of it.
+
+    Args:
+        registry: The registry.
+        instance: Whose newest heads it must hold.
+        heads: These, in their place.
 
     Raises:
         RegistryTampered: It does not; the first broken record is named.
     """
-    if broken := registry.find_tampering(newest_heads(instance)):
+    if broken := registry.find_tampering(newest_heads(instance) if heads is None else heads):
         raise RegistryTampered(
             f"The registry was tampered with. {broken} Nothing is built on it: compare with a copy, and with the "
             f"runs in Dagster; see docs/runbook.md."

@@ -11,13 +11,19 @@ from dataclasses import dataclass
 from itertools import count, takewhile
 
 import dagster as dg
+import pandas as pd
 
 from mlreg_dagster.config import AutomationSettings
 from mlreg_dagster.orchestration.instance import runs
 
 RUN_KEY = "dagster/run_key"
+UNTIL_DONE = "mlreg/until_done"
+"""Tag of runs whose work must not be left undone."""
+
 _BY_HAND = "Re-execute it in the UI to have it done"
 _SUFFIX = re.compile(r"~\d+$")
+_DOUBLED = 10  # times at most, so that no number overflows
+_LONGEST_PAUSE = pd.Timedelta(hours=1)
 _AUTOMATIC = ("dagster/sensor_name", "dagster/schedule_name", RUN_KEY)
 
 
@@ -34,16 +40,21 @@ class Turn:
     reason: str = ""
 
 
-def next_turn(instance: dg.DagsterInstance, key: str, settings: AutomationSettings) -> Turn:
+def next_turn(
+    instance: dg.DagsterInstance, key: str, settings: AutomationSettings, *, until_done: bool = False
+) -> Turn:
     """Whether work that is to be done once may be asked for, and under which run key.
 
     One that failed is not asked for again. One that a run has done and that is asked about all the same is missing: a
     backup was restored, or files were removed.
 
+    Work that must not be left undone is asked for again whatever its runs came to, after ever longer pauses.
+
     Args:
         instance: Whose runs count, those of a person's re-execution among them.
         key: What the work is: the run key of its first run.
         settings: How often it is asked for again after a cancellation, and how long after.
+        until_done: It must not be left undone; its runs carry the tag `UNTIL_DONE`.
     """
     cancelled = done = 0
     for number in count(1):
@@ -54,9 +65,12 @@ def next_turn(instance: dg.DagsterInstance, key: str, settings: AutomationSettin
         run = newest[0].dagster_run
         if run.status in runs.UNDER_WAY:
             return Turn(None, f"{runs.named(run)} is under way.")
-        if run.status == dg.DagsterRunStatus.FAILURE:
+        if until_done:
+            if waiting := _after_ever_longer(newest[0], number):
+                return Turn(None, waiting)
+        elif run.status == dg.DagsterRunStatus.FAILURE:
             return Turn(None, f"{runs.named(run)} failed; it is not tried again by itself. {_BY_HAND}.")
-        if run.status == dg.DagsterRunStatus.CANCELED:
+        elif run.status == dg.DagsterRunStatus.CANCELED:
             cancelled += 1
             if waiting := _after_cancellation(newest[0], cancelled, settings):
                 return Turn(None, waiting)
@@ -96,7 +110,8 @@ def outlook(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Automati
     if not any(tag in run.tags for tag in _AUTOMATIC):
         return f"It was started by hand, so it is not asked for again. {_BY_HAND}."
     if key := run.tags.get(RUN_KEY):
-        return next_turn(instance, base_of(key), settings).reason or "It is asked for again now."
+        turn = next_turn(instance, base_of(key), settings, until_done=UNTIL_DONE in run.tags)
+        return turn.reason or "It is asked for again now."
     if "dagster/sensor_name" in run.tags:
         return held_back(instance, run.job_name, *_range_of(run.tags), settings) or "It is asked for again now."
     return f"Its schedule does not ask for it again; where hours are missing, catch-up does. {_BY_HAND} now."
@@ -105,6 +120,16 @@ def outlook(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Automati
 def base_of(run_key: str) -> str:
     """The key of the first run of the same work."""
     return _SUFFIX.sub("", run_key)
+
+
+def _after_ever_longer(record: dg.RunRecord, number: int) -> str | None:
+    """Why work that was asked for `number` times in vain has to wait; None where it has not."""
+    pause = min(runs.PAUSE_AFTER_A_FAILURE * 2 ** min(number - 1, _DOUBLED), _LONGEST_PAUSE)
+    ended = runs.ended_at(record)
+    if abs(runs._now() - ended) < pause:
+        again = f"it is asked for again at {ended + pause:%Y-%m-%d %H:%M} UTC"
+        return f"{runs.named(record.dagster_run)} did not do it; {again}."
+    return None
 
 
 def _after_cancellation(record: dg.RunRecord, number: int, settings: AutomationSettings) -> str | None:

@@ -30,6 +30,8 @@ SERVED_PREDICTIONS = Table(
         "artifact_sha256": column(str, "Hash of the artifact that scored.", SHA256),
         "alias": column(str, "The alias that was followed; null where a version was asked by name.", nullable=True),
         "alias_sequence": column(int, "Number of the move of the alias that was followed.", nullable=True),
+        "arm": column(str, "champion or candidate of a rollout; null where the answer is part of none.", nullable=True),
+        "traffic_sequence": column(int, "Number of the change of traffic that was followed.", nullable=True),
         "instrument_id": column(str, "As the client names it; null where it names none.", nullable=True),
         "market_hour": column(
             UTC, "Hour of the features, as the client names it; null where it names none.", WHOLE_HOUR, nullable=True

@@ -55,9 +55,7 @@ def summed(counts: Counts, labels: NDArray[np.int64]) -> tuple[NDArray[np.int64]
         The labels in their order, and the sums of each.
     """
     found, position = np.unique(labels, return_inverse=True)
-    sums = np.zeros((len(found), counts.shape[1]))
-    np.add.at(sums, position, counts)
-    return found, sums
+    return found, np.stack([np.bincount(position, each, minlength=len(found)) for each in counts.T], axis=1)
 
 
 def blocks_of(counts: Counts, days: NDArray[np.int64]) -> tuple[Counts, Unit]:

@@ -298,7 +298,8 @@ traffic_events = Table(
     Column("run_id", String),
     CheckConstraint("weight BETWEEN 0 AND 10000", name="known_weight"),
     CheckConstraint(
-        "state IN ('staging', 'shadow', 'canary_5', 'canary_25', 'canary_50', 'full', 'closed', 'rolled_back')",
+        "state IN ('staging', 'shadow', 'canary_5', 'canary_25', 'canary_50', 'full', 'closed', 'rolled_back', "
+        "'ab', 'finished')",
         name="known_rollout_state",
     ),
     UniqueConstraint("alias", "sequence"),

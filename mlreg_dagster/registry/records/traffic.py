@@ -9,7 +9,8 @@ WHOLE = 10_000
 
 CLOSED: Final = "closed"
 ROLLED_BACK: Final = "rolled_back"
-"""With `CLOSED` the state in which a rollout has ended."""
+FINISHED: Final = "finished"
+"""An A/B test has ended, and the alias stays. With `CLOSED` and `ROLLED_BACK` the states that end a rollout."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class TrafficEvent:
         alias: Whose traffic it is.
         sequence: 1, 2, 3, … within the alias, over all its rollouts.
         rollout: The sequence at which the rollout was opened: what the events of one have in common.
-        state: Where the rollout is; `closed` and `rolled_back` end it.
+        state: Where the rollout is; `closed`, `rolled_back` and `finished` end it.
         champion: The version that held the alias when the rollout was opened.
         champion_sha256: Its bytes.
         candidate: The version that is rolled out.
@@ -29,7 +30,7 @@ class TrafficEvent:
         weight: Share of the candidate, in basis points; 10,000: it holds the alias.
         shadow: Whether the candidate scores what the champion answers.
         salt: Assigns routing keys to the two.
-        ruling: What was decided: `open`, `advance`, `roll_back`, `pause`, `resume`, `superseded`.
+        ruling: What was decided: `open`, `advance`, `roll_back`, `finish`, `pause`, `resume`, `superseded`.
         facts: What it was decided on, as plain JSON.
         alias_sequence: The move of the alias that was made with it; None: the alias stayed.
         effective_at: From when it counts.
@@ -63,4 +64,4 @@ class TrafficEvent:
     @property
     def is_open(self) -> bool:
         """Whether the rollout goes on."""
-        return self.state not in (CLOSED, ROLLED_BACK)
+        return self.state not in (CLOSED, ROLLED_BACK, FINISHED)

@@ -13,6 +13,7 @@ from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.following.follower import Follower
 from mlreg_dagster.serving.log.writer import PredictionLog
 from mlreg_dagster.serving.metrics import CONTENT_TYPE, AliasModel, ServerMetrics
+from mlreg_dagster.serving.protocols.server_metadata import rollout_now
 
 if TYPE_CHECKING:
     from mlreg_dagster.serving.online.latest import LatestHour
@@ -62,7 +63,7 @@ class AdminRoutes:
         self._metrics.knowledge(knowledge)
         self._metrics.models(
             (
-                AliasModel(served.alias, served.model.version, served.effective_at)
+                AliasModel(served.alias, served.model.version, served.effective_at, served.rollout)
                 for served in self._follower.names()
                 if served.alias is not None and served.effective_at is not None
             ),
@@ -106,6 +107,7 @@ class AdminRoutes:
                             "artifact_sha256": served.model.sha256,
                             "alias_sequence": served.sequence,
                             "effective_at": served.effective_at,
+                            "rollout": rollout_now(served),
                         }
                         for served in self._follower.names()
                     ],

@@ -29,7 +29,7 @@ class Request:
         route: The template of its path; `unmatched` until one fits.
         path: The parts of the path that the route names.
         version: Of the model that answered, for metrics.
-        role: The alias by which it was asked.
+        role: The alias by which it was asked, `candidate` of a rollout, or `version`.
         rows: That were scored.
     """
 

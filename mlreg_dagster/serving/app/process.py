@@ -22,6 +22,8 @@ from mlreg_dagster.serving.following.follower import Follower
 from mlreg_dagster.serving.log.writer import PredictionLog
 from mlreg_dagster.serving.metrics import ServerMetrics
 from mlreg_dagster.serving.online.latest import LatestHour
+from mlreg_dagster.serving.rollout.counts import ArmCounter
+from mlreg_dagster.serving.rollout.shadow import ShadowQueue
 from mlreg_dagster.serving.tracing import Tracing, configured_tracing
 from mlreg_dagster.storage.prediction_log import layout_of
 
@@ -78,9 +80,13 @@ def serve_process(home: Path, configured: Settings, options: Options) -> None:
             _LOG.warning("%s", latest.why_none())
         log = PredictionLog(layout_of(home).root, settings.log) if settings.log.enabled else None
         follower = Follower(registry_url(home), artifacts_root(home), settings)
+        metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring, settings.alias)
+        counter = ArmCounter(home, configured.rollout, follower.names, metrics, log)
+        shadow = ShadowQueue(counter, metrics, configured.rollout.shadow_queue, latest)
         try:
-            metrics, work, health = ServerMetrics(), Work(limits), Health(follower, log, keyring, settings.alias)
-            routes = Routes(follower, latest, log, settings, work, health, configured.outcomes.reasons)
+            counter.start()
+            shadow.start()
+            routes = Routes(follower, latest, log, settings, work, health, configured.outcomes.reasons, counter, shadow)
             application = Application(routes.endpoints(), keyring, Intake(limits), work, metrics, configured_tracing())
             for_admin = AdminRoutes(follower, latest, log, metrics, work, health)
             admin_application = Application(
@@ -90,6 +96,8 @@ def serve_process(home: Path, configured: Settings, options: Options) -> None:
             address = f"Serving {settings.alias} on {url_of(public)}; metrics and status: {url_of(admin)}"
             running.run(public, admin, follower.start, lambda: print(address, flush=True))
         finally:
+            shadow.stop()
+            counter.close()
             follower.stop()
             if log is not None:
                 log.close()

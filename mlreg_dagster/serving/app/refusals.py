@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
@@ -175,6 +176,19 @@ def refusal_of(error: MlregError) -> Refusal | None:
             status, code, reason = found
             return Refusal(status, code, str(error), reason, _retry(RETRY_AFTER_S) if status == 503 else ())
     return None
+
+
+def failure_of(error: Exception) -> Literal["error", "not_finite"] | None:
+    """How a version has failed, where an error while it scored is its own; None: of the request, or of the server."""
+    if isinstance(error, NoFiniteScore):
+        return "not_finite"
+    if isinstance(error, MlregError) and not isinstance(error, _OF_VERSION) and refusal_of(error) is not None:
+        return None
+    return "error"
+
+
+_OF_VERSION = (AnswerTooLate, OtherFeatureSettings)
+"""Errors that clients are told, and that another version might not meet."""
 
 
 def _headers(error: Refused) -> tuple[tuple[bytes, bytes], ...]:

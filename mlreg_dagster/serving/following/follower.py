@@ -11,10 +11,12 @@ from mlreg_dagster.config.sections.serving import ServingSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.models.artifacts.files import MODELS
 from mlreg_dagster.registry import AliasEvent
-from mlreg_dagster.registry.names import is_version, listed
+from mlreg_dagster.registry.names import is_version
 from mlreg_dagster.registry.trust import Trusted
+from mlreg_dagster.serving.following import rollouts
 from mlreg_dagster.serving.following.knowledge import Knowledge, NotTaken
-from mlreg_dagster.serving.following.names import Bundle, NotLoaded, Served, UnknownName
+from mlreg_dagster.serving.following.loading import Loading, NotLoadable
+from mlreg_dagster.serving.following.names import Bundle, NotLoaded, Served, UnknownName, unknown, why_not
 from mlreg_dagster.serving.following.versions import Versions
 from mlreg_dagster.serving.following.watch import Watch
 from mlreg_dagster.serving.scoring import model as scoring
@@ -24,13 +26,8 @@ from mlreg_dagster.storage.artifacts import open_artifacts
 __all__ = ["Follower", "Knowledge", "NotLoaded", "NotTaken", "Served", "UnknownName"]
 
 _LOG = logging.getLogger(__name__)
-_LONGEST_WAIT_S = 10.0
-"""How long a version that could not be loaded is left alone at most; at first it is tried again at once."""
-
 _BUNDLES_EVERY_S = 30.0
 """How often the bundles of the models that are served are read again, to say that one is damaged."""
-
-_SHOWN_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,9 @@ class _Now:
 class Follower:
     """Follows a registry.
 
-    A new model is loaded, verified and warmed beside the old one, which answers until one assignment replaces it. What
-    is wrong with the registry or a bundle is told by `knowledge`; the last good model answers on.
+    A new model is loaded, verified and warmed beside the old one, which answers until one assignment replaces it, and
+    the split of its traffic with it. What is wrong with the registry or a bundle is told by `knowledge`; the last good
+    model answers on.
 
     Args:
         registry_url: As for `Registry`.
@@ -68,7 +66,7 @@ class Follower:
         self._store = open_artifacts(artifacts)
         self._versions = Versions(self._load, settings.versions_kept)
         self._now = _Now()
-        self._tried: dict[tuple[str, str], tuple[float, float]] = {}
+        self._loading = Loading(self._load, settings.poll_seconds)
         self._bundles_at = time.monotonic()
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="mlreg-follower", daemon=True)
@@ -96,13 +94,13 @@ class Follower:
         if (found := now.served.get(name)) is not None:
             return found
         if name in self._settings.aliases:
-            raise NotLoaded(_why_not(name, now))
+            raise NotLoaded(why_not(name, now.knowledge, is_known=name in now.aliases))
         if not is_version(name) or name not in now.versions:
-            raise UnknownName(_unknown(name, now, self._settings))
+            raise UnknownName(unknown(name, now.versions, now.aliases, self._settings.aliases))
         bundle = Bundle(name, now.versions[name])
-        for each in now.served.values():
-            if (each.model.version, each.model.sha256) == (bundle.version, bundle.artifact_sha256):
-                return Served(name, None, None, None, each.model)
+        for each in _of_aliases(now):
+            if (each.version, each.sha256) == (bundle.version, bundle.artifact_sha256):
+                return Served(name, None, None, None, each)
         return Served(name, None, None, None, self._versions.get(bundle))
 
     def names(self) -> list[Served]:
@@ -153,55 +151,61 @@ class Follower:
                 _LOG.warning("%s has no holder any more", alias)
             self._serve(alias, None)
             return
-        if held is not None and (held.sequence, held.model.sha256) == (move.sequence, move.artifact_sha256):
-            if (found := self._now.knowledge.not_taken.get(alias)) and found.sequence != move.sequence:
-                self._take_note(alias, None)  # a later move was taken back before it could be followed
-            return
-        key = (alias, f"{move.sequence} {move.artifact_sha256}")
-        tried_at, wait = self._tried.get(key, (0.0, 0.0))
-        if time.monotonic() - tried_at < wait:
+        event = rollouts.open_rollout(trusted.traffic.get(alias))
+        is_held = held is not None and (held.sequence, held.model.sha256) == (move.sequence, move.artifact_sha256)
+        noted = self._now.knowledge.not_taken.get(alias)
+        if is_held and noted is not None and noted.sequence != move.sequence:
+            self._take_note(alias, None)  # a later move was taken back before it could be followed
+        if held is not None and is_held and rollouts.is_followed(held, event):
             return
         started = time.monotonic()
-        try:
-            model = self._held(move) or self._load(move)
-        except Exception as error:  # noqa: BLE001 - a bundle may be damaged in any way; the last good model answers on
-            self._tried[key] = (time.monotonic(), min(max(2 * wait, self._settings.poll_seconds), _LONGEST_WAIT_S))
-            self._refuse(alias, move, error)
+        alone = held if is_held else self._taken(alias, move)
+        is_taken = alone is not None
+        if (alone := alone or held) is None:
             return
-        self._tried = {each: tried for each, tried in self._tried.items() if each[0] != alias}
-        self._serve(alias, Served(alias, alias, move.sequence, move.effective_at, model))
-        spent = time.monotonic() - started
-        _LOG.info("%s is %s (move %d), loaded in %.2f s", alias, move.version, move.sequence, spent)
 
-    def _serve(self, alias: str, served: Served | None) -> None:
-        """Replace what an alias means, in one assignment."""
+        def part(name: str, bundle: Bundle) -> ServedModel | NotLoadable:
+            return self._loading.get(f"{alias} {name}", str(event.rollout) if event else "", bundle, self._loaded())
+
+        served = rollouts.with_rollout(alone, event, part)
+        if not rollouts.is_same(served, held):
+            self._serve(alias, served, is_taken=is_taken)
+            _log_served(served, held, time.monotonic() - started)
+
+    def _taken(self, alias: str, move: AliasEvent) -> Served | None:
+        """What an alias means by a move; None where that can't be loaded, which is noted."""
+        model = self._loading.get(alias, str(move.sequence), move, self._loaded())
+        if isinstance(model, NotLoadable):
+            self._refuse(alias, move, model.why)
+            return None
+        return Served(alias, alias, move.sequence, move.effective_at, model)
+
+    def _serve(self, alias: str, served: Served | None, *, is_taken: bool = True) -> None:
+        """Replace what an alias means, and how its traffic is split, in one assignment."""
         others = {name: each for name, each in self._now.served.items() if name != alias}
         together = others | ({alias: served} if served is not None else {})
-        noted = {name: each for name, each in self._now.knowledge.not_taken.items() if name != alias}
+        noted = {name: each for name, each in self._now.knowledge.not_taken.items() if name != alias or not is_taken}
         known = replace(self._now.knowledge, ready=self._settings.alias in together, not_taken=noted)
         self._now = replace(self._now, served=together, knowledge=known)
 
-    def _refuse(self, alias: str, move: AliasEvent, error: Exception) -> None:
-        text = str(error) if isinstance(error, MlregError) else f"{type(error).__name__}: {error}"
+    def _refuse(self, alias: str, move: AliasEvent, why: str) -> None:
         known = self._now.knowledge.not_taken.get(alias)
         if known is None or (known.version, known.sequence) != (move.version, move.sequence):
-            _LOG.error("%s is %s (move %d), which can't be loaded. %s", alias, move.version, move.sequence, text)
+            _LOG.error("%s is %s (move %d), which can't be loaded. %s", alias, move.version, move.sequence, why)
         is_same = known is not None and known.sequence == move.sequence
         since = known.since if known is not None and is_same else datetime.now(UTC)
-        self._take_note(alias, NotTaken(move.version, move.sequence, since, text))
+        self._take_note(alias, NotTaken(move.version, move.sequence, since, why))
 
     def _take_note(self, alias: str, found: NotTaken | None) -> None:
         others = {name: each for name, each in self._now.knowledge.not_taken.items() if name != alias}
         noted = others | ({alias: found} if found is not None else {})
         self._now = replace(self._now, knowledge=replace(self._now.knowledge, not_taken=noted))
 
-    def _held(self, move: AliasEvent) -> ServedModel | None:
-        """The model of a move that is loaded already, under another name."""
-        models = [*(each.model for each in self._now.served.values()), *self._versions.loaded()]
-        wanted = (move.version, move.artifact_sha256)
-        return next((each for each in models if (each.version, each.sha256) == wanted), None)
+    def _loaded(self) -> list[ServedModel]:
+        """All models that are loaded, under whichever name."""
+        return [*_of_aliases(self._now), *self._versions.loaded()]
 
-    def _load(self, bundle: Bundle | AliasEvent) -> ServedModel:
+    def _load(self, bundle: scoring.Registered) -> ServedModel:
         return scoring.load(self._store, bundle, self._settings.walk_from_rows)
 
     def _look_at_bundles(self) -> None:
@@ -223,25 +227,20 @@ class Follower:
         self._bundles_at = time.monotonic()
 
 
-def _why_not(alias: str, now: _Now) -> str:
-    noted, problem = now.knowledge.not_taken.get(alias), now.knowledge.problem
-    if noted is not None:
-        return f"{alias} is {noted.version}, which can't be loaded. {noted.why}"
-    if problem is not None:
-        return f"{alias} is not known yet. {problem}"
-    if alias in now.aliases:
-        return f"{alias} is being loaded. Try again in a moment."
-    return f"No version holds {alias} yet. mlreg promote gives it one."
+def _of_aliases(now: _Now) -> list[ServedModel]:
+    return [model for served in now.served.values() for model in rollouts.models_of(served)]
 
 
-def _unknown(name: str, now: _Now, settings: ServingSettings) -> str:
-    if name in now.aliases:
-        return (
-            f"{name} is an alias, but not one that is served: aliases in serving.yaml are {listed(settings.aliases)}."
-        )
-    newest = sorted(now.versions, key=lambda each: int(each[1:]))[-_SHOWN_NAMES:]
-    shown = name if name.isprintable() and len(name) <= 80 else ascii(name[:80])
-    return (
-        f"{shown} is no version, and no alias that is served. Aliases: {listed(settings.aliases)}. "
-        f"Newest versions: {listed(newest)}."
-    )
+def _log_served(served: Served, before: Served | None, seconds: float) -> None:
+    """Log what has changed of an alias."""
+    name, rollout = served.name, served.rollout
+    if before is None or served.sequence != before.sequence or served.model is not before.model:
+        _LOG.info("%s is %s (move %d), loaded in %.2f s", name, served.model.version, served.sequence, seconds)
+    if rollout is None:
+        if before is not None and before.rollout is not None:
+            _LOG.info("The rollout of %s is over", before.rollout.candidate_version)
+        return
+    change = (rollout.candidate_version, rollout.state, rollout.weight / 100, name, rollout.sequence)
+    _LOG.info("%s is in %s, with %g %% of the traffic of %s (change %d)", *change)
+    if rollout.unloadable is not None:
+        _LOG.error("%s can't be loaded; the champion answers alone. %s", rollout.candidate_version, rollout.unloadable)

@@ -98,13 +98,13 @@ class Watch:
 
     def _remember(self, known: Trusted, before: Fingerprint | None) -> None:
         self._known = known
-        self._seen = before if before == self._fingerprint() else None  # written to meanwhile: the next look decides
+        self._seen = before if before == self._fingerprint() else None  # written to meanwhile: to be verified next
 
     def _was_touched(self, now: Fingerprint | None) -> bool:
         """Whether there may have been a change that left no record."""
         if now is None:
             return time.monotonic() - self._whole_at > _WHOLE_EVERY_S
-        return self._seen is not None and now != self._seen
+        return now != self._seen
 
     def _is_another_file(self, now: Fingerprint | None) -> bool:
         return now is not None and self._seen is not None and now[:2] != self._seen[:2]

@@ -102,7 +102,7 @@ def extend(layout: Layout, hour: datetime, segments: Iterable[Segment]) -> dict[
         if file.exists():
             with pq.ParquetFile(file) as before:
                 for batch in before.iter_batches(_ROWS * 8):
-                    writer.write_batch(batch)
+                    writer.write_batch(_completed(batch, SCHEMA))
         for segment in new:
             read = known[segment.sha256] = Read(segment.path.name)
             for rows in _in_pieces(_rows(layout, hour, segment, read)):
@@ -116,7 +116,15 @@ def reader_of(file: Path, columns: Sequence[str] = tuple(SERVED_PREDICTIONS.colu
     """The rows of SERVED_PREDICTIONS in the file of an hour, piece by piece."""
     schema = pa.schema([SCHEMA.field(name) for name in columns])
     parquet = pq.ParquetFile(file)
-    return pa.RecordBatchReader.from_batches(schema, parquet.iter_batches(_ROWS * 8, columns=list(columns)))
+    batches = parquet.iter_batches(_ROWS * 8, columns=[name for name in columns if name in parquet.schema_arrow.names])
+    return pa.RecordBatchReader.from_batches(schema, (_completed(batch, schema) for batch in batches))
+
+
+def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Rows of a file with nulls for the columns that it lacks, as an earlier release wrote it."""
+    stored = batch.schema.names
+    columns = [batch.column(each.name) if each.name in stored else pa.nulls(len(batch), each.type) for each in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _rows(layout: Layout, hour: datetime, segment: Segment, read: Read) -> Iterator[Sequence[Mapping[str, Any]]]:

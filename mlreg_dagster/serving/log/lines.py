@@ -20,11 +20,11 @@ _Name = Annotated[str, Field(min_length=1)]
 
 
 class Line(BaseModel):
-    """An answer as it stands in a segment."""
+    """An answer as it stands in a segment; lines of form 1 know of no rollouts."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    record: Literal[1]
+    record: Literal[1, 2]
     answer_id: _Id
     answered_at: AwareDatetime
     request_id: str | None
@@ -35,6 +35,8 @@ class Line(BaseModel):
     artifact_sha256: _Sha256
     alias: str | None
     alias_sequence: int | None
+    arm: Literal["champion", "candidate"] | None = None
+    traffic_sequence: int | None = None
     threshold: FiniteFloat
     threshold_policy: str
     threshold_hour: AwareDatetime | None

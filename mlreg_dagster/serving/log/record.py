@@ -8,7 +8,7 @@ import msgspec
 if TYPE_CHECKING:
     from mlreg_dagster.serving.answering import Answer
 
-RECORD = 1
+RECORD = 2
 """The form of the lines; a reader refuses those of a form that it does not know."""
 
 _encode = msgspec.json.Encoder().encode
@@ -38,6 +38,8 @@ def line_of(answer: "Answer", seconds: float, protocol: str, client: str | None)
                 "artifact_sha256": model.sha256,
                 "alias": served.alias,
                 "alias_sequence": served.sequence,
+                "arm": served.arm,
+                "traffic_sequence": served.traffic_sequence,
                 "threshold": float(threshold.value),
                 "threshold_policy": threshold.policy,
                 "threshold_hour": threshold.hour,

@@ -1,7 +1,7 @@
 """What every answer says besides its scores: which model gave it, by which threshold, on which knowledge."""
 
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -19,6 +19,8 @@ class ModelParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
         artifact_sha256: Of the bundle of the version that scored.
         alias: That the model was asked by.
         alias_sequence: The event of the alias that the answer follows.
+        arm: Which version of a rollout answered; left out where the answer is part of none.
+        traffic_sequence: The change of the traffic of the alias that the answer follows.
         threshold: Scores above it are anomalies.
         threshold_policy: The rule that made the threshold.
         threshold_source: `hour`: from the newest hour; `training`: from the training rows.
@@ -31,6 +33,8 @@ class ModelParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
     artifact_sha256: str
     alias: str | UnsetType = UNSET
     alias_sequence: int | UnsetType = UNSET
+    arm: Literal["champion", "candidate"] | UnsetType = UNSET
+    traffic_sequence: int | UnsetType = UNSET
     threshold: float
     threshold_policy: str
     threshold_source: str
@@ -47,6 +51,8 @@ def parameters_of(answer: "Answer") -> ModelParameters:
         artifact_sha256=served.model.sha256,
         alias=known(served.alias),
         alias_sequence=known(served.sequence),
+        arm=known(served.arm),
+        traffic_sequence=known(served.traffic_sequence),
         threshold=threshold.value,
         threshold_policy=threshold.policy,
         threshold_source=threshold.source,

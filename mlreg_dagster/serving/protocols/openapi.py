@@ -13,6 +13,8 @@ from mlreg_dagster.serving.protocols.mlflow.types import Invocation, InvocationR
 from mlreg_dagster.serving.protocols.open_inference.reading import HEADER
 from mlreg_dagster.serving.protocols.open_inference.types import InferenceRequest, InferenceResponse, ModelMetadata
 from mlreg_dagster.serving.protocols.problems import MEDIA_TYPE, Problem
+from mlreg_dagster.serving.protocols.routing_key import HEADER as ROUTING_KEY
+from mlreg_dagster.serving.protocols.routing_key import PATTERN
 from mlreg_dagster.serving.protocols.server_metadata import ServerMetadata
 
 _JSON, _BINARY, _TEXT = "application/json", "application/octet-stream", "text/plain"
@@ -168,14 +170,23 @@ def _path(path: str, operation: _Operation) -> dict[str, Any]:
         described["security"] = [{}, {"bearer": []}, {"key": []}]
     if operation.takes:
         described["requestBody"] = {"required": True, "content": _content(operation.takes, operation.example)}
-    if _BINARY in operation.takes:
-        about = "How many bytes of the body are JSON; without it, all are."
-        length = {"type": "string", "pattern": "^[0-9]{1,12}$"}
-        described["parameters"] = [{"name": HEADER, "in": "header", "schema": length, "description": about}]
+    if operation.takes:
+        described["parameters"] = _headers_of(operation)
     item: dict[str, Any] = {method: described}
     if names:
         item["parameters"] = [{"name": name, "in": "path", "required": True, "schema": _NAME} for name in names]
     return item
+
+
+def _headers_of(operation: _Operation) -> list[dict[str, Any]]:
+    """The headers of a request that has rows scored."""
+    found = {ROUTING_KEY: (PATTERN, "Requests with one key get one version while an alias is rolled out.")}
+    if _BINARY in operation.takes:
+        found[HEADER] = "^[0-9]{1,12}$", "How many bytes of the body are JSON; without it, all are."
+    return [
+        {"name": name, "in": "header", "schema": {"type": "string", "pattern": pattern}, "description": about}
+        for name, (pattern, about) in found.items()
+    ]
 
 
 def _responses(operation: _Operation) -> dict[str, Any]:

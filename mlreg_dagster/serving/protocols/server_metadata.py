@@ -19,6 +19,30 @@ EXTENSIONS = ["binary_tensor_data"]
 _encoder = msgspec.json.Encoder()
 
 
+class RolloutNow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The open rollout of an alias.
+
+    Attributes:
+        rollout: The change of traffic that opened it.
+        traffic_sequence: Its newest change, which is followed.
+        state: Where it is.
+        weight: Share of the candidate, in basis points.
+        shadow: Whether the candidate scores what the champion answers.
+        candidate: The version that is rolled out.
+        candidate_sha256: Of its bundle, where that is loaded.
+        unloadable: Why it can't be loaded; the champion answers alone meanwhile.
+    """
+
+    rollout: int
+    traffic_sequence: int
+    state: str
+    weight: int
+    shadow: bool
+    candidate: str
+    candidate_sha256: str | UnsetType = UNSET
+    unloadable: str | UnsetType = UNSET
+
+
 class ServedName(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a name means now.
 
@@ -28,6 +52,7 @@ class ServedName(Struct, frozen=True, kw_only=True, omit_defaults=True):
         artifact_sha256: Of its bundle.
         alias_sequence: The event of the alias that is followed.
         effective_at: From when on the event counts.
+        rollout: Of the alias, while one is open.
     """
 
     name: str
@@ -35,6 +60,7 @@ class ServedName(Struct, frozen=True, kw_only=True, omit_defaults=True):
     artifact_sha256: str
     alias_sequence: int | UnsetType = UNSET
     effective_at: str | UnsetType = UNSET
+    rollout: RolloutNow | UnsetType = UNSET
 
 
 class VersionNotTaken(Struct, frozen=True, kw_only=True):
@@ -83,6 +109,23 @@ class ServerMetadata(Struct, frozen=True, kw_only=True):
     knowledge: RegistryKnowledge
 
 
+def rollout_now(served: "Served") -> RolloutNow | None:
+    """What to say of the rollout of an alias; None where none is open."""
+    rollout = served.rollout
+    if rollout is None:
+        return None
+    return RolloutNow(
+        rollout=rollout.rollout,
+        traffic_sequence=rollout.sequence,
+        state=rollout.state,
+        weight=rollout.weight,
+        shadow=rollout.shadow,
+        candidate=rollout.candidate_version,
+        candidate_sha256=UNSET if rollout.candidate is None else rollout.candidate.sha256,
+        unloadable=known(rollout.unloadable),
+    )
+
+
 def write(names: "Sequence[Served]", knowledge: "Knowledge") -> bytes:
     """The metadata of the server.
 
@@ -97,6 +140,7 @@ def write(names: "Sequence[Served]", knowledge: "Knowledge") -> bytes:
             artifact_sha256=served.model.sha256,
             alias_sequence=known(served.sequence),
             effective_at=UNSET if served.effective_at is None else iso(served.effective_at),
+            rollout=known(rollout_now(served)),
         )
         for served in names
     ]

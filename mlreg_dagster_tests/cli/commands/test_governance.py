@@ -65,24 +65,6 @@ def test_a_decision_on_what_is_not_there_gets_a_message(on_trained):
     refused(on_trained("approve", "v1", "--reason", "ok"), "The reason 'ok' is too short")
 
 
-def test_the_audit_log_is_verified_and_exported_line_by_line(on_live, registry, tmp_path):
-    blind = on_live("audit", "verify")
-    assert blind.code == 1  # the runs that made this home are not on record here
-    assert f"None of the {len(registry.audit_log())} records has a witness" in blind.out
-    assert on_live("promote", "v1", "--alias", "challenger", "--reason", "a witness").code == 0
-    log = registry.audit_log()
-    answer = on_live("audit", "verify")
-    assert answer.code == 0
-    assert f"{len(log)} records, all as they were written. Head: {log[-1].hash}" in answer.out.replace("\n", " ")
-    assert f"witness of the first {len(log)} of {len(log)} records" in answer.out.replace("\n", " ")
-    assert on_live("audit", "export", "--out", str(tmp_path / "audit.jsonl")).code == 0
-    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
-    assert [line["hash"] for line in lines] == [link.hash for link in log]
-    assert lines[-1]["content"]["version"] == "v1"
-    assert [json.loads(line) for line in on_live("audit", "export").out.splitlines()] == lines
-    refused(on_live("audit", "export", "--out", str(tmp_path / "no" / "where")), "can't be written: ")
-
-
 def test_nobody_is_told_history_from_a_registry_that_was_tampered_with(on_live, own_home):
     assert on_live("history", "champion").out.count("a test wants it") == 2
     assert "a test wants it" not in on_live("history", "challenger").out

@@ -13,9 +13,10 @@ from mlreg_dagster.evidence.card.elements import GATES, SECTIONS
 from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
 from mlreg_dagster.outcomes.schema import PREDICTION_REASONS
 from mlreg_dagster.registry import Attribution
-from mlreg_dagster_tests.evidence.cards import card_of, facts, with_use_case
+from mlreg_dagster_tests.evidence.cards import card_of, facts, section, with_use_case
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START
 from mlreg_dagster_tests.outcomes.frames import over_weeks
+from mlreg_dagster_tests.registry.builders import roll_out, shift, split
 
 
 def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
@@ -49,6 +50,26 @@ def test_decisions_and_moves_stand_in_the_card(live):
     (move,) = facts(card, "promotion", "Moves")
     assert (move["before"], move["by"], move["reason"]) == ("v1", "tester", "a test wants it")
     assert facts(card, "promotion", "Evidence of the move")["verdict.outcome"] == "promote"
+
+
+def test_rollouts_stand_in_the_card_and_one_that_was_rolled_back_speaks_against_it(live):
+    assert facts(card_of(live, "v1"), "serving", "Rollouts") == []
+    at = {"time": pd.Timestamp(NOW, tz="UTC")}
+    roll_out(live.registry, "v1", **at)
+    shift(live.registry, split(), **at)
+    card = card_of(live, "v1")
+    rows = facts(card, "serving", "Rollouts")
+    assert [(row["state"], row["share of the traffic"], row["in place of"]) for row in rows] == [
+        ("staging", "0 %", "v2"),
+        ("canary 5", "5 %", "v2"),
+    ]
+    assert section(card, "serving").against == ()
+    shift(live.registry, split("rolled_back", 0, "roll_back"), reason="half of its answers were errors", **at)
+    card = card_of(live, "v1")
+    (sentence,) = section(card, "serving").against
+    assert sentence in card.headline
+    assert sentence.endswith("half of its answers were errors")
+    assert facts(card_of(live, "v2"), "serving", "Rollouts") == []
 
 
 def test_why_it_flagged_and_which_features_matter_stand_in_the_card(champion):

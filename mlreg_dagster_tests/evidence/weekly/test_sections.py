@@ -13,7 +13,7 @@ from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.outcomes.frames import START, predictions_of
-from mlreg_dagster_tests.registry.builders import BAD, evaluate, move, register
+from mlreg_dagster_tests.registry.builders import BAD, evaluate, move, register, roll_out, shift, split
 
 WEEK = week_of(START)
 DAY = timedelta(days=1)
@@ -45,12 +45,30 @@ def test_versions_and_moves_are_those_of_the_week_and_the_champion_is_that_of_it
     register(registry, "v2", created_at=WEEK.first + DAY)
     evaluate(registry, "v2", BAD, recorded_at=WEEK.first + DAY)
     found = sections.versions(registry, WEEK)
-    assert found.text == "Champion at the end of the week: v1. Versions trained: 1. Moves of aliases: 0."
+    assert found.text == (
+        "Champion at the end of the week: v1. Versions trained: 1. Moves of aliases: 0. Rollouts: none."
+    )
     assert [row["what"] for row in found.rows] == ["v2 trained (isolation_forest), rejected"]
     assert "failed score_gap" in found.rows[0]["why"]
     assert found.state == "in order"
     before = sections.versions(registry, week_of(WEEK.first - DAY))
     assert [row["what"].split(" (")[0] for row in before.rows] == ["champion: none to v1", "v1 trained"]
+
+
+def test_rollouts_of_the_week_are_told_with_their_last_state(registry):
+    for version in ("v1", "v2"):
+        register(registry, version, created_at=WEEK.first - DAY)
+        evaluate(registry, version, recorded_at=WEEK.first - DAY)
+    move(registry, "v1", None, WEEK.first - DAY, time=WEEK.first - DAY)
+    roll_out(registry, "v2", time=WEEK.first + DAY)
+    shift(registry, split(), time=WEEK.first + 2 * DAY)
+    shift(registry, split("rolled_back", 0, "roll_back"), time=WEEK.first + 8 * DAY)
+    found = sections.versions(registry, WEEK)
+    assert found.text.endswith("Moves of aliases: 0. Rollouts: v2 canary 5.")
+    assert [row["what"] for row in found.rows] == [
+        "rollout of v2: staging, 0 % of champion",
+        "rollout of v2: canary 5, 5 % of champion",
+    ]
 
 
 def test_a_week_without_a_champion_needs_attention(registry):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from mlreg_dagster.governance.promotion.champion_challenger import challenge
 from mlreg_dagster.governance.promotion.protection import Protection, protection
+from mlreg_dagster.governance.promotion.standing import standing
 from mlreg_dagster.registry import AliasEvent, DriftDecision
 from mlreg_dagster_tests.governance.promotion.test_champion_challenger import SETTINGS, market
 
@@ -28,14 +28,17 @@ WORSE = DriftDecision(
 
 def found(*decisions, moves=MOVES, now=NOW, **flagging):
     outcomes = market(**flagging) if flagging else market(v1=FINDS_MORE, v2=FINDS_LESS)
-    return protection(decisions, moves, lambda left, right: challenge(outcomes, left, right, SETTINGS), now)
+    return protection(decisions, moves, lambda left, right: standing(outcomes, left, right, SETTINGS), now, 0.05)
 
 
 def test_it_asks_for_the_version_before():
     asked = found(WORSE)
     assert isinstance(asked, Protection)
     assert (asked.request.version, asked.request.expected, asked.request.actor) == ("v1", "v2", "automation")
-    assert "v2 is worse than v1" in asked.request.reason
+    assert asked.request.reason.startswith("v2 is worse than v1: the mean loss differs by +0.5")
+    assert "95% interval" in asked.request.reason
+    assert "valid at every look" in asked.request.reason
+    assert "v1 held champion before." in asked.request.reason
     assert CAUSE in asked.request.reason
     assert asked.key == found(WORSE).key == f"protect-{CAUSE}-v2-v1"
 
@@ -62,8 +65,8 @@ def test_a_newer_decision_takes_it_back():
 
 
 def test_why_nothing_is_done_is_said():
-    assert "is not distinguishable" in found(WORSE, v1=FINDS_LESS, v2=FINDS_LESS)
-    assert "v1, which held champion before, is worse" in found(WORSE, v1=FINDS_LESS, v2=FINDS_MORE)
+    assert "No difference between v2 and v1 is shown" in found(WORSE, v1=FINDS_LESS, v2=FINDS_LESS)
+    assert "not known to be worse than v1, the one before: v2 is better" in found(WORSE, v1=FINDS_LESS, v2=FINDS_MORE)
     assert "they scored no hour together" in found(WORSE, v2=FINDS_LESS)
     assert "no version held champion before" in found(WORSE, moves=[moved(1, "v2")])
     rolled_back = [*MOVES, moved(3, "v1", "v2")]

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.governance.rollout.labels import BLOCK_HOURS, BURN_IN, Weights, compare, confidence_sequence
+from mlreg_dagster.governance.rollout.labels import (
+    BLOCK_HOURS,
+    BURN_IN,
+    Weights,
+    compare,
+    confidence_sequence,
+    over_time,
+)
 
 WEIGHTS = Weights.of(0.1)
 
@@ -58,6 +65,14 @@ def test_the_loss_is_linear_in_recall_and_false_alarms():
         margin=0.1,
     )  # fmt: skip
     assert one_day.difference == pytest.approx((0.4 - 0.3) + 90 / 900)
+
+
+def test_what_was_said_at_each_look_is_told_again_later():
+    candidate, champion, crashes, hours = rows(5, recall=0.3)
+    later = over_time(hours, crashes, candidate, champion, opened=0, until=24 * 28, weights=WEIGHTS, margin=0.1)
+    assert [each.until for each in later] == [BLOCK_HOURS * block for block in range(1, 15)]
+    assert later == [compared(candidate, champion, crashes, hours, days=2 * block) for block in range(1, 15)]
+    assert {each.verdict for each in later} == {"undecided", "worse"}
 
 
 def test_blocks_without_rows_are_none():

@@ -10,6 +10,7 @@ from mlreg_dagster.monitoring.alerts.rules import RULES
 from mlreg_dagster.monitoring.metrics import slos
 from mlreg_dagster.monitoring.response import table
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare
+from mlreg_dagster.registry import TrafficEvent
 from mlreg_dagster_tests.monitoring.alerts.builders import HOUR, NOW
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
@@ -48,6 +49,46 @@ def test_an_old_champion_has_the_onset_at_which_it_became_old():
     assert conditions.old_champion("v1", NOW - 30 * DAY, NOW, 30 * DAY) == []
     (alert,) = conditions.old_champion("v1", NOW - 31 * DAY, NOW, 30 * DAY)
     assert alert.onset == NOW - DAY
+
+
+def traffic(state="rolled_back", ruling="roll_back", row=2, at=NOW):
+    facts = {"decision": {"row": row}} if row else {}
+    return TrafficEvent(
+        3, "champion", 3, 1, state, "v1", "0" * 64, "v2", "1" * 64, 0, False, "s", ruling, facts, None, at,
+        "automation", "Errors in 12 of 60 seconds.", at, None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ruling", "row", "severity"),
+    [
+        ("roll_back", 1, "ticket"),
+        ("roll_back", 2, "page"),
+        ("roll_back", 3, "ticket"),
+        ("roll_back", 4, "ticket"),
+        ("roll_back", 8, "info"),
+        ("abort", None, "info"),
+        ("superseded", None, "info"),
+    ],
+)
+def test_a_rollback_is_as_urgent_as_its_cause(ruling, row, severity):
+    (alert,) = conditions.rolled_back([traffic(ruling=ruling, row=row)], NOW)
+    assert (alert.rule, alert.subject, alert.onset, alert.severity) == ("rollout_rolled_back", "v2", NOW, severity)
+    assert "Cause: Errors in 12 of 60 seconds." in alert.message
+
+
+def test_a_rollback_is_told_for_a_week_and_other_changes_never():
+    assert conditions.rolled_back([traffic()], NOW + 7 * DAY)
+    assert conditions.rolled_back([traffic()], NOW + 7 * DAY + HOUR) == []
+    others = [traffic("canary_5", "advance"), traffic("closed", "advance"), traffic("full", "pause")]
+    assert conditions.rolled_back(others, NOW) == []
+
+
+def test_a_rollout_that_waits_for_an_approval_is_an_alert_a_step():
+    waiting = [conditions.WaitingRollout("v2", state, "full needs an approval.") for state in ("shadow", "canary_50")]
+    alerts = conditions.waiting_rollouts(waiting)
+    assert [each.subject for each in alerts] == ["v2 in shadow", "v2 in canary_50"]
+    assert "`mlreg approve v2`" in alerts[0].message
 
 
 @pytest.mark.parametrize(("free", "tables", "told"), [(2 << 30, 0, 0), (1 << 29, 0, 1), (2 << 30, 3 << 30, 1)])

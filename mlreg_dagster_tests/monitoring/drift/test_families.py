@@ -76,6 +76,16 @@ def test_a_week_beyond_the_policy_is_outside_though_each_day_is_allowed():
     assert _judged([0.13] * 7, FlaggingSettings())["state"].tolist() == ["within"] * 6 + ["outside"]
 
 
+def test_a_week_that_leaves_the_bounds_of_the_policy_by_chance_is_within():
+    assert set(_judged([0.02, *[0.1] * 5, 0.09], FlaggingSettings())["state"]) == {"within"}  # 8.7 % of the week
+
+
+def test_so_many_rows_an_hour_are_held_against_the_limits_of_the_day_alone():
+    policy = FlaggingSettings(policy="top_k", k=15)
+    assert set(_judged([0.15] * 8, policy)["state"]) == {"within"}
+    assert _judged([0.25], policy)["state"].tolist() == ["outside"]
+
+
 def test_predictions_in_sample_say_nothing():
     rows = _predictions([0.66]).assign(in_sample=True)
     days = pd.DatetimeIndex([DAY])

@@ -50,6 +50,14 @@ class TestChanges:
         assert closed.alias_sequence is None
         assert not closed.is_open
 
+    def test_an_ab_test_ends_without_a_move_of_the_alias(self, champion):
+        roll_out(champion, "v2")
+        shift(champion, split("ab", 5_000))
+        ended = shift(champion, split("finished", 0, "finish"))
+        assert (ended.state, ended.weight, ended.alias_sequence, ended.is_open) == ("finished", 0, None, False)
+        assert len(champion.history("champion")) == 1
+        assert roll_out(champion, "v2").rollout == 4
+
     def test_from_all_traffic_one_step_leads_back(self, champion):
         roll_out(champion, "v2")
         shift(champion, FULL)

@@ -26,6 +26,12 @@ def frame_of(sample) -> pd.DataFrame:
     return frame.set_axis([f"row {number}" for number in range(len(frame))])
 
 
+@pytest.mark.parametrize("routing_key", ["", "a\nX-API-Key: other", "x" * 201, "\u2603"], ids=ascii)
+def test_a_routing_key_of_another_form_is_not_sent(routing_key):
+    with pytest.raises(ServerRefused, match="The header X-Routing-Key is no key"):
+        OnlineClient("http://127.0.0.1:1").score(["bitcoin"], routing_key=routing_key)
+
+
 def test_a_frame_gets_the_scores_of_the_pipeline(server, sample):
     frame = frame_of(sample)
     answer = OnlineClient(server.url).score(frame, sample.model, request_id="mine")

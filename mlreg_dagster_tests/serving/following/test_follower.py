@@ -254,6 +254,22 @@ def test_rows_that_were_edited_are_not_believed(deployment, following, table):
     require_whole(follower, "v2")
 
 
+def test_an_edit_while_the_registry_is_looked_at_is_seen_at_the_next_look(deployment, following, monkeypatch):
+    file_of(deployment)
+    deployment.promote("v1")
+    follower = following()
+    head = Registry.audit_head
+
+    def edit(registry):
+        monkeypatch.undo()
+        sql_past(deployment.registry)("UPDATE alias_events SET reason = 'other' WHERE id = 1")
+        return head(registry)
+
+    monkeypatch.setattr(Registry, "audit_head", edit)
+    follower.look()
+    require_unmoved(follower, "alias_events 1")
+
+
 def test_a_move_beside_an_edited_one_is_not_believed(deployment, following):
     deployment.promote("v1")
     follower = following()
@@ -313,7 +329,7 @@ def test_a_champion_whose_bundle_is_damaged_is_not_taken_until_it_is_whole(deplo
     assert (follower.get("champion").sequence, follower.get("champion").model.version) == (1, "v1")
     shutil.rmtree(bundle, ignore_errors=True)
     bundle.with_name("copy").rename(bundle)
-    follower._tried.clear()
+    follower._loading.forget("champion")
     follower.look()
     assert not follower.knowledge().not_taken
     assert follower.get("champion").model.version == "v2"

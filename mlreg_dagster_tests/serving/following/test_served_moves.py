@@ -11,6 +11,7 @@ import statistics
 import threading
 import time
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import httpx
 import numpy as np
@@ -37,7 +38,7 @@ SETTINGS = {"log": {"slow_seconds": 5.0}}
 
 @dataclass(frozen=True)
 class Seen:
-    """One answer, by the clock of the client."""
+    """One answer, by the clock of the client; `arm` and `change` are of the rollout, `key` is the id of the request."""
 
     asked_at: float
     answered_at: float
@@ -46,6 +47,9 @@ class Seen:
     sequence: int
     scores: tuple[float, ...]
     rows: int
+    key: str
+    arm: str | None
+    change: int | None
 
 
 @dataclass
@@ -73,9 +77,10 @@ class Load:
         rows = list(self.bodies)[number % len(self.bodies)]
         connection = http.client.HTTPConnection(*self.address, timeout=30)
         while not self.stopped.is_set():
-            asked_at = time.monotonic()
+            asked_at, key = time.monotonic(), uuid4().hex
             try:
-                connection.request("POST", "/v2/models/champion/infer", self.bodies[rows])
+                headers = {"X-Request-Id": key}
+                connection.request("POST", "/v2/models/champion/infer", self.bodies[rows], headers)
                 response = connection.getresponse()
                 content = response.read()
                 if response.status != 200:
@@ -92,6 +97,9 @@ class Load:
                         told["alias_sequence"],
                         tuple(scores),
                         rows,
+                        key,
+                        told.get("arm"),
+                        told.get("traffic_sequence"),
                     )
                 )
             except Exception as error:  # noqa: BLE001 - any failure counts

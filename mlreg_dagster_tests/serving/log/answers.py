@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import numpy as np
 
+from mlreg_dagster.serving.following.names import Served
+
 AT = datetime(2026, 11, 26, 12, 0, 30, 123456, tzinfo=UTC)
 SHA256 = "ab" * 32
 FEATURES = ("change_1h_pct", "change_24h_pct", "log_market_cap")
@@ -27,9 +29,9 @@ def answer(
     X = np.arange(rows * len(FEATURES), dtype=np.float64).reshape(rows, -1) / 7
     X[:, 1] = np.nan
     found = np.asarray(scores if scores is not None else np.linspace(0.4, 0.6, rows), dtype=np.float64)
-    model = SimpleNamespace(version=version, sha256=SHA256, features=FEATURES)
+    model: Any = SimpleNamespace(version=version, sha256=SHA256, features=FEATURES)
     values = {
-        "served": SimpleNamespace(model=model, alias="champion", sequence=3, name="champion"),
+        "served": Served("champion", "champion", 3, None, model),
         "answer_id": uuid4().hex,
         "request_id": "r-1",
         "answered_at": at,

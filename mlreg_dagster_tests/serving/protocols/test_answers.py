@@ -1,6 +1,7 @@
 """Answers of both protocols, as clients read them: the same bits, and where they come from."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from tritonclient.http import InferenceServerClient
 from mlreg_dagster.serving.answering import Answer
 from mlreg_dagster.serving.following.follower import Served
 from mlreg_dagster.serving.following.knowledge import Knowledge, NotTaken
+from mlreg_dagster.serving.following.names import ServedRollout
 from mlreg_dagster.serving.protocols import mlflow, server_metadata
 from mlreg_dagster.serving.protocols.asked import Asked
 from mlreg_dagster.serving.protocols.mlflow.types import InvocationResponse
@@ -32,6 +34,8 @@ from mlreg_dagster_tests.serving.protocols.bodies import FEATURES, INSTRUMENTS, 
 NOON = datetime(2026, 3, 20, 12, tzinfo=UTC)
 MODEL: Any = SimpleNamespace(version="v2", sha256="ab" * 32, features=FEATURES)
 CHAMPION = Served("champion", "champion", 3, NOON, MODEL)
+ROLLOUT = ServedRollout(4, 6, "canary_5", 500, True, "5a17", MODEL, None, "v2")
+CANDIDATE = Served("champion", "champion", 3, NOON, MODEL, ROLLOUT, "candidate")
 BY_VERSION = Served("v2", None, None, None, MODEL)
 BY_HOUR = Threshold(0.5, "budget", NOON, "hour")
 BY_TRAINING = Threshold(0.5, "budget", None, "training")
@@ -91,13 +95,38 @@ def test_an_answer_says_where_it_comes_from() -> None:
     assert json.loads(mlflow.write(answer()))["model"] == read["parameters"] | {"name": "champion", "version": "v2"}
 
 
+def test_an_answer_of_a_rollout_says_which_arm_gave_it_and_by_which_change() -> None:
+    given = answer(served=CANDIDATE)
+    for read in (
+        json.loads(writing.write(given, Asked(X=X))[0])["parameters"],
+        json.loads(mlflow.write(given))["model"],
+    ):
+        assert (read["arm"], read["traffic_sequence"], read["alias_sequence"]) == ("candidate", 6, 3)
+
+
+def test_a_server_and_a_model_tell_of_the_rollout_but_not_of_its_salt() -> None:
+    unloadable = replace(ROLLOUT, candidate=None, unloadable="it is damaged")
+    names = [CANDIDATE, replace(CANDIDATE, rollout=unloadable), CHAMPION]
+    text = server_metadata.write(names, Knowledge(ready=True))
+    assert b"5a17" not in text
+    loaded, damaged, without = msgspec.json.decode(text, type=ServerMetadata).models
+    assert (loaded.rollout.state, loaded.rollout.weight, loaded.rollout.candidate) == ("canary_5", 500, "v2")
+    assert (loaded.rollout.rollout, loaded.rollout.traffic_sequence) == (4, 6)
+    assert (loaded.rollout.candidate_sha256, loaded.rollout.unloadable) == ("ab" * 32, msgspec.UNSET)
+    assert (damaged.rollout.candidate_sha256, damaged.rollout.unloadable) == (msgspec.UNSET, "it is damaged")
+    assert without.rollout is msgspec.UNSET
+    properties = msgspec.json.decode(writing.model_metadata(CANDIDATE), type=ModelMetadata).properties
+    assert (properties["candidate"], properties["candidate_weight"]) == ("v2", "500")
+    assert (properties["rollout_state"], properties["traffic_sequence"]) == ("canary_5", "6")
+
+
 def test_what_is_unknown_of_a_model_is_left_out() -> None:
     given = answer(served=BY_VERSION, threshold=BY_TRAINING)
     for read in (
         json.loads(writing.write(given, Asked(X=X))[0])["parameters"],
         json.loads(mlflow.write(given))["model"],
     ):
-        assert not {"alias", "alias_sequence", "threshold_hour"} & set(read)
+        assert not {"alias", "alias_sequence", "threshold_hour", "arm", "traffic_sequence"} & set(read)
         assert None not in read.values()
 
 

@@ -66,6 +66,12 @@ def test_what_clients_send_is_valid(body: bytes, kind: str) -> None:
     assert not valid(b'{"inputs": 7, "dataframe_split": 7}', kind)
 
 
+def test_what_has_rows_scored_takes_a_routing_key() -> None:
+    for path, operation in operations().items():
+        headers = {each["name"]: each["schema"] for each in operation.get("parameters", ())}
+        assert ("X-Routing-Key" in headers) == ("requestBody" in operation), path
+
+
 def test_examples_are_valid() -> None:
     contents = [
         each["requestBody"]["content"]["application/json"] for each in operations().values() if "requestBody" in each

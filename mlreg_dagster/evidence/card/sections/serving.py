@@ -1,9 +1,13 @@
 """Section 5: how a version scores, and whether it still can."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mlreg_dagster.evidence.card.context import CardContext
-from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Text, Values, when
+from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, when
+from mlreg_dagster.governance.rollout.wording import share, split_in_words, state_in_words
+from mlreg_dagster.registry import TrafficEvent
+from mlreg_dagster.registry.records.traffic import ROLLED_BACK
 
 _MEGABYTE = 1e6
 
@@ -40,10 +44,40 @@ def serving(context: CardContext) -> Section:
         ),
         Text(
             "Release: an alias moves within one transaction, when promotion.yaml lets it (section 4); predictions "
-            "follow from the alias's effective time on. Nothing is deployed besides."
+            "follow from the alias's effective time on. Servers split the traffic of an alias while a rollout is open. "
+            "Nothing is deployed besides."
         ),
+        Table("Rollouts of it", [_change(each) for each in context.traffic]),
+        *_weights(context),
     )
-    return Section("serving", facts, tuple(missing))
+    return Section("serving", facts, tuple(missing), _against(context.traffic))
+
+
+def _weights(context: CardContext) -> tuple[Picture, ...]:
+    if not context.traffic:
+        return ()
+    from mlreg_dagster.governance.plots import traffic_timeline
+
+    return (Picture(lambda: traffic_timeline(context.traffic, context.now)),)
+
+
+def _against(traffic: Sequence[TrafficEvent]) -> tuple[str, ...]:
+    """That its last rollout was rolled back, until another one is opened."""
+    return (split_in_words(traffic[-1]),) if traffic and traffic[-1].state == ROLLED_BACK else ()
+
+
+def _change(event: TrafficEvent) -> dict[str, Any]:
+    return {
+        "rollout": event.rollout,
+        "alias": event.alias,
+        "in place of": event.champion,
+        "state": state_in_words(event),
+        "share of the traffic": share(event),
+        "since": when(event.effective_at),
+        "ruling": event.ruling.replace("_", " "),
+        "by": event.actor,
+        "reason": event.reason,
+    }
 
 
 def _predictions(row: Any) -> dict[str, Any]:

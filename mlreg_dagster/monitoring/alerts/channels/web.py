@@ -35,27 +35,42 @@ class WebChannel:
 
     def deliver(self, message: OutboxMessage) -> None:
         """Post it once; see `Channel`."""
-        import httpx
-
-        from mlreg_dagster.core.untrusted.http import NoWholeAnswer, exchange
-
         url = self.url or secret_of(self.url_variable or "")
-        headers = {"Accept-Encoding": "gzip", "Idempotency-Key": message.key}
-        try:
-            request = httpx.Request("POST", url, json=dict(self.payload(message)), headers=headers)
-            status = exchange(
-                request, timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, largest=_READ_OF_ANSWER, beginning=_READ_OF_ANSWER
-            ).status
-        except TooLarge:
-            return  # a success, of whose answer nothing is used
-        except NoWholeAnswer as error:
-            raise ChannelUnavailable(blotted(str(error), [url])) from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-            raise ChannelUnavailable("its URL is no address") from None  # which the error would show
-        if status in _LATER or status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            raise ChannelUnavailable(f"it answered with HTTP {status}")
-        if not httpx.codes.is_success(status):
-            raise MessageRefused(f"it answered with HTTP {status}")
+        post_json(url, self.payload(message), message.key)
+
+
+def post_json(url: str, content: Mapping[str, Any], key: str) -> None:
+    """Post once.
+
+    Args:
+        url: Where to; no error shows it.
+        content: What is posted.
+        key: By which the receiver tells a repeated message.
+
+    Raises:
+        ChannelUnavailable: No message passes now.
+        MessageRefused: This one does not.
+    """
+    import httpx
+
+    from mlreg_dagster.core.untrusted.http import NoWholeAnswer, exchange
+
+    headers = {"Accept-Encoding": "gzip", "Idempotency-Key": key}
+    try:
+        request = httpx.Request("POST", url, json=dict(content), headers=headers)
+        status = exchange(
+            request, timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, largest=_READ_OF_ANSWER, beginning=_READ_OF_ANSWER
+        ).status
+    except TooLarge:
+        return  # a success, of whose answer nothing is used
+    except NoWholeAnswer as error:
+        raise ChannelUnavailable(blotted(str(error), [url])) from None
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
+        raise ChannelUnavailable("its URL is no address") from None  # which the error would show
+    if status in _LATER or status >= httpx.codes.INTERNAL_SERVER_ERROR:
+        raise ChannelUnavailable(f"it answered with HTTP {status}")
+    if not httpx.codes.is_success(status):
+        raise MessageRefused(f"it answered with HTTP {status}")
 
 
 def plain(message: OutboxMessage) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from mlreg_dagster.monitoring.sketches.bins import Bins
 from mlreg_dagster.monitoring.sketches.counting import counts_of_days
 from mlreg_dagster.outcomes.performance.flagged_share import MIN_HOURS
 
-FROZEN_LIMITS = 0.06, 0.10
-"""Least and largest share over days that a frozen threshold may flag; policies name their own."""
+_OF_BUDGET = 0.75, 1.25
+"""Least and largest share of the days of a flag policy, of its budget. A policy that follows its budget holds its own
+bounds more tightly, but by the clock and not by days, and a day without a usual hour leaves such bounds by chance."""
 
 ROWS = ("hour", "model_version", "role", "is_anomaly", "in_sample")
 """What is read of the predictions."""
@@ -85,7 +86,7 @@ def _values(
     rows, hours = int(of_day["rows"].sum()), len(of_day)
     share = float(of_day["flagged"].sum() / rows) if rows else None
     least, most = limits.min_anomaly_rate, limits.max_anomaly_rate
-    low, high = (policy.min_share, policy.max_share) if policy.policy == "trailing_share" else FROZEN_LIMITS
+    low, high = _limits_of_window(policy, (least, most))
     wide = float(of_window["flagged"].sum() / of_window["rows"].sum()) if of_window is not None else None
     sentence = f"predictions: {version} flagged"
     if share is None or hours < MIN_HOURS or rows * least < 1:
@@ -109,6 +110,15 @@ def _values(
         "state": state,
         "sentence": sentence,
     }
+
+
+def _limits_of_window(policy: FlaggingSettings, of_day: tuple[float, float]) -> tuple[float, float]:
+    if policy.policy == "top_k":  # which flags so many rows of each hour, whatever share that is
+        return of_day
+    low, high = (each * policy.budget for each in _OF_BUDGET)
+    if policy.policy == "frozen":
+        return low, high
+    return min(low, policy.min_share), max(high, policy.max_share)
 
 
 def _scores(sketches: pd.DataFrame, bins: Bins | None, version: str, day: pd.Timestamp) -> dict[str, float | None]:

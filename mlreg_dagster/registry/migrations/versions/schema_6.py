@@ -34,7 +34,8 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String()),
         sa.CheckConstraint("weight BETWEEN 0 AND 10000", name="known_weight"),
         sa.CheckConstraint(
-            "state IN ('staging', 'shadow', 'canary_5', 'canary_25', 'canary_50', 'full', 'closed', 'rolled_back')",
+            "state IN ('staging', 'shadow', 'canary_5', 'canary_25', 'canary_50', 'full', 'closed', 'rolled_back', "
+            "'ab', 'finished')",
             name="known_rollout_state",
         ),
         sa.UniqueConstraint("alias", "sequence"),

@@ -75,6 +75,13 @@ def model_metadata(served: "Served") -> bytes:
     }
     if served.alias is not None:
         properties |= {"alias": served.alias, "alias_sequence": str(served.sequence)}
+    if (rollout := served.rollout) is not None:
+        properties |= {
+            "candidate": rollout.candidate_version,
+            "candidate_weight": str(rollout.weight),
+            "rollout_state": rollout.state,
+            "traffic_sequence": str(rollout.sequence),
+        }
     return _encoder.encode(
         ModelMetadata(
             name=served.name,

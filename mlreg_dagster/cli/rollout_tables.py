@@ -1,0 +1,61 @@
+"""Tables of rollouts for the terminal and for `--json`: the changes of a split, and what decides about the next one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+
+from mlreg_dagster.core.display.text_table import Grid
+from mlreg_dagster.evidence.card.elements import flat
+from mlreg_dagster.governance.rollout.wording import share
+from mlreg_dagster.registry import TrafficEvent
+
+if TYPE_CHECKING:  # with what it takes to look
+    from mlreg_dagster.governance.rollout.looking import Look
+
+
+def traffic_facts(event: TrafficEvent | None) -> dict[str, Any] | None:
+    """One change as plain values; None: there is none."""
+    return None if event is None else {name: value for name, value in asdict(event).items() if name != "id"}
+
+
+def traffic_table(events: Iterable[TrafficEvent]) -> Grid:
+    """Changes of the split of an alias, the newest last."""
+    events = list(events)
+    columns = ("no.", "candidate", "champion", "state", "traffic", "since", "ruling", "by", "reason")
+    grid = Grid("Rollouts", columns, [traffic_facts(each) for each in events], empty="No rollout was ever started.")
+    for each in events:
+        grid.add_row(
+            f"{each.sequence}",
+            each.candidate,
+            each.champion,
+            each.state,
+            share(each),
+            f"{each.effective_at:%Y-%m-%d %H:%M}",
+            each.ruling,
+            escape(each.actor),
+            escape(each.reason),
+        )
+    return grid
+
+
+def decision_facts(found: "Look | None") -> dict[str, Any] | None:
+    """What the decision table says now; None: no rollout is open."""
+    if found is None:
+        return None
+    return {**asdict(found.decision), "paused": found.paused, "since": found.since}
+
+
+def figures_table(figures: Mapping[str, Any]) -> Grid:
+    """The figures of a look, by their dotted names."""
+    grid = Grid("Figures", ("figure", "value"), dict(figures))
+    for name, value in flat(figures).items():
+        grid.add_row(name.replace("_", " "), escape(_in_words(value)))
+    return grid
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,102 @@
+"""What is asked within the transaction that moves an alias; what takes long is read before, outside of it.
+
+When a permit is asked for, and what is recorded of a refusal, belongs to `promotion` and `rollout.control`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.governance.policy.governance import Governance, Judgement
+from mlreg_dagster.governance.policy.in_force import Rules
+from mlreg_dagster.governance.policy.judgement import WAIVABLE, Verdict, judge
+from mlreg_dagster.registry import Attribution, Dossier, Permission, Permit
+
+
+class PromotionRefused(MlregError):
+    """A promotion against the rules; the alias did not move."""
+
+
+class PromotionHeld(PromotionRefused):
+    """A promotion that has to wait: for approvals, the end of a freeze, a better evaluation; the alias did not move."""
+
+
+def by_policy(
+    before: Dossier,
+    governance: Governance,
+    rules: Rules,
+    by: Attribution,
+    *,
+    as_of: datetime,
+    rollback: Mapping[str, Any] | None,
+    rollout: int | None = None,
+) -> Permit:
+    """Asks what the policy says of the move.
+
+    Args:
+        before: The dossier from which it is read what takes long.
+        governance: What it is judged by.
+        rules: In force.
+        by: Who promotes, when and why.
+        as_of: Outcomes that fell due later do not count.
+        rollback: What the trial of a former holder found; None: it is none.
+        rollout: The number of the rollout that asks; None: none does.
+    """
+    version = before.version
+    changed, worth = governance.changed_hours(version), governance.worth_asked(before, rules, as_of)
+    kept: dict[str, Any] = {"rollback": None if rollback is None else dict(rollback)}
+    if rollout is not None:
+        kept["rollout"] = rollout
+
+    def permit(dossier: Dossier) -> Permission:
+        judgement = governance.consider(
+            dossier, rules, by, changed_hours=changed, worth=worth, rolled_out=rollout is not None
+        )
+        if judgement.verdict.outcome != "promote":
+            raise not_promoted(version.version, dossier.alias, judgement.verdict)
+        return Permission(judgement.evaluation, judgement.evidence(dossier, rules) | kept)
+
+    return permit
+
+
+def of_former_champion(
+    governance: Governance, rules: Rules, by: Attribution, *, rollback: Mapping[str, Any] | None, rollout: int
+) -> Permit:
+    """Lets the version that a rollout was to replace take an alias again, in any tier without approval.
+
+    Only what no rollback may pass stands in its way: a failed evaluation, and a standing rejection.
+
+    Args:
+        governance: What it is judged by.
+        rules: In force.
+        by: Who goes back, when and why.
+        rollback: What its trial found, for the record; None: it gets no traffic, and is not tried.
+        rollout: The number of the rollout.
+    """
+    tier = rules.promotion.of(rules.use_case.risk_tier)
+
+    def permit(dossier: Dossier) -> Permission:
+        found = governance.consider(dossier, rules, by, worth=(), rolled_out=True)
+        facts = replace(
+            found.facts, is_rollback=True, stranger=None, needs_person=None, missing_gates=(), departures=()
+        )
+        judgement = Judgement(judge(facts, tier, rules.promotion), found.evaluation, facts)
+        if judgement.verdict.outcome != "promote":
+            raise not_promoted(dossier.version.version, dossier.alias, judgement.verdict)
+        kept = {"rollback": None if rollback is None else dict(rollback), "rollout": rollout}
+        return Permission(judgement.evaluation, judgement.evidence(dossier, rules) | kept)
+
+    return permit
+
+
+def not_promoted(version: str, alias: str, verdict: Verdict) -> PromotionRefused:
+    """The error that says why a version does not become the holder, and what to do."""
+    reasons = "; ".join(verdict.reasons)
+    if verdict.outcome == "refuse":
+        return PromotionRefused(f"{version} must not become {alias}: {reasons}. Fix that, or promote another version.")
+    return PromotionHeld(
+        f"{version} has to wait before it becomes {alias}: {reasons}. `mlreg approve {version}` adds an approval; "
+        f"`mlreg waive {version} --rule …` waives {', '.join(WAIVABLE)} for a time."
+    )

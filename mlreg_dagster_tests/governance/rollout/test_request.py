@@ -1,0 +1,53 @@
+"""What a run is asked to do with a rollout: complete, and no more than its action takes."""
+
+import pytest
+
+from mlreg_dagster.governance.promotion.request import NotAReason
+from mlreg_dagster.governance.rollout.request import NotARolloutRequest, RolloutAction
+
+WHY = "better on the holdout"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        RolloutAction("start", "anna", version="v2", reason=WHY, expected="v1"),
+        RolloutAction("step", "automation"),
+        RolloutAction("step", "automation", expected="3"),
+        RolloutAction("abort", "anna", reason=WHY, expected="3"),
+    ],
+)
+def test_what_is_complete_is_taken(action):
+    assert action.checked() is action
+
+
+@pytest.mark.parametrize(
+    ("action", "complaint"),
+    [
+        (RolloutAction("stop", "anna", reason=WHY), "'stop' is no action; actions are start, step, pause, resume, abo"),
+        (RolloutAction("start", "anna", reason=WHY), "start needs a version"),
+        (RolloutAction("abort", "anna", version="v2", reason=WHY), "abort takes no version"),
+        (RolloutAction("pause", "anna"), "pause needs a reason"),
+        (RolloutAction("pause", "anna", reason=WHY, expected="v1"), "'v1' is not the number of a change"),
+    ],
+)
+def test_what_is_not_says_what_is_missing(action, complaint):
+    with pytest.raises(NotARolloutRequest, match=complaint):
+        action.checked()
+
+
+def test_a_placeholder_is_no_reason():
+    with pytest.raises(NotAReason):
+        RolloutAction("abort", "anna", reason="TODO").checked()
+
+
+def test_its_run_is_found_by_the_version():
+    start = RolloutAction("start", "anna", version="v2", reason=WHY)
+    assert start.tags("v1")["mlreg/version"] == "v2"  # v1 was the candidate of the rollout before
+    assert RolloutAction("abort", "anna", reason=WHY).tags("v1") == {
+        "mlreg/version": "v1",
+        "mlreg/alias": "champion",
+        "mlreg/actor": "anna",
+        "mlreg/rollout": "abort",
+    }
+    assert "mlreg/version" not in RolloutAction("abort", "anna", reason=WHY).tags()
