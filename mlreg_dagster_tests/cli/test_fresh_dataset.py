@@ -106,6 +106,7 @@ def test_features_after_a_gap_that_is_filled_are_made_again(world):
     assert order[hour_key(gap - HOUR)] < order[hour_key(gap)]
 
 
+@pytest.mark.slow
 def test_a_dataset_that_is_not_on_record_is_frozen_once_more(world):
     world.run_hours(jobs.HOURLY, hour_range(START, LAST))
     world.run_partition(jobs.DATASETS, NEWEST_DAY)
@@ -139,6 +140,7 @@ def test_hours_that_stay_missing_are_told_where_enough_are_left(forgetful):
     assert "5 hours stay missing, for the source can't be asked about them: " in fresh.sentences[1]
 
 
+@pytest.mark.slow
 def test_a_market_that_has_too_few_hours_says_which_settings_ask_for_more(young):
     world = young(configs={"datasets": {"history_hours": 72, "min_training_hours": 48}, "ingest": {
         "start": (LAST - 60 * HOUR).isoformat(), "universe": 4}})  # fmt: skip
