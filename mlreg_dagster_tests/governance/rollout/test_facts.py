@@ -9,7 +9,7 @@ from mlreg_dagster.config import RolloutPolicy, RolloutSettings
 from mlreg_dagster.governance.rollout.budgets import Budgets
 from mlreg_dagster.governance.rollout.facts import Flags, Outcomes, Permission, Standing, approvals_asked, facts_of
 from mlreg_dagster.governance.rollout.labels import Comparison
-from mlreg_dagster.governance.rollout.states import OPEN
+from mlreg_dagster.governance.rollout.states import INTO_SERVING
 
 NOW = pd.Timestamp("2018-01-10", tz="UTC").to_pydatetime()
 FINE = Flags(10_000, 500)
@@ -55,7 +55,7 @@ def test_a_state_has_an_end(hours, too_long):
     assert facts(hours=hours).held_too_long is too_long
 
 
-@pytest.mark.parametrize("state", OPEN)
+@pytest.mark.parametrize("state", INTO_SERVING)
 def test_requests_and_pairs_are_asked_in_steps_alone(state):
     few = facts(state, requests=499, pairs=999)
     asked = state not in ("staging", "full")

@@ -10,7 +10,7 @@ from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.governance.rollout.budgets import Budgets
 from mlreg_dagster.governance.rollout.facts import Flags, Outcomes, Permission, Standing, approvals_asked, facts_of
 from mlreg_dagster.governance.rollout.labels import Comparison
-from mlreg_dagster.governance.rollout.states import OPEN, STEPS, is_canary
+from mlreg_dagster.governance.rollout.states import INTO_SERVING, STEPS, is_split
 from mlreg_dagster.governance.rollout.table import Decision, judge
 
 NOW = as_hour("2018-02-01").to_pydatetime()
@@ -53,7 +53,7 @@ def _look(random):
         full_approvals=random.randint(0, 2),
         require_not_worse=random.random() < 0.5,
     )
-    state = random.choice(OPEN)
+    state = random.choice(INTO_SERVING)
     hours = mostly(200.0, 0.0, 23.0, 24.0, 168.0, 336.0, 337.0)
     standing = Standing(state, NOW - timedelta(hours=hours), NOW, mostly(False, True))
     counted = Budgets(
@@ -88,7 +88,7 @@ def _look(random):
 
 def test_nothing_goes_on_without_gates_time_requests_and_pairs():
     advanced = [each for each in looks() if each.decision.ruling == "advance"]
-    assert {each.standing.state for each in advanced} == set(OPEN)
+    assert {each.standing.state for each in advanced} == set(INTO_SERVING)
     for each in advanced:
         assert each.permission.invalid is None
         assert each.permission.blocked == each.counted.blocked == each.counted.breaches == ()
@@ -102,7 +102,7 @@ def test_nothing_goes_on_without_gates_time_requests_and_pairs():
 
 
 def test_no_version_gets_traffic_or_all_of_it_without_approvals_and_outcomes():
-    first = [each for each in looks() if is_canary(each.decision.state) and not is_canary(each.standing.state)]
+    first = [each for each in looks() if is_split(each.decision.state) and not is_split(each.standing.state)]
     assert all(len(each.permission.approved_by) >= each.policy.canary_approvals for each in first)
     full = [each for each in looks() if each.decision.state == "full" and each.decision.ruling == "advance"]
     assert len(full) > 100
@@ -111,7 +111,7 @@ def test_no_version_gets_traffic_or_all_of_it_without_approvals_and_outcomes():
         assert all(STEPS.index(step) <= STEPS.index(each.standing.state) for step in each.policy.steps)
         assert len(each.permission.approved_by) >= each.policy.full_approvals
         assert each.permission.tier_approved
-        assert not each.counted.split_is_off or not is_canary(each.standing.state)
+        assert not each.counted.split_is_off or not is_split(each.standing.state)
         assert each.verdict == "not_worse" or not each.policy.require_not_worse
     closed = [each for each in looks() if each.decision.state == "closed"]
     assert closed
@@ -120,11 +120,11 @@ def test_no_version_gets_traffic_or_all_of_it_without_approvals_and_outcomes():
 
 def test_no_state_lasts_longer_than_it_may():
     late = [each for each in looks() if each.hours > each.policy.max_hold_hours]
-    assert {each.standing.state for each in late} == set(OPEN)
+    assert {each.standing.state for each in late} == set(INTO_SERVING)
     assert all(each.decision.ruling != "hold" for each in late)
 
 
 def test_what_is_wrong_leads_back_in_one_step_from_each_state():
     wrong = [each for each in looks() if each.permission.invalid or each.counted.breaches or each.verdict == "worse"]
-    assert {each.standing.state for each in wrong} == set(OPEN)
+    assert {each.standing.state for each in wrong} == set(INTO_SERVING)
     assert {each.decision.state for each in wrong} == {"rolled_back"}
