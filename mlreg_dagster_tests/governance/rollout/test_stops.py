@@ -1,35 +1,44 @@
 """A process that is killed anywhere in a step: alias and split agree, and the next step makes up for it."""
 
+import os
 import signal
 from dataclasses import replace
 
 import pytest
 
 from mlreg_dagster.governance.rollout import control
-from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.records.traffic import WHOLE
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.governance.promotion.builders import governed
 from mlreg_dagster_tests.governance.rollout.rolling import AUTOMATION, brought_to, holders, look_at, ready, stepped
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 from mlreg_dagster_tests.registry.conftest import registry_url
-from mlreg_dagster_tests.registry.racing import die_while, exit_code
+from mlreg_dagster_tests.registry.racing import die_while
 
 pytestmark = pytest.mark.slow
 
 __all__ = ["postgres_server", "postgres_url", "registry_url"]
 
 
-class Step:
-    """Makes a step, in a process of its own."""
+def killed(url, root, changes, statement):
+    """Make a step in a process of its own, killed before a statement; whether it came to its end."""
 
-    def __init__(self, root, changes):
-        self.root, self.changes = root, changes
-
-    def __call__(self, registry):
-        look = look_at(registry, **self.changes)
+    def step(registry):
+        look = look_at(registry, **changes)
         if look.calls_for_step:
-            control.step(registry, open_artifacts(self.root), governed(), look, replace(AUTOMATION, run_id="run-5"))
+            control.step(registry, open_artifacts(root), governed(), look, replace(AUTOMATION, run_id="run-5"))
+
+    child = os.fork()  # of a process that runs no threads of its own
+    if child == 0:
+        try:
+            die_while(step, url, statement)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    ended = os.waitstatus_to_exitcode(status)
+    assert ended in (0, -signal.SIGKILL)
+    return ended == 0
 
 
 def agree(registry):
@@ -52,16 +61,16 @@ def test_the_next_step_makes_up_for_one_that_was_killed(
     root = tmp_path / "artifacts"
     registry, store = ready(registry_url, root, model)
     before = brought_to(registry, store, state)
-    seen, step = set(), Step(str(root), changes)
+    seen = set()
     for statement in range(1, 200):
-        ended = exit_code(die_while, step, registry_url, statement)
+        ended = killed(registry_url, str(root), changes, statement)
         now = registry.traffic("champion")
         seen.add((now.state, holders(registry).get("challenger")))
         assert agree(registry)
         assert registry.find_tampering() is None
-        if ended == 0 or now.sequence > before.sequence:
+        if ended or now.sequence > before.sequence:
             break
-        assert ended == -signal.SIGKILL
+    assert statement > 20
     if look_at(registry, dwelled=False).calls_for_step:
         stepped(registry, store, dwelled=False)
     assert registry.traffic("champion").state == after
@@ -77,11 +86,9 @@ def test_a_kill_between_the_traffic_and_the_challenger_is_made_up_for(registry_u
     registry, store = ready(registry_url, root, model)
     before = brought_to(registry, store, "canary_50")
     for statement in range(1, 400):
-        if exit_code(die_while, Step(str(root), {}), registry_url, statement) == 0:
-            break
+        assert not killed(registry_url, str(root), {}, statement)
         if registry.traffic("champion").sequence > before.sequence:
-            assert (registry.traffic("champion").state, holders(registry)["challenger"]) == ("full", "v2")
             break
+    assert (registry.traffic("champion").state, holders(registry)["challenger"]) == ("full", "v2")
     assert stepped(registry, store, dwelled=False) is None
     assert holders(registry) == {"challenger": "v1", "champion": "v2"}
-    assert isinstance(registry, Registry)
