@@ -70,8 +70,8 @@ def test_without_a_key_on_record_nobody_can_tell(registry):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"signature":"x"}', '{"signature":1,"actor":[]}', "[" * 100_000])
-def test_records_of_another_form_end_nothing(known, content):
+def test_records_of_another_form_end_nothing(content):
     log = [replace(each, kind=kind, content=content) for kind in ("decisions", "policies") for each in log_of(1)]
     signed = isinstance(content, str) and content.startswith("{") and bool(json.loads(content))
-    found = signatures_in([*known.audit_log(), *log])
-    assert (found.valid, found.unknown + len(found.invalid)) == (1, 2 if signed else 0)
+    found = signatures_in(log)
+    assert (found.valid, found.unknown, found.invalid) == (0, 2 if signed else 0, ())
