@@ -61,7 +61,7 @@ def start(runner: Runner, version: str, reason: str, at: pd.Timestamp, on_step: 
     holder = registry.holder(CHAMPION)
     on_step(f"{version} is rolled out", at)
     expected = holder.version if holder else None
-    runner.roll_out(RolloutAction("start", ACTOR, CHAMPION, version, reason, expected, at.isoformat()))
+    runner.roll_out(RolloutAction("start", ACTOR, CHAMPION, version, reason, expected, effective_at=at.isoformat()))
 
 
 def step(runner: Runner, at: pd.Timestamp, on_step: OnStep) -> None:

@@ -48,7 +48,7 @@ def test_people_get_the_same_as_tables_and_a_sentence(tested):
     assert "No server has followed it." in said
 
 
-def test_a_rollout_that_was_never_started_is_named(tested, on_live):
+def test_a_rollout_that_was_never_started_is_named(tested):
     refused(tested("rollout", "report", "7"), "champion has no rollout 7. The numbers of its rollouts are 1.")
     refused(tested("rollout", "report", "--alias", "other"), "No rollout of other was ever started.")
 
