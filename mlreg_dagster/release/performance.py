@@ -29,6 +29,7 @@ _TURN_S = 0.004
 _MOST_REQUESTS = 200
 _WARM_UP = 3
 _SHOWN = 5
+_FURTHER = 4
 
 
 @dataclass(frozen=True)
@@ -114,21 +115,31 @@ def _ratio(
     settings: ReleaseSettings,
     serving: ServingSettings,
 ) -> Ratio:
-    """The ratio of neighbouring turns, whose order alternates; what else the machine does meets both alike."""
+    """The ratio for requests of one size; where it can't be told from the limit, further turns follow once."""
     sample = rows.head(count)
     requests = [_request(model, sample, serving, count) for model in (candidate, champion)]
     repeats = [_repeats(request) for request in requests]
-    spent = np.empty((settings.rounds, 2))
+    spent = _turns(requests, repeats, settings.rounds)
+    found = _summary(spent, count, settings.confidence)
+    if _status([found], settings.cpu_ratio) == "not measured":
+        more = _turns(requests, repeats, _FURTHER * settings.rounds)
+        found = _summary(np.concatenate([spent, more]), count, settings.confidence)
+    return found
+
+
+def _turns(requests: Sequence[Callable[[], object]], repeats: Sequence[int], rounds: int) -> NDArray[np.float64]:
+    """Seconds a request of both, by turns, whose order alternates: what else the machine does meets both alike."""
+    spent = np.empty((rounds, len(requests)))
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for turn in range(settings.rounds):
+        for turn in range(rounds):
             for side in (0, 1) if turn % 2 else (1, 0):
                 spent[turn, side] = _cpu_seconds(requests[side], repeats[side])
     finally:
         if collecting:
             gc.enable()
-    return _summary(spent, count, settings.confidence)
+    return spent
 
 
 def _summary(spent: NDArray[np.float64], rows: int, confidence: float) -> Ratio:

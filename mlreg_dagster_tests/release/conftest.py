@@ -16,6 +16,6 @@ def own_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def mlreg(mlreg, tmp_path: Path):  # type: ignore[no-untyped-def]
     """With a limit that two versions of one detector keep to on a busy machine, too."""
-    rollout = {"release": {"cpu_ratio": 1.5, "rounds": 40}}
+    rollout = {"release": {"cpu_ratio": 3.0, "rounds": 40}}
     (tmp_path / "configs" / "rollout.yaml").write_text(json.dumps(rollout))
     return mlreg

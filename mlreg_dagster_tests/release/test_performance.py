@@ -75,6 +75,17 @@ def test_a_ratio_whose_interval_holds_the_limit_is_no_verdict(two: Two) -> None:
     assert _status([found], LIMIT) == "not measured"
 
 
+def test_turns_that_do_not_tell_are_followed_by_further_ones_and_others_are_not(two: Two) -> None:
+    tight = QUICK.model_copy(update={"cpu_ratio": 1.0, "rows": (1,)})  # which is what a version is to itself
+    step = performance(two.cheap, two.cheap, two.rows, tight, ServingSettings())
+    assert (step.status, step.figures["requests"][0]["turns"]) in {
+        ("not measured", 100),
+        ("failed", 20),
+        ("passed", 20),
+    }
+    assert two.compared(two.costly, two.cheap).figures["requests"][1]["turns"] == 20
+
+
 def test_one_slow_size_of_request_is_enough_to_fail() -> None:
     fast, slow = (_summary(np.array([[each, 1.0]] * 20), 1, QUICK.confidence) for each in (1.0, 1.3))
     assert _status([fast, slow], LIMIT) == "failed"

@@ -1,4 +1,4 @@
-"""`mlreg release` on a home with a champion: real models, a real server."""
+"""`mlreg release` on a home with a champion: real models, a real server. How it starts a rollout: `deploy.test_ci`."""
 
 import json
 import tempfile
@@ -13,6 +13,7 @@ from mlreg_dagster.serving import extra
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.commands import refused
 from mlreg_dagster_tests.lifecycle import CONFIGS
+from mlreg_dagster_tests.release.wrong import wrong_in
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ def test_a_version_that_passes_and_nothing_of_the_home_changes(on_champion, own_
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before, served = registry.audit_log(), own_home / "served"
     passed, steps = found(on_champion("release", "v2", "--dry-run", "--json"))
-    assert passed, steps
+    assert passed, wrong_in(steps)
     assert list(steps) == ["gates", "performance", "smoke", "approvals", "rollout"]
     assert [each["asked_by"] for each in steps["smoke"]["figures"]["answers"]] == ["rows", "instruments"]
     assert registry.audit_log() == before
@@ -47,25 +48,14 @@ def test_a_version_that_passes_and_nothing_of_the_home_changes(on_champion, own_
     assert not list(tmp_path.glob("mlreg-release-*"))
 
 
-def test_a_release_starts_the_rollout_and_a_second_one_waits_for_its_end(on_champion, registry):
-    passed, steps = found(on_champion("release", "v2", *WHY, "--actor", "bert", "--json"))
-    assert passed, steps
-    event = registry.traffic("champion")
-    assert (event.candidate, event.champion, event.state, event.actor) == ("v2", "v1", "staging", "bert")
-    assert steps["rollout"]["figures"] == {"open": event.rollout}
-    assert registry.holder("champion").version == "v1"
-    passed, steps = found(on_champion("release", "v2", "--dry-run", "--json"))
-    assert not passed
-    assert "A rollout of v2 is open, in the state staging" in steps["rollout"]["detail"]
-
-
 def test_a_slow_candidate_is_refused(on_champion, tmp_path):
     (tmp_path / "configs" / "model_slow.yaml").write_text(json.dumps(SLOW))
+    (tmp_path / "configs" / "rollout.yaml").unlink()  # with the limit that is shipped
     assert on_champion("train", "--model", "model_slow").code == 0
     passed, steps = found(on_champion("release", "v4", "--dry-run", "--json"))
     assert not passed
     assert steps["performance"]["status"] == "failed", steps["performance"]
-    assert steps["performance"]["figures"]["requests"][1]["low"] > 1.5
+    assert steps["performance"]["figures"]["requests"][1]["low"] > 1.2
     assert "never evaluated" in steps["gates"]["detail"]
     assert steps["smoke"]["status"] == "passed"
 

@@ -15,7 +15,7 @@ class ReleaseSettings(Section):
     )
     rows: tuple[Count, ...] = Field((1, 250), min_length=1, description="Rows of the requests that are measured.")
     rounds: Annotated[int, Field(ge=20, le=10_000)] = Field(
-        60, description="Turns of candidate and champion for each number of rows."
+        60, description="Turns of candidate and champion for each; four times more where they do not tell."
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.99, description="Of the interval of the ratio; the whole interval has to lie on one side of the limit."
