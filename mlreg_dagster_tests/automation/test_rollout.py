@@ -12,6 +12,7 @@ from mlreg_dagster.governance.rollout.request import RolloutAction
 from mlreg_dagster.runner import RunFailed
 from mlreg_dagster_tests.lifecycle import CONFIGS as LIFECYCLE
 from mlreg_dagster_tests.location import Location
+from mlreg_dagster_tests.registry.builders import roll_out, shift, split
 
 pytestmark = pytest.mark.slow
 
@@ -220,6 +221,14 @@ class TestWhereThePolicyRequiresARollout:
         act(location, "abort", reason="not this one")
         assert location.tick("promote_sensor") == []
         assert "v2 was rolled back: a person decides" in location.ask("promote_sensor").skip_message
+
+    def test_after_an_ab_test_a_person_decides(self, rollouts):
+        location = rollouts(automatic="passed")
+        at = {"time": location.world.clock.now()}
+        roll_out(location.world.registry, "v2", **at)
+        shift(location.world.registry, split("finished", 0, "finish"), **at)
+        assert location.tick("promote_sensor") == []
+        assert "v2 had an A/B test: a person decides" in location.ask("promote_sensor").skip_message
 
     def test_nothing_is_started_in_a_freeze(self, rollouts):
         freeze = {"first": "2026-01-04T00:00", "until": "2026-01-06T00:00", "reason": "the audit"}
