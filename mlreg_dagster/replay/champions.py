@@ -19,7 +19,7 @@ from mlreg_dagster.models.classifier.labels import CannotLearn
 from mlreg_dagster.models.manifests import recorded_settings
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.registry import version_number
-from mlreg_dagster.replay import policies, selection
+from mlreg_dagster.replay import policies, rollouts, selection
 from mlreg_dagster.replay.plan import ACTOR, OnStep, Replay
 from mlreg_dagster.runner import Runner, asset_config
 
@@ -99,7 +99,7 @@ def _is_better(runner: Runner, left: str, right: str) -> bool:
 
 def _models_to_train(runner: Runner, replay: Replay, first: pd.Timestamp) -> list[str]:
     """All of them; where outcomes select and nothing is compared, those without a challenger that matures."""
-    if replay.select == "evaluation" or replay.compares:
+    if replay.select != "outcomes" or replay.compares:
         return list(replay.models)
     maturing = _shadows(runner, replay, first, before=True)
     return [model for model in replay.models if model not in maturing]
@@ -165,7 +165,9 @@ def _promote(runner: Runner, replay: Replay, version: str, effective_at: pd.Time
     if champion is not None and replay.select == "outcomes":
         return  # it is a challenger now
     allowed, reason = may_promote(evaluation, champion, replay.policy)
-    if allowed:
+    if allowed and champion is not None and replay.select == "rollout":
+        rollouts.start(runner, version, reason, effective_at, on_step)
+    elif allowed:
         _move(runner, version, reason, champion.version if champion else NOBODY, effective_at, on_step)
 
 

@@ -15,6 +15,9 @@ ACTOR = REPLAY
 _DAY = pd.Timedelta(days=1)
 _RETRAIN = {"daily": 1, "weekly": 7, "monthly": 30}
 
+Select = Literal["evaluation", "outcomes", "rollout"]
+"""How a version becomes champion."""
+
 OnStep = Callable[[str, pd.Timestamp], None]
 """Takes each step before it begins, and the replayed time."""
 
@@ -34,7 +37,8 @@ class Replay:
         models: Config files that are trained each time, without .yaml.
         policy: What lets a version become champion.
         select: `evaluation`: each training may bring a new champion, by `policy`. `outcomes`: challengers score beside
-            the champion, and one replaces it only once its matured outcomes are better.
+            the champion, and one replaces it only once its matured outcomes are better. `rollout`: each training may
+            bring a candidate, by `policy`, that is rolled out step by step.
         shadow_days: With `outcomes`, after how many days a challenger gives way to a newly trained one.
         compares: Whether other policies are played beside it, so that the report can compare them.
     """
@@ -44,7 +48,7 @@ class Replay:
     period_days: int
     models: tuple[str, ...]
     policy: PromotionSettings
-    select: Literal["evaluation", "outcomes"] = "evaluation"
+    select: Select = "evaluation"
     shadow_days: int = 84
     compares: bool = False
 

@@ -7,11 +7,15 @@ made for several periods at once: half of a week's work is the week that it look
 done again, so a killed replay resumes where it stopped.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.orchestration.locks.lifecycle import alone_on
+from mlreg_dagster.replay import rollouts
 from mlreg_dagster.replay.champions import promote_by_outcomes, retrain, scored_beside
 from mlreg_dagster.replay.plan import CannotReplay, OnStep, Replay
 from mlreg_dagster.runner import Runner
@@ -35,6 +39,8 @@ def run_replay(runner: Runner, replay: Replay, on_step: OnStep) -> None:
             f"{hour_key(ingest.first_hour)} to {until} (`start` and `end` in ingest.yaml), and the last day must "
             f"not lie before the first."
         )
+    if replay.select == "rollout":
+        rollouts.require_playable(runner)
     with alone_on(runner.warehouse.path.parent):
         _run(runner, replay, on_step)
 
@@ -52,20 +58,33 @@ def _run(runner: Runner, replay: Replay, on_step: OnStep) -> None:
         if replay.select == "outcomes":
             promote_by_outcomes(runner, replay, first, on_step)
         retrain(runner, replay, first, on_step)
-        last = end - HOUR
-        if not _is_made(runner, "market_features", hour_key(last)):
+        if not _is_made(runner, "market_features", hour_key(end - HOUR)):
             ahead = min(max(end, first + ingest.chunk_hours * HOUR), replay.end)
             on_step(f"market until {day_key(ahead - HOUR)}", first)
             runner.run_hours(jobs.MARKET, hour_range(first, ahead - HOUR))
-        is_scored = _is_made(runner, "prediction_outcomes", hour_key(last))
-        if not is_scored:
-            on_step(f"hours until {day_key(last)}", first)
-            runner.run_hours(jobs.SCORING, hour_range(first, last), scored_beside(runner, replay, first))
-        day = day_key(last.floor("D"))
-        if not is_scored or not all(_is_made(runner, each, day) for each in jobs.PERFORMANCE_ASSETS):
-            on_step(f"performance until {day_key(last)}", end)
-            runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
+        beside = scored_beside(runner, replay, first)
+        if replay.select != "rollout":
+            _score(runner, first, end, beside, on_step)
+            continue
+        for begin, until in rollouts.stretches(runner, first, end):
+            _score(runner, begin, until, beside, on_step)
+            rollouts.step(runner, until, on_step)
     on_step("done", replay.end)
+
+
+def _score(
+    runner: Runner, first: pd.Timestamp, end: pd.Timestamp, beside: Mapping[str, Any] | None, on_step: OnStep
+) -> None:
+    """Predictions, outcomes and performance of the hours from `first` until `end`."""
+    last = end - HOUR
+    is_scored = _is_made(runner, "prediction_outcomes", hour_key(last))
+    if not is_scored:
+        on_step(f"hours until {day_key(last)}", first)
+        runner.run_hours(jobs.SCORING, hour_range(first, last), beside)
+    day = day_key(last.floor("D"))
+    if not is_scored or not all(_is_made(runner, each, day) for each in jobs.PERFORMANCE_ASSETS):
+        on_step(f"performance until {day_key(last)}", end)
+        runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:

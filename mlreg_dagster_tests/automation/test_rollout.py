@@ -137,9 +137,11 @@ def test_a_step_that_failed_is_requested_again_after_a_pause(rollouts, later):
     failing = dg.RunRequest(request.run_key, run_config=broken, tags=request.tags)
     assert location.start(failing, jobs.ROLLOUT) == "rollout None failed"
     assert "did not do it; it is asked for again at" in location.ask("rollout_sensor").skip_message
+    assert "run_failed of rollout firing" in told(location)
     later(minutes=11)
     assert location.tick("rollout_sensor") == ["rollout None"]
     assert changes(location)[-1] == ("rolled_back", "roll_back")
+    assert "run_failed of rollout resolved" in told(location)
 
 
 def test_a_person_ends_it_from_any_state(rollouts):

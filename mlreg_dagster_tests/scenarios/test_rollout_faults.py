@@ -5,7 +5,6 @@ With MLREG_LONG=1 every fault is tried; otherwise one of each kind: of the serve
 
 import json
 import threading
-import time
 from dataclasses import dataclass, field
 
 import httpx
@@ -24,8 +23,8 @@ from mlreg_dagster_tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
-WITHIN_S = 300
-"""From the start of a rollout to its end by a fault that servers or flags show."""
+WITHIN = pd.Timedelta(minutes=5)
+"""From the change by which the fault begins to show, the last one before, to the rollback."""
 
 FAULTS = ("slow", "errors", "not finite", "flags everything", "flags nothing")
 TRIED = FAULTS if LONG else ("errors", "flags everything")
@@ -177,18 +176,16 @@ def _bodies(world: Lifecycle) -> list[bytes]:
 @pytest.mark.parametrize("fault", TRIED)
 def test_a_version_with_a_fault_is_rolled_back_within_minutes(world, versions, fault):
     known = len(world.alerts())
-    began = time.monotonic()
     rollout = world.roll_out(versions[fault])
     world.deployment.wait_for("end of the rollout", lambda: world.ended(rollout))
-    spent = time.monotonic() - began
-    newest = world.registry.traffic("champion")
+    before, newest = world.registry.traffic_history("champion")[-2:]
     assert newest.state == "rolled_back", world.states(rollout)
     assert TOLD[fault] in newest.reason
     assert newest.facts["decision"]["ruling"] == "roll_back"
     assert newest.facts["serving"]["processes"] == 1
     assert world.registry.holder("champion").version == "v1"
-    assert spent < WITHIN_S, f"after {spent:.0f} s"
-    print(f"{fault}: rolled back after {spent:.0f} s from {world.states(rollout)[-2]}")
+    assert newest.recorded_at - before.recorded_at < WITHIN
+    print(f"{fault}: rolled back {newest.recorded_at - before.recorded_at} after {before.state}")
     wait_for(lambda: _answers_by(world, "v1"), 30)
     wait_for(lambda: len(world.alerts()) == known + 1, 120)
 

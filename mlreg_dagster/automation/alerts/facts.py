@@ -26,6 +26,7 @@ from mlreg_dagster.monitoring.alerts.decisions import (
 from mlreg_dagster.monitoring.alerts.rules import Alert
 from mlreg_dagster.monitoring.metrics import slos
 from mlreg_dagster.orchestration.instance.job_states import failed_last, newest_partition
+from mlreg_dagster.orchestration.instance.repeated_requests import UNTIL_DONE
 from mlreg_dagster.orchestration.partitions import partitions_in_tags
 from mlreg_dagster.outcomes.checks import FLAGGED_SHARE
 from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
@@ -68,8 +69,8 @@ class Place:
 
 def examinations(place: Place, settings: Settings, now: datetime) -> Iterator[Examination]:
     """Every look that there is; each may fail on its own."""
-    instance, registry = place.instance, place.registry
-    yield ("run_failed",), lambda: conditions.failed_jobs(_failed_jobs(instance))
+    registry = place.registry
+    yield ("run_failed",), lambda: conditions.failed_jobs(_failed_jobs(place))
     yield ("check_failed",), lambda: conditions.failing_checks(_failing_checks(place))
     yield ("rollout_rolled_back",), lambda: conditions.rolled_back(_newest_traffic(registry), now)
     yield ("rollout_waits",), lambda: conditions.waiting_rollouts(_waiting_rollouts(place))
@@ -120,8 +121,11 @@ def _newest_time(instance: dg.DagsterInstance, asset: str) -> datetime | None:
     return None if key is None else read_time(key)
 
 
-def _failed_jobs(instance: dg.DagsterInstance) -> Iterator[conditions.FailedJob]:
-    for run, reason in failed_last(instance, WATCHED):
+def _failed_jobs(place: Place) -> Iterator[conditions.FailedJob]:
+    failed = list(failed_last(place.instance, WATCHED))
+    if any(event.is_open for event in _newest_traffic(place.registry)):  # what people were refused is a result
+        failed += failed_last(place.instance, (jobs.ROLLOUT,), {UNTIL_DONE: "yes"})
+    for run, reason in failed:
         yield conditions.FailedJob(run.job_name, run.run_id, partitions_in_tags(run.tags), reason)
 
 

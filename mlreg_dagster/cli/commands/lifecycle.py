@@ -31,10 +31,11 @@ def replay(
     model: Annotated[list[str] | None, typer.Option("--model", help="A config file to train; default: model.")] = None,
     models: Annotated[str | None, typer.Option(help="Several of them: model,model_lof.")] = None,
     select: Annotated[
-        Literal["evaluation", "outcomes"],
+        Literal["evaluation", "outcomes", "rollout"],
         typer.Option(
             help="evaluation: each training may bring a new champion. outcomes: challengers mature in the champion's "
-            "shadow, and one replaces it only once its outcomes are better."
+            "shadow, and one replaces it only once its outcomes are better. rollout: each training may bring a "
+            "candidate that is rolled out step by step, looked at every midnight."
         ),
     ] = "evaluation",
     shadow_days: Annotated[

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version
+from mlreg_dagster.cli.commands.ab import AB, Days, Weight, ab_asked, report
 from mlreg_dagster.cli.session import AsJson, open_runner, show
 
 if TYPE_CHECKING:
@@ -24,14 +25,21 @@ def start(
     alias: Alias = "champion",
     actor: Actor = None,
     expected: Annotated[str | None, typer.Option(help="The holder you saw; default: today's.")] = None,
+    ab: AB = False,
+    weight: Weight = None,
+    days: Days = None,
     as_json: AsJson = False,
 ) -> None:
     """Open the rollout of a version; `rollout_sensor` moves it on from step to step, or back."""
+    ab_weight, ab_days = ab_asked(ab, weight, days)
     runner = open_runner()
     holder = runner.registry.holder(alias)
     seen = expected or (holder.version if holder else None)
     name = runner.registry.resolve(version).version
-    _act(runner, as_json, "start", alias, reason, actor, version=name, expected=seen)
+    _act(
+        runner, as_json, "start", alias, reason, actor,
+        version=name, expected=seen, ab_weight=ab_weight, ab_days=ab_days,
+    )  # fmt: skip
 
 
 @rollout.command()
@@ -76,6 +84,9 @@ def abort(
     _act(open_runner(), as_json, "abort", alias, reason, actor, expected=expected)
 
 
+rollout.command()(report)
+
+
 def _act(
     runner: "Runner",
     as_json: bool,
@@ -86,6 +97,8 @@ def _act(
     *,
     version: str | None = None,
     expected: str | int | None = None,
+    ab_weight: float | None = None,
+    ab_days: int | None = None,
 ) -> None:
     from mlreg_dagster.governance.rollout.request import RolloutAction
     from mlreg_dagster.orchestration.resources import current_actor
@@ -93,7 +106,7 @@ def _act(
     if expected is None and (newest := runner.registry.traffic(alias)) is not None and action != "start":
         expected = newest.sequence
     seen = None if expected is None else str(expected)
-    runner.roll_out(RolloutAction(action, current_actor(actor), alias, version, reason, seen))
+    runner.roll_out(RolloutAction(action, current_actor(actor), alias, version, reason, seen, ab_weight, ab_days))
     _show_status(runner, alias, as_json)
 
 

@@ -42,6 +42,15 @@ class RolloutConfig(dg.Config):
         description="To start: the holder you saw. Else: the number of the newest change you saw. The run fails if it "
         "is another one by then. null = the one when this runs.",
     )
+    effective_at: str | None = Field(
+        default=None,
+        description="From when a start or a step counts (2017-12-20T00:00, UTC); null = now. The past is for replays.",
+    )
+    ab_weight: float | None = Field(
+        default=None,
+        description="To start an A/B test, which leaves the alias: the candidate's share of the traffic, in per cent.",
+    )
+    ab_days: int | None = Field(default=None, description="With ab_weight: after how many days it ends.")
 
 
 def build_rollout_job(settings: Settings, home: Path) -> dg.JobDefinition:

@@ -4,6 +4,7 @@ What is to be done is decided in `table`, on what `looking` reads.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import cast
 
 import pandas as pd
@@ -17,7 +18,7 @@ from mlreg_dagster.governance.policy.in_force import rules_now
 from mlreg_dagster.governance.promotion.permits import PromotionHeld
 from mlreg_dagster.governance.rollout import moves
 from mlreg_dagster.governance.rollout.looking import PAUSE, RESUME, Look, is_paused, open_rollout
-from mlreg_dagster.governance.rollout.opening import RolloutRefused, open_staging
+from mlreg_dagster.governance.rollout.opening import RolloutRefused, open_staging, require_present
 from mlreg_dagster.governance.rollout.permission import promoter, unpaired
 from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State
 from mlreg_dagster.models.names import CHAMPION
@@ -44,6 +45,7 @@ class RolloutRequest:
         alias: Whose traffic it is to get.
         expected: The holder that the requester saw; None = the holder at the time of the run.
         test: The A/B test that is asked for; None = it is to become champion.
+        effective_at: From when it counts; None = now. The past is for replays alone.
     """
 
     version: str
@@ -52,6 +54,7 @@ class RolloutRequest:
     alias: str = CHAMPION
     expected: str | None = None
     test: ABTest | None = None
+    effective_at: datetime | None = None
 
 
 def start(
@@ -86,7 +89,8 @@ def start(
     by = spelled(Attribution(request.actor, now, request.reason, run_id))
     candidate = registry.resolve(request.version)
     try:
-        return open_staging(registry, store, governance, candidate, by, request.alias, request.expected, request.test)
+        asked = request.alias, request.expected, request.test, request.effective_at
+        return open_staging(registry, store, governance, candidate, by, *asked)
     except TransientError:
         raise  # nothing was decided; the run tries again
     except MlregError as refused:
@@ -126,28 +130,30 @@ def step(
         PolicyNotAdopted: The configuration files ask for another policy than the one in force.
         ArtifactMissing, ArtifactTampered, UntrustedModel: An artifact can't be used.
     """
-    event, decision = look.event, look.decision
+    event, decision, as_of = look.event, look.decision, look.as_of
+    if as_of is not None:
+        require_present(as_of, by, governance)
     by = replace(by, reason=decision.reason[:_LONGEST])
     if decision.ruling == "roll_back":
-        return moves.go_back(registry, store, governance, event, by, decision.ruling, look.figures)
+        return moves.go_back(registry, store, governance, event, by, decision.ruling, look.figures, as_of)
     if decision.ruling == "hold":
         if look.unpaired:
-            moves.pair(registry, governance, event, by)
+            moves.pair(registry, governance, event, by, as_of)
         return None
     rows = open_rollout(registry, event.alias) or [event]
     split = moves.split_of(decision.state, decision.ruling, look.figures, ABTest.of(rows[0].facts))
     if decision.ruling == "finish":
-        return registry.move_traffic(event.alias, split, by, expected=event.sequence)
+        return registry.move_traffic(event.alias, split, by, expected=event.sequence, effective_at=as_of)
     rules = governance.rules(registry, pd.Timestamp(by.time))
     judged_by = promoter(rows, by.time)
     if decision.state in SHADOWED:
-        moves.shadow(registry, governance, rules, event, judged_by, by)
+        moves.shadow(registry, governance, rules, event, judged_by, by, as_of)
     permit: Permit = permit_passed
     if decision.state == "full":
-        permit = moves.permit_of_all_traffic(registry, store, governance, rules, event, judged_by)
-    moved = registry.move_traffic(event.alias, split, by, expected=event.sequence, permit=permit)
+        permit = moves.permit_of_all_traffic(registry, store, governance, rules, event, judged_by, as_of)
+    moved = registry.move_traffic(event.alias, split, by, expected=event.sequence, effective_at=as_of, permit=permit)
     if unpaired(registry, governance, open_rollout(registry, event.alias), by.time):
-        moves.pair(registry, governance, moved, by)
+        moves.pair(registry, governance, moved, by, as_of)
     return moved
 
 

@@ -44,6 +44,7 @@ class Look:
         paused: A person paused it.
         since: When it entered its state.
         unpaired: It has all traffic, and the former champion does not score beside it yet.
+        as_of: The replayed time that it was looked at; None: the present.
     """
 
     event: TrafficEvent
@@ -53,6 +54,7 @@ class Look:
     paused: bool
     since: datetime
     unpaired: bool = False
+    as_of: datetime | None = None
 
     @property
     def calls_for_step(self) -> bool:
@@ -69,6 +71,7 @@ def look(
     now: pd.Timestamp,
     *,
     store: ArtifactStore | None = None,
+    as_of: datetime | None = None,
 ) -> Look | None:
     """Look at the open rollout of an alias.
 
@@ -80,6 +83,7 @@ def look(
         alias: Whose traffic it is.
         now: The current time; nothing later counts.
         store: Where the candidate's bundle has to be as it was registered; None: the bundle is not looked at.
+        as_of: The replayed time at which outcomes and counts are looked at, while records are those of now.
 
     Returns:
         None where no rollout is open.
@@ -90,7 +94,7 @@ def look(
     rows = open_rollout(registry, alias)
     if not rows:
         return None
-    event, time = rows[-1], as_utc(now)
+    event, time = rows[-1], as_utc(now if as_of is None else as_of)
     governance = governance_by(settings, tables)
     policy = policy_in_force(registry, governance, now)
     state_rows = rows_of_state(rows)
@@ -106,7 +110,7 @@ def look(
         ),
     )
     outcomes = read_outcomes(tables, rows, settings, time)
-    permission = permission_for(registry, governance, rows, policy, time, store)
+    permission = permission_for(registry, governance, rows, policy, as_utc(now), store, as_of=time)
     facts, figures = facts_of(
         Standing(cast(State, event.state), since, time, paused, ABTest.of(rows[0].facts)),
         policy,
@@ -117,7 +121,8 @@ def look(
     )
     decision = judge(facts)
     figures["decision"] = {"row": decision.row, "ruling": decision.ruling, "state": decision.state}
-    return Look(event, facts, decision, figures, paused, since, unpaired(registry, governance, rows, time))
+    lacking = unpaired(registry, governance, rows, as_utc(now))
+    return Look(event, facts, decision, figures, paused, since, lacking, as_of)
 
 
 def open_rollout(registry: Registry, alias: str = CHAMPION) -> list[TrafficEvent]:

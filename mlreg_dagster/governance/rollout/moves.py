@@ -1,9 +1,10 @@
 """The moves of aliases that belong to the steps of a rollout, and what each state gives to the candidate.
 
-When they are made is decided in `control`.
+When they are made is decided in `control`. `as_of` is the replayed time from which a move counts; None: now.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.governance.policy.governance import Governance
@@ -32,6 +33,7 @@ def shadow(
     event: TrafficEvent,
     judged_by: Attribution,
     by: Attribution,
+    as_of: datetime | None = None,
 ) -> None:
     """Let the candidate score beside the champion, by the same rules as any challenger; nothing where it does.
 
@@ -41,11 +43,14 @@ def shadow(
     if holds(registry, CHALLENGER, event.candidate):
         return
     dossier = registry.dossier(event.candidate, CHALLENGER)
-    permit = by_policy(dossier, governance, rules, judged_by, as_of=by.time, rollback=None, rollout=event.rollout)
-    _take_challenger(registry, event.candidate, by, permit)
+    due = as_of or by.time
+    permit = by_policy(dossier, governance, rules, judged_by, as_of=due, rollback=None, rollout=event.rollout)
+    _take_challenger(registry, event.candidate, by, permit, as_of)
 
 
-def pair(registry: Registry, governance: Governance, event: TrafficEvent, by: Attribution) -> None:
+def pair(
+    registry: Registry, governance: Governance, event: TrafficEvent, by: Attribution, as_of: datetime | None = None
+) -> None:
     """Let the former champion score beside a candidate that has all traffic, so that outcomes of both go on.
 
     Raises:
@@ -54,7 +59,7 @@ def pair(registry: Registry, governance: Governance, event: TrafficEvent, by: At
     """
     rules = rules_now(registry, governance.files, by.time)
     permit = of_former_champion(governance, rules, by, rollback=None, rollout=event.rollout)
-    _take_challenger(registry, event.champion, by, permit)
+    _take_challenger(registry, event.champion, by, permit, as_of)
 
 
 def permit_of_all_traffic(
@@ -64,6 +69,7 @@ def permit_of_all_traffic(
     rules: Rules,
     event: TrafficEvent,
     judged_by: Attribution,
+    as_of: datetime | None = None,
 ) -> Permit:
     """What the policy asks before the candidate holds the alias: the same as of any promotion.
 
@@ -75,8 +81,8 @@ def permit_of_all_traffic(
     model = artifact.load(store, event.candidate, event.candidate_sha256)
     is_rollback = event.candidate in former_holders(before.moves)
     rollback = governance.validate_rollback(model) if is_rollback else None
-    as_of = judged_by.time
-    return by_policy(before, governance, rules, judged_by, as_of=as_of, rollback=rollback, rollout=event.rollout)
+    due = as_of or judged_by.time
+    return by_policy(before, governance, rules, judged_by, as_of=due, rollback=rollback, rollout=event.rollout)
 
 
 def go_back(
@@ -87,6 +93,7 @@ def go_back(
     by: Attribution,
     ruling: str,
     figures: Mapping[str, Any],
+    as_of: datetime | None = None,
 ) -> TrafficEvent:
     """Give the traffic back; where the alias has moved it moves back, too, and its target is tried first.
 
@@ -104,9 +111,10 @@ def go_back(
         found = governance.validate_rollback(former)
         permit = of_former_champion(governance, rules, by, rollback=found, rollout=event.rollout)
     split = split_of(ROLLED_BACK, ruling, figures)
-    return registry.move_traffic(event.alias, split, by, expected=event.sequence, permit=permit)
+    return registry.move_traffic(event.alias, split, by, expected=event.sequence, effective_at=as_of, permit=permit)
 
 
-def _take_challenger(registry: Registry, version: str, by: Attribution, permit: Permit) -> None:
+def _take_challenger(registry: Registry, version: str, by: Attribution, permit: Permit, as_of: datetime | None) -> None:
     holder = registry.holder(CHALLENGER)
-    registry.move_alias(CHALLENGER, version, by, expected=holder.version if holder else None, permit=permit)
+    expected = holder.version if holder else None
+    registry.move_alias(CHALLENGER, version, by, expected=expected, effective_at=as_of, permit=permit)

@@ -4,6 +4,7 @@ What comes after stands in `control`.
 """
 
 import secrets
+from datetime import datetime
 
 import pandas as pd
 
@@ -34,6 +35,7 @@ def open_staging(
     alias: str,
     expected: str | None,
     test: ABTest | None = None,
+    effective_at: datetime | None = None,
 ) -> TrafficEvent:
     """Open a rollout in the state `staging`, if candidate, policy and time allow it.
 
@@ -46,11 +48,13 @@ def open_staging(
         alias: Whose traffic it is to get.
         expected: The holder that the requester saw; None: the present one.
         test: The A/B test that is asked for; None: it is to become champion.
+        effective_at: From when it counts; None: now.
 
     Raises:
         RolloutRefused, PromotionRefused, PromotionHeld, RegistryError: As for `control.start`.
     """
-    now = pd.Timestamp(by.time)
+    now, as_of = pd.Timestamp(by.time), pd.Timestamp(effective_at or by.time)
+    require_present(as_of, by, governance)
     rules = governance.rules(registry, now)
     if fault := fault_of_reason(by.reason, rules.promotion):
         raise RolloutRefused(fault)
@@ -61,13 +65,13 @@ def open_staging(
             f"`mlreg promote {candidate.version} --reason …` makes it the first one."
         )
     model = artifact.load(store, candidate.version, candidate.artifact_sha256)
-    if now < model.scores_from:
+    if as_of < model.scores_from:
         raise RolloutRefused(
             f"{candidate.version} may score from {model.scores_from:%Y-%m-%d %H:%M} UTC on, the end of its dataset."
         )
     policy = policy_in_force(registry, governance, now)
     figures = {
-        BASE_RATE: governance.base_rate(holder.version, by.time),
+        BASE_RATE: governance.base_rate(holder.version, as_of),
         "policy": policy.model_dump(mode="json"),
         "risk_tier": rules.use_case.risk_tier,
         **(test.facts if test else {}),
@@ -86,5 +90,19 @@ def open_staging(
         by,
         salt=secrets.token_hex(8),
         expected=expected or holder.version,
+        effective_at=effective_at,
         permit=permit,
     )
+
+
+def require_present(as_of: datetime, by: Attribution, governance: Governance) -> None:
+    """Refuse a change that would count from the past on.
+
+    Raises:
+        RolloutRefused: It would, and this is no replay.
+    """
+    if as_of < by.time and not governance.replays_history:
+        raise RolloutRefused(
+            f"The traffic can't change as of {as_of:%Y-%m-%d %H:%M} UTC: that is in the past, where only a replay of "
+            f"history writes. Leave the time out."
+        )

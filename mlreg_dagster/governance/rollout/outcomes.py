@@ -14,6 +14,7 @@ from mlreg_dagster.core.hours import HOUR, as_time, hours_since_epoch
 from mlreg_dagster.governance.rollout.facts import Flags, Outcomes
 from mlreg_dagster.governance.rollout.labels import Comparison, Rows, Weights, compare
 from mlreg_dagster.market.names import CRASH, UNRESOLVED
+from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.outcomes.worth.pairs import paired
 from mlreg_dagster.registry import TrafficEvent
@@ -33,7 +34,7 @@ def base_rate(tables: Warehouse, version: str, as_of: datetime) -> float | None:
         counted = tables.query(
             f"SELECT count(*) AS n, count(*) FILTER (outcome = $crash) AS crashes FROM {PREDICTION_OUTCOMES.name} "  # noqa: S608
             f"WHERE model_version = $version AND NOT in_sample AND outcome <> $unresolved AND hour <= $last",
-            {"version": version, "crash": CRASH, "unresolved": UNRESOLVED, "last": as_time(as_of)},
+            {"version": version, "crash": CRASH, "unresolved": UNRESOLVED, "last": last_ended_hour(as_time(as_of))},
         )
     resolved, crashes = int(counted["n"].iloc[0]), int(counted["crashes"].iloc[0])
     return crashes / resolved if 0 < crashes < resolved else None
@@ -93,7 +94,7 @@ def read_matured(tables: Warehouse, rows: Sequence[TrafficEvent], settings: Sett
     Raises:
         InvalidRows: A version has predicted the same twice, or the two have different outcomes for the same.
     """
-    opened, last = as_time(rows[0].effective_at).ceil("h"), as_time(now).floor("h")
+    opened, last = as_time(rows[0].effective_at).ceil("h"), last_ended_hour(as_time(now))
     with tables.session():
         outcomes = outcomes_of_both(tables, rows[0].candidate, rows[0].champion, first=opened, last=last)
         newest = tables.query(
@@ -133,7 +134,7 @@ def read_outcomes(tables: Warehouse, rows: Sequence[TrafficEvent], settings: Set
                 "left": candidate,
                 "right": champion,
                 "first": as_time(rows[0].effective_at).ceil("h"),
-                "last": as_time(now).floor("h"),
+                "last": last_ended_hour(as_time(now)),
             },
         )
         following = base_rate(tables, champion, now) if fixed is None else None

@@ -29,6 +29,8 @@ def permission_for(
     policy: RolloutPolicy,
     now: datetime,
     store: ArtifactStore | None,
+    *,
+    as_of: datetime,
 ) -> Permission:
     """Read what the next change of a rollout may be.
 
@@ -39,6 +41,7 @@ def permission_for(
         policy: Of the rollout.
         now: The current time.
         store: Where the candidate's bundle has to be; None: it is not looked at.
+        as_of: Outcomes that fell due later do not count.
     """
     event, state = rows[-1], cast(State, rows[-1].state)
     rules = rules_now(registry, governance.files, now)
@@ -56,7 +59,7 @@ def permission_for(
     blocked = _of_files(rules, governance.files) + ([f"nothing moves now: {freeze}"] if freeze else [])
     after, tier_approved = following(state, policy.steps, ab=ab), True
     if after == "full":
-        worth = governance.worth_asked(dossier, rules, now)
+        worth = governance.worth_asked(dossier, rules, as_of)
         judged = governance.consider(dossier, rules, by, worth=worth, rolled_out=True)
         waiting, tier_approved = _waiting(judged, rules)
         blocked += waiting

@@ -6,8 +6,12 @@ Whether it is granted is decided in `control`.
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+import pandas as pd
+
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.hours import as_time
 from mlreg_dagster.governance.promotion.request import require_reason
+from mlreg_dagster.governance.rollout.states import ABTest
 from mlreg_dagster.models.names import CHAMPION
 
 Action = Literal["start", "step", "pause", "resume", "abort"]
@@ -34,6 +38,9 @@ class RolloutAction:
         reason: Why; a step has its own.
         expected: To start: the holder that the requester saw. Else: the number of the newest change that they saw.
             None: the one at the time of the run.
+        ab_weight: To start an A/B test: the candidate's share of the traffic, in per cent. None: no such test.
+        ab_days: With it: after how many days it ends.
+        effective_at: From when a start or a step counts (2017-12-20T00:00, UTC); None: now. The past is for replays.
     """
 
     action: str
@@ -42,6 +49,25 @@ class RolloutAction:
     version: str | None = None
     reason: str | None = None
     expected: str | None = None
+    ab_weight: float | None = None
+    ab_days: int | None = None
+    effective_at: str | None = None
+
+    @property
+    def effective_time(self) -> pd.Timestamp | None:
+        """`effective_at` as a time."""
+        return None if self.effective_at is None else as_time(self.effective_at)
+
+    @property
+    def test(self) -> ABTest | None:
+        """The A/B test that is asked for; None: none.
+
+        Raises:
+            InvalidRecord: It compares nothing.
+        """
+        if self.ab_weight is None or self.ab_days is None:
+            return None
+        return ABTest(round(100 * self.ab_weight), self.ab_days)
 
     def checked(self) -> "RolloutAction":
         """Itself, if it can be understood.
@@ -49,6 +75,7 @@ class RolloutAction:
         Raises:
             NotARolloutRequest: It is incomplete, or says more than its action takes.
             NotAReason: The reason is a placeholder.
+            InvalidRecord: The A/B test compares nothing.
         """
         if self.action not in ACTIONS:
             raise NotARolloutRequest(f"{self.action!r} is no action; actions are {', '.join(ACTIONS)}.")
@@ -56,6 +83,10 @@ class RolloutAction:
             raise NotARolloutRequest("start needs a version: the one that is to be rolled out.")
         if self.action != "start" and self.version is not None:
             raise NotARolloutRequest(f"{self.action} takes no version: it is that of the open rollout.")
+        if (self.ab_weight is None) != (self.ab_days is None):
+            raise NotARolloutRequest("An A/B test needs both ab_weight (in per cent) and ab_days.")
+        if self.test is not None and self.action != "start":
+            raise NotARolloutRequest(f"{self.action} takes no A/B test: only start does.")
         if self.action == "step":
             return self
         if self.reason is None:

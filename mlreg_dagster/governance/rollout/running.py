@@ -54,7 +54,8 @@ def perform(place: Place, action: RolloutAction, *, now: pd.Timestamp, run_id: s
     registry, alias = place.registry, action.alias
     by = Attribution(action.actor, now, action.reason or "", run_id)
     if action.action == "start":
-        request = control.RolloutRequest(str(action.version), str(action.reason), action.actor, alias, action.expected)
+        asked = str(action.version), str(action.reason), action.actor, alias, action.expected, action.test
+        request = control.RolloutRequest(*asked, effective_at=action.effective_time)
         return control.start(registry, place.store, place.governance, request, now=now, run_id=run_id)
     if action.action == "step":
         return _step(place, action, by)
@@ -78,6 +79,7 @@ def _step(place: Place, action: RolloutAction, by: Attribution) -> TrafficEvent 
         action.alias,
         pd.Timestamp(by.time),
         store=place.store,
+        as_of=action.effective_time,
     )
     if found is None or action.expected not in (None, str(found.event.sequence)):
         return None

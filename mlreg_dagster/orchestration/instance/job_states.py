@@ -1,6 +1,6 @@
 """How jobs stand: the last run of each that has ended, and the newest partition of an asset."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 
@@ -9,10 +9,18 @@ from mlreg_dagster.orchestration.failures import reason_of
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
-def failed_last(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[tuple[dg.DagsterRun, str]]:
-    """The last run of each of these jobs, where it failed, and why."""
+def failed_last(
+    instance: dg.DagsterInstance, jobs: Iterable[str], tags: Mapping[str, str] | None = None
+) -> Iterator[tuple[dg.DagsterRun, str]]:
+    """The last run of each of these jobs, where it failed, and why.
+
+    Args:
+        instance: Whose runs count.
+        jobs: Which jobs.
+        tags: Of the runs that count; None: all do.
+    """
     for job in jobs:
-        newest = instance.get_runs(dg.RunsFilter(job_name=job, statuses=_ENDED), limit=1)
+        newest = instance.get_runs(dg.RunsFilter(job_name=job, statuses=_ENDED, tags=dict(tags or {})), limit=1)
         if newest and newest[0].status == dg.DagsterRunStatus.FAILURE:
             yield newest[0], _reason(instance, newest[0].run_id)
 

@@ -111,6 +111,31 @@ def test_whatever_a_byte_of_a_signed_export_is_changed_to(tmp_path, place, bits)
     assert_is_found(tmp_path / "audit.jsonl", place, bits)
 
 
+def test_another_spelling_of_the_signature_is_found(tmp_path):
+    """The last letter of a signature holds bits that are not read."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    last = head_of(LOG[:1], NOW, key=KEY).signature[85]
+    other = letters[letters.index(last) + 1]
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(SHORT.replace(f'{last}=="'.encode(), f'{other}=="'.encode()))
+    with pytest.raises(NotAsWritten, match="the signature is not of this head"):
+        verify(path)
+    assert "another spelling" in by_program(path)
+
+
+def test_every_gap_and_every_swap_is_found(tmp_path):
+    lines, path = lines_of(LOG[:5]), tmp_path / "audit.jsonl"
+    for first in range(len(lines)):
+        for last in range(first + 1, len(lines) + 1):
+            swapped = list(lines)
+            swapped[first], swapped[last - 1] = swapped[last - 1], swapped[first]
+            for changed in ([*lines[:first], *lines[last:]], swapped):
+                if changed != lines:
+                    with pytest.raises(NotAsWritten):
+                        verify(write(path, changed))
+                    assert by_program(path) is not None, changed
+
+
 @st.composite
 def moved_lines(draw):
     """Lines of an export that were removed, doubled, swapped or put elsewhere; the rest is as it was."""

@@ -15,7 +15,7 @@ from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.governance.promotion.rollback import RollbackRefused
 from mlreg_dagster.governance.rollout import control
 from mlreg_dagster.governance.rollout.control import RolloutRefused
-from mlreg_dagster.governance.rollout.states import OPEN
+from mlreg_dagster.governance.rollout.states import INTO_SERVING
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.registry import Attribution, GatesNotPassed, RolloutConflict
 from mlreg_dagster.storage.artifacts import ArtifactMissing
@@ -137,7 +137,7 @@ class TestSteps:
         assert stepped(registry, store, dwelled=False) is None
         assert registry.traffic("champion").state == "shadow"
 
-    @pytest.mark.parametrize("state", OPEN)
+    @pytest.mark.parametrize("state", INTO_SERVING)
     def test_from_each_state_one_step_leads_back_to_the_champion_of_before(self, rolling, state):
         registry, store = rolling
         brought_to(registry, store, state)
@@ -300,7 +300,7 @@ class TestPeople:
         with pytest.raises(RolloutRefused, match="is not paused"):
             control.resume(registry, governed(), "champion", BY_BOB, resumed.sequence)
 
-    @pytest.mark.parametrize("state", OPEN)
+    @pytest.mark.parametrize("state", INTO_SERVING)
     def test_abort_leads_back_from_each_state(self, rolling, state):
         registry, store = rolling
         before = brought_to(registry, store, state)
