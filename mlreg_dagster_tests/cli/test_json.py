@@ -84,6 +84,7 @@ def test_what_is(ask):
     assert_documented("signatures", log["signatures"])
 
 
+@pytest.mark.slow
 def test_what_is_done(ask):
     assert ask("train", "--model", "model_forest")["version"] == "v4"
     evaluation = ask("evaluate", "v3", code=1)
@@ -97,6 +98,7 @@ def test_what_is_done(ask):
     assert ask("promote", "v1", "--alias", "challenger", *WHY)["moves"][-1]["version"] == "v1"
 
 
+@pytest.mark.slow
 def test_what_is_compared(ask):
     found = ask("compare", "v1", "v2")
     assert_documented("on_holdout", found["on_holdout"])
