@@ -140,6 +140,7 @@ def test_loading_imports_nothing_heavy():
     assert answer.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_the_commands_that_check_definitions_accept_them(own_home):
     bin_dir = Path(sys.executable).parent
     commands = [

@@ -112,6 +112,7 @@ def completed(home, *words):
     return subprocess.run([program], env=environment, capture_output=True, text=True, check=True).stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="bash")
 def test_the_tab_key_knows_commands_versions_and_aliases(live_home, tmp_path):
     assert completed(live_home, "comp") == ["compare"]

@@ -10,10 +10,14 @@ from mlreg_dagster.core.hours import HOUR, hour_key, hour_range
 from mlreg_dagster.datasets import freezing
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
-from mlreg_dagster_tests.lifecycle import NOW, START, Lifecycle
+from mlreg_dagster.orchestration.resources import Clock
+from mlreg_dagster_tests.lifecycle import START, Lifecycle
 
-LAST = last_ended_hour(pd.Timestamp(NOW, tz="UTC"))
-NEWEST_DAY = "2026-01-07"
+SOON = "2026-01-04T00:30"
+"""Three days after the start of the market: two to train on, one to hold out."""
+LAST = last_ended_hour(pd.Timestamp(SOON, tz="UTC"))
+HOURS = len(hour_range(START, LAST))
+NEWEST_DAY = "2026-01-03"
 
 
 class Forgetful(SimulatedMarket):
@@ -34,16 +38,26 @@ def _hours_of(world: Lifecycle, asset: str) -> set[str]:
 
 
 @pytest.fixture
-def world(make_world) -> Lifecycle:
-    return make_world(None)
+def young(make_world):
+    """An empty home three days after the start of the market."""
+
+    def make(name: str = "world", configs=None, **resources) -> Lifecycle:
+        return make_world(None, name=name, configs=configs, clock=Clock(fixed=SOON), **resources)
+
+    return make
 
 
 @pytest.fixture
-def forgetful(world, make_world):
+def world(young) -> Lifecycle:
+    return young()
+
+
+@pytest.fixture
+def forgetful(world, young):
     def make(knows_from: pd.Timestamp) -> Lifecycle:
         source = Forgetful(world.settings.ingest.simulated, world.settings.ingest.universe)
         source.knows_from = knows_from
-        return make_world(None, name="forgetful", source=source)
+        return young("forgetful", source=source)
 
     return make
 
@@ -56,14 +70,14 @@ def test_an_empty_home_takes_in_what_the_newest_complete_day_looks_back_on(world
     windows = [freezing.load(world.artifacts, kind, fresh.day).window for kind in (freezing.TRAINING, freezing.HOLDOUT)]
     assert windows[1].end == LAST + HOUR
     assert fresh.sentences[0].startswith(
-        "168 hours were missing and were taken in: 2026-01-01-00:00...2026-01-07-23:00"
+        f"{HOURS} hours were missing and were taken in: 2026-01-01-00:00...2026-01-03-23:00"
     )
-    assert fresh.sentences[-1] == "The dataset of 2026-01-07 is frozen now."
+    assert fresh.sentences[-1] == "The dataset of 2026-01-03 is frozen now."
 
     runs = len(world.instance.get_runs())
     again = _made_fresh(world)
     assert again == FreshDataset(NEWEST_DAY, False, [], [], [])
-    assert again.sentences == ["No hour was missing.", "The dataset of 2026-01-07 was frozen before."]
+    assert again.sentences == ["No hour was missing.", "The dataset of 2026-01-03 was frozen before."]
     assert len(world.instance.get_runs()) == runs
 
 
@@ -92,6 +106,7 @@ def test_features_after_a_gap_that_is_filled_are_made_again(world):
     assert order[hour_key(gap - HOUR)] < order[hour_key(gap)]
 
 
+@pytest.mark.slow
 def test_a_dataset_that_is_not_on_record_is_frozen_once_more(world):
     world.run_hours(jobs.HOURLY, hour_range(START, LAST))
     world.run_partition(jobs.DATASETS, NEWEST_DAY)
@@ -101,8 +116,8 @@ def test_a_dataset_that_is_not_on_record_is_frozen_once_more(world):
     assert not _made_fresh(world).frozen_now
 
 
-def test_a_market_that_has_not_begun_is_told_so(make_world):
-    world = make_world(None, configs={"ingest": {"start": (LAST + 48 * HOUR).isoformat(), "universe": 4}})
+def test_a_market_that_has_not_begun_is_told_so(young):
+    world = young(configs={"ingest": {"start": (LAST + 48 * HOUR).isoformat(), "universe": 4}})
     with pytest.raises(NothingFresh, match=r"No hour of the market has ended since its start"):
         _made_fresh(world)
 
@@ -112,7 +127,7 @@ def test_a_source_that_forgets_is_asked_for_what_it_knows_and_all_else_is_named(
     with pytest.raises(NothingFresh) as refused:
         _made_fresh(world)
     lost = f"{hour_key(START)}...{hour_key(LAST - 2 * HOUR)}"
-    assert f"166 hours are missing, and simulated can't be asked about them: {lost}." in str(refused.value)
+    assert f"{HOURS - 2} hours are missing, and simulated can't be asked about them: {lost}." in str(refused.value)
     assert "Leave `dagster dev` running" in str(refused.value)
     assert _hours_of(world, "market_snapshot") == {hour_key(LAST - HOUR), hour_key(LAST)}
     assert world.artifacts.keys(freezing.TRAINING) == []
@@ -125,8 +140,9 @@ def test_hours_that_stay_missing_are_told_where_enough_are_left(forgetful):
     assert "5 hours stay missing, for the source can't be asked about them: " in fresh.sentences[1]
 
 
-def test_a_market_that_has_too_few_hours_says_which_settings_ask_for_more(make_world):
-    world = make_world(None, configs={"datasets": {"history_hours": 72, "min_training_hours": 48}, "ingest": {
+@pytest.mark.slow
+def test_a_market_that_has_too_few_hours_says_which_settings_ask_for_more(young):
+    world = young(configs={"datasets": {"history_hours": 72, "min_training_hours": 48}, "ingest": {
         "start": (LAST - 60 * HOUR).isoformat(), "universe": 4}})  # fmt: skip
     with pytest.raises(NothingFresh, match=r"needs 48 hours for training.*set an earlier `start`"):
         _made_fresh(world)

@@ -28,15 +28,15 @@ COMMANDS = (
 )
 PROGRAM = f"""
 import contextlib, io, json, runpy, sys
-arguments = json.loads(sys.argv[1])
-sys.argv = ["mlreg", *arguments]
-said, code = io.StringIO(), 0
-with contextlib.redirect_stdout(said):
-    try:
-        runpy.run_module("mlreg_dagster.cli", run_name="__main__")
-    except SystemExit as stop:
-        code = stop.code or 0
-print(json.dumps([code, len(said.getvalue()), [name for name in {HEAVY} if name in sys.modules]]))
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["mlreg", *arguments]
+    said, code = io.StringIO(), 0
+    with contextlib.redirect_stdout(said):
+        try:
+            runpy.run_module("mlreg_dagster.cli", run_name="__main__")
+        except SystemExit as stop:
+            code = stop.code or 0
+    print(json.dumps([code, len(said.getvalue()), [name for name in {HEAVY} if name in sys.modules]]))
 """
 
 
@@ -44,21 +44,20 @@ print(json.dumps([code, len(said.getvalue()), [name for name in {HEAVY} if name 
 def loaded(own_home, dagster_home, live_home, tmp_path):
     shutil.copytree(live_home, own_home)
 
-    def by(*arguments):
-        """Exit code, length of the answer, and which heavy libraries a command loads."""
+    def by(*commands):
+        """Of each command, one after the other in a fresh process: exit code, length of the answer, heavy libraries."""
         environment = os.environ | {"DAGSTER_HOME": str(dagster_home)}
         answer = subprocess.run(
-            [sys.executable, "-c", PROGRAM, json.dumps(arguments)],
+            [sys.executable, "-c", PROGRAM, json.dumps(commands)],
             capture_output=True, text=True, check=True, env=environment, cwd=tmp_path,
         )  # fmt: skip
-        return json.loads(answer.stdout)
+        return [json.loads(line) for line in answer.stdout.splitlines()]
 
     return by
 
 
 def test_questions_load_neither_dagster_nor_what_the_graph_takes(loaded):
-    for command in COMMANDS:
-        code, length, heavy = loaded(*command)
+    for command, (code, length, heavy) in zip(COMMANDS, loaded(*COMMANDS), strict=True):
         blind = command == ["audit", "verify"]  # runs of this home are not known here: no record has a witness
         assert (code, heavy) == (int(blind), []), command
         assert length > 0, command
@@ -70,6 +69,6 @@ def test_where_only_dagster_can_tell_what_runs_reported_it_is_asked(loaded, dags
         config.read_text() + "local_artifact_storage:\n  module: dagster.core.storage.root\n"
         f"  class: LocalArtifactStorage\n  config:\n    base_dir: {dagster_home}\n"
     )
-    code, _, heavy = loaded("champion")
+    ((code, _, heavy),) = loaded(["champion"])
     assert code == 0
     assert "dagster" in heavy

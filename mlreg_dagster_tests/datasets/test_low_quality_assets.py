@@ -72,6 +72,7 @@ def test_a_good_market_leaves_no_trace_in_a_lineage(trained):
         assert _check(result).passed
 
 
+@pytest.mark.slow
 def test_a_version_is_trained_and_evaluated_without_what_was_left_out(trained):
     spoil(trained)
     spoil(trained, DAY, "sim-003")

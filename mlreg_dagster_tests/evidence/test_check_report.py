@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 
 import dagster as dg
 import pandas as pd
@@ -13,7 +14,7 @@ from mlreg_dagster.evidence.check_report import COLUMNS, arrange, counts, to_csv
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.orchestration.graph_description import check_keys
 from mlreg_dagster.orchestration.instance import check_log
-from mlreg_dagster_tests.lifecycle import DUE_HOURS, metadata, verdicts
+from mlreg_dagster_tests.lifecycle import DUE_HOURS, Lifecycle, metadata, verdicts
 
 NOON = pd.Timestamp("2026-01-05 12:00", tz="UTC")
 
@@ -33,9 +34,10 @@ def result(check="silhouette", **changes):
     return values | changes
 
 
-@pytest.fixture
-def checked(live):
-    """v2 evaluated twice, the second time so that a gate fails; the champion looked at."""
+@pytest.fixture(scope="module")
+def checked(live_home, tmp_path_factory):
+    """v2 evaluated twice, the second time so that a gate fails; the champion looked at. Tests only read it."""
+    live = Lifecycle(shutil.copytree(live_home, tmp_path_factory.mktemp("checked") / "home"))
     live.attempt("evaluated_model", key="v2")
     live.attempt("evaluated_model", key="v2", config={"overrides": {"min_score_gap": 1000}})
     live.attempt(checks="champion_model")

@@ -92,9 +92,9 @@ def live_world(make_world, market, tmp_path, monkeypatch):
     monkeypatch.setattr(retries, "WAIT_S", 0)
     settings = CoinGeckoSettings(base_url=market.url, requests_per_minute=1e9)
 
-    def make(now=NOW, lock_timeout_s=0.5):
+    def make(now=NOW):
         source = CoinGecko(settings, 4, LandingZone(tmp_path / "raw"))
-        tables = WarehouseResource(database=str(tmp_path / "warehouse.duckdb"), lock_timeout_s=lock_timeout_s)
+        tables = WarehouseResource(database=str(tmp_path / "warehouse.duckdb"), lock_timeout_s=0.5)
         return make_world(None, source=source, warehouse=tables, clock=Clock(fixed=now.isoformat()))
 
     return make
@@ -114,12 +114,16 @@ def test_a_run_that_waits_in_vain_names_the_shell_and_loses_nothing_it_had_fetch
     assert stored["price"].tolist() == [market.price(coin, NOW.timestamp()) / 2 for coin in market.coins]
 
 
-def test_a_run_outlasts_a_shell_that_lets_go_between_two_attempts(live_world, market, warehouse, shell):
-    world = live_world(lock_timeout_s=2)
-    letting_go = threading.Thread(target=lambda: (wait_for(lambda: _is_tried_again(world)), shell.let_go()))
-    letting_go.start()
+def test_a_run_outlasts_a_shell_that_lets_go_between_two_attempts(live_world, market, warehouse, shell, monkeypatch):
+    release = WarehouseResource.release
+
+    def let_go_and_release(resource):  # called when an attempt has failed, before the next one is requested
+        shell.let_go()
+        release(resource)
+
+    monkeypatch.setattr(WarehouseResource, "release", let_go_and_release)
+    world = live_world()
     assert world.attempt("market_snapshot", hours=LIVE_HOUR).success
-    letting_go.join(PATIENCE_S)
     assert _is_tried_again(world)
     assert len(market.requests) == 1
     assert len(warehouse.read(MARKET_SNAPSHOT)) == 4

@@ -42,7 +42,7 @@ class Server:
         self.output, self.log = home.with_name(f"{home.name}.out"), home.with_name(f"{home.name}.err")
         self._began = time.monotonic()
         self.process = start(home, ["--port", "0", "--admin-port", "0", *arguments], self.output, self.log, environment)
-        first = wait_for(lambda: _ADDRESSES.search(self.output.read_text()) or self.process.poll() is not None, 60)
+        first = wait_for(lambda: _ADDRESSES.search(self.output.read_text()) or self.process.poll() is not None)
         assert first is not True, self.log.read_text()
         self.url, self.admin_url = first.groups()
         self.started_s = time.monotonic() - self._began
@@ -60,7 +60,7 @@ class Server:
 
     def wait_until_ready(self) -> float:
         """Wait; gives the seconds since the process was started."""
-        wait_for(self.is_ready, 60)
+        wait_for(self.is_ready)
         self.ready_s = time.monotonic() - self._began
         return self.ready_s
 

@@ -36,6 +36,7 @@ def test_a_time_that_is_none_says_so(on_live, text):
     refused(on_live("champion", "--as-of", text), f"'{text}' is not a time. Write it as 2017-12-20T00:00.")
 
 
+@pytest.mark.slow
 def test_decisions_are_taken_and_shown(on_trained, registry):
     assert on_trained("reject", "v1", "--reason", "smells [bad]", "--actor", "bert").code == 0
     refused(on_trained("promote", "v1", "--reason", "looks fine"), "rejected by bert (smells [bad])")

@@ -62,6 +62,7 @@ def test_evaluate_shows_every_gate_and_its_exit_code_tells_the_result(
     assert ("NO" in answer.out) == bool(code)
 
 
+@pytest.mark.slow
 def test_promote_then_rollback_to_the_holder_before(on_trained, registry):
     past = on_trained("promote", "v1", "--reason", "the first", "--effective-at", "2026-01-05T00:00")
     refused(past, "champion can't move as of 2026-01-05 00:00 UTC: that is in the past, where only a replay")
@@ -98,6 +99,7 @@ def test_compare_scores_the_same_rows_with_both(on_live):
     assert "v2" in answer.out
 
 
+@pytest.mark.slow
 def test_compare_holds_two_versions_against_what_became_of_their_predictions(on_live, live_home):  # noqa: ARG001
     for job, hours in (("predictions_only", LIVE_HOURS), ("outcomes_only", DUE_HOURS)):
         config = {"ops": {"predictions": {"config": {"versions": ["v1", "v2"]}}}} if "pred" in job else {}

@@ -155,6 +155,7 @@ def test_without_a_flagged_crash_it_says_so(champion):
     assert "none was flagged: how early its flags come is not known" in str(card.sections)
 
 
+@pytest.mark.slow
 def test_a_challenger_is_held_against_the_champion_on_the_predictions_of_both(trained):
     trained.promote("v1", LIVE)
     trained.promote("v2", LIVE, alias="challenger")

@@ -96,7 +96,7 @@ class TestTime:
     def test_labels_are_those_of_predictions_since_the_opening_that_are_due(self, home):
         home.predict(240, first=OPENED - 4 * DAY)
         home.start()
-        counts = [home.look(OPENED + hours * HOUR).figures["labels"]["all_pairs"] for hours in (23, 24, 47, 48)]
+        counts = [home.look(OPENED + hours * HOUR).figures["labels"]["all_pairs"] for hours in (24, 25, 48, 49)]
         assert counts == [0, 20, 480, 500]
 
     @pytest.mark.parametrize("versions", [["v1"], ["v2"], ["v1", "v2"]])

@@ -50,6 +50,17 @@ class Load:
         assert all(task.exception() is None for task in self._tasks)
 
 
+def ask_to_stop(server):
+    """Send the signal, and wait until the server has seen it."""
+    server.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: "Stopping: requests under way are answered" in server.log.read_text())
+
+
+def wait_until_under_way(server):
+    """Wait until one request is."""
+    wait_for(lambda: "mlreg_server_requests_in_flight 1.0" in server.admin("/metrics").text)
+
+
 def test_a_server_without_a_registry_is_alive_and_says_why_it_is_not_ready(tmp_path):
     home = tmp_path / "nothing"
     with running(home, ready=False) as server:
@@ -70,9 +81,8 @@ def test_a_registry_without_a_champion_is_told_and_a_second_signal_ends_it_at_on
         assert server.post(INFER, content=BODY).json()["code"] == "not_loaded"
         assert server.get("/v2/health/live").status_code == 200
         slow.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{{".encode())
-        wait_for(lambda: "mlreg_server_requests_in_flight 1.0" in server.admin("/metrics").text, 10)
-        server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        wait_until_under_way(server)
+        ask_to_stop(server)
         assert server.process.poll() is None
         began = time.monotonic()
         assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
@@ -81,15 +91,14 @@ def test_a_registry_without_a_champion_is_told_and_a_second_signal_ends_it_at_on
 
 def test_a_signal_lets_it_answer_what_is_under_way_and_seal_the_log(live_home, tmp_path):
     home = copied(live_home, tmp_path)
-    with running(home) as server:
-        load = Load(server.url, 8)
-        wait_for(lambda: len(load.answered) > 200)
+    with running(home, settings={"limits": {"body_seconds": 60.0}}) as server:
         with server.connect() as late:
             head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n"
             late.sendall((head + BODY[:50]).encode())
-            time.sleep(0.3)
-            server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
+            wait_until_under_way(server)
+            load = Load(server.url, 8)
+            wait_for(lambda: len(load.answered) > 200)
+            ask_to_stop(server)
             late.sendall(BODY[50:].encode())
             answer = late.recv(65536)
         assert answer.startswith(b"HTTP/1.1 200 OK")
@@ -109,7 +118,7 @@ def test_what_is_not_answered_when_the_time_to_stop_is_over_is_told_so(live_home
     settings = {"limits": {"shutdown_seconds": 0.5}}
     with running(copied(live_home, tmp_path), settings=settings) as server, server.connect() as slow:
         slow.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{{".encode())
-        wait_for(lambda: "mlreg_server_requests_in_flight 1.0" in server.admin("/metrics").text, 10)
+        wait_until_under_way(server)
         assert server.stop() == 0
         assert b'"code":"shutdown"' in slow.recv(65536)
         assert "Traceback" not in server.log.read_text()

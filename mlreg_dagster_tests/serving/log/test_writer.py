@@ -4,7 +4,6 @@ import json
 import resource
 import shutil
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +15,7 @@ from mlreg_dagster.config.sections.serving import PredictionLogSettings
 from mlreg_dagster.serving.log.writer import LogFailed, PredictionLog
 from mlreg_dagster.storage.prediction_log import Layout, hours_of
 from mlreg_dagster_tests.serving.log.answers import AT, FEATURES, answer
+from mlreg_dagster_tests.waiting import wait_for
 
 
 def log_in(folder: Path, **settings: object) -> PredictionLog:
@@ -90,9 +90,7 @@ def test_a_segment_is_sealed_at_its_age_though_nobody_asks(tmp_path: Path) -> No
     log = log_in(tmp_path / "served", segment_seconds=0.1)
     log.append(answer())
     layout = Layout(tmp_path / "served")
-    deadline = time.monotonic() + 10
-    while not list(layout.sealed.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: list(layout.sealed.iterdir()))
     assert len(list(layout.sealed.iterdir())) == 1
     log.close()
     assert len(list(layout.sealed.iterdir())) == 1
@@ -115,8 +113,7 @@ def test_strict_refuses_what_the_disk_does_not_take_and_takes_the_part_back(tmp_
         assert "the disk is full" in str(log.problem())
     assert [line["record"] for line in lines_in(tmp_path / "served")] == [2]
     assert (log.refused, log.dropped) == (1, 0)
-    time.sleep(1.1)
-    assert log.is_healthy()  # it tries by itself: a server that is not ready gets no request that would
+    wait_for(log.is_healthy)  # it tries by itself: a server that is not ready gets no request that would
     log.append(answer())
     log.close()
     assert len(lines_in(tmp_path / "served")) == 2
