@@ -20,8 +20,10 @@ from mlreg_dagster.orchestration.instance.repeated_requests import next_turn
 from mlreg_dagster.orchestration.instance.runs import under_way
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.registry import AliasEvent, Evaluation, Registry, version_number
-from mlreg_dagster.registry.records.traffic import ROLLED_BACK
+from mlreg_dagster.registry.records.traffic import FINISHED, ROLLED_BACK
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
+
+_TRIED = {ROLLED_BACK: "was rolled back", FINISHED: "had an A/B test"}
 
 
 def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefinition:
@@ -61,14 +63,14 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         if rollouts and rollouts[-1].is_open:
             return dg.SkipReason(f"{split_in_words(rollouts[-1])} Nothing else is promoted by itself until it ends.")
         refusals = [protected] if protected else []
-        rolled_back = {each.candidate for each in rollouts if each.state == ROLLED_BACK}
+        tried = {each.candidate: _TRIED[each.state] for each in rollouts if each.state in _TRIED}
         for version in reversed(_newer_than_all_champions(records)):
             evaluation = records.latest_evaluation(version)
             if evaluation is None:
                 refusals.append(f"{version} is not evaluated yet")
                 continue
-            if version in rolled_back:
-                refusals.append(f"{version} was rolled back: a person decides whether it is tried again")
+            if version in tried:
+                refusals.append(f"{version} {tried[version]}: a person decides whether it goes on")
                 continue
             request = _promotion_of(evaluation, champion, settings, records, mlreg_warehouse.open(), mlreg_clock.now())
             if not isinstance(request, str):

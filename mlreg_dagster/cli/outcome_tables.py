@@ -91,7 +91,7 @@ def comparison_table(compared: "Comparison") -> Grid:
 def challenge_table(found: "Challenge") -> Grid:
     """Two versions on the outcomes of the predictions that both made."""
     title = f"On {found.pairs:,} predictions of both, {found.crashes:,} of them before a crash: {found.verdict}"
-    columns = (f"{found.challenger} minus {found.champion}", "difference", "interval", "verdict")
+    columns = (f"{found.challenger} minus {found.champion}", "difference", "interval for a single look", "verdict")
     grid = Grid(title, columns, asdict(found))
     for name in ("informedness", "recall", "precision", "error_rate"):
         each = getattr(found, name)

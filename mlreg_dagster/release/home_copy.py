@@ -16,6 +16,8 @@ from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.folders import is_local, open_folder
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
+_PATIENCE_S = 60.0
+
 
 class NotCopied(MlregError):
     """A home that can't be copied; nothing of it was changed."""
@@ -29,7 +31,7 @@ def copy_home(home: Path, target: Path) -> None:
         target: The copy, which is not there yet; it keeps everything itself.
 
     Raises:
-        NotCopied: There is no home, or its registry is a server's.
+        NotCopied: There is no home, or its registry is a server's, damaged, or kept by another process.
         WarehouseBusy: A process kept the tables.
         StorageFull, StorageNotWritable: There is no room for it.
     """
@@ -38,8 +40,7 @@ def copy_home(home: Path, target: Path) -> None:
         raise NotCopied(f"There is no registry in {registry}. Let MLREG_HOME name the home that is to be copied.")
     private_files.make_folder(target)
     with explained(target):
-        with closing(sqlite3.connect(registry)) as old, closing(sqlite3.connect(registry_file(target))) as new:
-            old.backup(new)
+        _copy_registry(registry, registry_file(target))
         for name, folder in {"artifacts": artifacts, "latest": latest}.items():
             if is_local(folder) and Path(folder.path).is_dir():
                 shutil.copytree(Path(folder.path), target / name)
@@ -59,6 +60,18 @@ def _registry_of(home: Path) -> Path:
             "keeps its registry in registry.sqlite, and let MLREG_HOME name it."
         )
     return file
+
+
+def _copy_registry(source: Path, target: Path) -> None:
+    reader = sqlite3.connect(source, timeout=_PATIENCE_S, isolation_level=None)
+    try:
+        with closing(reader) as old, closing(sqlite3.connect(target)) as new:
+            old.execute("BEGIN")
+            old.execute("SELECT count(*) FROM sqlite_master").fetchone()  # `backup` waits for writers for ever
+            old.backup(new)
+    except sqlite3.Error as error:
+        why = f"{source} can't be copied: {error}. Wait for the process that writes it, then try again."
+        raise NotCopied(why) from error
 
 
 def _copy_tables(source: Path, target: Path) -> None:

@@ -12,6 +12,7 @@ from mlreg_dagster.governance.rollout.request import RolloutAction
 from mlreg_dagster.runner import RunFailed
 from mlreg_dagster_tests.lifecycle import CONFIGS as LIFECYCLE
 from mlreg_dagster_tests.location import Location
+from mlreg_dagster_tests.registry.builders import roll_out, shift, split
 
 pytestmark = pytest.mark.slow
 
@@ -26,20 +27,28 @@ QUICK = {
 NOW = "2026-01-05T00:30"
 
 
-@pytest.fixture
-def rollouts(trained_home, tmp_path):
-    """v1 is champion, v2 has passed its gates; the same copy with another policy or clock."""
+def open_location(folder, now=NOW, automatic="never", freezes=(), **policy) -> Location:
+    promotion = {"automatic": automatic, "low": {"rollout": QUICK | policy}, "freezes": list(freezes)}
+    return Location(folder, now, {"promotion": promotion, "evaluation": LIFECYCLE["evaluation"]})
 
-    def make(now: str = NOW, automatic: str = "never", **policy) -> Location:
-        folder = tmp_path / "rollouts"
-        fresh = not folder.exists()
-        if fresh:
-            shutil.copytree(trained_home, folder / "home")
-        configs = {"promotion": {"automatic": automatic, "low": {"rollout": QUICK | policy}}}
-        location = Location(folder, now, {**configs, "evaluation": LIFECYCLE["evaluation"]})
-        if fresh:
-            location.world.promote("v1")
-        return location
+
+@pytest.fixture(scope="module")
+def with_champion(trained_home, tmp_path_factory):
+    """v1 is champion, v2 has passed its gates."""
+    folder = tmp_path_factory.mktemp("rollouts")
+    shutil.copytree(trained_home, folder / "home")
+    open_location(folder).world.promote("v1")
+    return folder
+
+
+@pytest.fixture
+def rollouts(with_champion, tmp_path):
+    """A copy of that; the same one with another policy or clock."""
+
+    def make(*now: str, **policy) -> Location:
+        if not (tmp_path / "rollouts").exists():
+            shutil.copytree(with_champion, tmp_path / "rollouts")
+        return open_location(tmp_path / "rollouts", *now, **policy)
 
     return make
 
@@ -87,31 +96,26 @@ def test_a_harmless_version_reaches_the_end_without_a_hand(rollouts):
     assert [each.weight for each in history] == [0, 0, 5_000, 10_000, 10_000]
     assert location.failed_runs() == []
     assert location.world.registry.find_tampering() is None
+    _is_shown(location)
 
 
-def test_what_happens_is_shown_on_the_champion(rollouts):
-    location = rollouts(steps=["canary_50"])
-    act(location)
-    for _ in range(2):
-        location.tick("rollout_sensor")
+def _is_shown(location):
+    """On the champion's asset and in the list of runs."""
     key = dg.AssetKey("champion_model")
     seen = [each.asset_observation for each in location.instance.fetch_observations(key, limit=10).records]
-    assert [each.metadata["state"].value for each in seen] == ["full", "canary_50", "staging"]
-    assert seen[1].description.startswith("v2 is rolled out in place of v1: canary 50, 50 % of the traffic of champion")
-    assert seen[0].metadata["facts"].value["decision"]["row"] == 11
-    newest = location.instance.get_latest_materialization_event(key).asset_materialization
-    moved = [
-        each.asset_materialization.metadata["moved"].value
-        for each in location.instance.fetch_materializations(key, limit=10).records
+    assert [each.metadata["state"].value for each in seen] == ["closed", "full", "canary_50", "shadow", "staging"]
+    assert seen[2].description.startswith("v2 is rolled out in place of v1: canary 50, 50 % of the traffic of champion")
+    assert seen[1].metadata["facts"].value["decision"]["row"] == 11
+    made = [each.asset_materialization for each in location.instance.fetch_materializations(key, limit=10).records]
+    moved = [(each.metadata["moved"].value, each.metadata["champion"].value) for each in made]
+    assert moved == [
+        ("challenger: v2 → v1", "v2"),
+        ("champion: v1 → v2", "v2"),
+        ("challenger: nobody → v2", "v1"),
+        ("champion: nobody → v1", "v1"),
     ]
-    assert "champion: v1 → v2" in moved
-    assert newest.metadata["champion"].value == "v2"
     (opened,) = location.instance.get_runs(dg.RunsFilter(tags={"mlreg/rollout": "start"}))
-    assert (opened.tags["mlreg/version"], opened.tags["mlreg/alias"], opened.tags["mlreg/actor"]) == (
-        "v2",
-        "champion",
-        "anna",
-    )
+    assert {opened.tags[f"mlreg/{name}"] for name in ("version", "alias", "actor")} == {"v2", "champion", "anna"}
 
 
 def test_the_same_decision_is_requested_once(rollouts):
@@ -156,20 +160,6 @@ def test_a_person_ends_it_from_any_state(rollouts):
     assert location.tick("rollout_sensor") == []
 
 
-def test_a_candidate_that_is_rejected_goes_back(rollouts):
-    location = rollouts()
-    act(location)
-    location.tick("rollout_sensor")
-    location.world.run(
-        names.REJECT, {"ops": {"record_rejection": {"config": {"version": "v2", "reason": "odd flags"}}}}
-    )
-    assert location.tick("rollout_sensor") == ["rollout None"]
-    back = location.world.registry.traffic("champion")
-    assert (back.state, back.ruling, back.actor) == ("rolled_back", "roll_back", ACTOR)
-    assert "odd flags" in back.reason
-    assert holders(location)["champion"] == "v1"
-
-
 def test_a_paused_rollout_stays_where_it_is(rollouts):
     location = rollouts()
     act(location)
@@ -181,14 +171,17 @@ def test_a_paused_rollout_stays_where_it_is(rollouts):
     assert [state for state, _ in changes(location)] == ["staging", "staging", "staging", "shadow"]
 
 
-def test_a_rollback_is_an_alert_once(rollouts):
+def test_a_candidate_that_is_rejected_goes_back_and_that_is_an_alert_once(rollouts):
     location = rollouts()
     act(location)
-    assert "rollout" not in told(location)
-    location.world.run(
-        names.REJECT, {"ops": {"record_rejection": {"config": {"version": "v2", "reason": "odd flags"}}}}
-    )
     location.tick("rollout_sensor")
+    assert "rollout" not in told(location)
+    reject(location)
+    assert location.tick("rollout_sensor") == ["rollout None"]
+    back = location.world.registry.traffic("champion")
+    assert (back.state, back.ruling, back.actor) == ("rolled_back", "roll_back", ACTOR)
+    assert "odd flags" in back.reason
+    assert holders(location)["champion"] == "v1"
     assert "rollout_rolled_back of v2 firing" in told(location)
     (alert,) = [each.event for each in location.world.registry.open_alerts() if each.event.rule.startswith("rollout")]
     assert (alert.severity, alert.subject) == ("ticket", "v2")
@@ -229,11 +222,17 @@ class TestWhereThePolicyRequiresARollout:
         assert location.tick("promote_sensor") == []
         assert "v2 was rolled back: a person decides" in location.ask("promote_sensor").skip_message
 
+    def test_after_an_ab_test_a_person_decides(self, rollouts):
+        location = rollouts(automatic="passed")
+        at = {"time": location.world.clock.now()}
+        roll_out(location.world.registry, "v2", **at)
+        shift(location.world.registry, split("finished", 0, "finish"), **at)
+        assert location.tick("promote_sensor") == []
+        assert "v2 had an A/B test: a person decides" in location.ask("promote_sensor").skip_message
+
     def test_nothing_is_started_in_a_freeze(self, rollouts):
-        location = rollouts(automatic="passed", required=True)
         freeze = {"first": "2026-01-04T00:00", "until": "2026-01-06T00:00", "reason": "the audit"}
-        promotion = {"automatic": "passed", "low": {"rollout": QUICK | {"required": True}}, "freezes": [freeze]}
-        frozen = Location(location.folder, NOW, {"promotion": promotion, "evaluation": LIFECYCLE["evaluation"]})
+        frozen = rollouts(automatic="passed", required=True, freezes=[freeze])
         assert frozen.tick("promote_sensor") == []
         assert "nothing moves now: " in frozen.ask("promote_sensor").skip_message
 

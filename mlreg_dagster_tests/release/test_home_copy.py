@@ -8,6 +8,7 @@ import pytest
 
 from mlreg_dagster.config.places import own_registry_url, warehouse_file
 from mlreg_dagster.registry import Registry
+from mlreg_dagster.release import home_copy
 from mlreg_dagster.release.home_copy import NotCopied, copy_home
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
@@ -52,6 +53,17 @@ def test_what_a_writer_has_not_finished_is_not_in_the_copy_and_its_registry_is_w
     with closing(sqlite3.connect(tmp_path / "copy" / "registry.sqlite")) as copied:
         assert copied.execute("SELECT count(*) FROM sqlite_master WHERE name = 'half'").fetchone() == (0,)
     assert Registry(own_registry_url(tmp_path / "copy")).find_tampering() is None
+
+
+def test_a_registry_that_is_being_written_is_waited_for_and_never_copied_half(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home_copy, "_PATIENCE_S", 0.1)
+    with closing(sqlite3.connect(home / "registry.sqlite", isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(NotCopied, match=r"registry.sqlite can't be copied: .*locked"):
+            copy_home(home, tmp_path / "copy")
+        writer.execute("ROLLBACK")
 
 
 def test_tables_are_not_copied_while_they_are_written(home: Path, tmp_path: Path, monkeypatch) -> None:

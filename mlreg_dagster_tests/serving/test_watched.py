@@ -6,6 +6,9 @@ import time
 
 import pytest
 
+from mlreg_dagster.config.places import registry_url
+from mlreg_dagster.registry import Registry
+from mlreg_dagster_tests.registry.builders import roll_out
 from mlreg_dagster_tests.serving.exported import full_exposition, server_families
 from mlreg_dagster_tests.serving.running import copied, infer_body, running
 from mlreg_dagster_tests.waiting import wait_for
@@ -30,13 +33,15 @@ trace.set_tracer_provider(provider)
 
 @pytest.fixture(scope="module")
 def watched(live_home, tmp_path_factory):
-    """A server with spans, which has answered one request, as a client with a trace asks it."""
+    """A server with spans and a rollout, which has answered one request, as a client with a trace asks it."""
     folder = tmp_path_factory.mktemp("watched")
     (folder / "set_up").mkdir()
     (folder / "set_up" / "sitecustomize.py").write_text(SET_UP)
     path = os.pathsep.join([str(folder / "set_up"), os.environ.get("PYTHONPATH", "")])
     environment = {"PYTHONPATH": path, "SPANS": str(folder / "spans")}
-    with running(copied(live_home, folder), environment=environment) as server:
+    home = copied(live_home, folder)
+    roll_out(Registry(registry_url(home)), "v1")
+    with running(home, environment=environment) as server:
         names = [each["name"] for each in server.get("/v2/models/champion").json()["inputs"]]
         body = infer_body({name: [0.123456789] for name in names})
         answer = server.post(INFER, json=body, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})

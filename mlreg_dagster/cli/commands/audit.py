@@ -11,10 +11,10 @@ from mlreg_dagster.cli.intact import require_intact, witnessed_heads
 from mlreg_dagster.cli.session import AsJson, console, open_registry, open_runner, progress_console, show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mlreg_dagster.governance.audit_export.verification import Published, Witnesses
-    from mlreg_dagster.registry import Restore
+    from mlreg_dagster.registry import AuditRecord, Restore
 
 audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
 
@@ -67,7 +67,7 @@ def _verify_file(
             "A file that was written again as a whole would look the same. Give what you know from elsewhere: a "
             "published head (--head, --against), or the public key of the person who signed (--key)."
         )
-    _show(as_json, export.chain, witnesses, remarks, export.restores, export.head.public_key)
+    _show(as_json, export.chain, witnesses, remarks, export.restores, export.decided, export.head.public_key)
 
 
 def _verify_registry(published: "list[Published]", allow_restores: bool, as_json: bool) -> None:
@@ -76,12 +76,13 @@ def _verify_registry(published: "list[Published]", allow_restores: bool, as_json
 
     registry = open_registry()
     heads = witnessed_heads()
-    chain, restores = chain_of(require_intact(registry, heads)), registry.restores()
+    log, restores = require_intact(registry, heads), registry.restores()
+    chain = chain_of(log)
     dagster = witness_of(registry, heads)
     excused = lost_in(restores) if allow_restores else frozenset()
     witnesses = confirmed(chain, published, excused).also(DAGSTER, dagster.witnessed)
     remarks = [] if dagster.is_blind and not witnesses.is_blind else [dagster.text]
-    _show(as_json, chain, witnesses, remarks, restores, None)
+    _show(as_json, chain, witnesses, remarks, restores, log, None)
 
 
 def _show(
@@ -90,9 +91,13 @@ def _show(
     witnesses: "Witnesses",
     remarks: list[str],
     restores: "Sequence[Restore]",
+    decided: "Iterable[AuditRecord]",
     signed_by: str | None,
 ) -> None:
     """Print what was found, and exit with 1 where no record has a witness."""
+    from mlreg_dagster.governance.audit_export.signatures import signatures_in
+
+    signatures = signatures_in(decided)
     records = witnesses.records
     head = chain[records] if records else None
     restored = _described(restores)
@@ -100,6 +105,7 @@ def _show(
         as_json,
         f"{records} records, all as they were written." + (f" Head: {head}" if head else ""),
         *restored,
+        signatures.text,
         witnesses.text,
         *remarks,
         records=records,
@@ -107,6 +113,7 @@ def _show(
         witnessed=witnesses.witnessed,
         witnesses=len(witnesses.newest),
         signed_by=signed_by,
+        signatures=signatures,
         restores=restored,
     )
     raise typer.Exit(1 if witnesses.is_blind else 0)

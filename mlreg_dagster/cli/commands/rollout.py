@@ -131,6 +131,6 @@ def _show_status(runner: "Runner", alias: str, as_json: bool) -> None:
         *sentences,
         split=traffic_facts(newest),
         decision=decision_facts(found),
-        changes=traffic_table(changes),
+        changes=traffic_table(changes) if as_json or changes else None,
         figures=figures,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.governance.audit_export.lines import Head, Header, NotAsWritten, Record, read
+from mlreg_dagster.governance.audit_export.signatures import DECIDED
 from mlreg_dagster.registry import AuditRecord
 from mlreg_dagster.registry.audit import GENESIS, broken_link
 from mlreg_dagster.registry.database import schema
@@ -37,11 +38,13 @@ class Export:
         chain: The hash of each record by its sequence; 0 is the beginning.
         head: Its last line.
         restores: The records that say that a copy of the registry was put back.
+        decided: The records that people sign.
     """
 
     chain: Mapping[int, str]
     head: Head
     restores: tuple[Restore, ...]
+    decided: tuple[AuditRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ def verify(path: Path, keys: Collection[str] = ()) -> Export:
     chain, previous = {0: GENESIS}, GENESIS
     head: Head | None = None
     found: list[Restore] = []
+    decided: list[AuditRecord] = []
     for number, (where, line) in enumerate(read(path)):
         if head is not None:
             raise NotAsWritten(f"{where}: it stands after the head, which is the last line of an export.")
@@ -130,9 +134,11 @@ def verify(path: Path, keys: Collection[str] = ()) -> Export:
             chain[line.sequence] = previous = line.hash
             if link.kind == RESTORES:
                 found.append(restore_in(link))
+            if link.kind in DECIDED:
+                decided.append(link)
     if head is None:
         raise NotAsWritten(f"{path} ends without a head: it was cut, or is no export. `mlreg audit export` writes one.")
-    return Export(chain, head, tuple(found))
+    return Export(chain, head, tuple(found), tuple(decided))
 
 
 def published_in(path: Path, keys: Collection[str] = ()) -> Published:

@@ -24,7 +24,7 @@ from mlreg_dagster.orchestration.resources import (
     current_actor,
 )
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import AliasEvent, Registry
 
 
 class RolloutConfig(dg.Config):
@@ -92,10 +92,8 @@ def build_rollout_job(settings: Settings, home: Path) -> dg.JobDefinition:
             asked = {"requested_by": request.actor, "reason": request.reason or "the decision table"}
             show_refusal(context, what, request.alias, refused, asked)
             raise
-        for alias in records.aliases():
-            for move in records.recorded_moves(alias):
-                if move.run_id == context.run.run_id:
-                    show_move(context, records, move, mlreg_artifacts, mlreg_warehouse, mlreg_clock)
+        for move in _moves_of(records, context.run.run_id):
+            show_move(context, records, move, mlreg_artifacts, mlreg_warehouse, mlreg_clock)
         if event is None:
             context.log.info("The traffic stays as it is: the decision table holds. `mlreg rollout status` says why.")
             return
@@ -111,6 +109,12 @@ def build_rollout_job(settings: Settings, home: Path) -> dg.JobDefinition:
         traffic()
 
     return job
+
+
+def _moves_of(records: Registry, run_id: str) -> list[AliasEvent]:
+    """The moves of aliases that a run has made, in their order."""
+    moves = [move for alias in records.aliases() for move in records.recorded_moves(alias)]
+    return sorted((move for move in moves if move.run_id == run_id), key=lambda move: move.id)
 
 
 def _named(records: Registry, request: RolloutAction) -> RolloutAction:

@@ -4,7 +4,8 @@ A challenger is scored in the champion's shadow every hour, so that by the time 
 matured. Crashes are rare: error rate alone rewards never flagging, and recall alone rewards always flagging. What can't
 be gained by flagging more or less is recall minus false-alarm rate (Youden, "Index for rating diagnostic tests", 1950):
 that decides. Intervals resample weeks, as instruments fall together and the hours of one crash are one event; they are
-for a single look. What may be looked at every week, and is held to the same flag budget, is in `outcomes.worth`.
+for a single look, and say so. What may be looked at every day is in `standing`; what is held to the same flag budget,
+in `outcomes.worth`.
 """
 
 from dataclasses import dataclass
@@ -116,7 +117,8 @@ def _difference(blocks: Counts, unit: Unit, measure: Measure, settings: Comparis
         return Difference(
             verdict, value, None, None, len(blocks), f"difference {value:+.4f}, without spread in {units}."
         )
-    reason = f"difference {value:+.4f}, {settings.confidence:.0%} interval {low:+.4f} to {high:+.4f}, of {units}."
+    ends = f"{settings.confidence:.0%} interval {low:+.4f} to {high:+.4f} for a single look"
+    reason = f"difference {value:+.4f}, {ends}, of {units}."
     if unit != "weeks":
         reason = f"too few samples: {units}, asked are {MIN_WEEKS} weeks; {reason}"
     elif low > 0 or high < 0:

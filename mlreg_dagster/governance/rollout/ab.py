@@ -7,6 +7,7 @@ and drawn in `evidence.rollout_report`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import Literal
 
 import numpy as np
@@ -190,7 +191,8 @@ def make_report(
     """
     first, newest = events[0], events[-1]
     ended = None if newest.is_open else newest.effective_at
-    end = until if ended is None else min(until, int(ended.timestamp() // 3600))
+    last = None if ended is None else ceil(ended.timestamp() / 3600)  # the hour in which it ended still counts
+    end = until if last is None else min(until, last)
     compared: list[Comparison] = []
     if weights is not None:
         compared = over_time(
@@ -209,7 +211,7 @@ def make_report(
         opened=first.effective_at,
         ended=ended,
         reason=newest.reason,
-        is_final=ended is not None and end < until,
+        is_final=last is not None and until >= last,
         finding=finding(counts, margin),
         sentence=in_words(counts, newest.candidate, newest.champion, margin=margin, alpha=alpha),
         looks=tuple(_look(each, margin) for each in compared),

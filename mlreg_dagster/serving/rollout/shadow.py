@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _REST, _LONGEST_REST_S = 49.0, 1.0
-"""How long the thread rests, as a multiple of how long it scored. So it scores in a fiftieth of the time, and fewer
-than 5 of 100 requests meet it, however many there are: the 95th percentile of their times is that of the others."""
+"""How long the thread rests, as a multiple of the processor time of scoring. So it takes a fiftieth of a core, and
+fewer than 5 of 100 requests meet it, however many there are: the 95th percentile of their times is that of the others.
+"""
 
 _MOST_ROWS = 32_768
 """Rows that wait at once; of 36 features they take 9 MB."""
@@ -96,12 +97,12 @@ class ShadowQueue:
 
     def _run(self) -> None:
         while (taken := self._next()) is not None:
-            began = time.perf_counter()
+            began = time.thread_time()
             try:
                 self._score(*taken)
             except Exception as error:  # noqa: BLE001 - whatever a candidate does, the thread goes on
                 self._fail(taken[0], error)
-            self._stopped.wait(min(_REST * (time.perf_counter() - began), _LONGEST_REST_S))
+            self._stopped.wait(min(_REST * (time.thread_time() - began), _LONGEST_REST_S))
 
     def _next(self) -> "tuple[Served, Answer] | None":
         """The answer that has waited longest; None: the end."""

@@ -94,7 +94,7 @@ def test_a_rollout_is_started_paused_resumed_and_aborted(on_trained, registry):
 
 
 def test_where_no_rollout_was_started_the_status_says_so(on_trained):
-    assert "No rollout of champion was ever started." in on_trained("rollout", "status").out
+    assert on_trained("rollout", "status").out == "No rollout of champion was ever started.\n"
 
 
 def documented(name, last=False):

@@ -151,6 +151,13 @@ def test_too_few_tell_nothing_apart(apart):
     assert challenge(apart[hour < hour.min() + 10 * WEEK], "v2", "v1", SETTINGS).verdict == "better"
 
 
+def test_every_interval_says_that_it_is_for_a_single_look(apart):
+    found = challenge(apart, "v2", "v1", SETTINGS)
+    for name in ("informedness", "recall", "precision", "error_rate"):
+        assert "95% interval" in getattr(found, name).reason
+        assert "for a single look, of 12 weeks." in getattr(found, name).reason
+
+
 def test_by_days_there_is_an_interval_but_no_verdict(apart):
     by_day = apart.assign(prediction_hour=apart["prediction_hour"].min() + (apart["hour"] - apart["hour"].min()) / 7)
     found = challenge(by_day, "v2", "v1", SETTINGS)

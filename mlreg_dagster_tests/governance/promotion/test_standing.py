@@ -11,8 +11,8 @@ from mlreg_dagster.governance.rollout.labels import BURN_IN
 from mlreg_dagster_tests.outcomes.frames import START, outcomes_of
 
 SETTINGS = ComparisonSettings(bootstrap_samples=100)
-MARKETS, DAYS, INSTRUMENTS = 40, 112, 12
-LOOKS = range(42, DAYS + 1, 5)
+DAYS, INSTRUMENTS = 112, 12
+LOOKS = (42, 56, 84, 112)
 
 
 def outcomes(rng, recall=0.5, days=DAYS, base_rate=0.15):
@@ -46,23 +46,22 @@ def until(rows, day):
     return rows[rows["prediction_hour"] < START + pd.Timedelta(days=day)]
 
 
-@pytest.fixture(scope="module")
-def nulls():
-    return [outcomes(np.random.default_rng([3, seed])) for seed in range(MARKETS)]
-
-
-def ever(nulls, is_worse):
-    return sum(any(is_worse(until(rows, day)) for day in LOOKS) for rows in nulls)
-
-
-@pytest.mark.slow
-def test_equal_versions_are_seldom_called_worse_however_often_one_looks(nulls):
-    assert ever(nulls, lambda rows: standing(rows, "v2", "v1", SETTINGS).verdict == "worse") <= 0.07 * MARKETS
+@pytest.mark.parametrize(("seed", "day"), [(3, 49), (25, 49), (42, 63), (58, 49)])
+def test_a_look_at_which_the_interval_for_a_single_look_errs_does_not_deceive_it(seed, day):
+    """Both are as good; by the contest, looked at every week, six of 60 such markets would give the champion up."""
+    rows = outcomes(np.random.default_rng([3, seed]))
+    assert challenge(until(rows, day), "v1", "v2", SETTINGS).verdict == "better"
+    looks = (standing(until(rows, each), "v2", "v1", SETTINGS) for each in (42, 49, 56, 63, 112))
+    assert {each.verdict for each in looks} == {"undecided"}
 
 
 @pytest.mark.slow
-def test_the_contest_errs_more_often_where_it_is_looked_at_again(nulls):
-    assert ever(nulls, lambda rows: challenge(rows, "v1", "v2", SETTINGS).verdict == "better") > 0.07 * MARKETS
+def test_equal_versions_are_seldom_called_worse_however_often_one_looks():
+    nulls = [outcomes(np.random.default_rng([3, seed])) for seed in range(40)]
+    wrong = [
+        any(standing(until(rows, day), "v2", "v1", SETTINGS).verdict == "worse" for day in LOOKS) for rows in nulls
+    ]
+    assert sum(wrong) <= 0.07 * len(nulls)
 
 
 def test_a_version_that_misses_more_is_worse():

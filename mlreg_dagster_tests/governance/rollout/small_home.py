@@ -47,14 +47,14 @@ class Home:
         by = replace(AUTOMATION, time=now)
         return control.step(self.registry, self.store, self.governance(), self.look(now), by)
 
-    def run(self, *days, first=NOW):
+    def run(self, *days):
         """Look on some days, and do what is called for: the state of each change and its day."""
         for day in days:
-            found = self.look(first + day * DAY)
+            found = self.look(OPENED + day * DAY)
             if found is not None and found.calls_for_step:
-                self.step(first + day * DAY)
+                self.step(OPENED + day * DAY)
         changes = self.registry.traffic_history("champion")
-        return [(each.state, (pd.Timestamp(each.effective_at) - first) // DAY) for each in changes]
+        return [(each.state, (pd.Timestamp(each.effective_at) - NOW) // DAY) for each in changes]
 
     def count(self, *periods):
         event = self.registry.traffic("champion")

@@ -50,6 +50,10 @@ class TestErrors:
         assert "errors" in breaches(counted(candidate=ArmCounts(), shadow=shadow, sequence=2))
         assert breaches(counted(candidate=ArmCounts(), shadow=arm(), sequence=2)) == ""
 
+    def test_while_it_shadows_against_the_champion_alone(self):
+        shadow = arm(errors=3, error_seconds=3)
+        assert "errors" in breaches(counted(candidate=ArmCounts(), shadow=shadow, sequence=2), error_share=0.5)
+
     def test_with_all_traffic_when_the_champion_answers_no_more(self):
         alone = {"champion": ArmCounts(), "candidate": arm(errors=10, error_seconds=10)}
         assert "errors" in breaches(counted(**alone))
@@ -98,6 +102,8 @@ class TestCost:
 
     def test_not_before_there_are_enough_rows(self):
         assert breaches(counted(1, candidate=arm(99, cpu_seconds=9.0))) == ""
+        assert breaches(counted(1, candidate=arm(cpu_seconds=9.0), champion=arm(99))) == ""
+        assert "CPU" in breaches(counted(1, candidate=arm(cpu_seconds=9.0), champion=arm(100)))
 
     def test_in_the_shadow_before_it_answers(self):
         assert "CPU" in breaches(counted(candidate=ArmCounts(), shadow=arm(cpu_seconds=0.7)))

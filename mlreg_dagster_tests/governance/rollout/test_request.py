@@ -4,6 +4,8 @@ import pytest
 
 from mlreg_dagster.governance.promotion.request import NotAReason
 from mlreg_dagster.governance.rollout.request import NotARolloutRequest, RolloutAction
+from mlreg_dagster.governance.rollout.states import ABTest
+from mlreg_dagster.registry import InvalidRecord
 
 WHY = "better on the holdout"
 
@@ -15,6 +17,7 @@ WHY = "better on the holdout"
         RolloutAction("step", "automation"),
         RolloutAction("step", "automation", expected="3"),
         RolloutAction("abort", "anna", reason=WHY, expected="3"),
+        RolloutAction("start", "anna", version="v2", reason=WHY, ab_weight=12.5, ab_days=7),
     ],
 )
 def test_what_is_complete_is_taken(action):
@@ -28,12 +31,21 @@ def test_what_is_complete_is_taken(action):
         (RolloutAction("start", "anna", reason=WHY), "start needs a version"),
         (RolloutAction("abort", "anna", version="v2", reason=WHY), "abort takes no version"),
         (RolloutAction("pause", "anna"), "pause needs a reason"),
+        (RolloutAction("start", "anna", version="v2", reason=WHY, ab_weight=50), "needs both ab_weight"),
+        (RolloutAction("abort", "anna", reason=WHY, ab_weight=50, ab_days=7), "abort takes no A/B test"),
         (RolloutAction("pause", "anna", reason=WHY, expected="v1"), "'v1' is not the number of a change"),
     ],
 )
 def test_what_is_not_says_what_is_missing(action, complaint):
     with pytest.raises(NotARolloutRequest, match=complaint):
         action.checked()
+
+
+def test_an_ab_test_has_a_weight_in_basis_points():
+    assert RolloutAction("start", "anna", version="v2", reason=WHY, ab_weight=12.5, ab_days=7).test == ABTest(1_250, 7)
+    assert RolloutAction("start", "anna", version="v2", reason=WHY).test is None
+    with pytest.raises(InvalidRecord, match="compares nothing"):
+        RolloutAction("start", "anna", version="v2", reason=WHY, ab_weight=100, ab_days=7).checked()
 
 
 def test_a_placeholder_is_no_reason():

@@ -178,14 +178,14 @@ def test_a_torn_line_is_told_and_kept_aside(place: Place) -> None:
     assert (facts.answers, facts.torn, facts.foreign) == (1, 1, 0)
     assert place.rows()["answer_id"].to_list() == [given.answer_id]
     (aside,) = place.layout.aside.iterdir()
-    assert aside.read_bytes().startswith(b'{"record":1,')
+    assert aside.read_bytes().startswith(b'{"record":2,')
 
 
 @pytest.mark.parametrize(
     "broken",
     [
         lambda line: line | {"scores": line["scores"] * 2},
-        lambda line: line | {"record": 2},
+        lambda line: line | {"record": 3},
         lambda line: line | {"more": 1},
         lambda line: line | {"artifact_sha256": "no hash"},
         lambda line: line | {"answered_at": "2020-01-01T00:00:00Z"},

@@ -111,7 +111,7 @@ def test_strict_refuses_what_the_disk_does_not_take_and_takes_the_part_back(tmp_
             log.append(answer(20))
         assert not log.is_healthy()
         assert "the disk is full" in str(log.problem())
-    assert [line["record"] for line in lines_in(tmp_path / "served")] == [1]
+    assert [line["record"] for line in lines_in(tmp_path / "served")] == [2]
     assert (log.refused, log.dropped) == (1, 0)
     wait_for(log.is_healthy)  # it tries by itself: a server that is not ready gets no request that would
     log.append(answer())
