@@ -4,8 +4,8 @@ import pytest
 
 from mlreg_dagster.core.hours import as_hour, hour_key, hour_range
 from mlreg_dagster.verification import state
+from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.location import SENSORS
-from mlreg_dagster_tests.split_deployment import SplitDeployment
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +16,7 @@ DAILY = ("training_dataset", "eval_holdout", "model_performance")
 
 
 def test_a_backfill_of_a_day_materializes_that_day_alone(first_day, verified, monkeypatch):
-    with SplitDeployment(first_day, "2026-01-02T00:30") as deployment:
+    with Deployment(first_day, "2026-01-02T00:30") as deployment:
         deployment.stop(*SENSORS)
         before = {asset: set(deployment.newest(asset)) for asset in (*HOURLY, *DAILY)}
         deployment.set_clock("2026-01-03T00:30")
