@@ -1,8 +1,8 @@
 """How often a champion is given up for the version before it although both are as good, looked at every day.
 
-    python benchmarks/protection_null.py [--runs 300] [--power-runs 100]
+    python benchmarks/protection_null.py [--runs 400] [--power-runs 80]
 
-Markets of `rollout_null.py` with shocks and effects, of 26 weeks, both versions score all hours. The rollback that
+Markets of `rollout_null.py`, of 26 weeks; both versions score all hours. The rollback that
 protects was held against the interval of the contest, which resamples weeks and is right for one look; now it is held
 against the confidence sequence. Both are asked each day from the sixth week on, that is, from when the former may
 conclude anything; what a confirmed drift asks for before is left out, so that shares are upper bounds. For power the
@@ -24,6 +24,28 @@ from mlreg_dagster.outcomes.worth.blocks import Measure, blocks_of, difference_o
 DAYS, FIRST_DAY, WORSE_FROM, RESAMPLES = 182, 42, 63, 1000
 DROPS = (0.1, 0.2, 0.3)
 Asked = Callable[[Panel], int | None]
+
+
+def null(name: str, *, shocks: bool, effects: bool) -> Callable[[int], Panel]:
+    """Markets without a difference, by their number."""
+    seed = [21, 0] if shocks and effects else [22, len(name)]
+    return lambda run: panel(np.random.default_rng([*seed, run]), shocks=shocks, effects=effects, length=DAYS)
+
+
+def worse(missed: float) -> Callable[[int], Panel]:
+    """Markets with shocks and effects in which the champion misses more from a day on."""
+    return lambda run: panel(
+        np.random.default_rng([21, round(100 * missed), run]),
+        shocks=True, effects=True, missed=missed, since=WORSE_FROM, length=DAYS,
+    )  # fmt: skip
+
+
+KINDS = {
+    "as good: rows alike": null("rows alike", shocks=False, effects=False),
+    "as good: common shocks": null("common shocks", shocks=True, effects=False),
+    "as good: both": null("both", shocks=True, effects=True),
+    **{f"recall {100 * missed:.0f} points lower from day {WORSE_FROM}": worse(missed) for missed in DROPS},
+}
 
 
 def by_contest(market: Panel) -> int | None:
@@ -66,26 +88,19 @@ def by_sequence(market: Panel) -> int | None:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=300)
-    parser.add_argument("--power-runs", type=int, default=100)
+    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--power-runs", type=int, default=80)
     given = parser.parse_args()
     ways: dict[str, Asked] = {"interval of the contest": by_contest, "confidence sequence": by_sequence}
     table = Table(title=f"The champion, looked at daily until day {DAYS}: % given up, median day")
     for name in ("the champion", "markets", *(f"{way}{what}" for way in ways for what in (", %", ", day"))):
         table.add_column(name)
-    for missed in (0.0, *DROPS):
-        runs = given.power_runs if missed else given.runs
-        found: dict[str, list[int | None]] = {way: [] for way in ways}
-        for run in range(runs):
-            rng = np.random.default_rng([21, round(100 * missed), run])
-            market = panel(rng, shocks=True, effects=True, missed=missed, since=WORSE_FROM, length=DAYS)
-            for way, asked in ways.items():
-                found[way].append(asked(market))
+    for name, draw in KINDS.items():
+        runs = given.power_runs if name.startswith("recall") else given.runs
         cells = []
-        for way in ways:
-            days = [day for day in found[way] if day is not None]
+        for asked in ways.values():
+            days = [day for day in (asked(draw(run)) for run in range(runs)) if day is not None]
             cells += [share(len(days), runs), f"{np.median(days):.0f}" if days else "-"]
-        name = f"recall {100 * missed:.0f} points lower from day {WORSE_FROM}" if missed else "as good"
         table.add_row(name, str(runs), *cells)
     Console(width=160).print(table)
 

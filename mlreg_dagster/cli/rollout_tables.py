@@ -48,9 +48,10 @@ def decision_facts(found: "Look | None") -> dict[str, Any] | None:
 
 
 def figures_table(figures: Mapping[str, Any]) -> Grid:
-    """The figures of a look, by their dotted names."""
+    """The figures of a look, by their dotted names; settings, which are as configured, are in the JSON alone."""
     grid = Grid("Figures", ("figure", "value"), dict(figures))
-    for name, value in flat(figures).items():
+    measured = {name: value for name, value in figures.items() if name not in ("policy", "budgets", "decision")}
+    for name, value in flat(measured).items():
         grid.add_row(name.replace("_", " "), escape(_in_words(value)))
     return grid
 

@@ -1,6 +1,7 @@
 """A look at an open rollout: what it reads, as of when, and what the table makes of it."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -21,12 +22,18 @@ from mlreg_dagster_tests.governance.rollout.test_control import BY_BOB, FREEZE, 
 INVERTED = {"v2": lambda crash, _: ~crash & (np.arange(crash.size).reshape(crash.shape) % 9 == 0)}
 
 
+@pytest.fixture(scope="module")
+def five_days(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("five_days")
+    Home(None, None, folder, None).predict(120, first=OPENED - 6 * DAY, versions=("v1",))
+    return folder / "warehouse.duckdb"
+
+
 @pytest.fixture
-def home(rolling, tmp_path):
+def home(rolling, tmp_path, five_days):
     """Nothing is open yet; five days are on record in which the champion was right as often as later."""
-    home = Home(*rolling, tmp_path, settings_of())
-    home.predict(120, first=OPENED - 6 * DAY, versions=("v1",))
-    return home
+    shutil.copy(five_days, tmp_path)
+    return Home(*rolling, tmp_path, settings_of())
 
 
 def test_without_a_rollout_there_is_nothing_to_look_at(home):
@@ -82,16 +89,14 @@ class TestTime:
         home.start()
         home.step(NOW)
         home.predict(17 * 24, flags=INVERTED)
-        looks = [home.look(OPENED + days * DAY) for days in (5, 15, 16)]
-        rows = [(table, home.tables.read(table)) for table in (PREDICTIONS, PREDICTION_OUTCOMES)]
-        for days, before in zip((5, 15, 16), looks, strict=True):
-            for table, all_rows in rows:
-                later = all_rows.loc[all_rows["hour"] > OPENED + days * DAY, "hour"].unique()
-                home.tables.write(table, all_rows.iloc[:0], later)
-            assert home.look(OPENED + days * DAY) == before
-            for table, all_rows in rows:
-                home.tables.write(table, all_rows, all_rows["hour"].unique())
-        assert [each.facts.labels for each in looks] == ["undecided", "worse", "worse"]
+        now = OPENED + 15 * DAY
+        before = home.look(now)
+        assert before.facts.labels == "worse"
+        for table in (PREDICTIONS, PREDICTION_OUTCOMES):
+            later = home.tables.read(table, now)["hour"].unique()
+            assert len(later) > 40
+            home.tables.write(table, table.empty(), later)
+        assert home.look(now) == before
 
     def test_labels_are_those_of_predictions_since_the_opening_that_are_due(self, home):
         home.predict(240, first=OPENED - 4 * DAY)
@@ -99,7 +104,7 @@ class TestTime:
         counts = [home.look(OPENED + hours * HOUR).figures["labels"]["all_pairs"] for hours in (24, 25, 48, 49)]
         assert counts == [0, 20, 480, 500]
 
-    @pytest.mark.parametrize("versions", [["v1"], ["v2"], ["v1", "v2"]])
+    @pytest.mark.parametrize("versions", [["v1"], ["v2"]])
     def test_in_sample_predictions_are_no_pairs(self, home, versions):
         home.start()
         home.predict(48)
