@@ -175,19 +175,22 @@ class Deployment:
 
         return self.wait_for("end of the backfill", ended)
 
-    def stop(self, sensor: str) -> None:
-        """Switch a sensor off; again, where a tick that was under way has stored the state of before."""
+    def stop(self, *sensors: str) -> None:
+        """Switch sensors off; again, where a tick that was under way has stored the state of before."""
 
-        def stopped() -> bool:
+        def stopped(sensor: str) -> bool:
             state = self._sensor(sensor, "sensorState { id status }")["sensorState"]
             if state["status"] == "STOPPED":
                 return True
             self.client.ask("mutation ($id: String) { stopSensor(id: $id) { __typename } }", id=state["id"])
             return False
 
-        self.wait_for(f"stop of {sensor}", stopped)
+        def all_stopped() -> bool:
+            return not [sensor for sensor in sensors if not stopped(sensor)]
+
+        self.wait_for(f"stop of {sensors}", all_stopped)
         time.sleep(2)  # as long as a tick may take that had begun before
-        self.wait_for(f"stop of {sensor}", stopped)
+        self.wait_for(f"stop of {sensors}", all_stopped)
 
     # --- what a person sees there ---------------------------------------------------------------------------
 

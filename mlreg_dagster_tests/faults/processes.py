@@ -101,8 +101,7 @@ def run_crowd(
     unbroken.run_hours(jobs.HOURLY, asked)
     tables = (MARKET_SNAPSHOT, features_table(unbroken.settings.features), PREDICTIONS, PREDICTION_OUTCOMES)
     with _Queue(crowded, START.isoformat(), configs, processes) as queue:
-        for sensor in SENSORS:  # at this clock no hour has ended, so they have asked for nothing
-            queue.stop(sensor)
+        queue.stop(*SENSORS)  # at this clock no hour has ended, so they have asked for nothing
         queue.set_clock(now)
         with _reader(crowded / "home" / "warehouse.duckdb", tables, asked) as readings:
             begun = time.monotonic()

@@ -19,6 +19,7 @@ def stale(on_trained):  # noqa: ARG001 - sets up the home that the code location
     return ask
 
 
+@pytest.mark.slow
 def test_the_champion_stays_in_sync_when_other_versions_are_judged(stale):
     runner = Runner()
     for version in ("v1", "v2", "v3"):

@@ -4,8 +4,9 @@ import pytest
 
 from mlreg_dagster.models.gates import ANOMALY_RATE, GATES
 from mlreg_dagster_tests import location
-from mlreg_dagster_tests.deployment import Deployment, rows_of_versions
+from mlreg_dagster_tests.deployment import rows_of_versions
 from mlreg_dagster_tests.lifecycle import CONFIGS as SMALL
+from mlreg_dagster_tests.split_deployment import SplitDeployment
 from mlreg_dagster_tests.svg import words_of
 
 pytestmark = pytest.mark.slow
@@ -20,7 +21,7 @@ CONFIGS = {
 
 def test_days_pass_until_there_is_enough_data_and_until_a_version_passes_its_gates(deployment_folder, verified):
     location.Location(deployment_folder, "2026-01-02T00:30", CONFIGS).settle()
-    with Deployment(deployment_folder, "2026-01-02T00:30", CONFIGS) as deployment:
+    with SplitDeployment(deployment_folder, "2026-01-02T00:30", CONFIGS) as deployment:
         _one_day_is_not_enough(deployment, verified)
         deployment.set_clock("2026-01-03T00:30")
         _the_first_version_is_rejected(deployment, verified)

@@ -4,7 +4,8 @@ import pytest
 
 from mlreg_dagster.core.hours import as_hour, hour_key, hour_range
 from mlreg_dagster.verification import state
-from mlreg_dagster_tests.deployment import Deployment
+from mlreg_dagster_tests.location import SENSORS
+from mlreg_dagster_tests.split_deployment import SplitDeployment
 
 pytestmark = pytest.mark.slow
 
@@ -15,9 +16,8 @@ DAILY = ("training_dataset", "eval_holdout", "model_performance")
 
 
 def test_a_backfill_of_a_day_materializes_that_day_alone(first_day, verified, monkeypatch):
-    with Deployment(first_day, "2026-01-02T00:30") as deployment:
-        for sensor in ("catch_up_sensor", "days_sensor", "retrain_sensor", "promote_sensor"):
-            deployment.stop(sensor)
+    with SplitDeployment(first_day, "2026-01-02T00:30") as deployment:
+        deployment.stop(*SENSORS)
         before = {asset: set(deployment.newest(asset)) for asset in (*HOURLY, *DAILY)}
         deployment.set_clock("2026-01-03T00:30")
         assert deployment.backfill((*HOURLY, *DAILY), HOURS) == "COMPLETED_SUCCESS"

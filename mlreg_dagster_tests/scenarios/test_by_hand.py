@@ -29,7 +29,7 @@ def test_detectors_are_compared_by_override_and_a_champion_is_rolled_back_by_nam
 
 def _an_isolation_forest_is_no_better(deployment):
     run = deployment.retrain("v2", {"overrides": FOREST, "actor": "ada"})
-    assert run.status == "SUCCESS"
+    assert run.status == "SUCCESS", deployment.failure(run)
     candidates = deployment.newest("candidate_model")
     assert {version: each.metadata["detector"] for version, each in candidates.items()} == {
         "v1": "local_outlier_factor",

@@ -58,7 +58,7 @@ def world(made_first_day):
         shutil.copytree(made_first_day, folder, dirs_exist_ok=True)
         Location(folder, f"{NOW:%Y-%m-%dT%H:%M}", CONFIGS)  # puts the policy in force
         registry = Registry(f"sqlite:///{folder / 'home' / 'registry.sqlite'}")
-        with SplitDeployment(folder, f"{NOW:%Y-%m-%dT%H:%M}", CONFIGS) as deployment:
+        with SplitDeployment(folder, f"{NOW:%Y-%m-%dT%H:%M}", CONFIGS, daemon=False) as deployment:
             yield World(deployment, registry)
 
 

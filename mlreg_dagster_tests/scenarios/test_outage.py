@@ -2,7 +2,8 @@
 
 import pytest
 
-from mlreg_dagster_tests.deployment import Deployment, rows_of_versions
+from mlreg_dagster_tests.deployment import rows_of_versions
+from mlreg_dagster_tests.split_deployment import SplitDeployment
 from mlreg_dagster_tests.svg import words_of
 
 pytestmark = pytest.mark.slow
@@ -13,7 +14,7 @@ HOURLY = ("market_snapshot", "market_features", "predictions", "prediction_outco
 
 
 def test_six_lost_hours_are_filled_in_as_one_range_and_what_followed_is_made_again(first_day, verified):
-    with Deployment(first_day, "2026-01-02T00:30") as deployment:
+    with SplitDeployment(first_day, "2026-01-02T00:30") as deployment:
         assert verified(deployment)[0] == 0
         deployment.break_source("2026-01-02T00:00", "2026-01-02T05:00")
         deployment.set_clock("2026-01-02T06:30")

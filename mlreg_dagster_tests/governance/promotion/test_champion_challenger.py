@@ -188,6 +188,7 @@ def test_a_calm_market_tells_nothing_of_recall():
     assert (found.crashes, found.recall.difference, found.verdict) == (0, None, "not distinguishable")
 
 
+@pytest.mark.slow
 def test_a_challenger_is_scored_in_the_champions_shadow_and_its_outcomes_mature(trained):
     trained.promote("v1", LIVE)
     trained.promote("v2", LIVE, alias="challenger")

@@ -85,6 +85,7 @@ for name in DETECTORS:
 """
 
 
+@pytest.mark.slow
 def test_scores_are_the_same_to_the_last_bit_with_any_number_of_threads():
     def scores(threads):
         environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
