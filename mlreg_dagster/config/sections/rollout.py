@@ -44,7 +44,7 @@ class RolloutPolicy(Section):
         0, description="Approvals since the rollout was opened, before it gets all traffic; the tier's come on top."
     )
     require_not_worse: bool = Field(
-        True, description="Matured outcomes must show that it is not worse, before it gets all traffic."
+        False, description="Matured outcomes must show that it is not worse, before it gets all traffic."
     )
 
     @field_validator("steps")

@@ -236,7 +236,10 @@ def _knowledge(
     blocked = []
     if not periods:
         if state.needs_server:
-            blocked.append("no server has written counts of this rollout")
+            blocked.append(
+                "no server has written counts of this rollout: start one (`mlreg serve`), or let the policy "
+                "ask for none (min_requests: 0)"
+            )
     elif (age := (state.now - periods[-1].last).total_seconds()) > state.settings.stale_seconds:
         blocked.append(
             f"the newest counts of a server are {age:,.0f} s old, allowed are {state.settings.stale_seconds:g}"

@@ -95,6 +95,8 @@ class Follower:
             return found
         if name in self._settings.aliases:
             raise NotLoaded(why_not(name, now.knowledge, is_known=name in now.aliases))
+        if is_version(name) and now.knowledge.checked_at is None:  # it may be known once the registry was read
+            raise NotLoaded(f"The registry was not read yet, so {name} is not known. Try again in a moment.")
         if not is_version(name) or name not in now.versions:
             raise UnknownName(unknown(name, now.versions, now.aliases, self._settings.aliases))
         bundle = Bundle(name, now.versions[name])

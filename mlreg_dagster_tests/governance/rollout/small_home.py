@@ -23,8 +23,8 @@ STEPS = ("shadow", "canary_50")
 
 
 def settings_of(promotion=None, **policy):
-    """No server is asked, and there are two steps; or as named."""
-    rollout = {"min_requests": 0, "steps": STEPS, "max_hold_hours": 600.0} | policy
+    """No server is asked, outcomes are, and there are two steps; or as named."""
+    rollout = {"min_requests": 0, "steps": STEPS, "max_hold_hours": 600.0, "require_not_worse": True} | policy
     return Settings(promotion={"low": {"rollout": rollout}} | (promotion or {}))
 
 

@@ -86,6 +86,18 @@ def test_a_move_that_is_taken_back_is_followed_back(deployment, following):
     assert (follower.get("champion").sequence, follower.get("champion").model.version) == (1, "v1")
 
 
+def test_a_version_is_not_unknown_before_the_registry_was_read(deployment):
+    follower = deployment.follow()
+    with pytest.raises(NotLoaded, match="The registry was not read yet, so v1 is not known"):
+        follower.get("v1")
+    with pytest.raises(UnknownName):
+        follower.get("nothing")
+    follower.look()
+    with pytest.raises(UnknownName):
+        follower.get("v9")
+    follower.stop()
+
+
 def test_names_that_mean_nothing_are_refused_without_a_look_at_the_registry(deployment, following):
     deployment.promote("v1")
     deployment.promote("v2", "other")
