@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mlreg_dagster.automation import common
+from mlreg_dagster.automation import common, rollout
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.definitions import build_definitions
@@ -40,7 +40,7 @@ if os.environ["MLREG_TEST_RUNS"] == "forked":
     contexts = multiprocessing.context
     contexts.SpawnProcess._Popen = staticmethod(contexts.ForkServerProcess._Popen)
 
-common.EVERY_S = 5
+common.EVERY_S = rollout.EVERY_S = 5
 retries.WAIT_S = 0
 runs.PAUSE_AFTER_A_FAILURE = pd.Timedelta(seconds=15)
 
