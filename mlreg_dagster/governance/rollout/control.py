@@ -3,8 +3,7 @@
 What is to be done is decided in `table`, on what `looking` reads.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import cast
 
 import pandas as pd
@@ -18,10 +17,9 @@ from mlreg_dagster.governance.policy.in_force import rules_now
 from mlreg_dagster.governance.promotion.permits import PromotionHeld
 from mlreg_dagster.governance.rollout import moves
 from mlreg_dagster.governance.rollout.looking import PAUSE, RESUME, Look, is_paused, open_rollout
-from mlreg_dagster.governance.rollout.opening import RolloutRefused, open_staging, require_present
+from mlreg_dagster.governance.rollout.opening import RolloutRefused, RolloutRequest, open_staging, require_present
 from mlreg_dagster.governance.rollout.permission import promoter, unpaired
 from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State
-from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Attribution, Permit, Registry, TrafficEvent
 from mlreg_dagster.registry.names import check_alias
 from mlreg_dagster.registry.permit import permit_passed
@@ -32,29 +30,6 @@ ABORT = "abort"
 """The ruling of a person who ends a rollout."""
 
 _LONGEST = 1_000  # of a reason that the table writes
-
-
-@dataclass(frozen=True)
-class RolloutRequest:
-    """Which version is to be rolled out.
-
-    Attributes:
-        version: `v7`, `latest`, `latest-1` or an alias.
-        reason: Why.
-        actor: Requested by.
-        alias: Whose traffic it is to get.
-        expected: The holder that the requester saw; None = the holder at the time of the run.
-        test: The A/B test that is asked for; None = it is to become champion.
-        effective_at: From when it counts; None = now. The past is for replays alone.
-    """
-
-    version: str
-    reason: str
-    actor: str
-    alias: str = CHAMPION
-    expected: str | None = None
-    test: ABTest | None = None
-    effective_at: datetime | None = None
 
 
 def start(
@@ -89,8 +64,7 @@ def start(
     by = spelled(Attribution(request.actor, now, request.reason, run_id))
     candidate = registry.resolve(request.version)
     try:
-        asked = request.alias, request.expected, request.test, request.effective_at
-        return open_staging(registry, store, governance, candidate, by, *asked)
+        return open_staging(registry, store, governance, candidate, request, by)
     except TransientError:
         raise  # nothing was decided; the run tries again
     except MlregError as refused:
