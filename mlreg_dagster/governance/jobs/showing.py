@@ -12,6 +12,7 @@ from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head, table_view
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
 from mlreg_dagster.registry import AliasEvent, Registry, TrafficEvent
+from mlreg_dagster.registry.records.traffic import of_rollout
 
 REFUSED_TAG = "mlreg/refused"
 _ASSET = "champion_model"
@@ -95,7 +96,7 @@ def show_split(context: dg.OpExecutionContext, records: Registry, event: Traffic
     from mlreg_dagster.governance.plots import traffic_timeline
     from mlreg_dagster.governance.rollout.wording import share, split_in_words
 
-    changes = [each for each in records.traffic_history(event.alias) if each.rollout == event.rollout]
+    changes = of_rollout(records.traffic_history(event.alias), event.rollout)
     context.log_event(
         dg.AssetObservation(
             _ASSET,

@@ -9,6 +9,7 @@ from mlreg_dagster.governance.rollout.ab import Report, make_report
 from mlreg_dagster.governance.rollout.labels import Weights
 from mlreg_dagster.governance.rollout.outcomes import fixed_base_rate, read_matured
 from mlreg_dagster.registry import Registry, TrafficEvent
+from mlreg_dagster.registry.records.traffic import of_rollout
 from mlreg_dagster.storage.rollout_counts import ArmCounts, Counted
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
@@ -56,9 +57,8 @@ def changes_of(registry: Registry, alias: str, number: int | None = None) -> lis
     history = registry.traffic_history(alias)
     if not history:
         raise NoRollout(f"No rollout of {alias} was ever started. `mlreg rollout start VERSION --reason …` starts one.")
-    wanted = history[-1].rollout if number is None else number
-    if found := [each for each in history if each.rollout == wanted]:
-        return found
+    if changes := of_rollout(history, number):
+        return changes
     known = ", ".join(str(each) for each in dict.fromkeys(each.rollout for each in history))
     raise NoRollout(f"{alias} has no rollout {number}. The numbers of its rollouts are {known}.")
 
