@@ -102,7 +102,7 @@ def look(
     since, paused = state_rows[0].effective_at, is_paused(rows)
     counted = budgets.measure(
         read_counts(home, alias, event.rollout),
-        budgets.State(
+        budgets.Context(
             weights={each.sequence: each.weight for each in rows},
             current=frozenset(each.sequence for each in state_rows),
             settings=settings.rollout,
