@@ -102,7 +102,7 @@ def chain_of(log: Iterable[AuditRecord]) -> dict[int, str]:
 def confirmed(
     chain: Mapping[int, str], published: Iterable[Published], excused: Collection[Claim] = frozenset()
 ) -> Witnesses:
-    """Hold a chain against what others remember of it.
+    """Compare a chain with what others remember of it.
 
     Args:
         chain: The hash of each record by its sequence.

@@ -1,4 +1,4 @@
-"""How a job shows on `champion_model` what it moved, or why it moved nothing."""
+"""Reports on the asset `champion_model` what a job moved, or why it moved nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,13 +38,13 @@ def require_sensor_for(actor: str, run: dg.DagsterRun) -> None:
 def show_refusal(
     context: dg.OpExecutionContext, what: str, alias: str, refused: MlregError, metadata: Mapping[str, Any]
 ) -> None:
-    """Report that an alias stayed, past the step, which is about to fail and would lose it.
+    """Report that an alias did not move, straight to the instance: events of a step that fails are lost.
 
     Args:
         context: Of the step.
         what: What was requested.
         alias: Which alias.
-        refused: Why it stayed.
+        refused: Why it did not move.
         metadata: More about the request.
     """
     context.instance.report_runless_asset_event(
@@ -92,7 +92,7 @@ def show_move(
 
 
 def show_split(context: dg.OpExecutionContext, records: Registry, event: TrafficEvent, clock: Clock) -> None:
-    """Report that the traffic of an alias is split otherwise from now on."""
+    """Report a change of how the traffic of an alias is split."""
     from mlreg_dagster.governance.plots import traffic_timeline
     from mlreg_dagster.governance.rollout.wording import share, split_in_words
 

@@ -1,4 +1,4 @@
-"""What the servers' counts say of a candidate: budgets that it breaks, the split of requests, and their own age.
+"""Judges the servers' counts of a candidate: budgets that it breaks, the split of requests, and the age of the counts.
 
 Pure functions of counts and settings. The table that acts on them is `table`; outcomes are judged in `labels`.
 """

@@ -1,6 +1,6 @@
 """Moves a rollout: starts it, makes the step that a look calls for, pauses, resumes and ends it.
 
-What is to be done is decided in `table`, on what `looking` reads.
+`table` decides what is to be done, on what `looking` reads.
 """
 
 from dataclasses import replace
@@ -84,8 +84,8 @@ def step(
     """Make what a look decided.
 
     Before the candidate scores beside the champion it becomes challenger, and when it has all traffic the former
-    champion does: predictions by the hour of both are what outcomes are compared on. A run that was stopped between
-    these moves and that of the traffic is made up for by the next step.
+    champion does, so that both predict every hour and outcomes can be compared. Where a run was stopped between these
+    moves and that of the traffic, the next step makes the one that is missing.
 
     Args:
         registry: Where it is recorded.
@@ -132,7 +132,7 @@ def step(
 
 
 def pause(registry: Registry, governance: Governance, alias: str, by: Attribution, expected: int) -> TrafficEvent:
-    """Let nothing go on, until a person resumes it; budgets and outcomes lead back all the same.
+    """Stop a rollout from advancing until a person resumes it; budgets and outcomes still roll it back.
 
     Args:
         registry: Where it is recorded.
@@ -150,7 +150,7 @@ def pause(registry: Registry, governance: Governance, alias: str, by: Attributio
 
 
 def resume(registry: Registry, governance: Governance, alias: str, by: Attribution, expected: int) -> TrafficEvent:
-    """Let a paused rollout go on; arguments and errors are those of `pause`."""
+    """Let a paused rollout advance again; arguments and errors are those of `pause`."""
     return _note(registry, governance, alias, by, expected, RESUME)
 
 

@@ -1,4 +1,4 @@
-"""Reads what the report of a rollout is made of: its changes, matured outcomes, and what servers counted."""
+"""Reads what the report of a rollout needs: its changes, matured outcomes, and the counts of servers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +23,8 @@ class Answers:
     """What servers counted of one version.
 
     Attributes:
-        version: Which one.
-        what: `answers`, or `shadow answers` to what the other has answered.
+        version: Its name.
+        what: `answers`, or `shadow answers`: what the candidate scored after the champion had answered.
         requests: Answered or failed.
         rows: Scored.
         flagged: Of these, those above the threshold.

@@ -78,7 +78,7 @@ def perform(place: Place, action: RolloutAction, *, now: pd.Timestamp, run_id: s
 def _step(place: Place, action: RolloutAction, by: Attribution) -> TrafficEvent | None:
     newest = place.registry.traffic(action.alias)
     if newest is not None and by.run_id is not None and newest.run_id == by.run_id:
-        return newest  # this run is tried again, since it did not hear that its change was stored
+        return newest  # a retry of a run whose change was stored without its notice
     found = look(
         place.registry,
         place.tables,
