@@ -82,9 +82,9 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
 
 
 def _compared(tables: Warehouse, champion: str, target: str, settings: Settings) -> Comparison:
-    from mlreg_dagster.governance.policy.track_record import standing_on_record
+    from mlreg_dagster.governance.policy.track_record import compared_on_record
 
-    return standing_on_record(tables, champion, target, settings.evaluation.comparison)
+    return compared_on_record(tables, champion, target, settings.evaluation.comparison)
 
 
 def _newer_than_all_champions(records: Registry) -> list[str]:

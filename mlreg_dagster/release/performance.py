@@ -65,8 +65,8 @@ def performance(
     """Whether requests to the candidate cost about as much as those to the champion.
 
     Args:
-        candidate: That is to be released.
-        champion: That answers today.
+        candidate: The version that is to be released.
+        champion: The version that answers today.
         rows: With the features of the candidate; those of the champion that they lack are unknown to it.
         settings: Sizes of requests, turns, and the limit.
         serving: Of the server.
@@ -115,7 +115,7 @@ def _ratio(
     settings: ReleaseSettings,
     serving: ServingSettings,
 ) -> Ratio:
-    """The ratio for requests of one size; where it can't be told from the limit, further turns follow once."""
+    """The ratio for requests of one size; where its interval holds the limit, further turns follow, once."""
     sample = rows.head(count)
     requests = [_request(model, sample, serving, count) for model in (candidate, champion)]
     repeats = [_repeats(request) for request in requests]
@@ -128,7 +128,7 @@ def _ratio(
 
 
 def _turns(requests: Sequence[Callable[[], object]], repeats: Sequence[int], rounds: int) -> NDArray[np.float64]:
-    """Seconds a request of both, by turns, whose order alternates: what else the machine does meets both alike."""
+    """Seconds a request of both, by turns, whose order alternates, so that other load affects both alike."""
     spent = np.empty((rounds, len(requests)))
     collecting = gc.isenabled()
     gc.disable()

@@ -56,7 +56,7 @@ class Candidate:
 
     @cached_property
     def evaluation(self) -> Evaluation | None:
-        """The newest evaluation, whatever it found."""
+        """The newest evaluation, passed or not."""
         return self.registry.latest_evaluation(self.version.version)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The step that asks a real server for a version by its name, and holds the answers against the model offline."""
+"""The step that asks a real server for a version by its name, and compares the answers with the model offline."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -81,14 +81,14 @@ def smoke(
             _by_instruments(client, model, newest, most, release.tolerance),
         ]
     figures = {"tolerance": release.tolerance, "answers": [asdict(each) for each in found]}
-    told = "; ".join(
+    scores = "; ".join(
         f"{each.rows} by {each.asked_by}, largest difference {each.largest_difference:.2g}, {each.same_bits} equal to "
         f"the last bit"
         for each in found
     )
     if all(each.within for each in found):
-        return Step(SMOKE, "passed", f"A server answers for {version.version} as the model does: {told}.", figures)
-    detail = f"A server answers for {version.version} otherwise than the model does: {told}. Train another version."
+        return Step(SMOKE, "passed", f"A server answers for {version.version} as the model does: {scores}.", figures)
+    detail = f"A server answers for {version.version} otherwise than the model does: {scores}. Train another version."
     return Step(SMOKE, "failed", detail, figures)
 
 

@@ -20,7 +20,7 @@ def _subclasses(cls):
 
 def test_every_error_it_names_exists():
     for module in (
-        "governance.audit_export.verification",
+        "governance.audit_export.witnesses",
         "storage.artifacts",
         "registry",
         "storage.warehouse.guarded_file",

@@ -13,7 +13,7 @@ from mlreg_dagster.cli.session import AsJson, console, open_registry, open_runne
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mlreg_dagster.governance.audit_export.verification import Published, Witnesses
+    from mlreg_dagster.governance.audit_export.witnesses import Published, Witnesses
     from mlreg_dagster.registry import AuditRecord, Restore
 
 audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
@@ -43,7 +43,8 @@ def verify_audit(
     Exits with 1 where something is found, and names the first broken record; also where no record has a witness, since
     a removal of the newest ones, or a log that was written again as a whole, would not be noticed.
     """
-    from mlreg_dagster.governance.audit_export.verification import named_head, published_in
+    from mlreg_dagster.governance.audit_export.verification import published_in
+    from mlreg_dagster.governance.audit_export.witnesses import named_head
 
     keys = key or []
     published = [*map(named_head, head or ()), *(published_in(path, keys) for path in _once(against or ()))]
@@ -56,7 +57,8 @@ def verify_audit(
 def _verify_file(
     file: Path, published: "list[Published]", keys: list[str], allow_restores: bool, as_json: bool
 ) -> None:
-    from mlreg_dagster.governance.audit_export.verification import confirmed, lost_in, signer, verify
+    from mlreg_dagster.governance.audit_export.verification import lost_in, signer, verify
+    from mlreg_dagster.governance.audit_export.witnesses import confirmed
 
     export = verify(file, keys)
     excused = lost_in(export.restores) if allow_restores else frozenset()
@@ -71,7 +73,8 @@ def _verify_file(
 
 
 def _verify_registry(published: "list[Published]", allow_restores: bool, as_json: bool) -> None:
-    from mlreg_dagster.governance.audit_export.verification import DAGSTER, chain_of, confirmed, lost_in
+    from mlreg_dagster.governance.audit_export.verification import lost_in
+    from mlreg_dagster.governance.audit_export.witnesses import DAGSTER, chain_of, confirmed
     from mlreg_dagster.registry.witness import witness_of
 
     registry = open_registry()
@@ -152,7 +155,7 @@ def export_audit(
     """
     from mlreg_dagster.governance.audit_export.export import export, head_of
     from mlreg_dagster.governance.audit_export.lines import spelled
-    from mlreg_dagster.governance.audit_export.verification import DAGSTER, chain_of, confirmed
+    from mlreg_dagster.governance.audit_export.witnesses import DAGSTER, chain_of, confirmed
     from mlreg_dagster.governance.decisions.authority import required_key
     from mlreg_dagster.registry.witness import witness_of
 

@@ -115,10 +115,11 @@ def _show_status(runner: "Runner", alias: str, as_json: bool) -> None:
     from mlreg_dagster.config import home_dir
     from mlreg_dagster.governance.rollout.looking import look
     from mlreg_dagster.governance.rollout.wording import split_in_words
+    from mlreg_dagster.registry.records.traffic import of_rollout
 
     registry, now = runner.registry, runner.clock.now()
-    newest = registry.traffic(alias)
-    changes = [each for each in registry.traffic_history(alias) if newest and each.rollout == newest.rollout]
+    changes = of_rollout(registry.traffic_history(alias))
+    newest = changes[-1] if changes else None
     found = look(registry, runner.warehouse, home_dir(), runner.settings, alias, now, store=runner.artifacts)
     sentences: list[str] = [split_in_words(newest) if newest else f"No rollout of {alias} was ever started."]
     figures = None

@@ -116,7 +116,7 @@ def schema() -> str:
 
 
 def shipped_schema() -> str:
-    """The JSON Schema of a line, as the package carries it; a test holds it against `schema`."""
+    """The JSON Schema of a line, as the package ships it; a test compares it with `schema`."""
     return (Path(__file__).parent / "line.schema.json").read_text(encoding="utf-8")
 
 

@@ -17,16 +17,8 @@ from mlreg_dagster.core.untrusted.text import one_line
 from mlreg_dagster.governance.audit_export.export import head_of
 from mlreg_dagster.governance.audit_export.lines import Head, NotAsWritten, spelled
 from mlreg_dagster.governance.audit_export.time_stamps import request
-from mlreg_dagster.governance.audit_export.verification import (
-    DAGSTER,
-    RESTORES,
-    Published,
-    chain_of,
-    confirmed,
-    lost_in,
-    published_in,
-    restore_in,
-)
+from mlreg_dagster.governance.audit_export.verification import RESTORES, lost_in, published_in, restore_in
+from mlreg_dagster.governance.audit_export.witnesses import DAGSTER, Published, chain_of, confirmed
 from mlreg_dagster.governance.decisions.authority import required_key
 from mlreg_dagster.monitoring.alerts.channels.base import secret_of
 from mlreg_dagster.monitoring.alerts.channels.web import post_json

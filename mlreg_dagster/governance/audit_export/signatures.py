@@ -30,7 +30,7 @@ class Signatures:
 
     Attributes:
         valid: How many are by a key that a policy on record names for the person who decided.
-        unknown: How many are by people for whom no policy names a key: nobody can tell.
+        unknown: How many are by people for whom no policy names a key; they can't be verified.
         invalid: The sequences of the records whose signature is of something else.
     """
 
@@ -42,13 +42,13 @@ class Signatures:
     def text(self) -> str:
         """In words, for people."""
         total = self.valid + self.unknown + len(self.invalid)
-        said = f"Signatures of decisions: {total}, {self.valid} of them by keys that a policy on record names."
+        text = f"Signatures of decisions: {total}, {self.valid} of them by keys that a policy on record names."
         if self.unknown:
-            said += f" {self.unknown} can't be verified: no policy names a key for the person."
+            text += f" {self.unknown} can't be verified: no policy names a key for the person."
         if self.invalid:
             records = ", ".join(map(str, self.invalid))
-            said += f" Of something else or by another key: record {records}."
-        return said
+            text += f" Of something else or by another key: record {records}."
+        return text
 
 
 def signatures_in(log: Iterable[AuditRecord]) -> Signatures:
@@ -105,7 +105,7 @@ def _people_in(policy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for name, facts in policy["content"]["promotion"]["people"].items():
             if facts["public_key"]:
                 yield str(name), str(facts["public_key"])
-    except _UNREADABLE:  # a policy of another form names nobody
+    except _UNREADABLE:  # a policy of another form names no one
         return
 
 

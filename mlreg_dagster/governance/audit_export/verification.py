@@ -1,33 +1,24 @@
-"""Verifies an export and published heads; it needs neither a registry nor a home."""
+"""Reads and verifies exports and published heads; it needs neither a registry nor a home.
+
+Whether a log agrees with them is asked in `witnesses`.
+"""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.governance.audit_export.lines import Head, Header, NotAsWritten, Record, read
 from mlreg_dagster.governance.audit_export.signatures import DECIDED
+from mlreg_dagster.governance.audit_export.witnesses import Claim, Published
 from mlreg_dagster.registry import AuditRecord
 from mlreg_dagster.registry.audit import GENESIS, broken_link
 from mlreg_dagster.registry.database import schema
 from mlreg_dagster.registry.records.governance import Restore
-from mlreg_dagster.registry.witness import head_in
 
-Claim = tuple[int, str]
-"""Sequence and hash that a record of the log had once."""
-
-_HASH_LENGTH = 64
 RESTORES = schema.restores.name
 """The kind of the records that say that a copy of the registry was put back."""
-
-DAGSTER = "Dagster's run history"
-"""The witness that every home has, on the same machine as the registry."""
-
-
-class ContradictsHead(MlregError):
-    """A log that does not hold what was published of it: it was cut or rewritten since."""
 
 
 @dataclass(frozen=True)
@@ -45,58 +36,6 @@ class Export:
     head: Head
     restores: tuple[Restore, ...]
     decided: tuple[AuditRecord, ...]
-
-
-@dataclass(frozen=True)
-class Published:
-    """What somebody outside remembers of a log.
-
-    Attributes:
-        name: How a message calls it: a file, an option.
-        claims: The records that it remembers.
-    """
-
-    name: str
-    claims: frozenset[Claim]
-
-
-@dataclass(frozen=True)
-class Witnesses:
-    """Who outside of the log confirms it, and how far.
-
-    Attributes:
-        records: How many records the log has.
-        newest: The newest record that each confirms, by name.
-    """
-
-    records: int
-    newest: Mapping[str, int]
-
-    @property
-    def witnessed(self) -> int:
-        """The newest record that any confirms; 0 where none does."""
-        return max(self.newest.values(), default=0)
-
-    @property
-    def is_blind(self) -> bool:
-        """Whether there are records, and none is confirmed."""
-        return self.records > 0 and not self.newest
-
-    @property
-    def text(self) -> str:
-        """In words, for people: always how many there are."""
-        if not self.newest:
-            return "Independent witnesses: 0."
-        each = ", ".join(f"{name} up to record {sequence}" for name, sequence in self.newest.items())
-        unseen = self.records - self.witnessed
-        later = (
-            f" {unseen} newer records have none: if they were cut or rewritten, it would not show." if unseen else ""
-        )
-        return f"Independent witnesses: {len(self.newest)} ({each}).{later}"
-
-    def also(self, name: str, newest: int) -> "Witnesses":
-        """The same, and another one; one that confirms no record is none."""
-        return replace(self, newest={**self.newest, name: newest}) if newest else self
 
 
 def verify(path: Path, keys: Collection[str] = ()) -> Export:
@@ -165,62 +104,10 @@ def published_in(path: Path, keys: Collection[str] = ()) -> Published:
     return Published(str(path), frozenset(claims))
 
 
-def named_head(text: str) -> Published:
-    """The head that was written as 20:0f3a….
-
-    Raises:
-        MlregError: It was written otherwise.
-    """
-    try:
-        sequence, digest = head_in(text)
-        if sequence < 1 or len(digest) != _HASH_LENGTH or set(digest) - set("0123456789abcdef"):
-            raise ValueError
-    except ValueError:
-        raise MlregError(
-            f"--head {text[:100]!a} is no head. Write the sequence of a record and its hash, as in 20:0f3a…, with all "
-            f"64 digits."
-        ) from None
-    return Published("--head", frozenset({(sequence, digest)}))
-
-
 def signer(export: Export, keys: Collection[str]) -> list[Published]:
     """The signature of an export as a witness, where the reader named the key: its holder confirms the whole log."""
     head = export.head
     return [Published("--key", frozenset({(head.sequence, head.hash)}))] if keys and head.is_signed else []
-
-
-def chain_of(log: Iterable[AuditRecord]) -> dict[int, str]:
-    """The hash of each record by its sequence; 0 is the beginning."""
-    return {0: GENESIS} | {record.sequence: record.hash for record in log}
-
-
-def confirmed(
-    chain: Mapping[int, str], published: Iterable[Published], excused: Collection[Claim] = frozenset()
-) -> Witnesses:
-    """Hold a chain against what others remember of it.
-
-    Args:
-        chain: The hash of each record by its sequence.
-        published: What others remember.
-        excused: Claims that need not hold: a restore from an older copy lost those records.
-
-    Raises:
-        ContradictsHead: The chain holds something else.
-    """
-    length = max(chain)
-    newest: dict[str, int] = {}
-    for each in published:
-        for sequence, known in sorted(each.claims - set(excused)):
-            if chain.get(sequence) != known:
-                found = f"it has hash {chain[sequence]}" if sequence in chain else f"the log ends at {length}"
-                raise ContradictsHead(
-                    f"{each.name} says that record {sequence} has hash {known}, but {found}. The log was cut or "
-                    f"rewritten since, or is an older one or another's. If an older copy of the registry was put back "
-                    f"and that is on record, --allow-restores accepts what was lost with it."
-                )
-            if sequence:
-                newest[each.name] = max(sequence, newest.get(each.name, 0))
-    return Witnesses(length, newest)
 
 
 def restore_in(record: AuditRecord) -> Restore:
@@ -253,5 +140,5 @@ def _require_valid(head: Head, where: str, keys: Collection[str]) -> None:
     if head.is_signed and not head.is_validly_signed:
         raise NotAsWritten(f"{where}: the signature is not of this head: one of them was edited.")
     if keys and head.public_key not in keys:
-        by = f"with the key {head.public_key}" if head.is_signed else "by nobody"
-        raise NotAsWritten(f"{where}: the head is signed {by}, and --key names {', '.join(keys)}.")
+        signed = f"signed with the key {head.public_key}" if head.is_signed else "not signed"
+        raise NotAsWritten(f"{where}: the head is {signed}, and --key names {', '.join(keys)}.")

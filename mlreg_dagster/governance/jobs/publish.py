@@ -16,7 +16,7 @@ from mlreg_dagster.orchestration.resources import Clock, RegistryResource
 
 
 def build_publish_job(settings: Settings) -> dg.JobDefinition:
-    """The job `publish_head`; where to, audit.yaml says, and nobody who launches a run."""
+    """The job `publish_head`; audit.yaml alone says where to, and the run config nothing."""
 
     @dg.op
     def publish_audit_head(

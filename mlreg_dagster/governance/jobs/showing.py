@@ -1,4 +1,4 @@
-"""How a job shows on `champion_model` what it moved, or why it moved nothing."""
+"""Reports on the asset `champion_model` what a job moved, or why it moved nothing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +12,7 @@ from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head, table_view
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
 from mlreg_dagster.registry import AliasEvent, Registry, TrafficEvent
+from mlreg_dagster.registry.records.traffic import of_rollout
 
 REFUSED_TAG = "mlreg/refused"
 _ASSET = "champion_model"
@@ -37,13 +38,13 @@ def require_sensor_for(actor: str, run: dg.DagsterRun) -> None:
 def show_refusal(
     context: dg.OpExecutionContext, what: str, alias: str, refused: MlregError, metadata: Mapping[str, Any]
 ) -> None:
-    """Report that an alias stayed, past the step, which is about to fail and would lose it.
+    """Report that an alias did not move, straight to the instance: events of a step that fails are lost.
 
     Args:
         context: Of the step.
         what: What was requested.
         alias: Which alias.
-        refused: Why it stayed.
+        refused: Why it did not move.
         metadata: More about the request.
     """
     context.instance.report_runless_asset_event(
@@ -91,11 +92,11 @@ def show_move(
 
 
 def show_split(context: dg.OpExecutionContext, records: Registry, event: TrafficEvent, clock: Clock) -> None:
-    """Report that the traffic of an alias is split otherwise from now on."""
+    """Report a change of how the traffic of an alias is split."""
     from mlreg_dagster.governance.plots import traffic_timeline
     from mlreg_dagster.governance.rollout.wording import share, split_in_words
 
-    changes = [each for each in records.traffic_history(event.alias) if each.rollout == event.rollout]
+    changes = of_rollout(records.traffic_history(event.alias), event.rollout)
     context.log_event(
         dg.AssetObservation(
             _ASSET,

@@ -14,7 +14,7 @@ from mlreg_dagster.governance.policy.judgement import Verdict, WorthFound
 from mlreg_dagster.governance.promotion import rollback
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge, challenge
 from mlreg_dagster.governance.promotion.request import PromotionRequest
-from mlreg_dagster.governance.promotion.standing import standing
+from mlreg_dagster.governance.promotion.sequential_comparison import compare_sequentially
 from mlreg_dagster.governance.rollout.labels import Comparison
 from mlreg_dagster.governance.rollout.outcomes import base_rate, outcomes_of_both
 from mlreg_dagster.market.names import UNRESOLVED
@@ -111,9 +111,9 @@ def challenge_on_record(tables: Warehouse, challenger: str, champion: str, setti
     return challenge(outcomes_of_both(tables, challenger, champion), challenger, champion, settings)
 
 
-def standing_on_record(tables: Warehouse, version: str, other: str, settings: ComparisonSettings) -> Comparison:
-    """A version against another on the outcomes of the predictions that both made, for as many looks as one likes."""
-    return standing(outcomes_of_both(tables, version, other), version, other, settings)
+def compared_on_record(tables: Warehouse, version: str, other: str, settings: ComparisonSettings) -> Comparison:
+    """A version against another on the outcomes of the predictions that both made, at any number of looks."""
+    return compare_sequentially(outcomes_of_both(tables, version, other), version, other, settings)
 
 
 def matured_outcomes(tables: Warehouse, version: str) -> int:

@@ -4,8 +4,8 @@ A challenger is scored in the champion's shadow every hour, so that by the time 
 matured. Crashes are rare: error rate alone rewards never flagging, and recall alone rewards always flagging. What can't
 be gained by flagging more or less is recall minus false-alarm rate (Youden, "Index for rating diagnostic tests", 1950):
 that decides. Intervals resample weeks, as instruments fall together and the hours of one crash are one event; they are
-for a single look, and say so. What may be looked at every day is in `standing`; what is held to the same flag budget,
-in `outcomes.worth`.
+for a single look, and say so. What may be looked at every day is in `sequential_comparison`; what is held to the same
+flag budget, in `outcomes.worth`.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""What is asked within the transaction that moves an alias; what takes long is read before, outside of it.
+"""Permits: the policy checks within the transaction that moves an alias; slow reads come before it.
 
-When a permit is asked for, and what is recorded of a refusal, belongs to `promotion` and `rollout.control`.
+When a permit is needed, and how a refusal is recorded, is in `promotion` and `rollout.control`.
 """
 
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ def by_policy(
     rollback: Mapping[str, Any] | None,
     rollout: int | None = None,
 ) -> Permit:
-    """Asks what the policy says of the move.
+    """The permit that asks the policy about a move.
 
     Args:
-        before: The dossier from which it is read what takes long.
+        before: The dossier as it is before the transaction, for the slow reads.
         governance: What it is judged by.
         rules: In force.
         by: Who promotes, when and why.
@@ -64,7 +64,7 @@ def by_policy(
 def of_former_champion(
     governance: Governance, rules: Rules, by: Attribution, *, rollback: Mapping[str, Any] | None, rollout: int
 ) -> Permit:
-    """Lets the version that a rollout was to replace take an alias again, in any tier without approval.
+    """The permit by which the version that a rollout was to replace takes an alias again, in any tier without approval.
 
     Only what no rollback may pass stands in its way: a failed evaluation, and a standing rejection.
 

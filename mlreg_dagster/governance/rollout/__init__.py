@@ -1,4 +1,4 @@
-"""How a candidate gets into serving step by step, and back: states, assignment of traffic, statistics, decision table.
+"""Brings a candidate into serving step by step, and back: states, assignment of traffic, statistics, decision table.
 
 Who may promote is decided in `policy`; how traffic reaches a version, in `serving`.
 """

@@ -1,7 +1,7 @@
 """The report of an A/B test: when it stopped, what matured outcomes said over time, and what each version did.
 
-Plain values in, a report out; it fits a way into serving as well. It is read from tables and registry in `reporting`
-and drawn in `evidence.rollout_report`.
+Plain values in, a report out; it covers rollouts into serving as well. `reporting` reads the values from tables and
+registry, `evidence.rollout_report` draws the report.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Arm:
     """What one of the two versions did with the rows that both scored.
 
     Attributes:
-        version: Which one.
+        version: Its name.
         role: `candidate` or `champion`.
         flagged: Rows that it flagged.
         hits: Of these, those that a crash followed.
@@ -54,7 +54,7 @@ class Look:
         difference: Mean loss of the candidate minus that of the champion; above 0: the candidate is worse.
         low: Lower end of the confidence sequence; None in the first blocks.
         high: Its upper end.
-        finding: In a word.
+        finding: What that shows.
     """
 
     until: datetime
@@ -74,14 +74,14 @@ class Report:
         alias: Whose traffic it is about.
         rollout: The sequence at which it was opened.
         champion: The version that held the alias.
-        candidate: The other one.
-        test: The A/B test; None: it is a way into serving.
+        candidate: The version that is compared with it.
+        test: The A/B test; None: a rollout into serving.
         state: Where it is, or how it ended.
         opened: When it was opened.
         ended: When it ended; None: it is open.
         reason: Why it is where it is.
         is_final: It has ended, and all its outcomes are due.
-        finding: What the outcomes say, in a word, at the look that stops the test or else at the last one.
+        finding: What the outcomes show at the look that stops the test, or else at the last one.
         sentence: The same with figures.
         looks: All looks, the first one first; one at which the test had stopped already is among them.
         stopped: Number of the look that stops the test, from 1; None: none did.
@@ -148,8 +148,8 @@ def in_words(look: Comparison | None, candidate: str, champion: str, *, margin: 
 
     Args:
         look: The look; None: there was none.
-        candidate: The version that is held against the other.
-        champion: The other one.
+        candidate: The version that is compared.
+        champion: The version that it is compared with.
         margin: By how much the mean loss may be higher and still be `not worse`.
         alpha: How often the interval may miss the truth, at any look.
     """

@@ -4,9 +4,9 @@ import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted
-from mlreg_dagster.governance.policy.judgement import FREEZE
 from mlreg_dagster.governance.policy.track_record import governance_by
 from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.governance.rollout.permission import frozen
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
@@ -22,7 +22,7 @@ def objection_to_start(
 ) -> str | None:
     """Why the rollout of an evaluated version can't be opened now; None if it can.
 
-    What a promotion waits for (approvals, matured outcomes, worth) may come while it goes on.
+    Approvals, matured outcomes and worth are not asked for here: the rollout waits for them before the alias moves.
 
     Raises:
         GatesNotPassed: It was never evaluated, or failed.
@@ -36,6 +36,5 @@ def objection_to_start(
     found = governance.consider(dossier, rules, by, worth=(), rolled_out=True)
     if found.verdict.outcome == "refuse":
         return "; ".join(found.verdict.reasons)
-    if found.facts.frozen is not None and FREEZE not in (found.facts.waived or {}):
-        return f"nothing moves now: {found.facts.frozen}"
-    return None
+    freeze = frozen(found.facts)
+    return None if freeze is None else f"nothing moves now: {freeze}"

@@ -1,4 +1,4 @@
-"""What the servers' counts say of a candidate: budgets that it breaks, the split of requests, and their own age.
+"""Judges the servers' counts of a candidate: budgets that it breaks, the split of requests, and the age of the counts.
 
 Pure functions of counts and settings. The table that acts on them is `table`; outcomes are judged in `labels`.
 """
@@ -17,13 +17,13 @@ from mlreg_dagster.storage.rollout_counts import ArmCounts, Counted, CountedPeri
 
 _LOOP = timedelta(minutes=10)
 _COST_ROWS = 1_000
-_MOST = 1e12
+_LARGEST = 1e12
 """The largest e-value that is written down: JSON knows no infinity."""
 
 
 @dataclass(frozen=True)
-class State:
-    """What of a rollout the counts are held against.
+class Context:
+    """What of a rollout its counts are judged by.
 
     Attributes:
         weights: By sequence of the traffic: the share of the candidate, in basis points.
@@ -63,34 +63,30 @@ class Budgets:
     figures: Mapping[str, Any]
 
 
-def measure(counted: Counted, state: State) -> Budgets:
-    """Hold the counts of a rollout against the budgets.
+def measure(counted: Counted, context: Context) -> Budgets:
+    """Judge the counts of a rollout by its budgets.
 
     Args:
         counted: By all servers, since the rollout was opened.
-        state: What they are held against.
+        context: What they are judged by.
     """
-    periods = [each for each in counted.periods if each.last <= state.now]
+    periods, settings = [each for each in counted.periods if each.last <= context.now], context.settings
     champion = _total(each.champion for each in periods)
     candidate = _total(each.candidate for each in periods)
     shadow = _total(each.shadow for each in periods)
     scored = _total((candidate, shadow))
-    breaches: list[str] = []
-    evidence = {
-        "errors": _errors(periods, scored, state.settings, breaches),
-        "slow": _slow(periods, candidate, state.settings, breaches),
-    }
-    _not_finite(scored, champion, breaches)
-    cost = _cost(candidate, shadow, champion, state.settings, breaches)
-    starts = _availability(periods, state, breaches)
-    here = [each for each in periods if each.sequence in state.current]
-    split = _split(here, state)
-    blocked, log = _knowledge(periods, here, state)
+    errors, errors_evidence = _errors(periods, scored, settings)
+    slow, slow_evidence = _slow(periods, candidate, settings)
+    costly, cost = _cost(candidate, shadow, champion, settings)
+    unavailable, starts = _availability(periods, context)
+    here = [each for each in periods if each.sequence in context.current]
+    split = _split(here, context)
+    blocked, log = _knowledge(periods, here, context)
     in_state = _total(arm for each in here for arm in (each.candidate, each.shadow))
     return Budgets(
-        breaches=tuple(breaches),
+        breaches=(*errors, *slow, *_not_finite(scored, champion), *costly, *unavailable),
         blocked=tuple(blocked),
-        split_is_off=split["evidence"] is not None and split["evidence"] >= state.settings.split_evidence,
+        split_is_off=split["evidence"] is not None and split["evidence"] >= context.settings.split_evidence,
         requests=in_state.requests,
         rows=(scored.rows, scored.flagged),
         champion_rows=(champion.rows, champion.flagged),
@@ -100,7 +96,7 @@ def measure(counted: Counted, state: State) -> Budgets:
             "candidate": _plain(candidate),
             "shadow": _plain(shadow),
             "shadow_dropped": sum(each.shadow_dropped for each in periods),
-            "evidence": evidence,
+            "evidence": {"errors": errors_evidence, "slow": slow_evidence},
             "cpu_ms_per_1000": cost,
             "starts_within_10_minutes": starts,
             "split": split,
@@ -121,8 +117,8 @@ def _plain(arm: ArmCounts) -> dict[str, Any]:
 
 
 def _errors(
-    periods: Sequence[CountedPeriod], scored: ArmCounts, settings: RolloutSettings, breaches: list[str]
-) -> dict[str, float]:
+    periods: Sequence[CountedPeriod], scored: ArmCounts, settings: RolloutSettings
+) -> tuple[list[str], dict[str, float]]:
     """Shadow answers count like answers: an error is one wherever it happens."""
     against = worse_rate(
         Period(
@@ -134,48 +130,52 @@ def _errors(
         for each in periods
     )
     beyond = above_rate(scored.error_seconds, scored.seconds, settings.error_share)
+    breaches = []
     if scored.seconds >= settings.min_seconds and max(against, beyond) >= settings.evidence:
         breaches.append(
             f"errors in {scored.error_seconds:,} of {scored.seconds:,} seconds, allowed are {settings.error_share:.2%} "
-            f"(evidence {_e(against):.3g} against the champion, {_e(beyond):.3g} against the budget)"
+            f"(evidence {_bounded(against):.3g} against the champion, {_bounded(beyond):.3g} against the budget)"
         )
-    return {"against_champion": _e(against), "against_budget": _e(beyond)}
+    return breaches, {"against_champion": _bounded(against), "against_budget": _bounded(beyond)}
 
 
 def _slow(
-    periods: Sequence[CountedPeriod], candidate: ArmCounts, settings: RolloutSettings, breaches: list[str]
-) -> dict[str, float]:
+    periods: Sequence[CountedPeriod], candidate: ArmCounts, settings: RolloutSettings
+) -> tuple[list[str], dict[str, float]]:
     """Answers alone: the time of a shadow answer is the queue's."""
     against = worse_rate(
         Period(each.candidate.seconds, each.champion.seconds, each.candidate.slow_seconds, each.champion.slow_seconds)
         for each in periods
     )
     beyond = above_rate(candidate.slow_seconds, candidate.seconds, settings.slow_share)
+    breaches = []
     if candidate.seconds >= settings.min_seconds and max(against, beyond) >= settings.evidence:
         breaches.append(
             f"slow answers (over {settings.slow_ms:g} ms) in {candidate.slow_seconds:,} of {candidate.seconds:,} "
-            f"seconds, allowed are {settings.slow_share:.2%} (evidence {_e(against):.3g} against the champion, "
-            f"{_e(beyond):.3g} against the budget)"
+            f"seconds, allowed are {settings.slow_share:.2%} (evidence {_bounded(against):.3g} against the champion, "
+            f"{_bounded(beyond):.3g} against the budget)"
         )
-    return {"against_champion": _e(against), "against_budget": _e(beyond)}
+    return breaches, {"against_champion": _bounded(against), "against_budget": _bounded(beyond)}
 
 
-def _e(value: float) -> float:
-    return min(float(value), _MOST)
+def _bounded(value: float) -> float:
+    """An e-value that JSON can hold."""
+    return min(float(value), _LARGEST)
 
 
-def _not_finite(scored: ArmCounts, champion: ArmCounts, breaches: list[str]) -> None:
+def _not_finite(scored: ArmCounts, champion: ArmCounts) -> list[str]:
     """One is too many, unless the champion has as many in its share of the requests."""
     if scored.not_finite * max(champion.requests, 1) > champion.not_finite * max(scored.requests, 1):
-        breaches.append(f"scores that are no finite numbers in {scored.not_finite:,} of {scored.requests:,} requests")
+        return [f"scores that are no finite numbers in {scored.not_finite:,} of {scored.requests:,} requests"]
+    return []
 
 
 def _cost(
-    candidate: ArmCounts, shadow: ArmCounts, champion: ArmCounts, settings: RolloutSettings, breaches: list[str]
-) -> dict[str, float | None]:
+    candidate: ArmCounts, shadow: ArmCounts, champion: ArmCounts, settings: RolloutSettings
+) -> tuple[list[str], dict[str, float | None]]:
     """Of answers, once there are enough; of shadow answers before."""
     own = _cpu(candidate) if candidate.rows >= _COST_ROWS else _cpu(shadow)
-    others = _cpu(champion)
+    others, breaches = _cpu(champion), []
     if own is not None and settings.cpu_ms_per_1000 is not None and own > settings.cpu_ms_per_1000:
         breaches.append(f"{own:.3g} ms of CPU for 1,000 rows, allowed are {settings.cpu_ms_per_1000:g}")
     if own is not None and others and own > settings.cpu_ratio * others:
@@ -183,7 +183,7 @@ def _cost(
             f"{own:.3g} ms of CPU for 1,000 rows against {others:.3g} of the champion, allowed is "
             f"{settings.cpu_ratio:g} times as much"
         )
-    return {"candidate": own, "champion": others}
+    return breaches, {"candidate": own, "champion": others}
 
 
 def _cpu(arm: ArmCounts) -> float | None:
@@ -191,21 +191,23 @@ def _cpu(arm: ArmCounts) -> float | None:
     return arm.cpu_seconds * 1e6 / arm.rows if arm.rows >= _COST_ROWS else None
 
 
-def _availability(periods: Sequence[CountedPeriod], state: State, breaches: list[str]) -> int:
-    starts = sorted(each.first for each in periods if each.started and state.weights.get(each.sequence, 0) > 0)
+def _availability(periods: Sequence[CountedPeriod], context: Context) -> tuple[list[str], int]:
+    """A crash loop while the candidate answers, or a server that can't load it; and the most starts in ten minutes."""
+    breaches = []
+    starts = sorted(each.first for each in periods if each.started and context.weights.get(each.sequence, 0) > 0)
     most = max((sum(first <= each < first + _LOOP for each in starts) for first in starts), default=0)
-    if most >= state.settings.restarts:
+    if most >= context.settings.restarts:
         breaches.append(
-            f"servers started {most} times within 10 minutes while it answered, fewer than {state.settings.restarts} "
+            f"servers started {most} times within 10 minutes while it answered, fewer than {context.settings.restarts} "
             f"are allowed"
         )
     for process in dict.fromkeys(each.process for each in periods):
         own = [each for each in periods if each.process == process]
         failing = own[-_trailing(own) :] if own[-1].unloadable else []
-        if failing and (failing[-1].last - failing[0].first).total_seconds() >= state.settings.min_seconds:
+        if failing and (failing[-1].last - failing[0].first).total_seconds() >= context.settings.min_seconds:
             breaches.append(f"a server can't load it: {failing[-1].unloadable}")
             break
-    return most
+    return breaches, most
 
 
 def _trailing(periods: Sequence[CountedPeriod]) -> int:
@@ -218,37 +220,37 @@ def _trailing(periods: Sequence[CountedPeriod]) -> int:
     return length
 
 
-def _split(here: Sequence[CountedPeriod], state: State) -> dict[str, Any]:
+def _split(here: Sequence[CountedPeriod], context: Context) -> dict[str, Any]:
     """Distinct routing keys of each version in the present state, against its weight."""
     candidate = frozenset[str]().union(*(each.candidate.keys for each in here))
     champion = frozenset[str]().union(*(each.champion.keys for each in here))
-    weight = state.weights[max(state.current)]
+    weight = context.weights[max(context.current)]
     found: float | None = None
     if 0 < weight < WHOLE and (candidate or champion):
-        found = _e(split_differs(len(candidate), len(champion), weight))
+        found = _bounded(split_differs(len(candidate), len(champion), weight))
     return {"weight": weight, "candidate_keys": len(candidate), "champion_keys": len(champion), "evidence": found}
 
 
 def _knowledge(
-    periods: Sequence[CountedPeriod], here: Sequence[CountedPeriod], state: State
+    periods: Sequence[CountedPeriod], here: Sequence[CountedPeriod], context: Context
 ) -> tuple[list[str], dict[str, Any]]:
     """Whether the counts are fresh, and the prediction log whole."""
     blocked = []
     if not periods:
-        if state.needs_server:
+        if context.needs_server:
             blocked.append(
                 "no server has written counts of this rollout: start one (`mlreg serve`), or let the policy "
                 "ask for none (min_requests: 0)"
             )
-    elif (age := (state.now - periods[-1].last).total_seconds()) > state.settings.stale_seconds:
+    elif (age := (context.now - periods[-1].last).total_seconds()) > context.settings.stale_seconds:
         blocked.append(
-            f"the newest counts of a server are {age:,.0f} s old, allowed are {state.settings.stale_seconds:g}"
+            f"the newest counts of a server are {age:,.0f} s old, allowed are {context.settings.stale_seconds:g}"
         )
     dropped, answers = sum(each.log_dropped for each in here), sum(each.answers for each in here)
     share = dropped / max(answers, dropped, 1)
-    if share > state.settings.log_dropped_share:
+    if share > context.settings.log_dropped_share:
         blocked.append(
             f"{dropped:,} of {answers:,} answers are not in the prediction log, allowed are "
-            f"{state.settings.log_dropped_share:.2%}"
+            f"{context.settings.log_dropped_share:.2%}"
         )
     return blocked, {"answers": answers, "dropped": dropped}

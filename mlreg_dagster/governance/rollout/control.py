@@ -1,10 +1,9 @@
 """Moves a rollout: starts it, makes the step that a look calls for, pauses, resumes and ends it.
 
-What is to be done is decided in `table`, on what `looking` reads.
+`table` decides what is to be done, on what `looking` reads.
 """
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import cast
 
 import pandas as pd
@@ -18,10 +17,9 @@ from mlreg_dagster.governance.policy.in_force import rules_now
 from mlreg_dagster.governance.promotion.permits import PromotionHeld
 from mlreg_dagster.governance.rollout import moves
 from mlreg_dagster.governance.rollout.looking import PAUSE, RESUME, Look, is_paused, open_rollout
-from mlreg_dagster.governance.rollout.opening import RolloutRefused, open_staging, require_present
+from mlreg_dagster.governance.rollout.opening import RolloutRefused, RolloutRequest, open_staging, require_present
 from mlreg_dagster.governance.rollout.permission import promoter, unpaired
 from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State
-from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Attribution, Permit, Registry, TrafficEvent
 from mlreg_dagster.registry.names import check_alias
 from mlreg_dagster.registry.permit import permit_passed
@@ -32,29 +30,6 @@ ABORT = "abort"
 """The ruling of a person who ends a rollout."""
 
 _LONGEST = 1_000  # of a reason that the table writes
-
-
-@dataclass(frozen=True)
-class RolloutRequest:
-    """Which version is to be rolled out.
-
-    Attributes:
-        version: `v7`, `latest`, `latest-1` or an alias.
-        reason: Why.
-        actor: Requested by.
-        alias: Whose traffic it is to get.
-        expected: The holder that the requester saw; None = the holder at the time of the run.
-        test: The A/B test that is asked for; None = it is to become champion.
-        effective_at: From when it counts; None = now. The past is for replays alone.
-    """
-
-    version: str
-    reason: str
-    actor: str
-    alias: str = CHAMPION
-    expected: str | None = None
-    test: ABTest | None = None
-    effective_at: datetime | None = None
 
 
 def start(
@@ -89,8 +64,7 @@ def start(
     by = spelled(Attribution(request.actor, now, request.reason, run_id))
     candidate = registry.resolve(request.version)
     try:
-        asked = request.alias, request.expected, request.test, request.effective_at
-        return open_staging(registry, store, governance, candidate, by, *asked)
+        return open_staging(registry, store, governance, candidate, request, by)
     except TransientError:
         raise  # nothing was decided; the run tries again
     except MlregError as refused:
@@ -110,8 +84,8 @@ def step(
     """Make what a look decided.
 
     Before the candidate scores beside the champion it becomes challenger, and when it has all traffic the former
-    champion does: predictions by the hour of both are what outcomes are compared on. A run that was stopped between
-    these moves and that of the traffic is made up for by the next step.
+    champion does, so that both predict every hour and outcomes can be compared. Where a run was stopped between these
+    moves and that of the traffic, the next step makes the one that is missing.
 
     Args:
         registry: Where it is recorded.
@@ -158,7 +132,7 @@ def step(
 
 
 def pause(registry: Registry, governance: Governance, alias: str, by: Attribution, expected: int) -> TrafficEvent:
-    """Let nothing go on, until a person resumes it; budgets and outcomes lead back all the same.
+    """Stop a rollout from advancing until a person resumes it; budgets and outcomes still roll it back.
 
     Args:
         registry: Where it is recorded.
@@ -176,7 +150,7 @@ def pause(registry: Registry, governance: Governance, alias: str, by: Attributio
 
 
 def resume(registry: Registry, governance: Governance, alias: str, by: Attribution, expected: int) -> TrafficEvent:
-    """Let a paused rollout go on; arguments and errors are those of `pause`."""
+    """Let a paused rollout advance again; arguments and errors are those of `pause`."""
     return _note(registry, governance, alias, by, expected, RESUME)
 
 

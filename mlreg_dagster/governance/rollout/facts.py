@@ -76,7 +76,7 @@ class Standing:
         since: When it entered it.
         now: The time of the look.
         paused: A person paused it.
-        test: The A/B test that it is; None: a way into serving.
+        test: The A/B test; None: a rollout into serving.
     """
 
     state: State

@@ -106,7 +106,7 @@ def compare(
     margin: float,
     alpha: float = 0.05,
 ) -> Comparison:
-    """Hold a candidate's flags against the champion's on the same rows.
+    """Compare a candidate's flags with the champion's on the same rows.
 
     Args:
         hours: Of each row's prediction, whole hours since 1970.
@@ -137,7 +137,7 @@ def over_time(
     margin: float,
     alpha: float = 0.05,
 ) -> list[Comparison]:
-    """What `compare` says, or would have said, at the end of each complete block that has rows.
+    """The result of `compare` at the end of each complete block that has rows.
 
     Args:
         hours: As for `compare`, as all others.

@@ -24,6 +24,7 @@ from mlreg_dagster.governance.rollout.table import Decision, Facts, judge
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Registry, TrafficEvent
 from mlreg_dagster.registry.names import as_utc
+from mlreg_dagster.registry.records.traffic import of_rollout
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.rollout_counts import read_counts
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -101,7 +102,7 @@ def look(
     since, paused = state_rows[0].effective_at, is_paused(rows)
     counted = budgets.measure(
         read_counts(home, alias, event.rollout),
-        budgets.State(
+        budgets.Context(
             weights={each.sequence: each.weight for each in rows},
             current=frozenset(each.sequence for each in state_rows),
             settings=settings.rollout,
@@ -127,10 +128,8 @@ def look(
 
 def open_rollout(registry: Registry, alias: str = CHAMPION) -> list[TrafficEvent]:
     """The changes of the open rollout of an alias, the opening first; none where no rollout is open."""
-    history = registry.traffic_history(alias)
-    if not history or not history[-1].is_open:
-        return []
-    return [each for each in history if each.rollout == history[-1].rollout]
+    changes = of_rollout(registry.traffic_history(alias))
+    return changes if changes and changes[-1].is_open else []
 
 
 def rows_of_state(rows: Sequence[TrafficEvent]) -> list[TrafficEvent]:
@@ -140,7 +139,7 @@ def rows_of_state(rows: Sequence[TrafficEvent]) -> list[TrafficEvent]:
 
 
 def is_paused(rows: Sequence[TrafficEvent]) -> bool:
-    """Whether a person paused a rollout, and nobody resumed it."""
+    """Whether a person paused a rollout that no one has resumed since."""
     return next((each.ruling for each in reversed(rows) if each.ruling in (PAUSE, RESUME)), RESUME) == PAUSE
 
 

@@ -4,6 +4,7 @@ What comes after stands in `control`.
 """
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 
 import pandas as pd
@@ -18,6 +19,7 @@ from mlreg_dagster.governance.rollout.outcomes import BASE_RATE
 from mlreg_dagster.governance.rollout.permission import frozen
 from mlreg_dagster.governance.rollout.states import ABTest
 from mlreg_dagster.models.artifacts import artifact
+from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Attribution, Dossier, ModelVersion, Permission, Registry, TrafficEvent
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -26,16 +28,36 @@ class RolloutRefused(MlregError):
     """What was asked of a rollout is against the rules; nothing moved."""
 
 
+@dataclass(frozen=True)
+class RolloutRequest:
+    """Which version is to be rolled out.
+
+    Attributes:
+        version: `v7`, `latest`, `latest-1` or an alias.
+        reason: Why.
+        actor: Requested by.
+        alias: Whose traffic it is to get.
+        expected: The holder that the requester saw; None = the holder at the time of the run.
+        test: The A/B test that is asked for; None = it is to become champion.
+        effective_at: From when it counts; None = now. The past is for replays alone.
+    """
+
+    version: str
+    reason: str
+    actor: str
+    alias: str = CHAMPION
+    expected: str | None = None
+    test: ABTest | None = None
+    effective_at: datetime | None = None
+
+
 def open_staging(
     registry: Registry,
     store: ArtifactStore,
     governance: Governance,
     candidate: ModelVersion,
+    request: RolloutRequest,
     by: Attribution,
-    alias: str,
-    expected: str | None,
-    test: ABTest | None = None,
-    effective_at: datetime | None = None,
 ) -> TrafficEvent:
     """Open a rollout in the state `staging`, if candidate, policy and time allow it.
 
@@ -43,25 +65,22 @@ def open_staging(
         registry: Where it is recorded.
         store: Where the artifact is; it must be intact and loadable.
         governance: What it is judged by.
-        candidate: The version.
+        candidate: The version that the request names.
+        request: Which alias it is rolled out for, from when on, and the A/B test that is asked for.
         by: Who starts it, when and why.
-        alias: Whose traffic it is to get.
-        expected: The holder that the requester saw; None: the present one.
-        test: The A/B test that is asked for; None: it is to become champion.
-        effective_at: From when it counts; None: now.
 
     Raises:
         RolloutRefused, PromotionRefused, PromotionHeld, RegistryError: As for `control.start`.
     """
-    now, as_of = pd.Timestamp(by.time), pd.Timestamp(effective_at or by.time)
+    now, as_of = pd.Timestamp(by.time), pd.Timestamp(request.effective_at or by.time)
     require_present(as_of, by, governance)
     rules = governance.rules(registry, now)
     if fault := fault_of_reason(by.reason, rules.promotion):
         raise RolloutRefused(fault)
-    holder = registry.holder(alias)
+    holder = registry.holder(request.alias)
     if holder is None:
         raise RolloutRefused(
-            f"No version holds {alias}, so there is none to roll {candidate.version} out against. "
+            f"No version holds {request.alias}, so there is none to roll {candidate.version} out against. "
             f"`mlreg promote {candidate.version} --reason …` makes it the first one."
         )
     model = artifact.load(store, candidate.version, candidate.artifact_sha256)
@@ -74,7 +93,7 @@ def open_staging(
         BASE_RATE: governance.base_rate(holder.version, as_of),
         "policy": policy.model_dump(mode="json"),
         "risk_tier": rules.use_case.risk_tier,
-        **(test.facts if test else {}),
+        **(request.test.facts if request.test else {}),
     }
 
     def permit(dossier: Dossier) -> Permission:
@@ -84,13 +103,13 @@ def open_staging(
         return Permission(found.evaluation, {})
 
     return registry.open_rollout(
-        alias,
+        request.alias,
         candidate.version,
         moves.split_of("staging", "open", figures),
         by,
         salt=secrets.token_hex(8),
-        expected=expected or holder.version,
-        effective_at=effective_at,
+        expected=request.expected or holder.version,
+        effective_at=request.effective_at,
         permit=permit,
     )
 

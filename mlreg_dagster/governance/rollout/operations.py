@@ -62,7 +62,7 @@ def worse_rate(periods: Iterable[Period]) -> float:
 
 
 def above_rate(bad: int, seconds: int, allowed: float) -> float:
-    """Evidence (an e-value) that bad seconds are more frequent than a budget allows, whatever the champion does.
+    """Evidence (an e-value) that bad seconds are more frequent than a budget allows; the champion does not count.
 
     Args:
         bad: Seconds with something bad in them.

@@ -47,8 +47,8 @@ def outcomes_of_both(
 
     Args:
         tables: Where they are.
-        left: One version.
-        right: The other one.
+        left: A version.
+        right: The version that it is compared with.
         first: The first hour that was predicted for; None: all.
         last: The last hour at which an outcome was due; None: all.
     """

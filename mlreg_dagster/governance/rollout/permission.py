@@ -71,7 +71,7 @@ def permission_for(
 
 
 def promoter(rows: Sequence[TrafficEvent], now: datetime) -> Attribution:
-    """By whose request a rollout promotes: that of the person who opened it, whatever makes its steps."""
+    """Who requests the promotions of a rollout: the person who opened it, although automation makes its steps."""
     return Attribution(rows[0].actor, now, rows[0].reason)
 
 

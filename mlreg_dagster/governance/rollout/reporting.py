@@ -1,4 +1,4 @@
-"""Reads what the report of a rollout is made of: its changes, matured outcomes, and what servers counted."""
+"""Reads what the report of a rollout needs: its changes, matured outcomes, and the counts of servers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +9,7 @@ from mlreg_dagster.governance.rollout.ab import Report, make_report
 from mlreg_dagster.governance.rollout.labels import Weights
 from mlreg_dagster.governance.rollout.outcomes import fixed_base_rate, read_matured
 from mlreg_dagster.registry import Registry, TrafficEvent
+from mlreg_dagster.registry.records.traffic import of_rollout
 from mlreg_dagster.storage.rollout_counts import ArmCounts, Counted
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
@@ -22,8 +23,8 @@ class Answers:
     """What servers counted of one version.
 
     Attributes:
-        version: Which one.
-        what: `answers`, or `shadow answers` to what the other has answered.
+        version: Its name.
+        what: `answers`, or `shadow answers`: what the candidate scored after the champion had answered.
         requests: Answered or failed.
         rows: Scored.
         flagged: Of these, those above the threshold.
@@ -56,9 +57,8 @@ def changes_of(registry: Registry, alias: str, number: int | None = None) -> lis
     history = registry.traffic_history(alias)
     if not history:
         raise NoRollout(f"No rollout of {alias} was ever started. `mlreg rollout start VERSION --reason …` starts one.")
-    wanted = history[-1].rollout if number is None else number
-    if found := [each for each in history if each.rollout == wanted]:
-        return found
+    if changes := of_rollout(history, number):
+        return changes
     known = ", ".join(str(each) for each in dict.fromkeys(each.rollout for each in history))
     raise NoRollout(f"{alias} has no rollout {number}. The numbers of its rollouts are {known}.")
 

@@ -9,6 +9,7 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.rollout import control
 from mlreg_dagster.governance.rollout.looking import look
+from mlreg_dagster.governance.rollout.opening import RolloutRequest
 from mlreg_dagster.governance.rollout.request import RolloutAction
 from mlreg_dagster.registry import Attribution, Registry, TrafficEvent
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -54,8 +55,15 @@ def perform(place: Place, action: RolloutAction, *, now: pd.Timestamp, run_id: s
     registry, alias = place.registry, action.alias
     by = Attribution(action.actor, now, action.reason or "", run_id)
     if action.action == "start":
-        asked = str(action.version), str(action.reason), action.actor, alias, action.expected, action.test
-        request = control.RolloutRequest(*asked, effective_at=action.effective_time)
+        request = RolloutRequest(
+            version=str(action.version),
+            reason=str(action.reason),
+            actor=action.actor,
+            alias=alias,
+            expected=action.expected,
+            test=action.test,
+            effective_at=action.effective_time,
+        )
         return control.start(registry, place.store, place.governance, request, now=now, run_id=run_id)
     if action.action == "step":
         return _step(place, action, by)
@@ -70,7 +78,7 @@ def perform(place: Place, action: RolloutAction, *, now: pd.Timestamp, run_id: s
 def _step(place: Place, action: RolloutAction, by: Attribution) -> TrafficEvent | None:
     newest = place.registry.traffic(action.alias)
     if newest is not None and by.run_id is not None and newest.run_id == by.run_id:
-        return newest  # this run is tried again, since it did not hear that its change was stored
+        return newest  # a retry of a run whose change was stored without its notice
     found = look(
         place.registry,
         place.tables,

@@ -1,7 +1,7 @@
 """The states of a rollout, their order and the share of traffic that each gives to the candidate.
 
-There are two plans. A way into serving goes from `staging` by the policy's steps to `full` and `closed`. An A/B test
-goes from `staging` to `ab`, where its weight stays, and to `finished`; the champion keeps its alias.
+There are two plans. A rollout into serving goes from `staging` by the policy's steps to `full` and `closed`. An A/B
+test goes from `staging` to `ab`, where its weight stays, and to `finished`; the champion keeps its alias.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ class ABTest:
 
     @classmethod
     def of(cls, opening: Mapping[str, Any]) -> "ABTest | None":
-        """The test that the facts of an opening row ask for; None: a way into serving."""
+        """The test that the facts of an opening row ask for; None: a rollout into serving."""
         asked = opening.get("ab")
         return None if asked is None else cls(**asked)
 

@@ -1,5 +1,6 @@
 """Immutable records of how the traffic of an alias is split between two versions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -65,3 +66,13 @@ class TrafficEvent:
     def is_open(self) -> bool:
         """Whether the rollout goes on."""
         return self.state not in (CLOSED, ROLLED_BACK, FINISHED)
+
+
+def of_rollout(history: Sequence[TrafficEvent], number: int | None = None) -> list[TrafficEvent]:
+    """The changes of one rollout, the opening first; none where there was no such rollout.
+
+    Args:
+        history: All changes of the traffic of an alias, the first one first.
+        number: The sequence at which the rollout was opened; None: the newest rollout.
+    """
+    return [each for each in history if each.rollout == (history[-1].rollout if number is None else number)]

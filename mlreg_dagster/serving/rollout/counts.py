@@ -90,44 +90,39 @@ class ArmCounter:
             seconds: From the header of the request to its answer.
             cpu_seconds: Processor time of scoring.
         """
-        if (rollout := served.rollout) is None or served.alias is None:
-            return
         arm = served.arm or "champion"
         with self._lock:
-            split = self._split(served.alias, rollout)
+            if (split := self._split_of(served)) is None:
+                return
             split.note_key(arm, key)
             split.of(arm).answered(time.monotonic(), rows, flagged, seconds, cpu_seconds)
 
     def failed(self, served: Served, key: str, kind: Failure) -> None:
         """Count a request that failed by the version in `served`, not by what the client sent."""
-        if (rollout := served.rollout) is None or served.alias is None:
-            return
         arm = served.arm or "champion"
         with self._lock:
-            split = self._split(served.alias, rollout)
+            if (split := self._split_of(served)) is None:
+                return
             split.note_key(arm, key)
             split.of(arm).failed(time.monotonic(), kind)
 
     def shadowed(self, served: Served, *, rows: int, flagged: int, seconds: float, cpu_seconds: float) -> None:
         """Count an answer of the champion that the candidate has scored, too; the numbers are the candidate's."""
-        if (rollout := served.rollout) is None or served.alias is None:
-            return
         with self._lock:
-            self._split(served.alias, rollout).shadow.answered(time.monotonic(), rows, flagged, seconds, cpu_seconds)
+            if (split := self._split_of(served)) is not None:
+                split.shadow.answered(time.monotonic(), rows, flagged, seconds, cpu_seconds)
 
     def shadow_failed(self, served: Served, kind: Failure) -> None:
         """Count an answer of the champion for which the candidate failed."""
-        if (rollout := served.rollout) is None or served.alias is None:
-            return
         with self._lock:
-            self._split(served.alias, rollout).shadow.failed(time.monotonic(), kind)
+            if (split := self._split_of(served)) is not None:
+                split.shadow.failed(time.monotonic(), kind)
 
     def shadow_dropped(self, served: Served) -> None:
         """Count an answer of the champion that the candidate did not score, for want of time or of its rows."""
-        if (rollout := served.rollout) is None or served.alias is None:
-            return
         with self._lock:
-            self._split(served.alias, rollout).shadow_dropped += 1
+            if (split := self._split_of(served)) is not None:
+                split.shadow_dropped += 1
 
     def problem(self) -> str | None:
         """Why counts can't be written; None while they can."""
@@ -153,6 +148,12 @@ class ArmCounter:
             except Exception:  # noqa: BLE001 - the thread goes on
                 _LOG.exception("Counts of a rollout could not be written")
         self._flush(at_end=True)
+
+    def _split_of(self, served: Served) -> SplitTally | None:
+        """The counts of the split that a request took; None: it is part of no rollout."""
+        if served.rollout is None or served.alias is None:
+            return None
+        return self._split(served.alias, served.rollout)
 
     def _split(self, alias: str, rollout: ServedRollout) -> SplitTally:
         key = alias, rollout.rollout, rollout.sequence

@@ -3,9 +3,11 @@
 How a key gets its version is in `governance.rollout.assignment`; which key a request has, in `protocols`.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlreg_dagster.governance.rollout.assignment import gets_candidate
 from mlreg_dagster.serving.following.names import Served
@@ -48,9 +50,19 @@ def routed(served: Served, asked: Asked, key: str) -> tuple[Served, Asked]:
     arm = chosen(served, key)
     if arm.model.features == own:
         return arm, asked
+    return arm, replace(asked, X=columns_of(asked.X, own, arm.model.features))
+
+
+def columns_of(X: NDArray[np.float64], own: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float64]:
+    """Rows with the columns that a version takes, in its order.
+
+    Args:
+        X: The rows.
+        own: The names of their columns.
+        wanted: The features of the version, all of them among `own`.
+    """
     place = {name: number for number, name in enumerate(own)}
-    columns = [place[name] for name in arm.model.features]
-    return arm, replace(asked, X=np.ascontiguousarray(asked.X[:, columns]))
+    return np.ascontiguousarray(X[:, [place[name] for name in wanted]])
 
 
 def are_too_far_out(named: Served, asked: Asked) -> bool:
@@ -69,9 +81,8 @@ def are_too_far_out(named: Served, asked: Asked) -> bool:
     own = named.model.features
     if champion is None or not set(champion.features) <= set(own):
         return True
-    place = {name: number for number, name in enumerate(own)}
     try:
-        champion.score(np.ascontiguousarray(asked.X[:, [place[name] for name in champion.features]]))
+        champion.score(columns_of(asked.X, own, champion.features))
     except NoFiniteScore:
         return True
     return False

@@ -14,6 +14,7 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.serving.following.names import Served
 from mlreg_dagster.serving.metrics import ServerMetrics
 from mlreg_dagster.serving.rollout.counts import ArmCounter
+from mlreg_dagster.serving.rollout.routing import columns_of
 from mlreg_dagster.serving.scoring.model import NoFiniteScore, ServedModel
 from mlreg_dagster.serving.scoring.thresholds import threshold_of
 
@@ -138,8 +139,7 @@ class ShadowQueue:
         if candidate.features == own:
             return answer.X
         if set(candidate.features) <= set(own):
-            place = {name: number for number, name in enumerate(own)}
-            return np.ascontiguousarray(answer.X[:, [place[name] for name in candidate.features]])
+            return columns_of(answer.X, own, candidate.features)
         if self._latest is None or answer.instruments is None:
             raise _NoRows(f"{candidate.version} takes features that the request did not send.")
         settings = candidate.manifest["feature_settings"]

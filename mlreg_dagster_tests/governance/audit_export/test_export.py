@@ -7,14 +7,8 @@ import pytest
 
 from mlreg_dagster.governance.audit_export import lines
 from mlreg_dagster.governance.audit_export.export import head_of
-from mlreg_dagster.governance.audit_export.verification import (
-    ContradictsHead,
-    chain_of,
-    confirmed,
-    published_in,
-    restore_in,
-    verify,
-)
+from mlreg_dagster.governance.audit_export.verification import published_in, restore_in, verify
+from mlreg_dagster.governance.audit_export.witnesses import ContradictsHead, chain_of, confirmed
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.audit import _hash
 from mlreg_dagster_tests.governance.audit_export.builders import KEY, NOW, lines_of, write

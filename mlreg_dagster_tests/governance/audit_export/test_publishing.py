@@ -14,7 +14,8 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.governance.audit_export import publishing
 from mlreg_dagster.governance.audit_export.lines import NotAsWritten, spelled
 from mlreg_dagster.governance.audit_export.publishing import NotPublished, head_to_publish, places_of, publish
-from mlreg_dagster.governance.audit_export.verification import ContradictsHead, published_in
+from mlreg_dagster.governance.audit_export.verification import published_in
+from mlreg_dagster.governance.audit_export.witnesses import ContradictsHead
 from mlreg_dagster.governance.decisions.signing import make_key
 from mlreg_dagster_tests.governance.audit_export.builders import NOW, chained, log_of
 

@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.governance.audit_export.export import head_of
 from mlreg_dagster.governance.audit_export.lines import NotAsWritten, spelled
-from mlreg_dagster.governance.audit_export.verification import (
-    ContradictsHead,
-    confirmed,
-    lost_in,
-    named_head,
-    published_in,
-    signer,
-    verify,
-)
+from mlreg_dagster.governance.audit_export.verification import lost_in, published_in, signer, verify
+from mlreg_dagster.governance.audit_export.witnesses import ContradictsHead, confirmed, named_head
 from mlreg_dagster.governance.decisions.signing import public_key
 from mlreg_dagster.registry import AuditRecord
 from mlreg_dagster_tests.documentation.pages import PROJECT, blocks

@@ -4,6 +4,7 @@ import pandas as pd
 
 from mlreg_dagster.governance.rollout import control
 from mlreg_dagster.governance.rollout.looking import Look, is_paused, open_rollout
+from mlreg_dagster.governance.rollout.opening import RolloutRequest
 from mlreg_dagster.governance.rollout.permission import unpaired
 from mlreg_dagster.governance.rollout.states import STEPS
 from mlreg_dagster.governance.rollout.table import Facts, judge
@@ -30,7 +31,7 @@ def ready(url, root, model):
 
 
 def started(registry, store, version="v2", *, governance=None, actor="bob", now=NOW, run=None, **changes):
-    request = control.RolloutRequest(version, changes.pop("reason", "it finds more"), actor, **changes)
+    request = RolloutRequest(version, changes.pop("reason", "it finds more"), actor, **changes)
     return control.start(registry, store, governance or governed(), request, now=now, run_id=run)
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.governance.policy.track_record import standing_on_record
+from mlreg_dagster.governance.policy.track_record import compared_on_record
 from mlreg_dagster.governance.rollout import control
 from mlreg_dagster.governance.rollout.reporting import changes_of, report_on
 from mlreg_dagster.governance.rollout.states import ABTest
@@ -109,6 +109,6 @@ def test_a_test_needs_the_approvals_of_a_canary(rolling, tmp_path):
 def test_the_rollback_that_protects_reads_the_outcomes_of_all_hours_that_both_scored(rolling, tmp_path):
     home = Home(*rolling, tmp_path, settings_of())
     home.predict(20 * 24, flags={"v2": misses_every_crash})
-    found = standing_on_record(home.tables, "v2", "v1", home.settings.evaluation.comparison)
+    found = compared_on_record(home.tables, "v2", "v1", home.settings.evaluation.comparison)
     assert (found.verdict, found.blocks, found.pairs) == ("worse", 10, 20 * 24 * 20)
-    assert standing_on_record(home.tables, "v2", "v3", home.settings.evaluation.comparison).verdict == "undecided"
+    assert compared_on_record(home.tables, "v2", "v3", home.settings.evaluation.comparison).verdict == "undecided"

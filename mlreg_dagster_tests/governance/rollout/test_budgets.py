@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mlreg_dagster.config import RolloutSettings
-from mlreg_dagster.governance.rollout.budgets import State, measure
+from mlreg_dagster.governance.rollout.budgets import Context, measure
 from mlreg_dagster.storage.rollout_counts import ArmCounts, Counted
 from mlreg_dagster_tests.governance.rollout.counted import BEGIN, MINUTE, arm, counted, keys, period
 
@@ -14,7 +14,7 @@ WEIGHTS = {1: 0, 2: 0, 3: 5_000}
 
 def measured(found, *, minutes=5, current=(3,), weights=WEIGHTS, needs_server=True, **settings):
     now = (BEGIN + minutes * MINUTE).to_pydatetime()
-    return measure(found, State(weights, frozenset(current), RolloutSettings(**settings), now, needs_server))
+    return measure(found, Context(weights, frozenset(current), RolloutSettings(**settings), now, needs_server))
 
 
 def breaches(found, **changes):
@@ -152,7 +152,7 @@ class TestKnowledge:
         assert "the newest counts of a server are 301 s old" in str(
             measure(
                 counted(1),
-                State(WEIGHTS, frozenset({3}), RolloutSettings(), (BEGIN + 361 * MINUTE / 60).to_pydatetime(), True),
+                Context(WEIGHTS, frozenset({3}), RolloutSettings(), (BEGIN + 361 * MINUTE / 60).to_pydatetime(), True),
             ).blocked
         )
 

@@ -6,6 +6,7 @@ import pytest
 
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.registry import EffectiveTimeError, GatesNotPassed, Registry, RolloutConflict
+from mlreg_dagster.registry.records.traffic import of_rollout
 from mlreg_dagster_tests.registry.builders import BAD, NOW, START, evaluate, move, register, roll_out, sha, shift, split
 from mlreg_dagster_tests.registry.racing import die_while, exit_code, race, shift_traffic
 
@@ -25,6 +26,16 @@ def agrees(registry: Registry) -> bool:
 def champion(registry):
     move(registry, "v1", None)
     return registry
+
+
+def test_the_changes_of_one_rollout(champion):
+    assert of_rollout(champion.traffic_history("champion")) == []
+    first = [roll_out(champion, "v2"), shift(champion, BACK)]
+    second = [roll_out(champion, "v2"), shift(champion, split("shadow", 0))]
+    history = champion.traffic_history("champion")
+    assert of_rollout(history) == of_rollout(history, 3) == second
+    assert of_rollout(history, 1) == first
+    assert of_rollout(history, 2) == []
 
 
 class TestChanges:

@@ -6,7 +6,7 @@ import pytest
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
 from mlreg_dagster.governance.promotion.champion_challenger import challenge
-from mlreg_dagster.governance.promotion.standing import standing
+from mlreg_dagster.governance.promotion.sequential_comparison import compare_sequentially
 from mlreg_dagster.governance.rollout.labels import BURN_IN
 from mlreg_dagster_tests.outcomes.frames import START, outcomes_of
 
@@ -51,7 +51,7 @@ def test_a_look_at_which_the_interval_for_a_single_look_errs_does_not_deceive_it
     """Both are as good; by the contest, looked at every week, six of 60 such markets would give the champion up."""
     rows = outcomes(np.random.default_rng([3, seed]))
     assert challenge(until(rows, day), "v1", "v2", SETTINGS).verdict == "better"
-    looks = (standing(until(rows, each), "v2", "v1", SETTINGS) for each in (42, 49, 56, 63, 112))
+    looks = (compare_sequentially(until(rows, each), "v2", "v1", SETTINGS) for each in (42, 49, 56, 63, 112))
     assert {each.verdict for each in looks} == {"undecided"}
 
 
@@ -59,15 +59,16 @@ def test_a_look_at_which_the_interval_for_a_single_look_errs_does_not_deceive_it
 def test_equal_versions_are_seldom_called_worse_however_often_one_looks():
     nulls = [outcomes(np.random.default_rng([3, seed])) for seed in range(40)]
     wrong = [
-        any(standing(until(rows, day), "v2", "v1", SETTINGS).verdict == "worse" for day in LOOKS) for rows in nulls
+        any(compare_sequentially(until(rows, day), "v2", "v1", SETTINGS).verdict == "worse" for day in LOOKS)
+        for rows in nulls
     ]
     assert sum(wrong) <= 0.07 * len(nulls)
 
 
 def test_a_version_that_misses_more_is_worse():
     rows = outcomes(np.random.default_rng(1), recall=0.1)
-    assert standing(rows, "v2", "v1", SETTINGS).verdict == "worse"
-    turned = standing(rows, "v1", "v2", SETTINGS)
+    assert compare_sequentially(rows, "v2", "v1", SETTINGS).verdict == "worse"
+    turned = compare_sequentially(rows, "v1", "v2", SETTINGS)
     assert turned.verdict == "not_worse"
     assert turned.high < 0
 
@@ -77,16 +78,16 @@ def test_later_rows_do_not_change_what_an_earlier_look_said():
     crashing = rows.assign(
         outcome=np.where(rows["prediction_hour"] > START + pd.Timedelta(days=60), "crash", rows["outcome"])
     )
-    early, later = (standing(until(each, 60), "v2", "v1", SETTINGS) for each in (rows, crashing))
+    early, later = (compare_sequentially(until(each, 60), "v2", "v1", SETTINGS) for each in (rows, crashing))
     assert early == later
     burn_in = until(rows, 2 * BURN_IN)
     doubled = pd.concat(
         [burn_in, until(rows, 60)[lambda each: each["prediction_hour"] >= START + pd.Timedelta(days=14)]]
     )
-    assert standing(doubled, "v2", "v1", SETTINGS) == early
+    assert compare_sequentially(doubled, "v2", "v1", SETTINGS) == early
 
 
 @pytest.mark.parametrize("changes", [{"days": 2 * BURN_IN - 1}, {"base_rate": 0.0}, {"base_rate": 1.0}, {"days": 10}])
 def test_with_too_little_there_is_no_verdict(changes):
     rows = outcomes(np.random.default_rng(1), recall=0.01, **changes)
-    assert standing(rows, "v2", "v1", SETTINGS).verdict == "undecided"
+    assert compare_sequentially(rows, "v2", "v1", SETTINGS).verdict == "undecided"

@@ -1,6 +1,6 @@
 """Whether one version is worse than another, as far as their common outcomes go, by a method that holds at every look.
 
-A sensor asks it again and again. The contest that is shown once, and holds for one look, is in `champion_challenger`.
+A sensor asks it at each tick. The contest that is shown once, and holds for one look, is in `champion_challenger`.
 """
 
 import numpy as np
@@ -12,8 +12,8 @@ from mlreg_dagster.governance.rollout.outcomes import rows_of
 from mlreg_dagster.outcomes.worth.pairs import paired
 
 
-def standing(outcomes: pd.DataFrame, version: str, other: str, settings: ComparisonSettings) -> Comparison:
-    """Hold a version's flags against another's, from the first hour that both scored.
+def compare_sequentially(outcomes: pd.DataFrame, version: str, other: str, settings: ComparisonSettings) -> Comparison:
+    """Compare a version's flags with another's, from the first hour that both scored; the result holds at every look.
 
     Nothing was opened, at which the weights of the loss could have been fixed: they are those of the blocks of the
     burn-in, or of those up to the first crash where they are more. Before there is no verdict, and later rows can't
@@ -21,8 +21,8 @@ def standing(outcomes: pd.DataFrame, version: str, other: str, settings: Compari
 
     Args:
         outcomes: Rows of PREDICTION_OUTCOMES; those of other versions don't matter.
-        version: The version in question; `worse` is said of it.
-        other: The version that it is held against.
+        version: The version that a verdict of `worse` is about.
+        other: The version that it is compared with.
         settings: Confidence and fewest pairs.
 
     Raises:
