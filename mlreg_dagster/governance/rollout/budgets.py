@@ -86,6 +86,8 @@ def measure(counted: Counted, state: State) -> Budgets:
     here = [each for each in periods if each.sequence in state.current]
     split = _split(here, state)
     blocked, log = _knowledge(periods, here, state)
+    if counted.problem is not None:
+        blocked.append(counted.problem)
     in_state = _total(arm for each in here for arm in (each.candidate, each.shadow))
     return Budgets(
         breaches=tuple(breaches),
