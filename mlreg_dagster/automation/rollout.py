@@ -53,7 +53,9 @@ def build_rollout_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
             return dg.SkipReason(waiting)
         last = max(event.recorded_at for event in rollouts)
         if now < last:  # the run would fail
-            return dg.SkipReason(f"The clock is behind the last change of traffic, which was recorded {last}.")
+            return dg.SkipReason(
+                f"The clock is behind the last change of traffic, recorded {last}. `mlreg doctor` says what to do."
+            )
         try:
             looks = look_at_all(records, mlreg_artifacts.open(), mlreg_warehouse.open(), home, settings, now)
         except WarehouseBusy as busy:

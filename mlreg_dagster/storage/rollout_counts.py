@@ -4,6 +4,7 @@ Each server process has a file of its own in the folder of a rollout, and append
 is `serving.rollout.counts`; what the counts mean for the rollout is decided in `governance.rollout`.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -133,11 +134,13 @@ class Counted(Struct, frozen=True):
         periods: In the order of time.
         torn: Lines without an end: their process was killed, or writes now.
         foreign: Lines, or files, that are none of ours; lines of a later release are among them.
+        problem: Why some of it can't be read, in a sentence; None: all of it could.
     """
 
     periods: tuple[CountedPeriod, ...] = ()
     torn: int = 0
     foreign: int = 0
+    problem: str | None = None
 
     def newest(self, now: datetime) -> datetime | None:
         """When a server last wrote; None: none has. A time after `now` is that of a clock that was ahead, and no time.
@@ -181,9 +184,9 @@ def read_line(line: bytes) -> CountedPeriod | None:
         return None
     try:
         found = _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    first, last = found.first.astimezone(UTC), found.last.astimezone(UTC)
+        first, last = found.first.astimezone(UTC), found.last.astimezone(UTC)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        return None  # an overflow: a time beyond the calendar
     return replace(found, first=min(first, last), last=last)  # a clock that was put back
 
 
@@ -200,15 +203,29 @@ def read_counts(home: Path, alias: str, rollout: int) -> Counted:
     folder = counts_folder(home, alias, rollout)
     periods: list[CountedPeriod] = []
     torn = foreign = 0
-    for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
+    problem = None
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return Counted()
+    except OSError as error:
+        return Counted(problem=_unreadable(folder, error))
+    for path in (each for each in paths if each.suffix == SUFFIX):
         try:
             with regular_files.opened(path, _LARGEST_FILE) as file:
                 found = _read(file, path.stem)
         except (regular_files.OddFile, FileNotFoundError):
             foreign += 1
             continue
+        except OSError as error:
+            problem = _unreadable(path, error)
+            continue
         periods, torn, foreign = [*periods, *found.periods], torn + found.torn, foreign + found.foreign
-    return Counted(tuple(sorted(periods, key=lambda each: (each.last, each.process))), torn, foreign)
+    return Counted(tuple(sorted(periods, key=lambda each: (each.last, each.process))), torn, foreign, problem)
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f"the counts in {path} can't be read ({os.strerror(error.errno or 0)}): let this user read them"
 
 
 def _read(file: BinaryIO, process: str) -> Counted:
@@ -235,4 +252,5 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 def _joins(period: CountedPeriod, following: CountedPeriod) -> bool:
     same = (period.sequence, period.unloadable) == (following.sequence, following.unloadable)
-    return same and not following.started and period.last <= following.last <= period.first + _MERGED
+    in_order = period.first <= period.last <= following.last
+    return same and in_order and not following.started and following.last - period.first <= _MERGED

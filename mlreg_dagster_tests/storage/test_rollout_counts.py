@@ -1,5 +1,7 @@
 """The reader of counts: it takes what servers write, whatever clocks, kills and strangers do to the files."""
 
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -71,6 +73,8 @@ def test_a_torn_line_is_counted_and_skipped_wherever_it_was_cut(tmp_path: Path) 
         (b"0123456789abcdef", b"a coin"),
         (b'"process":"p"', b'"process":"another"'),
         (b"12:00:05Z", b"12:00:05"),
+        (b"2026-11-26T12:00:05Z", b"9999-12-31T23:59:59-12:00"),
+        (b"2026-11-26T12:00:00Z", b"0001-01-01T00:00:00+12:00"),
         (b'"sequence":1', b'"sequence":"1"'),
     ],
 )
@@ -128,6 +132,39 @@ def test_a_clock_that_is_put_back_or_ahead_breaks_nothing(tmp_path: Path) -> Non
     assert list(found.periods) == sorted(found.periods, key=lambda each: each.last)
     assert found.newest(NOON + timedelta(seconds=2000)) == NOON + timedelta(seconds=995)
     assert found.newest(NOON - timedelta(days=1)) is None
+
+
+def test_a_clock_at_the_end_of_the_calendar_breaks_nothing(tmp_path: Path) -> None:
+    end = datetime.max.replace(tzinfo=UTC)
+    write(tmp_path, period(0), *[CountedPeriod("p", 1, end, end)] * 2)
+    assert len(read_counts(tmp_path, "champion", 4).periods) == 2
+
+
+def test_what_lies_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    folder = counts_folder(tmp_path, "champion", 4)
+    folder.parent.mkdir(parents=True)
+    folder.write_text("none of ours")
+    assert f"the counts in {folder} can't be read (Not a directory)" in str(
+        read_counts(tmp_path, "champion", 4).problem
+    )
+
+
+def test_a_file_that_can_not_be_read_is_told_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, period(0))
+    path = write(tmp_path, period(0, "q"), process="q")
+    actual = os.open
+
+    def refused(name: str, *other: int) -> int:
+        if Path(name) == path:
+            raise PermissionError(errno.EACCES, "Permission denied", str(name))
+        return actual(name, *other)
+
+    monkeypatch.setattr(os, "open", refused)
+    found = read_counts(tmp_path, "champion", 4)
+    assert [each.process for each in found.periods] == ["p"]
+    assert f"{path} can't be read (Permission denied)" in str(found.problem)
 
 
 def test_folders_of_counts_are_told_from_what_else_lies_there(tmp_path: Path) -> None:

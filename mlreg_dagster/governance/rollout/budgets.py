@@ -82,6 +82,8 @@ def measure(counted: Counted, context: Context) -> Budgets:
     here = [each for each in periods if each.sequence in context.current]
     split = _split(here, context)
     blocked, log = _knowledge(periods, here, context)
+    if counted.problem is not None:
+        blocked.append(counted.problem)
     in_state = _total(arm for each in here for arm in (each.candidate, each.shadow))
     return Budgets(
         breaches=(*errors, *slow, *_not_finite(scored, champion), *costly, *unavailable),

@@ -16,6 +16,7 @@ from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import rules_now
 from mlreg_dagster.governance.policy.track_record import governance_by
 from mlreg_dagster.governance.rollout import budgets
+from mlreg_dagster.governance.rollout.counts import counts_of
 from mlreg_dagster.governance.rollout.facts import Standing, facts_of
 from mlreg_dagster.governance.rollout.outcomes import read_outcomes
 from mlreg_dagster.governance.rollout.permission import permission_for, unpaired
@@ -26,7 +27,6 @@ from mlreg_dagster.registry import Registry, TrafficEvent
 from mlreg_dagster.registry.names import as_utc
 from mlreg_dagster.registry.records.traffic import of_rollout
 from mlreg_dagster.storage.artifacts import ArtifactStore
-from mlreg_dagster.storage.rollout_counts import read_counts
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 PAUSE, RESUME = "pause", "resume"
@@ -101,7 +101,7 @@ def look(
     state_rows = rows_of_state(rows)
     since, paused = state_rows[0].effective_at, is_paused(rows)
     counted = budgets.measure(
-        read_counts(home, alias, event.rollout),
+        counts_of(home, rows),
         budgets.Context(
             weights={each.sequence: each.weight for each in rows},
             current=frozenset(each.sequence for each in state_rows),

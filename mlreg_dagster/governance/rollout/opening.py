@@ -19,7 +19,7 @@ from mlreg_dagster.governance.rollout.outcomes import BASE_RATE
 from mlreg_dagster.governance.rollout.permission import frozen
 from mlreg_dagster.governance.rollout.states import ABTest
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import Attribution, Dossier, ModelVersion, Permission, Registry, TrafficEvent
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -77,7 +77,14 @@ def open_staging(
     rules = governance.rules(registry, now)
     if fault := fault_of_reason(by.reason, rules.promotion):
         raise RolloutRefused(fault)
+    if request.alias == CHALLENGER:
+        raise RolloutRefused(
+            f"{request.alias} has no rollouts: it goes to the candidate of each, which scores beside the champion. "
+            f"`mlreg promote {candidate.version} --alias {request.alias} --reason …` moves it."
+        )
     holder = registry.holder(request.alias)
+    if holder is not None and holder.version == candidate.version:
+        raise RolloutRefused(f"{candidate.version} holds {request.alias} already. Name another version.")
     if holder is None:
         raise RolloutRefused(
             f"No version holds {request.alias}, so there is none to roll {candidate.version} out against. "

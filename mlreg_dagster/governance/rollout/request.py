@@ -3,6 +3,7 @@
 Whether it is granted is decided in `control`.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -13,6 +14,7 @@ from mlreg_dagster.core.hours import as_time
 from mlreg_dagster.governance.promotion.request import require_reason
 from mlreg_dagster.governance.rollout.states import ABTest
 from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.registry.errors import InvalidRecord
 
 Action = Literal["start", "step", "pause", "resume", "abort"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -67,6 +69,8 @@ class RolloutAction:
         """
         if self.ab_weight is None or self.ab_days is None:
             return None
+        if not math.isfinite(self.ab_weight):
+            raise InvalidRecord(f"ab_weight: {self.ab_weight} is no share of the traffic. Name one in per cent.")
         return ABTest(round(100 * self.ab_weight), self.ab_days)
 
     def checked(self) -> "RolloutAction":

@@ -37,6 +37,9 @@ WEIGHTS: dict[State, int] = {
 }
 """Share of the candidate, in basis points; for `ab` see `weight_in`."""
 
+LONGEST_TEST = 365
+"""Days of an A/B test: each rollout ends."""
+
 
 @dataclass(frozen=True)
 class ABTest:
@@ -44,7 +47,7 @@ class ABTest:
 
     Attributes:
         weight: Share of the candidate while the test runs, in basis points.
-        days: After how many days in `ab` it ends.
+        days: After how many days in `ab` it ends; at most a year.
     """
 
     weight: int
@@ -54,12 +57,12 @@ class ABTest:
         """Refuse a test that compares nothing.
 
         Raises:
-            InvalidRecord: The weight gives all traffic to one version, or no day is asked for.
+            InvalidRecord: The weight gives all traffic to one version, no day is asked for, or more than a year is.
         """
-        if not (0 < self.weight < WHOLE and self.days >= 1):
+        if not (0 < self.weight < WHOLE and 1 <= self.days <= LONGEST_TEST):
             raise InvalidRecord(
-                f"An A/B test of {self.days} days with {self.weight / 100:g} % for the candidate compares nothing: "
-                "ask for at least one day, and for a weight above 0 % and below 100 %."
+                f"An A/B test of {self.days:,} days with {self.weight / 100:g} % for the candidate compares nothing, "
+                f"or does not end: ask for 1 to {LONGEST_TEST} days, and for a weight above 0 % and below 100 %."
             )
 
     @property

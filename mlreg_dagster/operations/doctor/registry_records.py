@@ -111,6 +111,11 @@ def _nothing_is_recorded_ahead(registry: Registry, now: pd.Timestamp) -> Finding
     for move in moves_after(registry, now):
         found.append(f"move {move.sequence} of {move.alias} to {move.version} ({move.recorded_at:%Y-%m-%d %H:%M})")
         commands.append(f'mlreg correct {move.alias} --reason "the clock was ahead"')
+    for alias in registry.aliases():
+        change = registry.traffic(alias)
+        if change is not None and change.is_open and change.recorded_at > now:
+            found.append(f"change {change.sequence} of the traffic of {alias} ({change.recorded_at:%Y-%m-%d %H:%M})")
+            commands.append(f'mlreg rollout abort --alias {alias} --reason "the clock was ahead"')
     for version in registry.versions():
         name = version.version
         if version.created_at > now:

@@ -19,7 +19,7 @@ from mlreg_dagster.registry.mixins.alias_moves import add_move, dossier_of
 from mlreg_dagster.registry.names import as_utc, check_alias
 from mlreg_dagster.registry.permit import Permit, permit_passed
 from mlreg_dagster.registry.records.models import AliasEvent, Attribution
-from mlreg_dagster.registry.records.traffic import CLOSED, ROLLED_BACK, WHOLE, TrafficEvent
+from mlreg_dagster.registry.records.traffic import CLOSED, ENDED, ROLLED_BACK, WHOLE, TrafficEvent
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def end_by_move(connection: Connection, move: AliasEvent, by: Attribution) -> No
         return
     state, weight = (CLOSED, WHOLE) if move.version == newest.candidate else (ROLLED_BACK, 0)
     split = Split(state, weight, False, "superseded", {"moved_to": move.version})
-    since = max(move.effective_at, newest.effective_at)
+    since = min(max(move.effective_at, newest.effective_at), as_utc(by.time))  # the clock may have been ahead
     _append(connection, by, since, newest, **_following(newest, split), alias_sequence=move.sequence)
 
 
@@ -223,10 +223,13 @@ def _append(
     now = as_utc(by.time)
     effective_at = now if effective_at is None else as_utc(effective_at)
     earliest = newest.effective_at if newest else effective_at
+    if earliest > now and values["state"] in ENDED:
+        earliest = now  # what a clock that was ahead has recorded can be ended
     if not earliest <= effective_at <= now:
         raise EffectiveTimeError(
             f"The traffic of {values['alias']} can't change as of {effective_at}: it has to lie between its last "
-            f"change ({earliest}) and now ({now})."
+            f"change ({earliest}) and now ({now}). Where the clock was ahead then, `mlreg rollout abort` "
+            f"ends the rollout."
         )
     return queries.append(connection, TrafficEvent, traffic_events, effective_at=effective_at, **values, **by.columns)
 

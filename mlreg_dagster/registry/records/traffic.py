@@ -11,7 +11,9 @@ WHOLE = 10_000
 CLOSED: Final = "closed"
 ROLLED_BACK: Final = "rolled_back"
 FINISHED: Final = "finished"
-"""An A/B test has ended, and the alias stays. With `CLOSED` and `ROLLED_BACK` the states that end a rollout."""
+"""An A/B test has ended, and the alias stays."""
+ENDED: Final = (CLOSED, ROLLED_BACK, FINISHED)
+"""The states that end a rollout."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class TrafficEvent:
     @property
     def is_open(self) -> bool:
         """Whether the rollout goes on."""
-        return self.state not in (CLOSED, ROLLED_BACK, FINISHED)
+        return self.state not in ENDED
 
 
 def of_rollout(history: Sequence[TrafficEvent], number: int | None = None) -> list[TrafficEvent]:

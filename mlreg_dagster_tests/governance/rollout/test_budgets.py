@@ -173,3 +173,8 @@ class TestKnowledge:
         found = Counted((period(0, sequence=2, shadow=arm(), candidate=ArmCounts()), period(1)))
         assert measured(found).requests == 300
         assert measured(found, current=(2,)).requests == 300
+
+
+def test_counts_that_can_not_be_read_let_nothing_go_on():
+    found = measured(Counted(counted().periods, problem="the counts in p1.jsonl can't be read"), needs_server=False)
+    assert found.blocked == ("the counts in p1.jsonl can't be read",)

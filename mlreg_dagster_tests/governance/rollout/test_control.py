@@ -18,6 +18,7 @@ from mlreg_dagster.governance.rollout.control import RolloutRefused
 from mlreg_dagster.governance.rollout.states import INTO_SERVING
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.registry import Attribution, GatesNotPassed, RolloutConflict
+from mlreg_dagster.registry.permit import permit_passed
 from mlreg_dagster.storage.artifacts import ArtifactMissing
 from mlreg_dagster_tests.governance.promotion.builders import NOW, evaluate, governed
 from mlreg_dagster_tests.governance.rollout.rolling import (
@@ -69,7 +70,7 @@ class TestStart:
         ("error", "match", "asked", "policy"),
         [
             (RolloutRefused, "The reason 'x' is too short", {"reason": "x"}, {}),
-            (RolloutConflict, "v1 can't be rolled out against v1", {"version": "v1"}, {}),
+            (RolloutRefused, "v1 holds champion already", {"version": "v1"}, {}),
             (RolloutConflict, "v2 can't be rolled out against v3: v1 holds", {"expected": "v3"}, {}),
             (PromotionRefused, "eve is not among people", {"actor": "eve"}, {"people": {"bob": {}}}),
             (PromotionRefused, "leaves promotions to people", {"actor": "automation"}, {"automatic": "never"}),
@@ -106,6 +107,13 @@ class TestStart:
     def test_the_first_champion_needs_none(self, rolling):
         with pytest.raises(RolloutRefused, match="`mlreg promote v2 --reason …` makes it the first one"):
             started(*rolling, alias="canary")
+
+    def test_the_alias_of_candidates_has_none(self, rolling):
+        registry, _ = rolling
+        registry.move_alias("challenger", "v3", BY_BOB, expected=None, permit=permit_passed)
+        with pytest.raises(RolloutRefused, match="`mlreg promote v2 --alias challenger --reason …` moves it"):
+            started(*rolling, alias="challenger")
+        assert registry.traffic("challenger") is None
 
     def test_approvals_may_come_later(self, rolling):
         assert started(*rolling, governance=high()).state == "staging"

@@ -133,6 +133,18 @@ class TestTime:
         assert (late.decision.row, late.decision.ruling) == (2, "roll_back")
         assert late.figures["serving"]["shadow"]["error_seconds"] == 45
 
+    def test_counts_of_an_earlier_life_of_the_registry_are_not_those_of_this_rollout(self, home):
+        """An older copy of the registry was put back, and numbers of changes come again."""
+        home.settings = settings_of(min_requests=500)
+        home.start()
+        begin = pd.Timestamp("2018-01-01", tz="UTC")
+        bad = arm(error_seconds=9, errors=9)
+        home.count(*(_at(period(minute, sequence=1, shadow=bad), NOW - begin - DAY) for minute in range(5)))
+        found = home.look(NOW + 5 * MINUTE)
+        assert "no server has written counts" in str(found.facts.blocked)
+        assert (found.decision.row, found.decision.ruling) == (6, "hold")
+        assert found.figures["serving"]["shadow"]["requests"] == 0
+
 
 def _at(each, shift):
     from msgspec.structs import replace as with_values

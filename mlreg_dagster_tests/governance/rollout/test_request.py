@@ -48,6 +48,12 @@ def test_an_ab_test_has_a_weight_in_basis_points():
         RolloutAction("start", "anna", version="v2", reason=WHY, ab_weight=100, ab_days=7).checked()
 
 
+@pytest.mark.parametrize(("weight", "days"), [("nan", 7), ("inf", 7), (50, 366), (50, 10**14), (50, 0)])
+def test_a_test_without_a_share_or_an_end_is_refused(weight, days):
+    with pytest.raises(InvalidRecord, match=r"in per cent|1 to 365 days"):
+        RolloutAction("start", "anna", version="v2", reason=WHY, ab_weight=float(weight), ab_days=days).checked()
+
+
 def test_a_placeholder_is_no_reason():
     with pytest.raises(NotAReason):
         RolloutAction("abort", "anna", reason="TODO").checked()

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.registry import EffectiveTimeError, GatesNotPassed, Registry, RolloutConflict
+from mlreg_dagster.registry import Attribution, EffectiveTimeError, GatesNotPassed, Registry, RolloutConflict
 from mlreg_dagster.registry.records.traffic import of_rollout
 from mlreg_dagster_tests.registry.builders import BAD, NOW, START, evaluate, move, register, roll_out, sha, shift, split
 from mlreg_dagster_tests.registry.racing import die_while, exit_code, race, shift_traffic
@@ -174,6 +174,35 @@ class TestMovesByHand:
         opened = roll_out(champion, "v2")
         move(champion, "v2", None, alias="challenger")
         assert champion.traffic("champion") == opened
+
+
+class TestAClockThatWasAhead:
+    """It opened a rollout, or moved one on, and is right again."""
+
+    def test_a_person_ends_the_rollout(self, champion):
+        roll_out(champion, "v2", time=NOW + 48 * HOUR)
+        with pytest.raises(EffectiveTimeError, match="`mlreg rollout abort` ends the rollout"):
+            shift(champion, split(), time=NOW)
+        ended = shift(champion, BACK, time=NOW)
+        assert (ended.is_open, ended.effective_at) == (False, NOW)
+        assert champion.traffic("champion", NOW).state == "rolled_back"
+        assert roll_out(champion, "v3", time=NOW).rollout == 3
+        assert champion.find_tampering() is None
+
+    def test_a_move_of_the_alias_by_hand_ends_it(self, champion):
+        roll_out(champion, "v2", time=NOW + 48 * HOUR)
+        move(champion, "v3", "v1", NOW)
+        assert champion.holder("champion").version == "v3"
+        assert (champion.traffic("champion").state, champion.traffic("champion").effective_at) == ("rolled_back", NOW)
+
+    def test_with_all_traffic_the_move_is_taken_back_first(self, champion):
+        roll_out(champion, "v2", time=NOW)
+        shift(champion, FULL, time=NOW + 48 * HOUR)
+        with pytest.raises(EffectiveTimeError, match="mlreg correct champion"):
+            shift(champion, BACK, time=NOW)
+        champion.take_back("champion", 2, Attribution("bob", NOW, "the clock was ahead"))
+        assert not shift(champion, BACK, time=NOW).is_open
+        assert champion.holder("champion").version == "v1"
 
 
 @pytest.mark.slow
