@@ -120,6 +120,7 @@ def _facts(path: Path, manifest: "Manifest") -> dict[str, Any]:
         "backup": str(path),
         "state": "whole",
         "made_at": manifest.made_at,
+        "seconds": manifest.seconds,
         "audit_head": manifest.audit_head,
         "bytes": manifest.size,
         "versions": list(manifest.versions),
