@@ -1,6 +1,7 @@
 """`mlreg backup`: from the command line, with the JSON that docs/json.md documents."""
 
 import json
+import shutil
 
 from mlreg_dagster_tests.cli.test_json import keys_of
 from mlreg_dagster_tests.commands import refused
@@ -43,3 +44,22 @@ def test_what_is_no_backup_and_no_home_is_refused(mlreg, own_home, tmp_path):
     refused(mlreg("backup", "verify", str(tmp_path)), "is no backup")
     refused(mlreg("backup", "create", str(tmp_path / "backups")), "There is no registry in")
     assert not own_home.exists()
+
+
+def test_a_restored_home_answers_and_is_examined_as_the_one_that_was_backed_up(
+    on_live, own_home, tmp_path, monkeypatch
+):
+    def state():
+        misses = {
+            each["name"] for each in json.loads(on_live("doctor", "--json").out)["findings"] if each["state"] == "miss"
+        }
+        return misses, json.loads(on_live("champion", "--as-of", "2026-01-05T06:00", "--json").out)["moves"]
+
+    made = json.loads(on_live("backup", "create", str(tmp_path / "backups"), "--json").out)
+    assert made["damaged"] == made["left_out"] == []
+    before = state()
+    assert on_live("backup", "restore", made["backup"], "--to", str(tmp_path / "other"), *WHY).code == 0
+    shutil.rmtree(own_home)
+    monkeypatch.setenv("MLREG_HOME", str(tmp_path / "other"))
+    assert state() == before
+    assert before[1][0]["version"] == "v1"

@@ -2,13 +2,18 @@
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from mlreg_dagster.config import PromotionSettings
+from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.operations.backup import creation
 from mlreg_dagster.operations.backup.creation import NotABackupFolder, create
@@ -20,6 +25,10 @@ from mlreg_dagster.operations.recovery import NothingRestored, describe_restore,
 from mlreg_dagster.registry import Attribution, Registry, RegistryNotEmpty
 from mlreg_dagster.registry.errors import RegistryTampered
 from mlreg_dagster.storage.artifacts import open_artifacts
+from mlreg_dagster.storage.prediction_log import layout_of
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 from mlreg_dagster_tests.operations.backup.small_home import (
     ANSWER,
     SEALED,
@@ -29,6 +38,7 @@ from mlreg_dagster_tests.operations.backup.small_home import (
     registry_in,
 )
 from mlreg_dagster_tests.operations.conftest import content_of
+from mlreg_dagster_tests.postgres import schema_of_its_own
 from mlreg_dagster_tests.registry.builders import raise_alert, register
 
 BY = Attribution("anna", datetime(2026, 2, 1, tzinfo=UTC), "the disk failed")
@@ -112,9 +122,6 @@ def test_what_was_damaged_in_the_home_already_is_said_and_keeps_no_backup_from_b
 
 
 def test_a_registry_that_does_not_fit_its_log_is_refused(home, tmp_path):
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(home / "registry.sqlite")) as connection:
         connection.execute("DROP TRIGGER model_versions_no_update")
         connection.execute("UPDATE model_versions SET detector = 'another'")
@@ -183,6 +190,17 @@ def test_nothing_is_overwritten_and_no_home_is_made(home, backup, tmp_path):
         create(home, tmp_path / "backups")
 
 
+def test_nothing_is_copied_while_tables_are_written_or_answers_are_moved(home, tmp_path, monkeypatch):
+    quick = partial(WarehouseReader, lock_timeout_s=0.1)
+    monkeypatch.setattr("mlreg_dagster.operations.home_copy.WarehouseReader", quick)
+    monkeypatch.setattr(creation, "_PATIENCE_S", 0.1)
+    with DuckDBWarehouse(warehouse_file(home)).connect(), pytest.raises(WarehouseBusy):
+        create(home, tmp_path / "backups")
+    with FileLock(layout_of(home).compaction_lock), pytest.raises(BackupBusy, match="has stored answers"):
+        create(home, tmp_path / "backups")
+    assert listed(tmp_path / "backups") == []
+
+
 def test_what_fails_halfway_leaves_nothing(home, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -213,8 +231,6 @@ def test_backups_are_listed_newest_first_with_what_is_wrong(home, backup, tmp_pa
 def test_a_registry_in_postgresql_is_backed_up_and_restored_into_a_file_and_a_server(
     home, tmp_path, monkeypatch, postgres_url, postgres_server
 ):
-    from mlreg_dagster_tests.postgres import schema_of_its_own
-
     source = Registry(postgres_url)
     source.load_from(home / "registry.sqlite")
     raise_alert(source)
