@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.audit import audit
+from mlreg_dagster.cli.commands.backup import backup
 from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
@@ -76,6 +77,7 @@ app.add_typer(rollout, name="rollout")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")
+app.add_typer(backup, name="backup")
 app.add_typer(keys, name="keys")
 
 

@@ -22,8 +22,8 @@ from mlreg_dagster.market.features.features import compute_features, features_ta
 from mlreg_dagster.market.features.newest import mirror_newest_features
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.operations.home_copy import copy_home
 from mlreg_dagster.registry import Attribution
-from mlreg_dagster.release.home_copy import copy_home
 from mlreg_dagster.release.release import Candidate, check_release
 from mlreg_dagster.release.steps import Release, Step, taken
 from mlreg_dagster.runner import Runner

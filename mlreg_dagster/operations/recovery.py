@@ -1,6 +1,6 @@
 """Recorded repairs: taking back alias moves that lie in the future, and a registry restored from a copy."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -102,10 +102,52 @@ def restore(
     return registry.record_restore(facts, by)
 
 
+def record_backup(
+    registry: Registry,
+    made_at: datetime,
+    head: tuple[int, str],
+    unregistered: Sequence[str],
+    by: Attribution,
+    policy: PromotionSettings,
+    key: Path | None = None,
+) -> Restore:
+    """Record that the registry is that of a backup, whose end is known, and not what was recorded after it.
+
+    Args:
+        registry: The copy.
+        made_at: When the backup was made.
+        head: Sequence and hash of the newest record of the backup.
+        unregistered: Versions that had been trained and are not in it; their names stay taken.
+        by: Who restores it, when and why.
+        policy: Who may decide, where the registry has no policy of its own yet.
+        key: The file of the actor's private key, if they have one.
+
+    Raises:
+        DecisionRefused: People are named, and the actor is none of them or does not sign.
+        InvalidRecord: An actor or a reason of a forbidden form.
+    """
+    _require_may_decide(registry, by, policy, key)
+    facts = {
+        "backup": {"made_at": as_utc(made_at).isoformat(), "audit_head": list(head)},
+        "last_common_record": head[0],
+        "lost": 0,
+        "lost_records": [],
+        "lost_versions": list(unregistered),
+    }
+    return registry.record_restore(facts, by)
+
+
 def describe_restore(restored: Restore) -> str:
     """A restore in one sentence."""
     facts, when = restored.facts, f"{restored.recorded_at:%Y-%m-%d %H:%M}"
     versions = ", ".join(facts.get("lost_versions", ())) or "none"
+    if "backup" in facts:
+        made_at = datetime.fromisoformat(facts["backup"]["made_at"])
+        return (
+            f"Restored from the backup of {made_at:%Y-%m-%d %H:%M}, whose newest record is "
+            f"{facts['last_common_record']}, at {when} by {restored.actor} ({restored.reason}). Versions known to be "
+            f"lost: {versions}. The chain is intact since."
+        )
     return (
         f"Restored from an older copy at {when} by {restored.actor} ({restored.reason}). {facts.get('lost', 0)} "
         f"records lost; versions among them: {versions}. The chain is intact since."

@@ -37,6 +37,10 @@ class BackupNeeded(RegistryError):
     """An upgrade of a database of which no copy can be made here, without confirmation that there is one."""
 
 
+class RegistryNotEmpty(RegistryError):
+    """A database that a copy is to be loaded into holds records."""
+
+
 class RegistryDamaged(RegistryError, DontWrapMixin):
     """A row that can't be read: something other than this project wrote it."""
 

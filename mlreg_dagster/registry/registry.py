@@ -1,6 +1,9 @@
 """The registry as a whole: versions, decisions, aliases, rollouts, policies, drift, alerts and their log."""
 
+from pathlib import Path
+
 from mlreg_dagster.registry.database.connection import Database
+from mlreg_dagster.registry.database.copying import copy_to_file, load_file
 from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
 from mlreg_dagster.registry.mixins.alerts import Alerts
 from mlreg_dagster.registry.mixins.corrections import Corrections
@@ -35,3 +38,11 @@ class Registry(Versions, Evaluations, Decisions, Corrections, Policies, Traffic,
     def upgrade(self, *, copied: bool = False) -> SchemaUpgrade:
         """Bring a registry of an older release to the present schema; see `Database.upgrade`."""
         return self._database.upgrade(copied=copied)
+
+    def copy_to(self, file: Path) -> None:
+        """Copy all of it, as of one moment, into an SQLite file that is not there yet; see `copy_to_file`."""
+        copy_to_file(self._database, file)
+
+    def load_from(self, file: Path) -> None:
+        """Fill an empty registry with all of an SQLite file's, in one transaction; see `load_file`."""
+        load_file(file, self._database)

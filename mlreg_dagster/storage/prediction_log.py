@@ -54,6 +54,11 @@ class Layout:
         """One Parquet file an hour, with the features."""
         return self.root / "hours"
 
+    @property
+    def compaction_lock(self) -> Path:
+        """Held while stored answers move from segments into files and the table, and while they are copied."""
+        return self.root / "compaction.lock"
+
     def hour_file(self, hour: datetime) -> Path:
         """The Parquet file of the answers of an hour."""
         return self.hours / f"{hour.astimezone(UTC):{_HOUR}}.parquet"

@@ -30,6 +30,8 @@ def test_every_error_it_names_exists():
         "orchestration.partitions",
         "operations.doctor.materializations",
         "operations.upgrade",
+        "operations.backup.restoring",
+        "operations.backup.creation",
         "market.sources.base",
         "orchestration.instance.upstream",
         "serving.app.process",
@@ -62,7 +64,7 @@ def test_the_commands_that_it_names_exist():
     assert {"doctor", "prune", "correct", "restore"} <= {name for name, _, _ in named}
     for name, words, options in named:
         command = commands[name]
-        if name == "audit":
+        if name in {"audit", "backup"}:
             command = command.commands[words.split()[0]]
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", options)) <= known, name

@@ -10,6 +10,9 @@ from mlreg_dagster.operations.doctor.doctor import examine
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.jobs import open_home
 from mlreg_dagster_tests.lifecycle import Lifecycle
+from mlreg_dagster_tests.postgres import postgres_server, postgres_url
+
+__all__ = ["postgres_server", "postgres_url"]
 
 NOW = pd.Timestamp.now(tz="UTC")
 

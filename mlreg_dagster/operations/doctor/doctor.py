@@ -5,6 +5,7 @@ import pandas as pd
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.health import Finding
+from mlreg_dagster.operations.doctor.backups import backups_are_recent
 from mlreg_dagster.operations.doctor.changed_hours import frozen_hours_are_unchanged
 from mlreg_dagster.operations.doctor.files import (
     nothing_is_left_behind,
@@ -36,6 +37,7 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None
         *tables_are_sound(home, settings, now, made),
         *mirror_follows(home, settings),
         *registry_is_sound(home, now, made),
+        *backups_are_recent(home, made),
         *frozen_hours_are_unchanged(home),
         payloads_can_be_read(home),
         no_payload_is_ahead(home, now),

@@ -84,7 +84,7 @@ def _alone(layout: Layout) -> Iterator[None]:
     """Keep other compactions out: two would write one file."""
     private_files.make_folder(layout.root)
     try:
-        with FileLock(layout.root / "compaction.lock", _PATIENCE_S, mode=private_files.OF_FILES):
+        with FileLock(layout.compaction_lock, _PATIENCE_S, mode=private_files.OF_FILES):
             yield
     except Timeout:
         raise CompactionBusy(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mlreg_dagster.config.places import own_registry_url, warehouse_file
-from mlreg_dagster.registry import Registry
-from mlreg_dagster.release import home_copy
-from mlreg_dagster.release.home_copy import NotCopied, copy_home
+from mlreg_dagster.operations.home_copy import NotCopied, copy_home
+from mlreg_dagster.registry import Registry, RegistryUnavailable
+from mlreg_dagster.registry.database import sqlite
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
@@ -58,17 +58,17 @@ def test_what_a_writer_has_not_finished_is_not_in_the_copy_and_its_registry_is_w
 def test_a_registry_that_is_being_written_is_waited_for_and_never_copied_half(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(home_copy, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(sqlite, "WAIT_S", 0.1)
     with closing(sqlite3.connect(home / "registry.sqlite", isolation_level=None)) as writer:
         writer.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(NotCopied, match=r"registry.sqlite can't be copied: .*locked"):
+        with pytest.raises(RegistryUnavailable, match=r"registry.sqlite can't be used: .*locked"):
             copy_home(home, tmp_path / "copy")
         writer.execute("ROLLBACK")
 
 
 def test_tables_are_not_copied_while_they_are_written(home: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(
-        "mlreg_dagster.release.home_copy.WarehouseReader", lambda path: WarehouseReader(path, lock_timeout_s=0.1)
+        "mlreg_dagster.operations.home_copy.WarehouseReader", lambda path: WarehouseReader(path, lock_timeout_s=0.1)
     )
     with DuckDBWarehouse(warehouse_file(home)).connect(), pytest.raises(WarehouseBusy):
         copy_home(home, tmp_path / "copy")
@@ -89,10 +89,17 @@ def test_bundles_of_an_object_store_are_copied_into_it(home: Path, tmp_path: Pat
     assert open_artifacts(str(tmp_path / "copy" / "artifacts")).read("models", "v1") == {"manifest.json": b"{}"}
 
 
-def test_a_registry_of_a_server_and_a_home_that_is_none_are_refused(home: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_registry_of_a_server_is_copied_into_a_file(home: Path, tmp_path: Path, monkeypatch, postgres_url) -> None:
+    register(Registry(postgres_url), "v1")
+    register(Registry(postgres_url), "v2")
+    monkeypatch.setenv("MLREG_REGISTRY", postgres_url)
+    copy_home(home, tmp_path / "copy")
+    copied = Registry(own_registry_url(tmp_path / "copy"))
+    assert copied.audit_log() == Registry(postgres_url).audit_log()
+    assert copied.find_tampering() is None
+
+
+def test_a_home_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotCopied, match="There is no registry in"):
         copy_home(tmp_path / "nowhere", tmp_path / "copy")
-    monkeypatch.setenv("MLREG_REGISTRY", "postgresql://mlreg@host/mlreg")
-    with pytest.raises(NotCopied, match="PostgreSQL"):
-        copy_home(home, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()

@@ -1,0 +1,76 @@
+"""A folder that appears whole under its name, or not at all, however the process that makes it ends."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.storage import private_files
+from mlreg_dagster.storage.faults import explained
+
+_DRAFT = ".mlreg-draft"
+_LOCK = ".mlreg-backup.lock"
+
+
+class BackupBusy(MlregError):
+    """Another process makes or restores a backup in the same folder."""
+
+
+@contextmanager
+def draft_of(target: Path) -> Iterator[Path]:
+    """An empty folder beside `target` that takes its name at the end; after an error it is gone.
+
+    What processes that were killed left in the same folder is removed first.
+
+    Args:
+        target: Not there yet, or an empty folder.
+
+    Raises:
+        BackupBusy: Another process is at work in that folder.
+        StorageFull, StorageNotWritable: The disk or folder is at fault; there is no `target`.
+    """
+    folder = target.parent
+    with explained(folder):
+        private_files.make_folder(folder)
+        try:
+            with FileLock(folder / _LOCK, timeout=0, mode=private_files.OF_FILES):
+                for left in drafts_in(folder):
+                    shutil.rmtree(left)
+                draft = folder / f".{target.name}{_DRAFT}"
+                private_files.make_folder(draft)
+                try:
+                    yield draft
+                    _sync(draft)
+                    draft.rename(target)
+                    _sync_one(folder)
+                except BaseException:
+                    shutil.rmtree(draft, ignore_errors=True)
+                    raise
+        except Timeout:
+            raise BackupBusy(
+                f"Another process makes or restores a backup in {folder}. Wait until it has ended, then run this again."
+            ) from None
+
+
+def drafts_in(folder: Path) -> list[Path]:
+    """What processes at work, or killed, have made of a backup."""
+    return sorted(folder.glob(f".*{_DRAFT}")) if folder.is_dir() else []
+
+
+def _sync(root: Path) -> None:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            _sync_one(Path(folder, name))
+        _sync_one(Path(folder))
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
