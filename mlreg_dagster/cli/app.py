@@ -23,6 +23,7 @@ from mlreg_dagster.cli.commands.governance import (
     waive,
     withdraw,
 )
+from mlreg_dagster.cli.commands.incidents import impact, what_if
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
 from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback
@@ -66,11 +67,11 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, release, rehearse, refusals, score, explain, features, status, champion, history, compare, bundle, report,
-    weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
+    rollback, release, rehearse, refusals, score, explain, features, status, champion, history, compare, impact,
+    what_if, bundle, report, weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.command("except", hidden=True)(except_)  # names in release 0.1
 app.command("tidy", hidden=True)(prune)
 app.add_typer(rollout, name="rollout")

@@ -84,6 +84,21 @@ def test_what_is(ask):
     assert_documented("signatures", log["signatures"])
 
 
+def test_what_an_incident_asks(ask):
+    impact = ask("impact", "2026-01-03T05:00")
+    for name in ("datasets", "reigns"):
+        assert_documented(name, impact[name])
+    assert_documented("versions_on_it", impact["versions"])
+    assert_documented("evaluations_on_it", impact["versions"][0]["evaluations"])
+    assert_documented("rows_on_it", [*impact["predictions"], *impact["outcomes"]])
+    assert (impact["hour"], impact["instrument"]) == ("2026-01-03T05:00:00+00:00", None)
+    found = ask("what-if", "v3", "--over", "2026-01-05T00:00..2026-01-05T23:00")
+    assert_documented("sides", found["sides"])
+    assert {"challenger", "pairs", "verdict"} <= set(found["as_flagged"])
+    assert set(found["at_budget"]) == keys_of("at_budget", "object")
+    assert set(found["at_budget"]["recall"]) == keys_of("paired_difference", "object")
+
+
 @pytest.mark.slow
 def test_what_is_done(ask):
     assert ask("train", "--model", "model_forest")["version"] == "v4"

@@ -35,6 +35,7 @@ def test_every_error_it_names_exists():
         "market.sources.base",
         "orchestration.instance.upstream",
         "serving.app.process",
+        "incidents.what_if",
     ):
         importlib.import_module(f"mlreg_dagster.{module}")
     named = {name for *_, errors, _, _ in ROWS for name in re.findall(r"`(\w+)`", errors)}
@@ -60,7 +61,8 @@ def _headings():
 
 def test_the_commands_that_it_names_exist():
     commands = typer.main.get_command(app).commands
-    named = re.findall(r"mlreg ([a-z]+)((?: [a-z]\w*)*)((?: --[a-z-]+(?: \S+)?)*)", " ".join(RUNBOOK.split()))
+    call = r"mlreg ([a-z]+(?:-[a-z]+)*)((?: [a-z]\w*)*)((?: --[a-z-]+(?: \S+)?)*)"
+    named = re.findall(call, " ".join(RUNBOOK.split()))
     assert {"doctor", "prune", "correct", "restore"} <= {name for name, _, _ in named}
     for name, words, options in named:
         command = commands[name]

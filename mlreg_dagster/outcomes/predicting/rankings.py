@@ -88,6 +88,21 @@ def rank(
     return found.sort_values(list(PREDICTIONS.key), ignore_index=True)
 
 
+def lookbacks_of_rankings(settings: RankingSettings, features: Mapping[str, int]) -> dict[str, int]:
+    """How many hours before its own the score of each ranking rests on; `robust_z` is left out, for it has a model's.
+
+    Args:
+        settings: Which rankings there are.
+        features: The same of each feature.
+    """
+    columns: dict[str, str] = {name: str(_COLUMNS[name]["column"]) for name in settings.panel if name in _COLUMNS}
+    columns |= {name: own.column for name, own in settings.own.items()}
+    hours = {name: features[column] for name, column in columns.items() if column in features}
+    read = {"volume_jump": READ_HOURS + features["slog_volume_24h"], "drawdown": _HIGH_HOURS}
+    hours |= {name: read[name] for name in settings.panel if name in read}
+    return {ranking_version(name): each for name, each in hours.items()}
+
+
 def _scored(
     settings: RankingSettings,
     champions: Iterable[Assignment],
