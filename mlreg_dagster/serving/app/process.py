@@ -16,6 +16,7 @@ from mlreg_dagster.serving.app.health import Health
 from mlreg_dagster.serving.app.keys import Keyring
 from mlreg_dagster.serving.app.listening import is_loopback, listen, possible_connections, url_of
 from mlreg_dagster.serving.app.routes import Routes
+from mlreg_dagster.serving.app.scoring import Scoring
 from mlreg_dagster.serving.app.server import Running
 from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.following.follower import Follower
@@ -86,7 +87,9 @@ def serve_process(home: Path, configured: Settings, options: Options) -> None:
         try:
             counter.start()
             shadow.start()
-            routes = Routes(follower, latest, log, settings, work, health, configured.outcomes.reasons, counter, shadow)
+            reasons = configured.outcomes.reasons
+            scoring = Scoring(latest, log, settings, work, health, reasons, counter, shadow)
+            routes = Routes(follower, scoring, settings, health)
             application = Application(routes.endpoints(), keyring, Intake(limits), work, metrics, configured_tracing())
             for_admin = AdminRoutes(follower, latest, log, metrics, work, health)
             admin_application = Application(

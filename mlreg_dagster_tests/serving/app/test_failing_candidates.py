@@ -19,6 +19,7 @@ from mlreg_dagster.serving.app.exchange import Intake
 from mlreg_dagster.serving.app.keys import Keyring
 from mlreg_dagster.serving.app.refusals import AnswerTooLate
 from mlreg_dagster.serving.app.routes import Routes
+from mlreg_dagster.serving.app.scoring import Scoring
 from mlreg_dagster.serving.app.work import Work
 from mlreg_dagster.serving.log.writer import LogFailed
 from mlreg_dagster.serving.metrics import ServerMetrics
@@ -72,7 +73,8 @@ class Server:
         nothing: Any = SimpleNamespace(knowledge_age_seconds=lambda: 0.0, get=lambda _: self.served)
         self.counter = ArmCounter(home, SETTINGS, lambda: [self.served], self.metrics)
         work = Work(limits)
-        routes = Routes(nothing, None, log, settings, work, nothing, counter=self.counter)  # type: ignore[arg-type]
+        scoring = Scoring(None, log, settings, work, nothing, counter=self.counter)  # type: ignore[arg-type]
+        routes = Routes(nothing, scoring, settings, nothing)
         self.application = Application(
             routes.endpoints(), Keyring(None), Intake(limits), work, self.metrics, Tracing(None)
         )

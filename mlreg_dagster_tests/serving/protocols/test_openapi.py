@@ -83,7 +83,7 @@ def test_examples_are_valid() -> None:
 
 def test_the_document_has_the_routes_of_the_server_and_which_of_them_ask_for_a_key() -> None:
     nothing: Any = None
-    endpoints = Routes(nothing, nothing, nothing, ServingSettings(), nothing, nothing).endpoints()
+    endpoints = Routes(nothing, nothing, ServingSettings(), nothing).endpoints()
     routes = {
         (f"{method.lower()} {endpoint.route.path}", endpoint.scope is not None)
         for endpoint in endpoints
