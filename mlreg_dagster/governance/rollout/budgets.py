@@ -244,7 +244,8 @@ def _knowledge(
             )
     elif (age := (state.now - periods[-1].last).total_seconds()) > state.settings.stale_seconds:
         blocked.append(
-            f"the newest counts of a server are {age:,.0f} s old, allowed are {state.settings.stale_seconds:g}"
+            f"the newest counts of a server are {age:,.0f} s old, allowed are {state.settings.stale_seconds:g}: start "
+            f"the server again (`mlreg serve`)"
         )
     dropped, answers = sum(each.log_dropped for each in here), sum(each.answers for each in here)
     share = dropped / max(answers, dropped, 1)
