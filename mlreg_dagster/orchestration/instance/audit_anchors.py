@@ -19,6 +19,7 @@ PUBLISHED_HEAD, PUBLISHED_TO = "published_head", "published_to"
 """Metadata in which a run tells which head it published, as the line of its file, and where."""
 
 _PAGE = 1000
+_RECENT = 20  # observations of an asset
 
 
 def witnessed_heads(instance: dg.DagsterInstance) -> set[Head]:
@@ -33,13 +34,20 @@ def heads_on_record() -> set[Head]:
 
 
 def newest_heads(instance: dg.DagsterInstance) -> set[Head]:
-    """The same, of the last event of each asset: quick, and enough to notice that newer records were removed."""
-    found = (instance.get_latest_materialization_event(dg.AssetKey(name)) for name in WITNESSING_ASSETS)
+    """The same, of the last events of each asset: quick, and enough to notice that newer records were removed.
+
+    Changes of traffic are observations, and so are events without a head, such as refusals.
+    """
     return {
         head
-        for entry in found
-        if entry is not None and entry.asset_materialization is not None
-        for head in _of(entry.asset_materialization.metadata)
+        for name in WITNESSING_ASSETS
+        for events in (
+            instance.fetch_materializations(dg.AssetKey(name), limit=1),
+            instance.fetch_observations(dg.AssetKey(name), limit=_RECENT),
+        )
+        for record in events.records
+        if (event := record.asset_materialization or record.event_log_entry.asset_observation) is not None
+        for head in _of(event.metadata)
     }
 
 
