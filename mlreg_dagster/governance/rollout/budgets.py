@@ -246,8 +246,8 @@ def _knowledge(
             )
     elif (age := (context.now - periods[-1].last).total_seconds()) > context.settings.stale_seconds:
         blocked.append(
-            f"the newest counts of a server are {age:,.0f} s old, allowed are {context.settings.stale_seconds:g}: start "
-            f"the server again (`mlreg serve`)"
+            f"the newest counts of a server are {age:,.0f} s old, allowed are {context.settings.stale_seconds:g}: "
+            "start the server again (`mlreg serve`)"
         )
     dropped, answers = sum(each.log_dropped for each in here), sum(each.answers for each in here)
     share = dropped / max(answers, dropped, 1)
