@@ -14,7 +14,7 @@ from mlreg_dagster.governance.decisions.authority import fault_of_reason
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.promotion.permits import not_promoted
 from mlreg_dagster.governance.rollout import moves
-from mlreg_dagster.governance.rollout.looking import policy_in_force
+from mlreg_dagster.governance.rollout.looking import open_rollout, policy_in_force
 from mlreg_dagster.governance.rollout.outcomes import BASE_RATE
 from mlreg_dagster.governance.rollout.permission import frozen
 from mlreg_dagster.governance.rollout.states import ABTest
@@ -81,6 +81,12 @@ def open_staging(
         raise RolloutRefused(
             f"{request.alias} has no rollouts: it goes to the candidate of each, which scores beside the champion. "
             f"`mlreg promote {candidate.version} --alias {request.alias} --reason …` moves it."
+        )
+    others = [each for each in registry.aliases() if each != request.alias and open_rollout(registry, each)]
+    if others:
+        raise RolloutRefused(
+            f"A rollout of {others[0]} is open, and one candidate at a time scores as {CHALLENGER}. Wait until it has "
+            f"ended, or end it: `mlreg rollout abort --alias {others[0]} --reason …`."
         )
     holder = registry.holder(request.alias)
     if holder is not None and holder.version == candidate.version:

@@ -115,6 +115,14 @@ class TestStart:
             started(*rolling, alias="challenger")
         assert registry.traffic("challenger") is None
 
+    def test_two_aliases_at_once_are_refused_for_there_is_one_challenger(self, rolling):
+        registry, *_ = rolling
+        registry.move_alias("staging-eu", "v1", BY_BOB, expected=None, permit=permit_passed)
+        started(*rolling)
+        with pytest.raises(RolloutRefused, match="abort --alias champion --reason"):
+            started(*rolling, alias="staging-eu")
+        assert registry.traffic("staging-eu") is None
+
     def test_approvals_may_come_later(self, rolling):
         assert started(*rolling, governance=high()).state == "staging"
 
