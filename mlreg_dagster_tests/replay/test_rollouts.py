@@ -123,7 +123,7 @@ def test_the_same_is_decided_by_looks_that_know_nothing_of_later_hours(replayed:
 def test_a_replay_killed_after_each_step_decides_the_same(
     replayed: Lifecycle, make_world: Callable[..., Lifecycle]
 ) -> None:
-    world, attempts = make_world(WITH_ROLLOUT, clock=LATER), 0
+    world, attempts = make_world(None, configs=WITH_ROLLOUT, clock=LATER), 0
     while True:
         steps = count(1)
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.governance.promotion.protection import Protection, protection
-from mlreg_dagster.governance.promotion.standing import standing
+from mlreg_dagster.governance.promotion.sequential_comparison import compare_sequentially
 from mlreg_dagster.registry import AliasEvent, DriftDecision
 from mlreg_dagster_tests.governance.promotion.test_champion_challenger import SETTINGS, market
 
@@ -28,7 +28,7 @@ WORSE = DriftDecision(
 
 def found(*decisions, moves=MOVES, now=NOW, **flagging):
     outcomes = market(**flagging) if flagging else market(v1=FINDS_MORE, v2=FINDS_LESS)
-    return protection(decisions, moves, lambda left, right: standing(outcomes, left, right, SETTINGS), now, 0.05)
+    return protection(decisions, moves, lambda *pair: compare_sequentially(outcomes, *pair, SETTINGS), now, 0.05)
 
 
 def test_it_asks_for_the_version_before():

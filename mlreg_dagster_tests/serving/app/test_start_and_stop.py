@@ -51,9 +51,17 @@ class Load:
 
 
 def ask_to_stop(server):
-    """Send the signal, and wait until the server has seen it."""
+    """Send the signal, and wait until the server takes no more connections and has told those that are open."""
     server.process.send_signal(signal.SIGTERM)
-    wait_for(lambda: "Stopping: requests under way are answered" in server.log.read_text())
+    wait_for(lambda: refuses_connections(server))
+
+
+def refuses_connections(server):
+    try:
+        server.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def wait_until_under_way(server):
