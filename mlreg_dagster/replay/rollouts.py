@@ -67,8 +67,8 @@ def start(runner: Runner, version: str, reason: str, at: pd.Timestamp, on_step: 
 def step(runner: Runner, at: pd.Timestamp, on_step: OnStep) -> None:
     """Make all steps that the decision table calls for at a replayed midnight."""
     while rows := open_rollout(runner.registry):
-        if at < as_hour(rows[-1].effective_at):
-            return  # decided in an earlier attempt at this replay
+        if at <= as_hour(rows[0].effective_at) or at < as_hour(rows[-1].effective_at):
+            return  # opened or decided in an earlier attempt at this replay
         found = look(
             runner.registry,
             runner.warehouse,
