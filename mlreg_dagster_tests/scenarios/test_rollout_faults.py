@@ -11,6 +11,7 @@ import httpx
 import pandas as pd
 import pytest
 
+from mlreg_dagster.core.names import SENSORS
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.registry import Registry
 from mlreg_dagster_tests.deployment import Deployment
@@ -38,7 +39,7 @@ TOLD = {
 POLICY = {
     "dwell_hours": 0,
     "watch_hours": 0,
-    "min_requests": 200,
+    "min_requests": 100,
     "min_pairs": 0,
     "require_not_worse": False,
 }
@@ -74,14 +75,14 @@ class Load:
 
     def _ask(self, number: int) -> None:
         with httpx.Client(trust_env=False, timeout=60) as client:
-            while not self.stopped.wait(0.02):
+            while not self.stopped.wait(0.04):
                 body = self.bodies[(len(self.answered) + number) % len(self.bodies)]
                 self.answered.append(client.post(f"{self.url}/v2/models/champion/infer", content=body).status_code)
 
 
 @dataclass
 class World:
-    """A deployment whose clock goes, a server under load, and the registry of both."""
+    """A deployment whose clock goes and whose other sensors rest, a server under load, and the registry of both."""
 
     deployment: Deployment
     server: Server
@@ -141,6 +142,7 @@ def world(versions):
             running(home, environment=environment, configs=configs) as server,
             Load(server.url, bodies) as load,
         ):
+            deployment.stop(*(name for name in SENSORS if name not in ("rollout_sensor", "alert_sensor")))
             yield World(deployment, server, load, registry)
 
 
