@@ -1,18 +1,19 @@
-"""Permits: the policy checks within the transaction that moves an alias; slow reads come before it.
+"""Permits: the policy checks within the transaction that moves an alias; and the record of what was refused.
 
-When a permit is needed, and how a refusal is recorded, is in `promotion` and `rollout.control`.
+Slow reads come before the transaction. When a permit is needed is in `promotion` and `rollout.control`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.governance.policy.governance import Governance, Judgement
 from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.policy.judgement import WAIVABLE, Verdict, judge
-from mlreg_dagster.registry import Attribution, Dossier, Permission, Permit
+from mlreg_dagster.registry import Attribution, Dossier, ModelVersion, Permission, Permit, Registry
 
 
 class PromotionRefused(MlregError):
@@ -21,6 +22,31 @@ class PromotionRefused(MlregError):
 
 class PromotionHeld(PromotionRefused):
     """A promotion that has to wait: for approvals, the end of a freeze, a better evaluation; the alias did not move."""
+
+
+@contextmanager
+def refusals_on_record(registry: Registry, alias: str, version: ModelVersion, by: Attribution) -> Iterator[None]:
+    """Record what is refused within, and by whose request; the error goes on to the caller.
+
+    Args:
+        registry: Where it is recorded.
+        alias: Which alias was asked for.
+        version: For which version.
+        by: Who asked, when and why.
+    """
+    try:
+        yield
+    except TransientError:
+        raise  # nothing was decided; the run tries again
+    except MlregError as refused:
+        registry.record_refusal(
+            alias,
+            version,
+            "hold" if isinstance(refused, PromotionHeld) else "refuse",
+            str(refused),
+            replace(by, reason=by.reason or "(none)"),
+        )
+        raise
 
 
 def by_policy(

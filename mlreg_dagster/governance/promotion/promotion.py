@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pandas as pd
 
-from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.governance.decisions.authority import fault_of_reason, spelled
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.promotion.permits import PromotionHeld as PromotionHeld
 from mlreg_dagster.governance.promotion.permits import PromotionRefused as PromotionRefused
-from mlreg_dagster.governance.promotion.permits import by_policy
+from mlreg_dagster.governance.promotion.permits import by_policy, refusals_on_record
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
@@ -53,19 +52,8 @@ def promote(
     check_alias(request.alias)
     by = spelled(Attribution(request.actor, now, request.reason, run_id))
     model_version = registry.resolve(request.version)
-    try:
+    with refusals_on_record(registry, request.alias, model_version, by):
         return _move(registry, store, governance, replace(request, version=model_version.version), by)
-    except TransientError:
-        raise  # nothing was decided; the run tries again
-    except MlregError as refused:
-        registry.record_refusal(
-            request.alias,
-            model_version,
-            "hold" if isinstance(refused, PromotionHeld) else "refuse",
-            str(refused),
-            replace(by, reason=by.reason or "(none)"),
-        )
-        raise
 
 
 def _move(

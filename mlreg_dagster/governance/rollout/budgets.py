@@ -6,6 +6,7 @@ Pure functions of counts and settings. The table that acts on them is `table`; o
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from msgspec.structs import asdict
@@ -205,21 +206,11 @@ def _availability(periods: Sequence[CountedPeriod], context: Context) -> tuple[l
         )
     for process in dict.fromkeys(each.process for each in periods):
         own = [each for each in periods if each.process == process]
-        failing = own[-_trailing(own) :] if own[-1].unloadable else []
-        if failing and (failing[-1].last - failing[0].first).total_seconds() >= context.settings.min_seconds:
-            breaches.append(f"a server can't load it: {failing[-1].unloadable}")
+        failing = list(takewhile(lambda each: each.unloadable, reversed(own)))  # the newest one first
+        if failing and (failing[0].last - failing[-1].first).total_seconds() >= context.settings.min_seconds:
+            breaches.append(f"a server can't load it: {failing[0].unloadable}")
             break
     return breaches, most
-
-
-def _trailing(periods: Sequence[CountedPeriod]) -> int:
-    """How many of the newest periods could not load the candidate, without a break."""
-    length = 0
-    for each in reversed(periods):
-        if not each.unloadable:
-            break
-        length += 1
-    return length
 
 
 def _split(here: Sequence[CountedPeriod], context: Context) -> dict[str, Any]:

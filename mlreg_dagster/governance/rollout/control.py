@@ -8,13 +8,12 @@ from typing import cast
 
 import pandas as pd
 
-from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.core.people import AUTOMATION, REPLAY
 from mlreg_dagster.governance.decisions.authority import fault_of_reason, spelled
 from mlreg_dagster.governance.decisions.counting import person
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import rules_now
-from mlreg_dagster.governance.promotion.permits import PromotionHeld
+from mlreg_dagster.governance.promotion.permits import refusals_on_record
 from mlreg_dagster.governance.rollout import moves
 from mlreg_dagster.governance.rollout.looking import PAUSE, RESUME, Look, is_paused, open_rollout
 from mlreg_dagster.governance.rollout.opening import RolloutRefused, RolloutRequest, open_staging, require_present
@@ -63,19 +62,8 @@ def start(
     check_alias(request.alias)
     by = spelled(Attribution(request.actor, now, request.reason, run_id))
     candidate = registry.resolve(request.version)
-    try:
+    with refusals_on_record(registry, request.alias, candidate, by):
         return open_staging(registry, store, governance, candidate, request, by)
-    except TransientError:
-        raise  # nothing was decided; the run tries again
-    except MlregError as refused:
-        registry.record_refusal(
-            request.alias,
-            candidate,
-            "hold" if isinstance(refused, PromotionHeld) else "refuse",
-            str(refused),
-            replace(by, reason=by.reason or "(none)"),
-        )
-        raise
 
 
 def step(
