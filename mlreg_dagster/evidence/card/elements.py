@@ -135,6 +135,22 @@ class Section:
         )
 
     @property
+    def by_key(self) -> dict[str, Text | Values | Table]:
+        """Its facts by their keys, without the pictures.
+
+        One without a key gets the next number of its kind; two with the same key are told apart by a number as well.
+        """
+        found: dict[str, Text | Values | Table] = {}
+        for fact in self.facts:
+            if isinstance(fact, Picture):
+                continue
+            key = wanted = fact.key or fact.kind
+            while key in found:
+                key = f"{wanted}_{int(key.removeprefix(wanted).lstrip('_') or 1) + 1}"
+            found[key] = fact
+        return found
+
+    @property
     def number(self) -> int:
         """1 to 10."""
         return list(SECTIONS).index(self.key) + 1

@@ -45,7 +45,9 @@ def monitoring(context: CardContext) -> Section:
         unknown += [context.flagged.text] if context.flagged.state == "unknown" else []
     facts += drift_facts(context.drift)
     failed = [row for row in context.watch.checks if _speaks_against(row["asset"], row["last result"])]
-    against += [f"The check {row['check']} of {row['asset']} failed last, at {row['recorded']}." for row in failed]
+    against += [
+        f"The check {row['check']} of {row['asset']} failed last, at {when(row['recorded'])}." for row in failed
+    ]
     facts += [
         Text("What is watched are the checks below, and the outcomes above.", key="watched"),
         Table("Checks, and their last result", context.watch.checks, folded=True, key="checks"),
