@@ -6,10 +6,12 @@ Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an art
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
+    AlreadySuspended,
     BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
     InvalidRecord,
+    NotSuspended,
     RegistryDamaged,
     RegistryError,
     RegistryNotEmpty,
@@ -17,6 +19,7 @@ from mlreg_dagster.registry.errors import (
     RolloutConflict,
     SchemaMismatch,
     SchemaOutdated,
+    SuspensionConflict,
     UnknownVersion,
     VersionExists,
 )
@@ -48,6 +51,7 @@ from mlreg_dagster.registry.records.models import (
     Status,
     Tenure,
 )
+from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
 
@@ -58,6 +62,7 @@ __all__ = [
     "AliasConflict",
     "AliasEvent",
     "AlreadyHolder",
+    "AlreadySuspended",
     "Attribution",
     "AuditRecord",
     "BackupNeeded",
@@ -73,6 +78,7 @@ __all__ = [
     "GatesNotPassed",
     "InvalidRecord",
     "ModelVersion",
+    "NotSuspended",
     "OpenAlert",
     "OutboxMessage",
     "Permission",
@@ -93,6 +99,8 @@ __all__ = [
     "Severity",
     "Split",
     "Status",
+    "Suspension",
+    "SuspensionConflict",
     "Tenure",
     "TrafficEvent",
     "UnknownVersion",

@@ -102,3 +102,28 @@ def shift(registry: Registry, to: Split, expected: int | None = None, **changes)
     )  # fmt: skip
     newest = registry.traffic("champion").sequence if expected is None else expected
     return registry.move_traffic("champion", to, by, expected=newest, **changes)
+
+
+def suspend(registry: Registry, alias: str = "champion", **changes):
+    """Suspend an alias, whoever holds it."""
+    by = Attribution(
+        changes.pop("actor", "carla"), changes.pop("time", NOW), changes.pop("reason", "it flags all"),
+        changes.pop("run", None),
+    )  # fmt: skip
+    known = registry.suspensions(alias)
+    values = {
+        "sequence": len(known) + 1, "expected": registry.holder(alias).version, "facts": {"serving": "refuse"},
+    } | changes  # fmt: skip
+    return registry.suspend(alias, by, **values)
+
+
+def resume(registry: Registry, alias: str = "champion", **changes):
+    """Resume a suspended alias."""
+    by = Attribution(
+        changes.pop("actor", "dora"), changes.pop("time", NOW), changes.pop("reason", "it is repaired"),
+        changes.pop("run", None),
+    )  # fmt: skip
+    values = {
+        "sequence": len(registry.suspensions(alias)) + 1, "expected": registry.holder(alias).version,
+    } | changes  # fmt: skip
+    return registry.resume(alias, by, **values)
