@@ -41,7 +41,7 @@ class Rules:
         """The values as plain JSON, by file name, as the registry keeps them."""
         return {
             "promotion": self.promotion.model_dump(mode="json"),
-            "use_case": self.use_case.model_dump(mode="json"),
+            "use_case": self.use_case.asked,
             "evaluation": self.evaluation.model_dump(mode="json"),
         }
 

@@ -20,10 +20,11 @@ def operations(context: CardContext) -> Section:
                 "contacts": list(case.contacts),
                 "notices of failed runs go to": "the readers of the webhook" if webhook else "the log alone",
                 "runbook": RUNBOOK,
-                "SHA-256 of the runbook": _sha256(runbook.read_bytes()) if runbook.is_file() else "none",
+                "SHA-256 of the runbook": _sha256(runbook.read_bytes()) if runbook.is_file() else None,
             },
+            key="ownership",
         ),
-        Table("What runs by itself", context.watch.automation),
+        Table("What runs by itself", context.watch.automation, key="automation"),
     )
     return Section("operations", facts)
 
