@@ -94,6 +94,16 @@ def config_folder() -> Path | None:
     return project.configs if project else None
 
 
+def versioned_folder() -> Path | None:
+    """The folder that users keep under version control: the project, or the config files in force; None: there is none.
+
+    Raises:
+        ConfigError: See `project_in`.
+    """
+    project = current_project()
+    return project.folder if project else config_folder()
+
+
 def _yaml_files(folder: Path) -> dict[str, Path]:
     """File name to path; `.yml` too, so that such a file is refused and not overlooked."""
     return {path.name: path for path in sorted(folder.glob("*.y*ml"))}
