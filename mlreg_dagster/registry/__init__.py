@@ -9,6 +9,7 @@ from mlreg_dagster.registry.errors import (
     BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
+    IncidentConflict,
     InvalidRecord,
     RegistryDamaged,
     RegistryError,
@@ -38,6 +39,7 @@ from mlreg_dagster.registry.records.governance import (
     Restore,
     Withdrawal,
 )
+from mlreg_dagster.registry.records.incidents import Incident, IncidentEntry, IncidentEvent
 from mlreg_dagster.registry.records.models import (
     AliasEvent,
     Attribution,
@@ -71,6 +73,10 @@ __all__ = [
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
+    "Incident",
+    "IncidentConflict",
+    "IncidentEntry",
+    "IncidentEvent",
     "InvalidRecord",
     "ModelVersion",
     "OpenAlert",

@@ -79,3 +79,7 @@ class EffectiveTimeError(RegistryError):
 
 class RolloutConflict(RegistryError):
     """A rollout that is open already, or none is, or another change came first."""
+
+
+class IncidentConflict(RegistryError):
+    """Another event of the incident came first, or it is over already, or not yet."""

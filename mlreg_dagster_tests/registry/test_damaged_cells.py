@@ -18,6 +18,7 @@ from mlreg_dagster_tests.registry.builders import (
     decide_on_drift,
     evaluate,
     move,
+    open_incident,
     raise_alert,
     register,
     roll_out,
@@ -66,6 +67,7 @@ def registry(url):
     roll_out(registry, "v2", run="run-8", time=NOW + 2 * HOUR)
     shift(registry, split("full", 10_000), run="run-8", time=NOW + 2 * HOUR)
     raise_alert(registry, run="run-8")
+    open_incident(registry, run="run-8")
     registry.record_attempt(registry.undelivered_messages()[0], "unavailable", "no answer", NOW)
     first = registry.policy_in_force()
     by = Attribution("anna", NOW, "more strict", "run-9")
@@ -154,6 +156,7 @@ def _ask_everything(registry):
         registry.versions, registry.aliases, registry.policies, registry.refusals, registry.restores,
         registry.corrections, registry.drift_decisions, registry.audit_log, registry.recorded_moves,
         registry.alert_events, registry.open_alerts, registry.undelivered_messages,
+        registry.incidents, lambda: registry.incident(1),
         lambda: registry.status("v1"), lambda: registry.decisions("v2"), lambda: registry.withdrawals("v2"),
         lambda: registry.holder("champion", NOW), lambda: registry.dossier("v1", "champion"),
     ):  # fmt: skip
