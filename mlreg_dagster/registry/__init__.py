@@ -10,6 +10,7 @@ from mlreg_dagster.registry.errors import (
     BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
+    IncidentConflict,
     InvalidRecord,
     NotSuspended,
     RegistryDamaged,
@@ -41,6 +42,7 @@ from mlreg_dagster.registry.records.governance import (
     Restore,
     Withdrawal,
 )
+from mlreg_dagster.registry.records.incidents import Incident, IncidentEntry, IncidentEvent
 from mlreg_dagster.registry.records.models import (
     AliasEvent,
     Attribution,
@@ -76,6 +78,10 @@ __all__ = [
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
+    "Incident",
+    "IncidentConflict",
+    "IncidentEntry",
+    "IncidentEvent",
     "InvalidRecord",
     "ModelVersion",
     "NotSuspended",

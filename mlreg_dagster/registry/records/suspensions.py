@@ -62,8 +62,7 @@ class Suspension:
     def in_words(self) -> str:
         """Since when, by whom and why, in one sentence."""
         return (
-            f"{self.alias} is suspended since {self.effective_at:%Y-%m-%d %H:%M:%S} UTC, "
-            f"by {self.actor}: {self.reason}"
+            f"{self.alias} is suspended since {self.effective_at:%Y-%m-%d %H:%M:%S} UTC, by {self.actor}: {self.reason}"
         )
 
 
