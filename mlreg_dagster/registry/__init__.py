@@ -6,10 +6,13 @@ Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an art
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
+    AlreadySuspended,
     BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
+    IncidentConflict,
     InvalidRecord,
+    NotSuspended,
     RegistryDamaged,
     RegistryError,
     RegistryNotEmpty,
@@ -17,6 +20,7 @@ from mlreg_dagster.registry.errors import (
     RolloutConflict,
     SchemaMismatch,
     SchemaOutdated,
+    SuspensionConflict,
     UnknownVersion,
     VersionExists,
 )
@@ -38,6 +42,7 @@ from mlreg_dagster.registry.records.governance import (
     Restore,
     Withdrawal,
 )
+from mlreg_dagster.registry.records.incidents import Incident, IncidentEntry, IncidentEvent
 from mlreg_dagster.registry.records.models import (
     AliasEvent,
     Attribution,
@@ -48,6 +53,7 @@ from mlreg_dagster.registry.records.models import (
     Status,
     Tenure,
 )
+from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
 
@@ -58,6 +64,7 @@ __all__ = [
     "AliasConflict",
     "AliasEvent",
     "AlreadyHolder",
+    "AlreadySuspended",
     "Attribution",
     "AuditRecord",
     "BackupNeeded",
@@ -71,8 +78,13 @@ __all__ = [
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
+    "Incident",
+    "IncidentConflict",
+    "IncidentEntry",
+    "IncidentEvent",
     "InvalidRecord",
     "ModelVersion",
+    "NotSuspended",
     "OpenAlert",
     "OutboxMessage",
     "Permission",
@@ -93,6 +105,8 @@ __all__ = [
     "Severity",
     "Split",
     "Status",
+    "Suspension",
+    "SuspensionConflict",
     "Tenure",
     "TrafficEvent",
     "UnknownVersion",

@@ -18,13 +18,22 @@ from sqlalchemy import Connection, RowMapping, Table, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from mlreg_dagster.registry.database import stored
-from mlreg_dagster.registry.database.schema import ADDED_LATER, audit_log, metadata, restores, schema_version
+from mlreg_dagster.registry.database.schema import (
+    ADDED_LATER,
+    MUTABLE,
+    audit_log,
+    metadata,
+    restores,
+    schema_version,
+)
 from mlreg_dagster.registry.errors import InvalidRecord, RegistryDamaged
 from mlreg_dagster.registry.records.models import AuditRecord
 
 GENESIS = "0" * 64
 AUDITED = {
-    table.name: table for table in metadata.sorted_tables if table.name not in {audit_log.name, schema_version.name}
+    table.name: table
+    for table in metadata.sorted_tables
+    if table.name not in {audit_log.name, schema_version.name, *MUTABLE}
 }
 UNREADABLE = (
     ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, DBAPIError, InvalidRecord,

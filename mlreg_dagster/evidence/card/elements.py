@@ -6,7 +6,10 @@ A section is complete when everything is there, nothing speaks against the versi
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from mlreg_dagster.evidence.card.requirements import Checked
 
 SECTIONS = {
     "use_case": "Use case",
@@ -112,6 +115,7 @@ class Section:
         missing: A sentence for each thing that is not there or not as it should be.
         against: A sentence for each thing that speaks against the version.
         unknown: A sentence for each thing that was not measured or is not known yet.
+        required: Its requirements with their results, required by the risk tier in force or not.
     """
 
     key: str
@@ -119,6 +123,7 @@ class Section:
     missing: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    required: "tuple[Checked, ...]" = ()
 
     @property
     def state(self) -> State:
