@@ -11,13 +11,14 @@ from mlreg_dagster.registry.mixins.decisions import Decisions
 from mlreg_dagster.registry.mixins.drift import Drift
 from mlreg_dagster.registry.mixins.evaluations import Evaluations
 from mlreg_dagster.registry.mixins.log import Log
+from mlreg_dagster.registry.mixins.people import People
 from mlreg_dagster.registry.mixins.policies import FirstPolicy, Policies, add_first_policy
 from mlreg_dagster.registry.mixins.traffic import Traffic
 from mlreg_dagster.registry.mixins.versions import Versions
 
 
-class Registry(Versions, Evaluations, Decisions, Corrections, Policies, Traffic, Drift, Alerts, Log):
-    """The registry in one database; nothing in it is ever changed or deleted.
+class Registry(Versions, Evaluations, Decisions, Corrections, Policies, Traffic, Drift, Alerts, People, Log):
+    """The registry in one database; nothing in it is ever changed or deleted, but for the names of people.
 
     Every method raises `RegistryUnavailable` when the database can't be reached, the errors of `storage.faults`
     when its disk or file is at fault, `RegistryDamaged` when a row can't be read, and `SchemaMismatch` when another

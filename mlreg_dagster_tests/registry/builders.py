@@ -4,7 +4,16 @@ import hashlib
 
 import pandas as pd
 
-from mlreg_dagster.registry import AlertChange, AlertEvent, Attribution, DriftJudgement, GateResult, Registry, Split
+from mlreg_dagster.registry import (
+    AlertChange,
+    AlertEvent,
+    Attribution,
+    DriftJudgement,
+    Entry,
+    GateResult,
+    Registry,
+    Split,
+)
 
 NOW = pd.Timestamp("2018-01-01", tz="UTC")
 START = pd.Timestamp("2017-12-20", tz="UTC")
@@ -102,3 +111,10 @@ def shift(registry: Registry, to: Split, expected: int | None = None, **changes)
     )  # fmt: skip
     newest = registry.traffic("champion").sequence if expected is None else expected
     return registry.move_traffic("champion", to, by, expected=newest, **changes)
+
+
+def add_person(registry: Registry, name: str = "zoe quux", **changes) -> str:
+    """A person of the directory; returns the id."""
+    by = Attribution(name, changes.pop("time", NOW), "joined the team", changes.pop("run", None))
+    sign = changes.pop("sign", None)
+    return registry.add_person(Entry(name, **{"contact": None, "roles": ("risk officer",)} | changes), by, sign).person
