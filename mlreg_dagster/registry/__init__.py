@@ -3,6 +3,7 @@
 Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an artifact's bytes.
 """
 
+from mlreg_dagster.registry.directory import Directory
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
@@ -53,6 +54,7 @@ from mlreg_dagster.registry.records.models import (
     Status,
     Tenure,
 )
+from mlreg_dagster.registry.records.people import Entry, Person, PersonChange
 from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
@@ -71,10 +73,12 @@ __all__ = [
     "Correction",
     "Decision",
     "DecisionKind",
+    "Directory",
     "Dossier",
     "DriftDecision",
     "DriftJudgement",
     "EffectiveTimeError",
+    "Entry",
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
@@ -89,6 +93,8 @@ __all__ = [
     "OutboxMessage",
     "Permission",
     "Permit",
+    "Person",
+    "PersonChange",
     "PolicyApproval",
     "PolicyRecord",
     "Refusal",

@@ -9,6 +9,7 @@ from mlreg_dagster.registry import (
     AlertEvent,
     Attribution,
     DriftJudgement,
+    Entry,
     GateResult,
     IncidentEntry,
     IncidentEvent,
@@ -157,3 +158,10 @@ def add_to_incident(registry: Registry, event: str = "noted", number: int = 1, *
     expected = changes.pop("expected", None)
     entry = IncidentEntry(event, changes.pop("occurred_at", time), **changes)
     return registry.add_to_incident(number, entry, by, expected=expected)
+
+
+def add_person(registry: Registry, name: str = "zoe quux", **changes) -> str:
+    """A person of the directory; returns the id."""
+    by = Attribution(name, changes.pop("time", NOW), "joined the team", changes.pop("run", None))
+    sign = changes.pop("sign", None)
+    return registry.add_person(Entry(name, **{"contact": None, "roles": ("risk officer",)} | changes), by, sign).person

@@ -15,6 +15,7 @@ from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, audit_log
 from mlreg_dagster_tests.postgres import schema_of_its_own
 from mlreg_dagster_tests.registry.builders import (
     NOW,
+    add_person,
     decide_on_drift,
     evaluate,
     move,
@@ -78,6 +79,7 @@ def registry(url):
         {"promotion": {"low": 2}}, by, expected_sha256=first.content_sha256, permit=lambda *_: ["anna"],
         signature="c2ln",
     )  # fmt: skip
+    add_person(registry, public_key="c" * 43 + "=", run="run-10", sign=lambda _: "c2ln")
     assert registry.find_tampering() is None
     return registry
 
@@ -155,7 +157,7 @@ def test_an_edit_is_found_and_the_record_named(registry, sql, table, column):
 def _ask_everything(registry):
     """Each question has an answer or a refusal in words."""
     for ask in (
-        registry.versions, registry.aliases, registry.policies, registry.refusals, registry.restores,
+        registry.versions, registry.aliases, registry.policies, registry.refusals, registry.people, registry.person_changes, registry.restores,
         registry.corrections, registry.drift_decisions, registry.audit_log, registry.recorded_moves,
          registry.alert_events, registry.open_alerts, registry.undelivered_messages,
          registry.suspensions, registry.suspended, registry.incidents, lambda: registry.incident(1),
