@@ -51,7 +51,7 @@ from mlreg_dagster.registry.records.models import (
     Status,
     Tenure,
 )
-from mlreg_dagster.registry.records.suspensions import Suspension
+from mlreg_dagster.registry.records.suspensions import AliasSuspended, Suspension
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
 
@@ -61,6 +61,7 @@ __all__ = [
     "AlertEvent",
     "AliasConflict",
     "AliasEvent",
+    "AliasSuspended",
     "AlreadyHolder",
     "AlreadySuspended",
     "Attribution",

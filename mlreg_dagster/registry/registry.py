@@ -1,4 +1,4 @@
-"""The registry as a whole: versions, decisions, aliases, rollouts, suspensions, policies, drift, alerts and their log."""
+"""The registry as a whole: versions, decisions, aliases, traffic, suspensions, policies, drift, alerts, their log."""
 
 from pathlib import Path
 

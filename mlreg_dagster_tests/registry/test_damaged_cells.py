@@ -155,7 +155,8 @@ def _ask_everything(registry):
     for ask in (
         registry.versions, registry.aliases, registry.policies, registry.refusals, registry.restores,
         registry.corrections, registry.drift_decisions, registry.audit_log, registry.recorded_moves,
-        registry.suspensions, registry.suspended, registry.alert_events, registry.open_alerts, registry.undelivered_messages,
+        registry.alert_events, registry.open_alerts, registry.undelivered_messages,
+        registry.suspensions, registry.suspended,
         lambda: registry.status("v1"), lambda: registry.decisions("v2"), lambda: registry.withdrawals("v2"),
         lambda: registry.holder("champion", NOW), lambda: registry.dossier("v1", "champion"),
     ):  # fmt: skip
