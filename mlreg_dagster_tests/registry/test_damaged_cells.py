@@ -157,7 +157,8 @@ def test_an_edit_is_found_and_the_record_named(registry, sql, table, column):
 def _ask_everything(registry):
     """Each question has an answer or a refusal in words."""
     for ask in (
-        registry.versions, registry.aliases, registry.policies, registry.refusals, registry.people, registry.person_changes, registry.restores,
+        registry.versions, registry.aliases, registry.policies, registry.refusals, registry.restores,
+         registry.people, registry.person_changes,
         registry.corrections, registry.drift_decisions, registry.audit_log, registry.recorded_moves,
          registry.alert_events, registry.open_alerts, registry.undelivered_messages,
          registry.suspensions, registry.suspended, registry.incidents, lambda: registry.incident(1),
