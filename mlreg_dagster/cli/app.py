@@ -23,6 +23,7 @@ from mlreg_dagster.cli.commands.governance import (
     waive,
     withdraw,
 )
+from mlreg_dagster.cli.commands.incident import incident
 from mlreg_dagster.cli.commands.incidents import impact, what_if
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
@@ -78,6 +79,7 @@ app.add_typer(rollout, name="rollout")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")
+app.add_typer(incident, name="incident")
 app.add_typer(backup, name="backup")
 app.add_typer(keys, name="keys")
 

@@ -7,10 +7,13 @@ from mlreg_dagster.registry.directory import Directory
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
+    AlreadySuspended,
     BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
+    IncidentConflict,
     InvalidRecord,
+    NotSuspended,
     RegistryDamaged,
     RegistryError,
     RegistryNotEmpty,
@@ -18,6 +21,7 @@ from mlreg_dagster.registry.errors import (
     RolloutConflict,
     SchemaMismatch,
     SchemaOutdated,
+    SuspensionConflict,
     UnknownVersion,
     VersionExists,
 )
@@ -39,6 +43,7 @@ from mlreg_dagster.registry.records.governance import (
     Restore,
     Withdrawal,
 )
+from mlreg_dagster.registry.records.incidents import Incident, IncidentEntry, IncidentEvent
 from mlreg_dagster.registry.records.models import (
     AliasEvent,
     Attribution,
@@ -50,6 +55,7 @@ from mlreg_dagster.registry.records.models import (
     Tenure,
 )
 from mlreg_dagster.registry.records.people import Entry, Person, PersonChange
+from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
 
@@ -60,6 +66,7 @@ __all__ = [
     "AliasConflict",
     "AliasEvent",
     "AlreadyHolder",
+    "AlreadySuspended",
     "Attribution",
     "AuditRecord",
     "BackupNeeded",
@@ -75,8 +82,13 @@ __all__ = [
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
+    "Incident",
+    "IncidentConflict",
+    "IncidentEntry",
+    "IncidentEvent",
     "InvalidRecord",
     "ModelVersion",
+    "NotSuspended",
     "OpenAlert",
     "OutboxMessage",
     "Permission",
@@ -99,6 +111,8 @@ __all__ = [
     "Severity",
     "Split",
     "Status",
+    "Suspension",
+    "SuspensionConflict",
     "Tenure",
     "TrafficEvent",
     "UnknownVersion",

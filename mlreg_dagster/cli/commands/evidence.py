@@ -35,7 +35,7 @@ def bundle(
         card = json.loads((out / bundles.JSON).read_text(encoding="utf-8"))
     remarks = [
         {"gate": section["gate"], "kind": kind, "what": what}
-        for section in card["sections"]
+        for section in card["sections"].values()
         for kind in ("missing", "against", "unknown")
         for what in section[kind]
     ]

@@ -1,12 +1,15 @@
 """The card as a whole, with the six answers on top."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
+from mlreg_dagster.evidence.card.catalogue import of_section
 from mlreg_dagster.evidence.card.context import CardContext
-from mlreg_dagster.evidence.card.elements import Card, Section, when
+from mlreg_dagster.evidence.card.elements import Card, Section, Table, when
 from mlreg_dagster.evidence.card.performance import measured, success
+from mlreg_dagster.evidence.card.requirements import check
 from mlreg_dagster.evidence.card.sections import (
     bundle,
     evaluation,
@@ -37,7 +40,7 @@ _SECTIONS = (
 
 def make_card(context: CardContext) -> Card:
     """The card of a version, in ten sections."""
-    sections = [make(context) for make in _SECTIONS]
+    sections = [_with_requirements(context, make(context)) for make in _SECTIONS]
     headline = _headline(context, sections)
     sections.append(bundle.bundle(context, sections))
     answers = {
@@ -49,6 +52,35 @@ def make_card(context: CardContext) -> Card:
         "How to undo it?": _undo(context),
     }
     return Card(context.version.version, context.now, headline, answers, tuple(sections))
+
+
+def _with_requirements(context: CardContext, section: Section) -> Section:
+    """A section with what it requires by the risk tier, and with a sentence for everything that is not met."""
+    tier = context.tier
+    checked = check(of_section(section.key), context, tier)
+    if not checked:
+        return section
+    sentences = {
+        state: tuple(each.finding.text for each in checked if each.required and each.finding.state == state)
+        for state in ("missing", "against", "unknown")
+    }
+    rows = [
+        {
+            "requirement": each.requirement.key,
+            "what": each.requirement.text,
+            "state": each.finding.state if each.required else f"{each.finding.state}; not required",
+            "finding": each.finding.text,
+        }
+        for each in checked
+    ]
+    return replace(
+        section,
+        facts=(Table(f"Required (risk tier {tier})", rows), *section.facts),
+        required=checked,
+        missing=section.missing + sentences["missing"],
+        against=section.against + sentences["against"],
+        unknown=section.unknown + sentences["unknown"],
+    )
 
 
 def _headline(context: CardContext, sections: Sequence[Section]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.config.sections.governance import Tier
 from mlreg_dagster.evidence.reproduction import Reproduction
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.models.artifacts.artifact import Model
@@ -113,6 +114,11 @@ class CardContext:
     way_back: WayBack
     watch: Watch
     reproduction: Reproduction | str | None
+
+    @property
+    def tier(self) -> Tier:
+        """The risk tier by which sections are complete."""
+        return self.settings.use_case.risk_tier
 
     @property
     def aliases(self) -> list[str]:

@@ -22,6 +22,7 @@ from mlreg_dagster.registry.database.schema import (
     model_versions,
     policies,
     policy_approvals,
+    suspensions,
     withdrawals,
 )
 from mlreg_dagster.registry.directory import Directory
@@ -30,6 +31,7 @@ from mlreg_dagster.registry.names import listed
 from mlreg_dagster.registry.records.governance import Decision, PolicyApproval, PolicyRecord, Withdrawal
 from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion
 from mlreg_dagster.registry.records.people import Person, PersonChange
+from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.storage.faults import fault_in
 
 _Record = TypeVar("_Record")
@@ -201,6 +203,15 @@ def moves(connection: Connection, alias: str | None = None, *, taken_back: bool 
         )
         statement = statement.where(~corrected.exists())
     return records(connection, AliasEvent, statement)
+
+
+def suspension_changes(connection: Connection, alias: str | None = None) -> list[Suspension]:
+    """How one alias or all were suspended and resumed, each alias's first change first."""
+    table = suspensions.c
+    statement = select(suspensions).order_by(table.alias, table.sequence)
+    if alias is not None:
+        statement = statement.where(table.alias == alias)
+    return records(connection, Suspension, statement)
 
 
 def last_sequence(connection: Connection, alias: str) -> int:

@@ -23,10 +23,11 @@ def test_a_bundle_is_made_and_copied(tmp_path, capsys):
     with pytest.raises(typer.Exit) as ended:
         evidence.bundle("champion", tmp_path / "out", verify=True)
     assert ended.value.exit_code == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"card.html", "card.md", "card.json", "SHA256SUMS"}
+    files = {"card.html", "card.md", "card.json", "bundle.json", "SHA256SUMS"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files
     card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))
     assert (card["version"], card["complete"], card["state"]) == ("v2", False, "unknown")
-    assert "the same to the last bit" in json.dumps(card)
+    assert card["sections"]["reproducibility"]["facts"]["reproduction"]["values"]["the_same_to_the_last_bit"] is True
     printed = " ".join(capsys.readouterr().out.split())
     assert "is champion now" in printed
     assert "gate_06_monitoring: Drift on 2026-01-06: unknown." in printed

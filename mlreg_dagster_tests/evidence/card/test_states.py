@@ -6,7 +6,7 @@ from dataclasses import replace
 from mlreg_dagster.config.sections.governance import SuccessMetric
 from mlreg_dagster.evidence.card.build import make_card
 from mlreg_dagster.evidence.card.context import Watch
-from mlreg_dagster.evidence.card.elements import SECTIONS, Text
+from mlreg_dagster.evidence.card.elements import SECTIONS, Text, when
 from mlreg_dagster.evidence.rendering import to_html
 from mlreg_dagster.outcomes.performance.flagged_share import flagged_share
 from mlreg_dagster_tests.evidence.cards import card_of, context_of, section, with_use_case
@@ -80,14 +80,14 @@ def test_the_flagged_share_is_that_of_the_champion_alone(live):
 def test_success_that_is_not_met_and_checks_that_failed_speak_against_it(champion):
     live, context = champion
     asked = (SuccessMetric(metric="false_alarm_rate", at_most=0.001),)
-    failed = {"asset": "predictions", "check": "flagged", "last result": "FAILED", "recorded": "now"}
-    own = {"asset": "delivery_bundle", "check": "gate_06_monitoring", "last result": "FAILED", "recorded": "now"}
+    failed = {"asset": "predictions", "check": "flagged", "last result": "FAILED", "recorded": context.now}
+    own = {"asset": "delivery_bundle", "check": "gate_06_monitoring", "last result": "FAILED", "recorded": context.now}
     settings = with_use_case(live, success=asked)
     outcomes = over_weeks(context.outcomes, 8)
     card = make_card(replace(context, settings=settings, watch=Watch(checks=[failed, own]), outcomes=outcomes))
     assert card.against == (
         "The use case's false_alarm_rate is NOT met.",
-        "The check flagged of predictions failed last, at now.",
+        f"The check flagged of predictions failed last, at {when(context.now)}.",
     )
 
 

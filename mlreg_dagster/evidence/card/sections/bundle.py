@@ -16,7 +16,7 @@ def bundle(context: CardContext, sections: Sequence[Section]) -> Section:
     missing += [f"The files of {part.kind} {part.key} can't be listed." for part in parts if not part.files]
     against = [f"Section {each.number} speaks against it: {each.title}." for each in sections if each.against]
     unknown = [f"Section {each.number} leaves things unknown: {each.title}." for each in sections if each.unknown]
-    files = Table("Files of the version, each with its SHA-256", rows)
+    files = Table("Files of the version, each with its SHA-256", rows, key="files")
     return Section("bundle", (files,), tuple(missing), tuple(against), tuple(unknown))
 
 

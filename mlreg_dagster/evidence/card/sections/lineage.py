@@ -8,7 +8,7 @@ import pandas as pd
 from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.datasets.low_quality import LEFT_OUT
 from mlreg_dagster.evidence.card.context import CardContext
-from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values, flat, when
+from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values, flat
 from mlreg_dagster.market.features.features import describe_features
 from mlreg_dagster.models.artifacts.verified import Frozen
 
@@ -27,13 +27,15 @@ def lineage(context: CardContext) -> Section:
     facts: tuple[Fact, ...] = (
         Values(
             "Source, as configured today",
-            {"source": source.source, "first hour": when(source.first_hour), "universe": source.universe},
+            {"source": source.source, "first hour": source.first_hour, "universe": source.universe},
+            key="source",
         ),
-        Table("Frozen datasets", [_dataset(part) for part in parts]),
+        Table("Frozen datasets", [_dataset(part) for part in parts], key="datasets"),
         *_left_out(parts),
         Table(
             "Their hours in the tables of today",
             [part.changes.as_facts() for part in parts if part.changes],
+            key="changed_hours",
         ),
         Values(
             "Features",
@@ -42,11 +44,13 @@ def lineage(context: CardContext) -> Section:
                 **flat(manifest["feature_settings"]),
                 "same as those computed today": settings == context.settings.features,
             },
+            key="features",
         ),
         Table(
             "Data dictionary: what the model sees, in its order",
             [{"feature": name, "meaning": meanings.get(name, "unknown")} for name in manifest["features"]],
             folded=True,
+            key="data_dictionary",
         ),
     )
     return Section("lineage", facts, tuple(missing))
@@ -60,7 +64,7 @@ def _left_out(parts: Iterable[Frozen]) -> Iterator[Table]:
         for day, what, why in _reasons(part.lineage.get(LEFT_OUT))
     ]
     if rows:
-        yield Table("Left out for low quality", rows)
+        yield Table("Left out for low quality", rows, key="left_out")
 
 
 def _reasons(left_out: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str]]:
@@ -75,8 +79,8 @@ def _dataset(part: Frozen) -> dict[str, Any]:
     return {
         "dataset": part.kind,
         "day": part.key,
-        "first hour": when(pd.Timestamp(facts["first_hour"])) if facts else None,
-        "end": when(pd.Timestamp(facts["end"])) if facts else None,
+        "first hour": pd.Timestamp(facts["first_hour"]) if facts else None,
+        "end": pd.Timestamp(facts["end"]) if facts else None,
         "rows": facts.get("rows"),
         "instruments": facts.get("instruments"),
         "left out": len(facts.get("instruments_left_out", ())) if facts else None,

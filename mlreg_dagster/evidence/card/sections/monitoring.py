@@ -26,10 +26,10 @@ def monitoring(context: CardContext) -> Section:
         facts += outcome_facts(context)
     facts += [*worth_facts(context), *contest_facts(context), *reason_facts(context)]
     verdicts = [success(context, each) for each in context.settings.use_case.success]
-    facts.append(Table("Whether the use case is met", verdicts))
+    facts.append(Table("Whether the use case is met", verdicts, key="success"))
     if (worth := worth_asked(context)) is not None:
         verdict, statement = worth
-        facts.append(Text(statement))
+        facts.append(Text(statement, key="worth_asked"))
         against += [statement] if verdict == "NOT met" else []
         unknown += [statement] if verdict not in ("met", "NOT met") else []
     if context.worth.verdict == "worse":
@@ -39,16 +39,19 @@ def monitoring(context: CardContext) -> Section:
         against += [text for text, verdict in texts.items() if verdict == "NOT met"]
         unknown += [text for text, verdict in texts.items() if verdict not in ("met", "NOT met")]
     if context.flagged is not None:
-        facts.append(Values("What it flags today, by the limits of its evaluation", {"last day": context.flagged.text}))
+        title = "What it flags today, by the limits of its evaluation"
+        facts.append(Values(title, {"last day": context.flagged.text}, key="flagged_share"))
         against += [context.flagged.text] if context.flagged.state == "outside" else []
         unknown += [context.flagged.text] if context.flagged.state == "unknown" else []
     facts += drift_facts(context.drift)
     failed = [row for row in context.watch.checks if _speaks_against(row["asset"], row["last result"])]
-    against += [f"The check {row['check']} of {row['asset']} failed last, at {row['recorded']}." for row in failed]
+    against += [
+        f"The check {row['check']} of {row['asset']} failed last, at {when(row['recorded'])}." for row in failed
+    ]
     facts += [
-        Text("What is watched are the checks below, and the outcomes above."),
-        Table("Checks, and their last result", context.watch.checks, folded=True),
-        Table("How old the newest materialization may be", context.watch.freshness),
+        Text("What is watched are the checks below, and the outcomes above.", key="watched"),
+        Table("Checks, and their last result", context.watch.checks, folded=True, key="checks"),
+        Table("How old the newest materialization may be", context.watch.freshness, key="freshness"),
     ]
     return Section("monitoring", tuple(facts), tuple(missing), tuple(against), tuple(unknown))
 

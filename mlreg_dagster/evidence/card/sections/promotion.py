@@ -28,20 +28,25 @@ def promotion(context: CardContext) -> Section:
                 "artifact SHA-256": context.version.artifact_sha256,
                 "holds now": ", ".join(context.aliases) or "no alias",
             },
+            key="registered",
         ),
-        Table("Approvals, rejections, waivers", [_decision(each, context.withdrawals) for each in context.decisions]),
-        Table("Moves of an alias to it", [_move(move) for move in context.moves]),
-        Table("Promotions of it that were refused or had to wait", [_refusal(each) for each in context.refusals]),
-        *(Values(f"Evidence of the move of {each.alias} at {when(each.effective_at)}", flat(each.evidence), folded=True)
+        Table("Approvals, rejections, waivers", [_decision(each, context.withdrawals) for each in context.decisions],
+              key="decisions"),
+        Table("Moves of an alias to it", [_move(move) for move in context.moves], key="moves"),
+        Table("Promotions of it that were refused or had to wait", [_refusal(each) for each in context.refusals],
+              key="refusals"),
+        *(Values(f"Evidence of the move of {each.alias} at {when(each.effective_at)}", flat(each.evidence), folded=True,
+                 key=f"evidence_of_{each.alias}_move_{each.sequence}")
           for each in context.moves if each.evidence),
-        Values(f"What promotion.yaml asks today (risk tier {tier})", flat(_policy(context)), folded=True),
+        Values(f"What promotion.yaml asks today (risk tier {tier})", flat(_policy(context)), folded=True, key="policy"),
         Values(
             "Audit log",
             {
                 "intact": context.tampering is None,
                 "records": len(context.audit),
-                "head": context.audit[-1].hash if context.audit else "none",
+                "head": context.audit[-1].hash if context.audit else None,
             },
+            key="audit_log",
         ),
     ]  # fmt: skip
     if context.champions:
@@ -68,7 +73,7 @@ def reservations(move: AliasEvent) -> list[str]:
 def _refusal(refusal: Refusal) -> dict[str, Any]:
     return {
         "alias": refusal.alias,
-        "recorded": when(refusal.recorded_at),
+        "recorded": refusal.recorded_at,
         "by": refusal.actor,
         "outcome": "has to wait" if refusal.outcome == "hold" else "refused",
         "because": refusal.because,
@@ -91,8 +96,8 @@ def _decision(decision: Decision, withdrawals: Sequence[Withdrawal]) -> dict[str
         "on evaluation": f"#{decision.evaluation_id}",
         "waives": list(decision.waives),
         "withdrawn": f"by {by.actor}: {by.reason}" if by else "no",
-        "until": when(decision.expires_at) if decision.expires_at is not None else None,
-        "recorded": when(decision.recorded_at),
+        "until": decision.expires_at,
+        "recorded": decision.recorded_at,
         "signed": decision.signature is not None,
     }
 
@@ -101,9 +106,9 @@ def _move(move: AliasEvent) -> dict[str, Any]:
     approved: Sequence[str] = move.evidence.get("facts", {}).get("approved_by", ())
     return {
         "alias": move.alias,
-        "before": move.previous_version or "nobody",
-        "effective from": when(move.effective_at),
-        "recorded": when(move.recorded_at),
+        "before": move.previous_version,
+        "effective from": move.effective_at,
+        "recorded": move.recorded_at,
         "by": move.actor,
         "reason": move.reason,
         "approved by": list(approved),

@@ -36,12 +36,13 @@ def use_case(context: CardContext) -> Section:
                 "risk tier": case.risk_tier,
                 "worth asked, against every simple ranking": (case.worth or "not asked").replace("_", " "),
                 "SHA-256 of use_case.yaml's values": case.sha256,
-                "the version was built under": built_under or "unknown",
+                "the version was built under": built_under,
                 "these are the same": built_under == case.sha256,
             },
+            key="use_case",
         ),
-        Table("Metrics of success", [_bounds(each) for each in case.success]),
-        Values("Constraints", case.constraints.model_dump()),
+        Table("Metrics of success", [_bounds(each) for each in case.success], key="success"),
+        Values("Constraints", case.constraints.model_dump(), key="constraints"),
     )
     return Section("use_case", facts, tuple(missing))
 

@@ -26,11 +26,12 @@ def reproducibility(context: CardContext) -> Section:
     command, unknown = f"mlreg retrain --verify {name}", []
     if result is None:
         tried: Fact = Text(
-            f"`{command}` trains it again and compares all scores; so does `mlreg bundle {name} --verify`."
+            f"`{command}` trains it again and compares all scores; so does `mlreg bundle {name} --verify`.",
+            key="not_reproduced",
         )
         unknown.append("It was not trained again for this card: whether it can be made again is not known.")
     elif isinstance(result, str):
-        tried = Text(f"Training it again failed: {result}")
+        tried = Text(f"Training it again failed: {result}", key="reproduction_failed")
         missing.append(f"It can't be trained again: {result}")
     else:
         tried = Values(
@@ -42,16 +43,21 @@ def reproducibility(context: CardContext) -> Section:
                 "thresholds": list(result.thresholds),
                 "the same to the last bit": result.is_exact,
             },
+            key="reproduction",
         )
         if not result.is_exact:
             missing.append(f"Trained again it scores otherwise, by up to {result.largest_difference:g}.")
     return Section(
         "reproducibility",
         (
-            Values("Code and seed", {"mlreg_dagster": then.get("mlreg_dagster"), "seed": manifest["settings"]["seed"]}),
-            Table("Libraries", libraries),
+            Values(
+                "Code and seed",
+                {"mlreg_dagster": then.get("mlreg_dagster"), "seed": manifest["settings"]["seed"]},
+                key="code",
+            ),
+            Table("Libraries", libraries, key="libraries"),
             tried,
-            Values("Manifest", flat(manifest), folded=True),
+            Values("Manifest", flat(manifest), folded=True, key="manifest"),
         ),
         tuple(missing),
         unknown=tuple(unknown),

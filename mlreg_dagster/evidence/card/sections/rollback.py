@@ -23,6 +23,7 @@ def rollback(context: CardContext) -> Section:
                     "days after which the champion counts as stale": policy.champion_max_age_days,
                     "who becomes champion by itself": context.settings.promotion.automatic,
                 },
+                key="retraining",
             ),
             Values(
                 "How to undo",
@@ -31,6 +32,7 @@ def rollback(context: CardContext) -> Section:
                     "would go back to": way_back.version or "no version",
                     "tried out first": "the target's bytes, its scores of the newest hour, and its last day's scores",
                 },
+                key="undo",
             ),
         ),
         (way_back.problem,) if way_back.problem else (),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlreg_dagster.evidence.card.context import CardContext
-from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, when
+from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values
 from mlreg_dagster.governance.rollout.wording import share, split_in_words, state_in_words
 from mlreg_dagster.registry import TrafficEvent
 from mlreg_dagster.registry.records.traffic import ROLLED_BACK
@@ -24,7 +24,8 @@ def serving(context: CardContext) -> Section:
         Text(
             "Every hour, the champion as of that hour scores all instruments of the hour (asset predictions), and the "
             "challenger in its shadow; an hour that is scored later is scored by the champion of then. The artifact is "
-            "loaded by its registered hash, and no code from it is run."
+            "loaded by its registered hash, and no code from it is run.",
+            key="scoring",
         ),
         Values(
             "Scorer",
@@ -38,16 +39,20 @@ def serving(context: CardContext) -> Section:
                 "measured latency": speed.detail if speed else "this risk tier does not ask for it",
                 "intact and loads": bundle.problem is None,
             },
+            key="scorer",
         ),
         Table(
-            "Predictions so far, by the role in which it made them", [_predictions(row) for row in context.predictions]
+            "Predictions so far, by the role in which it made them",
+            [dict(row) for row in context.predictions],
+            key="predictions",
         ),
         Text(
             "Release: an alias moves within one transaction, when promotion.yaml lets it (section 4); predictions "
             "follow from the alias's effective time on. Servers split the traffic of an alias while a rollout is open. "
-            "Nothing is deployed besides."
+            "Nothing is deployed besides.",
+            key="release",
         ),
-        Table("Rollouts of it", [_change(each) for each in context.traffic]),
+        Table("Rollouts of it", [_change(each) for each in context.traffic], key="rollouts"),
         *_weights(context),
     )
     return Section("serving", facts, tuple(missing), _against(context.traffic))
@@ -73,12 +78,8 @@ def _change(event: TrafficEvent) -> dict[str, Any]:
         "in place of": event.champion,
         "state": state_in_words(event),
         "share of the traffic": share(event),
-        "since": when(event.effective_at),
+        "since": event.effective_at,
         "ruling": event.ruling.replace("_", " "),
         "by": event.actor,
         "reason": event.reason,
     }
-
-
-def _predictions(row: Any) -> dict[str, Any]:
-    return dict(row) | {name: when(row[name]) for name in ("first_hour", "last_hour")}
