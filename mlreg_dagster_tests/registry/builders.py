@@ -116,6 +116,13 @@ def shift(registry: Registry, to: Split, expected: int | None = None, **changes)
     return registry.move_traffic("champion", to, by, expected=newest, **changes)
 
 
+def add_person(registry: Registry, name: str = "zoe quux", **changes) -> str:
+    """A person of the directory; returns the id."""
+    by = Attribution(name, changes.pop("time", NOW), "joined the team", changes.pop("run", None))
+    sign = changes.pop("sign", None)
+    return registry.add_person(Entry(name, **{"contact": None, "roles": ("risk officer",)} | changes), by, sign).person
+
+
 def suspend(registry: Registry, alias: str = "champion", **changes):
     """Suspend an alias, whoever holds it."""
     by = Attribution(
@@ -158,10 +165,3 @@ def add_to_incident(registry: Registry, event: str = "noted", number: int = 1, *
     expected = changes.pop("expected", None)
     entry = IncidentEntry(event, changes.pop("occurred_at", time), **changes)
     return registry.add_to_incident(number, entry, by, expected=expected)
-
-
-def add_person(registry: Registry, name: str = "zoe quux", **changes) -> str:
-    """A person of the directory; returns the id."""
-    by = Attribution(name, changes.pop("time", NOW), "joined the team", changes.pop("run", None))
-    sign = changes.pop("sign", None)
-    return registry.add_person(Entry(name, **{"contact": None, "roles": ("risk officer",)} | changes), by, sign).person
