@@ -58,6 +58,9 @@ class UseCaseSettings(Section):
     )
     owner: Annotated[str, Field(min_length=1)] = "team:mlreg"
     risk_tier: Tier = "low"
+    for_real_use: bool = Field(
+        False, description="Decisions rest on it; taken for granted in the risk tier high. A simulated market won't do."
+    )
     worth: WorthAsked | None = Field(
         "not_worse", description="By matured outcomes, than the best simple ranking; null = not asked."
     )
@@ -70,10 +73,10 @@ class UseCaseSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A use case that does not ask for worth says nothing of it, so that those of before keep their hash."""
+        """What is not asked for or not written is left out, so that use cases of before keep their hash."""
         values: dict[str, Any] = serialize(self)
-        for name in ("worth", "documentation"):
-            if getattr(self, name) is None:
+        for name in ("worth", "documentation", "for_real_use"):
+            if not getattr(self, name):
                 values.pop(name, None)
         return values
 

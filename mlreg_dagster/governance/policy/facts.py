@@ -52,7 +52,7 @@ def facts_of(
     tier = policy.of(rules.use_case.risk_tier)
     counted = counting.counted_decisions(dossier, policy, now)
     left_out = counting.not_counted(dossier, counted, "approval")
-    approved, ignored, rejected = _approvals(counted, dossier, evaluation, actor, policy)
+    approved, ignored, rejected = approvals_of(counted, dossier, evaluation, actor, policy)
     stability = evaluation.metrics.get("stability") or {}
     freeze = next((each for each in policy.freezes if each.covers(now)), None)
     admission = admission_of(dossier)
@@ -113,7 +113,7 @@ def _stored(values: Facts | Verdict) -> dict[str, Any]:
     return {_STORED.get(name, name): value for name, value in asdict(values).items()}
 
 
-def _approvals(
+def approvals_of(
     counted: Sequence[Decision], dossier: Dossier, evaluation: Evaluation, actor: str, policy: PromotionSettings
 ) -> tuple[list[str], list[str], list[str]]:
     """Who approved, whose approvals don't count and why, who rejects; the last decision that counts of each person."""
