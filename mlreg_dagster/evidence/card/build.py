@@ -75,7 +75,7 @@ def _with_requirements(context: CardContext, section: Section) -> Section:
     ]
     return replace(
         section,
-        facts=(Table(f"Required (risk tier {tier})", rows), *section.facts),
+        facts=(Table(f"Required (risk tier {tier})", rows, key="required"), *section.facts),
         required=checked,
         missing=section.missing + sentences["missing"],
         against=section.against + sentences["against"],
