@@ -24,7 +24,8 @@ class Writing:
     @property
     def task(self) -> str:
         """What is to be written, and where."""
-        where = f"{self.asked.place}: {self.asked.key}" if self.asked.place == "use_case.yaml" else self.file
+        in_config = self.asked.place == "use_case.yaml"
+        where = f"use_case.yaml: documentation.{self.asked.key}" if in_config else f"docs/dossier/{self.asked.key}.md"
         return f"[to be written: {self.asked.heading}. {self.asked.question} Place: {where}]"
 
     @property
@@ -32,11 +33,6 @@ class Writing:
         """The text as Markdown below the headings of the document: no tags, and nothing that hides."""
         text = visible(self.text or "", longest=None).replace("<", "&lt;")
         return MarkdownText(_HEADING.sub(r"##\1 ", text))
-
-    @property
-    def file(self) -> str:
-        """Where it stands, if not in use_case.yaml."""
-        return f"{self.asked.place}/{self.asked.key}.md"
 
 
 @dataclass(frozen=True)

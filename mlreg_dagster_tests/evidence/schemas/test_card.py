@@ -69,6 +69,7 @@ def test_facts_are_addressed_by_keys(cards):
     assert sections["lineage"]["facts"]["source"]["values"]["first_hour"] == "2026-01-01T00:00:00+00:00"
     assert sections["promotion"]["facts"]["moves"]["rows"][0]["effective_from"] == "2026-01-05T12:00:00+00:00"
     assert sections["evaluation"]["facts"]["gates"]["rows"][0]["passed"] is True
+    assert sections["operations"]["requirements"]["operations.contacts"]["state"] == "there"
 
 
 def test_a_fact_without_a_key_is_still_there():
