@@ -18,13 +18,23 @@ from sqlalchemy import Connection, RowMapping, Table, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from mlreg_dagster.registry.database import stored
-from mlreg_dagster.registry.database.schema import ADDED_LATER, audit_log, metadata, restores, schema_version
+from mlreg_dagster.registry.database.schema import (
+    ADDED_LATER,
+    MUTABLE,
+    audit_log,
+    metadata,
+    restores,
+    schema_version,
+)
+from mlreg_dagster.registry.entries import differing_entry
 from mlreg_dagster.registry.errors import InvalidRecord, RegistryDamaged
 from mlreg_dagster.registry.records.models import AuditRecord
 
 GENESIS = "0" * 64
 AUDITED = {
-    table.name: table for table in metadata.sorted_tables if table.name not in {audit_log.name, schema_version.name}
+    table.name: table
+    for table in metadata.sorted_tables
+    if table.name not in {audit_log.name, schema_version.name, *MUTABLE}
 }
 UNREADABLE = (
     ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, DBAPIError, InvalidRecord,
@@ -99,7 +109,7 @@ def find_tampering(connection: Connection, witnessed: Iterable[tuple[int, str]] 
                 f"Record {sequence} was witnessed with hash {known}, but it {found}. If an older copy of the registry "
                 f'was put back, record it: mlreg restore --reason "…".'
             )
-    return _differing_row(connection, by_row)
+    return _differing_row(connection, by_row) or differing_entry(connection)
 
 
 def _lost_in_restores(by_row: Mapping[tuple[str, int], AuditRecord]) -> set[tuple[int, str]]:

@@ -4,6 +4,7 @@ They guard against mistakes, not against people who may drop them; those leave t
 scripts use the same statements: where a release changes them, it adds a migration that replaces the triggers.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, Table, UniqueConstraint, event
@@ -15,11 +16,12 @@ FUNCTION = (
 """What the triggers of all tables call on PostgreSQL."""
 
 
-def keep_append_only(metadata: MetaData) -> None:
-    """Let each table of `metadata` create its triggers when it is created."""
+def keep_append_only(metadata: MetaData, *, but: Collection[str]) -> None:
+    """Let each table of `metadata` create its triggers when it is created, but for those named."""
     event.listen(metadata, "before_create", _create_function)
-    for table in metadata.tables.values():
-        event.listen(table, "after_create", _create_triggers)
+    for name, table in metadata.tables.items():
+        if name not in but:
+            event.listen(table, "after_create", _create_triggers)
 
 
 def triggers(table: Table, dialect: str) -> list[str]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from mlreg_dagster.registry.database.append_only import keep_append_only
 from mlreg_dagster.registry.database.column_types import Gates, Texts, UtcTime
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 metadata = MetaData()
 
@@ -310,6 +310,78 @@ traffic_events = Table(
     ForeignKeyConstraint(["alias", "alias_sequence"], ["alias_events.alias", "alias_events.sequence"]),
 )
 
+suspensions = Table(
+    "suspensions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alias", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("event", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("artifact_sha256", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("effective_at", UtcTime, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+    CheckConstraint("event IN ('suspended', 'resumed')", name="known_suspension"),
+    UniqueConstraint("alias", "sequence"),
+    ForeignKeyConstraint(["version", "artifact_sha256"], ["model_versions.version", "model_versions.artifact_sha256"]),
+)
+
+incident_events = Table(
+    "incident_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("incident", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("event", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("severity", String, nullable=False),
+    Column("owner", String, nullable=False),
+    Column("occurred_at", UtcTime, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    CheckConstraint("event IN ('opened', 'noted', 'resolved', 'reviewed')", name="known_incident_event"),
+    UniqueConstraint("incident", "sequence"),
+)
+
+person_changes = Table(
+    "person_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person", String, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("event", String, nullable=False),
+    Column("entry_sha256", String),
+    Column("roles", Texts, nullable=False),
+    Column("public_key", String),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Column("run_id", String),
+    Column("signature", String),
+    CheckConstraint("event IN ('added', 'corrected', 'erased')", name="known_person_change"),
+    UniqueConstraint("person", "sequence"),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("person", String, nullable=False, unique=True),
+    Column("name", String),
+    Column("contact", String),
+    Column("salt", String),
+)
+"""Names of people, by the ids that all other tables hold. The one table that is not append-only and not in the audit
+log: a name can be corrected or erased, and everything else stays as it was written."""
+
 audit_log = Table(
     "audit_log",
     metadata,
@@ -327,4 +399,6 @@ ADDED_LATER = {"evaluations": frozenset({"holdout_day", "code_sha256", "departur
 """Columns that a schema after the first added. Where they are null they are no part of a row's audit record, so that
 the records of older rows stay as they are."""
 
-keep_append_only(metadata)
+MUTABLE = frozenset({people.name})
+
+keep_append_only(metadata, but=MUTABLE)

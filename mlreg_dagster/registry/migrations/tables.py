@@ -14,8 +14,10 @@ def create_function() -> None:
         op.execute(append_only.FUNCTION)
 
 
-def create_table(name: str, *items: SchemaItem, **options: Any) -> None:
-    """Create an append-only table of these columns and constraints."""
+def create_table(name: str, *items: SchemaItem, mutable: bool = False, **options: Any) -> None:
+    """Create a table of these columns and constraints; append-only unless it is `mutable`."""
     table = op.create_table(name, *items, **options)
+    if mutable:
+        return
     for statement in append_only.triggers(table, op.get_bind().dialect.name):
         op.execute(statement)
