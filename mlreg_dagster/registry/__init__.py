@@ -3,6 +3,7 @@
 Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an artifact's bytes.
 """
 
+from mlreg_dagster.registry.directory import Directory
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
@@ -10,6 +11,7 @@ from mlreg_dagster.registry.errors import (
     BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
+    IncidentConflict,
     InvalidRecord,
     NotSuspended,
     RegistryDamaged,
@@ -41,6 +43,7 @@ from mlreg_dagster.registry.records.governance import (
     Restore,
     Withdrawal,
 )
+from mlreg_dagster.registry.records.incidents import Incident, IncidentEntry, IncidentEvent
 from mlreg_dagster.registry.records.models import (
     AliasEvent,
     Attribution,
@@ -51,6 +54,7 @@ from mlreg_dagster.registry.records.models import (
     Status,
     Tenure,
 )
+from mlreg_dagster.registry.records.people import Entry, Person, PersonChange
 from mlreg_dagster.registry.records.suspensions import AliasSuspended, Suspension
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
@@ -70,13 +74,19 @@ __all__ = [
     "Correction",
     "Decision",
     "DecisionKind",
+    "Directory",
     "Dossier",
     "DriftDecision",
     "DriftJudgement",
     "EffectiveTimeError",
+    "Entry",
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
+    "Incident",
+    "IncidentConflict",
+    "IncidentEntry",
+    "IncidentEvent",
     "InvalidRecord",
     "ModelVersion",
     "NotSuspended",
@@ -84,6 +94,8 @@ __all__ = [
     "OutboxMessage",
     "Permission",
     "Permit",
+    "Person",
+    "PersonChange",
     "PolicyApproval",
     "PolicyRecord",
     "Refusal",

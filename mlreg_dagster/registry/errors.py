@@ -91,3 +91,7 @@ class AlreadySuspended(SuspensionConflict):
 
 class NotSuspended(SuspensionConflict):
     """The alias is not suspended, so that it can't be resumed."""
+
+
+class IncidentConflict(RegistryError):
+    """Another event of the incident came first, or it is over already, or not yet."""
