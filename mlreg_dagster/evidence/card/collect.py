@@ -12,7 +12,7 @@ from mlreg_dagster.evidence.card.context import CardContext, Watch, WayBack
 from mlreg_dagster.evidence.card.drift import newest_decision
 from mlreg_dagster.evidence.reproduction import Reproduction, reproduce
 from mlreg_dagster.governance.decisions import counting
-from mlreg_dagster.governance.policy.in_force import recorded_rules, rules_of
+from mlreg_dagster.governance.policy.in_force import rules_in_force, rules_of
 from mlreg_dagster.governance.policy.track_record import challenge_on_record
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
@@ -188,10 +188,8 @@ def _way_back(
     latest = registry.latest_evaluation(target)
     if latest is None or not latest.passed:
         return WayBack(target, f"{target}, the champion before, has failed its latest evaluation since.")
-    policy = (
-        recorded_rules(policy_record) if (policy_record := registry.policy_in_force()) else rules_of(settings)
-    ).promotion
-    standing = counting.standing(counting.counted_decisions(registry.dossier(target, CHAMPION), policy, now))
+    policy = rules_in_force(registry, rules_of(settings)).promotion
+    standing = counting.standing(counting.counted_decisions(registry.dossier(target, CHAMPION), policy, now), policy)
     if rejected := [name for name, each in standing.items() if each.kind == "rejection"]:
         return WayBack(target, f"{target}, the champion before, has been rejected by {', '.join(rejected)}.")
     return WayBack(target, None)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
