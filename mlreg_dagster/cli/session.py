@@ -3,7 +3,6 @@
 import json
 import os
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,32 +35,26 @@ class Terminal(Console):
 def _readable(printed: Any) -> Any:
     if isinstance(printed, str):
         return visible(people_named(printed))
-    return printed.spelled(people_named) if isinstance(printed, Grid) else printed
+    if isinstance(printed, Grid) and printed.mentions(PERSON_ID):
+        return printed.spelled(present_directory().in_words)
+    return printed
 
 
 def people_named(text: str) -> str:
     """A text with the present name beside each id of a person; as it is where the registry can't be read."""
-    if PERSON_ID.search(text) is None:
-        return text
-    return present_directory().in_words(text)
+    return present_directory().in_words(text) if PERSON_ID.search(text) else text
 
 
 def present_directory() -> "Directory":
     """The people of the home's registry; nobody where it is not there or can't be read."""
     from mlreg_dagster.config import home_dir
     from mlreg_dagster.config.places import registry_url
-
-    return _directory_of(registry_url(home_dir()))
-
-
-@cache
-def _directory_of(url: str) -> "Directory":
     from mlreg_dagster.core.errors import MlregError
     from mlreg_dagster.registry.directory import Directory
     from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 
     try:
-        return ReadOnlyRegistry(url, wait_s=_WAIT_FOR_NAMES_S).directory()
+        return ReadOnlyRegistry(registry_url(home_dir()), wait_s=_WAIT_FOR_NAMES_S).directory()
     except MlregError:  # names are a convenience; commands that need the registry say what is wrong
         return Directory()
 

@@ -4,6 +4,7 @@ Columns are as wide as their content asks; where that is too much, text wraps be
 fit, each row is written as lines of its own. Output that is piped has no width.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -45,6 +46,11 @@ class Grid:
     def add_row(self, *cells: str) -> None:
         """Add a row of Rich markup."""
         self.rows.append([Text.from_markup(one_line(cell, _LONGEST_CELL)) for cell in cells])
+
+    def mentions(self, pattern: re.Pattern[str]) -> bool:
+        """Whether a text of it holds what a pattern describes."""
+        texts = (self.title, *self.notes, *(cell.plain for row in self.rows for cell in row))
+        return any(pattern.search(text) for text in texts)
 
     def spelled(self, spell: Callable[[str], str]) -> "Grid":
         """The same with each text as `spell` gives it; the facts stay as they are."""
