@@ -239,7 +239,7 @@ PLANTED = (
         None,
         "evaluation.gates_measured",
         "missing",
-        r"The gate noise_robustness of this risk tier was not measured\.",
+        r"The risk tier low asks for gates that were not measured: noise_robustness\.",
     ),
     Planted(
         drift_unknown, no_drift, "monitoring.drift", "unknown", r"Drift on 2026-01-07: unknown\. There is too little"
@@ -294,8 +294,8 @@ def test_the_policy_of_the_registry_counts_and_a_mismatch_is_named(live):
     Lifecycle(live.home, {"use_case": {"risk_tier": "high"}})
     reader = Lifecycle(live.home, {"use_case": {"risk_tier": "low"}}, adopts=False)
     card = card_of(reader, "v2")
-    assert "As champion the risk tier high asks for 2 approvals, and 0 count." in card.headline
-    assert "The gate model_size of this risk tier was not measured." in card.headline
+    assert "As champion it needs 2 approvals in the risk tier high, and 0 count." in card.headline
+    assert re.search("The risk tier high asks for gates that were not measured: .*model_size", card.headline)
     assert "are not the policy in force, by which it judges: use_case.risk_tier: high → low." in card.headline
     refused = finding(card, "rollback.permitted")
     assert "The configuration files ask for another policy than the one in force" in refused.text
