@@ -74,11 +74,11 @@ def _with_requirements(context: CardContext, section: Section) -> Section:
 
 def _row(each: Checked) -> dict[str, Any]:
     return {
-        "requirement": each.requirement.key,
-        "what must be there": each.requirement.text,
-        "required": each.required,
         "state": each.finding.state,
+        "what must be there": each.requirement.text,
         "finding": each.finding.text or None,
+        "required": each.required,
+        "requirement": each.requirement.key,
     }
 
 
