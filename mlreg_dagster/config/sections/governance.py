@@ -228,16 +228,10 @@ class PromotionSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A policy that only warns of unlisted actors says nothing of them: earlier policies keep their hash."""
+        """A policy leaves out what it does not ask: unlisted actors, suspensions. Earlier policies keep their hash."""
         values: dict[str, Any] = serialize(self)
         if self.unlisted_actors == "warn":
             values.pop("unlisted_actors", None)
-        return values
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A policy that says nothing of suspensions leaves them out, so that earlier policies keep their hash."""
-        values: dict[str, Any] = serialize(self)
         if self.suspension == SuspensionPolicy():
             values.pop("suspension", None)
         return values

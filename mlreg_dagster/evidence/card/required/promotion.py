@@ -90,19 +90,19 @@ def _unsigned(decision: Decision) -> str:
 
 
 def _is_signed(decision: Decision, context: CardContext) -> bool:
-    known = context.rules.promotion.people.get(counting.person(decision.actor))
+    known = context.rules.promotion.people.get(context.rules.promotion.person(decision.actor))
     if known is None or known.public_key is None:
         return True
     return signing.verifies(known.public_key, decision.signature, signing.decision_message(decision))
 
 
 def _waivers(context: CardContext) -> Finding:
-    trainer = counting.person(context.version.created_by)
+    trainer = context.rules.promotion.person(context.version.created_by)
     return without(
         (
             f"{each.actor}, who trained it, waived {', '.join(each.waives)} for it."
             for each in _standing(context)
-            if each.is_waiver and counting.person(each.actor) == trainer
+            if each.is_waiver and context.rules.promotion.person(each.actor) == trainer
         ),
         "against",
     )
