@@ -7,7 +7,7 @@ from mlreg_dagster.evidence.card.elements import when
 from mlreg_dagster.evidence.card.requirements import EVERY_TIER, Finding, Requirement, unless, without
 from mlreg_dagster.evidence.card.standing import Standing
 from mlreg_dagster.evidence.card.suspensions import suspended
-from mlreg_dagster.governance.decisions import counting, signing
+from mlreg_dagster.governance.decisions import signing
 from mlreg_dagster.governance.policy.facts import waived_rules
 from mlreg_dagster.registry import AliasEvent, Decision
 
