@@ -9,7 +9,7 @@ from rich.markup import escape
 from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.backup import backup
-from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
+from mlreg_dagster.cli.commands.evidence import bundle, dossier, report, schema, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
     champion,
@@ -69,7 +69,8 @@ def _options(
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
     rollback, release, rehearse, refusals, score, explain, features, status, champion, history, compare, impact,
-    what_if, bundle, report, weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
+    what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade,
+    keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

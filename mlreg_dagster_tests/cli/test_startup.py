@@ -21,6 +21,7 @@ COMMANDS = (
     ["audit", "verify"],
     ["audit", "export"],
     ["audit", "schema"],
+    ["schema", "card"],
     ["decisions", "v1"],
     ["refusals"],
     ["policy", "show"],

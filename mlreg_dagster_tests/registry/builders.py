@@ -9,6 +9,7 @@ from mlreg_dagster.registry import (
     AlertEvent,
     Attribution,
     DriftJudgement,
+    Entry,
     GateResult,
     IncidentEntry,
     IncidentEvent,
@@ -113,6 +114,38 @@ def shift(registry: Registry, to: Split, expected: int | None = None, **changes)
     )  # fmt: skip
     newest = registry.traffic("champion").sequence if expected is None else expected
     return registry.move_traffic("champion", to, by, expected=newest, **changes)
+
+
+def add_person(registry: Registry, name: str = "zoe quux", **changes) -> str:
+    """A person of the directory; returns the id."""
+    by = Attribution(name, changes.pop("time", NOW), "joined the team", changes.pop("run", None))
+    sign = changes.pop("sign", None)
+    return registry.add_person(Entry(name, **{"contact": None, "roles": ("risk officer",)} | changes), by, sign).person
+
+
+def suspend(registry: Registry, alias: str = "champion", **changes):
+    """Suspend an alias, whoever holds it."""
+    by = Attribution(
+        changes.pop("actor", "carla"), changes.pop("time", NOW), changes.pop("reason", "it flags all"),
+        changes.pop("run", None),
+    )  # fmt: skip
+    known = registry.suspensions(alias)
+    values = {
+        "sequence": len(known) + 1, "expected": registry.holder(alias).version, "facts": {"serving": "refuse"},
+    } | changes  # fmt: skip
+    return registry.suspend(alias, by, **values)
+
+
+def resume(registry: Registry, alias: str = "champion", **changes):
+    """Resume a suspended alias."""
+    by = Attribution(
+        changes.pop("actor", "dora"), changes.pop("time", NOW), changes.pop("reason", "it is repaired"),
+        changes.pop("run", None),
+    )  # fmt: skip
+    values = {
+        "sequence": len(registry.suspensions(alias)) + 1, "expected": registry.holder(alias).version,
+    } | changes  # fmt: skip
+    return registry.resume(alias, by, **values)
 
 
 def open_incident(registry: Registry, began=START, detected=None, **changes) -> IncidentEvent:
