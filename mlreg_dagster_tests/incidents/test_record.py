@@ -22,6 +22,7 @@ from mlreg_dagster_tests.registry.builders import (
     sha,
     shift,
     split,
+    suspend,
 )
 
 HOUR = timedelta(hours=1)
@@ -66,6 +67,7 @@ def test_everything_between_begin_and_end_is_in_the_timeline_and_nothing_else(re
     roll_out(registry, "v2", time=NOTICED + 4 * HOUR)
     shift(registry, split("rolled_back", 0, "roll_back"), time=NOTICED + 5 * HOUR)
     move(registry, "v2", "v1", NOTICED + 6 * HOUR, time=NOTICED + 6 * HOUR)
+    suspend(registry, time=NOTICED + 6.5 * HOUR)
     register(registry, "v3", created_at=NOTICED + 7 * HOUR)
     evaluate(registry, "v3", recorded_at=NOTICED + 8 * HOUR)
     add_to_incident(registry, "resolved", time=ENDED, occurred_at=ENDED)
@@ -75,7 +77,7 @@ def test_everything_between_begin_and_end_is_in_the_timeline_and_nothing_else(re
     entries = timeline(registry, registry.incident(1), NOW, [run, Entry(ENDED + HOUR, "run", "later", "", "", "run 2")])
     assert [each.kind for each in entries] == [
         "incident", "alert", "incident", "run", "drift", "refusal", "decision", "rollout", "rollout", "move",
-        "training", "evaluation", "incident", "incident",
+        "suspension", "training", "evaluation", "incident", "incident",
     ]  # fmt: skip
     assert [each.at for each in entries] == sorted(each.at for each in entries)
     assert entries[1].text == "Alert run_failed of daily (ticket): firing"
@@ -94,6 +96,14 @@ def test_the_four_times_follow_from_the_records(registry):
     assert took == {"detect": 2, "acknowledge": 0.5, "mitigate": 9, "resolve": 20}
     assert times["acknowledge"].source == f"bert acknowledged alert {fired.name}"
     assert times["mitigate"].source.startswith("move champion:2: champion moved from v1 to v2")
+
+
+def test_a_suspended_alias_harms_nobody(registry):
+    begun(registry)
+    suspend(registry, time=NOTICED + HOUR)
+    _, times = taken(registry)
+    assert times["mitigate"].at == NOTICED + HOUR
+    assert times["mitigate"].source == "suspension champion:1: champion (v1) was suspended"
 
 
 def test_what_was_not_yet_or_before_the_detection_is_not_taken_for_mitigation(registry):

@@ -22,6 +22,7 @@ from mlreg_dagster.registry import (
     AuditRecord,
     Decision,
     Evaluation,
+    Incident,
     ModelVersion,
     PolicyRecord,
     Refusal,
@@ -82,6 +83,7 @@ class CardContext:
         standings: The approvals that count now, by the aliases that it holds.
         champions: All moves of the champion's alias.
         traffic: Changes of the rollouts in which it was the candidate.
+        incidents: Those that name it, or no version at all.
         training: The dataset that it was trained on.
         holdout: That of its latest evaluation; None if it was never evaluated.
         bundle: Its artifact.
@@ -118,6 +120,7 @@ class CardContext:
     standings: Mapping[str, Standing]
     champions: Sequence[AliasEvent]
     traffic: Sequence[TrafficEvent]
+    incidents: Sequence[Incident]
     training: Frozen
     holdout: Frozen | None
     bundle: Frozen

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.evidence.card.elements import when
+from mlreg_dagster.evidence.card.incidents import incident_row
 from mlreg_dagster.evidence.weekly.sections import Section, records
 from mlreg_dagster.evidence.weekly.week import Week
 from mlreg_dagster.monitoring.metrics.slos import OBJECTIVES
@@ -109,19 +110,7 @@ def incidents(found: Iterable[Incident], week: Week) -> Section:
         f"Incidents of the week: {len(known)}. Open at its end: {len(ongoing)}. Resolved, with a report that waits for "
         f"its review: {len(unreviewed)}."
     )
-    rows: list[dict[str, Any]] = [
-        {
-            "incident": each.number,
-            "title": each.newest.title,
-            "severity": each.newest.severity,
-            "owner": each.newest.owner,
-            "began": when(each.began),
-            "over": when(each.resolved.occurred_at) if each.resolved else None,
-            "at the end": each.state,
-        }
-        for each in known
-    ]
-    return Section("Incidents", text, rows, is_good=not ongoing and not unreviewed)
+    return Section("Incidents", text, [incident_row(each) for each in known], is_good=not ongoing and not unreviewed)
 
 
 def open_in(events: Iterable[AlertEvent], week: Week) -> list[list[AlertEvent]]:

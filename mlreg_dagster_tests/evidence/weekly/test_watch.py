@@ -98,11 +98,11 @@ def test_incidents_ask_for_attention_until_they_are_over_and_their_report_is_rev
     assert (stand().state, stand().rows) == ("in order", [])
     open_incident(registry, MONDAY - DAY, time=MONDAY - DAY)
     assert stand().state == "needs attention"
-    assert stand(week_of(pd.Timestamp(MONDAY - 7 * DAY))).rows[0]["at the end"] == "open"
+    assert stand(week_of(pd.Timestamp(MONDAY - 7 * DAY))).rows[0]["state"] == "open"
     assert stand(week_of(pd.Timestamp(MONDAY - 14 * DAY))).rows == []
     add_to_incident(registry, "resolved", time=MONDAY + DAY)
-    assert (stand().state, stand().rows[0]["at the end"]) == ("needs attention", "resolved")
+    assert (stand().state, stand().rows[0]["state"]) == ("needs attention", "resolved")
     assert "waits for its review: 1." in stand().text
     add_to_incident(registry, "reviewed", time=MONDAY + 2 * DAY)
-    assert (stand().state, stand().rows[0]["at the end"]) == ("in order", "reviewed")
+    assert (stand().state, stand().rows[0]["state"]) == ("in order", "reviewed")
     assert stand(week_of(pd.Timestamp(MONDAY + 7 * DAY))).rows == []
