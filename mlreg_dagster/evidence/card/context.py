@@ -26,6 +26,7 @@ from mlreg_dagster.registry import (
     ModelVersion,
     PolicyRecord,
     Refusal,
+    Suspension,
     TrafficEvent,
     Withdrawal,
 )
@@ -84,6 +85,7 @@ class CardContext:
         champions: All moves of the champion's alias.
         traffic: Changes of the rollouts in which it was the candidate.
         incidents: Those that name it, or no version at all.
+        suspensions: How aliases were suspended and resumed that it held then, or holds now.
         training: The dataset that it was trained on.
         holdout: That of its latest evaluation; None if it was never evaluated.
         bundle: Its artifact.
@@ -121,6 +123,7 @@ class CardContext:
     champions: Sequence[AliasEvent]
     traffic: Sequence[TrafficEvent]
     incidents: Sequence[Incident]
+    suspensions: Sequence[Suspension]
     training: Frozen
     holdout: Frozen | None
     bundle: Frozen

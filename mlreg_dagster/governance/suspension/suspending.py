@@ -1,9 +1,12 @@
 """Suspends an alias and resumes it, by the policy in force."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.errors import MlregError
@@ -48,6 +51,28 @@ class Authority:
     policy: PromotionSettings
     key: Path | None = None
     replays_history: bool = False
+
+
+def policy_in_force(registry: Registry, files: Callable[[], PromotionSettings]) -> PromotionSettings:
+    """The policy by which it is judged.
+
+    Args:
+        registry: Which keeps the one in force.
+        files: That of the configuration files, for a registry that keeps none yet.
+
+    Raises:
+        DecisionRefused: Another release recorded values that this one does not know.
+    """
+    record = registry.policy_in_force()
+    if record is None:
+        return files()
+    try:
+        return PromotionSettings.model_validate(record.content["promotion"])
+    except (ValidationError, KeyError) as error:
+        raise DecisionRefused(
+            f"The policy in force (adopted by {record.actor}) holds values that this release does not know, so that it "
+            f"can't be told who may suspend. `mlreg policy adopt --reason …` puts the configuration files in force."
+        ) from error
 
 
 def suspend(

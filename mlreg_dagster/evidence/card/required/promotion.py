@@ -6,6 +6,7 @@ from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import when
 from mlreg_dagster.evidence.card.requirements import EVERY_TIER, Finding, Requirement, unless, without
 from mlreg_dagster.evidence.card.standing import Standing
+from mlreg_dagster.evidence.card.suspensions import suspended
 from mlreg_dagster.governance.decisions import counting, signing
 from mlreg_dagster.governance.policy.facts import waived_rules
 from mlreg_dagster.registry import AliasEvent, Decision
@@ -51,6 +52,10 @@ def _tier(context: CardContext) -> Finding:
         ),
         "against",
     )
+
+
+def _not_suspended(context: CardContext) -> Finding:
+    return without((f"{each.in_words}. It does not score." for each in suspended(context)), "against")
 
 
 def _approvals(context: CardContext) -> Finding:
@@ -171,6 +176,15 @@ REQUIREMENTS = (
         ("EU AI Act, Art. 9(2)", _GOVERNANCE),
         EVERY_TIER,
         _tier,
+    ),
+    Requirement(
+        "promotion.not_suspended",
+        "promotion",
+        "no suspension of an alias that it holds",
+        ("EU AI Act, Art. 14(4)(e)", "NIST AI RMF, MANAGE 2.4"),
+        EVERY_TIER,
+        _not_suspended,
+        in_headline=True,
     ),
     Requirement(
         "promotion.approvals",
