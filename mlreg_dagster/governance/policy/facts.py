@@ -1,6 +1,6 @@
 """The facts that a policy judges by: what counts of the registry's records when a version asks for an alias."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,8 @@ from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.policy.judgement import Facts, Verdict, WorthFound
 from mlreg_dagster.models.evaluation import experiments
 from mlreg_dagster.models.gates import missing_gates
+from mlreg_dagster.models.gates.planted import below_interval
+from mlreg_dagster.models.manifests import WALK_FORWARD
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import Attribution, Decision, Dossier, Evaluation, ModelVersion
 from mlreg_dagster.registry.names import as_utc
@@ -60,7 +62,10 @@ def facts_of(
     asks_for_outcomes = may_ask_for_outcomes and policy.min_matured_outcomes
     asks_for_worth = may_ask_for_outcomes and tier.worth is not None and not is_rollback
     return Facts(
-        failed_gates=tuple(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
+        failed_gates=(
+            *(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
+            *(_below_interval(evaluation, version) if tier.planted_interval and not is_rollback else ()),
+        ),
         missing_gates=missing_gates(
             (gate.name for gate in evaluation.gates),
             tier.gates,
@@ -136,10 +141,8 @@ def _approvals(
 
 def _departures(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> tuple[str, ...]:
     """How the evaluation departs from what is in force: as it was recorded, and as it is now."""
-    try:
-        thresholds = EvaluationSettings.model_validate(evaluation.thresholds).model_dump(mode="json")
-    except ValidationError:  # of another release
-        thresholds = evaluation.thresholds
+    known = _settings_of(evaluation)
+    thresholds = evaluation.thresholds if known is None else known.model_dump(mode="json")
     now = experiments.departures(
         thresholds=thresholds,
         in_force=rules.evaluation.model_dump(mode="json"),
@@ -148,6 +151,21 @@ def _departures(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> 
         code=evaluation.code_sha256,
     )
     return tuple(dict.fromkeys((*(evaluation.departures or ()), *now)))
+
+
+def _settings_of(evaluation: Evaluation) -> EvaluationSettings | None:
+    """Under which it was done; None where another release recorded values that this one does not know."""
+    try:
+        return EvaluationSettings.of_record(evaluation.thresholds)
+    except ValidationError:
+        return None
+
+
+def _below_interval(evaluation: Evaluation, version: ModelVersion) -> Iterator[str]:
+    """The gates on planted anomalies that passed by their value, and not by the lower end of their interval."""
+    settings = _settings_of(evaluation)
+    if settings is not None:  # other settings are departures
+        yield from below_interval(evaluation.gates, settings, learns_crashes=WALK_FORWARD in version.manifest)
 
 
 def _age(evaluation: Evaluation, version: ModelVersion, now: datetime) -> pd.Timedelta:
