@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rollout_null import ALPHA, INSTRUMENTS, Panel, panel, share
 
-from mlreg_dagster.governance.rollout.labels import BLOCK_HOURS, BURN_IN, Weights, over_time
+from mlreg_dagster.governance.rollout.labels import BLOCK_HOURS, BURN_IN, Rows, Weights, over_time
 from mlreg_dagster.outcomes.worth.blocks import Measure, blocks_of, difference_of_ratios, interval, ratio
 
 DAYS, FIRST_DAY, WORSE_FROM, RESAMPLES = 182, 42, 63, 1000
@@ -79,8 +79,8 @@ def by_sequence(market: Panel) -> int | None:
     """The first day on which the sequence calls the champion worse; None: it never does."""
     hours: NDArray[np.int64] = np.arange(DAYS * 24).repeat(INSTRUMENTS)
     weights = Weights.of(float(market.crashes[: BURN_IN * BLOCK_HOURS].mean()))
-    flat = [each.ravel() for each in (market.crashes, market.candidate, market.champion)]
-    found = over_time(hours, *flat, opened=0, until=DAYS * 24, weights=weights, margin=0.0, alpha=ALPHA)
+    rows = Rows(hours, *(each.ravel() for each in (market.crashes, market.candidate, market.champion)))
+    found = over_time(rows, opened=0, until=DAYS * 24, weights=weights, margin=0.0, alpha=ALPHA)
     days = [each.until // 24 for each in found if each.verdict == "worse" and each.until is not None]
     return next((day for day in days if day >= FIRST_DAY), None)
 

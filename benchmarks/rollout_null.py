@@ -24,7 +24,7 @@ from rich.table import Table
 from scipy.stats import binomtest
 
 from mlreg_dagster.governance.rollout.ab import Finding, finding, last_look
-from mlreg_dagster.governance.rollout.labels import BLOCK_HOURS, Comparison, Weights, over_time
+from mlreg_dagster.governance.rollout.labels import BLOCK_HOURS, Comparison, Rows, Weights, over_time
 
 INSTRUMENTS, DAYS, FLAG_HOURS = 100, 28, 6
 HOURS = DAYS * 24
@@ -83,8 +83,8 @@ def blocks(market: Panel) -> list[Comparison]:
     """What is known at the end of each block."""
     weights = Weights.of(max(float(market.crashes.mean()), 1e-4))
     hours = np.arange(HOURS).repeat(INSTRUMENTS)
-    flat = [each.ravel() for each in (market.crashes, market.candidate, market.champion)]
-    return over_time(hours, *flat, opened=0, until=HOURS, weights=weights, margin=MARGIN, alpha=ALPHA)
+    rows = Rows(hours, *(each.ravel() for each in (market.crashes, market.candidate, market.champion)))
+    return over_time(rows, opened=0, until=HOURS, weights=weights, margin=MARGIN, alpha=ALPHA)
 
 
 def looks(found: Sequence[Comparison]) -> list[str]:

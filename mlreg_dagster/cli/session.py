@@ -1,9 +1,7 @@
 """What every command works with: the terminal, the graph on the user's home, and output as tables or JSON."""
 
 import json
-import math
 import os
-from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +9,7 @@ import typer
 from rich.console import Console
 
 from mlreg_dagster.core.display.text_table import Grid
+from mlreg_dagster.core.json_values import plain
 from mlreg_dagster.core.untrusted.text import visible
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def show(as_json: bool, *sentences: str, **facts: Any) -> None:
         facts: By name; a `Grid` is printed as a table and stands for its facts.
     """
     if as_json:
-        whole = {name: _plain(value.facts if isinstance(value, Grid) else value) for name, value in facts.items()}
+        whole = {name: plain(value.facts if isinstance(value, Grid) else value) for name, value in facts.items()}
         typer.echo(json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False))
         return
     for value in facts.values():
@@ -90,18 +89,3 @@ def show(as_json: bool, *sentences: str, **facts: Any) -> None:
             console.print(value)
     for sentence in sentences:
         console.print(sentence, markup=False, highlight=False)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: times in ISO 8601, what is undefined as null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    if isinstance(value, datetime):
-        return value.isoformat() if value == value else None
-    return value.item() if hasattr(value, "item") else value

@@ -13,6 +13,8 @@ import yaml
 from mlreg_dagster.config import plain_yaml
 from mlreg_dagster.config.project import current_project, shipped
 from mlreg_dagster.config.section import ConfigError, Section, validated
+from mlreg_dagster.config.sections.documentation import with_files_read
+from mlreg_dagster.config.sections.governance import UseCaseSettings
 from mlreg_dagster.config.sections.ingest import IngestSettings
 from mlreg_dagster.config.sections.models import ModelSettings
 from mlreg_dagster.config.settings import Settings
@@ -43,6 +45,9 @@ def load_settings(config_dir: Path | None = None) -> Settings:
         section = validated(_class_of(path), _read_yaml(path), str(path))
         if isinstance(section, IngestSettings):
             section = _with_absolute_archive(section, path)
+        if isinstance(section, UseCaseSettings) and section.documentation is not None:
+            documentation = with_files_read(section.documentation, path)
+            section = section.model_copy(update={"documentation": documentation})
         if isinstance(section, ModelSettings):
             models[path.stem] = section
         else:
@@ -87,6 +92,16 @@ def config_folder() -> Path | None:
         return Path(named).expanduser()
     project = current_project()
     return project.configs if project else None
+
+
+def versioned_folder() -> Path | None:
+    """The folder that users keep under version control: the project, or the config files in force; None: there is none.
+
+    Raises:
+        ConfigError: See `project_in`.
+    """
+    project = current_project()
+    return project.folder if project else config_folder()
 
 
 def _yaml_files(folder: Path) -> dict[str, Path]:

@@ -1,4 +1,7 @@
-"""The evidence bundle of a version: a folder of its card in three forms, with their sums, replaced as a whole."""
+"""The evidence bundle of a version: a folder of its card in three forms, a list of them with sums, replaced as a whole.
+
+What is in a card belongs to `card`; how it reads to `rendering`.
+"""
 
 import hashlib
 import shutil
@@ -7,13 +10,17 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from mlreg_dagster.core.json_values import plain
 from mlreg_dagster.evidence import rendering
 from mlreg_dagster.evidence.card.elements import Card
+from mlreg_dagster.evidence.schemas.bundle import BundleDocument, FileEntry
+from mlreg_dagster.evidence.schemas.schema import written
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.artifacts import SUMS
 from mlreg_dagster.storage.faults import explained
 
-HTML, MARKDOWN, JSON = "card.html", "card.md", "card.json"
+HTML, MARKDOWN, JSON, LIST = "card.html", "card.md", "card.json", "bundle.json"
+_MEDIA_TYPES = {HTML: "text/html", MARKDOWN: "text/markdown", JSON: "application/json"}
 
 
 def write(folder: Path, card: Card) -> dict[str, str]:
@@ -34,12 +41,50 @@ def write(folder: Path, card: Card) -> dict[str, str]:
         MARKDOWN: rendering.to_markdown(card).encode(),
         JSON: rendering.to_json(card).encode(),
     }
-    files[SUMS] = "".join(f"{_sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
+    files[LIST] = _list_of(card, files).encode()
+    write_folder(folder, files)
+    return {name: _sha256(content) for name, content in {**files, SUMS: sums_of(files)}.items()}
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a folder of files and their sums, or replace it as a whole.
+
+    Args:
+        folder: Its parent is made where needed.
+        files: Content by name.
+
+    Raises:
+        StorageFull, StorageNotWritable: The folder is as it was before.
+    """
     with explained(folder):
         private_files.make_folder(folder.parent)
         with FileLock(folder.with_name(f".{folder.name}.lock"), mode=private_files.OF_FILES):
-            _replace(folder, files)
-    return {name: _sha256(content) for name, content in files.items()}
+            _replace(folder, {**files, SUMS: sums_of(files)})
+
+
+def sums_of(files: Mapping[str, bytes]) -> bytes:
+    """The SHA-256 of each file, in the form that `sha256sum --check` reads."""
+    return "".join(f"{_sha256(content)}  {name}\n" for name, content in sorted(files.items())).encode()
+
+
+def _list_of(card: Card, files: Mapping[str, bytes]) -> str:
+    return written(
+        BundleDocument(
+            version=card.version,
+            made_at=plain(card.made_at),
+            state=card.state,
+            files=[
+                FileEntry(
+                    name=name,
+                    sha256=_sha256(content),
+                    bytes=len(content),
+                    media_type=_MEDIA_TYPES[name],
+                    format="mlreg-card" if name == JSON else None,
+                )
+                for name, content in sorted(files.items())
+            ],
+        )
+    )
 
 
 def _replace(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -6,6 +6,7 @@ is decided here; what a page says belongs to its room.
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -47,7 +48,7 @@ def render(template: str, *, package: str = BASE, **values: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A JSON value in words, the same in HTML and Markdown."""
+    """A JSON value or a time in words, the same in HTML and Markdown."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -56,6 +57,8 @@ def shown(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < _LARGE else f"{value:,.0f}"
+    if isinstance(value, datetime):
+        return when(value) if value == value else "-"  # NaT is not equal to itself
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {shown(each)}" for name, each in value.items()) or "-"
     if isinstance(value, list | tuple):

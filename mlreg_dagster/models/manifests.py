@@ -25,6 +25,9 @@ TRAINING_SCORES = "training_scores"
 USUAL = "usual"
 """In a manifest: median and spread of each feature in the training rows, and its family; earlier ones have none."""
 
+CODE = "code"
+"""In a manifest: the code that trained, as `core.revision.code_revision` says it; earlier ones have none."""
+
 CAUSE = "cause"
 """In a manifest: why a version was trained, where it was not the schedule: `trigger`, `key`, `reason`."""
 

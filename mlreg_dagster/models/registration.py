@@ -9,8 +9,12 @@ from typing import Any
 
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
+from mlreg_dagster.models.manifests import CODE
 from mlreg_dagster.registry import Attribution, ModelVersion, Registry, VersionExists
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactFrozen, ArtifactStore
+
+MAY_CHANGE = ("libraries", CODE)
+"""Of a manifest, what may be otherwise when the same training is done again."""
 
 
 def next_version(registry: Registry, store: ArtifactStore, partition_keys: list[str]) -> str:
@@ -49,10 +53,10 @@ def register(model: Model, store: ArtifactStore, registry: Registry, by: Attribu
 
 
 def _the_same(known: ModelVersion, manifest: Mapping[str, Any], store: ArtifactStore) -> ModelVersion:
-    """The record of a version that was trained in just this way; only the libraries may be others by now."""
+    """The record of a version that was trained in just this way; only libraries and code may be others by now."""
     stored = known.manifest
     differing = sorted(
-        key for key in manifest.keys() | stored.keys() if key != "libraries" and manifest.get(key) != stored.get(key)
+        key for key in manifest.keys() | stored.keys() if key not in MAY_CHANGE and manifest.get(key) != stored.get(key)
     )
     if differing:
         raise VersionExists(

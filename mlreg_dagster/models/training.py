@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config import FROZEN, ModelSettings
+from mlreg_dagster.config.loading import versioned_folder
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.revision import code_revision
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.datasets.labels import LABEL, LABELS
 from mlreg_dagster.market.features.provenance import FEATURE_SETTINGS
@@ -24,6 +26,7 @@ from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training
 from mlreg_dagster.models.families import families_named
 from mlreg_dagster.models.manifests import (
     CAUSE,
+    CODE,
     TRAINING_SCORES,
     USUAL,
     WALK_FORWARD,
@@ -122,6 +125,7 @@ def train(
         "graph": said_of_graph,
         **_learned(pipeline, dataset),
         "libraries": library_versions(),
+        CODE: code_revision(versioned_folder()),
         **({"plugin": plugin} if (plugin := plugin_record(settings.detector)) else {}),
     }
     return Model(pipeline, baseline, manifest, graph)

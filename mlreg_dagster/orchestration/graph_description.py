@@ -47,8 +47,8 @@ class GraphDescription:
                 "check": spec.name,
                 "asks": spec.description,
                 "last result": _verdict(latest[spec.key]["passed"]) if spec.key in latest else "never run",
-                "of": latest[spec.key]["partition"] if spec.key in latest else "",
-                "recorded": f"{latest[spec.key]['recorded_at']:%Y-%m-%d %H:%M} UTC" if spec.key in latest else "",
+                "of": (latest[spec.key]["partition"] or None) if spec.key in latest else None,
+                "recorded": latest[spec.key]["recorded_at"] if spec.key in latest else None,
             }
             for spec in self.checks
         ]

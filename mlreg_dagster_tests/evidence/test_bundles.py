@@ -46,19 +46,14 @@ def test_the_champions_bundle_is_complete_and_is_made_anew_as_outcomes_mature(li
     assert sorted(path.name for path in folder.parent.iterdir()) == [".v2.lock", "v2"]
     told = json.loads((folder / bundles.JSON).read_text(encoding="utf-8"))
     assert (told["complete"], told["state"]) == (False, "unknown")
-    assert "Of 144 predictions" in told["answers"]["How good since?"]
+    assert "Of 144 predictions" in told["answers"]["how_good_since"]["answer"]
     shown = metadata(result, "delivery_bundle")
     assert shown["card"] == str(folder / bundles.HTML)
     assert shown["missing"] == "none"
     head = live.registry.audit_log()[-1]
     assert shown["audit_head"] == f"{head.sequence}:{head.hash}"
-    watched = next(
-        fact["rows"]
-        for section in told["sections"]
-        for fact in section["facts"]
-        if fact.get("title") == "Checks, and their last result"
-    )
-    last = {row["check"]: row["last result"] for row in watched}
+    watched = told["sections"]["monitoring"]["facts"]["checks"]["rows"]
+    last = {row["check"]: row["last_result"] for row in watched}
     assert last["gate_06_monitoring"] == "FAILED"  # that of the bundle before
     assert last["one_outcome_a_prediction"] == "passed"
     assert last["silhouette"] == "never run"  # on this instance
@@ -84,6 +79,15 @@ def folder(tmp_path):
     return folder
 
 
+def test_the_list_names_every_file_with_its_size_and_sum(folder):
+    listed = json.loads((folder / bundles.LIST).read_text(encoding="utf-8"))
+    assert [each["name"] for each in listed["files"]] == ["card.html", "card.json", "card.md"]
+    for each in listed["files"]:
+        content = (folder / each["name"]).read_bytes()
+        assert (each["bytes"], each["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    assert (listed["version"], listed["state"]) == ("v1", "incomplete")
+
+
 def test_writing_gives_the_sums_of_what_is_there(folder):
     files = bundles.write(folder, card_saying("new"))
     assert files.keys() == read(folder).keys()
@@ -91,7 +95,7 @@ def test_writing_gives_the_sums_of_what_is_there(folder):
     assert "old" not in "".join(read(folder).values())
 
 
-@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("step", range(7))
 def test_a_failure_while_writing_leaves_the_old_one(folder, monkeypatch, step):
     """Each write and each rename fails in turn."""
     before, path, count = read(folder), type(folder), [0]

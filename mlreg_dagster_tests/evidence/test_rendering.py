@@ -4,13 +4,14 @@ import html
 import json
 import re
 import shutil
+from datetime import datetime
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.evidence.card.elements import SECTIONS, Card, Picture, Section, Table, Text, Values
+from mlreg_dagster.evidence.card.elements import SECTIONS, Card, Picture, Section, Table, Text, Values, when
 from mlreg_dagster.evidence.rendering import to_html, to_json, to_markdown
 from mlreg_dagster.evidence.templating import shown
 from mlreg_dagster_tests.evidence.cards import card_of
@@ -61,6 +62,8 @@ def leaves(value):
     elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
         for each in value:
             yield from leaves(each)
+    elif isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*", value):
+        yield when(datetime.fromisoformat(value))
     else:
         yield shown(value)
 
@@ -76,12 +79,12 @@ def unescaped_markdown(text):
 def test_the_three_forms_tell_the_same(champion):
     told = json.loads(to_json(champion))
     page, markdown = squeezed(Outline(to_html(champion)).text), unescaped_markdown(to_markdown(champion))
-    facts = [fact for section in told["sections"] for fact in section["facts"]]
+    facts = [{**fact, "kind": None} for section in told["sections"].values() for fact in section["facts"].values()]
     texts = [squeezed(text) for text in leaves([told["answers"], told["headline"], *facts])]
     assert len(texts) > 300
     assert [text for text in texts if text not in page] == []
     assert [text for text in texts if text not in markdown] == []
-    assert [section["title"] for section in told["sections"]] == list(SECTIONS.values())
+    assert {key: section["title"] for key, section in told["sections"].items()} == SECTIONS
     assert (told["complete"], told["state"]) == (False, "unknown")  # drift is not measured
     assert told["made_at"].startswith(NOW[:10])
 
@@ -128,7 +131,7 @@ def test_any_text_comes_through_whole(text):
     card = card_saying(text)
     assert text in Outline(to_html(card)).text
     assert text in unescaped_markdown(to_markdown(card))
-    assert json.loads(to_json(card))["answers"]["Why?"] == text
+    assert json.loads(to_json(card))["answers"]["why"] == {"question": "Why?", "answer": text}
 
 
 def test_an_incomplete_card_says_so_where_one_looks_first():
@@ -137,7 +140,7 @@ def test_an_incomplete_card_says_so_where_one_looks_first():
     assert "1 of 10 sections incomplete" in to_html(card)
     assert "## 10. Bundle: INCOMPLETE" in to_markdown(card)
     told = json.loads(to_json(card))
-    assert (told["complete"], told["sections"][-1]["missing"]) == (False, ["the dataset is gone"])
+    assert (told["complete"], told["sections"]["bundle"]["missing"]) == (False, ["the dataset is gone"])
 
 
 @pytest.mark.parametrize(

@@ -73,9 +73,10 @@ def test_registering_the_same_training_again_changes_nothing(model, store, regis
     assert store.keys("models") == ["v1"]
 
 
-def test_other_library_versions_alone_do_not_make_it_another_training(model, store, registry):
+@pytest.mark.parametrize("others", [{"libraries": {"python": "9.9"}}, {"code": {"package": {"commit": "abc"}}}])
+def test_other_libraries_or_code_alone_do_not_make_it_another_training(model, store, registry, others):
     first = enter(model, store, registry)
-    assert enter(with_manifest(model, libraries={"python": "9.9"}), store, registry) == first
+    assert enter(with_manifest(model, **others), store, registry) == first
 
 
 @pytest.mark.parametrize(

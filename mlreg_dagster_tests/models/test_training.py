@@ -19,6 +19,7 @@ def test_the_manifest_says_how_the_model_was_made(world, model_of):
     assert model.scores_from == DAY_ENDS
     assert model.training_end == world.training.window.end
     assert {"scikit-learn", "skops", "numpy", "mlreg_dagster"} <= manifest["libraries"].keys()
+    assert manifest["code"]["package"].keys() >= {"version", "from"}
 
 
 def test_every_engineered_feature_is_used_and_no_key(model_of):

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from mlreg_dagster.config.section import Count, Hour, Section
+from mlreg_dagster.config.sections.documentation import Documentation
 from mlreg_dagster.config.sections.rollout import RolloutPolicy
 from mlreg_dagster.core.people import OF_THE_PROJECT, NotAName, account_name
 
@@ -57,25 +58,42 @@ class UseCaseSettings(Section):
     )
     owner: Annotated[str, Field(min_length=1)] = "team:mlreg"
     risk_tier: Tier = "low"
+    for_real_use: bool = Field(
+        False, description="Decisions rest on it; taken for granted in the risk tier high. A simulated market won't do."
+    )
     worth: WorthAsked | None = Field(
         "not_worse", description="By matured outcomes, than the best simple ranking; null = not asked."
     )
     success: tuple[SuccessMetric, ...] = (SuccessMetric(metric="false_alarm_rate", at_most=0.2),)
     constraints: Constraints = Constraints()
     contacts: tuple[Annotated[str, Field(min_length=1)], ...] = ("team:mlreg",)
+    documentation: Documentation | None = Field(
+        None, description="What only people can say; evidence, and no part of the policy."
+    )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A use case that does not ask for worth says nothing of it, so that those of before keep their hash."""
+        """What is not asked for or not written is left out, so that use cases of before keep their hash."""
         values: dict[str, Any] = serialize(self)
-        if self.worth is None:
-            values.pop("worth", None)
+        for name in ("worth", "documentation", "for_real_use"):
+            if not getattr(self, name):
+                values.pop(name, None)
         return values
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """What versions are built for and judged by, as plain JSON: all values but the documentation."""
+        return self.model_dump(mode="json", exclude={"documentation"})
+
+    @property
     def sha256(self) -> str:
-        """Hash of all values; a version names the one under which it was built."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Hash of what is asked; a version names the one under which it was built."""
+        return hashlib.sha256(self.model_dump_json(exclude={"documentation"}).encode()).hexdigest()
+
+    @property
+    def documented(self) -> Documentation:
+        """What people wrote; nothing where there is no such block."""
+        return self.documentation or Documentation()
 
 
 class Person(Section):
@@ -138,6 +156,19 @@ class WaiverPolicy(Section):
     max_days: Count = Field(14, description="The longest duration.")
 
 
+class SuspensionPolicy(Section):
+    """Who may stop the holder of an alias from scoring, and let it go on."""
+
+    automatic: bool = Field(False, description="Whether automation may suspend; only people resume.")
+    serving: Literal["refuse", "previous"] = Field(
+        "refuse", description="What servers do meanwhile: answer 503, or by the holder before."
+    )
+    resume_roles: tuple[str, ...] = Field((), description="Of these roles one must be held by the person who resumes.")
+    resume_approvals: Annotated[int, Field(ge=0)] = Field(
+        0, description="Approvals of the version since the suspension, by others than the person who resumes."
+    )
+
+
 class Freeze(Section):
     """A time in which nothing moves but back."""
 
@@ -183,11 +214,20 @@ class PromotionSettings(Section):
     low: TierPolicy = TierPolicy()
     high: TierPolicy = _HIGH
     waivers: WaiverPolicy = WaiverPolicy()
+    suspension: SuspensionPolicy = SuspensionPolicy()
     people: dict[str, Person] = Field({}, description="Who may decide and promote; nobody named = anybody.")
     separation_of_duties: bool = Field(True, description="Who trained or promotes a version can't approve it.")
     max_evaluation_age_days: Count | None = None
     min_matured_outcomes: Annotated[int, Field(ge=0)] = 0
     freezes: tuple[Freeze, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A policy that says nothing of suspensions leaves them out, so that earlier policies keep their hash."""
+        values: dict[str, Any] = serialize(self)
+        if self.suspension == SuspensionPolicy():
+            values.pop("suspension", None)
+        return values
 
     @field_validator("people")
     @classmethod
@@ -216,6 +256,13 @@ class PromotionSettings(Section):
             return f"{tier}.roles: nobody among people is a {', '.join(missing)}"
         if missing := sorted(set(self.waivers.roles) - roles):
             return f"waivers.roles: nobody among people is a {', '.join(missing)}"
+        if missing := sorted(set(self.suspension.resume_roles) - roles):
+            return f"suspension.resume_roles: nobody among people is a {', '.join(missing)}"
+        if self.people and self.suspension.resume_approvals >= len(self.people):
+            return (
+                f"suspension.resume_approvals: {self.suspension.resume_approvals} are asked for by others than the "
+                f"person who resumes, but people names {len(self.people)}"
+            )
         if self.people and asked.approvals > len(self.people):
             return f"{tier}.approvals: {asked.approvals} are asked for, but people names {len(self.people)}"
         return None

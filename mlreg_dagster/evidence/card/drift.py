@@ -34,7 +34,7 @@ def drift_facts(decision: Mapping[str, Any] | None) -> list[Fact]:
     if decision is None:
         return []
     values = {**decision, "day": f"{decision['day']:%Y-%m-%d}", "reasons": decision["reasons"].replace("\n", " ")}
-    return [Values("Drift, by the newest day that was judged while it was champion", values)]
+    return [Values("Drift, by the newest day that was judged while it was champion", values, key="drift")]
 
 
 def drift_remarks(

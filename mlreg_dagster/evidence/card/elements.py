@@ -6,7 +6,10 @@ A section is complete when everything is there, nothing speaks against the versi
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from mlreg_dagster.evidence.card.requirements import Checked
 
 SECTIONS = {
     "use_case": "Use case",
@@ -28,10 +31,16 @@ GATES = {f"gate_{number:02d}_{key}": title for number, (key, title) in enumerate
 
 @dataclass(frozen=True)
 class Text:
-    """A sentence or two."""
+    """A sentence or two.
+
+    Attributes:
+        text: Of people alone: what programs need stands in values and rows.
+        key: Its stable name within its section, in snake_case.
+    """
 
     kind: ClassVar = "text"
     text: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,14 +49,16 @@ class Values:
 
     Attributes:
         title: What they are about.
-        values: JSON values by name.
+        values: JSON values and times by name; None where a value is unknown.
         folded: Many, of which few people want to see all.
+        key: Their stable name within their section, in snake_case; titles may change and hold dates and numbers.
     """
 
     kind: ClassVar = "values"
     title: str
     values: Mapping[str, Any]
     folded: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,14 +67,16 @@ class Table:
 
     Attributes:
         title: What they are about.
-        rows: JSON values by name; none is an answer, too.
+        rows: JSON values and times by name; none is an answer, too.
         folded: Many, of which few people want to see all.
+        key: Their stable name within their section, in snake_case.
     """
 
     kind: ClassVar = "table"
     title: str
     rows: Sequence[Mapping[str, Any]]
     folded: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,7 @@ class Section:
         missing: A sentence for each thing that is not there or not as it should be.
         against: A sentence for each thing that speaks against the version.
         unknown: A sentence for each thing that was not measured or is not known yet.
+        required: Its requirements with their results, required by the risk tier in force or not.
     """
 
     key: str
@@ -109,6 +123,7 @@ class Section:
     missing: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    required: "tuple[Checked, ...]" = ()
 
     @property
     def state(self) -> State:
@@ -123,6 +138,22 @@ class Section:
             *(Remark("Against it", text) for text in self.against),
             *(Remark("Not known", text) for text in self.unknown),
         )
+
+    @property
+    def by_key(self) -> dict[str, Text | Values | Table]:
+        """Its facts by their keys, without the pictures.
+
+        One without a key gets the next number of its kind; two with the same key are told apart by a number as well.
+        """
+        found: dict[str, Text | Values | Table] = {}
+        for fact in self.facts:
+            if isinstance(fact, Picture):
+                continue
+            key = wanted = fact.key or fact.kind
+            while key in found:
+                key = f"{wanted}_{int(key.removeprefix(wanted).lstrip('_') or 1) + 1}"
+            found[key] = fact
+        return found
 
     @property
     def number(self) -> int:
@@ -175,7 +206,7 @@ class Card:
 
 
 def when(stamp: datetime) -> str:
-    """A time, for people and programs."""
+    """A time in words; programs read it as ISO 8601."""
     return f"{stamp:%Y-%m-%d %H:%M} UTC"
 
 

@@ -58,11 +58,12 @@ def outcome_facts(context: CardContext) -> list[Fact]:
         for name in _RATES
     ]
     return [
-        Values(title, {name: totals[name] for name in _COUNTS}),
-        Table(f"How good since, with intervals of {settings.confidence:.0%}", rates),
+        Values(title, {name: totals[name] for name in _COUNTS}, key="outcomes"),
+        Table(f"How good since, with intervals of {settings.confidence:.0%}", rates, key="rates"),
         Text(
             f"The intervals resample whole weeks with all instruments, days where there are fewer than {MIN_WEEKS} "
-            f"weeks; there is none for fewer than {MIN_DAYS} days. By days they are too narrow."
+            f"weeks; there is none for fewer than {MIN_DAYS} days. By days they are too narrow.",
+            key="intervals",
         ),
         *lead_time_facts(context),
         Picture(lambda: confusion_picture(totals)),
@@ -74,7 +75,8 @@ def lead_time_facts(context: CardContext) -> list[Fact]:
     """How early crash episodes were flagged, and how many before the price had begun to fall."""
     found = _lead_time(context)
     if not found.caught:
-        return [Text(f"Of {found.episodes} crash episodes none was flagged: how early its flags come is not known.")]
+        text = f"Of {found.episodes} crash episodes none was flagged: how early its flags come is not known."
+        return [Text(text, key="lead_time")]
     hours, share = ("hours from the first flag to the crossing", "share first flagged before a fall")
     rows = [
         {
@@ -94,7 +96,7 @@ def lead_time_facts(context: CardContext) -> list[Fact]:
             "high": found.before_fall_high,
         },
     ]
-    return [Table(f"How early: {found.caught} of {found.episodes} crash episodes were flagged", rows)]
+    return [Table(f"How early: {found.caught} of {found.episodes} crash episodes were flagged", rows, key="lead_times")]
 
 
 def _lead_times(context: CardContext) -> dict[str, float | None]:
@@ -121,10 +123,10 @@ def reason_facts(context: CardContext) -> list[Fact]:
 
     reasons = context.reasons
     if reasons.empty:
-        return [Text("No flag of it has reasons on record; mlreg explain computes them for any row.")]
+        return [Text("No flag of it has reasons on record; mlreg explain computes them for any row.", key="no_reasons")]
     first, last = reasons["hour"].min(), reasons["hour"].max()
     title = f"Why it flagged, by family of features, {when(first)} to {when(last)}"
-    return [Table(title, by_family(reasons)), Picture(lambda: reasons_picture(reasons))]
+    return [Table(title, by_family(reasons), key="reasons"), Picture(lambda: reasons_picture(reasons))]
 
 
 def contest_facts(context: CardContext) -> list[Fact]:
@@ -132,14 +134,17 @@ def contest_facts(context: CardContext) -> list[Fact]:
     contest = context.contest
     if contest is None:
         return [
-            Text("No prediction has an outcome that another champion has made, too: in use it was compared with none.")
+            Text(
+                "No prediction has an outcome that another champion has made, too: in use it was compared with none.",
+                key="no_contest",
+            )
         ]
     measures = {name: getattr(contest, name) for name in ("informedness", "recall", "precision", "error_rate")}
     title = (
         f"{contest.challenger} against {contest.champion}, on {contest.pairs:,} predictions of both, of "
         f"{contest.instruments} instruments, {contest.crashes:,} of them before a crash: {contest.verdict}"
     )
-    return [Table(title, [{"difference in": name, **asdict(each)} for name, each in measures.items()])]
+    return [Table(title, [{"difference in": name, **asdict(each)} for name, each in measures.items()], key="contest")]
 
 
 def _within(value: float, asked: SuccessMetric) -> bool:

@@ -12,15 +12,16 @@ from mlreg_dagster.outcomes.worth.verdict import Comparison
 def worth_facts(context: CardContext) -> list[Fact]:
     """What its outcomes say against each opponent, in a sentence and in numbers."""
     worth = context.worth
-    facts: list[Fact] = [Text(worth.sentence)]
+    facts: list[Fact] = [Text(worth.sentence, key="worth")]
     for each in worth.comparisons:
-        facts.append(Table(_title(worth.version, each), [_measured(each, name) for name in MEASURES]))
+        rows = [_measured(each, name) for name in MEASURES]
+        facts.append(Table(_title(worth.version, each), rows, key=f"worth_against_{each.opponent}"))
     return facts
 
 
 def worth_asked(context: CardContext) -> tuple[str, str] | None:
     """Whether the use case is met by worth, and the statement on it; None where it does not ask."""
-    asked, worth = context.settings.use_case.worth, context.worth
+    asked, worth = context.use_case.worth, context.worth
     if asked is None:
         return None
     if worth.verdict == "unknown":

@@ -1,6 +1,6 @@
 """The facts that a policy judges by: what counts of the registry's records when a version asks for an alias."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -9,9 +9,11 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings
+from mlreg_dagster.config.sections.governance import TierPolicy
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.core.people import AUTOMATION, REPLAY
 from mlreg_dagster.governance.decisions import counting
+from mlreg_dagster.governance.policy.admission import Admission, admission_of, named, settings_of
 from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.policy.judgement import Facts, Verdict, WorthFound
 from mlreg_dagster.models.evaluation import experiments
@@ -21,7 +23,6 @@ from mlreg_dagster.models.manifests import WALK_FORWARD
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import Attribution, Decision, Dossier, Evaluation, ModelVersion
 from mlreg_dagster.registry.names import as_utc
-from mlreg_dagster.registry.rules import former_holders
 
 _STORED = {"waived": "lifted"}
 """Names of fields in the evidence that is kept with a move, where they differ from those in code."""
@@ -43,7 +44,7 @@ def facts_of(
     Args:
         dossier: All that is on record: of which version, for which alias.
         rules: In force.
-        evaluation: The one that counts.
+        evaluation: The one that it is judged by.
         by: Who promotes, and when.
         matured_outcomes: Counts those of the version; asked only where the policy wants some.
         worth: Holds its outcomes against its opponents'; asked only where the policy wants it.
@@ -54,24 +55,18 @@ def facts_of(
     tier = policy.of(rules.use_case.risk_tier)
     counted = counting.counted_decisions(dossier, policy, now)
     left_out = counting.not_counted(dossier, counted, "approval")
-    approved, ignored, rejected = _approvals(counted, dossier, evaluation, actor, policy)
+    approved, ignored, rejected = approvals_of(counted, dossier, evaluation, actor, policy)
     stability = evaluation.metrics.get("stability") or {}
     freeze = next((each for each in policy.freezes if each.covers(now)), None)
-    is_rollback = version.version in former_holders(dossier.moves)
+    admission = admission_of(dossier)
+    is_rollback = admission is not None
     may_ask_for_outcomes = dossier.alias != CHALLENGER  # which is where outcomes come from
     asks_for_outcomes = may_ask_for_outcomes and policy.min_matured_outcomes
     asks_for_worth = may_ask_for_outcomes and tier.worth is not None and not is_rollback
     return Facts(
-        failed_gates=(
-            *(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
-            *(_below_interval(evaluation, version) if tier.planted_interval and not is_rollback else ()),
-        ),
-        missing_gates=missing_gates(
-            (gate.name for gate in evaluation.gates),
-            tier.gates,
-            {} if is_rollback else rules.evaluation.gates,  # a plug-in's gate may be younger than the version
-        ),
-        departures=() if is_rollback else _departures(evaluation, version, rules),
+        failed_gates=_failed(evaluation, version, tier) if admission is None else admission.failed_gates,
+        missing_gates=() if is_rollback else _missing(evaluation, rules),
+        departures=() if is_rollback else departures_of(evaluation, version, rules),
         stability=stability.get("verdict", "not measured"),
         stability_detail=stability.get("detail", ""),
         rejected_by=tuple(rejected),
@@ -94,7 +89,9 @@ def facts_of(
         stranger=_stranger(actor, CHAMPION if rolled_out else dossier.alias, policy),
         failed_before=_failed_before(evaluation, dossier.evaluations),
         changed_hours=changed_hours,
+        suspended=None if is_rollback and not rolled_out else suspension_in(dossier),
         needs_rollout=None if rolled_out or is_rollback else _needs_rollout(dossier, rules),
+        stricter_today=() if admission is None else _stricter(admission, dossier, rules),
     )
 
 
@@ -119,7 +116,7 @@ def _stored(values: Facts | Verdict) -> dict[str, Any]:
     return {_STORED.get(name, name): value for name, value in asdict(values).items()}
 
 
-def _approvals(
+def approvals_of(
     counted: Sequence[Decision], dossier: Dossier, evaluation: Evaluation, actor: str, policy: PromotionSettings
 ) -> tuple[list[str], list[str], list[str]]:
     """Who approved, whose approvals don't count and why, who rejects; the last decision that counts of each person."""
@@ -139,7 +136,31 @@ def _approvals(
     return approved, ignored, rejected
 
 
-def _departures(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> tuple[str, ...]:
+def _failed(evaluation: Evaluation, version: ModelVersion, tier: TierPolicy) -> tuple[str, ...]:
+    """Failed gates; and where the tier asks for the lower end of intervals, those that passed by their value alone."""
+    failed = [named(gate) for gate in evaluation.gates if not gate.passed]
+    known = _settings_of(evaluation) if tier.planted_interval else None  # other settings are departures
+    if known is not None:
+        failed += below_interval(evaluation.gates, known, learns_crashes=WALK_FORWARD in version.manifest)
+    return tuple(failed)
+
+
+def _missing(evaluation: Evaluation, rules: Rules) -> tuple[str, ...]:
+    tier = rules.promotion.of(rules.use_case.risk_tier)
+    return missing_gates((gate.name for gate in evaluation.gates), tier.gates, rules.evaluation.gates)
+
+
+def _stricter(admission: Admission, dossier: Dossier, rules: Rules) -> tuple[str, ...]:
+    """What today's policy asks of a version and a rollback need not show."""
+    tier = rules.promotion.of(rules.use_case.risk_tier)
+    newest = next((each for each in reversed(dossier.evaluations) if tier.experiments or not each.is_experiment), None)
+    results = admission.results_today(newest)
+    failed = [f"{named(gate)} failed" for gate in results.values() if not gate.passed]
+    unmeasured = missing_gates(results, tier.gates, rules.evaluation.gates)
+    return (*failed, *(f"{name} was not measured" for name in unmeasured))
+
+
+def departures_of(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> tuple[str, ...]:
     """How the evaluation departs from what is in force: as it was recorded, and as it is now."""
     known = _settings_of(evaluation)
     thresholds = evaluation.thresholds if known is None else known.model_dump(mode="json")
@@ -159,13 +180,6 @@ def _settings_of(evaluation: Evaluation) -> EvaluationSettings | None:
         return EvaluationSettings.of_record(evaluation.thresholds)
     except ValidationError:
         return None
-
-
-def _below_interval(evaluation: Evaluation, version: ModelVersion) -> Iterator[str]:
-    """The gates on planted anomalies that passed by their value, and not by the lower end of their interval."""
-    settings = _settings_of(evaluation)
-    if settings is not None:  # other settings are departures
-        yield from below_interval(evaluation.gates, settings, learns_crashes=WALK_FORWARD in version.manifest)
 
 
 def _age(evaluation: Evaluation, version: ModelVersion, now: datetime) -> pd.Timedelta:
@@ -192,6 +206,14 @@ def _needs_person(is_rollback: bool, actor: str, rules: Rules) -> str | None:
     return "automation asks for this rollback, and in the risk tier high a person decides: `mlreg rollback`"
 
 
+def suspension_in(dossier: Dossier) -> str | None:
+    """The suspension by which the alias does not move: that of the champion holds all aliases, others their own."""
+    found = dossier.suspended.get(CHAMPION) or dossier.suspended.get(dossier.alias)
+    if found is None:
+        return None
+    return f"{found.in_words}. Nothing moves but back until `mlreg resume {found.alias}`"
+
+
 def _needs_rollout(dossier: Dossier, rules: Rules) -> str | None:
     """Why a promotion waits for a rollout in its place; None if it does not."""
     rollout = rules.promotion.of(rules.use_case.risk_tier).rollout
@@ -207,13 +229,9 @@ def _failed_before(evaluation: Evaluation, evaluations: Sequence[Evaluation]) ->
         f"evaluation {each.id} failed {_failed_gates(each)} under other settings"
         for each in evaluations
         if each.id < evaluation.id and not each.passed and not each.is_experiment
-        if _settings(each) != _settings(evaluation)
+        if settings_of(each) != settings_of(evaluation)
     )
 
 
 def _failed_gates(evaluation: Evaluation) -> str:
     return ", ".join(gate.name for gate in evaluation.gates if not gate.passed)
-
-
-def _settings(evaluation: Evaluation) -> tuple[Any, ...]:
-    return evaluation.thresholds, evaluation.holdout_sha256, evaluation.code_sha256

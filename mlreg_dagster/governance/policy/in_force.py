@@ -41,7 +41,7 @@ class Rules:
         """The values as plain JSON, by file name, as the registry keeps them."""
         return {
             "promotion": self.promotion.model_dump(mode="json"),
-            "use_case": self.use_case.model_dump(mode="json"),
+            "use_case": self.use_case.asked,
             "evaluation": self.evaluation.model_dump(mode="json"),
         }
 
@@ -69,6 +69,16 @@ def recorded_rules(record: PolicyRecord) -> Rules:
             f"The policy in force (adopted by {record.actor}, {record.recorded_at:%Y-%m-%d %H:%M}) holds values that "
             f"this release does not know. `mlreg policy adopt --reason …` puts the configuration files in force."
         ) from error
+
+
+def rules_in_force(registry: Registry, files: Rules) -> Rules:
+    """The rules in force, where nothing may be written; of a registry that has none those of the files.
+
+    Raises:
+        PolicyNotAdopted: Another release recorded values that this one does not know.
+    """
+    record = registry.policy_in_force()
+    return files if record is None else recorded_rules(record)
 
 
 def rules_now(registry: Registry, files: Rules, now: datetime) -> Rules:

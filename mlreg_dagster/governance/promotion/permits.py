@@ -72,7 +72,7 @@ def by_policy(
     """
     version = before.version
     changed, worth = governance.changed_hours(version), governance.worth_asked(before, rules, as_of)
-    kept: dict[str, Any] = {"rollback": None if rollback is None else dict(rollback)}
+    kept = _kept(governance, rollback)
     if rollout is not None:
         kept["rollout"] = rollout
 
@@ -106,15 +106,29 @@ def of_former_champion(
     def permit(dossier: Dossier) -> Permission:
         found = governance.consider(dossier, rules, by, worth=(), rolled_out=True)
         facts = replace(
-            found.facts, is_rollback=True, stranger=None, needs_person=None, missing_gates=(), departures=()
+            found.facts,
+            is_rollback=True,
+            stranger=None,
+            needs_person=None,
+            suspended=None,
+            missing_gates=(),
+            departures=(),
         )
         judgement = Judgement(judge(facts, tier, rules.promotion), found.evaluation, facts)
         if judgement.verdict.outcome != "promote":
             raise not_promoted(dossier.version.version, dossier.alias, judgement.verdict)
-        kept = {"rollback": None if rollback is None else dict(rollback), "rollout": rollout}
+        kept = _kept(governance, rollback) | {"rollout": rollout}
         return Permission(judgement.evaluation, judgement.evidence(dossier, rules) | kept)
 
     return permit
+
+
+def _kept(governance: Governance, rollback: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is kept beside the judgement: the trial of a former holder, and the hashes of the texts of use_case.yaml."""
+    return {
+        "rollback": None if rollback is None else dict(rollback),
+        "documentation": governance.files.use_case.documented.text_hashes,
+    }
 
 
 def not_promoted(version: str, alias: str, verdict: Verdict) -> PromotionRefused:

@@ -39,7 +39,5 @@ def compare_sequentially(outcomes: pd.DataFrame, version: str, other: str, setti
     base_rate = float(fixed.crashes.mean())
     if base_rate == 1:
         return Comparison("undecided", 0, len(rows.hours), None, None, None)
-    return compare(
-        rows.hours, rows.crashes, rows.candidate, rows.champion,
-        opened=opened, until=until, weights=Weights.of(base_rate), margin=0.0, alpha=1 - settings.confidence,
-    )  # fmt: skip
+    weights = Weights.of(base_rate)
+    return compare(rows, opened=opened, until=until, weights=weights, margin=0.0, alpha=1 - settings.confidence)

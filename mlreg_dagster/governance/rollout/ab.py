@@ -195,10 +195,7 @@ def make_report(
     end = until if last is None else min(until, last)
     compared: list[Comparison] = []
     if weights is not None:
-        compared = over_time(
-            rows.hours, rows.crashes, rows.candidate, rows.champion,
-            opened=opened, until=end, weights=weights, margin=margin, alpha=alpha,
-        )  # fmt: skip
+        compared = over_time(rows, opened=opened, until=end, weights=weights, margin=margin, alpha=alpha)
     counts = last_look(compared)
     measured = rows.before(end if counts is None or counts.until is None else counts.until)
     return Report(

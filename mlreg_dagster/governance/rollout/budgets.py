@@ -123,7 +123,7 @@ def _errors(
     periods: Sequence[CountedPeriod], scored: ArmCounts, settings: RolloutSettings
 ) -> tuple[list[str], dict[str, float]]:
     """Shadow answers count like answers: an error is one wherever it happens."""
-    against = worse_rate(
+    by_period = (
         Period(
             each.candidate.seconds + each.shadow.seconds,
             each.champion.seconds,
@@ -132,31 +132,32 @@ def _errors(
         )
         for each in periods
     )
-    beyond = above_rate(scored.error_seconds, scored.seconds, settings.error_share)
-    breaches = []
-    if scored.seconds >= settings.min_seconds and max(against, beyond) >= settings.evidence:
-        breaches.append(
-            f"errors in {scored.error_seconds:,} of {scored.seconds:,} seconds, allowed are {settings.error_share:.2%} "
-            f"(evidence {_bounded(against):.3g} against the champion, {_bounded(beyond):.3g} against the budget)"
-        )
-    return breaches, {"against_champion": _bounded(against), "against_budget": _bounded(beyond)}
+    return _bad_seconds("errors", by_period, (scored.error_seconds, scored.seconds), settings.error_share, settings)
 
 
 def _slow(
     periods: Sequence[CountedPeriod], candidate: ArmCounts, settings: RolloutSettings
 ) -> tuple[list[str], dict[str, float]]:
     """Answers alone: the time of a shadow answer is the queue's."""
-    against = worse_rate(
+    by_period = (
         Period(each.candidate.seconds, each.champion.seconds, each.candidate.slow_seconds, each.champion.slow_seconds)
         for each in periods
     )
-    beyond = above_rate(candidate.slow_seconds, candidate.seconds, settings.slow_share)
+    what, counts = f"slow answers (over {settings.slow_ms:g} ms)", (candidate.slow_seconds, candidate.seconds)
+    return _bad_seconds(what, by_period, counts, settings.slow_share, settings)
+
+
+def _bad_seconds(
+    what: str, periods: Iterable[Period], counts: tuple[int, int], allowed: float, settings: RolloutSettings
+) -> tuple[list[str], dict[str, float]]:
+    """The seconds in which the candidate did badly, of all, against the champion's and against what is allowed."""
+    bad, seconds = counts
+    against, beyond = worse_rate(periods), above_rate(bad, seconds, allowed)
     breaches = []
-    if candidate.seconds >= settings.min_seconds and max(against, beyond) >= settings.evidence:
+    if seconds >= settings.min_seconds and max(against, beyond) >= settings.evidence:
         breaches.append(
-            f"slow answers (over {settings.slow_ms:g} ms) in {candidate.slow_seconds:,} of {candidate.seconds:,} "
-            f"seconds, allowed are {settings.slow_share:.2%} (evidence {_bounded(against):.3g} against the champion, "
-            f"{_bounded(beyond):.3g} against the budget)"
+            f"{what} in {bad:,} of {seconds:,} seconds, allowed are {allowed:.2%} (evidence {_bounded(against):.3g} "
+            f"against the champion, {_bounded(beyond):.3g} against the budget)"
         )
     return breaches, {"against_champion": _bounded(against), "against_budget": _bounded(beyond)}
 

@@ -95,10 +95,7 @@ class Rows:
 
 
 def compare(
-    hours: NDArray[np.int64],
-    crashes: NDArray[np.bool_],
-    candidate: NDArray[np.bool_],
-    champion: NDArray[np.bool_],
+    rows: Rows,
     *,
     opened: int,
     until: int,
@@ -109,27 +106,19 @@ def compare(
     """Compare a candidate's flags with the champion's on the same rows.
 
     Args:
-        hours: Of each row's prediction, whole hours since 1970.
-        crashes: Whether a crash followed.
-        candidate: Whether the candidate flagged the row.
-        champion: Whether the champion did.
+        rows: That both scored.
         opened: The hour from which rows count.
         until: All outcomes of predictions before this hour are due.
         weights: As fixed when the rollout was opened.
         margin: By how much the mean loss may be larger and still be `not_worse`.
         alpha: How often the interval may miss the truth, at any look.
     """
-    found = over_time(
-        hours, crashes, candidate, champion, opened=opened, until=until, weights=weights, margin=margin, alpha=alpha
-    )
+    found = over_time(rows, opened=opened, until=until, weights=weights, margin=margin, alpha=alpha)
     return found[-1] if found else Comparison("undecided", 0, 0, None, None, None)
 
 
 def over_time(
-    hours: NDArray[np.int64],
-    crashes: NDArray[np.bool_],
-    candidate: NDArray[np.bool_],
-    champion: NDArray[np.bool_],
+    rows: Rows,
     *,
     opened: int,
     until: int,
@@ -140,21 +129,18 @@ def over_time(
     """The result of `compare` at the end of each complete block that has rows.
 
     Args:
-        hours: As for `compare`, as all others.
-        crashes: Whether a crash followed.
-        candidate: Whether the candidate flagged the row.
-        champion: Whether the champion did.
+        rows: As for `compare`, as all others.
         opened: The hour from which rows count.
         until: All outcomes of predictions before this hour are due.
         weights: As fixed when the rollout was opened.
         margin: By how much the mean loss may be larger and still be `not_worse`.
         alpha: How often the interval may miss the truth, at any look.
     """
-    block = (hours - opened) // BLOCK_HOURS
+    block = (rows.hours - opened) // BLOCK_HOURS
     inside = (block >= 0) & (block < (until - opened) // BLOCK_HOURS)
-    cost = np.where(crashes, -weights.missed, weights.false_alarm)  # of a flag, against none
-    gained = cost * (candidate.astype(np.int8) - champion.astype(np.int8))
-    numbers, sums = summed(np.stack([np.ones(len(hours)), gained], axis=1)[inside], block[inside])
+    cost = np.where(rows.crashes, -weights.missed, weights.false_alarm)  # of a flag, against none
+    gained = cost * (rows.candidate.astype(np.int8) - rows.champion.astype(np.int8))
+    numbers, sums = summed(np.stack([np.ones(len(rows.hours)), gained], axis=1)[inside], block[inside])
     means = sums[:, 1] / sums[:, 0]
     found = []
     for t, (number, pairs, low, high) in enumerate(

@@ -149,12 +149,8 @@ def read_outcomes(tables: Warehouse, rows: Sequence[TrafficEvent], settings: Set
 
 
 def _compared(matured: Matured, rate: float, settings: Settings) -> Comparison:
-    rows = matured.rows
     return compare(
-        rows.hours,
-        rows.crashes,
-        rows.candidate,
-        rows.champion,
+        matured.rows,
         opened=matured.opened,
         until=matured.until,
         weights=Weights.of(rate),

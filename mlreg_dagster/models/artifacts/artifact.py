@@ -17,7 +17,7 @@ from mlreg_dagster.core.hours import NotAnHour, as_hour, hours_since_epoch
 from mlreg_dagster.core.version import __version__
 from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.models import flagging
-from mlreg_dagster.models.artifacts import canonical
+from mlreg_dagster.models.artifacts import canonical, sbom
 from mlreg_dagster.models.artifacts.files import GRAPH, MANIFEST
 from mlreg_dagster.models.artifacts.files import MODELS as MODELS
 from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline, plugin_record, trusted_types
@@ -171,7 +171,7 @@ class Model:
 
 
 def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
-    """Freeze a model under its version.
+    """Freeze a model under its version, with a bill of the software that this process sees.
 
     Raises:
         UntrustedModel: It could be written, but not loaded again; nothing was written.
@@ -185,6 +185,7 @@ def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
     if model.graph is not None:
         files[GRAPH] = model.graph
     files[MANIFEST] = json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode()
+    files[sbom.SBOM] = sbom.of_environment(version)
     return store.freeze(MODELS, version, files)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mlreg_dagster.governance.rollout.labels import (
     BLOCK_HOURS,
     BURN_IN,
+    Rows,
     Weights,
     compare,
     confidence_sequence,
@@ -18,9 +19,8 @@ WEIGHTS = Weights.of(0.1)
 
 
 def compared(candidate, champion, crashes, hours, days=28, margin=0.1):
-    return compare(
-        hours, crashes, candidate, champion, opened=0, until=24 * days, weights=WEIGHTS, margin=margin, alpha=0.05
-    )
+    both = Rows(hours, crashes, candidate, champion)
+    return compare(both, opened=0, until=24 * days, weights=WEIGHTS, margin=margin, alpha=0.05)
 
 
 def rows(seed, recall, days=28, instruments=30):
@@ -60,16 +60,15 @@ def test_the_loss_is_linear_in_recall_and_false_alarms():
     crashes = np.repeat([True, False], [100, 900])
     champion, candidate = np.zeros(1000, dtype=bool), np.zeros(1000, dtype=bool)
     champion[:40], candidate[:30], candidate[100:190] = True, True, True
-    one_day = compare(
-        np.zeros(1000, dtype=np.int64), crashes, candidate, champion, opened=0, until=BLOCK_HOURS, weights=WEIGHTS,
-        margin=0.1,
-    )  # fmt: skip
+    both = Rows(np.zeros(1000, dtype=np.int64), crashes, candidate, champion)
+    one_day = compare(both, opened=0, until=BLOCK_HOURS, weights=WEIGHTS, margin=0.1)
     assert one_day.difference == pytest.approx((0.4 - 0.3) + 90 / 900)
 
 
 def test_what_was_said_at_each_look_is_told_again_later():
     candidate, champion, crashes, hours = rows(5, recall=0.3)
-    later = over_time(hours, crashes, candidate, champion, opened=0, until=24 * 28, weights=WEIGHTS, margin=0.1)
+    both = Rows(hours, crashes, candidate, champion)
+    later = over_time(both, opened=0, until=24 * 28, weights=WEIGHTS, margin=0.1)
     assert [each.until for each in later] == [BLOCK_HOURS * block for block in range(1, 15)]
     assert later == [compared(candidate, champion, crashes, hours, days=2 * block) for block in range(1, 15)]
     assert {each.verdict for each in later} == {"undecided", "worse"}

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from mlreg_dagster.config.sections.governance import TierPolicy
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
 from mlreg_dagster.models.asset_metadata import importance_rows
@@ -13,20 +12,19 @@ from mlreg_dagster.registry import Evaluation, ModelVersion
 _TABLES = ("versus_champion", "stability", "importance")
 """The metrics that are shown by themselves."""
 
-_NOT_COMPARED = Text("No other version was champion when it was evaluated: there was none to compare it with.")
+_NOT_COMPARED = Text(
+    "No other version was champion when it was evaluated: there was none to compare it with.", key="not_compared"
+)
 
 
 def evaluation(context: CardContext) -> Section:
     """How it was trained, and the result of every evaluation."""
     version, latest = context.version, context.evaluation
     if latest is None:
-        return Section("evaluation", (_training(version),), (f"{version.version} was never evaluated.",))
-    failed = [gate.name for gate in latest.gates if not gate.passed]
+        return Section("evaluation", (_training(version),))
     return Section(
         "evaluation",
         facts=(_training(version), *_results(context, latest), *_comparisons(context, latest), *_numbers(latest)),
-        missing=tuple(_missing(context, latest)),
-        against=(f"{version.version} failed its gates: {', '.join(failed)}.",) if failed else (),
     )
 
 
@@ -38,16 +36,17 @@ def _training(version: ModelVersion) -> Fact:
             **{f"settings.{name}": value for name, value in flat(manifest["settings"]).items()},
             "rows": manifest["training_rows"],
             "sampled from rows": manifest["sampled_from_rows"],
-            "rows identical to an earlier one": manifest.get("identical_rows", "unknown"),
+            "rows identical to an earlier one": manifest.get("identical_rows"),
             "threshold": manifest["threshold"],
             "training anomaly rate": manifest["training_anomaly_rate"],
-            "may score from": when(pd.Timestamp(manifest["scores_from"])),
-            "trained": when(version.created_at),
+            "may score from": pd.Timestamp(manifest["scores_from"]),
+            "trained": version.created_at,
             "trained by": version.created_by,
             "run": version.run_id,
             **flat({name: manifest[name] for name in LEARNED if name in manifest}),
             **{f"plug-in.{name}": value for name, value in flat(manifest.get("plugin") or {}).items()},
         },
+        key="training",
     )
 
 
@@ -63,44 +62,35 @@ def _comparisons(context: CardContext, latest: Evaluation) -> list[Fact]:
     """Against the champion and against its own refits; and what the risk tier does not ask for."""
     from mlreg_dagster.models.plots import refit_scatter
 
-    tier, asked_by = _tier(context), f"The {context.settings.use_case.risk_tier} risk tier"
+    tier, asked_by = context.tier_policy, f"The {context.tier} risk tier"
     importance = importance_rows(latest.metrics.get("importance") or {})
     versus, stability = latest.metrics.get("versus_champion"), latest.metrics.get("stability")
     facts: list[Fact] = [
-        Values("Against the champion of then, on the same rows", flat(versus)) if versus else _NOT_COMPARED
+        Values("Against the champion of then, on the same rows", flat(versus), key="versus_champion")
+        if versus
+        else _NOT_COMPARED
     ]
     if unasked := [name for name in STRICT_GATES if name not in tier.gates and name not in _measured(latest)]:
-        facts.append(Text(f"{asked_by} does not ask for these gates: {', '.join(unasked)}."))
+        facts.append(Text(f"{asked_by} does not ask for these gates: {', '.join(unasked)}.", key="gates_not_asked"))
     if stability:
-        facts += [Values("Stability of refits", flat(stability)), Picture(lambda: refit_scatter(stability))]
+        facts += [
+            Values("Stability of refits", flat(stability), key="stability"),
+            Picture(lambda: refit_scatter(stability)),
+        ]
     elif not tier.stable:
-        facts.append(Text(f"{asked_by} does not ask for a stable evaluation."))
+        facts.append(Text(f"{asked_by} does not ask for a stable evaluation.", key="stability_not_asked"))
     if importance:
         title = "Families of features, by the average precision that is lost when a family is permuted"
-        facts.append(Table(title, importance))
+        facts.append(Table(title, importance, key="importance"))
     return facts
 
 
 def _numbers(latest: Evaluation) -> list[Fact]:
     numbers = {name: value for name, value in latest.metrics.items() if name not in _TABLES}
     return [
-        Values("Further numbers", flat(numbers), folded=True),
-        Values("Settings of the evaluation", flat(latest.thresholds), folded=True),
+        Values("Further numbers", flat(numbers), folded=True, key="numbers"),
+        Values("Settings of the evaluation", flat(latest.thresholds), folded=True, key="settings"),
     ]
-
-
-def _missing(context: CardContext, latest: Evaluation) -> list[str]:
-    """What the risk tier of today asks for and the evaluation does not hold."""
-    tier, measured = _tier(context), _measured(latest)
-    missing = [f"The gate {name} of this risk tier was not measured." for name in tier.gates if name not in measured]
-    stability = latest.metrics.get("stability") or {}
-    if tier.stable and stability.get("verdict", "not measured") == "not measured":
-        missing.append("The stability that this risk tier asks for was not measured.")
-    return missing
-
-
-def _tier(context: CardContext) -> TierPolicy:
-    return context.settings.promotion.of(context.settings.use_case.risk_tier)
 
 
 def _measured(evaluation: Evaluation) -> set[str]:
@@ -123,7 +113,9 @@ def _evaluation(evaluation: Evaluation, is_latest: bool) -> Fact:
         }
         for gate in evaluation.gates
     ]
-    return Table(title, rows, folded=not is_latest)
+    return Table(
+        title, rows, folded=not is_latest, key="gates" if is_latest else f"gates_of_evaluation_{evaluation.id}"
+    )
 
 
 def _kind(evaluation: Evaluation, is_latest: bool) -> str:

@@ -5,10 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.datasets.low_quality import LEFT_OUT
 from mlreg_dagster.evidence.card.context import CardContext
-from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values, flat, when
+from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values, flat
 from mlreg_dagster.market.features.features import describe_features
 from mlreg_dagster.models.artifacts.verified import Frozen
 
@@ -16,24 +15,28 @@ from mlreg_dagster.models.artifacts.verified import Frozen
 def lineage(context: CardContext) -> Section:
     """The data and features that it was trained on."""
     manifest = context.version.manifest
-    settings = FeatureSettings.model_validate(manifest["feature_settings"])
+    settings, parts = context.feature_settings, context.parts
     meanings = describe_features(settings)
-    parts = [context.training, *([context.holdout] if context.holdout else [])]
-    missing = [f"{part.kind} {part.key} can't be used: {part.problem}" for part in parts if part.problem]
-    missing += [str(part.changes) for part in parts if part.changes and part.changes.changed]
-    if unknown := [name for name in manifest["features"] if name not in meanings]:
-        missing.append(f"No description of: {', '.join(unknown)}.")
     source = context.settings.ingest
     facts: tuple[Fact, ...] = (
         Values(
             "Source, as configured today",
-            {"source": source.source, "first hour": when(source.first_hour), "universe": source.universe},
+            {
+                "source": source.source,
+                "first hour": source.first_hour,
+                "universe": source.universe,
+                "source of the training data": list(context.sources.then) or None,
+                "source of the newest day": list(context.sources.now) or None,
+                "a simulated market": context.sources.is_simulated,
+            },
+            key="source",
         ),
-        Table("Frozen datasets", [_dataset(part) for part in parts]),
+        Table("Frozen datasets", [_dataset(part) for part in parts], key="datasets"),
         *_left_out(parts),
         Table(
             "Their hours in the tables of today",
             [part.changes.as_facts() for part in parts if part.changes],
+            key="changed_hours",
         ),
         Values(
             "Features",
@@ -42,14 +45,16 @@ def lineage(context: CardContext) -> Section:
                 **flat(manifest["feature_settings"]),
                 "same as those computed today": settings == context.settings.features,
             },
+            key="features",
         ),
         Table(
             "Data dictionary: what the model sees, in its order",
             [{"feature": name, "meaning": meanings.get(name, "unknown")} for name in manifest["features"]],
             folded=True,
+            key="data_dictionary",
         ),
     )
-    return Section("lineage", facts, tuple(missing))
+    return Section("lineage", facts)
 
 
 def _left_out(parts: Iterable[Frozen]) -> Iterator[Table]:
@@ -60,7 +65,7 @@ def _left_out(parts: Iterable[Frozen]) -> Iterator[Table]:
         for day, what, why in _reasons(part.lineage.get(LEFT_OUT))
     ]
     if rows:
-        yield Table("Left out for low quality", rows)
+        yield Table("Left out for low quality", rows, key="left_out")
 
 
 def _reasons(left_out: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str]]:
@@ -75,8 +80,8 @@ def _dataset(part: Frozen) -> dict[str, Any]:
     return {
         "dataset": part.kind,
         "day": part.key,
-        "first hour": when(pd.Timestamp(facts["first_hour"])) if facts else None,
-        "end": when(pd.Timestamp(facts["end"])) if facts else None,
+        "first hour": pd.Timestamp(facts["first_hour"]) if facts else None,
+        "end": pd.Timestamp(facts["end"]) if facts else None,
         "rows": facts.get("rows"),
         "instruments": facts.get("instruments"),
         "left out": len(facts.get("instruments_left_out", ())) if facts else None,

@@ -7,19 +7,11 @@ import pandas as pd
 
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Values, flat, when
-from mlreg_dagster.governance.policy.facts import waived_rules
 from mlreg_dagster.registry import AliasEvent, Decision, Refusal, Withdrawal
 
 
 def promotion(context: CardContext) -> Section:
     """Who promoted it, by which policy, and whether the record of it can be trusted."""
-    tier = context.settings.use_case.risk_tier
-    missing = [f"The audit log does not fit: {context.tampering}"] if context.tampering else []
-    missing += [
-        f"The move of {move.alias} recorded {when(move.recorded_at)} keeps no evidence of a policy."
-        for move in context.moves
-        if not move.evidence
-    ]
     facts: list[Fact] = [
         Values(
             "Registered",
@@ -28,47 +20,38 @@ def promotion(context: CardContext) -> Section:
                 "artifact SHA-256": context.version.artifact_sha256,
                 "holds now": ", ".join(context.aliases) or "no alias",
             },
+            key="registered",
         ),
-        Table("Approvals, rejections, waivers", [_decision(each, context.withdrawals) for each in context.decisions]),
-        Table("Moves of an alias to it", [_move(move) for move in context.moves]),
-        Table("Promotions of it that were refused or had to wait", [_refusal(each) for each in context.refusals]),
-        *(Values(f"Evidence of the move of {each.alias} at {when(each.effective_at)}", flat(each.evidence), folded=True)
+        Table("Approvals, rejections, waivers", [_decision(each, context.withdrawals) for each in context.decisions],
+              key="decisions"),
+        Table("Moves of an alias to it", [_move(move) for move in context.moves], key="moves"),
+        Table("Promotions of it that were refused or had to wait", [_refusal(each) for each in context.refusals],
+              key="refusals"),
+        *(Values(f"Evidence of the move of {each.alias} at {when(each.effective_at)}", flat(each.evidence), folded=True,
+                 key=f"evidence_of_{each.alias}_move_{each.sequence}")
           for each in context.moves if each.evidence),
-        Values(f"What promotion.yaml asks today (risk tier {tier})", flat(_policy(context)), folded=True),
+        Values(f"Policy in force (risk tier {context.tier})", flat(_policy(context)), folded=True, key="policy"),
         Values(
             "Audit log",
             {
                 "intact": context.tampering is None,
                 "records": len(context.audit),
-                "head": context.audit[-1].hash if context.audit else "none",
+                "head": context.audit[-1].hash if context.audit else None,
             },
+            key="audit_log",
         ),
     ]  # fmt: skip
     if context.champions:
         from mlreg_dagster.governance.plots import alias_timeline
 
         facts.insert(3, Picture(lambda: alias_timeline(context.champions, _end(context))))
-    against = [text for move in context.moves for text in reservations(move)]
-    return Section("promotion", tuple(facts), tuple(missing), tuple(against))
-
-
-def reservations(move: AliasEvent) -> list[str]:
-    """Reservations about a move: waivers, experiments, failures before, changed data."""
-    facts = move.evidence.get("facts", {})
-    where = f"It became {move.alias} on {when(move.effective_at)}"
-    sentences = [f"{where} by a waiver of {text}." for text in waived_rules(move.evidence)]
-    if departures := facts.get("departures"):
-        sentences.append(f"{where} on an evaluation that was not done as configured: {'; '.join(departures)}.")
-    sentences += [f"{where} although {text}." for text in facts.get("failed_before", ())]
-    if hours := facts.get("changed_hours"):
-        sentences.append(f"{where} although {hours} hours of its training data had changed since they were frozen.")
-    return sentences
+    return Section("promotion", tuple(facts))
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
     return {
         "alias": refusal.alias,
-        "recorded": when(refusal.recorded_at),
+        "recorded": refusal.recorded_at,
         "by": refusal.actor,
         "outcome": "has to wait" if refusal.outcome == "hold" else "refused",
         "because": refusal.because,
@@ -91,8 +74,8 @@ def _decision(decision: Decision, withdrawals: Sequence[Withdrawal]) -> dict[str
         "on evaluation": f"#{decision.evaluation_id}",
         "waives": list(decision.waives),
         "withdrawn": f"by {by.actor}: {by.reason}" if by else "no",
-        "until": when(decision.expires_at) if decision.expires_at is not None else None,
-        "recorded": when(decision.recorded_at),
+        "until": decision.expires_at,
+        "recorded": decision.recorded_at,
         "signed": decision.signature is not None,
     }
 
@@ -101,9 +84,9 @@ def _move(move: AliasEvent) -> dict[str, Any]:
     approved: Sequence[str] = move.evidence.get("facts", {}).get("approved_by", ())
     return {
         "alias": move.alias,
-        "before": move.previous_version or "nobody",
-        "effective from": when(move.effective_at),
-        "recorded": when(move.recorded_at),
+        "before": move.previous_version,
+        "effective from": move.effective_at,
+        "recorded": move.recorded_at,
         "by": move.actor,
         "reason": move.reason,
         "approved by": list(approved),
@@ -113,6 +96,5 @@ def _move(move: AliasEvent) -> dict[str, Any]:
 
 
 def _policy(context: CardContext) -> dict[str, Any]:
-    policy = context.settings.promotion.model_dump(mode="json")
-    tier = context.settings.use_case.risk_tier
+    policy, tier = context.rules.promotion.model_dump(mode="json"), context.tier
     return {name: value for name, value in policy.items() if name not in ("low", "high")} | {tier: policy[tier]}

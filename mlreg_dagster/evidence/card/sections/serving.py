@@ -1,30 +1,24 @@
 """Section 5: how a version scores, and whether it still can."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from mlreg_dagster.evidence.card.context import CardContext
-from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, when
-from mlreg_dagster.governance.rollout.wording import share, split_in_words, state_in_words
+from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values
+from mlreg_dagster.governance.rollout.wording import share, state_in_words
 from mlreg_dagster.registry import TrafficEvent
-from mlreg_dagster.registry.records.traffic import ROLLED_BACK
-
-_MEGABYTE = 1e6
 
 
 def serving(context: CardContext) -> Section:
     """How it scores, and whether it still can."""
-    bundle, limits = context.bundle, context.settings.use_case.constraints
-    missing = [f"The artifact can't be used: {bundle.problem}"] if bundle.problem else []
-    if bundle.size > limits.max_model_mb * _MEGABYTE:
-        missing.append(f"The bundle has {bundle.size:,} bytes; the use case allows {limits.max_model_mb:g} MB.")
+    bundle, limits = context.bundle, context.use_case.constraints
     gates = {gate.name: gate for gate in context.evaluation.gates} if context.evaluation else {}
     speed = gates.get("scoring_latency")
     facts: tuple[Fact, ...] = (
         Text(
             "Every hour, the champion as of that hour scores all instruments of the hour (asset predictions), and the "
             "challenger in its shadow; an hour that is scored later is scored by the champion of then. The artifact is "
-            "loaded by its registered hash, and no code from it is run."
+            "loaded by its registered hash, and no code from it is run.",
+            key="scoring",
         ),
         Values(
             "Scorer",
@@ -38,19 +32,23 @@ def serving(context: CardContext) -> Section:
                 "measured latency": speed.detail if speed else "this risk tier does not ask for it",
                 "intact and loads": bundle.problem is None,
             },
+            key="scorer",
         ),
         Table(
-            "Predictions so far, by the role in which it made them", [_predictions(row) for row in context.predictions]
+            "Predictions so far, by the role in which it made them",
+            [dict(row) for row in context.predictions],
+            key="predictions",
         ),
         Text(
             "Release: an alias moves within one transaction, when promotion.yaml lets it (section 4); predictions "
             "follow from the alias's effective time on. Servers split the traffic of an alias while a rollout is open. "
-            "Nothing is deployed besides."
+            "Nothing is deployed besides.",
+            key="release",
         ),
-        Table("Rollouts of it", [_change(each) for each in context.traffic]),
+        Table("Rollouts of it", [_change(each) for each in context.traffic], key="rollouts"),
         *_weights(context),
     )
-    return Section("serving", facts, tuple(missing), _against(context.traffic))
+    return Section("serving", facts)
 
 
 def _weights(context: CardContext) -> tuple[Picture, ...]:
@@ -61,11 +59,6 @@ def _weights(context: CardContext) -> tuple[Picture, ...]:
     return (Picture(lambda: traffic_timeline(context.traffic, context.now)),)
 
 
-def _against(traffic: Sequence[TrafficEvent]) -> tuple[str, ...]:
-    """That its last rollout was rolled back, until another one is opened."""
-    return (split_in_words(traffic[-1]),) if traffic and traffic[-1].state == ROLLED_BACK else ()
-
-
 def _change(event: TrafficEvent) -> dict[str, Any]:
     return {
         "rollout": event.rollout,
@@ -73,12 +66,8 @@ def _change(event: TrafficEvent) -> dict[str, Any]:
         "in place of": event.champion,
         "state": state_in_words(event),
         "share of the traffic": share(event),
-        "since": when(event.effective_at),
+        "since": event.effective_at,
         "ruling": event.ruling.replace("_", " "),
         "by": event.actor,
         "reason": event.reason,
     }
-
-
-def _predictions(row: Any) -> dict[str, Any]:
-    return dict(row) | {name: when(row[name]) for name in ("first_hour", "last_hour")}
