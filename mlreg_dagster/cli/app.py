@@ -29,6 +29,7 @@ from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
 from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
+from mlreg_dagster.cli.commands.people import people
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
 from mlreg_dagster.cli.commands.release import rehearse, release
@@ -83,6 +84,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")
 app.add_typer(incident, name="incident")
 app.add_typer(backup, name="backup")
+app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")
 
 

@@ -88,6 +88,7 @@ def collect(
         },
         champions=champions,
         traffic=[each for alias in holders for each in registry.traffic_history(alias) if each.candidate == name],
+        incidents=[each for each in registry.incidents() if name in (each.links("versions") or [name])],
         suspensions=[
             each
             for each in registry.suspensions()

@@ -10,7 +10,6 @@ import pandas as pd
 
 from mlreg_dagster.core.people import AUTOMATION, REPLAY
 from mlreg_dagster.governance.decisions.authority import fault_of_reason, spelled
-from mlreg_dagster.governance.decisions.counting import person
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import rules_now
 from mlreg_dagster.governance.promotion.permits import refusals_on_record
@@ -60,7 +59,7 @@ def start(
         RegistryError: Unknown version, gates not passed, a rollout is open, another holder than expected.
     """
     check_alias(request.alias)
-    by = spelled(Attribution(request.actor, now, request.reason, run_id))
+    by = spelled(Attribution(request.actor, now, request.reason, run_id), registry)
     candidate = registry.resolve(request.version)
     with refusals_on_record(registry, request.alias, candidate, by):
         return open_staging(registry, store, governance, candidate, request, by)
@@ -185,13 +184,13 @@ def _note(
 
 def _by_person(registry: Registry, governance: Governance, by: Attribution) -> Attribution:
     """Who acts, as it is recorded: a person who may decide."""
-    by = spelled(by)
+    by = spelled(by, registry)
     policy = rules_now(registry, governance.files, by.time).promotion
     if fault := fault_of_reason(by.reason, policy):
         raise RolloutRefused(fault)
     if by.actor == AUTOMATION:
         raise RolloutRefused(f"{AUTOMATION} makes the steps of a rollout; a person pauses, resumes and ends it.")
-    if policy.people and by.actor != REPLAY and person(by.actor) not in policy.people:
+    if policy.people and by.actor != REPLAY and policy.person(by.actor) not in policy.people:
         known = ", ".join(sorted(policy.people))
         raise RolloutRefused(f"{by.actor} is not among people; promotion.yaml names {known}.")
     return by
