@@ -9,7 +9,7 @@ from rich.markup import escape
 from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.backup import backup
-from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
+from mlreg_dagster.cli.commands.evidence import bundle, dossier, report, schema, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
     champion,
@@ -37,6 +37,7 @@ from mlreg_dagster.cli.commands.rollout import rollout
 from mlreg_dagster.cli.commands.scoring import score
 from mlreg_dagster.cli.commands.serving import keys, serve
 from mlreg_dagster.cli.commands.status import status, verify
+from mlreg_dagster.cli.commands.suspension import resume, suspend
 from mlreg_dagster.cli.commands.training import retrain, train
 from mlreg_dagster.cli.session import Terminal
 from mlreg_dagster.config import load_project_environment
@@ -69,8 +70,9 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, release, rehearse, refusals, score, explain, features, status, champion, history, compare, impact,
-    what_if, bundle, report, weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
+    rollback, suspend, resume, release, rehearse, refusals, score, explain, features, status, champion, history,
+    compare, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, doctor, prune, correct,
+    restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

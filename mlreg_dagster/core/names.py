@@ -53,6 +53,8 @@ EVALUATE = "evaluate"
 RETRAIN = "retrain"
 PROMOTE = "promote"
 ROLLOUT = "rollout"
+SUSPEND = "suspend_job"
+RESUME = "resume_job"
 APPROVE = "approve"
 REJECT = "reject"
 WAIVE = "grant_exception"
@@ -80,7 +82,7 @@ JOBS = (
         DATASETS,
         PERFORMANCE,
     ),
-    *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT),
+    *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT, SUSPEND, RESUME),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
     *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD),
 )

@@ -55,7 +55,7 @@ from mlreg_dagster.registry.records.models import (
     Tenure,
 )
 from mlreg_dagster.registry.records.people import Entry, Person, PersonChange
-from mlreg_dagster.registry.records.suspensions import Suspension
+from mlreg_dagster.registry.records.suspensions import AliasSuspended, Suspension
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
 
@@ -65,6 +65,7 @@ __all__ = [
     "AlertEvent",
     "AliasConflict",
     "AliasEvent",
+    "AliasSuspended",
     "AlreadyHolder",
     "AlreadySuspended",
     "Attribution",

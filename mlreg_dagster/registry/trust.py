@@ -1,4 +1,4 @@
-"""What a reader that looks at a registry again and again believes: aliases, splits, suspensions, and hashes of versions.
+"""What a reader that looks at a registry again and again believes: aliases, splits, suspensions, hashes of versions.
 
 At first the whole registry is verified against its audit log. Later, as long as the log still holds the record that was
 its newest one, only the records added since are: a chain that was verified up to a record is verified up to the newest

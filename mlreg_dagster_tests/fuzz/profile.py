@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from mlreg_dagster.core.errors import MlregError
 
 NIGHTLY = os.environ.get("MLREG_FUZZ") == "nightly"
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 LONGEST_MESSAGE = 20_000
 
 _Made = TypeVar("_Made")
@@ -30,6 +30,7 @@ def cases(ci: int, nightly: int) -> settings:
     """So many cases of one test; a failing one is made small."""
     return settings(
         max_examples=nightly if NIGHTLY else ci,
+        derandomize=not NIGHTLY,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.explicit, Phase.generate, Phase.shrink),

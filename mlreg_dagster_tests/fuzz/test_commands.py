@@ -42,7 +42,7 @@ OPTIONS: dict[str, list[str]] = {
     "audit": ["", "--out", "--file", "--head", "--against", "--key"],
     "people": ["", "", "--name", "--contact", "--role", "--public-key", "--reason", "--actor"],
     "bundle": ["", "--out"],
-    "report": ["--from", "--to", "--out"],
+    "report": ["--from", "--to", "--by", "--out"],
 }  # fmt: skip
 NEEDED = {
     "replay": ["--from", "2026-01-05", "--to", "2026-01-04"], "promote": ["v1", "--reason", "a fuzz"],

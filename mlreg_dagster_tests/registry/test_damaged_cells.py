@@ -158,8 +158,8 @@ def _ask_everything(registry):
     """Each question has an answer or a refusal in words."""
     for ask in (
         registry.versions, registry.aliases, registry.policies, registry.refusals, registry.restores,
-        registry.people, registry.person_changes, registry.corrections,
-        registry.drift_decisions, registry.audit_log, registry.recorded_moves,
+         registry.people, registry.person_changes,
+        registry.corrections, registry.drift_decisions, registry.audit_log, registry.recorded_moves,
          registry.alert_events, registry.open_alerts, registry.undelivered_messages,
          registry.suspensions, registry.suspended, registry.incidents, lambda: registry.incident(1),
         lambda: registry.status("v1"), lambda: registry.decisions("v2"), lambda: registry.withdrawals("v2"),

@@ -60,6 +60,9 @@ class UseCaseSettings(Section):
     )
     owner: Annotated[str, Field(min_length=1)] = "team:mlreg"
     risk_tier: Tier = "low"
+    for_real_use: bool = Field(
+        False, description="Decisions rest on it; taken for granted in the risk tier high. A simulated market won't do."
+    )
     worth: WorthAsked | None = Field(
         "not_worse", description="By matured outcomes, than the best simple ranking; null = not asked."
     )
@@ -72,10 +75,10 @@ class UseCaseSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A use case that does not ask for worth says nothing of it, so that those of before keep their hash."""
+        """What is not asked for or not written is left out, so that use cases of before keep their hash."""
         values: dict[str, Any] = serialize(self)
-        for name in ("worth", "documentation"):
-            if getattr(self, name) is None:
+        for name in ("worth", "documentation", "for_real_use"):
+            if not getattr(self, name):
                 values.pop(name, None)
         return values
 
@@ -155,6 +158,19 @@ class WaiverPolicy(Section):
     max_days: Count = Field(14, description="The longest duration.")
 
 
+class SuspensionPolicy(Section):
+    """Who may stop the holder of an alias from scoring, and let it go on."""
+
+    automatic: bool = Field(False, description="Whether automation may suspend; only people resume.")
+    serving: Literal["refuse", "previous"] = Field(
+        "refuse", description="What servers do meanwhile: answer 503, or by the holder before."
+    )
+    resume_roles: tuple[str, ...] = Field((), description="Of these roles one must be held by the person who resumes.")
+    resume_approvals: Annotated[int, Field(ge=0)] = Field(
+        0, description="Approvals of the version since the suspension, by others than the person who resumes."
+    )
+
+
 class Freeze(Section):
     """A time in which nothing moves but back."""
 
@@ -199,6 +215,7 @@ class PromotionSettings(Section):
     low: TierPolicy = TierPolicy()
     high: TierPolicy = _HIGH
     waivers: WaiverPolicy = WaiverPolicy()
+    suspension: SuspensionPolicy = SuspensionPolicy()
     people: dict[str, Person] = Field({}, description="Who may decide and promote; nobody named = anybody.")
     unlisted_actors: Literal["warn", "refuse"] = Field(
         "warn", description="What happens to people who act and are not in the directory, once it holds people."
@@ -211,10 +228,12 @@ class PromotionSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A policy that only warns of unlisted actors says nothing of them: earlier policies keep their hash."""
+        """A policy that says nothing of suspensions or unlisted actors leaves them out: earlier ones keep their hash."""
         values: dict[str, Any] = serialize(self)
         if self.unlisted_actors == "warn":
             values.pop("unlisted_actors", None)
+        if self.suspension == SuspensionPolicy():
+            values.pop("suspension", None)
         return values
 
     @field_validator("people")
@@ -268,6 +287,13 @@ class PromotionSettings(Section):
             return f"{tier}.roles: nobody among people is a {', '.join(missing)}"
         if missing := sorted(set(self.waivers.roles) - roles):
             return f"waivers.roles: nobody among people is a {', '.join(missing)}"
+        if missing := sorted(set(self.suspension.resume_roles) - roles):
+            return f"suspension.resume_roles: nobody among people is a {', '.join(missing)}"
+        if self.people and self.suspension.resume_approvals >= len(self.people):
+            return (
+                f"suspension.resume_approvals: {self.suspension.resume_approvals} are asked for by others than the "
+                f"person who resumes, but people names {len(self.people)}"
+            )
         if self.people and asked.approvals > len(self.people):
             return f"{tier}.approvals: {asked.approvals} are asked for, but people names {len(self.people)}"
         return None

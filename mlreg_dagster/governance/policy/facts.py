@@ -52,7 +52,7 @@ def facts_of(
     tier = policy.of(rules.use_case.risk_tier)
     counted = counting.counted_decisions(dossier, policy, now)
     left_out = counting.not_counted(dossier, counted, "approval")
-    approved, ignored, rejected = _approvals(counted, dossier, evaluation, actor, policy)
+    approved, ignored, rejected = approvals_of(counted, dossier, evaluation, actor, policy)
     stability = evaluation.metrics.get("stability") or {}
     freeze = next((each for each in policy.freezes if each.covers(now)), None)
     admission = admission_of(dossier)
@@ -86,6 +86,7 @@ def facts_of(
         stranger=_stranger(actor, CHAMPION if rolled_out else dossier.alias, policy),
         failed_before=_failed_before(evaluation, dossier.evaluations),
         changed_hours=changed_hours,
+        suspended=None if is_rollback and not rolled_out else suspension_in(dossier),
         needs_rollout=None if rolled_out or is_rollback else _needs_rollout(dossier, rules),
         stricter_today=() if admission is None else _stricter(admission, dossier, rules),
     )
@@ -112,7 +113,7 @@ def _stored(values: Facts | Verdict) -> dict[str, Any]:
     return {_STORED.get(name, name): value for name, value in asdict(values).items()}
 
 
-def _approvals(
+def approvals_of(
     counted: Sequence[Decision], dossier: Dossier, evaluation: Evaluation, actor: str, policy: PromotionSettings
 ) -> tuple[list[str], list[str], list[str]]:
     """Who approved, whose approvals don't count and why, who rejects; the last decision that counts of each person."""
@@ -189,6 +190,14 @@ def _needs_person(is_rollback: bool, actor: str, rules: Rules) -> str | None:
     if not is_rollback or actor != AUTOMATION or rules.use_case.risk_tier != "high":
         return None
     return "automation asks for this rollback, and in the risk tier high a person decides: `mlreg rollback`"
+
+
+def suspension_in(dossier: Dossier) -> str | None:
+    """The suspension by which the alias does not move: that of the champion holds all aliases, others their own."""
+    found = dossier.suspended.get(CHAMPION) or dossier.suspended.get(dossier.alias)
+    if found is None:
+        return None
+    return f"{found.in_words}. Nothing moves but back until `mlreg resume {found.alias}`"
 
 
 def _needs_rollout(dossier: Dossier, rules: Rules) -> str | None:

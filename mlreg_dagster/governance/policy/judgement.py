@@ -65,6 +65,7 @@ class Facts:
         not_counted: Approvals that don't count, and why.
         waived: The rules that waivers waive now, each with who granted it and why.
         frozen: Why nothing moves now; None if it does.
+        suspended: The suspension by which nothing moves but back; no waiver waives it. None: there is none.
         evaluation_age_days: How old the evaluation is.
         matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: not asked for.
         worth: How it did on matured outcomes against the best simple ranking and the champion; None: not asked for.
@@ -99,6 +100,7 @@ class Facts:
     changed_hours: int | None = None
     needs_rollout: str | None = None
     stricter_today: tuple[str, ...] = ()
+    suspended: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def judge(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> Verdict:
     waivers = facts.waived or {}
     waived = tuple(f"{name}: {waivers[name]}" for name in holds if name in waivers)
     waiting = [reason for name, reason in holds.items() if name not in waivers]
+    if facts.suspended:
+        waiting.append(facts.suspended)
     if facts.needs_person:
         waiting.append(facts.needs_person)
     if facts.needs_rollout:

@@ -14,14 +14,14 @@ from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import rules_now
 from mlreg_dagster.governance.promotion.permits import refusals_on_record
 from mlreg_dagster.governance.rollout import moves
-from mlreg_dagster.governance.rollout.looking import PAUSE, RESUME, Look, is_paused, open_rollout
+from mlreg_dagster.governance.rollout.looking import Look, open_rollout
 from mlreg_dagster.governance.rollout.opening import RolloutRefused, RolloutRequest, open_staging, require_present
 from mlreg_dagster.governance.rollout.permission import promoter, unpaired
 from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State
 from mlreg_dagster.registry import Attribution, Permit, Registry, TrafficEvent
 from mlreg_dagster.registry.names import check_alias
 from mlreg_dagster.registry.permit import permit_passed
-from mlreg_dagster.registry.records.traffic import ROLLED_BACK
+from mlreg_dagster.registry.records.traffic import PAUSE, RESUME, ROLLED_BACK, is_paused
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 ABORT = "abort"

@@ -1,4 +1,4 @@
-"""Suspensions of aliases: no holder of a suspended alias scores. Who may suspend and resume is decided in `governance`."""
+"""Suspensions of aliases: no holder of a suspended alias scores. Who may do it is decided in `governance`."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -83,10 +83,16 @@ class Suspensions:
         effective_at: datetime | None = None,
         signature: str | None = None,
     ) -> Suspension:
-        """Let the holder of a suspended alias score again; the arguments are those of `suspend`.
+        """Let the holder of a suspended alias score again; its other arguments are those of `suspend`.
 
         Args:
+            alias: Which alias.
+            by: Who resumes it, when and why.
+            sequence: The number that this change is to have.
+            expected: Who holds the alias, as far as the caller knows.
             permit: Asked last, within the transaction; what it raises goes to the caller, and nothing is stored.
+            effective_at: As for `suspend`.
+            signature: Of the actor.
 
         Raises:
             NotSuspended: The alias is not suspended.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from mlreg_dagster.registry.errors import RegistryError
+
 SUSPENDED: Final = "suspended"
 RESUMED: Final = "resumed"
 
@@ -64,6 +66,20 @@ class Suspension:
         return (
             f"{self.alias} is suspended since {self.effective_at:%Y-%m-%d %H:%M:%S} UTC, by {self.actor}: {self.reason}"
         )
+
+
+class AliasSuspended(RegistryError):
+    """An alias that is suspended: no holder of it scores.
+
+    Args:
+        suspension: The one that holds.
+        more: What else readers should know.
+    """
+
+    def __init__(self, suspension: Suspension, more: str = "") -> None:
+        stopped = f"{suspension.in_words}. No holder of {suspension.alias} scores until it is resumed. {more}"
+        super().__init__(stopped.strip())
+        self.suspension = suspension
 
 
 def in_force(changes: Iterable[Suspension], as_of: datetime | None = None) -> dict[str, Suspension]:

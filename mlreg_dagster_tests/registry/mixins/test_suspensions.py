@@ -68,7 +68,7 @@ class TestChanges:
 class TestRefused:
     def test_the_second_hears_that_it_is_suspended_already_by_whom_and_why(self, champion):
         suspend(champion)
-        with pytest.raises(AlreadySuspended, match="suspended since .* by carla: it flags all"):
+        with pytest.raises(AlreadySuspended, match=r"suspended since .* by carla: it flags all"):
             suspend(champion, actor="eve")
 
     def test_what_is_not_suspended_is_not_resumed(self, champion):
