@@ -228,7 +228,7 @@ class PromotionSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A policy that says nothing of suspensions or unlisted actors leaves them out: earlier ones keep their hash."""
+        """Suspensions and unlisted actors are left out where nothing is said: earlier policies keep their hash."""
         values: dict[str, Any] = serialize(self)
         if self.unlisted_actors == "warn":
             values.pop("unlisted_actors", None)
