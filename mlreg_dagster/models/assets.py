@@ -114,9 +114,9 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
         records = mlreg_registry.open()
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
-        use_case = settings.use_case.sha256
+        use_case, actor = settings.use_case.sha256, records.acting(current_actor(config.actor))
         model = training.train(name, dataset, scores_from, chosen, use_case_sha256=use_case, cause=cause)
-        by = Attribution(current_actor(config.actor), mlreg_clock.now(), run_id=context.run.run_id)
+        by = Attribution(actor, mlreg_clock.now(), run_id=context.run.run_id)
         version = registration.register(model, store, records, by)
         shown = dataset.rows.iloc[:: 1 + len(dataset.rows) // _DRAWN_ROWS]
         scores = model.score(model.select(shown))
@@ -224,7 +224,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         )
         recorded = records.record_evaluation(
             version.version,
-            Attribution(current_actor(config.actor), mlreg_clock.now(), run_id=context.run.run_id),
+            Attribution(records.acting(current_actor(config.actor)), mlreg_clock.now(), run_id=context.run.run_id),
             artifact_sha256=version.artifact_sha256,
             holdout_sha256=holdout.sha256,
             gates=result.gates,

@@ -130,7 +130,7 @@ def approvals_of(
             valid.append(each)
         else:
             ignored.append(f"{each.actor}, {objection}")
-    last = counting.standing(valid)
+    last = counting.standing(valid, policy)
     approved = [name for name, each in last.items() if each.kind == "approval"]
     rejected = [f"{each.actor} ({each.reason})" for each in last.values() if each.kind == "rejection"]
     return approved, ignored, rejected
@@ -194,7 +194,7 @@ def _stranger(actor: str, alias: str, policy: PromotionSettings) -> str | None:
         return "promotion.yaml leaves promotions to people"
     if actor == AUTOMATION and alias != CHAMPION:
         return f"automation moves {CHAMPION} alone"
-    if not policy.people or actor in {AUTOMATION, REPLAY} or counting.person(actor) in policy.people:
+    if not policy.people or actor in {AUTOMATION, REPLAY} or policy.person(actor) in policy.people:
         return None
     return f"{actor} is not among people; promotion.yaml names {', '.join(sorted(policy.people))}"
 
