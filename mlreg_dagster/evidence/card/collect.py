@@ -20,6 +20,7 @@ from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.verified import datasets_behind, frozen, loaded
+from mlreg_dagster.models.evaluation.attempts import looks_at
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
@@ -76,6 +77,7 @@ def collect(
         policy_differences=differences(rules, rules_of(settings)),
         now=now,
         evaluations=evaluations,
+        looks=looks_at(registry, evaluations[-1].holdout_sha256) if evaluations else None,
         decisions=registry.decisions(name),
         withdrawals=registry.withdrawals(name),
         refusals=[each for each in registry.refusals() if each.version == name],
