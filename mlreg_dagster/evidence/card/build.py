@@ -90,8 +90,14 @@ def _with_other_sections(bundle: Section, others: Sequence[Section]) -> Section:
             *(f"Section {each.number} is incomplete: {each.title}." for each in others if each.missing),
             *bundle.missing,
         ),
-        against=tuple(f"Section {each.number} speaks against it: {each.title}." for each in others if each.against),
-        unknown=tuple(f"Section {each.number} leaves things unknown: {each.title}." for each in others if each.unknown),
+        against=(
+            *(f"Section {each.number} speaks against it: {each.title}." for each in others if each.against),
+            *bundle.against,
+        ),
+        unknown=(
+            *(f"Section {each.number} leaves things unknown: {each.title}." for each in others if each.unknown),
+            *bundle.unknown,
+        ),
     )
 
 
