@@ -8,6 +8,7 @@ import pandas as pd
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.evidence.card.contents.collect import collect_contents
 from mlreg_dagster.evidence.card.context import CardContext, Watch, WayBack
 from mlreg_dagster.evidence.card.drift import newest_decision
 from mlreg_dagster.evidence.reproduction import Reproduction, reproduce
@@ -96,6 +97,7 @@ def collect(
         way_back=_way_back(version, registry, store, champions, settings, now),
         watch=watch,
         reproduction=_reproduction(version, store) if verify else None,
+        more=collect_contents(version, registry, store, tables, settings, outcomes),
     )
 
 

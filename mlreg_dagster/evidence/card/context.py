@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.config.sections.governance import Tier
+from mlreg_dagster.evidence.card.contents.contents import Contents
 from mlreg_dagster.evidence.reproduction import Reproduction
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.models.artifacts.artifact import Model
@@ -83,6 +84,7 @@ class CardContext:
         way_back: From this version, where it is champion.
         watch: What the graph watches.
         reproduction: The result of training it again, or why that failed; None: not tried.
+        more: Coverage, segments, episodes, changes and software.
     """
 
     version: ModelVersion
@@ -114,6 +116,7 @@ class CardContext:
     way_back: WayBack
     watch: Watch
     reproduction: Reproduction | str | None
+    more: Contents
 
     @property
     def tier(self) -> Tier:
