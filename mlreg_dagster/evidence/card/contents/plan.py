@@ -10,6 +10,7 @@ from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Table
 from mlreg_dagster.monitoring.alerts.rules import RULES
 
+_NOT_WORTH = {"better": "not better", "not_worse": "worse"}
 _CHECK = "the check fails; a notice goes out"
 
 
@@ -72,7 +73,7 @@ def _of_model(settings: Settings) -> list[dict[str, Any]]:
         ),
         _row(
             "worth against simple rankings",
-            f"not {case.worth.replace('_', ' ')}" if case.worth else "not asked",
+            _NOT_WORTH[case.worth] if case.worth else "not asked",
             "use_case.yaml",
             f"{_CHECK}; it speaks against the version" if case.worth else "none",
         ),

@@ -12,6 +12,9 @@ from mlreg_dagster.models.artifacts.verified import Frozen
 _MOST_EPISODES = 200
 _MOST_NAMES = 20
 _MOST_FEATURES = 10
+_MOST_CHANGES = 25
+_FALSE_ALARMS = "false_alarm_rate"
+_FALSE_ALARM_RATE = tuple(f"{_FALSE_ALARMS}{end}" for end in ("", "_low", "_high"))
 
 
 def source_facts(context: CardContext) -> list[Fact]:
@@ -19,9 +22,14 @@ def source_facts(context: CardContext) -> list[Fact]:
     parts = [context.training, *([context.holdout] if context.holdout else [])]
     record = context.training.lineage.get(SOURCE)
     settings: Fact = (
-        Values("Source, when the training dataset was frozen", flat(record["configured"]), folded=True, key="source")
+        Values(
+            "Source, when the training dataset was frozen",
+            flat(record["configured"]),
+            folded=True,
+            key="source_recorded",
+        )
         if record
-        else Text("The source was not recorded when the training dataset was frozen.", key="source")
+        else Text("The source was not recorded when the training dataset was frozen.", key="source_recorded")
     )
     rows = [row for part in parts for row in _hours_of(part)]
     return [
@@ -65,10 +73,17 @@ def coverage_facts(context: CardContext) -> list[Fact]:
 
 
 def segment_facts(context: CardContext) -> list[Fact]:
-    """Its performance by segment."""
-    settings = context.settings.outcomes
-    title = f"Performance by segment, with intervals of {settings.confidence:.0%} by blocks of time"
-    return [Table(title, context.more.segments, key="segments")] if context.more.segments else []
+    """Its performance by segment: what was found, then what was flagged for nothing."""
+    rows = context.more.segments
+    if not rows:
+        return []
+    intervals = f"with intervals of {context.settings.outcomes.confidence:.0%} by blocks of time"
+    found = [{name: value for name, value in row.items() if not name.startswith(_FALSE_ALARMS)} for row in rows]
+    false = [{name: row[name] for name in ("segment", "part", "flagged", *_FALSE_ALARM_RATE)} for row in rows]
+    return [
+        Table(f"Recall and precision by segment, {intervals}", found, key="segments"),
+        Table(f"False alarms by segment, {intervals}", false, folded=True, key="false_alarms_by_segment"),
+    ]
 
 
 def episode_facts(context: CardContext) -> list[Fact]:
@@ -97,7 +112,8 @@ def change_facts(context: CardContext) -> list[Fact]:
     if before is None:
         return [Text("It is the first version: there is none to tell changes against.", key="changes")]
     what = "the champion that it replaced" if before.was_champion else "the version before"
-    facts: list[Fact] = [Table(f"Changes against {before.version}, {what}", before.changes, key="changes")]
+    title = f"Changes against {before.version}, {what}"
+    facts: list[Fact] = [Table(title, before.changes, folded=len(before.changes) > _MOST_CHANGES, key="changes")]
     if before.versus:
         title = f"{before.version} on the same holdout and planted anomalies, at its evaluation"
         facts.append(Values(title, flat(before.versus), folded=True, key="against_predecessor"))
