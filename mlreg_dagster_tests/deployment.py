@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,8 +17,9 @@ from mlreg_dagster.verification.answers import Materialization, Run
 from mlreg_dagster.verification.client import Client, NoAnswer
 from mlreg_dagster_tests import location
 from mlreg_dagster_tests.lifecycle import write_configs
+from mlreg_dagster_tests.ports import free_port
 
-PATIENCE_S = 480  # on two idle cores nothing that is waited for takes a tenth of it
+PATIENCE_S = 1200  # on two idle cores nothing that is waited for takes a twentieth of it
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 SERVED = Path(__file__).with_name("served.py")
 FASTER = "run_queue: {dequeue_interval_seconds: 1}\n"
@@ -43,7 +43,7 @@ class Deployment:
         (folder / "dagster").mkdir(exist_ok=True)
         (folder / "dagster" / "dagster.yaml").write_text(DAGSTER_YAML + FASTER)
         self.port = free_port()
-        self.client = Client(f"http://127.0.0.1:{self.port}")
+        self.client = Client(f"http://127.0.0.1:{self.port}", timeout_s=PATIENCE_S)
         self.log = folder / "log.txt"
 
     @property
@@ -95,7 +95,7 @@ class Deployment:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
     # --- the world around it --------------------------------------------------------------------------------
 
@@ -179,9 +179,9 @@ class Deployment:
         """Switch sensors off; again, where a tick that was under way has stored the state of before."""
 
         def stopped(sensor: str) -> bool:
-            state = self._sensor(sensor, "sensorState { id status }")["sensorState"]
+            state = self._sensor(sensor, "sensorState { id status ticks(limit: 1) { status } }")["sensorState"]
             if state["status"] == "STOPPED":
-                return True
+                return all(tick["status"] != "STARTED" for tick in state["ticks"])
             self.client.ask("mutation ($id: String) { stopSensor(id: $id) { __typename } }", id=state["id"])
             return False
 
@@ -189,7 +189,7 @@ class Deployment:
             return not [sensor for sensor in sensors if not stopped(sensor)]
 
         self.wait_for(f"stop of {sensors}", all_stopped)
-        time.sleep(2)  # as long as a tick may take that had begun before
+        time.sleep(2)  # a tick that had begun before has ended, and stores the state in a moment
         self.wait_for(f"stop of {sensors}", all_stopped)
 
     # --- what a person sees there ---------------------------------------------------------------------------
@@ -279,13 +279,6 @@ class Deployment:
             return f"Runs: {self.runs()}. The sensors say: {seen}.\n{self.log.read_text()[-3000:]}"
         except NoAnswer as error:
             return f"{error}\n{self.log.read_text()[-3000:]}"
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def replace(path: Path, text: str) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from mlreg_dagster.storage.homes import DAGSTER_YAML
-from mlreg_dagster_tests.deployment import FASTER, SERVED, Deployment, free_port
+from mlreg_dagster_tests.deployment import FASTER, SERVED, Deployment
 from mlreg_dagster_tests.killable import Process
+from mlreg_dagster_tests.ports import free_port
 
 HELD = [{"key": "dagster/sensor_name", "value": "retrain_sensor", "limit": 0}]
 """Of the run queue: no training that the sensor asks for begins."""

@@ -12,6 +12,7 @@ from mlreg_dagster.models.gates import ANOMALY_RATE, GATES
 from mlreg_dagster.runner import asset_config
 from mlreg_dagster_tests.deployment import Deployment
 from mlreg_dagster_tests.location import Location
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no 
 NOW = "2026-01-02T00:30"
 CALM = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
 OFFLINE = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 1000 * PATIENCE_S
 GROUPS = ("market", "datasets", "models", "outcomes", "monitoring", "governance", "serving", "evidence")
 ALL_GROUPS = ",".join(f"global@global:{group}" for group in GROUPS)
 KEEP_TOASTS = """

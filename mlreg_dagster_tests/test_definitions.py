@@ -153,7 +153,7 @@ def test_the_commands_that_check_definitions_accept_them(own_home):
         )
         for command in commands
     ]
-    said = [process.communicate(timeout=600)[0] for process in running]
+    said = [process.communicate(timeout=1800)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0], "\n".join(said)
     assert "All code locations passed validation" in said[0]
     assert not own_home.exists()  # looking at the graph makes nothing

@@ -9,7 +9,8 @@ from rich.markup import escape
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.registry import AlertEvent, OutboxMessage
 
-_COLOURS = {"info": "dim", "ticket": "yellow", "page": "red"}
+COLOURS = {"info": "dim", "ticket": "yellow", "page": "red"}
+"""By severity."""
 
 
 def alerts_table(events: Iterable[AlertEvent]) -> Grid:
@@ -50,7 +51,7 @@ def _events(title: str, events: Iterable[AlertEvent], empty: str, columns: tuple
     facts = [{"alert": each.name, "state": each.state} | asdict(each) for each in events]
     grid = Grid(title, (*columns, "rule", "subject", "since", "owner", "message"), facts, empty=empty)
     for each in facts:
-        colour = _COLOURS[each["severity"]]
+        colour = COLOURS[each["severity"]]
         grid.add_row(
             each["alert"],
             f"[{colour}]{each['severity']}[/]",

@@ -9,7 +9,7 @@ from rich.markup import escape
 from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.backup import backup
-from mlreg_dagster.cli.commands.evidence import bundle, report, weekly
+from mlreg_dagster.cli.commands.evidence import bundle, dossier, report, schema, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
     champion,
@@ -23,6 +23,7 @@ from mlreg_dagster.cli.commands.governance import (
     waive,
     withdraw,
 )
+from mlreg_dagster.cli.commands.incident import incident
 from mlreg_dagster.cli.commands.incidents import impact, what_if
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
@@ -68,7 +69,8 @@ def _options(
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
     rollback, release, rehearse, refusals, score, explain, features, status, champion, history, compare, impact,
-    what_if, bundle, report, weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade, keygen, runbook,
+    what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade,
+    keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
@@ -78,6 +80,7 @@ app.add_typer(rollout, name="rollout")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")
+app.add_typer(incident, name="incident")
 app.add_typer(backup, name="backup")
 app.add_typer(keys, name="keys")
 

@@ -24,7 +24,7 @@ from mlreg_dagster.outcomes.names import (
     REASONS_TABLE,
     WORTH_TABLE,
 )
-from mlreg_dagster.registry import AliasEvent, ModelVersion
+from mlreg_dagster.registry import AliasEvent, AliasSuspended, ModelVersion
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
@@ -139,6 +139,7 @@ class Client:
 
         Raises:
             UnknownVersion: `spec` leads to no version.
+            AliasSuspended: `spec` is an alias that is suspended; the message says since when, by whom and why.
             ArtifactMissing, ArtifactTampered: Its bundle is not there, or is not what was registered.
             UntrustedModel: Its files ask for types that are not trusted.
 
@@ -148,6 +149,8 @@ class Client:
         """
         from mlreg_dagster.client.model import load  # with what it takes to score
 
+        if (suspension := self.registry.suspended(_as_of(as_of)).get(spec)) is not None:
+            raise AliasSuspended(suspension, f"load_model({suspension.version!r}) loads it all the same.")
         return load(self.artifacts, self.version(spec, as_of))
 
     def score_online(

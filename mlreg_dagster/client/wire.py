@@ -71,6 +71,8 @@ class OnlineScores:
         stale: The rows are of an hour that is older than answers should be.
         arm: `champion` or `candidate` of a rollout; None where the answer is part of none.
         traffic_sequence: The change of the traffic of the alias that the answer follows.
+        suspended: The version that holds the alias and is suspended; the holder before it has answered. None: the alias
+            is not suspended.
     """
 
     rows: "pd.DataFrame"
@@ -88,6 +90,7 @@ class OnlineScores:
     stale: bool
     arm: str | None = None
     traffic_sequence: int | None = None
+    suspended: str | None = None
 
 
 def tensor(name: str, values: Any) -> dict[str, Any]:
@@ -157,6 +160,7 @@ def _scores(answered: Mapping[str, Any], about: Mapping[str, Any], frame: "pd.Da
         stale=bool(about.get("stale", False)),
         arm=about.get("arm"),
         traffic_sequence=about.get("traffic_sequence"),
+        suspended=about.get("suspended"),
     )
 
 

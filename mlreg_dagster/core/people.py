@@ -6,6 +6,7 @@ What a person may do belongs to `governance`; here it is only decided whether a 
 import getpass
 import os
 import re
+import secrets
 import unicodedata
 
 from mlreg_dagster.core.errors import MlregError
@@ -25,6 +26,11 @@ OF_THE_PROJECT = frozenset({AUTOMATION, REPLAY, REGISTRY})
 
 MAX_NAME = 100
 MAX_TEXT = 2_000
+
+_ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID_LENGTH = 8
+PERSON_ID = re.compile(rf"p-[{_ID_LETTERS}]{{{_ID_LENGTH}}}")
+"""The form of the ids that the registry's directory gives to people, such as p-7k2m9q4x."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9 ._@+:/\\'-]*")
 _LINE_BREAKS = "\n\t"
@@ -63,6 +69,16 @@ def account_name(text: str) -> str:
     if name in NO_PERSON:
         raise NotAName(f"{name!r} can't be a name: the word is reserved. Name the person who acts.")
     return name
+
+
+def new_person_id() -> str:
+    """An id that says nothing about the person: p- and eight letters or digits of Crockford's base 32."""
+    return "p-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+
+
+def is_person_id(name: str) -> bool:
+    """Whether a name has the form of an id of the directory."""
+    return PERSON_ID.fullmatch(name) is not None
 
 
 def current_actor(named: str | None) -> str:

@@ -1,6 +1,7 @@
 """The evidence bundle of each version, and the report on the results of all checks."""
 
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.evidence import check_report
 from mlreg_dagster.evidence.card.elements import GATES, Card
+from mlreg_dagster.evidence.check_report import Period, Report
+from mlreg_dagster.evidence.schemas.by import By
 from mlreg_dagster.evidence.weekly.assets import build_weekly_report
 from mlreg_dagster.models import gates
 from mlreg_dagster.orchestration.graph_description import GraphDescription
@@ -34,6 +36,7 @@ class BundleConfig(dg.Config):
 class ReportConfig(dg.Config):
     """Which results to report."""
 
+    by: By = Field(default=By.recording, description="What the days are of: market, or recording of the result.")
     first: str | None = Field(default=None, description="First day (2017-12-20), UTC; null = the first result.")
     last: str | None = Field(default=None, description="Last day, UTC, included; null = the newest result.")
     rows: int = Field(default=200, description="How many of the newest are shown.", ge=1, le=5000)
@@ -55,27 +58,35 @@ def build_evidence_assets(settings: Settings, home: Path, graph: GraphDescriptio
     ]
 
 
-def all_check_results(
-    keys: Collection[dg.AssetCheckKey], instance: dg.DagsterInstance, first: str | None, last: str | None
-) -> list[dict[str, Any]]:
-    """Every result of every check from the day `first` to the day `last`, both included, the newest first.
+def check_report_of(
+    keys: Collection[dg.AssetCheckKey], instance: dg.DagsterInstance, period: Period, now: datetime
+) -> Report:
+    """Every result of every check in a period.
 
     Args:
         keys: The checks of the graph; the gates that an earlier policy may have asked for are added.
         instance: The Dagster instance whose event log holds the results.
-        first: The first day, UTC; None = since the first result.
-        last: The last day, UTC; None = up to the newest result.
-
-    Returns:
-        Rows of `check_report.COLUMNS`.
+        period: Which results.
+        now: The current time.
 
     Raises:
-        NotAnHour: A text is no day.
+        NotAnHour: An end of the period is no day.
     """
     every = {dg.AssetCheckKey(dg.AssetKey("evaluated_model"), gate) for gate in gates.CATALOGUE.names}
-    begin = as_hour(first) if first else pd.Timestamp(0, tz="UTC")
-    end = as_hour(last) + pd.Timedelta(days=1) if last else pd.Timestamp.max.tz_localize("UTC")
-    return check_report.arrange(check_results(instance, every.union(keys), begin, end))
+    found = _recorded(instance, every.union(keys), period if period.by is By.recording else Period())
+    rows = [row for row in found if period.holds(row)]
+    left_out = sum(row["market_first"] is None for row in found) if period.by is By.market else 0
+    otherwise = 0
+    if not rows:
+        everything = found if period.by is By.market else _recorded(instance, every.union(keys), Period())
+        otherwise = sum(map(period.other().holds, everything))
+    return Report(period, now, rows, left_out, otherwise)
+
+
+def _recorded(instance: dg.DagsterInstance, keys: Collection[dg.AssetCheckKey], period: Period) -> list[dict[str, Any]]:
+    begin = period.begin or pd.Timestamp(0, tz="UTC")
+    end = period.until or pd.Timestamp.max.tz_localize("UTC")
+    return check_report.arrange(check_results(instance, keys, begin, end))
 
 
 def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) -> dg.AssetsDefinition:
@@ -171,16 +182,23 @@ def _governance_report(graph: GraphDescription) -> dg.AssetsDefinition:
         description="The results of all checks of all assets over a period, by version and partition. `mlreg report` "
         "writes the same as HTML and CSV.",
     )
-    def governance_report(context: dg.AssetExecutionContext, config: ReportConfig) -> dg.MaterializeResult:
-        rows = all_check_results(graph.check_keys, context.instance, config.first, config.last)
+    def governance_report(
+        context: dg.AssetExecutionContext, config: ReportConfig, mlreg_clock: Clock
+    ) -> dg.MaterializeResult:
+        period = Period(config.by, config.first, config.last)
+        report = check_report_of(graph.check_keys, context.instance, period, mlreg_clock.now())
+        rows = [
+            {**row, "values": check_report.in_words(row["values"]), "passed": "yes" if row["passed"] else "NO"}
+            for row in report.rows[: config.rows]
+        ]
         return dg.MaterializeResult(
             metadata={
-                "results": len(rows),
-                "failed": sum(not row["passed"] for row in rows),
-                "by_check": table_view(check_report.counts(rows)),
-                "newest": table_view(
-                    [row | {"passed": "yes" if row["passed"] else "NO"} for row in rows[: config.rows]]
-                ),
+                "period": report.period.words,
+                "remarks": " ".join(report.remarks) or "none",
+                "results": len(report.rows),
+                "failed": report.failed,
+                "by_check": table_view(check_report.counts(report.rows)),
+                "newest": table_view(rows),
             }
         )
 

@@ -6,9 +6,11 @@ which keys the JSON has in `schemas.card`.
 
 from mlreg_dagster.core.json_values import plain, snake_case, with_stable_keys
 from mlreg_dagster.evidence.card.elements import Card, Fact, Picture, Section, Text, Values
+from mlreg_dagster.evidence.card.requirements import Checked
 from mlreg_dagster.evidence.schemas.card import (
     Answer,
     CardDocument,
+    RequirementDocument,
     SectionDocument,
     TableFact,
     TextFact,
@@ -56,7 +58,18 @@ def _section(section: Section) -> SectionDocument:
         missing=list(section.missing),
         against=list(section.against),
         unknown=list(section.unknown),
+        requirements={each.requirement.key: _requirement(each) for each in section.required},
         facts={key: _document(fact) for key, fact in section.by_key.items()},
+    )
+
+
+def _requirement(checked: Checked) -> RequirementDocument:
+    return RequirementDocument(
+        text=checked.requirement.text,
+        sources=list(checked.requirement.sources),
+        required=checked.required,
+        state=checked.finding.state,
+        finding=checked.finding.text,
     )
 
 

@@ -1,4 +1,5 @@
-"""Questions that an incident asks of the tables, the frozen datasets and the registry; nothing is written here.
+"""Incidents: what people write down about one, what it touches, what another version would have done, and the report.
 
-What is done about the answers stands in `governance` (rollbacks, decisions) and `operations` (repairs).
+Only `recording` writes, and only the record. What is done about an incident stands in `governance` (suspensions,
+rollbacks, decisions) and `operations` (repairs).
 """

@@ -3,13 +3,17 @@
 Append-only on SQLite and PostgreSQL alike; nothing here reads a clock or an artifact's bytes.
 """
 
+from mlreg_dagster.registry.directory import Directory
 from mlreg_dagster.registry.errors import (
     AliasConflict,
     AlreadyHolder,
+    AlreadySuspended,
     BackupNeeded,
     EffectiveTimeError,
     GatesNotPassed,
+    IncidentConflict,
     InvalidRecord,
+    NotSuspended,
     RegistryDamaged,
     RegistryError,
     RegistryNotEmpty,
@@ -17,6 +21,7 @@ from mlreg_dagster.registry.errors import (
     RolloutConflict,
     SchemaMismatch,
     SchemaOutdated,
+    SuspensionConflict,
     UnknownVersion,
     VersionExists,
 )
@@ -38,6 +43,7 @@ from mlreg_dagster.registry.records.governance import (
     Restore,
     Withdrawal,
 )
+from mlreg_dagster.registry.records.incidents import Incident, IncidentEntry, IncidentEvent
 from mlreg_dagster.registry.records.models import (
     AliasEvent,
     Attribution,
@@ -48,6 +54,8 @@ from mlreg_dagster.registry.records.models import (
     Status,
     Tenure,
 )
+from mlreg_dagster.registry.records.people import Entry, Person, PersonChange
+from mlreg_dagster.registry.records.suspensions import AliasSuspended, Suspension
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 from mlreg_dagster.registry.registry import Registry
 
@@ -57,26 +65,37 @@ __all__ = [
     "AlertEvent",
     "AliasConflict",
     "AliasEvent",
+    "AliasSuspended",
     "AlreadyHolder",
+    "AlreadySuspended",
     "Attribution",
     "AuditRecord",
     "BackupNeeded",
     "Correction",
     "Decision",
     "DecisionKind",
+    "Directory",
     "Dossier",
     "DriftDecision",
     "DriftJudgement",
     "EffectiveTimeError",
+    "Entry",
     "Evaluation",
     "GateResult",
     "GatesNotPassed",
+    "Incident",
+    "IncidentConflict",
+    "IncidentEntry",
+    "IncidentEvent",
     "InvalidRecord",
     "ModelVersion",
+    "NotSuspended",
     "OpenAlert",
     "OutboxMessage",
     "Permission",
     "Permit",
+    "Person",
+    "PersonChange",
     "PolicyApproval",
     "PolicyRecord",
     "Refusal",
@@ -93,6 +112,8 @@ __all__ = [
     "Severity",
     "Split",
     "Status",
+    "Suspension",
+    "SuspensionConflict",
     "Tenure",
     "TrafficEvent",
     "UnknownVersion",

@@ -26,6 +26,7 @@ from mlreg_dagster.registry.database.schema import (
     restores,
     schema_version,
 )
+from mlreg_dagster.registry.entries import differing_entry
 from mlreg_dagster.registry.errors import InvalidRecord, RegistryDamaged
 from mlreg_dagster.registry.records.models import AuditRecord
 
@@ -108,7 +109,7 @@ def find_tampering(connection: Connection, witnessed: Iterable[tuple[int, str]] 
                 f"Record {sequence} was witnessed with hash {known}, but it {found}. If an older copy of the registry "
                 f'was put back, record it: mlreg restore --reason "…".'
             )
-    return _differing_row(connection, by_row)
+    return _differing_row(connection, by_row) or differing_entry(connection)
 
 
 def _lost_in_restores(by_row: Mapping[tuple[str, int], AuditRecord]) -> set[tuple[int, str]]:

@@ -79,3 +79,19 @@ class EffectiveTimeError(RegistryError):
 
 class RolloutConflict(RegistryError):
     """A rollout that is open already, or none is, or another change came first."""
+
+
+class SuspensionConflict(RegistryError):
+    """Another suspension or resumption of the alias came first."""
+
+
+class AlreadySuspended(SuspensionConflict):
+    """The alias is suspended: what was asked for is so."""
+
+
+class NotSuspended(SuspensionConflict):
+    """The alias is not suspended, so that it can't be resumed."""
+
+
+class IncidentConflict(RegistryError):
+    """Another event of the incident came first, or it is over already, or not yet."""

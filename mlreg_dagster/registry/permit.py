@@ -1,11 +1,12 @@
 """What a rule sees when a version asks for an alias, and what it answers. The rules stand in `governance`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mlreg_dagster.registry.records.governance import Decision, PolicyRecord, Withdrawal
 from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion
+from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.registry.rules import passed_evaluation
 
 
@@ -21,6 +22,7 @@ class Dossier:
         withdrawals: Of these decisions.
         moves: Of the alias, without those that a correction took back.
         policy: What is in force; None where none was recorded yet.
+        suspended: The suspensions that hold, by alias: of this one and of others.
     """
 
     alias: str
@@ -30,6 +32,7 @@ class Dossier:
     withdrawals: list[Withdrawal]
     moves: list[AliasEvent]
     policy: PolicyRecord | None
+    suspended: Mapping[str, Suspension] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

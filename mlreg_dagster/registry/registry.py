@@ -1,4 +1,4 @@
-"""The registry as a whole: versions, decisions, aliases, rollouts, policies, drift, alerts and their log."""
+"""The registry as a whole: versions, decisions, aliases, rollouts, policies, drift, alerts, incidents and their log."""
 
 from pathlib import Path
 
@@ -10,14 +10,19 @@ from mlreg_dagster.registry.mixins.corrections import Corrections
 from mlreg_dagster.registry.mixins.decisions import Decisions
 from mlreg_dagster.registry.mixins.drift import Drift
 from mlreg_dagster.registry.mixins.evaluations import Evaluations
+from mlreg_dagster.registry.mixins.incidents import Incidents
 from mlreg_dagster.registry.mixins.log import Log
+from mlreg_dagster.registry.mixins.people import People
 from mlreg_dagster.registry.mixins.policies import FirstPolicy, Policies, add_first_policy
+from mlreg_dagster.registry.mixins.suspensions import Suspensions
 from mlreg_dagster.registry.mixins.traffic import Traffic
 from mlreg_dagster.registry.mixins.versions import Versions
 
 
-class Registry(Versions, Evaluations, Decisions, Corrections, Policies, Traffic, Drift, Alerts, Log):
-    """The registry in one database; nothing in it is ever changed or deleted.
+class Registry(
+    Versions, Evaluations, Decisions, Corrections, Policies, Traffic, Suspensions, Drift, Alerts, Incidents, People, Log
+):
+    """The registry in one database; nothing in it is ever changed or deleted, but for the names of people.
 
     Every method raises `RegistryUnavailable` when the database can't be reached, the errors of `storage.faults`
     when its disk or file is at fault, `RegistryDamaged` when a row can't be read, and `SchemaMismatch` when another

@@ -1,4 +1,4 @@
-"""What a reader that looks at a registry again and again believes: aliases, splits of traffic, and hashes of versions.
+"""What a reader that looks at a registry again and again believes: aliases, splits, suspensions, hashes of versions.
 
 At first the whole registry is verified against its audit log. Later, as long as the log still holds the record that was
 its newest one, only the records added since are: a chain that was verified up to a record is verified up to the newest
@@ -20,13 +20,15 @@ from mlreg_dagster.registry.database.schema import (
     audit_log,
     corrections,
     model_versions,
+    suspensions,
     traffic_events,
 )
 from mlreg_dagster.registry.errors import RegistryTampered
 from mlreg_dagster.registry.records.models import AliasEvent, AuditRecord
+from mlreg_dagster.registry.records.suspensions import Suspension, in_force
 from mlreg_dagster.registry.records.traffic import TrafficEvent
 
-_BELIEVED = (alias_events, corrections, traffic_events)
+_BELIEVED = (alias_events, corrections, traffic_events, suspensions)
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,15 @@ class Trusted:
         head: Sequence and hash of the newest record of its audit log.
         moves: By alias: the move that made its holder.
         traffic: By alias: the newest change of its traffic, which may have ended its rollout.
+        suspended: By alias: the suspension that holds.
         versions: By name: the hash of the version's bundle.
-        contents: By table and row: a digest of the record of each move, correction and change of traffic.
+        contents: By table and row: a digest of the record of each move, correction, change of traffic and suspension.
     """
 
     head: tuple[int, str]
     moves: Mapping[str, AliasEvent]
     traffic: Mapping[str, TrafficEvent]
+    suspended: Mapping[str, Suspension]
     versions: Mapping[str, str]
     contents: Mapping[tuple[str, int], bytes]
 
@@ -76,7 +80,8 @@ def look(connection: Connection, known: Trusted | None = None, *, whole: bool = 
             contents[record.kind, record.row] = _digest(record.content)
     _require_rows(connection, contents)
     moves = {move.alias: move for move in queries.moves(connection)}
-    return Trusted(head, moves, _traffic(connection), versions, contents)
+    suspended = in_force(queries.suspension_changes(connection))
+    return Trusted(head, moves, _traffic(connection), suspended, versions, contents)
 
 
 def _traffic(connection: Connection) -> dict[str, TrafficEvent]:

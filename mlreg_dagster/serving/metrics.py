@@ -50,6 +50,7 @@ Refusal = Literal[
     "rows",  # 413
     "malformed",  # no request of the protocol: 400, 405, 415
     "model",  # unknown, or not loaded yet: 404, 503
+    "suspended",  # the alias is suspended: 503
     "features",  # an unknown instrument, or no hour that is new enough: 404, 409, 503
     "log",  # no line in the prediction log, no answer: 503
     "shutdown",  # the server is being stopped: 503
@@ -135,6 +136,9 @@ class ServerMetrics:
         self._unloadable = self._gauge(
             "model_unloadable", "1 where the version that an alias names can't be loaded.", ("alias",)
         )
+        self._suspended = Gauge(
+            "mlreg_suspended", "1 where no holder of the alias scores.", ("alias",), registry=self._registry
+        )
         self._weight = self._gauge(
             "candidate_weight_ratio", "Share of the traffic that the candidate of a rollout gets.", ("alias", "version")
         )
@@ -202,10 +206,13 @@ class ServerMetrics:
         """Note whether the server is ready."""
         self._ready.set(is_ready)
 
-    def knowledge(self, knowledge: Knowledge) -> None:
-        """Note what the server knows of the registry."""
+    def knowledge(self, knowledge: Knowledge, served: Iterable[str] = ()) -> None:
+        """Note what the server knows of the registry, and which of the served aliases are suspended."""
         self._checked.set(_seconds(knowledge.checked_at))
         self._problem.set(knowledge.problem is not None)
+        self._suspended.clear()
+        for alias in (*served, *knowledge.suspended):
+            self._suspended.labels(alias).set(alias in knowledge.suspended)
 
     def models(self, served: Iterable[AliasModel], unloadable: Collection[str]) -> None:
         """Note what the aliases serve.

@@ -18,6 +18,7 @@ COMMANDS = (
     ["audit", "verify"],
     ["audit", "export"],
     ["audit", "schema"],
+    ["schema", "card"],
     ["decisions", "v1"],
     ["refusals"],
     ["policy", "show"],

@@ -103,7 +103,9 @@ class Actions:
 def actions(trained: Lifecycle, tmp_path: Path) -> Actions:
     """On a home whose champion is v1, with a limit that holds on a busy machine, too."""
     trained.promote("v1")
-    write_configs(trained.config_dir, {"rollout": {"release": {"cpu_ratio": 3.0, "rounds": 40}}})
+    write_configs(
+        trained.config_dir, {"rollout": {"release": {"cpu_ratio": 3.0, "rounds": 40, "smoke_seconds": 3600.0}}}
+    )
     return Actions(trained, tmp_path)
 
 

@@ -1,5 +1,7 @@
 """The card of a version of a world, without a run."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from mlreg_dagster.evidence.card.build import make_card
@@ -28,8 +30,14 @@ def card_of(world, version, settings=None):
     return make_card(context_of(world, version, settings))
 
 
-def with_use_case(world, **changes):
-    return world.settings.model_copy(update={"use_case": world.settings.use_case.model_copy(update=changes)})
+def under(context, **use_case):
+    """The context of a version under another use case, which is in force."""
+    changed = context.use_case.model_copy(update=use_case)
+    return replace(
+        context,
+        settings=context.settings.model_copy(update={"use_case": changed}),
+        rules=replace(context.rules, use_case=changed),
+    )
 
 
 def facts(card, key, title):

@@ -4,9 +4,10 @@ import shutil
 
 import pytest
 
-from mlreg_dagster.evidence.check_report import arrange, counts
+from mlreg_dagster.evidence.check_report import Period, Report, arrange
 from mlreg_dagster.evidence.check_report_page import render
-from mlreg_dagster_tests.evidence.test_check_report import result
+from mlreg_dagster.evidence.schemas.by import By
+from mlreg_dagster_tests.evidence.test_check_report import NOON, result
 from mlreg_dagster_tests.evidence.test_rendering import EVIL, Outline
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -19,8 +20,7 @@ ROWS = [
 
 
 def page_of(*results):
-    rows = arrange(results)
-    return render(rows, counts(rows), "2026-01-05", None)
+    return render(Report(Period(first="2026-01-05"), NOON, arrange(results)))
 
 
 def test_the_page_is_whole_and_escaped():
@@ -33,7 +33,14 @@ def test_the_page_is_whole_and_escaped():
 
 
 def test_nothing_in_a_period_is_an_answer_too():
-    assert "0 results of 0 checks; 0 failed" in render([], [], None, None)
+    assert "0 results of 0 checks; 0 failed" in render(Report(Period(), NOON, []))
+
+
+def test_the_page_says_which_time_the_period_is_of_and_what_else_there_is():
+    page = render(Report(Period(By.market, "2026-01-05", "2026-01-06"), NOON, [], left_out=3, otherwise=4))
+    assert "2026-01-05 to 2026-01-06, by market time" in page
+    assert "3 results are about no hours of the market" in page
+    assert "4 do by recording time. Ask for them with --by recording." in page
 
 
 def test_long_texts_are_folded_and_long_numbers_rounded():

@@ -71,7 +71,7 @@ def asked_elsewhere(world):
         "MLREG_HOME": str(world.home),
     }
     command = [sys.executable, "-W", "ignore", "-c", CLIENT]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
     return done.stdout.strip() or done.stderr[-500:]
 
 
@@ -163,7 +163,7 @@ def test_dagster_loads_the_project(tmp_path):
         "MLREG_HOME": str(tmp_path / "home"),
     }
     command = [Path(sys.executable).parent / "dagster", "definitions", "validate", "-f", "examples/project/defs.py"]
-    done = subprocess.run(command, cwd=EXAMPLES.parent, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=EXAMPLES.parent, env=environment, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

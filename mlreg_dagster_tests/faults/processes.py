@@ -194,7 +194,7 @@ class _reader:  # noqa: N801 - read as a function
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         seen = self._answers.get(timeout=300)
-        self._process.join(60)
+        self._process.join(300)
         self.readings.__dict__.update(seen.__dict__)
 
 

@@ -17,8 +17,8 @@ from mlreg_dagster_tests.faults import wording
 pytestmark = pytest.mark.slow
 
 HOLD = (
-    "import sys, time\nfrom pathlib import Path\nfrom mlreg_dagster.orchestration.locks.lifecycle import alone_on\n"
-    "with alone_on(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
+    "import sys\nfrom pathlib import Path\nfrom mlreg_dagster.orchestration.locks.lifecycle import alone_on\n"
+    "with alone_on(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()"
 )
 
 
@@ -26,7 +26,9 @@ HOLD = (
 def holder(make_world):
     """An empty world, and a process that works on it."""
     world = make_world(None)
-    process = subprocess.Popen([sys.executable, "-c", HOLD, world.home], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, world.home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "held\n"
     yield world, process
     process.kill()

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from mlreg_dagster.core.errors import MlregError
 
 NIGHTLY = os.environ.get("MLREG_FUZZ") == "nightly"
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 LONGEST_MESSAGE = 20_000
 
 _Made = TypeVar("_Made")

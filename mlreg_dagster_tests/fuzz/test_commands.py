@@ -41,7 +41,7 @@ OPTIONS: dict[str, list[str]] = {
     "waive": ["", "--reason", "--rule", "--until", "--actor"],
     "audit": ["", "--out", "--file", "--head", "--against", "--key"],
     "bundle": ["", "--out"],
-    "report": ["--from", "--to", "--out"],
+    "report": ["--from", "--to", "--by", "--out"],
 }  # fmt: skip
 NEEDED = {
     "replay": ["--from", "2026-01-05", "--to", "2026-01-04"], "promote": ["v1", "--reason", "a fuzz"],

@@ -204,7 +204,7 @@ def test_a_tampered_artifact_is_not_promoted(trained):
 def test_of_sixteen_promotions_at_once_one_wins(trained):
     program = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster_tests.governance.promotion.promoting"]
     answer = subprocess.run(
-        [*program, trained.home, trained.config_dir], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=600
+        [*program, trained.home, trained.config_dir], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=1800
     )
     assert answer.returncode == 0, answer.stderr
     outcomes = json.loads(answer.stdout.splitlines()[-1])

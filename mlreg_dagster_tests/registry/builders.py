@@ -4,7 +4,19 @@ import hashlib
 
 import pandas as pd
 
-from mlreg_dagster.registry import AlertChange, AlertEvent, Attribution, DriftJudgement, GateResult, Registry, Split
+from mlreg_dagster.registry import (
+    AlertChange,
+    AlertEvent,
+    Attribution,
+    DriftJudgement,
+    Entry,
+    GateResult,
+    IncidentEntry,
+    IncidentEvent,
+    Registry,
+    Split,
+)
+from mlreg_dagster.registry.records.incidents import DETECTED_AT
 
 NOW = pd.Timestamp("2018-01-01", tz="UTC")
 START = pd.Timestamp("2017-12-20", tz="UTC")
@@ -102,3 +114,54 @@ def shift(registry: Registry, to: Split, expected: int | None = None, **changes)
     )  # fmt: skip
     newest = registry.traffic("champion").sequence if expected is None else expected
     return registry.move_traffic("champion", to, by, expected=newest, **changes)
+
+
+def add_person(registry: Registry, name: str = "zoe quux", **changes) -> str:
+    """A person of the directory; returns the id."""
+    by = Attribution(name, changes.pop("time", NOW), "joined the team", changes.pop("run", None))
+    sign = changes.pop("sign", None)
+    return registry.add_person(Entry(name, **{"contact": None, "roles": ("risk officer",)} | changes), by, sign).person
+
+
+def suspend(registry: Registry, alias: str = "champion", **changes):
+    """Suspend an alias, whoever holds it."""
+    by = Attribution(
+        changes.pop("actor", "carla"), changes.pop("time", NOW), changes.pop("reason", "it flags all"),
+        changes.pop("run", None),
+    )  # fmt: skip
+    known = registry.suspensions(alias)
+    values = {
+        "sequence": len(known) + 1, "expected": registry.holder(alias).version, "facts": {"serving": "refuse"},
+    } | changes  # fmt: skip
+    return registry.suspend(alias, by, **values)
+
+
+def resume(registry: Registry, alias: str = "champion", **changes):
+    """Resume a suspended alias."""
+    by = Attribution(
+        changes.pop("actor", "dora"), changes.pop("time", NOW), changes.pop("reason", "it is repaired"),
+        changes.pop("run", None),
+    )  # fmt: skip
+    values = {
+        "sequence": len(registry.suspensions(alias)) + 1, "expected": registry.holder(alias).version,
+    } | changes  # fmt: skip
+    return registry.resume(alias, by, **values)
+
+
+def open_incident(registry: Registry, began=START, detected=None, **changes) -> IncidentEvent:
+    """An incident, just opened."""
+    by = Attribution(changes.pop("actor", "anna"), changes.pop("time", NOW), "flags are odd", changes.pop("run", None))
+    facts = {DETECTED_AT: (detected or began).isoformat()} | changes.pop("facts", {})
+    values = {"title": "Odd flags", "severity": "page", "owner": "bob"} | changes
+    return registry.open_incident(IncidentEntry("opened", began, facts=facts, **values), by)
+
+
+def add_to_incident(registry: Registry, event: str = "noted", number: int = 1, **changes) -> IncidentEvent:
+    """A further event of an incident."""
+    time = changes.pop("time", NOW)
+    by = Attribution(
+        changes.pop("actor", "anna"), time, changes.pop("reason", "looked at it"), changes.pop("run", None)
+    )
+    expected = changes.pop("expected", None)
+    entry = IncidentEntry(event, changes.pop("occurred_at", time), **changes)
+    return registry.add_to_incident(number, entry, by, expected=expected)

@@ -105,6 +105,15 @@ def shift_traffic(barrier: Barrier, url: str, name: str) -> None:
     )
 
 
+def suspend_champion(barrier: Barrier, url: str, name: str) -> None:
+    registry = Registry(url)
+    holder, known = registry.holder("champion"), registry.suspensions("champion")
+    barrier.wait(WAIT_S)
+    registry.suspend(
+        "champion", Attribution(name, NOW, "stop"), sequence=len(known) + 1, expected=holder.version, facts={}
+    )
+
+
 def register_next(barrier: Barrier, url: str, name: str) -> None:
     registry = Registry(url)
     # Making the tables takes long, so that all of them find a new database.

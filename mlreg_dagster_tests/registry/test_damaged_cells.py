@@ -15,14 +15,17 @@ from mlreg_dagster.registry.database.schema import SCHEMA_VERSION, audit_log
 from mlreg_dagster_tests.postgres import schema_of_its_own
 from mlreg_dagster_tests.registry.builders import (
     NOW,
+    add_person,
     decide_on_drift,
     evaluate,
     move,
+    open_incident,
     raise_alert,
     register,
     roll_out,
     shift,
     split,
+    suspend,
 )
 from mlreg_dagster_tests.registry.test_audit import decide, sql_past
 
@@ -65,7 +68,9 @@ def registry(url):
     decide_on_drift(registry, threshold={"threshold": 0.5}, leave_out=["2026-01-30"], run="run-8")
     roll_out(registry, "v2", run="run-8", time=NOW + 2 * HOUR)
     shift(registry, split("full", 10_000), run="run-8", time=NOW + 2 * HOUR)
+    suspend(registry, time=NOW + 2 * HOUR, run="run-8", signature="c2ln")
     raise_alert(registry, run="run-8")
+    open_incident(registry, run="run-8")
     registry.record_attempt(registry.undelivered_messages()[0], "unavailable", "no answer", NOW)
     first = registry.policy_in_force()
     by = Attribution("anna", NOW, "more strict", "run-9")
@@ -74,6 +79,7 @@ def registry(url):
         {"promotion": {"low": 2}}, by, expected_sha256=first.content_sha256, permit=lambda *_: ["anna"],
         signature="c2ln",
     )  # fmt: skip
+    add_person(registry, public_key="c" * 43 + "=", run="run-10", sign=lambda _: "c2ln")
     assert registry.find_tampering() is None
     return registry
 
@@ -152,8 +158,10 @@ def _ask_everything(registry):
     """Each question has an answer or a refusal in words."""
     for ask in (
         registry.versions, registry.aliases, registry.policies, registry.refusals, registry.restores,
+         registry.people, registry.person_changes,
         registry.corrections, registry.drift_decisions, registry.audit_log, registry.recorded_moves,
-        registry.alert_events, registry.open_alerts, registry.undelivered_messages,
+         registry.alert_events, registry.open_alerts, registry.undelivered_messages,
+         registry.suspensions, registry.suspended, registry.incidents, lambda: registry.incident(1),
         lambda: registry.status("v1"), lambda: registry.decisions("v2"), lambda: registry.withdrawals("v2"),
         lambda: registry.holder("champion", NOW), lambda: registry.dossier("v1", "champion"),
     ):  # fmt: skip

@@ -5,7 +5,18 @@ import pytest
 
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.errors import RegistryTampered
-from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register, roll_out, sha, shift, split
+from mlreg_dagster_tests.registry.builders import (
+    NOW,
+    evaluate,
+    move,
+    register,
+    resume,
+    roll_out,
+    sha,
+    shift,
+    split,
+    suspend,
+)
 from mlreg_dagster_tests.registry.test_audit import sql_past
 
 LATER = NOW + pd.Timedelta(hours=1)
@@ -76,6 +87,43 @@ def test_no_change_of_traffic_is_believed_that_is_not_what_was_recorded(registry
     roll_out(registry, "v2")
     known = registry.trusted()
     shift(registry, split("canary_5", 500))
+    sql_past(registry)(*statements)
+    for whole in (False, True):
+        with pytest.raises(RegistryTampered, match="does not fit its audit log"):
+            registry.trusted(known, whole=whole)
+
+
+def test_the_suspension_that_holds_is_believed(registry):
+    move(registry, "v1", None)
+    known = registry.trusted()
+    assert known.suspended == {}
+    stopped = suspend(registry)
+    known = registry.trusted(known)
+    assert known.suspended == {"champion": stopped}
+    resume(registry)
+    known = registry.trusted(known)
+    assert known.suspended == {}
+    assert known == registry.trusted() == registry.trusted(known, whole=True)
+
+
+TAMPERING_WITH_SUSPENSIONS = {
+    "an old one edited": ["UPDATE suspensions SET event = 'resumed' WHERE sequence = 1"],
+    "the newest edited": ["UPDATE suspensions SET event = 'suspended' WHERE sequence = 2"],
+    "its reason edited": ["UPDATE suspensions SET reason = 'of mine' WHERE sequence = 2"],
+    "one removed": ["DELETE FROM suspensions WHERE sequence = 1"],
+    "one put in past the registry": [
+        "INSERT INTO suspensions SELECT 9, alias, 3, 'suspended', version, artifact_sha256, facts, effective_at, "
+        "actor, reason, recorded_at, run_id, signature FROM suspensions WHERE sequence = 2"
+    ],
+}
+
+
+@pytest.mark.parametrize("statements", TAMPERING_WITH_SUSPENSIONS.values(), ids=TAMPERING_WITH_SUSPENSIONS.keys())
+def test_no_suspension_is_believed_that_is_not_what_was_recorded(registry, statements):
+    move(registry, "v1", None)
+    suspend(registry)
+    known = registry.trusted()
+    resume(registry)
     sql_past(registry)(*statements)
     for whole in (False, True):
         with pytest.raises(RegistryTampered, match="does not fit its audit log"):

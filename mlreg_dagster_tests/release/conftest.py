@@ -15,7 +15,7 @@ def own_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mlreg(mlreg, tmp_path: Path):  # type: ignore[no-untyped-def]
-    """With a limit that two versions of one detector keep to on a busy machine, too."""
-    rollout = {"release": {"cpu_ratio": 3.0, "rounds": 40}}
+    """With limits that a server, and two versions of one detector, keep to on a busy machine, too."""
+    rollout = {"release": {"cpu_ratio": 3.0, "rounds": 40, "smoke_seconds": 3600.0}}
     (tmp_path / "configs" / "rollout.yaml").write_text(json.dumps(rollout))
     return mlreg

@@ -50,7 +50,8 @@ def test_a_version_that_passes_and_nothing_of_the_home_changes(on_champion, own_
 
 def test_a_slow_candidate_is_refused(on_champion, tmp_path):
     (tmp_path / "configs" / "model_slow.yaml").write_text(json.dumps(SLOW))
-    (tmp_path / "configs" / "rollout.yaml").unlink()  # with the limit that is shipped
+    rollout = {"release": {"smoke_seconds": 3600.0}}  # with the limit of the cost that is shipped
+    (tmp_path / "configs" / "rollout.yaml").write_text(json.dumps(rollout))
     assert on_champion("train", "--model", "model_slow").code == 0
     passed, steps = found(on_champion("release", "v4", "--dry-run", "--json"))
     assert not passed

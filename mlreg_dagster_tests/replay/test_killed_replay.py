@@ -51,7 +51,7 @@ class Commands:
         """Seconds that it takes to the end."""
         begun = time.monotonic()
         process = self.start()
-        assert not killable.outlives(process, 900), self.output.read_text()[-3000:]
+        assert not killable.outlives(process, 3600), self.output.read_text()[-3000:]
         assert process.exitcode == 0, self.output.read_text()[-3000:]
         return time.monotonic() - begun
 

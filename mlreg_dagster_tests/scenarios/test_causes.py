@@ -45,7 +45,7 @@ class World:
     def train_by_hand(self):
         version = f"v{len(self.registry.versions()) + 1}"
         script = [sys.executable, PROJECT / "examples" / "retrain_by_graphql.py", self.deployment.client.url]
-        subprocess.run([*script, version, REASON, "anna"], check=True, stdout=subprocess.DEVNULL, timeout=120)
+        subprocess.run([*script, version, REASON, "anna"], check=True, stdout=subprocess.DEVNULL, timeout=1200)
 
     def trainings(self):
         """Every run that trains, the first one first."""

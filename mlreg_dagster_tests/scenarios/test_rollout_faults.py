@@ -20,7 +20,7 @@ from mlreg_dagster_tests.lifecycle import CONFIGS, Lifecycle
 from mlreg_dagster_tests.location import Location
 from mlreg_dagster_tests.scenarios.planted import environment_with, plant
 from mlreg_dagster_tests.serving.running import LONG, Server, infer_body, running
-from mlreg_dagster_tests.waiting import wait_for
+from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,10 @@ POLICY = {
     "min_pairs": 0,
     "require_not_worse": False,
 }
-BUDGETS = {"flagged_rows": 400, "cpu_ratio": 50.0, "flush_seconds": 1.0, "slow_ms": 120.0, "slow_share": 0.3}
+BUDGETS = {
+    "flagged_rows": 400, "cpu_ratio": 50.0, "flush_seconds": 1.0,
+    "slow_ms": 120.0 if "slow" in TRIED else 10_000.0, "slow_share": 0.3,
+}  # fmt: skip
 """Quick ones, for a machine that may be busy: its own slowness is no fault of a version."""
 
 CLIENTS, ROWS = 6, 8
@@ -74,7 +77,7 @@ class Load:
             thread.join()
 
     def _ask(self, number: int) -> None:
-        with httpx.Client(trust_env=False, timeout=60) as client:
+        with httpx.Client(trust_env=False, timeout=PATIENCE_S) as client:
             while not self.stopped.wait(0.04):
                 body = self.bodies[(len(self.answered) + number) % len(self.bodies)]
                 self.answered.append(client.post(f"{self.url}/v2/models/champion/infer", content=body).status_code)
@@ -188,8 +191,8 @@ def test_a_version_with_a_fault_is_rolled_back_within_minutes(world, versions, f
     assert world.registry.holder("champion").version == "v1"
     assert newest.recorded_at - before.recorded_at < WITHIN
     print(f"{fault}: rolled back {newest.recorded_at - before.recorded_at} after {before.state}")
-    wait_for(lambda: _answers_by(world, "v1"), 30)
-    wait_for(lambda: len(world.alerts()) == known + 1, 120)
+    wait_for(lambda: _answers_by(world, "v1"))
+    wait_for(lambda: len(world.alerts()) == known + 1)
 
 
 def test_a_harmless_version_arrives(world, versions):
@@ -197,7 +200,7 @@ def test_a_harmless_version_arrives(world, versions):
     world.deployment.wait_for("end of the rollout", lambda: world.ended(rollout))
     assert world.states(rollout) == ["staging", "shadow", "canary_5", "canary_25", "canary_50", "full", "closed"]
     assert world.registry.holder("champion").version == versions["none"]
-    wait_for(lambda: _answers_by(world, versions["none"]), 30)
+    wait_for(lambda: _answers_by(world, versions["none"]))
 
 
 def _answers_by(world: World, version: str) -> bool:

@@ -15,7 +15,7 @@ def full_exposition() -> bytes:
     """That of a server to which everything has happened that is counted."""
     metrics = ServerMetrics()
     metrics.observe("/invocations", "POST", 200, "v7", "champion", 0.01, rows=1)
-    metrics.knowledge(Knowledge(ready=True, checked_at=NOON))
+    metrics.knowledge(Knowledge(ready=True, checked_at=NOON), ["champion"])
     rollout = ServedRollout(1, 1, "canary_5", 500, True, "salt", None, "it is damaged", "v8")
     metrics.models([AliasModel("champion", "v7", NOON, rollout)], unloadable=[])
     return metrics.exposition()

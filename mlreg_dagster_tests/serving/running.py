@@ -18,11 +18,19 @@ import httpx
 
 from mlreg_dagster_tests.lifecycle import write_configs
 from mlreg_dagster_tests.repository import PROJECT_DIR
-from mlreg_dagster_tests.waiting import wait_for
+from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 _ADDRESSES = re.compile(r"on (http://\S+); metrics and status: (http://\S+)")
 LONG = os.environ.get("MLREG_LONG") == "1"
 """Whether proofs run in full: many restarts, many bodies."""
+
+_PATIENT: dict[str, dict[str, Any]] = {
+    "limits": dict.fromkeys(
+        ("header_seconds", "body_seconds", "idle_seconds", "request_seconds", "shutdown_seconds"), 2.0 * PATIENCE_S
+    ),
+    "log": {"slow_seconds": 60.0},
+}
+"""A busy machine is neither a slow client nor a slow disk: the test of a time limit sets that limit itself."""
 
 
 class Server:
@@ -46,7 +54,7 @@ class Server:
         assert first is not True, self.log.read_text()
         self.url, self.admin_url = first.groups()
         self.started_s = time.monotonic() - self._began
-        self.client = httpx.Client(trust_env=False, verify=False, timeout=60)
+        self.client = httpx.Client(trust_env=False, verify=False, timeout=PATIENCE_S)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -78,12 +86,12 @@ class Server:
 
     def connect(self) -> socket.socket:
         """A connection on which bytes can be sent one by one."""
-        return socket.create_connection(self.address, timeout=30)
+        return socket.create_connection(self.address, timeout=PATIENCE_S)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait; gives the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_S)
 
 
 def start(
@@ -112,12 +120,13 @@ def running(
     Args:
         home: Its data home.
         arguments: Further ones of `mlreg serve`.
-        settings: Keys of serving.yaml that differ from the project's file.
+        settings: Keys of serving.yaml that differ from the project's file; a section is merged with ours.
         environment: Variables that differ from ours.
         configs: Other whole files of configs.
         ready: Wait until it is.
     """
-    values = {"log": {"slow_seconds": 5.0}} | dict(settings or {})  # a busy machine is no slow disk
+    given = dict(settings or {})
+    values = given | {name: limits | dict(given.get(name, {})) for name, limits in _PATIENT.items()}
     folder = write_configs(home.with_name(f"{home.name}-serving"), {**(configs or {}), "serving": values})
     server = Server(home, arguments, {"MLREG_CONFIG_DIR": str(folder), **(environment or {})})
     try:

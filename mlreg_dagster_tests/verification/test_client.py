@@ -26,7 +26,7 @@ class Answering(BaseHTTPRequestHandler):
 def answering():
     """A web server that always gives the same answer; returns a client of it."""
     server = HTTPServer(("127.0.0.1", 0), Answering)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(text, status=200):
         Answering.text, Answering.status = text, status

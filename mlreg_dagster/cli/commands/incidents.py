@@ -1,6 +1,6 @@
 """Commands that an incident asks: what rests on an hour of the market, and what another version would have done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,8 @@ from mlreg_dagster.cli.session import AsJson, open_registry, show
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
+    from mlreg_dagster.incidents.impact import Impact
+    from mlreg_dagster.registry import Registry
     from mlreg_dagster.storage.warehouse.reader import Tables
 
 
@@ -54,6 +56,17 @@ def what_if(
         show(True, **asdict(found))
         return
     show(False, *found.remarks, **what_if_tables(found))
+
+
+def impacts_of(registry: "Registry", hours: Iterable[str]) -> "list[Impact]":
+    """The blast radius of each of these hours of the market."""
+    from mlreg_dagster.core.hours import as_hour
+    from mlreg_dagster.incidents.impact import impact_of
+
+    if not (wanted := [as_hour(hour) for hour in hours]):
+        return []
+    with _opened() as (tables, store, settings):
+        return [impact_of(hour, None, registry, tables, store, settings) for hour in wanted]
 
 
 @contextmanager

@@ -83,9 +83,12 @@ def _served_now(
     """What a specifier means now, ready to score, and remarks on it."""
     from mlreg_dagster.models.artifacts import artifact
     from mlreg_dagster.models.artifacts.files import GRAPH, MODELS
+    from mlreg_dagster.registry import AliasSuspended
     from mlreg_dagster.serving.following.follower import Served
     from mlreg_dagster.serving.scoring import model as scoring
 
+    if (suspension := registry.suspended(datetime.now(UTC)).get(spec)) is not None:
+        raise AliasSuspended(suspension, f"--model {suspension.version} scores by that version all the same.")
     version = registry.resolve(spec)
     event = registry.holder(spec, datetime.now(UTC)) if spec in registry.aliases() else None
     remarks = []

@@ -58,6 +58,9 @@ class UseCaseSettings(Section):
     )
     owner: Annotated[str, Field(min_length=1)] = "team:mlreg"
     risk_tier: Tier = "low"
+    for_real_use: bool = Field(
+        False, description="Decisions rest on it; taken for granted in the risk tier high. A simulated market won't do."
+    )
     worth: WorthAsked | None = Field(
         "not_worse", description="By matured outcomes, than the best simple ranking; null = not asked."
     )
@@ -70,10 +73,10 @@ class UseCaseSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A use case that does not ask for worth says nothing of it, so that those of before keep their hash."""
+        """What is not asked for or not written is left out, so that use cases of before keep their hash."""
         values: dict[str, Any] = serialize(self)
-        for name in ("worth", "documentation"):
-            if getattr(self, name) is None:
+        for name in ("worth", "documentation", "for_real_use"):
+            if not getattr(self, name):
                 values.pop(name, None)
         return values
 
@@ -148,6 +151,19 @@ class WaiverPolicy(Section):
     max_days: Count = Field(14, description="The longest duration.")
 
 
+class SuspensionPolicy(Section):
+    """Who may stop the holder of an alias from scoring, and let it go on."""
+
+    automatic: bool = Field(False, description="Whether automation may suspend; only people resume.")
+    serving: Literal["refuse", "previous"] = Field(
+        "refuse", description="What servers do meanwhile: answer 503, or by the holder before."
+    )
+    resume_roles: tuple[str, ...] = Field((), description="Of these roles one must be held by the person who resumes.")
+    resume_approvals: Annotated[int, Field(ge=0)] = Field(
+        0, description="Approvals of the version since the suspension, by others than the person who resumes."
+    )
+
+
 class Freeze(Section):
     """A time in which nothing moves but back."""
 
@@ -192,11 +208,20 @@ class PromotionSettings(Section):
     low: TierPolicy = TierPolicy()
     high: TierPolicy = _HIGH
     waivers: WaiverPolicy = WaiverPolicy()
+    suspension: SuspensionPolicy = SuspensionPolicy()
     people: dict[str, Person] = Field({}, description="Who may decide and promote; nobody named = anybody.")
     separation_of_duties: bool = Field(True, description="Who trained or promotes a version can't approve it.")
     max_evaluation_age_days: Count | None = None
     min_matured_outcomes: Annotated[int, Field(ge=0)] = 0
     freezes: tuple[Freeze, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A policy that says nothing of suspensions leaves them out, so that earlier policies keep their hash."""
+        values: dict[str, Any] = serialize(self)
+        if self.suspension == SuspensionPolicy():
+            values.pop("suspension", None)
+        return values
 
     @field_validator("people")
     @classmethod
@@ -225,6 +250,13 @@ class PromotionSettings(Section):
             return f"{tier}.roles: nobody among people is a {', '.join(missing)}"
         if missing := sorted(set(self.waivers.roles) - roles):
             return f"waivers.roles: nobody among people is a {', '.join(missing)}"
+        if missing := sorted(set(self.suspension.resume_roles) - roles):
+            return f"suspension.resume_roles: nobody among people is a {', '.join(missing)}"
+        if self.people and self.suspension.resume_approvals >= len(self.people):
+            return (
+                f"suspension.resume_approvals: {self.suspension.resume_approvals} are asked for by others than the "
+                f"person who resumes, but people names {len(self.people)}"
+            )
         if self.people and asked.approvals > len(self.people):
             return f"{tier}.approvals: {asked.approvals} are asked for, but people names {len(self.people)}"
         return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -9,8 +10,11 @@ from mlreg_dagster.evidence.card.catalogue import of_section
 from mlreg_dagster.evidence.card.contents.facts import contents_of
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Card, Section, Table, when
+from mlreg_dagster.evidence.card.headline import headline_of
 from mlreg_dagster.evidence.card.performance import measured, success
-from mlreg_dagster.evidence.card.requirements import check
+from mlreg_dagster.evidence.card.required.evaluation import failed_attempts
+from mlreg_dagster.evidence.card.required.promotion import reservations
+from mlreg_dagster.evidence.card.requirements import Checked, check, sentences
 from mlreg_dagster.evidence.card.sections import (
     bundle,
     evaluation,
@@ -35,22 +39,22 @@ _SECTIONS = (
     rollback.rollback,
     reproducibility.reproducibility,
     operations.operations,
+    bundle.bundle,
 )
-"""The tenth, on the bundle, is made from these."""
 
 
 def make_card(context: CardContext) -> Card:
     """The card of a version, in ten sections."""
     sections = [_with_requirements(context, make(context)) for make in _SECTIONS]
-    headline = _headline(context, sections)
-    sections.append(bundle.bundle(context, sections))
+    headline = headline_of(context, sections[:-1])
+    sections[-1] = _with_other_sections(sections[-1], sections[:-1])
     answers = {
         "What data?": _data(context),
         "Which checks?": _checks(context),
         "Who promoted it?": _who(context),
         "Why?": _why(context),
         "How good since?": _how_good(context),
-        "How to undo it?": _undo(context),
+        "How to undo it?": rollback.undo(context),
     }
     return Card(context.version.version, context.now, headline, answers, tuple(sections))
 
@@ -58,48 +62,38 @@ def make_card(context: CardContext) -> Card:
 def _with_requirements(context: CardContext, section: Section) -> Section:
     """A section with what it requires by the risk tier, and with a sentence for everything that is not met."""
     section = replace(section, facts=(*section.facts, *contents_of(context, section.key)))
-    tier = context.tier
-    checked = check(of_section(section.key), context, tier)
-    if not checked:
-        return section
-    sentences = {
-        state: tuple(each.finding.text for each in checked if each.required and each.finding.state == state)
-        for state in ("missing", "against", "unknown")
-    }
-    rows = [
-        {
-            "requirement": each.requirement.key,
-            "what": each.requirement.text,
-            "state": each.finding.state if each.required else f"{each.finding.state}; not required",
-            "finding": each.finding.text,
-        }
-        for each in checked
-    ]
+    checked = check(of_section(section.key), context, context.tier)
+    title = f"Required in the risk tier {context.tier}"
     return replace(
         section,
-        facts=(Table(f"Required (risk tier {tier})", rows), *section.facts),
+        facts=(Table(title, [_row(each) for each in checked], key="required"), *section.facts),
         required=checked,
-        missing=section.missing + sentences["missing"],
-        against=section.against + sentences["against"],
-        unknown=section.unknown + sentences["unknown"],
+        missing=sentences(checked, "missing"),
+        against=sentences(checked, "against"),
+        unknown=sentences(checked, "unknown"),
     )
 
 
-def _headline(context: CardContext, sections: Sequence[Section]) -> str:
-    evaluation = context.evaluation
-    status = (
-        "was never evaluated" if evaluation is None else "passed its gates" if evaluation.passed else "FAILED its gates"
-    )
-    holds = f"is {' and '.join(context.aliases)} now" if context.aliases else "holds no alias now"
-    what = f"{context.version.detector.replace('_', ' ')}, {context.settings.use_case.name}"
-    against = [text for section in sections for text in section.against]
-    unsure = [str(section.number) for section in sections if section.unknown]
-    return " ".join(
-        [
-            f"{context.version.version} ({what}) {status} and {holds}.",
-            *(["Against it:", *against] if against else []),
-            *([f"Not everything is known: see section {', '.join(unsure)}."] if unsure else []),
-        ]
+def _row(each: Checked) -> dict[str, Any]:
+    return {
+        "requirement": each.requirement.key,
+        "what must be there": each.requirement.text,
+        "required": each.required,
+        "state": each.finding.state,
+        "finding": each.finding.text or None,
+    }
+
+
+def _with_other_sections(bundle: Section, others: Sequence[Section]) -> Section:
+    """The bundle, which is as complete as the other sections are."""
+    return replace(
+        bundle,
+        missing=(
+            *(f"Section {each.number} is incomplete: {each.title}." for each in others if each.missing),
+            *bundle.missing,
+        ),
+        against=tuple(f"Section {each.number} speaks against it: {each.title}." for each in others if each.against),
+        unknown=tuple(f"Section {each.number} leaves things unknown: {each.title}." for each in others if each.unknown),
     )
 
 
@@ -124,13 +118,14 @@ def _checks(context: CardContext) -> str:
     failed = [gate.name for gate in evaluation.gates if not gate.passed]
     names = ", ".join(gate.name for gate in evaluation.gates)
     verdict = f"failed {', '.join(failed)}" if failed else "all passed"
-    return f"{len(evaluation.gates)} gates on {when(evaluation.recorded_at)}, {verdict}. They were: {names}."
+    text = f"{len(evaluation.gates)} gates on {when(evaluation.recorded_at)}, {verdict}. They were: {names}."
+    return " ".join([text, *failed_attempts(context)])
 
 
 def _who(context: CardContext) -> str:
     if not context.moves:
         return "No one: it has never held an alias."
-    sentences = [text for move in context.moves for text in promotion.reservations(move)]  # what speaks against it
+    sentences = [text for move in context.moves for text in reservations(move)]  # what speaks against it
     for move in context.moves:
         approved = move.evidence.get("facts", {}).get("approved_by", ())
         by = f"approved by {', '.join(approved)}" if approved else "no approval was asked for or given"
@@ -157,17 +152,10 @@ def _how_good(context: CardContext) -> str:
         rates.append(
             f"{name} {totals[name]:.3g}" + (" (no interval)" if low is None else f" ({low:.3g} to {high:.3g})")
         )
-    verdicts = [success(context, each) for each in context.settings.use_case.success]
+    verdicts = [success(context, each) for each in context.use_case.success]
     met = "; ".join(f"the use case's {each['metric']} is {each['verdict']}" for each in verdicts)
     return (
         f"Of {totals['resolved']:,} predictions with an outcome {totals['crashes']:,} were crashes, "
         f"{totals['flagged']:,} were flagged, {totals['true_positives']:,} were both: {', '.join(rates)}. "
         f"{met[:1].upper()}{met[1:]}."
     )
-
-
-def _undo(context: CardContext) -> str:
-    target, problem = context.way_back.version, context.way_back.problem
-    if problem is None:
-        return rollback.undo(context)
-    return problem if target is None else f"{rollback.undo(context)}; but {problem}"

@@ -9,11 +9,13 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.evidence.card.contents.collect import collect_contents
-from mlreg_dagster.evidence.card.context import CardContext, Watch, WayBack
+from mlreg_dagster.evidence.card.context import CardContext, Watch
 from mlreg_dagster.evidence.card.drift import newest_decision
+from mlreg_dagster.evidence.card.sources import sources_of
+from mlreg_dagster.evidence.card.standing import standing_of
+from mlreg_dagster.evidence.card.way_back import way_back_from
 from mlreg_dagster.evidence.reproduction import Reproduction, reproduce
-from mlreg_dagster.governance.decisions import counting
-from mlreg_dagster.governance.policy.in_force import recorded_rules, rules_of
+from mlreg_dagster.governance.policy.in_force import differences, rules_in_force, rules_of
 from mlreg_dagster.governance.policy.track_record import challenge_on_record
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
@@ -28,7 +30,6 @@ from mlreg_dagster.registry import (
     ModelVersion,
     Registry,
 )
-from mlreg_dagster.registry.rules import rollback_target
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
@@ -54,13 +55,14 @@ def collect(
         registry: Who decided what.
         store: Where model and datasets are.
         tables: Where predictions and outcomes are.
-        settings: The configuration of today.
+        settings: The configuration files of today.
         now: The current time.
         tampering: What `Registry.find_tampering` says.
         watch: What the graph watches.
         verify: Whether to train it again.
     """
     name = version.version
+    rules = rules_in_force(registry, rules_of(settings))
     evaluations = registry.evaluations(name)
     holders, champions = registry.aliases(), registry.history(CHAMPION)
     model, problem = loaded(version, store)
@@ -70,6 +72,9 @@ def collect(
     return CardContext(
         version=version,
         settings=settings,
+        rules=rules,
+        policy=registry.policy_in_force(),
+        policy_differences=differences(rules, rules_of(settings)),
         now=now,
         evaluations=evaluations,
         decisions=registry.decisions(name),
@@ -77,6 +82,11 @@ def collect(
         refusals=[each for each in registry.refusals() if each.version == name],
         moves=[move for alias in holders for move in registry.history(alias) if move.version == name],
         holders=holders,
+        standings={
+            move.alias: standing_of(registry, move, rules.promotion, now)
+            for move in holders.values()
+            if move.version == name
+        },
         champions=champions,
         traffic=[each for alias in holders for each in registry.traffic_history(alias) if each.candidate == name],
         training=training,
@@ -86,6 +96,7 @@ def collect(
         audit=registry.audit_log(),
         tampering=tampering,
         predictions=predictions,
+        sources=sources_of(tables, version, market_until, training.lineage),
         market_until=market_until,
         flagged=_flagged(tables, version, holders, settings),
         overdue=overdue,
@@ -94,7 +105,7 @@ def collect(
         worth=worth_on_record(tables, name, now, settings.outcomes),
         reasons=_reasons(tables, name),
         contest=_contest(tables, name, champions, settings),
-        way_back=_way_back(version, registry, store, champions, settings, now),
+        way_back=way_back_from(name, champions, registry, store, tables, settings, rules, tampering=tampering, now=now),
         watch=watch,
         reproduction=_reproduction(version, store) if verify else None,
         more=collect_contents(version, registry, store, tables, settings, outcomes),
@@ -168,32 +179,3 @@ def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], s
         return None
     contest = challenge_on_record(tables, version, rival, settings.evaluation.comparison)
     return contest if contest.pairs else None
-
-
-def _way_back(
-    version: ModelVersion,
-    registry: Registry,
-    store: ArtifactStore,
-    champions: Sequence[AliasEvent],
-    settings: Settings,
-    now: pd.Timestamp,
-) -> WayBack:
-    """The holder before, as `mlreg rollback` would take it, and what stands in its way."""
-    if not champions or champions[-1].version != version.version:
-        return WayBack(None, None)
-    target = rollback_target(champions)
-    if target is None:
-        return WayBack(None, f"No champion before {version.version} remains: there is nothing to go back to.")
-    before = registry.version(target)
-    if problem := frozen(store, MODELS, target, before.artifact_sha256).problem:
-        return WayBack(target, f"{target}, the champion before, can't take over: {problem}")
-    latest = registry.latest_evaluation(target)
-    if latest is None or not latest.passed:
-        return WayBack(target, f"{target}, the champion before, has failed its latest evaluation since.")
-    policy = (
-        recorded_rules(policy_record) if (policy_record := registry.policy_in_force()) else rules_of(settings)
-    ).promotion
-    standing = counting.standing(counting.counted_decisions(registry.dossier(target, CHAMPION), policy, now))
-    if rejected := [name for name, each in standing.items() if each.kind == "rejection"]:
-        return WayBack(target, f"{target}, the champion before, has been rejected by {', '.join(rejected)}.")
-    return WayBack(target, None)

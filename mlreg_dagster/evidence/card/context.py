@@ -1,15 +1,18 @@
 """Everything that a card is made from, as values. `collect` reads them; sections put them into words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.config import Settings
-from mlreg_dagster.config.sections.governance import Tier
+from mlreg_dagster.config import FeatureSettings, Settings, UseCaseSettings
+from mlreg_dagster.config.sections.governance import Tier, TierPolicy
 from mlreg_dagster.evidence.card.contents.contents import Contents
+from mlreg_dagster.evidence.card.sources import Sources
+from mlreg_dagster.evidence.card.standing import Standing
 from mlreg_dagster.evidence.reproduction import Reproduction
+from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.artifacts.verified import Frozen
@@ -21,6 +24,7 @@ from mlreg_dagster.registry import (
     Decision,
     Evaluation,
     ModelVersion,
+    PolicyRecord,
     Refusal,
     TrafficEvent,
     Withdrawal,
@@ -44,10 +48,19 @@ class Watch:
 
 @dataclass(frozen=True)
 class WayBack:
-    """The version to which the champion's alias would go back, and what prevents it."""
+    """The way back from the champion.
+
+    Attributes:
+        version: To which version; None where none remains, or this one is not champion.
+        problem: What would refuse the rollback now.
+        stricter_today: What today's policy asks beyond what admitted that version, and a rollback need not show.
+        trial: What its trial found; empty where it was not tried.
+    """
 
     version: str | None
     problem: str | None
+    stricter_today: tuple[str, ...] = ()
+    trial: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,10 @@ class CardContext:
 
     Attributes:
         version: Its record in the registry.
-        settings: The configuration of today.
+        settings: The configuration files of today; what is judged by is in `rules`.
+        rules: In force by the registry: policy, use case and evaluation.
+        policy: The record of these; None where none was recorded yet.
+        policy_differences: What the configuration files say otherwise.
         now: As of when.
         evaluations: The latest one last.
         decisions: About its bytes, the latest one last.
@@ -64,6 +80,7 @@ class CardContext:
         refusals: Promotions of it that were refused or had to wait.
         moves: Of all aliases, to this version.
         holders: Every alias and who holds it.
+        standings: The approvals that count now, by the aliases that it holds.
         champions: All moves of the champion's alias.
         traffic: Changes of the rollouts in which it was the candidate.
         training: The dataset that it was trained on.
@@ -73,6 +90,7 @@ class CardContext:
         audit: The registry's audit log.
         tampering: What does not fit the log, if anything.
         predictions: Rows of role, predictions, in_sample, first_hour, last_hour.
+        sources: Where the market came from when it was trained, and comes from now.
         market_until: The newest hour of the market; None where there is none.
         flagged: What it flags today, where it is champion.
         overdue: Predictions whose outcome could be known but is not recorded.
@@ -89,6 +107,9 @@ class CardContext:
 
     version: ModelVersion
     settings: Settings
+    rules: Rules
+    policy: PolicyRecord | None
+    policy_differences: Sequence[str]
     now: pd.Timestamp
     evaluations: Sequence[Evaluation]
     decisions: Sequence[Decision]
@@ -96,6 +117,7 @@ class CardContext:
     refusals: Sequence[Refusal]
     moves: Sequence[AliasEvent]
     holders: Mapping[str, AliasEvent]
+    standings: Mapping[str, Standing]
     champions: Sequence[AliasEvent]
     traffic: Sequence[TrafficEvent]
     training: Frozen
@@ -105,6 +127,7 @@ class CardContext:
     audit: Sequence[AuditRecord]
     tampering: str | None
     predictions: Sequence[Mapping[str, Any]]
+    sources: Sources
     market_until: pd.Timestamp | None
     flagged: FlaggedShare | None
     overdue: int
@@ -120,13 +143,38 @@ class CardContext:
 
     @property
     def tier(self) -> Tier:
-        """The risk tier by which sections are complete."""
-        return self.settings.use_case.risk_tier
+        """The risk tier in force, by which sections are complete."""
+        return self.use_case.risk_tier
+
+    @property
+    def tier_policy(self) -> TierPolicy:
+        """What that tier asks."""
+        return self.rules.promotion.of(self.tier)
+
+    @property
+    def use_case(self) -> UseCaseSettings:
+        """The one in force; what people wrote about it stands in the files of today."""
+        return self.rules.use_case
+
+    @property
+    def feature_settings(self) -> FeatureSettings:
+        """Those with which its features were computed."""
+        return FeatureSettings.model_validate(self.version.manifest["feature_settings"])
+
+    @property
+    def parts(self) -> list[Frozen]:
+        """The datasets: of its training, and of its latest evaluation."""
+        return [self.training, *([self.holdout] if self.holdout else [])]
+
+    @property
+    def held(self) -> list[AliasEvent]:
+        """The moves by which it holds its aliases."""
+        return [move for move in self.holders.values() if move.version == self.version.version]
 
     @property
     def aliases(self) -> list[str]:
         """Those that it holds."""
-        return [alias for alias, move in self.holders.items() if move.version == self.version.version]
+        return [move.alias for move in self.held]
 
     @property
     def evaluation(self) -> Evaluation | None:

@@ -42,6 +42,7 @@ class Requirement:
         sources: Where it is asked for, such as "EU AI Act, Annex IV 1(a)".
         tiers: The risk tiers in which it is required; in others it is shown, and keeps nothing from being complete.
         find: Looks whether it is met.
+        in_headline: Whether its sentence stands in the headline in any state, as what speaks against a version does.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Requirement:
     sources: tuple[str, ...]
     tiers: tuple[Tier, ...]
     find: Callable[[CardContext], Finding]
+    in_headline: bool = False
 
 
 class Checked(NamedTuple):
@@ -77,9 +79,19 @@ def check(requirements: Iterable[Requirement], context: CardContext, tier: Tier)
     return tuple(Checked(each, each.find(context), tier in each.tiers) for each in requirements)
 
 
+def sentences(checked: Iterable[Checked], state: State) -> tuple[str, ...]:
+    """What is in that state, of the requirements that the risk tier requires."""
+    return tuple(each.finding.text for each in checked if each.required and each.finding.state == state)
+
+
 def unless(problem: str | None, state: State = "missing") -> Finding:
     """Met, unless there is a problem."""
     return Finding(state, problem) if problem else THERE
+
+
+def without(problems: Iterable[str], state: State = "missing") -> Finding:
+    """Met, unless there are problems."""
+    return unless(" ".join(problems), state)
 
 
 def all_of(findings: Iterable[Finding]) -> Finding:

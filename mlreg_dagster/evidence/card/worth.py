@@ -21,7 +21,7 @@ def worth_facts(context: CardContext) -> list[Fact]:
 
 def worth_asked(context: CardContext) -> tuple[str, str] | None:
     """Whether the use case is met by worth, and the statement on it; None where it does not ask."""
-    asked, worth = context.settings.use_case.worth, context.worth
+    asked, worth = context.use_case.worth, context.worth
     if asked is None:
         return None
     if worth.verdict == "unknown":

@@ -31,6 +31,16 @@ class TableFact(_Fact, tag="table", frozen=True):
     rows: list[dict[Key, Any]]
 
 
+class RequirementDocument(Struct, frozen=True, kw_only=True):
+    """What the section must hold, and whether it does."""
+
+    text: str
+    sources: list[str]
+    required: Annotated[bool, Meta(description="Whether the risk tier in force requires it.")]
+    state: Literal["there", "missing", "against", "unknown"]
+    finding: Annotated[str, Meta(description="Empty where nothing need be said.")]
+
+
 class SectionDocument(Struct, frozen=True, kw_only=True):
     """One of the ten sections: what is on record, and what keeps it from being complete."""
 
@@ -42,6 +52,7 @@ class SectionDocument(Struct, frozen=True, kw_only=True):
     missing: list[str]
     against: list[str]
     unknown: list[str]
+    requirements: dict[Key, RequirementDocument]
     facts: dict[Key, TextFact | ValuesFact | TableFact]
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from mlreg_dagster.evidence.schemas.by import By
 from mlreg_dagster.evidence.schemas.types import Count, Scalar, Time
 
-By = Literal["market", "recording"]
 _Edge = Annotated[Time | None, Meta(description="null: the period has no such end.")]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.evidence.schemas.bundle import BundleDocument
 from mlreg_dagster.evidence.schemas.card import CardDocument
 from mlreg_dagster.evidence.schemas.report import ReportDocument
@@ -27,14 +26,9 @@ def schema_of(name: str) -> str:
 
     Args:
         name: One of `NAMES`.
-
-    Raises:
-        MlregError: There is no such document.
     """
     if name == "audit":
         return shipped_schema()
-    if name not in _TITLES:
-        raise MlregError(f"No document has the name {name}. Name one of: {', '.join(NAMES)}.")
     document, title = _TITLES[name]
     return json.dumps({"$schema": _DIALECT, "title": title, **msgspec.json.schema(document)}, indent=2) + "\n"
 

@@ -60,6 +60,14 @@ def withdrawal_message(by: Attribution, decision: Decision) -> bytes:
     return _message("mlreg withdrawal 1", [decision.id, digest, by.actor, by.reason, _iso(by.time)])
 
 
+def suspension_message(
+    event: str, alias: str, sequence: int, version: str, artifact_sha256: str, by: Attribution
+) -> bytes:
+    """What is signed of a suspension or a resumption: of which alias, as which change of it, with which holder."""
+    fields = [event, alias, sequence, version, artifact_sha256, by.actor, by.reason, _iso(by.time)]
+    return _message("mlreg suspension 1", fields)
+
+
 def policy_message(what: str, content_sha256: str, previous_sha256: str, by: Attribution) -> bytes:
     """What is signed of a change of the policy: an `approval` of it, or its `adoption`."""
     return _message("mlreg policy 1", [what, content_sha256, previous_sha256, by.actor, by.reason, _iso(by.time)])

@@ -134,7 +134,7 @@ def _description_of(event: AliasEvent, records: Registry, clock: Clock) -> dict[
         "aliases": table_view([_alias_row(move) for move in records.aliases().values()]),
         "history": dg.MetadataValue.md(alias_timeline(records.history(event.alias), clock.now())),
     }
-    remarks = {name: event.evidence["facts"][name] for name in ("departures", "failed_before")}
+    remarks = {name: event.evidence["facts"].get(name) for name in ("departures", "failed_before", "stricter_today")}
     return metadata | {name: "; ".join(texts) for name, texts in remarks.items() if texts}
 
 

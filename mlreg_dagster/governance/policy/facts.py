@@ -12,6 +12,7 @@ from mlreg_dagster.config import EvaluationSettings, PromotionSettings
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.core.people import AUTOMATION, REPLAY
 from mlreg_dagster.governance.decisions import counting
+from mlreg_dagster.governance.policy.admission import Admission, admission_of, named, settings_of
 from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.policy.judgement import Facts, Verdict, WorthFound
 from mlreg_dagster.models.evaluation import experiments
@@ -19,7 +20,6 @@ from mlreg_dagster.models.gates import missing_gates
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import Attribution, Decision, Dossier, Evaluation, ModelVersion
 from mlreg_dagster.registry.names import as_utc
-from mlreg_dagster.registry.rules import former_holders
 
 _STORED = {"waived": "lifted"}
 """Names of fields in the evidence that is kept with a move, where they differ from those in code."""
@@ -41,7 +41,7 @@ def facts_of(
     Args:
         dossier: All that is on record: of which version, for which alias.
         rules: In force.
-        evaluation: The one that counts.
+        evaluation: The one that it is judged by.
         by: Who promotes, and when.
         matured_outcomes: Counts those of the version; asked only where the policy wants some.
         worth: Holds its outcomes against its opponents'; asked only where the policy wants it.
@@ -52,21 +52,18 @@ def facts_of(
     tier = policy.of(rules.use_case.risk_tier)
     counted = counting.counted_decisions(dossier, policy, now)
     left_out = counting.not_counted(dossier, counted, "approval")
-    approved, ignored, rejected = _approvals(counted, dossier, evaluation, actor, policy)
+    approved, ignored, rejected = approvals_of(counted, dossier, evaluation, actor, policy)
     stability = evaluation.metrics.get("stability") or {}
     freeze = next((each for each in policy.freezes if each.covers(now)), None)
-    is_rollback = version.version in former_holders(dossier.moves)
+    admission = admission_of(dossier)
+    is_rollback = admission is not None
     may_ask_for_outcomes = dossier.alias != CHALLENGER  # which is where outcomes come from
     asks_for_outcomes = may_ask_for_outcomes and policy.min_matured_outcomes
     asks_for_worth = may_ask_for_outcomes and tier.worth is not None and not is_rollback
     return Facts(
-        failed_gates=tuple(f"{gate.name} ({gate.detail})" for gate in evaluation.gates if not gate.passed),
-        missing_gates=missing_gates(
-            (gate.name for gate in evaluation.gates),
-            tier.gates,
-            {} if is_rollback else rules.evaluation.gates,  # a plug-in's gate may be younger than the version
-        ),
-        departures=() if is_rollback else _departures(evaluation, version, rules),
+        failed_gates=_failed(evaluation) if admission is None else admission.failed_gates,
+        missing_gates=() if is_rollback else _missing(evaluation, rules),
+        departures=() if is_rollback else departures_of(evaluation, version, rules),
         stability=stability.get("verdict", "not measured"),
         stability_detail=stability.get("detail", ""),
         rejected_by=tuple(rejected),
@@ -89,7 +86,9 @@ def facts_of(
         stranger=_stranger(actor, CHAMPION if rolled_out else dossier.alias, policy),
         failed_before=_failed_before(evaluation, dossier.evaluations),
         changed_hours=changed_hours,
+        suspended=None if is_rollback and not rolled_out else suspension_in(dossier),
         needs_rollout=None if rolled_out or is_rollback else _needs_rollout(dossier, rules),
+        stricter_today=() if admission is None else _stricter(admission, dossier, rules),
     )
 
 
@@ -114,7 +113,7 @@ def _stored(values: Facts | Verdict) -> dict[str, Any]:
     return {_STORED.get(name, name): value for name, value in asdict(values).items()}
 
 
-def _approvals(
+def approvals_of(
     counted: Sequence[Decision], dossier: Dossier, evaluation: Evaluation, actor: str, policy: PromotionSettings
 ) -> tuple[list[str], list[str], list[str]]:
     """Who approved, whose approvals don't count and why, who rejects; the last decision that counts of each person."""
@@ -134,7 +133,26 @@ def _approvals(
     return approved, ignored, rejected
 
 
-def _departures(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> tuple[str, ...]:
+def _failed(evaluation: Evaluation) -> tuple[str, ...]:
+    return tuple(named(gate) for gate in evaluation.gates if not gate.passed)
+
+
+def _missing(evaluation: Evaluation, rules: Rules) -> tuple[str, ...]:
+    tier = rules.promotion.of(rules.use_case.risk_tier)
+    return missing_gates((gate.name for gate in evaluation.gates), tier.gates, rules.evaluation.gates)
+
+
+def _stricter(admission: Admission, dossier: Dossier, rules: Rules) -> tuple[str, ...]:
+    """What today's policy asks of a version and a rollback need not show."""
+    tier = rules.promotion.of(rules.use_case.risk_tier)
+    newest = next((each for each in reversed(dossier.evaluations) if tier.experiments or not each.is_experiment), None)
+    results = admission.results_today(newest)
+    failed = [f"{named(gate)} failed" for gate in results.values() if not gate.passed]
+    unmeasured = missing_gates(results, tier.gates, rules.evaluation.gates)
+    return (*failed, *(f"{name} was not measured" for name in unmeasured))
+
+
+def departures_of(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> tuple[str, ...]:
     """How the evaluation departs from what is in force: as it was recorded, and as it is now."""
     try:
         thresholds = EvaluationSettings.model_validate(evaluation.thresholds).model_dump(mode="json")
@@ -174,6 +192,14 @@ def _needs_person(is_rollback: bool, actor: str, rules: Rules) -> str | None:
     return "automation asks for this rollback, and in the risk tier high a person decides: `mlreg rollback`"
 
 
+def suspension_in(dossier: Dossier) -> str | None:
+    """The suspension by which the alias does not move: that of the champion holds all aliases, others their own."""
+    found = dossier.suspended.get(CHAMPION) or dossier.suspended.get(dossier.alias)
+    if found is None:
+        return None
+    return f"{found.in_words}. Nothing moves but back until `mlreg resume {found.alias}`"
+
+
 def _needs_rollout(dossier: Dossier, rules: Rules) -> str | None:
     """Why a promotion waits for a rollout in its place; None if it does not."""
     rollout = rules.promotion.of(rules.use_case.risk_tier).rollout
@@ -189,13 +215,9 @@ def _failed_before(evaluation: Evaluation, evaluations: Sequence[Evaluation]) ->
         f"evaluation {each.id} failed {_failed_gates(each)} under other settings"
         for each in evaluations
         if each.id < evaluation.id and not each.passed and not each.is_experiment
-        if _settings(each) != _settings(evaluation)
+        if settings_of(each) != settings_of(evaluation)
     )
 
 
 def _failed_gates(evaluation: Evaluation) -> str:
     return ", ".join(gate.name for gate in evaluation.gates if not gate.passed)
-
-
-def _settings(evaluation: Evaluation) -> tuple[Any, ...]:
-    return evaluation.thresholds, evaluation.holdout_sha256, evaluation.code_sha256

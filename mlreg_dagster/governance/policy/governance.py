@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlreg_dagster.governance.policy.admission import judged_evaluation
 from mlreg_dagster.governance.policy.facts import evidence_of, facts_of
 from mlreg_dagster.governance.policy.in_force import Rules, require_adopted, rules_now
 from mlreg_dagster.governance.policy.judgement import Facts, Verdict, WorthFound, judge
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import Attribution, Dossier, Evaluation, ModelVersion, Registry
-from mlreg_dagster.registry.rules import passed_evaluation
 
 if TYPE_CHECKING:
     from mlreg_dagster.models.artifacts.artifact import Model
@@ -101,11 +101,11 @@ class Governance:
             rolled_out: Whether a rollout asks.
 
         Raises:
-            GatesNotPassed: It was never evaluated, or failed.
+            GatesNotPassed: It is no former holder, and was never evaluated, or failed.
         """
         tier = rules.promotion.of(rules.use_case.risk_tier)
         version = dossier.version.version
-        evaluation = passed_evaluation(version, dossier.evaluations, experiments=tier.experiments)
+        evaluation = judged_evaluation(dossier, experiments=tier.experiments)
         facts = facts_of(
             dossier,
             rules,

@@ -71,6 +71,16 @@ def recorded_rules(record: PolicyRecord) -> Rules:
         ) from error
 
 
+def rules_in_force(registry: Registry, files: Rules) -> Rules:
+    """The rules in force, where nothing may be written; of a registry that has none those of the files.
+
+    Raises:
+        PolicyNotAdopted: Another release recorded values that this one does not know.
+    """
+    record = registry.policy_in_force()
+    return files if record is None else recorded_rules(record)
+
+
 def rules_now(registry: Registry, files: Rules, now: datetime) -> Rules:
     """The rules in force; those of the files become the first ones of a registry that has none.
 

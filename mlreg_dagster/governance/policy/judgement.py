@@ -2,8 +2,8 @@
 
 A refusal can't be waived: failed or missing gates, and a standing rejection. A hold can: approvals may still come, and
 a waiver with a reason and an end waives the rules that it names, but never an approval. A rollback, to a version that
-held the alias before, waits for nothing: a person who is woken at night must be able to go back. Only one that
-automation asks for waits for a person where the risk is high.
+held the alias before, waits for nothing: a person who is woken at night must be able to go back. It is judged by the
+gates that admitted it (`admission`). Only one that automation asks for waits for a person where the risk is high.
 """
 
 from collections.abc import Mapping
@@ -55,8 +55,8 @@ class Facts:
     """The facts about a version that asks for an alias.
 
     Attributes:
-        failed_gates: Of the evaluation that counts, each with its reason.
-        missing_gates: That the tier asks for and the evaluation has not measured.
+        failed_gates: Of the evaluation that counts, each with its reason; of a former holder, those that admitted it.
+        missing_gates: That the tier asks for and the evaluation has not measured; none of a former holder.
         stability: Of that evaluation, and why.
         stability_detail: The numbers behind it.
         rejected_by: Who rejects it, with their reasons.
@@ -65,6 +65,7 @@ class Facts:
         not_counted: Approvals that don't count, and why.
         waived: The rules that waivers waive now, each with who granted it and why.
         frozen: Why nothing moves now; None if it does.
+        suspended: The suspension by which nothing moves but back; no waiver waives it. None: there is none.
         evaluation_age_days: How old the evaluation is.
         matured_outcomes: Resolved outcomes of the version that are no in-sample ones; None: not asked for.
         worth: How it did on matured outcomes against the best simple ranking and the champion; None: not asked for.
@@ -75,6 +76,7 @@ class Facts:
         failed_before: Earlier evaluations that failed under other settings; they refuse nothing, but are shown.
         changed_hours: Hours of its training data that changed since they were frozen; shown, too.
         needs_rollout: Why it waits for a rollout in place of this promotion; None if it does not.
+        stricter_today: What today's policy asks beyond what admitted a former holder, and it does not meet; shown, too.
     """
 
     failed_gates: tuple[str, ...] = ()
@@ -97,6 +99,8 @@ class Facts:
     failed_before: tuple[str, ...] = ()
     changed_hours: int | None = None
     needs_rollout: str | None = None
+    stricter_today: tuple[str, ...] = ()
+    suspended: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,8 @@ def judge(facts: Facts, tier: TierPolicy, policy: PromotionSettings) -> Verdict:
     waivers = facts.waived or {}
     waived = tuple(f"{name}: {waivers[name]}" for name in holds if name in waivers)
     waiting = [reason for name, reason in holds.items() if name not in waivers]
+    if facts.suspended:
+        waiting.append(facts.suspended)
     if facts.needs_person:
         waiting.append(facts.needs_person)
     if facts.needs_rollout:

@@ -106,7 +106,13 @@ def of_former_champion(
     def permit(dossier: Dossier) -> Permission:
         found = governance.consider(dossier, rules, by, worth=(), rolled_out=True)
         facts = replace(
-            found.facts, is_rollback=True, stranger=None, needs_person=None, missing_gates=(), departures=()
+            found.facts,
+            is_rollback=True,
+            stranger=None,
+            needs_person=None,
+            suspended=None,
+            missing_gates=(),
+            departures=(),
         )
         judgement = Judgement(judge(facts, tier, rules.promotion), found.evaluation, facts)
         if judgement.verdict.outcome != "promote":

@@ -58,6 +58,7 @@ class Permission:
         approved_by: Who approved since the rollout was opened; their approvals count.
         approvals_asked: How many of them the next state asks for.
         tier_approved: The approvals of the risk tier are there, or the next state moves no alias.
+        suspended: A suspension stands in the way; `blocked` says which.
     """
 
     invalid: str | None
@@ -65,6 +66,7 @@ class Permission:
     approved_by: tuple[str, ...]
     approvals_asked: int
     tier_approved: bool
+    suspended: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ def facts_of(
         approved=enough_approvals and permission.tier_approved,
         requires_not_worse=policy.require_not_worse,
         ab=standing.test is not None,
+        suspended=permission.suspended,
     )
     figures = {
         "looked_at": standing.now.isoformat(),
@@ -141,6 +144,7 @@ def facts_of(
         "hours_in_state": round(hours, 4),
         "dwell_hours": dwell,
         "paused": standing.paused,
+        "suspended": permission.suspended,
         "invalid": permission.invalid,
         "breaches": list(budgets.breaches),
         "blocked": list(blocked),

@@ -111,7 +111,7 @@ def open_staging(
 
     def permit(dossier: Dossier) -> Permission:
         found = governance.consider(dossier, rules, by, worth=(), rolled_out=True)
-        if frozen(found.facts) or found.verdict.outcome == "refuse":
+        if frozen(found.facts) or found.facts.suspended or found.verdict.outcome == "refuse":
             raise not_promoted(candidate.version, dossier.alias, found.verdict)
         return Permission(found.evaluation, {})
 

@@ -10,6 +10,7 @@ from typing import cast
 from mlreg_dagster.config import PromotionSettings, RolloutPolicy
 from mlreg_dagster.config.sections.governance import TierPolicy
 from mlreg_dagster.governance.decisions import counting
+from mlreg_dagster.governance.policy.facts import suspension_in
 from mlreg_dagster.governance.policy.governance import Governance, Judgement
 from mlreg_dagster.governance.policy.in_force import Rules, differences, rules_now
 from mlreg_dagster.governance.policy.judgement import FREEZE, Facts, judge
@@ -57,6 +58,8 @@ def permission_for(
     invalid = _invalid(registry, rows, found, store)
     freeze = frozen(found.facts)
     blocked = _of_files(rules, governance.files) + ([f"nothing moves now: {freeze}"] if freeze else [])
+    suspended = suspension_in(dossier)
+    blocked += [suspended] if suspended else []
     after, tier_approved = following(state, policy.steps, ab=ab), True
     if after == "full":
         worth = governance.worth_asked(dossier, rules, as_of)
@@ -67,7 +70,9 @@ def permission_for(
         of_challenger = registry.dossier(event.candidate, CHALLENGER)
         waiting, tier_approved = _waiting(governance.consider(of_challenger, rules, by, rolled_out=True), rules)
         blocked += waiting
-    return Permission(invalid, tuple(dict.fromkeys(blocked)), approved, asked, tier_approved)
+    return Permission(
+        invalid, tuple(dict.fromkeys(blocked)), approved, asked, tier_approved, suspended=suspended is not None
+    )
 
 
 def promoter(rows: Sequence[TrafficEvent], now: datetime) -> Attribution:
@@ -100,7 +105,7 @@ def unpaired(registry: Registry, governance: Governance, rows: Sequence[TrafficE
         )
     except GatesNotPassed:
         return False
-    return not found.facts.rejected_by
+    return not (found.facts.rejected_by or found.facts.suspended)
 
 
 def _approved_since(

@@ -1,6 +1,7 @@
 """The decision table of a rollout: from the facts of a look to going on, waiting or going back.
 
-Twelve rows, the first that fits decides; the last is for A/B tests alone, which rows 5 to 11 do not hold up. Facts are
+Twelve rows, the first that fits decides; the last is for A/B tests alone, which rows 5 to 11 do not hold up, but for
+a suspension in row 6. Facts are
 read, and moves are made, elsewhere.
 """
 
@@ -12,6 +13,9 @@ from mlreg_dagster.governance.rollout.states import ENDED, State, Step, followin
 from mlreg_dagster.registry.records.traffic import FINISHED, ROLLED_BACK
 
 Ruling = Literal["advance", "hold", "roll_back", "finish"]
+
+SUSPENDED = 6
+"""The row that holds whatever a suspension, a freeze or a pause stops; of A/B tests a suspension alone."""
 
 NEEDS_APPROVAL = 9
 """The row that waits for people."""
@@ -37,6 +41,7 @@ class Facts:
         enough_pairs: Enough rows were scored by both.
         approved: It has the approvals that the next state asks for; True where it asks for none.
         requires_not_worse: Policy: outcomes must have shown that it is not worse before it gets all traffic.
+        suspended: The alias or the champion is suspended: A/B tests wait, too. `blocked` says which and why.
         ab: It is an A/B test: from `staging` it goes to `ab`, and no policy's step follows. In `ab`, `dwelled` means
             that the days of the test are over.
     """
@@ -56,6 +61,7 @@ class Facts:
     approved: bool = False
     requires_not_worse: bool = False
     ab: bool = False
+    suspended: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ def judge(facts: Facts) -> Decision:
     if facts.flagged_out and facts.state != "staging":
         return _back(4, "The candidate flags a share of the rows outside of its limits.")
     if facts.state == "ab":
+        if facts.suspended:
+            return Decision(SUSPENDED, "hold", "ab", f"It waits: {'; '.join(facts.blocked)}.")
         if facts.dwelled:
             return _finish(12, "The days of the A/B test are over.")
         return Decision(12, "hold", "ab", "The A/B test goes on until its days are over.")

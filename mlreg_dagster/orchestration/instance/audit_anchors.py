@@ -4,7 +4,7 @@ Nothing is built on a registry whose log does not fit: promotion, training, eval
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -13,7 +13,15 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.witness import AUDIT_HEAD, WITNESSING_ASSETS, Head, RegistryTampered, head_in, witness_of
 from mlreg_dagster.storage.faults import explained
 
-__all__ = ["RegistryTampered", "heads_on_record", "newest_heads", "require_intact", "witness_of", "witnessed_heads"]
+__all__ = [
+    "RegistryTampered",
+    "heads_on_record",
+    "leave_witness",
+    "newest_heads",
+    "require_intact",
+    "witness_of",
+    "witnessed_heads",
+]
 
 PUBLISHED_HEAD, PUBLISHED_TO = "published_head", "published_to"
 """Metadata in which a run tells which head it published, as the line of its file, and where."""
@@ -77,6 +85,29 @@ def require_intact(registry: Registry, instance: dg.DagsterInstance, heads: set[
             f"The registry was tampered with. {broken} Nothing is built on it: compare with a copy, and with the "
             f"runs in Dagster; see docs/runbook.md."
         )
+
+
+def leave_witness(registry: Registry, what: str, metadata: Mapping[str, Any]) -> str | None:
+    """Let Dagster remember the head of the audit log after a record that no run wrote, and show what it was.
+
+    The record is stored already: where Dagster can't be written to, that is told, and nothing fails.
+
+    Args:
+        registry: Whose head.
+        what: What was recorded, in a sentence, for the page of `champion_model`.
+        metadata: More about it.
+
+    Returns:
+        Why no witness was left; None: it was.
+    """
+    head = "{}:{}".format(*registry.audit_head())
+    event = dg.AssetObservation("champion_model", description=what, metadata={**metadata, AUDIT_HEAD: head})
+    try:
+        with explained(f"Dagster's storage in {os.environ.get('DAGSTER_HOME')}"), dg.DagsterInstance.get() as instance:
+            instance.report_runless_asset_event(event)
+    except Exception as error:  # noqa: BLE001 - whatever Dagster's storage raises: the record itself is stored
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def _heads(instance: dg.DagsterInstance) -> Iterator[Head]:

@@ -70,6 +70,17 @@ class Database:
         with self._explained(_NOTHING_STORED), _begin_writing(self._engine, self._was_stored) as connection:
             yield connection
 
+    def forget_overwritten(self) -> None:
+        """Rewrite an SQLite file without what rows held before; PostgreSQL does so at its next VACUUM.
+
+        Raises:
+            RegistryUnavailable: Another process kept the file; the rows are stored, and this can be tried again.
+        """
+        if not self._is_sqlite:
+            return
+        with self._explained("The change is stored, and the file may hold what was there before: repeat the command. "):
+            sqlite.forget_overwritten(self._engine)
+
     def upgrade(self, *, copied: bool = False) -> SchemaUpgrade:
         """Bring the tables of an older release to the present schema, after a copy of them was made.
 

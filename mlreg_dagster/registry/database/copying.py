@@ -18,6 +18,7 @@ from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import fault_in
 
 _ROWS = 1000
+_COUNTED = ("id", "number")  # primary keys that the database counts up, where it does
 
 
 def copy_to_file(database: Database, target: Path) -> None:
@@ -73,6 +74,8 @@ def _copy_rows(old: Connection, new: Connection) -> None:
             continue
         for rows in old.execute(select(table).order_by(*table.primary_key.columns)).mappings().partitions(_ROWS):
             new.execute(insert(table), [dict(row) for row in rows])
-        if new.dialect.name == "postgresql" and "id" in table.c:
-            sequence = f"pg_get_serial_sequence('{table.name}', 'id')"
-            new.exec_driver_sql(f"SELECT setval({sequence}, max(id)) FROM {table.name} HAVING max(id) IS NOT NULL")  # noqa: S608
+        (key,) = (column.name for column in table.primary_key.columns)
+        if new.dialect.name == "postgresql" and key in _COUNTED:
+            sequence = f"pg_get_serial_sequence('{table.name}', '{key}')"
+            counted = f"SELECT setval({sequence}, max({key})) FROM {table.name} HAVING max({key}) IS NOT NULL"  # noqa: S608
+            new.exec_driver_sql(counted)

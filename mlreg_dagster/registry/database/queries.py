@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Boolean, Connection, RowMapping, Select, String, Table, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
+from mlreg_dagster.core.people import OF_THE_PROJECT
 from mlreg_dagster.registry import audit
+from mlreg_dagster.registry.database import schema
 from mlreg_dagster.registry.database.column_types import Texts
 from mlreg_dagster.registry.database.schema import (
     alias_events,
@@ -20,12 +22,16 @@ from mlreg_dagster.registry.database.schema import (
     model_versions,
     policies,
     policy_approvals,
+    suspensions,
     withdrawals,
 )
-from mlreg_dagster.registry.errors import RegistryDamaged, UnknownVersion
+from mlreg_dagster.registry.directory import Directory
+from mlreg_dagster.registry.errors import InvalidRecord, RegistryDamaged, UnknownVersion
 from mlreg_dagster.registry.names import listed
 from mlreg_dagster.registry.records.governance import Decision, PolicyApproval, PolicyRecord, Withdrawal
 from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion
+from mlreg_dagster.registry.records.people import Person, PersonChange
+from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.storage.faults import fault_in
 
 _Record = TypeVar("_Record")
@@ -35,7 +41,11 @@ def append(connection: Connection, cls: type[_Record], table: Table, **values: A
     """Insert a row and its record in the audit log, and return it as it was stored.
 
     A run that is tried again, since the answer to its COMMIT was lost, finds the row that it has stored.
+
+    Raises:
+        InvalidRecord: It holds a name that the directory of people must be able to erase.
     """
+    values = _by_ids(connection, values)
     content = {name: value for name, value in values.items() if type(table.c[name].type) in (String, Boolean, Texts)}
     if (stored := of_run(connection, cls, table, **content)) is not None:
         return stored
@@ -68,6 +78,56 @@ def of_run(
     if newest is None or any(getattr(newest, key) != value for key, value in content.items() if key != "signature"):
         return None
     return newest
+
+
+_WHO = ("actor", "created_by", "owner")
+_WRITTEN_BY_PEOPLE = ("reason", "title")
+
+
+def _by_ids(connection: Connection, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a row with ids in place of the names that the directory of people holds.
+
+    Callers that sign resolve names before; this is what keeps names out, whatever a caller does.
+
+    Raises:
+        InvalidRecord: The row is signed as of a name, or a text that a person wrote holds one.
+    """
+    if not (directory := Directory(people(connection))):
+        return values
+    found = {name: directory.id_of(values[name]) for name in _WHO if isinstance(values.get(name), str)}
+    if values.get("signature") and any(values[name] != person for name, person in found.items()):
+        raise InvalidRecord("The signature is of a name that the directory of people has an id for. Sign with the id.")
+    if found.get("actor") not in OF_THE_PROJECT:
+        for name in _WRITTEN_BY_PEOPLE:
+            directory.refuse_names(name, str(values.get(name) or ""))
+    return {**values, **found}
+
+
+def people(connection: Connection) -> list[Person]:
+    """Everybody who was ever added, in that order, with roles and key by their newest change."""
+    rows = connection.execute(select(schema.people).order_by(schema.people.c.number)).mappings().all()
+    if not rows:
+        return []
+    newest = {change.person: change for change in all_of(connection, PersonChange, schema.person_changes)}
+    return [
+        Person(
+            id=row["person"],
+            name=row["name"],
+            contact=row["contact"],
+            roles=tuple(change.roles) if (change := newest.get(row["person"])) else (),
+            public_key=change.public_key if change else None,
+            sequence=change.sequence if change else 0,
+        )
+        for row in rows
+    ]
+
+
+def changes_of(connection: Connection, person: str) -> list[PersonChange]:
+    """The changes of a person's entry, the newest last."""
+    table = schema.person_changes.c
+    return records(
+        connection, PersonChange, select(schema.person_changes).where(table.person == person).order_by(table.id)
+    )
 
 
 def all_of(connection: Connection, cls: type[_Record], table: Table) -> list[_Record]:
@@ -143,6 +203,15 @@ def moves(connection: Connection, alias: str | None = None, *, taken_back: bool 
         )
         statement = statement.where(~corrected.exists())
     return records(connection, AliasEvent, statement)
+
+
+def suspension_changes(connection: Connection, alias: str | None = None) -> list[Suspension]:
+    """How one alias or all were suspended and resumed, each alias's first change first."""
+    table = suspensions.c
+    statement = select(suspensions).order_by(table.alias, table.sequence)
+    if alias is not None:
+        statement = statement.where(table.alias == alias)
+    return records(connection, Suspension, statement)
 
 
 def last_sequence(connection: Connection, alias: str) -> int:

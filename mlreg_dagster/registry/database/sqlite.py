@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from mlreg_dagster.storage import private_files
@@ -34,6 +35,7 @@ def make_engine(url: URL, json_serializer: Any) -> Engine:
         # a damaged text must not cost the answer about all others; records and audit refuse it by name
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # a name that is erased is overwritten in the file, too
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -48,6 +50,20 @@ def file_of(url: URL) -> Path | None:
     """The file that a URL names; None where it holds an address of SQLite's own (`file:…`) instead."""
     name = str(url.database)
     return None if name.startswith("file:") else Path(name)
+
+
+def forget_overwritten(engine: Engine) -> None:
+    """Rewrite the file, and empty its write-ahead log where it has one: neither keeps what rows held before.
+
+    Raises:
+        DBAPIError: Another process kept the file.
+    """
+    with engine.connect() as connection, closing(connection.connection.cursor()) as cursor:
+        try:
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):  # no transaction may be open
+                cursor.execute(statement)
+        except sqlite3.Error as error:
+            raise DBAPIError(statement, None, error) from error
 
 
 def back_up(connection: Connection, suffix: str) -> Path:

@@ -10,6 +10,7 @@ from mlreg_dagster.registry.errors import EffectiveTimeError
 from mlreg_dagster.registry.names import as_utc
 from mlreg_dagster.registry.permit import Dossier, Permit
 from mlreg_dagster.registry.records.models import AliasEvent, Attribution, ModelVersion
+from mlreg_dagster.registry.records.suspensions import in_force
 from mlreg_dagster.registry.rules import check_move
 
 
@@ -23,6 +24,7 @@ def dossier_of(connection: Connection, model: ModelVersion, alias: str) -> Dossi
         withdrawals=queries.withdrawals_on(connection, model),
         moves=queries.moves(connection, alias),
         policy=queries.policy_in_force(connection),
+        suspended=in_force(queries.suspension_changes(connection)),
     )
 
 

@@ -60,7 +60,8 @@ class AdminRoutes:
         del request
         knowledge = self._follower.knowledge()
         self._metrics.ready(not self._health.problems())
-        self._metrics.knowledge(knowledge)
+        served = [each.alias for each in self._follower.names() if each.alias is not None]
+        self._metrics.knowledge(knowledge, served)
         self._metrics.models(
             (
                 AliasModel(served.alias, served.model.version, served.effective_at, served.rollout)

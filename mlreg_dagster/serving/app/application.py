@@ -156,7 +156,7 @@ class Application:
     def _refuse(self, refusal: Refusal) -> Reply:
         if refusal.reason is not None:
             self._metrics.refused(refusal.reason)
-        body = problem(refusal.status, refusal.code, refusal.detail)
+        body = problem(refusal.status, refusal.code, refusal.detail, refusal.suspension)
         return Reply(body, refusal.status, MEDIA_TYPE, refusal.headers)
 
 

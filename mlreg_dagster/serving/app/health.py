@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from mlreg_dagster.registry import AliasSuspended
 from mlreg_dagster.serving.app.keys import Keyring
 from mlreg_dagster.serving.following.follower import Follower, NotLoaded
 from mlreg_dagster.serving.log.writer import PredictionLog
@@ -11,7 +12,8 @@ from mlreg_dagster.serving.log.writer import PredictionLog
 class Health:
     """What stands in the way of answers.
 
-    A registry or bundle that is broken does not: the last good version goes on.
+    A registry or bundle that is broken does not: the last good version goes on. A suspended alias does not, either: the
+    server answers, and says so; a balancer that took it out would hide why.
 
     Args:
         follower: Knows what is loaded.
@@ -37,7 +39,7 @@ class Health:
         if not self._follower.knowledge().ready:
             try:
                 self._follower.get(self._alias)
-            except NotLoaded as error:
+            except (NotLoaded, AliasSuspended) as error:
                 yield str(error)
         if self._log is not None and not self._log.is_healthy():
             why = self._log.problem() or "too many answers left without a line"

@@ -6,6 +6,7 @@ from typing import Literal
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
+from mlreg_dagster.registry import AliasSuspended, Suspension
 from mlreg_dagster.serving.following.names import NotLoaded, UnknownName
 from mlreg_dagster.serving.log.writer import LogFailed
 from mlreg_dagster.serving.metrics import Refusal as Reason
@@ -123,6 +124,7 @@ class Refusal:
         detail: A sentence.
         reason: By which it is counted; None: not counted as one.
         headers: Further ones of the answer.
+        suspension: Of the alias, where that is why.
     """
 
     status: int
@@ -130,6 +132,7 @@ class Refusal:
     detail: str
     reason: Reason | None
     headers: tuple[tuple[bytes, bytes], ...] = field(default=())
+    suspension: Suspension | None = None
 
 
 _REASONS: Mapping[type[Refused], Reason] = {
@@ -156,6 +159,7 @@ _CLOSING = (BodyTooLate, BodyTooLarge)
 _OF_OTHER_ROOMS: Mapping[type[MlregError], tuple[int, str, Reason]] = {
     UnknownName: (404, "unknown_model", "model"),
     NotLoaded: (503, "not_loaded", "model"),
+    AliasSuspended: (503, "suspended", "suspended"),
     NoReasons: (409, "no_reasons", "model"),
     NoFiniteScore: (400, "no_finite_score", "malformed"),
     UnknownInstrument: (404, "unknown_instrument", "features"),
@@ -174,7 +178,8 @@ def refusal_of(error: MlregError) -> Refusal | None:
     for each in type(error).__mro__:
         if found := _OF_OTHER_ROOMS.get(each):
             status, code, reason = found
-            return Refusal(status, code, str(error), reason, _retry(RETRY_AFTER_S) if status == 503 else ())
+            suspension = error.suspension if isinstance(error, AliasSuspended) else None
+            return Refusal(status, code, str(error), reason, _retry(RETRY_AFTER_S) if status == 503 else (), suspension)
     return None
 
 

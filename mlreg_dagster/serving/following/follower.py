@@ -10,10 +10,10 @@ from threading import Event, Thread
 from mlreg_dagster.config.sections.serving import ServingSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.models.artifacts.files import MODELS
-from mlreg_dagster.registry import AliasEvent
+from mlreg_dagster.registry import AliasEvent, AliasSuspended, Suspension
 from mlreg_dagster.registry.names import is_version
 from mlreg_dagster.registry.trust import Trusted
-from mlreg_dagster.serving.following import rollouts
+from mlreg_dagster.serving.following import rollouts, suspended
 from mlreg_dagster.serving.following.knowledge import Knowledge, NotTaken
 from mlreg_dagster.serving.following.loading import Loading, NotLoadable
 from mlreg_dagster.serving.following.names import Bundle, NotLoaded, Served, UnknownName, unknown, why_not
@@ -38,13 +38,17 @@ class _Now:
         served: By alias.
         versions: By name: the hash of each version that the registry knows.
         aliases: All that the registry knows.
-        knowledge: What is known of the registry.
+        knowledge: What is known of the registry, and which aliases are suspended.
+        previous: By suspended alias: the holder before, where that answers meanwhile.
+        stopped: By name: the versions that hold a suspended alias.
     """
 
     served: Mapping[str, Served] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     aliases: frozenset[str] = frozenset()
     knowledge: Knowledge = field(default_factory=lambda: Knowledge(ready=False))
+    previous: Mapping[str, Served] = field(default_factory=dict)
+    stopped: Mapping[str, Suspension] = field(default_factory=dict)
 
 
 class Follower:
@@ -89,9 +93,16 @@ class Follower:
         Raises:
             UnknownName: The registry knows no such version, and no such alias is served.
             NotLoaded: It begins to be loaded; try again in a moment. Or it can't be loaded, and why.
+            AliasSuspended: The alias is suspended, or it is the version that holds a suspended one.
         """
         now = self._now
-        if (found := now.served.get(name)) is not None:
+        if (other := now.previous.get(name)) is not None:
+            return other
+        found = now.served.get(name)
+        holding = name if found is None else found.model.version
+        if (stopped := now.knowledge.suspended.get(name) or now.stopped.get(holding)) is not None:
+            raise AliasSuspended(stopped)
+        if found is not None:
             return found
         if name in self._settings.aliases:
             raise NotLoaded(why_not(name, now.knowledge, is_known=name in now.aliases))
@@ -108,7 +119,9 @@ class Follower:
     def names(self) -> list[Served]:
         """All that is loaded: aliases first, then versions that were asked for by name."""
         by_name = [Served(model.version, None, None, None, model) for model in self._versions.loaded()]
-        return [*self._now.served.values(), *by_name]
+        now = self._now
+        served = (each for alias, each in now.served.items() if alias not in now.knowledge.suspended)
+        return [*served, *now.previous.values(), *by_name]
 
     def knowledge(self) -> Knowledge:
         """What is known of the registry."""
@@ -125,10 +138,24 @@ class Follower:
         known = self._now.knowledge
         if known.problem is not None:
             _LOG.info("The registry is whole again")
-        known = replace(known, checked_at=when, problem=None, problem_since=None)
-        self._now = replace(self._now, versions=trusted.versions, aliases=frozenset(trusted.moves), knowledge=known)
+        suspended.log_changes(known.suspended, trusted.suspended)
+        known = replace(known, checked_at=when, problem=None, problem_since=None, suspended=trusted.suspended)
+        self._now = replace(
+            self._now,
+            versions=trusted.versions,
+            aliases=frozenset(trusted.moves),
+            knowledge=known,
+            stopped=suspended.stopped_versions(trusted),
+            previous=suspended.still_answering(self._now.previous, trusted),
+        )
         for alias in sorted(self._settings.aliases, key=lambda each: each != self._settings.alias):
             self._follow(alias, trusted)
+
+        def load(place: str, event: str, bundle: Bundle) -> ServedModel | NotLoadable:
+            return self._loading.get(place, event, bundle, self._loaded())
+
+        previous = suspended.answering(self._now.previous, trusted, self._settings.aliases, load)
+        self._now = replace(self._now, previous=previous)
         self._look_at_bundles()
 
     def _run(self) -> None:
@@ -230,7 +257,7 @@ class Follower:
 
 
 def _of_aliases(now: _Now) -> list[ServedModel]:
-    return [model for served in now.served.values() for model in rollouts.models_of(served)]
+    return [model for served in (*now.served.values(), *now.previous.values()) for model in rollouts.models_of(served)]
 
 
 def _log_served(served: Served, before: Served | None, seconds: float) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from mlreg_dagster.registry.records.suspensions import Suspension
+
 
 @dataclass(frozen=True)
 class NotTaken:
@@ -32,6 +34,7 @@ class Knowledge:
         problem: What is wrong with the registry now; None: nothing.
         problem_since: Since when.
         not_taken: By alias: the version that it means, where that can't be loaded.
+        suspended: By alias: the suspension that holds.
     """
 
     ready: bool
@@ -39,3 +42,4 @@ class Knowledge:
     problem: str | None = None
     problem_since: datetime | None = None
     not_taken: Mapping[str, NotTaken] = field(default_factory=dict)
+    suspended: Mapping[str, Suspension] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.registry.names import listed
+from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.serving.following.knowledge import Knowledge
 from mlreg_dagster.serving.scoring.model import ServedModel
 
@@ -66,6 +67,7 @@ class Served:
         model: The version: of an alias its holder, of a request that was routed the one that answers.
         rollout: Of the alias, while one is open; None for what takes no part in it.
         arm: Which of the two versions of the rollout `model` is.
+        suspension: Of the alias, where this is the holder before, which answers meanwhile; None: it is not suspended.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Served:
     model: ServedModel
     rollout: ServedRollout | None = None
     arm: Arm | None = None
+    suspension: Suspension | None = None
 
     @property
     def traffic_sequence(self) -> int | None:

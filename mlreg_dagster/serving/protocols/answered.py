@@ -21,6 +21,8 @@ class ModelParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
         alias_sequence: The event of the alias that the answer follows.
         arm: Which version of a rollout answered; left out where the answer is part of none.
         traffic_sequence: The change of the traffic of the alias that the answer follows.
+        suspended: The version that holds the alias and is suspended; the holder before it has answered.
+        suspension_sequence: The suspension that the answer follows.
         threshold: Scores above it are anomalies.
         threshold_policy: The rule that made the threshold.
         threshold_source: `hour`: from the newest hour; `training`: from the training rows.
@@ -35,6 +37,8 @@ class ModelParameters(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alias_sequence: int | UnsetType = UNSET
     arm: Literal["champion", "candidate"] | UnsetType = UNSET
     traffic_sequence: int | UnsetType = UNSET
+    suspended: str | UnsetType = UNSET
+    suspension_sequence: int | UnsetType = UNSET
     threshold: float
     threshold_policy: str
     threshold_source: str
@@ -53,6 +57,8 @@ def parameters_of(answer: "Answer") -> ModelParameters:
         alias_sequence=known(served.sequence),
         arm=known(served.arm),
         traffic_sequence=known(served.traffic_sequence),
+        suspended=UNSET if served.suspension is None else served.suspension.version,
+        suspension_sequence=UNSET if served.suspension is None else served.suspension.sequence,
         threshold=threshold.value,
         threshold_policy=threshold.policy,
         threshold_source=threshold.source,

@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.registry.records.suspensions import Suspension
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -38,6 +39,41 @@ class UnsupportedMediaType(Refused):
     code = "unsupported_media_type"
 
 
+class SuspendedAlias(msgspec.Struct, frozen=True, kw_only=True):
+    """An alias whose holder does not score.
+
+    Attributes:
+        alias: Which one.
+        version: The version that held it when it was suspended.
+        artifact_sha256: Of its bundle.
+        since: From when on.
+        by: Who suspended it.
+        reason: Why.
+        sequence: Of the suspension.
+    """
+
+    alias: str
+    version: str
+    artifact_sha256: str
+    since: str
+    by: str
+    reason: str
+    sequence: int
+
+
+def suspended_alias(suspension: Suspension) -> SuspendedAlias:
+    """What answers say of a suspension."""
+    return SuspendedAlias(
+        alias=suspension.alias,
+        version=suspension.version,
+        artifact_sha256=suspension.artifact_sha256,
+        since=suspension.effective_at.isoformat().replace("+00:00", "Z"),
+        by=suspension.actor,
+        reason=suspension.reason,
+        sequence=suspension.sequence,
+    )
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A problem document.
 
@@ -48,6 +84,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         detail: One sentence: what was wrong, where, and what to do.
         code: A word that programs may compare.
         error: As `detail`; the member that the Open Inference Protocol and its clients read.
+        suspension: Of the alias that was asked for, where that is why.
     """
 
     type: str = "about:blank"
@@ -56,12 +93,21 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     detail: str
     code: str
     error: str
+    suspension: SuspendedAlias | msgspec.UnsetType = msgspec.UNSET
 
 
-def problem(status: int, code: str, detail: str) -> bytes:
+def problem(status: int, code: str, detail: str, suspension: Suspension | None = None) -> bytes:
     """A problem document; its media type is `MEDIA_TYPE`."""
-    title = HTTPStatus(status).phrase
-    return msgspec.json.encode(Problem(title=title, status=status, detail=detail, code=code, error=detail))
+    return msgspec.json.encode(
+        Problem(
+            title=HTTPStatus(status).phrase,
+            status=status,
+            detail=detail,
+            code=code,
+            error=detail,
+            suspension=msgspec.UNSET if suspension is None else suspended_alias(suspension),
+        )
+    )
 
 
 def problem_of(refused: Refused) -> bytes:

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from mlreg_dagster.core.version import __version__
 from mlreg_dagster.serving.protocols.answered import iso, known
+from mlreg_dagster.serving.protocols.problems import SuspendedAlias, suspended_alias
 
 if TYPE_CHECKING:
     from mlreg_dagster.serving.following.follower import Served
@@ -90,6 +91,7 @@ class RegistryKnowledge(Struct, frozen=True, kw_only=True):
         problem: What keeps the server from knowing more; the last good versions go on meanwhile.
         problem_since: Since when.
         not_taken: Versions that aliases mean, and that can't be served.
+        suspended: Aliases whose holders do not score.
     """
 
     ready: bool
@@ -97,6 +99,7 @@ class RegistryKnowledge(Struct, frozen=True, kw_only=True):
     problem: str | None
     problem_since: str | None
     not_taken: list[VersionNotTaken]
+    suspended: list[SuspendedAlias]
 
 
 class ServerMetadata(Struct, frozen=True, kw_only=True):
@@ -156,6 +159,7 @@ def write(names: "Sequence[Served]", knowledge: "Knowledge") -> bytes:
         problem=knowledge.problem,
         problem_since=iso(knowledge.problem_since) if knowledge.problem_since else None,
         not_taken=not_taken,
+        suspended=[suspended_alias(each) for each in knowledge.suspended.values()],
     )
     metadata = ServerMetadata(
         name=NAME, version=__version__, extensions=EXTENSIONS, models=models, knowledge=of_registry

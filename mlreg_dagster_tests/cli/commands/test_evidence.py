@@ -7,8 +7,7 @@ import pytest
 import typer
 
 from mlreg_dagster.cli.commands import evidence
-from mlreg_dagster.evidence.assets import all_check_results
-from mlreg_dagster.orchestration.graph_description import check_keys
+from mlreg_dagster.evidence.schemas.by import By
 
 
 @pytest.fixture
@@ -42,11 +41,29 @@ def test_an_incomplete_bundle_is_written_but_ends_with_1(world, tmp_path, capsys
     assert (tmp_path / "out" / "card.html").is_file()
 
 
-def test_a_report_is_written_as_page_and_table(world, tmp_path, capsys):
+def test_a_report_is_written_as_page_tables_and_document(world, tmp_path, capsys):
     world.attempt(checks="champion_model")
     evidence.report(tmp_path / "out", None, None)
-    rows = all_check_results(check_keys(world.definitions), world.instance, None, None)
     with (tmp_path / "out" / "checks.csv").open(newline="", encoding="utf-8") as file:
-        assert len(list(csv.DictReader(file))) == len(rows) == 4
+        assert len(list(csv.DictReader(file))) == 4
     assert "gates_passed" in (tmp_path / "out" / "checks.html").read_text(encoding="utf-8")
+    assert len(json.loads((tmp_path / "out" / "checks.json").read_text(encoding="utf-8"))["results"]) == 4
     assert "4 results, 1 of them failed" in capsys.readouterr().out  # no run has witnessed this registry
+
+
+def test_a_report_of_the_wrong_kind_of_time_warns(world, tmp_path, capsys):
+    world.attempt(checks="champion_model")
+    evidence.report(tmp_path / "out", "2026-11-01", None, By.market)
+    assert "Warning: 4 results are about no hours of the market" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_dossier_names_what_people_have_to_write_and_ends_with_1(world, tmp_path, capsys):
+    with pytest.raises(typer.Exit) as ended:
+        evidence.dossier("champion", tmp_path / "out", as_json=True)
+    assert ended.value.exit_code == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["version"], told["complete"]) == ("v2", False)
+    assert ("feasibility", "feasibility") in {(each["document"], each["key"]) for each in told["to_write"]}
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"index.html", "SHA256SUMS", "card.html", "01_problem_statement.md", "09_model_card.md"} <= names
+    assert (world.home / "dossiers" / "v2" / "index.html").is_file()

@@ -2,7 +2,6 @@
 
 import gzip
 import logging
-import socket
 import traceback
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from mlreg_dagster.runner import Runner, asset_config
 from mlreg_dagster_tests.automation.receiver import Receiver
 from mlreg_dagster_tests.lifecycle import CONFIGS, START, write_configs
 from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import FakeCoinGecko, serve, status
+from mlreg_dagster_tests.ports import free_port
 
 KEY, USER_PASSWORD, HOOK, DATABASE = "CG-kEy0f7he4pi", "pAssw0rd0fUrl", "T00hookZ9secret", "dAtabasePassw0rd"
 SECRETS = (KEY, USER_PASSWORD, HOOK, DATABASE)
@@ -41,10 +41,7 @@ def test_nothing_that_failing_runs_leave_behind_holds_a_secret(
     monkeypatch.setattr(retries, "WAIT_S", 0)
     monkeypatch.setenv("COINGECKO_API_KEY", KEY)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    monkeypatch.setenv("REGISTRY_URL", f"postgresql://ann:{DATABASE}@127.0.0.1:{port}/registry")
+    monkeypatch.setenv("REGISTRY_URL", f"postgresql://ann:{DATABASE}@127.0.0.1:{free_port()}/registry")
     market = FakeCoinGecko(START, coins=2)
     said = f'{{"error": "the key {KEY} of {USER_PASSWORD} is unknown"}}'.encode()
     with serve(market), Receiver(404) as receiver:

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
+from mlreg_dagster.config import UseCaseSettings
 from mlreg_dagster.config.sections.governance import SuccessMetric
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.evidence.card.build import make_card
@@ -13,7 +14,7 @@ from mlreg_dagster.evidence.card.elements import GATES, SECTIONS
 from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
 from mlreg_dagster.outcomes.schema import PREDICTION_REASONS
 from mlreg_dagster.registry import Attribution
-from mlreg_dagster_tests.evidence.cards import card_of, facts, section, with_use_case
+from mlreg_dagster_tests.evidence.cards import card_of, facts, section, under
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START
 from mlreg_dagster_tests.outcomes.frames import over_weeks
 from mlreg_dagster_tests.registry.builders import roll_out, shift, split
@@ -108,7 +109,7 @@ def test_every_feature_has_its_meaning_and_every_file_its_hash(champion):
 def test_the_use_case_is_held_against_the_outcomes(champion):
     live, context = champion
     asked = (SuccessMetric(metric="lift", at_least=1.0), *live.settings.use_case.success)
-    card = make_card(replace(context, settings=with_use_case(live, success=asked)))
+    card = make_card(under(context, success=asked))
     lift, false_alarms = facts(card, "monitoring", "Whether the use case is met")
     assert (lift["metric"], lift["verdict"]) == ("lift", "met, but its interval does not tell")
     assert lift["value"] == pytest.approx(24 / 18)
@@ -129,14 +130,13 @@ def test_several_weeks_have_intervals(champion):
 
 
 def test_how_early_flags_come_is_shown_and_held_against_the_use_case(champion):
-    live, context = champion
+    context = champion[1]
     asked = [
         {"metric": "lead_time_hours", "at_least": 1.0},
         {"metric": "flagged_before_fall", "at_least": 0.0},
         {"metric": "lead_time_hours", "at_least": 24.5},
     ]
-    settings = live.settings.override({"use_case": {"success": asked}})
-    card = make_card(replace(context, settings=settings))
+    card = make_card(under(context, success=UseCaseSettings.model_validate({"success": asked}).success))
     hours, share = facts(card, "monitoring", "How early: ")
     crashes = context.outcomes[context.outcomes["outcome"] == "crash"]
     flagged = crashes[crashes["is_anomaly"]].groupby("instrument_id").first()  # one day: one episode each

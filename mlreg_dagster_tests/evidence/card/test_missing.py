@@ -14,7 +14,7 @@ from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.registry import Attribution
-from mlreg_dagster_tests.evidence.cards import card_of, with_use_case
+from mlreg_dagster_tests.evidence.cards import card_of, facts, under
 from mlreg_dagster_tests.lifecycle import DUE, LIVE, NOW
 
 
@@ -52,7 +52,7 @@ def no_way_back(world):
         (tampered_artifact, ["gate_05_serving"], "manifest.json: expected"),
         (no_dataset, ["gate_02_lineage", "gate_08_reproducibility"], "There is no bundle training_dataset/2026-01-04"),
         (other_holdout, ["gate_02_lineage"], "eval_holdout 2026-01-04 can't be used"),
-        (edited_reason, ["gate_04_promotion"], "it was edited"),
+        (edited_reason, ["gate_04_promotion", "gate_07_rollback"], "it was edited"),
         (lost_outcomes, ["gate_06_monitoring"], "12 predictions could have an outcome and have none"),
         (no_way_back, ["gate_07_rollback"], "v1, the champion before, can't take over"),
     ],
@@ -72,9 +72,10 @@ def test_a_way_back_that_was_rejected_since_is_none(live):
         live.settings.promotion,
     )
     card = card_of(live, "v2")
-    assert card.missing["gate_07_rollback"] == ("v1, the champion before, has been rejected by anna.",)
-    assert card.answers["How to undo it?"].startswith("mlreg rollback v1")
-    assert card.answers["How to undo it?"].endswith("rejected by anna.")
+    (refused,) = card.missing["gate_07_rollback"]
+    assert refused.startswith("v1, the champion before, can't take over: v1 must not become champion: rejected by anna")
+    assert card.answers["How to undo it?"] == refused
+    assert facts(card, "rollback", "How to undo")["command"] == refused
 
 
 @pytest.mark.parametrize(
@@ -84,31 +85,28 @@ def test_a_way_back_that_was_rejected_since_is_none(live):
         ({"success": ()}, ["gate_01_use_case"], "built under another use case"),
         (
             {"risk_tier": "high"},
-            ["gate_01_use_case", "gate_03_evaluation", "gate_09_operations"],
+            ["gate_01_use_case", "gate_02_lineage", "gate_03_evaluation", "gate_04_promotion", "gate_09_operations"],
             "built under another use case",
         ),
     ],
 )
 def test_what_the_use_case_lacks_or_asks_for_is_missed(champion, changes, gates, words):
-    live, context = champion
-    missing = make_card(replace(context, settings=with_use_case(live, **changes))).missing
+    missing = make_card(under(champion[1], **changes)).missing
     assert list(missing) == [*gates, "gate_10_bundle"]
     assert words in missing["gate_01_use_case"][0]
 
 
 def test_whom_to_call_and_what_success_is_must_be_said(champion):
-    live, context = champion
-    missing = make_card(replace(context, settings=with_use_case(live, contacts=(), success=(), worth=None))).missing
+    missing = make_card(under(champion[1], contacts=(), success=(), worth=None)).missing
     assert missing["gate_09_operations"] == ("use_case.yaml names no contact for incidents.",)
     assert "use_case.yaml names no metric of success, and asks for no worth." in missing["gate_01_use_case"]
 
 
 def test_a_version_that_was_moved_under_the_new_use_case_is_bound_to_it(champion):
-    settings = with_use_case(champion[0], objective="something else")
-    context = replace(champion[1], settings=settings)
+    context = under(champion[1], objective="something else")
     assert list(make_card(context).missing) == ["gate_01_use_case", "gate_10_bundle"]
     moves = [
-        replace(context.moves[0], evidence={**context.moves[0].evidence, "use_case_sha256": settings.use_case.sha256})
+        replace(context.moves[0], evidence={**context.moves[0].evidence, "use_case_sha256": context.use_case.sha256})
     ]
     assert make_card(replace(context, moves=moves)).missing == {}
 

@@ -6,7 +6,7 @@ import pytest
 
 from mlreg_dagster.evidence.card.build import make_card
 from mlreg_dagster.outcomes.worth.verdict import worth_of
-from mlreg_dagster_tests.evidence.cards import facts, with_use_case
+from mlreg_dagster_tests.evidence.cards import facts, under
 from mlreg_dagster_tests.outcomes.worth.days import SETTINGS, market
 
 RANKINGS = ("ranking:fall", "ranking:volatility")
@@ -38,9 +38,9 @@ def test_what_its_outcomes_say_is_on_the_card(champion, better):
 
 @pytest.mark.parametrize("asked", [None, "not_worse", "better"])
 def test_a_version_whose_outcomes_are_worse_is_nowhere_called_successful(champion, worse, asked):
-    live, context = champion
+    context = champion[1]
     assert worse.verdict == "worse"
-    card = make_card(replace(context, worth=worse, settings=with_use_case(live, worth=asked)))
+    card = make_card(under(replace(context, worth=worse), worth=asked))
     assert worse.sentence in section(card).against
     assert section(card).state != "complete"
     assert card.state in ("against", "incomplete")
@@ -50,6 +50,5 @@ def test_a_version_whose_outcomes_are_worse_is_nowhere_called_successful(champio
 
 @pytest.mark.parametrize(("asked", "met"), [("better", True), ("not_worse", True)])
 def test_what_is_better_meets_either(champion, better, asked, met):
-    live, context = champion
-    card = make_card(replace(context, worth=better, settings=with_use_case(live, worth=asked)))
+    card = make_card(under(replace(champion[1], worth=better), worth=asked))
     assert any("than every simple ranking: met" in str(fact) for fact in section(card).facts) == met

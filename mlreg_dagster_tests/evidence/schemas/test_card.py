@@ -67,8 +67,9 @@ def test_no_time_is_prose_where_a_program_reads_it(cards):
 def test_facts_are_addressed_by_keys(cards):
     sections = json.loads(to_json(cards[0]))["sections"]
     assert sections["lineage"]["facts"]["source"]["values"]["first_hour"] == "2026-01-01T00:00:00+00:00"
-    assert sections["promotion"]["facts"]["moves"]["rows"][0]["effective_from"].startswith("2026-01-06T")
+    assert sections["promotion"]["facts"]["moves"]["rows"][0]["effective_from"] == "2026-01-05T12:00:00+00:00"
     assert sections["evaluation"]["facts"]["gates"]["rows"][0]["passed"] is True
+    assert sections["operations"]["requirements"]["operations.contacts"]["state"] == "there"
 
 
 def test_a_fact_without_a_key_is_still_there():

@@ -39,7 +39,8 @@ def test_a_gate_that_was_not_measured_refuses_and_is_named():
 
 
 def test_the_way_back_stays_open():
-    moves = [SimpleNamespace(version="v7", previous_version=None), SimpleNamespace(version="v8", previous_version="v7")]
+    held = SimpleNamespace(version="v7", previous_version=None, evaluation_id=3, evidence={})
+    moves = [held, SimpleNamespace(version="v8", previous_version="v7")]
     assert verdict(OWN, moves=moves).outcome == "promote"
 
 

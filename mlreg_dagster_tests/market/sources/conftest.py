@@ -36,7 +36,7 @@ def coingecko(market: FakeCoinGecko, landing: LandingZone, waits: list[float]) -
     """Make a source of the fake market; keyword arguments override its settings."""
 
     def make(universe: int = 4, **settings: object) -> CoinGecko:
-        defaults = {"base_url": market.url, "requests_per_minute": 1e9, "timeout_s": 5.0}
+        defaults = {"base_url": market.url, "requests_per_minute": 1e9, "timeout_s": 60.0}
         return CoinGecko(CoinGeckoSettings(**{**defaults, **settings}), universe, landing, sleep=waits.append)
 
     return make

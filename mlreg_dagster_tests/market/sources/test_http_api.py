@@ -4,16 +4,17 @@ import gzip
 import json
 import logging
 import os
-import time
 import traceback
 import tracemalloc
 import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from mlreg_dagster.core.untrusted.redaction import UnusableSecret
 from mlreg_dagster.core.untrusted.unpacking import LARGEST_PAYLOAD
+from mlreg_dagster.market.sources import http_api
 from mlreg_dagster.market.sources.base import MalformedPayload, RequestRefused, SourceError, SourceUnavailable
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster_tests.market.sources.clients import PAST_HOUR, Make, ask, bodies
@@ -32,17 +33,24 @@ from mlreg_dagster_tests.market.sources.coingecko.fake_coingecko import (
 
 @pytest.mark.parametrize(
     "fault",
-    [status(500), status(503, b"<html>busy</html>"), status(429, Retry_After="0"), cut_off, hang(0.4)],
-    ids=["500", "503", "429", "cut off", "timeout"],
+    [status(500), status(503, b"<html>busy</html>"), status(429, Retry_After="0"), cut_off],
+    ids=["500", "503", "429", "cut off"],
 )
 def test_a_failure_that_passes_is_retried(
     market: FakeCoinGecko, coingecko: Make, landing: LandingZone, waits: list[float], fault: Any
 ) -> None:
     market.faults.extend([fault, fault])
-    assert len(ask(coingecko(timeout_s=0.2))) == 4
+    assert len(ask(coingecko())) == 4
     assert len(market.requests) == 3
     assert len(waits) == 2
     assert bodies(landing) == [json.dumps(market.listing(1, 4)).encode()]
+
+
+def test_a_server_that_hangs_is_asked_again(market: FakeCoinGecko, coingecko: Make, waits: list[float]) -> None:
+    market.faults.append(hang(4.0))
+    assert len(ask(coingecko(timeout_s=2.0))) == 4
+    assert len(market.requests) == 2
+    assert len(waits) == 1
 
 
 def test_back_off_grows_and_is_bounded(market: FakeCoinGecko, coingecko: Make, waits: list[float]) -> None:
@@ -115,12 +123,14 @@ def test_a_proxy_that_is_none_is_not_shown(coingecko: Make, monkeypatch: pytest.
     assert "proxy-secret" not in "".join(traceback.format_exception(refused.value))
 
 
-def test_requests_keep_their_distance(market: FakeCoinGecko, coingecko: Make, waits: list[float]) -> None:
+def test_requests_keep_their_distance(
+    market: FakeCoinGecko, coingecko: Make, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_api, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     source = coingecko(requests_per_minute=30)
     ask(source, PAST_HOUR)
     assert len(market.requests) == 5
-    # Nobody really sleeps here, so each request finds itself 2 s further behind.
-    assert waits == pytest.approx([2, 4, 6, 8], abs=1.5)
+    assert waits == [2, 4, 6, 8]  # nobody really sleeps here, so each request finds itself 2 s further behind
 
 
 # --- a server that means harm ---
@@ -128,13 +138,12 @@ def test_requests_keep_their_distance(market: FakeCoinGecko, coingecko: Make, wa
 
 @pytest.mark.parametrize("fault", [drip, drip_headers])
 def test_a_whole_answer_has_a_deadline(
-    market: FakeCoinGecko, coingecko: Make, landing: LandingZone, fault: Any
+    market: FakeCoinGecko, coingecko: Make, landing: LandingZone, monkeypatch: pytest.MonkeyPatch, fault: Any
 ) -> None:
+    monkeypatch.setattr(http_api, "_WHOLE_ANSWER", 0.1)  # a piece comes late on a busy machine, and is not the subject
     market.faults.extend([fault] * 2)
-    started = time.monotonic()
     with pytest.raises(SourceUnavailable, match=r"no whole answer within 0\.6 s.*after 2 attempts"):
-        ask(coingecko(timeout_s=0.2, attempts=2))
-    assert time.monotonic() - started < 5
+        ask(coingecko(timeout_s=6.0, attempts=2))
     assert bodies(landing) == []
 
 

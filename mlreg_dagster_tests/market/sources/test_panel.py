@@ -224,6 +224,6 @@ def test_rows_come_sorted_whatever_the_order_of_the_columns() -> None:
 
 def test_a_quarter_of_a_year_of_250_instruments_takes_a_few_seconds() -> None:
     panel = random_panel(1, 2190, 250, 0.05)
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(snapshot_rows(panel, panel.hours, "test")) > 400_000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

@@ -1,11 +1,7 @@
-"""What the sensor does, in a process that is killed at a step.
-
-python dying.py REGISTRY RECEIVER firing|resolved [STEP]
-"""
+"""What the sensor does, in a process that is killed at a step."""
 
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -58,9 +54,6 @@ def sensor(
     deliver(registry, {"a": channel}, lambda: later)
 
 
-def _kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    sensor(*sys.argv[1:], die=_kill)
+def sensor_in_a_process(url: str, receiver: str, kind: str, step: str = "") -> None:
+    """As `sensor`; this process is killed at the step."""
+    sensor(url, receiver, kind, step, lambda: os.kill(os.getpid(), signal.SIGKILL))

@@ -1,13 +1,15 @@
 """Receivers of messages on loopback: a web server and a mail server, which answer as they are told to."""
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from mlreg_dagster_tests.ports import free_port
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 
 class WebReceiver:
@@ -71,10 +73,8 @@ def mail_server(mailbox: Mailbox, **options) -> Iterator[int]:
     """A mail server on loopback; its port."""
     from aiosmtpd.controller import Controller
 
-    with socket.socket() as free:  # the controller can't be asked for any port
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
+    port = free_port()  # the controller can't be asked for any
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, ready_timeout=PATIENCE_S, **options)
     controller.start()
     try:
         yield port

@@ -1,7 +1,6 @@
 """Every message is delivered until it is taken; no kill loses one, and repeated ones carry the same key."""
 
-import subprocess
-import sys
+import multiprocessing
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster_tests.monitoring.alerts import dying
 from mlreg_dagster_tests.monitoring.alerts.builders import HOUR, NOW, alert, look
 from mlreg_dagster_tests.monitoring.alerts.receivers import Mailbox, WebReceiver, mail_server
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 ONE = Routing({"a": Route(("info", "ticket", "page"))}, {}, "anna")
 MINUTE = timedelta(minutes=1)
@@ -157,15 +157,24 @@ def test_a_death_at_any_step_neither_loses_nor_doubles_a_message(tmp_path, step,
     assert Registry(url).undelivered_messages() == []
 
 
+def exit_code(*arguments: str) -> int | None:
+    """Of a process that does what the sensor does."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload([dying.__name__])
+    process = forks.Process(target=dying.sensor_in_a_process, args=arguments)
+    process.start()
+    process.join(PATIENCE_S)
+    return process.exitcode
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", dying.STEPS)
 def test_a_killed_process_neither_loses_nor_doubles_a_message(tmp_path, step):
     url = f"sqlite:///{tmp_path}/registry.db"
     with WebReceiver() as receiver:
         for kind in ("firing", "resolved"):
-            arguments = [sys.executable, dying.__file__, url, receiver.url, kind]
-            assert subprocess.run([*arguments, step]).returncode == -9
-            assert subprocess.run(arguments).returncode == 0
+            assert exit_code(url, receiver.url, kind, step) == -9
+            assert exit_code(url, receiver.url, kind) == 0
     assert receiver.events() == ["firing", "resolved"]
     assert Registry(url).find_tampering() is None
     assert Registry(url).undelivered_messages() == []

@@ -14,6 +14,7 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.monitoring.metrics.declared import METRICS
 from mlreg_dagster.monitoring.metrics.exposition import MetricsUnavailable, exposition, make_server, write_textfile
 from mlreg_dagster.monitoring.metrics.numbers import Sample
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 PROMTOOL = shutil.which("promtool")
 EVERY = [Sample(name, 1, tuple("x" for _ in metric.labels)) for name, metric in METRICS.items()]
@@ -93,9 +94,9 @@ def test_scrapes_at_once_read_once(serve):
         time.sleep(0.1)
         return b"mlreg_versions 1\n"
 
-    url = serve(read)
+    url = serve(read, fresh_s=PATIENCE_S)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: httpx.get(f"{url}/metrics"), range(16)))
+        answers = list(pool.map(lambda _: httpx.get(f"{url}/metrics", timeout=PATIENCE_S), range(16)))
     assert {(each.status_code, each.text) for each in answers} == {(200, "mlreg_versions 1\n")}
     assert answers[0].headers["content-type"].startswith("text/plain; version=0.0.4")
     assert len(reads) == 1

@@ -24,12 +24,12 @@ from mlreg_dagster_tests.operations.backup.small_home import (
     write_for_ever,
 )
 from mlreg_dagster_tests.operations.conftest import content_of
+from mlreg_dagster_tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
 BY = Attribution("anna", datetime(2026, 2, 1, tzinfo=UTC), "the disk failed")
 KILLS = 6
-LONGEST_S = 60.0
 
 
 @contextmanager
@@ -45,13 +45,6 @@ def running(target: Callable[..., None], *arguments: object) -> Iterator[None]:
     finally:
         process.kill()
         process.join()
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + LONGEST_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

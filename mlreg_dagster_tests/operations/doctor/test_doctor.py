@@ -62,11 +62,13 @@ def test_an_empty_home_is_left_empty(make_world, live):
     assert list(world.home.iterdir()) == []
 
 
-HOLD = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(60)"
+HOLD = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
 
 def test_a_process_that_keeps_the_tables_is_named(home, findings):
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, home.warehouse.path], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, home.warehouse.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert holder.stdout.readline() == "held\n"
         lock = findings()["lock"]

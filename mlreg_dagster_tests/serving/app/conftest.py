@@ -8,8 +8,6 @@ import pytest
 from mlreg_dagster_tests.lifecycle import CONFIGS
 from mlreg_dagster_tests.serving.running import Server, copied, running
 
-PATIENT = {"limits": {"header_seconds": 1.0, "body_seconds": 1.5, "idle_seconds": 60.0, "body_bytes": 1 << 20}}
-"""Short time-outs, so that tests of them are short."""
 REASONS = {"families": 2}
 """Other than the defaults."""
 
@@ -23,7 +21,7 @@ def server(live_home: Path, tmp_path_factory: pytest.TempPathFactory):
         home = copied(live_home, tmp_path_factory.mktemp("server"))
         configs = {"outcomes": {**CONFIGS["outcomes"], "reasons": REASONS}}
         environment = {"PYTHONPROFILEIMPORTTIME": "1"}
-        with running(home, settings=PATIENT, environment=environment, configs=configs) as found:
+        with running(home, environment=environment, configs=configs) as found:
             yield found
 
 

@@ -166,4 +166,4 @@ def test_the_process_loads_neither_the_graph_nor_what_trains_models(server, pred
 
 
 def test_it_answers_for_its_life_before_it_is_ready(server):
-    assert server.started_s <= server.ready_s < 60
+    assert server.started_s <= server.ready_s

@@ -1,7 +1,6 @@
 """A running server with keys and narrow limits: who is refused and how, and that no key is written anywhere."""
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -25,7 +24,7 @@ def keys():
 @pytest.fixture(scope="module")
 def server(live_home, tmp_path_factory, keys):
     home = copied(live_home, tmp_path_factory.mktemp("guarded"))
-    for name, scope, rate in (("scores", "score", 1000.0), ("reads", "read", 1000.0), ("slow", "score", 0.2)):
+    for name, scope, rate in (("scores", "score", 1000.0), ("reads", "read", 1000.0), ("slow", "score", 0.001)):
         keys[name] = add_key(home / "serving-keys.json", name, (scope,), rate, 1000 if rate > 1 else 2)
     with running(home, "--access-log", settings={"limits": {"concurrent_requests": 4}}) as found:
         yield found
@@ -64,20 +63,16 @@ def test_a_key_that_reads_may_not_score(server, ask, keys):
 def test_a_key_that_asks_too_often_is_told_when_to_come_again(ask):
     assert [ask("slow").status_code for _ in range(3)] == [200, 200, 429]
     answer = ask("slow")
-    assert 1 <= int(answer.headers["Retry-After"]) <= 5
+    assert 500 < int(answer.headers["Retry-After"]) <= 1000  # its next request is due a thousand seconds after its last
     assert ask("scores").status_code == 200
 
 
 def test_keys_are_added_and_revoked_while_it_runs(server, ask, keys):
     place = server.home / "serving-keys.json"
     keys["new"] = add_key(place, "new", ("score",), 1000.0, 1000)
-    began = time.monotonic()
-    wait_for(lambda: ask("new").status_code == 200, 10)
-    assert time.monotonic() - began < 2
+    wait_for(lambda: ask("new").status_code == 200)
     revoke_key(place, "new")
-    began = time.monotonic()
-    wait_for(lambda: ask("new").status_code == 401, 10)
-    assert time.monotonic() - began < 2
+    wait_for(lambda: ask("new").status_code == 401)
     assert ask("scores").status_code == 200
 
 
@@ -85,24 +80,30 @@ def test_a_keys_file_that_is_lost_lets_no_one_in_until_it_is_back(server, ask):
     place = server.home / "serving-keys.json"
     content = place.read_bytes()
     place.write_text("{")
-    wait_for(lambda: ask("scores").status_code == 503, 10)
+    wait_for(lambda: ask("scores").status_code == 503)
     assert ask("scores").json()["code"] == "keys_unreadable"
     assert server.get("/v2/health/ready").status_code == 503
     assert server.get("/v2/health/live").status_code == 200
     place.write_bytes(content)
-    wait_for(lambda: ask("scores").status_code == 200, 10)
+    wait_for(lambda: ask("scores").status_code == 200)
     assert server.is_ready()
 
 
 def test_what_is_beyond_the_limit_of_requests_at_once_is_refused(server, keys):
     headers = {"X-API-Key": keys["scores"]}
-    with ThreadPoolExecutor(24) as pool:
-        answers = list(pool.map(lambda _: server.post(INFER, content=ROWS, headers=headers), range(48)))
+    answers = []
+
+    def are_too_many():
+        with ThreadPoolExecutor(24) as pool:  # not sure to be so many at once where the clients are slower than it is
+            answers.extend(pool.map(lambda _: server.post(INFER, content=ROWS, headers=headers), range(48)))
+        return any(answer.status_code == 503 for answer in answers)
+
+    wait_for(are_too_many)
     assert {answer.status_code for answer in answers} == {200, 503}
     refused = [answer for answer in answers if answer.status_code == 503]
     assert {answer.json()["code"] for answer in refused} == {"overloaded"}
     assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
-    assert server.post(INFER, json=ROW, headers=headers).status_code == 200
+    wait_for(lambda: server.post(INFER, json=ROW, headers=headers).status_code == 200)
 
 
 def test_a_line_of_the_access_log_holds_nothing_that_a_client_chose(server, keys):

@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from mlreg_dagster_tests.lifecycle import CONFIGS
+from mlreg_dagster_tests.ports import free_port
 from mlreg_dagster_tests.serving.running import LONG, copied, infer_body, running
-from mlreg_dagster_tests.waiting import wait_for
+from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 INFER = "/v2/models/champion/infer"
 BODY = json.dumps(infer_body({name: [0.5] for name in CONFIGS["model"]["features"]}))
@@ -32,7 +33,7 @@ class Load:
         self._tasks = [self._pool.submit(self._ask, url) for _ in range(clients)]
 
     def _ask(self, url):
-        with httpx.Client(timeout=30) as client:
+        with httpx.Client(timeout=PATIENCE_S) as client:
             while not self._stop.is_set():
                 try:
                     answer = client.post(url + INFER, content=BODY)
@@ -73,7 +74,7 @@ def test_a_server_without_a_registry_is_alive_and_says_why_it_is_not_ready(tmp_p
     home = tmp_path / "nothing"
     with running(home, ready=False) as server:
         assert server.get("/v2/health/live").status_code == 200
-        told = wait_for(lambda: "registry" in (text := server.get("/v2/health/ready").text) and text, 60)
+        told = wait_for(lambda: "registry" in (text := server.get("/v2/health/ready").text) and text)
         assert "Traceback" not in told
         assert server.get("/v2/health/ready").status_code == server.get("/ping").status_code == 503
         assert server.post(INFER, content=BODY).status_code in (404, 503)
@@ -85,21 +86,19 @@ def test_a_server_without_a_registry_is_alive_and_says_why_it_is_not_ready(tmp_p
 
 def test_a_registry_without_a_champion_is_told_and_a_second_signal_ends_it_at_once(trained_home, tmp_path):
     with running(copied(trained_home, tmp_path), ready=False) as server, server.connect() as slow:
-        wait_for(lambda: "No version holds champion yet" in server.get("/v2/health/ready").text, 60)
+        wait_for(lambda: "No version holds champion yet" in server.get("/v2/health/ready").text)
         assert server.post(INFER, content=BODY).json()["code"] == "not_loaded"
         assert server.get("/v2/health/live").status_code == 200
         slow.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n{{".encode())
         wait_until_under_way(server)
         ask_to_stop(server)
         assert server.process.poll() is None
-        began = time.monotonic()
-        assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 2
+        assert server.stop(signal.SIGTERM) == 128 + signal.SIGTERM  # it would wait for the body longer than we for it
 
 
 def test_a_signal_lets_it_answer_what_is_under_way_and_seal_the_log(live_home, tmp_path):
     home = copied(live_home, tmp_path)
-    with running(home, settings={"limits": {"body_seconds": 60.0}}) as server:
+    with running(home) as server:
         with server.connect() as late:
             head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BODY)}\r\n\r\n"
             late.sendall((head + BODY[:50]).encode())
@@ -111,7 +110,7 @@ def test_a_signal_lets_it_answer_what_is_under_way_and_seal_the_log(live_home, t
             answer = late.recv(65536)
         assert answer.startswith(b"HTTP/1.1 200 OK")
         assert b"connection: close" in answer
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE_S) == 0
         load.stop()
         assert load.refused == []
         assert "Traceback" not in server.log.read_text()
@@ -134,11 +133,10 @@ def test_what_is_not_answered_when_the_time_to_stop_is_over_is_told_so(live_home
 
 @pytest.mark.slow
 def test_restarts_under_load_lose_no_answer(live_home, tmp_path):
-    home, port = copied(live_home, tmp_path), 0
+    home, port = copied(live_home, tmp_path), free_port()
     answered = []
     for _ in range(20 if LONG else 2):
-        with running(home, *(["--port", str(port)] if port else [])) as server:
-            port = server.address[1]
+        with running(home, "--port", str(port)) as server:
             load = Load(server.url, 4)
             wait_for(lambda load=load: len(load.answered) > 100)
             assert server.stop() == 0

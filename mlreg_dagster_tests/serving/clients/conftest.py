@@ -21,9 +21,6 @@ from mlreg_dagster_tests.lifecycle import DATASET_DAY
 from mlreg_dagster_tests.serving.running import Server, copied, running
 from mlreg_dagster_tests.waiting import wait_for
 
-BUSY = {"log": {"slow_seconds": 60.0}}
-"""The disk of a test may be busy, which is not what clients are tested for."""
-
 
 @dataclass(frozen=True)
 class Sample:
@@ -50,14 +47,14 @@ class Sample:
 
 @pytest.fixture(scope="session")
 def server(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with _running(live_home, tmp_path_factory.mktemp("clients"), BUSY) as found:
+    with _running(live_home, tmp_path_factory.mktemp("clients"), {}) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def patient(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that answers from the newest hour however old it is."""
-    with _running(live_home, tmp_path_factory.mktemp("patient"), BUSY | {"refuse_after_hours": 86_400.0}) as found:
+    with _running(live_home, tmp_path_factory.mktemp("patient"), {"refuse_after_hours": 86_400.0}) as found:
         yield found
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from mlreg_dagster_tests.serving.protocols.mutating import Sent, mutated, sound
 from mlreg_dagster_tests.serving.running import LONG, Server
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +30,7 @@ class Bystander(threading.Thread):
         self.slowest_s = 0.0
 
     def run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=30) as client:
+        with httpx.Client(base_url=self._url, timeout=PATIENCE_S) as client:
             while not self._ends.wait(0.02):
                 answer = post(client, self._request)
                 scores = tuple(output["data"][0] for output in answer.json().get("outputs", []))
@@ -38,7 +39,7 @@ class Bystander(threading.Thread):
 
     def stop(self) -> None:
         self._ends.set()
-        self.join(60)
+        self.join(PATIENCE_S)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_mutated_requests_are_answered_and_others_are_served_meanwhile(
     patient: Server, requests: list[Sent], bystander: Bystander
 ) -> None:
     statuses: collections.Counter[int] = collections.Counter()
-    with httpx.Client(base_url=patient.url, timeout=30) as client:
+    with httpx.Client(base_url=patient.url, timeout=PATIENCE_S) as client:
         for sent in mutated(requests, CASES, seed=17):
             answer = post(client, sent)
             statuses[answer.status_code] += 1
@@ -83,4 +84,4 @@ def test_mutated_requests_are_answered_and_others_are_served_meanwhile(
     [((status, scores), _)] = bystander.answers.items()
     assert status == 200
     assert scores
-    assert bystander.slowest_s < 5
+    assert bystander.slowest_s < PATIENCE_S / 5  # none of them holds the server up; a busy machine may

@@ -113,7 +113,7 @@ def test_the_client_made_from_the_description_of_the_protocol_gets_the_scores_of
     from open_inference.openapi.client import OpenInferenceClient
     from open_inference.openapi.types import InferenceRequest
 
-    http = httpx.Client(timeout=60)
+    http = httpx.Client(timeout=300)
     client = OpenInferenceClient(base_url=server.url, httpx_client=http)
     client.check_server_liveness()
     client.check_server_readiness()

@@ -43,7 +43,7 @@ def test_the_examples_of_a_page_run(
             exec(compile("\n" * block.line + text, str(page), "exec"), names)
         else:
             for command in Block("sh", text.removeprefix(OURS), block.line).commands:
-                subprocess.run(shlex.split(command), check=True, timeout=60)
+                subprocess.run(shlex.split(command), check=True, timeout=300)
     names.clear()
     gc.collect()  # so that what they leave open is closed here
     assert "score" in capfd.readouterr().out

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlreg_dagster_tests.serving.running import LONG, Server
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +29,9 @@ EXISTING = '[parameters]\n"path.name" = "champion"\n"path.version" = "v2"\n'
 def test_every_answer_is_documented_and_none_is_a_defect(patient: Server, tmp_path: Path, settings: str) -> None:
     (tmp_path / "schemathesis.toml").write_text(settings)
     options = ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing", "--seed", "16"]
-    options += ["--max-examples", "100" if LONG else "5", "--request-timeout", "30", "--warnings", "off"]
+    options += ["--max-examples", "100" if LONG else "5", "--request-timeout", str(PATIENCE_S), "--warnings", "off"]
     command = [Path(sys.executable).with_name("schemathesis"), "run", f"{patient.url}/openapi.json", *options]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=12 * PATIENCE_S)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
     others = patient.get("/openapi.json").json()["paths"].keys() - {"/openapi.json"}  # which it reads before all else
     assert f"Tested: {len(others)}\n" in ran.stdout, ran.stdout[-2000:]

@@ -4,7 +4,6 @@ import gc
 import os
 import shutil
 import sqlite3
-import time
 import weakref
 from pathlib import Path
 
@@ -153,6 +152,7 @@ def test_a_version_that_cannot_be_loaded_says_why_and_is_tried_again(deployment,
             return "can't be loaded" in str(error) and str(error)
         return None
 
+    monkeypatch.setattr(versions_module, "_TRY_AGAIN_S", 3600.0)
     assert "model.onnx" in wait_for(why)
     graph.write_bytes(content)
     assert "model.onnx" in why(), "not at every request"
@@ -349,7 +349,7 @@ def test_a_champion_whose_bundle_is_damaged_is_not_taken_until_it_is_whole(deplo
 
 def test_a_damaged_bundle_is_not_read_at_every_look(deployment, following, monkeypatch):
     deployment.promote("v1")
-    follower = following(poll_seconds=5)
+    follower = following(poll_seconds=60)
     shutil.rmtree(deployment.bundle("v2"))
     deployment.promote("v2")
     reads = []
@@ -451,11 +451,8 @@ def test_a_look_at_an_unchanged_registry_asks_for_its_head_alone(deployment, fol
         statements.append(statement)
 
     try:
-        started = time.perf_counter()
         follower.look()
-        spent = time.perf_counter() - started
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
     assert len([each for each in statements if each.startswith("SELECT audit_log.sequence")]) == 1
     assert not [each for each in statements if "alias_events" in each]
-    assert spent < 1

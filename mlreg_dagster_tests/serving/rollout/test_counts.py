@@ -20,9 +20,21 @@ from mlreg_dagster.serving.metrics import ServerMetrics
 from mlreg_dagster.serving.rollout.counts import ArmCounter
 from mlreg_dagster.storage.rollout_counts import Counted, counts_folder, line_of, read_counts
 from mlreg_dagster_tests.serving.rollout.splits import SETTINGS, served
-from mlreg_dagster_tests.waiting import wait_for
+from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 ANSWER = {"rows": 3, "flagged": 1, "seconds": 0.01, "cpu_seconds": 0.001}
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is counted is of one minute: the lines of one are read as one period."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime(2026, 11, 26, 12, tzinfo=UTC).astimezone(tz)
+
+    monkeypatch.setattr("mlreg_dagster.serving.rollout.counts.datetime", Clock)
 
 
 def counter(home: Path, follows: Sequence[Served] | None = None, log: Any = None) -> ArmCounter:
@@ -84,8 +96,8 @@ def test_a_server_without_requests_is_heard_while_the_rollout_is_open(tmp_path: 
     follows = [served(unloadable="v8 can't be loaded.")]
     counts = counter(tmp_path, follows)
     counts.start()
-    (path,) = wait_for(lambda: list(counts_folder(tmp_path, "champion", 4).glob("*")), 10)
-    wait_for(lambda: path.read_bytes().count(b"\n") >= 3, 10)
+    (path,) = wait_for(lambda: list(counts_folder(tmp_path, "champion", 4).glob("*")))
+    wait_for(lambda: path.read_bytes().count(b"\n") >= 3)
     follows[:] = [replace(served(), rollout=None)]
     counts.flush()
     size = path.stat().st_size
@@ -96,6 +108,7 @@ def test_a_server_without_requests_is_heard_while_the_rollout_is_open(tmp_path: 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_a_start_is_told_once_where_the_process_begins_while_the_rollout_is_open(tmp_path: Path) -> None:
     counts, follows = counter(tmp_path / "restarted"), [replace(served(), rollout=None)]
     for _ in range(3):
@@ -115,7 +128,7 @@ def test_a_server_that_dies_early_has_told_that_it_began(tmp_path: Path) -> None
     counts = ArmCounter(tmp_path, slow, lambda: follows, ServerMetrics())
     counts.start()
     follows.append(served())
-    wait_for(lambda: found(tmp_path).periods, 10)
+    wait_for(lambda: found(tmp_path).periods)
     assert found(tmp_path).periods[0].started
     counts.close()
 
@@ -136,13 +149,14 @@ def test_a_late_answer_is_counted_for_the_split_that_it_was_assigned_by(tmp_path
     assert by_sequence == {5: 1, 6: 1}
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_answers_and_lost_lines_of_the_process_are_those_of_each_period(tmp_path: Path) -> None:
     log = SimpleNamespace(written=100, dropped=7)
     counts = counter(tmp_path, log=log)
     counts.flush()
     log.written, log.dropped = 110, 8
     counts.close()
-    (period,) = found(tmp_path).periods  # both lines are of one minute
+    (period,) = found(tmp_path).periods
     assert (period.answers, period.log_dropped) == (118, 8)
 
 
@@ -196,17 +210,17 @@ def test_a_disk_that_hangs_holds_up_no_answer(tmp_path: Path, monkeypatch: pytes
 
     def hanging(descriptor: int, content: bytes) -> int:
         writes.set()
-        go_on.wait(30)
+        go_on.wait(PATIENCE_S)
         return write(descriptor, content)
 
     monkeypatch.setattr(os, "write", hanging)
     counts = counter(tmp_path)
     counts.start()
-    assert writes.wait(10)
+    assert writes.wait(PATIENCE_S)
     began = time.monotonic()
     for _ in range(100):
         counts.answered(served(), "bitcoin", **ANSWER)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE_S / 2  # one that waited for the disk would wait as long as that does
     go_on.set()
     counts.close()
     assert requests(tmp_path) == (100, 0, 0)
@@ -280,10 +294,10 @@ def test_two_processes_write_side_by_side_and_a_killed_one_loses_at_most_a_line(
     ended = forks.Process(target=_write, args=(tmp_path, 3000, told[1]))
     killed.start()
     ended.start()
-    wait_for(lambda: told[0].value >= 2000, 60)
+    wait_for(lambda: told[0].value >= 2000)
     killed.kill()
     for each in (killed, ended):
-        each.join(60)
+        each.join(PATIENCE_S)
     counted = found(tmp_path)
     by_process: dict[str, int] = {}
     for each in counted.periods:

@@ -1,14 +1,17 @@
 """The facts that show source, coverage, segments, episodes and changes; the values come from modules of those names."""
 
+import re
+from datetime import datetime
 from typing import Any
 
-from mlreg_dagster.datasets.source_record import SOURCE, configured
+from mlreg_dagster.datasets.source_record import SOURCE
 from mlreg_dagster.evidence.card.contents.contents import REGIMES, Coverage
 from mlreg_dagster.evidence.card.contents.episodes import caught_share
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Table, Text, Values, flat, when
 from mlreg_dagster.models.artifacts.verified import Frozen
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*")
 _MOST_EPISODES = 200
 _MOST_NAMES = 20
 _MOST_FEATURES = 10
@@ -19,29 +22,23 @@ _FALSE_ALARM_RATE = tuple(f"{_FALSE_ALARMS}{end}" for end in ("", "_low", "_high
 
 def source_facts(context: CardContext) -> list[Fact]:
     """Which source the datasets came from, as their lineage keeps it, and the gaps in them."""
-    parts = [context.training, *([context.holdout] if context.holdout else [])]
     record = context.training.lineage.get(SOURCE)
     settings: Fact = (
         Values(
             "Source, when the training dataset was frozen",
-            flat(record["configured"]),
+            _with_times(flat(record["configured"])),
             folded=True,
             key="source_recorded",
         )
         if record
         else Text("The source was not recorded when the training dataset was frozen.", key="source_recorded")
     )
-    rows = [row for part in parts for row in _hours_of(part)]
+    rows = [row for part in context.parts for row in _hours_of(part)]
     return [
         settings,
         Table("Hours of the datasets by source", rows, key="hours_by_source"),
-        Table("Gaps in the datasets", [_gaps(part) for part in parts if part.lineage], key="gaps"),
+        Table("Gaps in the datasets", [_gaps(part) for part in context.parts if part.lineage], key="gaps"),
     ]
-
-
-def source_of_today(context: CardContext) -> dict[str, Any]:
-    """The source that ingest.yaml names today, as a lineage holds it."""
-    return configured(context.settings.ingest)
 
 
 def coverage_facts(context: CardContext) -> list[Fact]:
@@ -129,6 +126,14 @@ def _representativeness(found: Coverage) -> dict[str, Any]:
         "rows of the week": found.rows or None,
         "rows outside of the training's range, share": found.outside / found.rows if found.rows else None,
         "regimes of the week that the training has no hour of": found.unseen_regimes,
+    }
+
+
+def _with_times(values: dict[str, Any]) -> dict[str, Any]:
+    """Times that a lineage keeps as text, as times."""
+    return {
+        name: datetime.fromisoformat(value) if isinstance(value, str) and _TIME.fullmatch(value) else value
+        for name, value in values.items()
     }
 
 

@@ -8,7 +8,7 @@ RUNBOOK = "docs/runbook.md"
 
 
 def _contacts(context: CardContext) -> Finding:
-    return unless(None if context.settings.use_case.contacts else "use_case.yaml names no contact for incidents.")
+    return unless(None if context.use_case.contacts else "use_case.yaml names no contact for incidents.")
 
 
 def _runbook(_context: CardContext) -> Finding:

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from mlreg_dagster.config.sections.governance import TierPolicy
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
 from mlreg_dagster.models.asset_metadata import importance_rows
@@ -22,13 +21,10 @@ def evaluation(context: CardContext) -> Section:
     """How it was trained, and the result of every evaluation."""
     version, latest = context.version, context.evaluation
     if latest is None:
-        return Section("evaluation", (_training(version),), (f"{version.version} was never evaluated.",))
-    failed = [gate.name for gate in latest.gates if not gate.passed]
+        return Section("evaluation", (_training(version),))
     return Section(
         "evaluation",
         facts=(_training(version), *_results(context, latest), *_comparisons(context, latest), *_numbers(latest)),
-        missing=tuple(_missing(context, latest)),
-        against=(f"{version.version} failed its gates: {', '.join(failed)}.",) if failed else (),
     )
 
 
@@ -66,7 +62,7 @@ def _comparisons(context: CardContext, latest: Evaluation) -> list[Fact]:
     """Against the champion and against its own refits; and what the risk tier does not ask for."""
     from mlreg_dagster.models.plots import refit_scatter
 
-    tier, asked_by = _tier(context), f"The {context.settings.use_case.risk_tier} risk tier"
+    tier, asked_by = context.tier_policy, f"The {context.tier} risk tier"
     importance = importance_rows(latest.metrics.get("importance") or {})
     versus, stability = latest.metrics.get("versus_champion"), latest.metrics.get("stability")
     facts: list[Fact] = [
@@ -95,20 +91,6 @@ def _numbers(latest: Evaluation) -> list[Fact]:
         Values("Further numbers", flat(numbers), folded=True, key="numbers"),
         Values("Settings of the evaluation", flat(latest.thresholds), folded=True, key="settings"),
     ]
-
-
-def _missing(context: CardContext, latest: Evaluation) -> list[str]:
-    """What the risk tier of today asks for and the evaluation does not hold."""
-    tier, measured = _tier(context), _measured(latest)
-    missing = [f"The gate {name} of this risk tier was not measured." for name in tier.gates if name not in measured]
-    stability = latest.metrics.get("stability") or {}
-    if tier.stable and stability.get("verdict", "not measured") == "not measured":
-        missing.append("The stability that this risk tier asks for was not measured.")
-    return missing
-
-
-def _tier(context: CardContext) -> TierPolicy:
-    return context.settings.promotion.of(context.settings.use_case.risk_tier)
 
 
 def _measured(evaluation: Evaluation) -> set[str]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.datasets.low_quality import LEFT_OUT
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values, flat
@@ -16,18 +15,20 @@ from mlreg_dagster.models.artifacts.verified import Frozen
 def lineage(context: CardContext) -> Section:
     """The data and features that it was trained on."""
     manifest = context.version.manifest
-    settings = FeatureSettings.model_validate(manifest["feature_settings"])
+    settings, parts = context.feature_settings, context.parts
     meanings = describe_features(settings)
-    parts = [context.training, *([context.holdout] if context.holdout else [])]
-    missing = [f"{part.kind} {part.key} can't be used: {part.problem}" for part in parts if part.problem]
-    missing += [str(part.changes) for part in parts if part.changes and part.changes.changed]
-    if unknown := [name for name in manifest["features"] if name not in meanings]:
-        missing.append(f"No description of: {', '.join(unknown)}.")
     source = context.settings.ingest
     facts: tuple[Fact, ...] = (
         Values(
             "Source, as configured today",
-            {"source": source.source, "first hour": source.first_hour, "universe": source.universe},
+            {
+                "source": source.source,
+                "first hour": source.first_hour,
+                "universe": source.universe,
+                "source of the training data": list(context.sources.then) or None,
+                "source of the newest day": list(context.sources.now) or None,
+                "a simulated market": context.sources.is_simulated,
+            },
             key="source",
         ),
         Table("Frozen datasets", [_dataset(part) for part in parts], key="datasets"),
@@ -53,7 +54,7 @@ def lineage(context: CardContext) -> Section:
             key="data_dictionary",
         ),
     )
-    return Section("lineage", facts, tuple(missing))
+    return Section("lineage", facts)
 
 
 def _left_out(parts: Iterable[Frozen]) -> Iterator[Table]:

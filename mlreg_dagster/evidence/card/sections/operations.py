@@ -10,7 +10,7 @@ from mlreg_dagster.evidence.card.required.operations import RUNBOOK
 
 def operations(context: CardContext) -> Section:
     """Who owns it, whom to call, and what to read then."""
-    case, webhook = context.settings.use_case, context.settings.notifications.webhook_url
+    case, webhook = context.use_case, context.settings.notifications.webhook_url
     runbook = shipped(RUNBOOK)
     facts: tuple[Fact, ...] = (
         Values(

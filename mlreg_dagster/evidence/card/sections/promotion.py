@@ -7,19 +7,11 @@ import pandas as pd
 
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Values, flat, when
-from mlreg_dagster.governance.policy.facts import waived_rules
 from mlreg_dagster.registry import AliasEvent, Decision, Refusal, Withdrawal
 
 
 def promotion(context: CardContext) -> Section:
     """Who promoted it, by which policy, and whether the record of it can be trusted."""
-    tier = context.settings.use_case.risk_tier
-    missing = [f"The audit log does not fit: {context.tampering}"] if context.tampering else []
-    missing += [
-        f"The move of {move.alias} recorded {when(move.recorded_at)} keeps no evidence of a policy."
-        for move in context.moves
-        if not move.evidence
-    ]
     facts: list[Fact] = [
         Values(
             "Registered",
@@ -38,7 +30,7 @@ def promotion(context: CardContext) -> Section:
         *(Values(f"Evidence of the move of {each.alias} at {when(each.effective_at)}", flat(each.evidence), folded=True,
                  key=f"evidence_of_{each.alias}_move_{each.sequence}")
           for each in context.moves if each.evidence),
-        Values(f"What promotion.yaml asks today (risk tier {tier})", flat(_policy(context)), folded=True, key="policy"),
+        Values(f"Policy in force (risk tier {context.tier})", flat(_policy(context)), folded=True, key="policy"),
         Values(
             "Audit log",
             {
@@ -53,21 +45,7 @@ def promotion(context: CardContext) -> Section:
         from mlreg_dagster.governance.plots import alias_timeline
 
         facts.insert(3, Picture(lambda: alias_timeline(context.champions, _end(context))))
-    against = [text for move in context.moves for text in reservations(move)]
-    return Section("promotion", tuple(facts), tuple(missing), tuple(against))
-
-
-def reservations(move: AliasEvent) -> list[str]:
-    """Reservations about a move: waivers, experiments, failures before, changed data."""
-    facts = move.evidence.get("facts", {})
-    where = f"It became {move.alias} on {when(move.effective_at)}"
-    sentences = [f"{where} by a waiver of {text}." for text in waived_rules(move.evidence)]
-    if departures := facts.get("departures"):
-        sentences.append(f"{where} on an evaluation that was not done as configured: {'; '.join(departures)}.")
-    sentences += [f"{where} although {text}." for text in facts.get("failed_before", ())]
-    if hours := facts.get("changed_hours"):
-        sentences.append(f"{where} although {hours} hours of its training data had changed since they were frozen.")
-    return sentences
+    return Section("promotion", tuple(facts))
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
@@ -118,6 +96,5 @@ def _move(move: AliasEvent) -> dict[str, Any]:
 
 
 def _policy(context: CardContext) -> dict[str, Any]:
-    policy = context.settings.promotion.model_dump(mode="json")
-    tier = context.settings.use_case.risk_tier
+    policy, tier = context.rules.promotion.model_dump(mode="json"), context.tier
     return {name: value for name, value in policy.items() if name not in ("low", "high")} | {tier: policy[tier]}

@@ -21,7 +21,7 @@ def rollback(context: CardContext) -> Section:
                     "trained again by itself": bool(again),
                     "days between two trainings": policy.every_days,
                     "days after which the champion counts as stale": policy.champion_max_age_days,
-                    "who becomes champion by itself": context.settings.promotion.automatic,
+                    "who becomes champion by itself": context.rules.promotion.automatic,
                 },
                 key="retraining",
             ),
@@ -30,19 +30,20 @@ def rollback(context: CardContext) -> Section:
                 {
                     "command": undo(context),
                     "would go back to": way_back.version or "no version",
-                    "tried out first": "the target's bytes, its scores of the newest hour, and its last day's scores",
+                    "refused now because": way_back.problem,
+                    "asked beyond what admitted that version": list(way_back.stricter_today),
+                    **{f"trial.{name}": value for name, value in way_back.trial.items()},
                 },
                 key="undo",
             ),
         ),
-        (way_back.problem,) if way_back.problem else (),
     )
 
 
 def undo(context: CardContext) -> str:
-    """The command that takes the version back."""
+    """The command that takes the version back; why there is none, where the policy would refuse it now."""
     if CHAMPION not in context.aliases:
         return "nothing: it is not champion"
-    if context.way_back.version is None:
-        return "there is no version to go back to"
+    if context.way_back.problem is not None:
+        return context.way_back.problem
     return f'mlreg rollback {context.way_back.version} --reason "…"'

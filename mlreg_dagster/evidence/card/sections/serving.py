@@ -1,23 +1,16 @@
 """Section 5: how a version scores, and whether it still can."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values
-from mlreg_dagster.governance.rollout.wording import share, split_in_words, state_in_words
+from mlreg_dagster.governance.rollout.wording import share, state_in_words
 from mlreg_dagster.registry import TrafficEvent
-from mlreg_dagster.registry.records.traffic import ROLLED_BACK
-
-_MEGABYTE = 1e6
 
 
 def serving(context: CardContext) -> Section:
     """How it scores, and whether it still can."""
-    bundle, limits = context.bundle, context.settings.use_case.constraints
-    missing = [f"The artifact can't be used: {bundle.problem}"] if bundle.problem else []
-    if bundle.size > limits.max_model_mb * _MEGABYTE:
-        missing.append(f"The bundle has {bundle.size:,} bytes; the use case allows {limits.max_model_mb:g} MB.")
+    bundle, limits = context.bundle, context.use_case.constraints
     gates = {gate.name: gate for gate in context.evaluation.gates} if context.evaluation else {}
     speed = gates.get("scoring_latency")
     facts: tuple[Fact, ...] = (
@@ -55,7 +48,7 @@ def serving(context: CardContext) -> Section:
         Table("Rollouts of it", [_change(each) for each in context.traffic], key="rollouts"),
         *_weights(context),
     )
-    return Section("serving", facts, tuple(missing), _against(context.traffic))
+    return Section("serving", facts)
 
 
 def _weights(context: CardContext) -> tuple[Picture, ...]:
@@ -64,11 +57,6 @@ def _weights(context: CardContext) -> tuple[Picture, ...]:
     from mlreg_dagster.governance.plots import traffic_timeline
 
     return (Picture(lambda: traffic_timeline(context.traffic, context.now)),)
-
-
-def _against(traffic: Sequence[TrafficEvent]) -> tuple[str, ...]:
-    """That its last rollout was rolled back, until another one is opened."""
-    return (split_in_words(traffic[-1]),) if traffic and traffic[-1].state == ROLLED_BACK else ()
 
 
 def _change(event: TrafficEvent) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from mlreg_dagster.config.sections.documentation import Documentation, Validatio
 from mlreg_dagster.evidence.card.build import make_card
 from mlreg_dagster.evidence.card.contents.required import REQUIREMENTS
 from mlreg_dagster.evidence.card.requirements import check
-from mlreg_dagster_tests.evidence.cards import facts, section, with_use_case
+from mlreg_dagster_tests.evidence.cards import facts, section, under
 
 BY_KEY = {each.key: each for each in REQUIREMENTS}
 WRITTEN = {
@@ -36,8 +36,7 @@ def finding(context, key):
 
 
 def documented(champion, documentation, **changes):
-    live, context = champion
-    return replace(context, settings=with_use_case(live, documentation=documentation, **changes))
+    return under(champion[1], documentation=documentation, **changes)
 
 
 @pytest.fixture
@@ -108,35 +107,11 @@ def test_a_move_of_before_there_were_texts_leaves_that_unknown(champion):
     assert finding(earlier, "use_case.texts_unchanged").state == "unknown"
 
 
-def _with_lineage(context, **changes):
-    return replace(context, training=replace(context.training, lineage={**context.training.lineage, **changes}))
-
-
-def _from(configured, *sources):
-    return {
-        "source": {"configured": {"source": configured}, "hours": {each: {"hours": 1, "rows": 1} for each in sources}}
-    }
-
-
-@pytest.mark.parametrize(
-    ("changes", "state", "words"),
-    [
-        (_from("simulated", "simulated"), "there", ""),
-        (_from("archive", "archive"), "against", "It was trained on the source archive; today's is simulated."),
-        (_from("simulated", "archive", "simulated"), "against", "Its training mixes sources: archive, simulated."),
-    ],
-)
-def test_a_source_that_changed_since_the_training_speaks_against_it(champion, changes, state, words):
-    found = finding(_with_lineage(champion[1], **changes), "lineage.source_unchanged")
-    assert (found.state, found.text) == (state, words)
-
-
 def test_a_dataset_of_before_there_were_source_records_says_so(champion):
     context = champion[1]
     lineage = {name: value for name, value in context.training.lineage.items() if name != "source"}
     earlier = replace(context, training=replace(context.training, lineage=lineage))
     assert finding(earlier, "lineage.source_recorded").state == "missing"
-    assert finding(earlier, "lineage.source_unchanged").state == "unknown"
     assert "The source was not recorded" in str(section(make_card(earlier), "lineage").facts)
 
 

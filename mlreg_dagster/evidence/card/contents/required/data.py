@@ -1,7 +1,6 @@
 """What must be known of the data: the source of then, and whether the training resembles what is scored now."""
 
 from mlreg_dagster.datasets.source_record import SOURCE
-from mlreg_dagster.evidence.card.contents.shown import source_of_today
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.requirements import HIGH, THERE, Finding, Requirement, all_of, unless
 
@@ -9,20 +8,6 @@ from mlreg_dagster.evidence.card.requirements import HIGH, THERE, Finding, Requi
 def _recorded(context: CardContext) -> Finding:
     there = SOURCE in context.training.lineage
     return unless(None if there else "The source of its training data was not recorded when that was frozen.")
-
-
-def _source_unchanged(context: CardContext) -> Finding:
-    record = context.training.lineage.get(SOURCE)
-    if record is None:
-        return Finding("unknown", "Whether the source has changed since its training is not known: none was recorded.")
-    then, today = record["configured"]["source"], source_of_today(context)["source"]
-    sources = sorted(record["hours"])
-    return all_of(
-        (
-            unless(None if then == today else f"It was trained on the source {then}; today's is {today}.", "against"),
-            unless(f"Its training mixes sources: {', '.join(sources)}." if len(sources) > 1 else None, "against"),
-        )
-    )
 
 
 def _representative(context: CardContext) -> Finding:
@@ -59,14 +44,6 @@ REQUIREMENTS = (
         ("EU AI Act, Art. 10(2)(b)", "EU AI Act, Annex IV 2(d)", "ISO/IEC 42001, A.7.5"),
         HIGH,
         _recorded,
-    ),
-    Requirement(
-        "lineage.source_unchanged",
-        "lineage",
-        "the market comes from the source that it was trained on",
-        ("EU AI Act, Art. 10(2)", "SR 11-7, IV", "NIST AI RMF, MEASURE 2.4"),
-        HIGH,
-        _source_unchanged,
     ),
     Requirement(
         "lineage.representative",

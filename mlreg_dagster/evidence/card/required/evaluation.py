@@ -1,0 +1,140 @@
+"""What section 3 requires: every gate of the tier in force, measured and passed by the settings in force."""
+
+from mlreg_dagster.evidence.card.context import CardContext
+from mlreg_dagster.evidence.card.elements import flat
+from mlreg_dagster.evidence.card.requirements import EVERY_TIER, THERE, Finding, Requirement, unless, without
+from mlreg_dagster.governance.policy.admission import settings_of
+from mlreg_dagster.governance.policy.facts import departures_of
+from mlreg_dagster.models.gates import missing_gates
+from mlreg_dagster.registry import Evaluation
+
+_ANNEX_IV_TESTS = "EU AI Act, Annex IV 2(g)"
+_SHOWN = 5
+
+
+def _done(context: CardContext) -> Finding:
+    return unless(None if context.evaluation else f"{context.version.version} was never evaluated.")
+
+
+def _passed(context: CardContext) -> Finding:
+    latest = context.evaluation
+    failed = [gate.name for gate in latest.gates if not gate.passed] if latest else []
+    return unless(f"{context.version.version} failed its gates: {', '.join(failed)}." if failed else None, "against")
+
+
+def _measured(context: CardContext) -> Finding:
+    latest, rules = context.evaluation, context.rules
+    if latest is None:
+        return THERE
+    measured = (gate.name for gate in latest.gates)
+    unmeasured = missing_gates(measured, context.tier_policy.gates, rules.evaluation.gates)
+    return without(f"The gate {name} of this risk tier was not measured." for name in unmeasured)
+
+
+def _stability(context: CardContext) -> Finding:
+    if context.evaluation is None or not context.tier_policy.stable:
+        return THERE
+    stability = context.evaluation.metrics.get("stability") or {}
+    verdict = stability.get("verdict", "not measured")
+    if verdict == "not measured":
+        return Finding("missing", "The stability that this risk tier asks for was not measured.")
+    detail = stability.get("detail", "")
+    return unless(None if verdict == "stable" else f"The evaluation is {verdict}: {detail}", "against")
+
+
+def _as_in_force(context: CardContext) -> Finding:
+    """Judged by the settings in force: whether it would pass them is not known else."""
+    latest = context.evaluation
+    if latest is None or not latest.passed:
+        return THERE
+    found = departures_of(latest, context.version, context.rules)
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    text = f"Whether it passes the settings in force is not known: in its evaluation {'; '.join(found[:_SHOWN])}{more}."
+    return unless(text if found else None, "unknown")
+
+
+def _same_settings(context: CardContext) -> Finding:
+    """No attempt failed under other settings than those under which it passed."""
+    return without(failed_attempts(context), "against")
+
+
+def failed_attempts(context: CardContext) -> list[str]:
+    """A sentence for each evaluation that failed before the one that counts passed under other settings."""
+    latest = context.evaluation
+    if latest is None or not latest.passed:
+        return []
+    return [
+        f"Evaluation {each.id} failed {', '.join(gate.name for gate in each.gates if not gate.passed)}; evaluation "
+        f"{latest.id} passed after {_changes(each, latest)}."
+        for each in context.evaluations
+        if each.id < latest.id and not each.passed and not each.is_experiment
+        if settings_of(each) != settings_of(latest)
+    ]
+
+
+def _changes(before: Evaluation, after: Evaluation) -> str:
+    left, right = flat(before.thresholds), flat(after.thresholds)
+    changed = [
+        f"{name} was changed from {left.get(name, 'none')} to {right.get(name, 'none')}"
+        for name in sorted(left.keys() | right.keys())
+        if left.get(name) != right.get(name)
+    ]
+    if before.holdout_sha256 != after.holdout_sha256:
+        changed.append("the holdout was changed")
+    if before.code_sha256 != after.code_sha256:
+        changed.append("the gates' code was changed")
+    return " and ".join(changed)
+
+
+REQUIREMENTS = (
+    Requirement(
+        "evaluation.done",
+        "evaluation",
+        "an evaluation as configured",
+        ("EU AI Act, Art. 9(6)", _ANNEX_IV_TESTS, "SR 11-7, V"),
+        EVERY_TIER,
+        _done,
+    ),
+    Requirement(
+        "evaluation.gates_measured",
+        "evaluation",
+        "every gate that the risk tier in force asks for was measured",
+        (_ANNEX_IV_TESTS, "EU AI Act, Art. 15(1)", "NIST AI RMF, MEASURE 2.3"),
+        EVERY_TIER,
+        _measured,
+        in_headline=True,
+    ),
+    Requirement(
+        "evaluation.gates_passed",
+        "evaluation",
+        "every gate passed",
+        ("EU AI Act, Art. 9(8)", "SR 11-7, V"),
+        EVERY_TIER,
+        _passed,
+    ),
+    Requirement(
+        "evaluation.stability",
+        "evaluation",
+        "the evaluation is stable, where the risk tier asks for that",
+        ("EU AI Act, Art. 15(4)", "SR 11-7, V"),
+        EVERY_TIER,
+        _stability,
+        in_headline=True,
+    ),
+    Requirement(
+        "evaluation.settings_in_force",
+        "evaluation",
+        "judged by the settings in force",
+        ("EU AI Act, Art. 9(8)", "ISO/IEC 42001, A.6.2.4"),
+        EVERY_TIER,
+        _as_in_force,
+    ),
+    Requirement(
+        "evaluation.same_settings",
+        "evaluation",
+        "no settings were changed after an attempt that failed",
+        ("SR 11-7, V", "NIST AI RMF, MEASURE 2.1", "ISO/IEC 42001, A.6.2.4"),
+        EVERY_TIER,
+        _same_settings,
+    ),
+)
