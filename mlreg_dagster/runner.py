@@ -3,6 +3,7 @@
 import os
 import weakref
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mlreg_dagster.automation.ingestion import hourly_orders
 from mlreg_dagster.config import Settings, load_settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import as_hour, hour_key
+from mlreg_dagster.core.people import OF_THE_PROJECT
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.governance.rollout.request import RolloutAction
@@ -116,10 +118,12 @@ class Runner:
 
     def move_alias(self, request: PromotionRequest) -> None:
         """Move an alias, if the policy allows it."""
+        request = replace(request, actor=self.registry.acting(request.actor))
         self.run(PROMOTE, request.run_config, request.tags)
 
     def roll_out(self, request: RolloutAction) -> None:
         """Start, step, pause, resume or abort a rollout, if policy and decision table allow it."""
+        request = replace(request, actor=self.registry.acting(request.actor))
         newest = self.registry.traffic(request.alias)
         self.run(ROLLOUT, request.run_config, request.tags(newest.candidate if newest else None))
 
@@ -195,12 +199,31 @@ class Runner:
         """Make a partition for a version, so that runs can name it."""
         self.instance.add_dynamic_partitions(str(MODEL_VERSIONS.name), [version])
 
+    def _by_ids(self, config: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Run config, which Dagster keeps, without the names of people that the directory has ids for.
+
+        Raises:
+            InvalidRecord: A reason holds a name, or the person may not act.
+        """
+        found = {**(config or {})}
+        ops = {name: {**op} for name, op in found.get("ops", {}).items()}
+        for op in ops.values():
+            values = {**(op.get("config") or {})}
+            if isinstance(actor := values.get("actor"), str):
+                values["actor"] = self.registry.acting(actor)
+            if isinstance(reason := values.get("reason"), str) and values.get("actor") not in OF_THE_PROJECT:
+                self.registry.directory().refuse_names("reason", reason)
+            if values:
+                op["config"] = values
+        return {**found, "ops": ops} if ops else found
+
     def _execute(self, job: str, config: Mapping[str, Any] | None, **how: Any) -> str:
+        config = self._by_ids(config)
         definition = self.definitions.resolve_job_def(job).with_logger_defs({"console": terse_console})
         try:
             with explained(f"Dagster's storage in {self.instance.root_directory}"):
                 result = definition.execute_in_process(
-                    instance=self.instance, run_config={**_ON_CONSOLE, **(config or {})}, raise_on_error=False, **how
+                    instance=self.instance, run_config={**_ON_CONSOLE, **config}, raise_on_error=False, **how
                 )
         except dg.DagsterError as error:  # an unknown partition, config of another form: no run was made
             raise RunFailed(f"Job {job} could not start. {error}") from error

@@ -23,6 +23,7 @@ _FIRES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, str]]] = {
     "MlregExportStale": ({"mlreg_export_timestamp_seconds": "0x60 7200x60"}, {}, {}),
     "MlregPartUnreadable": ({'mlreg_part_unreadable{part="tables"}': "1x60 0x60"}, {"part": "tables"}, {}),
     "MlregObjectiveMissed": ({'mlreg_slo_met{objective="outcomes"}': "0x60 1x60"}, {"objective": "outcomes"}, {}),
+    "MlregSuspended": ({'mlreg_suspended{instance="a:8809",alias="champion"}': "1x60 0x60"}, _CHAMPION, {}),
     "MlregPredictionsLate": (
         {'mlreg_slo_seconds{objective="predictions"}': "9000x60 60x60"},
         {"objective": "predictions"},
@@ -191,6 +192,7 @@ def _calm() -> list[dict[str, str]]:
         "mlreg_flagged_ratio": "0.05x120",
         'mlreg_flagged_limit_ratio{bound="least"}': "0.02x120",
         'mlreg_flagged_limit_ratio{bound="most"}': "0.2x120",
+        'mlreg_suspended{instance="a:8809",alias="champion"}': "0x120",
         'mlreg_drift_state{state="stable"}': "1x120",
         'mlreg_drift_state{state="watch"}': "0x120",
         'mlreg_job_last_run_failed{job="hourly"}': "0x120",

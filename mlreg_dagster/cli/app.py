@@ -29,6 +29,7 @@ from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
 from mlreg_dagster.cli.commands.models import compare, evaluate, promote, rollback
 from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
+from mlreg_dagster.cli.commands.people import people
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
 from mlreg_dagster.cli.commands.release import rehearse, release
@@ -36,6 +37,7 @@ from mlreg_dagster.cli.commands.rollout import rollout
 from mlreg_dagster.cli.commands.scoring import score
 from mlreg_dagster.cli.commands.serving import keys, serve
 from mlreg_dagster.cli.commands.status import status, verify
+from mlreg_dagster.cli.commands.suspension import resume, suspend
 from mlreg_dagster.cli.commands.training import retrain, train
 from mlreg_dagster.cli.session import Terminal
 from mlreg_dagster.config import load_project_environment
@@ -68,9 +70,9 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, approve, reject, waive, withdraw, decisions, promote,
-    rollback, release, rehearse, refusals, score, explain, features, status, champion, history, compare, impact,
-    what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, doctor, prune, correct, restore, upgrade,
-    keygen, runbook,
+    rollback, suspend, resume, release, rehearse, refusals, score, explain, features, status, champion, history,
+    compare, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, doctor, prune, correct,
+    restore, upgrade, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
@@ -82,6 +84,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")
 app.add_typer(incident, name="incident")
 app.add_typer(backup, name="backup")
+app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")
 
 

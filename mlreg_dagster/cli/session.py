@@ -10,20 +10,53 @@ from rich.console import Console
 
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.json_values import plain
+from mlreg_dagster.core.people import PERSON_ID
 from mlreg_dagster.core.untrusted.text import visible
 
 if TYPE_CHECKING:
     from mlreg_dagster.governance.policy.in_force import Rules
-    from mlreg_dagster.registry import Registry
+    from mlreg_dagster.registry import Directory, Registry
     from mlreg_dagster.runner import Runner
+
+_WAIT_FOR_NAMES_S = 2.0
 
 
 class Terminal(Console):
-    """A terminal on which no text that is printed acts: what others wrote moves no cursor and hides nothing."""
+    """A terminal on which no text that is printed acts: what others wrote moves no cursor and hides nothing.
+
+    Ids of people are printed with the names that the directory has now; what is printed is not kept.
+    """
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as Rich does."""
-        super().print(*(visible(each) if isinstance(each, str) else each for each in objects), **options)
+        super().print(*map(_readable, objects), **options)
+
+
+def _readable(printed: Any) -> Any:
+    if isinstance(printed, str):
+        return visible(people_named(printed))
+    if isinstance(printed, Grid) and printed.mentions(PERSON_ID):
+        return printed.spelled(present_directory().in_words)
+    return printed
+
+
+def people_named(text: str) -> str:
+    """A text with the present name beside each id of a person; as it is where the registry can't be read."""
+    return present_directory().in_words(text) if PERSON_ID.search(text) else text
+
+
+def present_directory() -> "Directory":
+    """The people of the home's registry; nobody where it is not there or can't be read."""
+    from mlreg_dagster.config import home_dir
+    from mlreg_dagster.config.places import registry_url
+    from mlreg_dagster.core.errors import MlregError
+    from mlreg_dagster.registry.directory import Directory
+    from mlreg_dagster.registry.read_only import ReadOnlyRegistry
+
+    try:
+        return ReadOnlyRegistry(registry_url(home_dir()), wait_s=_WAIT_FOR_NAMES_S).directory()
+    except MlregError:  # names are a convenience; commands that need the registry say what is wrong
+        return Directory()
 
 
 console = Terminal(soft_wrap=True)  # lines are never broken: paths and commands in them can be pasted

@@ -53,6 +53,8 @@ EVALUATE = "evaluate"
 RETRAIN = "retrain"
 PROMOTE = "promote"
 ROLLOUT = "rollout"
+SUSPEND = "suspend_job"
+RESUME = "resume_job"
 APPROVE = "approve"
 REJECT = "reject"
 WAIVE = "grant_exception"
@@ -65,6 +67,7 @@ WEEKLY = "weekly"
 PRUNE = "prune"
 CORRECT = "correct"
 RESTORE = "restore"
+BACK_UP = "back_up"
 
 JOBS = (
     *(
@@ -80,16 +83,17 @@ JOBS = (
         DATASETS,
         PERFORMANCE,
     ),
-    *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT),
+    *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT, SUSPEND, RESUME),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
-    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD),
+    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD, BACK_UP),
 )
 
-HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE, AUDIT_SCHEDULE = SCHEDULES = (
+HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE, AUDIT_SCHEDULE, BACKUP_SCHEDULE = SCHEDULES = (
     "hourly_schedule",
     "prune_schedule",
     "weekly_schedule",
     "audit_schedule",
+    "backup_schedule",
 )
 
 SENSORS = (

@@ -7,9 +7,8 @@ from typing import Any
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.people import account_name
 from mlreg_dagster.governance.decisions.authority import key_of
-from mlreg_dagster.governance.policy.in_force import recorded_rules
+from mlreg_dagster.governance.policy.in_force import applied_rules
 from mlreg_dagster.registry import AliasEvent, Attribution, Registry, Restore
 from mlreg_dagster.registry.names import as_utc
 
@@ -171,5 +170,5 @@ def _facts(registry: Registry, witnessed: set[tuple[int, str]], made: Collection
 
 def _require_may_decide(registry: Registry, by: Attribution, policy: PromotionSettings, key: Path | None) -> None:
     in_force = registry.policy_in_force()
-    rules = recorded_rules(in_force).promotion if in_force else policy
-    key_of(account_name(by.actor), rules, key)
+    rules = applied_rules(registry, in_force).promotion if in_force else policy
+    key_of(registry.acting(by.actor), rules, key)

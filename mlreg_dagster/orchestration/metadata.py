@@ -71,6 +71,12 @@ def report_partitions(context: dg.AssetExecutionContext, keys: Sequence[str], nu
     add_partition_metadata(context, rows)
 
 
+def report_texts(context: dg.AssetExecutionContext, label: str, texts: Mapping[pd.Timestamp, str]) -> None:
+    """Attach a text to some hours of a range, under a label."""
+    if texts:
+        add_partition_metadata(context, {hour_key(hour): {label: text} for hour, text in texts.items()})
+
+
 def report_hours(
     context: dg.AssetExecutionContext,
     hours: pd.DatetimeIndex,

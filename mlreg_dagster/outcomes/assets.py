@@ -22,6 +22,7 @@ from mlreg_dagster.orchestration.metadata import (
     fresh_within,
     report_hours,
     report_partitions,
+    report_texts,
     result_of_range,
     table_metadata,
     table_view,
@@ -30,7 +31,7 @@ from mlreg_dagster.orchestration.mirroring import mirrored
 from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS, is_version
+from mlreg_dagster.outcomes.names import RANKING, SUSPENDED, VERSION_ROWS, is_version
 from mlreg_dagster.outcomes.performance.metrics import MEASURED, count, performance, rates_in_use, summary_of_counts
 from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture, score_picture
 from mlreg_dagster.outcomes.predicting.own_rankings import require_known_columns
@@ -96,6 +97,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         from mlreg_dagster.outcomes.predicting.moved_thresholds import MovedThresholds
         from mlreg_dagster.outcomes.predicting.newest import mirror_newest_thresholds
         from mlreg_dagster.outcomes.predicting.rankings import READ_HOURS, rank
+        from mlreg_dagster.outcomes.predicting.suspended import hours_in_words, in_words, suspended_hours
 
         hours, tables, records = (
             ended_hours_of(context, mlreg_clock.now()),
@@ -104,8 +106,12 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         )
         require_intact(records, context.instance)
         require_made(context, tables, features, hours)
-        assignments = scoring.assign(records, hours, config.versions)
-        if not assignments:
+        stopped = suspended_hours(records, tables, hours)
+        assignments = scoring.assign(records, hours, config.versions, stopped)
+        suspended = in_words(stopped)
+        for sentence in suspended:
+            context.log.warning(sentence)
+        if not assignments and not suspended:
             context.log.warning(f"There was no champion as of {hours[0]:%Y-%m-%d %H:%M}: no predictions.")
         moved = MovedThresholds(records.drift_decisions())
         policies = [*scoring.policies_of(records, assignments), rankings.flagging]
@@ -139,6 +145,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             }
             for each in assignments
         ]
+        report_texts(context, SUSPENDED, hours_in_words(stopped))
         warnings = [remark for each in remarks.values() for remark in each]
         for remark in warnings:
             context.log.warning(remark)
@@ -146,6 +153,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             **counts,
             "models": table_view(models),
             "remarks": "\n\n".join(warnings) or "none",
+            SUSPENDED: " ".join(suspended) or "no",
             "mirror": mirrored(context, lambda: mirror_newest_thresholds(tables, records, mirror, hours[-1])),
             "scores": dg.MetadataValue.md(score_picture(frame)),
         }

@@ -4,10 +4,12 @@ import dagster as dg
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import HOUR, chunked, hour_range
+from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.partitions import hours_in_tags
-from mlreg_dagster.orchestration.resources import WarehouseResource
+from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.consistency import hours_under_other_settings, in_words
+from mlreg_dagster.outcomes.names import SUSPENDED
 from mlreg_dagster.outcomes.performance.flagged_share import as_values, flagged_share
 from mlreg_dagster.outcomes.reasons.checks import build_reasons_check
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
@@ -36,14 +38,18 @@ def _flagged_share_check(settings: Settings) -> dg.AssetChecksDefinition:
         "predictions to tell are a warning. Looks at the newest day, whatever hours its run has written.",
     )
     @retried
-    def flagged_share_within_limits(mlreg_warehouse: WarehouseResource) -> dg.AssetCheckResult:
+    def flagged_share_within_limits(
+        mlreg_warehouse: WarehouseResource, mlreg_registry: RegistryResource, mlreg_clock: Clock
+    ) -> dg.AssetCheckResult:
         found = flagged_share(mlreg_warehouse.open(), settings.evaluation)
-        is_unknown = found.state == "unknown"
+        suspension = mlreg_registry.open().suspension(CHAMPION, mlreg_clock.now())
+        stopped = "" if suspension is None else f"Suspended, no hour is scored: {suspension.in_words}. Before that: "
+        is_unknown = found.state == "unknown" or suspension is not None
         return dg.AssetCheckResult(
-            passed=found.state == "within",
+            passed=found.state == "within" and suspension is None,
             severity=dg.AssetCheckSeverity.WARN if is_unknown else dg.AssetCheckSeverity.ERROR,
-            description=found.text,
-            metadata=as_values(found),
+            description=f"{stopped}{found.text}",
+            metadata={**as_values(found), SUSPENDED: suspension is not None},
         )
 
     return flagged_share_within_limits

@@ -23,6 +23,8 @@ IS_VERSION = f"NOT starts_with(model_version, '{_PREFIX}') AND NOT starts_with(m
 """In SQL: the row is of a version's own predictions, not of a ranking and not of what a server answered."""
 
 VERSION_ROWS = "version_rows"
+SUSPENDED = "suspended"
+"""Label of predictions in Dagster: why no holder of an alias scored an hour; `no` where none was suspended."""
 """The label on an hour of predictions under which the number of rows of versions is attached."""
 
 

@@ -44,6 +44,11 @@ class Registry(
         """Bring a registry of an older release to the present schema; see `Database.upgrade`."""
         return self._database.upgrade(copied=copied)
 
+    @property
+    def is_on_server(self) -> bool:
+        """Whether it is in PostgreSQL."""
+        return self._database.url.get_backend_name() == "postgresql"
+
     def copy_to(self, file: Path) -> None:
         """Copy all of it, as of one moment, into an SQLite file that is not there yet; see `copy_to_file`."""
         copy_to_file(self._database, file)

@@ -6,7 +6,7 @@ from mlreg_dagster.core import names
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.models.gates import GATES
 from mlreg_dagster.models.names import NOBODY
-from mlreg_dagster.outcomes.names import VERSION_ROWS
+from mlreg_dagster.outcomes.names import SUSPENDED, VERSION_ROWS
 from mlreg_dagster.verification.answers import CheckExecution, Materialization
 from mlreg_dagster.verification.embedded import can_be_seen, drawn
 
@@ -40,6 +40,8 @@ def predictions_are_made(written: Written, champion: Materialization | None) -> 
     seen = f"{rows} rows in {newest.partition}."
     if rows:
         return Finding(name, "ok", seen)
+    if (suspended := str(newest.metadata.get(SUSPENDED, "no"))) != "no":
+        return Finding(name, "waiting", f"{seen} {suspended}", "mlreg resume champion --reason … lets it score again.")
     if champion is None:
         return Finding(name, "waiting", f"{seen} There is no champion.", "Promote a version, if the policy does not.")
     since = str(champion.metadata["effective_at"])

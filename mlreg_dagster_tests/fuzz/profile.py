@@ -30,6 +30,7 @@ def cases(ci: int, nightly: int) -> settings:
     """So many cases of one test; a failing one is made small."""
     return settings(
         max_examples=nightly if NIGHTLY else ci,
+        derandomize=not NIGHTLY,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.explicit, Phase.generate, Phase.shrink),

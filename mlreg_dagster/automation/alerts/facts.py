@@ -74,6 +74,7 @@ def examinations(place: Place, settings: Settings, now: datetime) -> Iterator[Ex
     yield ("check_failed",), lambda: conditions.failing_checks(_failing_checks(place))
     yield ("rollout_rolled_back",), lambda: conditions.rolled_back(_newest_traffic(registry), now)
     yield ("rollout_waits",), lambda: conditions.waiting_rollouts(_waiting_rollouts(place))
+    yield ("suspended",), lambda: conditions.suspended(registry.suspended(now).values())
     yield ("disk_low",), lambda: _low_disk(place.tables)
     yield ("channel_down",), lambda: conditions.silent_channels(registry.undelivered_messages(), now)
     yield ("flagged_share", *DECISION_RULES), lambda: _judged(place.tables, settings)

@@ -48,6 +48,6 @@ def acknowledge_alert(
     from mlreg_dagster.registry import Attribution
 
     registry, routing = open_registry(), routing_of(load_settings())
-    by = Attribution(current_actor(actor), datetime.now(UTC), reason).checked()
+    by = Attribution(registry.acting(current_actor(actor)), datetime.now(UTC), reason).checked()
     events = registry.record_alerts(lambda recorded: [acknowledge(name, recorded, routing, by.reason)], by)
     show(as_json, alerts=alerts_table(events))

@@ -9,6 +9,8 @@ from mlreg_dagster.cli.arguments import Actor, Reason
 from mlreg_dagster.cli.session import AsJson, show
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mlreg_dagster.operations.backup.manifest import Manifest
 
 backup = typer.Typer(help="Backups of a home: made while it is at work, verified, and restored on another path.")
@@ -85,6 +87,7 @@ def restore_backup(
     from datetime import UTC, datetime
 
     from mlreg_dagster.config import fit_for_databases, load_settings
+    from mlreg_dagster.config.places import own_registry_url
     from mlreg_dagster.core.people import current_actor
     from mlreg_dagster.governance.decisions.authority import signing_key
     from mlreg_dagster.operations.backup.restoring import restore_backup as put_in_place
@@ -95,16 +98,42 @@ def restore_backup(
     home = fit_for_databases(to, "--to")
     by = Attribution(current_actor(actor), datetime.now(UTC), reason)
     policy = load_settings().promotion
-    manifest, restored = put_in_place(backup, home, by, policy, signing_key(), server_of_environment())
+    server = server_of_environment()
+    manifest, restored = put_in_place(backup, home, by, policy, signing_key(), server, _erased_by_now())
     show(
         as_json,
         describe_restore(restored),
         f"The home is {home}. Let MLREG_HOME name it, then run mlreg doctor. If Dagster's storage is newer than the "
         f'backup, mlreg restore --reason "…" records what it knows to be lost.',
+        *_about_people(server or own_registry_url(home), by.time),
         home=str(home),
         restore=restored,
         **_facts(backup, manifest),
     )
+
+
+def _erased_by_now() -> "list[str]":
+    """The ids of the people whom the present home's registry has erased; none where it can't be asked."""
+    from mlreg_dagster.cli.session import present_directory
+
+    return [person.id for person in present_directory().people.values() if person.is_erased]
+
+
+def _about_people(url: str, restored_at: "datetime") -> list[str]:
+    """What the restored directory of people holds, and whose names were erased in it once more."""
+    from mlreg_dagster.registry import Registry
+
+    registry = Registry(url)
+    people = registry.people()
+    if not people:
+        return []
+    again = [each.person for each in registry.person_changes() if each.recorded_at == restored_at]
+    named = sum(not person.is_erased for person in people)
+    return [
+        f"Its directory of people holds {named} names. Erased once more, since the present home had erased them: "
+        f"{', '.join(again) or 'none'}. People who were erased after the backup and whom the present home does not "
+        f"know are back: erase them again (mlreg people erase)."
+    ]
 
 
 def _line(path: Path, manifest: "Manifest") -> str:

@@ -127,16 +127,24 @@ def history(
     alias: Annotated[str, typer.Argument(help="champion, challenger, …", autocompletion=complete_aliases)] = "champion",
     as_json: AsJson = False,
 ) -> None:
-    """Every move of an alias and every change of its rollouts: who, when, why. Refuses a log that was tampered with."""
+    """Every move of an alias, its rollouts and suspensions: who, when, why. Refuses a log that was tampered with."""
     from mlreg_dagster.cli.rollout_tables import traffic_table
+    from mlreg_dagster.cli.suspension_table import suspensions_table
     from mlreg_dagster.cli.tables import history_table, uncounted_moves
 
     registry, now = open_registry(), datetime.now(UTC)
     require_intact(registry, witnessed_heads())
     others = list(uncounted_moves(registry, alias, now))
     counted = history_table(move for move in registry.history(alias) if move.effective_at <= now)
-    rollouts = traffic_table(registry.traffic_history(alias))
-    show(as_json, *others, moves=counted, traffic=rollouts if as_json or rollouts.rows else None, do_not_count=others)
+    rollouts, stops = traffic_table(registry.traffic_history(alias)), suspensions_table(registry.suspensions(alias))
+    show(
+        as_json,
+        *others,
+        moves=counted,
+        traffic=rollouts if as_json or rollouts.rows else None,
+        suspensions=stops if as_json or stops.rows else None,
+        do_not_count=others,
+    )
 
 
 def keygen(file: Annotated[Path, typer.Argument(help="Where the private key is written; it must not exist.")]) -> None:
@@ -168,11 +176,13 @@ def champion(
     alias: Alias = "champion",
     as_json: AsJson = False,
 ) -> None:
-    """Which version held the alias at a time, who put it there, and why; during a rollout, the split of its traffic."""
+    """Which version held the alias at a time, who put it there, and why; whether it was suspended, or rolled out."""
     from mlreg_dagster.cli.rollout_tables import traffic_facts
     from mlreg_dagster.cli.tables import history_table
     from mlreg_dagster.core.times import read_time
     from mlreg_dagster.governance.rollout.wording import split_in_words
+    from mlreg_dagster.registry.records.suspensions import plain_facts
+    from mlreg_dagster.registry.records.traffic import is_paused, of_rollout
 
     when = read_time(as_of) if as_of else datetime.now(UTC)
     registry = open_registry()
@@ -182,4 +192,15 @@ def champion(
         raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
     split = registry.traffic(alias, when)
     split = split if split is not None and split.is_open else None
-    show(as_json, *([split_in_words(split)] if split else []), moves=history_table([event]), split=traffic_facts(split))
+    changes = of_rollout([each for each in registry.traffic_history(alias) if each.effective_at <= when])
+    paused = split is not None and is_paused(changes)
+    suspension = registry.suspension(alias, when)
+    show(
+        as_json,
+        *([f"SUSPENDED: {suspension.in_words}. No holder of it scores."] if suspension else []),
+        *([f"{split_in_words(split)}{' It is paused by a person.' if paused else ''}"] if split else []),
+        moves=history_table([event]),
+        split=traffic_facts(split),
+        paused=paused,
+        suspension=plain_facts(suspension),
+    )

@@ -123,7 +123,7 @@ def _candidate(spec: str, reason: str, actor: str | None) -> "Candidate":
     from mlreg_dagster.storage.artifacts import open_artifacts
 
     registry, home, settings = open_registry(), home_dir(), load_settings()
-    by = Attribution(current_actor(actor), datetime.now(UTC), reason)
+    by = Attribution(registry.acting(current_actor(actor)), datetime.now(UTC), reason)
     return Candidate(
         registry.resolve(spec),
         registry,

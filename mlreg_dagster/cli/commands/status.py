@@ -9,7 +9,8 @@ from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 
 def status(as_json: AsJson = False) -> None:
-    """Versions, aliases, open rollouts, what the champion flags today, how right and early versions were, and worth."""
+    """Versions, aliases, suspensions, rollouts, incidents, what the champion flags, how right versions were, worth."""
+    from mlreg_dagster.cli.incident_record_tables import incidents_table
     from mlreg_dagster.cli.outcome_tables import lead_times_table, outcomes_table, worth_table
     from mlreg_dagster.cli.rollout_tables import traffic_facts
     from mlreg_dagster.cli.tables import history_table, versions_table
@@ -19,6 +20,7 @@ def status(as_json: AsJson = False) -> None:
     from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
     from mlreg_dagster.outcomes.performance.summary import summarize, summarize_lead_times, summarize_served
     from mlreg_dagster.outcomes.worth.newest import newest_worth
+    from mlreg_dagster.registry.records.suspensions import plain_facts
     from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
     settings, registry, now = load_settings(), open_registry(), datetime.now(UTC)
@@ -27,12 +29,16 @@ def status(as_json: AsJson = False) -> None:
         outcomes = [*summarize(tables, settings.outcomes), *summarize_served(tables, settings.outcomes)]
         flagged = flagged_share_in(tables, settings.evaluation)
         lead_times, worth = summarize_lead_times(tables), newest_worth(tables)
+    suspended = registry.suspended(now)
     newest = [registry.traffic(alias, now) for alias in registry.aliases()]
     rollouts = [event for event in newest if event is not None and event.is_open]
+    incidents = incidents_table(each for each in registry.incidents() if each.is_open)
     show(
         as_json,
+        *(f"SUSPENDED: {each.in_words}." for each in suspended.values()),
         f"Flagged share, {flagged.state}: {flagged.text}",
         *map(split_in_words, rollouts),
+        incidents=incidents if as_json or incidents.rows else None,
         versions=versions_table(registry, now),
         moves=history_table(event for event in moves if event.effective_at <= now),
         outcomes=outcomes_table(outcomes, settings.outcomes.confidence),
@@ -40,6 +46,7 @@ def status(as_json: AsJson = False) -> None:
         worth=worth_table(worth),
         flagged_share=flagged,
         rollouts=[traffic_facts(event) for event in rollouts],
+        suspended=[plain_facts(each) for each in suspended.values()],
     )
 
 

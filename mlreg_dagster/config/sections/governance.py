@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
@@ -16,7 +18,7 @@ from pydantic import (
 from mlreg_dagster.config.section import Count, Hour, Section
 from mlreg_dagster.config.sections.documentation import Documentation
 from mlreg_dagster.config.sections.rollout import RolloutPolicy
-from mlreg_dagster.core.people import OF_THE_PROJECT, NotAName, account_name
+from mlreg_dagster.core.people import OF_THE_PROJECT, NotAName, account_name, is_person_id
 
 Tier = Literal["low", "high"]
 WorthAsked = Literal["better", "not_worse"]
@@ -104,6 +106,11 @@ class Person(Section):
         None, description="Ed25519, 32 bytes in base64; with one, only signed decisions count."
     )
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it says nothing: for an id, roles and key are those of the directory."""
+        return not self.roles and self.public_key is None
+
     @field_validator("public_key")
     @classmethod
     def _is_a_key(cls, text: str | None) -> str | None:
@@ -130,14 +137,19 @@ class TierPolicy(Section):
     worth: WorthAsked | None = Field(
         None, description="By matured outcomes, than the best simple ranking and than the champion; null = not asked."
     )
+    planted_interval: bool = Field(
+        False, description="Gates on planted anomalies pass on the lower end of their interval."
+    )
     rollout: RolloutPolicy | None = Field(
         None, description="How a version becomes champion step by step; null = by the defaults, where one is started."
     )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A tier that does not ask for worth, or names no rollout, leaves it out: earlier policies stay the same."""
+        """A tier leaves out what it does not ask for and earlier policies did not know: they stay the same."""
         values: dict[str, Any] = serialize(self)
+        if not self.planted_interval:
+            values.pop("planted_interval", None)
         for name in ("worth", "rollout"):
             if getattr(self, name) is None:
                 values.pop(name, None)
@@ -195,6 +207,7 @@ _HIGH = TierPolicy(
     ),
     stable=True,
     worth="not_worse",
+    planted_interval=True,
 )
 
 
@@ -210,15 +223,21 @@ class PromotionSettings(Section):
     waivers: WaiverPolicy = WaiverPolicy()
     suspension: SuspensionPolicy = SuspensionPolicy()
     people: dict[str, Person] = Field({}, description="Who may decide and promote; nobody named = anybody.")
+    unlisted_actors: Literal["warn", "refuse"] = Field(
+        "warn", description="What happens to people who act and are not in the directory, once it holds people."
+    )
     separation_of_duties: bool = Field(True, description="Who trained or promotes a version can't approve it.")
     max_evaluation_age_days: Count | None = None
     min_matured_outcomes: Annotated[int, Field(ge=0)] = 0
     freezes: tuple[Freeze, ...] = ()
+    _ids: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A policy that says nothing of suspensions leaves them out, so that earlier policies keep their hash."""
+        """A policy leaves out what it does not ask: unlisted actors, suspensions. Earlier policies keep their hash."""
         values: dict[str, Any] = serialize(self)
+        if self.unlisted_actors == "warn":
+            values.pop("unlisted_actors", None)
         if self.suspension == SuspensionPolicy():
             values.pop("suspension", None)
         return values
@@ -239,6 +258,28 @@ class PromotionSettings(Section):
             named[name] = person
         return named
 
+    def with_people(self, people: Mapping[str, Person], ids: Mapping[str, str]) -> Self:
+        """The same policy with people by their ids.
+
+        Args:
+            people: Who may decide, by id where they have one.
+            ids: The id of each name, for records that were written with names.
+        """
+        identified = self.model_copy(update={"people": dict(people)})
+        identified._ids = dict(ids)
+        return identified
+
+    def person(self, name: str) -> str:
+        """By which name a person is known here: the id where there is one, else the one spelling of the name.
+
+        A name that an older release stored and that has no spelling stands for itself.
+        """
+        try:
+            spelled = account_name(name)
+        except NotAName:
+            return name
+        return self._ids.get(spelled, spelled)
+
     def of(self, tier: Tier) -> TierPolicy:
         """What the tier asks for."""
         return self.high if tier == "high" else self.low
@@ -246,6 +287,8 @@ class PromotionSettings(Section):
     def unmet(self, tier: Tier) -> str | None:
         """Why the people named can't satisfy what a tier asks for; None if they can."""
         asked, roles = self.of(tier), {role for person in self.people.values() for role in person.roles}
+        if any(is_person_id(name) and person.is_bare for name, person in self.people.items()):
+            roles |= {*asked.roles, *self.waivers.roles}  # the directory tells theirs, and is not known here
         if missing := sorted(set(asked.roles) - roles):
             return f"{tier}.roles: nobody among people is a {', '.join(missing)}"
         if missing := sorted(set(self.waivers.roles) - roles):

@@ -4,8 +4,9 @@ Columns are as wide as their content asks; where that is too much, text wraps be
 fit, each row is written as lines of its own. Output that is piped has no width.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -45,6 +46,16 @@ class Grid:
     def add_row(self, *cells: str) -> None:
         """Add a row of Rich markup."""
         self.rows.append([Text.from_markup(one_line(cell, _LONGEST_CELL)) for cell in cells])
+
+    def mentions(self, pattern: re.Pattern[str]) -> bool:
+        """Whether a text of it holds what a pattern describes."""
+        texts = (self.title, *self.notes, *(cell.plain for row in self.rows for cell in row))
+        return any(pattern.search(text) for text in texts)
+
+    def spelled(self, spell: Callable[[str], str]) -> "Grid":
+        """The same with each text as `spell` gives it; the facts stay as they are."""
+        rows = [[Text.from_markup(spell(cell.markup)) for cell in row] for row in self.rows]
+        return replace(self, title=spell(self.title), rows=rows, notes=[spell(note) for note in self.notes])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """As a table where every word fits, else row by row."""

@@ -89,6 +89,8 @@ def collect(
         },
         champions=champions,
         traffic=[each for alias in holders for each in registry.traffic_history(alias) if each.candidate == name],
+        incidents=[each for each in registry.incidents() if name in (each.links("versions") or [name])],
+        suspensions=[each for each in registry.suspensions() if name in (each.version, holders[each.alias].version)],
         training=training,
         holdout=holdout[0] if holdout else None,
         bundle=frozen(store, MODELS, name, version.artifact_sha256, problem),

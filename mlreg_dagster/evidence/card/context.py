@@ -23,9 +23,11 @@ from mlreg_dagster.registry import (
     AuditRecord,
     Decision,
     Evaluation,
+    Incident,
     ModelVersion,
     PolicyRecord,
     Refusal,
+    Suspension,
     TrafficEvent,
     Withdrawal,
 )
@@ -83,6 +85,8 @@ class CardContext:
         standings: The approvals that count now, by the aliases that it holds.
         champions: All moves of the champion's alias.
         traffic: Changes of the rollouts in which it was the candidate.
+        incidents: Those that name it, or no version at all.
+        suspensions: How aliases were suspended and resumed that it held then, or holds now.
         training: The dataset that it was trained on.
         holdout: That of its latest evaluation; None if it was never evaluated.
         bundle: Its artifact.
@@ -120,6 +124,8 @@ class CardContext:
     standings: Mapping[str, Standing]
     champions: Sequence[AliasEvent]
     traffic: Sequence[TrafficEvent]
+    incidents: Sequence[Incident]
+    suspensions: Sequence[Suspension]
     training: Frozen
     holdout: Frozen | None
     bundle: Frozen

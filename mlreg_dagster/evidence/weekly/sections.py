@@ -3,7 +3,7 @@
 What it says of drift, alerts and objectives stands in `watch`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.outcomes.worth.record import worth_on_record
 from mlreg_dagster.outcomes.worth.verdict import Comparison
-from mlreg_dagster.registry import Registry, TrafficEvent
+from mlreg_dagster.registry import Registry, Suspension, TrafficEvent
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 
@@ -58,7 +58,7 @@ def rounded(value: float | None) -> float | None:
 
 
 def versions(registry: Registry, week: Week) -> Section:
-    """Which versions were trained in the week, and which moves of aliases and of traffic counted from an hour in it."""
+    """Which versions were trained in the week, and which changes of aliases, traffic and suspensions were in it."""
     trained = [each for each in registry.versions() if week.first <= each.created_at < week.end]
     moves = [
         event
@@ -72,10 +72,12 @@ def versions(registry: Registry, week: Week) -> Section:
         for event in registry.traffic_history(alias)
         if week.first <= event.effective_at < week.end
     ]
+    stops = [each for each in registry.suspensions() if week.first <= each.effective_at < week.end]
+    suspended = registry.suspended(week.end.to_pydatetime())
     holder = registry.holder(CHAMPION, week.end.to_pydatetime())
     text = (
         f"Champion at the end of the week: {holder.version if holder else 'none'}. Versions trained: {len(trained)}. "
-        f"Moves of aliases: {len(moves)}. {_rollouts_in_words(changes)}"
+        f"Moves of aliases: {len(moves)}. {_rollouts_in_words(changes)}{_suspended_in_words(suspended)}"
     )
     rows = (
         [
@@ -98,6 +100,15 @@ def versions(registry: Registry, week: Week) -> Section:
         ]
         + [
             {
+                "when": when(each.effective_at),
+                "what": f"{each.alias} {each.event}, held by {each.version}",
+                "by": each.actor,
+                "why": each.reason,
+            }
+            for each in stops
+        ]
+        + [
+            {
                 "when": when(each.created_at),
                 "what": f"{each.version} trained ({each.detector}), {registry.status(each.version)}",
                 "by": each.created_by,
@@ -106,7 +117,13 @@ def versions(registry: Registry, week: Week) -> Section:
             for each in trained
         ]
     )
-    return Section("Versions", text, sorted(rows, key=lambda row: row["when"]), is_good=holder is not None)
+    is_good = holder is not None and not suspended
+    return Section("Versions", text, sorted(rows, key=lambda row: row["when"]), is_good=is_good)
+
+
+def _suspended_in_words(suspended: Mapping[str, Suspension]) -> str:
+    """What is suspended at the end of the week; empty where nothing is."""
+    return "".join(f" At its end {each.in_words}." for each in suspended.values())
 
 
 def _rollouts_in_words(changes: Sequence[TrafficEvent]) -> str:

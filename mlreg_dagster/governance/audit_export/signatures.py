@@ -1,7 +1,7 @@
-"""Verifies the signatures of decisions in the audit log by the keys that its policies name; it needs no registry.
+"""Verifies the signatures of decisions in the audit log by the keys on record; it needs no registry.
 
-Whether a decision counts is asked in `decisions.counting`, with the policy in force. Here a key that any policy on
-record names for a person will do: it may have been replaced since.
+Whether a decision counts is asked in `decisions.counting`, with the policy in force. Here a key that any policy or
+the directory of people, on record, names for a person will do: it may have been replaced since.
 """
 
 import json
@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.governance.decisions import signing
-from mlreg_dagster.governance.decisions.counting import person
-from mlreg_dagster.registry import Attribution, AuditRecord, Decision
+from mlreg_dagster.registry import Attribution, AuditRecord, Decision, PersonChange
 from mlreg_dagster.registry.database import schema
 
 DECIDED = frozenset(
-    table.name for table in (schema.decisions, schema.withdrawals, schema.policies, schema.policy_approvals)
-)
+    table.name
+    for table in (
+        schema.decisions, schema.withdrawals, schema.policies, schema.policy_approvals, schema.person_changes,
+    )
+)  # fmt: skip
 """The kinds of records that people sign."""
 
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
@@ -29,8 +32,8 @@ class Signatures:
     """How the signatures of decisions fit.
 
     Attributes:
-        valid: How many are by a key that a policy on record names for the person who decided.
-        unknown: How many are by people for whom no policy names a key; they can't be verified.
+        valid: How many are by a key on record for the person who decided.
+        unknown: How many are by people for whom no key is on record; they can't be verified.
         invalid: The sequences of the records whose signature is of something else.
     """
 
@@ -58,7 +61,7 @@ def signatures_in(log: Iterable[AuditRecord]) -> Signatures:
         log: Of the log, at least what is in `DECIDED`.
     """
     rows = [(each, content) for each in log if each.kind in DECIDED and (content := _content(each)) is not None]
-    keys = _keys_by_person(content for each, content in rows if each.kind == schema.policies.name)
+    keys = _keys_by_person(rows)
     decisions: dict[int, Decision] = {}
     valid, unknown, invalid = 0, 0, []
     for each, content in rows:
@@ -68,7 +71,7 @@ def signatures_in(log: Iterable[AuditRecord]) -> Signatures:
             text = None
         if not (signature := content.get("signature")):
             continue
-        known = keys[person(str(content.get("actor")))]
+        known = keys[_person(str(content.get("actor")))]
         if not known:
             unknown += 1
         elif text is not None and any(signing.verifies(key, str(signature), text) for key in known):
@@ -87,17 +90,28 @@ def _message(kind: str, content: Mapping[str, Any], decisions: dict[int, Decisio
         decision = Decision(**{**content, "lifts": lifts, "recorded_at": by.time, "expires_at": expires_at})
         decisions[decision.id] = decision
         return signing.decision_message(decision)
+    if kind == schema.person_changes.name:
+        change = PersonChange(**{**content, "roles": tuple(content["roles"]), "recorded_at": by.time})
+        return signing.person_message(change)
     if kind == schema.withdrawals.name:
         return signing.withdrawal_message(by, decisions[content["decision_id"]])
     what = "approval" if kind == schema.policy_approvals.name else "adoption"
     return signing.policy_message(what, content["content_sha256"], content["previous_sha256"], by)
 
 
-def _keys_by_person(policies: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+def _keys_by_person(rows: Iterable[tuple[AuditRecord, Mapping[str, Any]]]) -> dict[str, set[str]]:
+    """The keys that a policy or the directory of people, on record, names for each person."""
     keys: dict[str, set[str]] = defaultdict(set)
-    for name, key in (pair for content in policies for pair in _people_in(content)):
-        keys[person(name)].add(key)
+    for each, content in rows:
+        if each.kind == schema.policies.name:
+            for name, key in _people_in(content):
+                keys[_person(name)].add(key)
+        elif each.kind == schema.person_changes.name and content.get("public_key"):
+            keys[str(content.get("person"))].add(str(content["public_key"]))
     return keys
+
+
+_person = PromotionSettings().person
 
 
 def _people_in(policy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.people import account_name, checked_text
+from mlreg_dagster.core.people import OF_THE_PROJECT, account_name, checked_text
 from mlreg_dagster.governance.decisions import signing
-from mlreg_dagster.registry import Attribution
+from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.names import as_utc
 
 
@@ -44,13 +44,24 @@ def required_key(asked_by: str) -> Ed25519PrivateKey:
     return signing.read_key(path)
 
 
-def spelled(by: Attribution) -> Attribution:
-    """Who decides, as it is signed and recorded.
+def spelled(by: Attribution, registry: Registry | None = None) -> Attribution:
+    """Who decides, as it is signed and recorded: by id, where the directory of people has one.
+
+    Args:
+        by: Who decides, when and why.
+        registry: Whose directory it is; None: the actor was looked up already.
 
     Raises:
         NotAName: The actor or the reason has a forbidden form.
+        InvalidRecord: The person may not act, or the reason holds a name of the directory.
     """
-    return replace(by, actor=account_name(by.actor), reason=checked_text("reason", by.reason), time=as_utc(by.time))
+    reason = checked_text("reason", by.reason)
+    if registry is None:
+        return replace(by, actor=account_name(by.actor), reason=reason, time=as_utc(by.time))
+    actor = registry.acting(by.actor)
+    if actor not in OF_THE_PROJECT:
+        registry.directory().refuse_names("reason", reason)
+    return replace(by, actor=actor, reason=reason, time=as_utc(by.time))
 
 
 def fault_of_reason(reason: str, policy: PromotionSettings) -> str | None:
@@ -67,7 +78,7 @@ def key_of(actor: str, policy: PromotionSettings, key: Path | None) -> Ed25519Pr
     """The private key of a person who may decide; None where they have none and need none.
 
     Args:
-        actor: The one spelling of their name.
+        actor: Their id, or the one spelling of their name.
         policy: In force: who may decide.
         key: File of their private key; None: no signature.
 
@@ -81,7 +92,8 @@ def key_of(actor: str, policy: PromotionSettings, key: Path | None) -> Ed25519Pr
     if actor not in policy.people:
         known = ", ".join(sorted(policy.people))
         raise DecisionRefused(
-            f"{actor} may not decide; promotion.yaml names {known}. Use --actor, or add the name there."
+            f"{actor} may not decide; promotion.yaml names {known}. One of them decides, each as themselves; or adopt "
+            f"a policy that names {actor}, too: `mlreg policy adopt`."
         )
     wanted = policy.people[actor].public_key
     given = None if private is None else signing.public_key(private)

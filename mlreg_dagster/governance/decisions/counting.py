@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mlreg_dagster.config import PromotionSettings
-from mlreg_dagster.core.people import NotAName, account_name
 from mlreg_dagster.governance.decisions import signing
 from mlreg_dagster.registry import (
     Decision,
@@ -43,9 +42,9 @@ def counted_decisions(dossier: Dossier, policy: PromotionSettings, now: datetime
     return [each for each in decisions if each.id not in withdrawn]
 
 
-def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
+def standing(decisions: Iterable[Decision], policy: PromotionSettings) -> dict[str, Decision]:
     """The last approval or rejection of each person, of decisions that count."""
-    return {person(each.actor): each for each in decisions if not each.is_waiver}
+    return {policy.person(each.actor): each for each in decisions if not each.is_waiver}
 
 
 def objection_to_approval(
@@ -69,9 +68,9 @@ def objection_to_approval(
         return f"whose approval is of evaluation {approval.evaluation_id or 'none'}, not of the latest, {latest}"
     if not policy.separation_of_duties:
         return None
-    if person(approval.actor) == person(version.created_by):
+    if policy.person(approval.actor) == policy.person(version.created_by):
         return "who trained it"
-    if actor is not None and person(approval.actor) == person(actor):
+    if actor is not None and policy.person(approval.actor) == policy.person(actor):
         return "who promotes it"
     return None
 
@@ -80,10 +79,10 @@ def objection_to_waiver(
     waiver: Decision, version: ModelVersion, actor: str | None, policy: PromotionSettings
 ) -> str | None:
     """Why a waiver by a person who may decide does not count; None if it does. Its expiry is looked at elsewhere."""
-    granted_by = person(waiver.actor)
-    if policy.separation_of_duties and granted_by == person(version.created_by):
+    granted_by = policy.person(waiver.actor)
+    if policy.separation_of_duties and granted_by == policy.person(version.created_by):
         return "who trained it"
-    if policy.separation_of_duties and actor is not None and granted_by == person(actor):
+    if policy.separation_of_duties and actor is not None and granted_by == policy.person(actor):
         return "who promotes it"
     roles = policy.people[granted_by].roles if granted_by in policy.people else ()
     if policy.waivers.roles and not set(roles).intersection(policy.waivers.roles):
@@ -108,9 +107,9 @@ def counted_policy_approvals(
         for each in approvals
         if each.recorded_at <= now
         and may_decide(each.actor, each.signature, _approval_message(each), policy)
-        and not (policy.separation_of_duties and person(each.actor) == person(actor))
+        and not (policy.separation_of_duties and policy.person(each.actor) == policy.person(actor))
     )
-    return sorted({person(each.actor) for each in counted})
+    return sorted({policy.person(each.actor) for each in counted})
 
 
 def _approval_message(approval: PolicyApproval) -> bytes:
@@ -126,18 +125,10 @@ def may_decide(actor: str, signature: str | None, text: bytes, policy: Promotion
     """Whether a person may decide, and signed `text` where they have a key."""
     if not policy.people:
         return True
-    known = policy.people.get(person(actor))
+    known = policy.people.get(policy.person(actor))
     if known is None:
         return False
     return known.public_key is None or signing.verifies(known.public_key, signature, text)
-
-
-def person(name: str) -> str:
-    """The one spelling of a name; a name that an older release stored and that has none stands for itself."""
-    try:
-        return account_name(name)
-    except NotAName:
-        return name
 
 
 def once(rows: Iterable[Any]) -> list[Any]:
@@ -171,7 +162,7 @@ def objection_to_withdrawal(
     """Why a withdrawal does not count; None if it does."""
     if not decision.recorded_at <= withdrawal.recorded_at <= now:
         return "its time is not between the decision and now"
-    if not decision.is_waiver and person(withdrawal.actor) != person(decision.actor):
+    if not decision.is_waiver and policy.person(withdrawal.actor) != policy.person(decision.actor):
         return "an approval or a rejection is withdrawn by the person who gave it"
     text = signing.withdrawal_message(withdrawal.by, decision)
     return (

@@ -60,7 +60,7 @@ def decide(
         UnknownVersion: The specifier leads to no version.
         UnusableKey: The key can't be read.
     """
-    by = _with_enough_reason(by, policy)
+    by = _with_enough_reason(registry, by, policy)
     if unknown := [name for name in request.waives if name not in WAIVABLE]:
         raise DecisionRefused(f"A waiver can't waive {', '.join(unknown)}; it can waive {', '.join(WAIVABLE)}.")
     model = registry.resolve(request.version)
@@ -102,7 +102,7 @@ def withdraw(
         InvalidRecord: There is no such decision.
         UnusableKey: The key can't be read.
     """
-    by = _with_enough_reason(by, policy)
+    by = _with_enough_reason(registry, by, policy)
     decision = registry.decision(decision_id)
     private = key_of(by.actor, policy, key)
     signature = signing.signature_of(private, signing.withdrawal_message(by, decision))
@@ -115,8 +115,8 @@ def withdraw(
     return registry.withdraw(decision_id, by, signature=signature)
 
 
-def _with_enough_reason(by: Attribution, policy: PromotionSettings) -> Attribution:
-    by = spelled(by)
+def _with_enough_reason(registry: Registry, by: Attribution, policy: PromotionSettings) -> Attribution:
+    by = spelled(by, registry)
     if fault := fault_of_reason(by.reason, policy):
         raise DecisionRefused(fault)
     return by

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import plain
-from mlreg_dagster.registry import Attribution, Decision
+from mlreg_dagster.registry import Attribution, Decision, PersonChange
 from mlreg_dagster.storage import private_files, regular_files
 from mlreg_dagster.storage.private_files import NotAFolder
 from mlreg_dagster.storage.regular_files import OddFile
@@ -71,6 +71,15 @@ def suspension_message(
 def policy_message(what: str, content_sha256: str, previous_sha256: str, by: Attribution) -> bytes:
     """What is signed of a change of the policy: an `approval` of it, or its `adoption`."""
     return _message("mlreg policy 1", [what, content_sha256, previous_sha256, by.actor, by.reason, _iso(by.time)])
+
+
+def person_message(change: PersonChange) -> bytes:
+    """What is signed of a change of the directory of people: its fields, but for its id and run."""
+    fields = [
+        *(change.event, change.person, change.sequence, change.entry_sha256, list(change.roles), change.public_key),
+        *(change.actor, change.reason, _iso(change.recorded_at)),
+    ]
+    return _message("mlreg person 1", fields)
 
 
 def _message(form: str, fields: list[Any]) -> bytes:

@@ -10,6 +10,7 @@ from mlreg_dagster.governance.jobs.policy import build_policy_jobs
 from mlreg_dagster.governance.jobs.promote import build_promote_job
 from mlreg_dagster.governance.jobs.publish import build_publish_job
 from mlreg_dagster.governance.jobs.rollout import build_rollout_job
+from mlreg_dagster.governance.jobs.suspension import build_suspension_jobs
 
 
 def build_governance_jobs(settings: Settings, home: Path) -> list[dg.JobDefinition]:
@@ -22,6 +23,7 @@ def build_governance_jobs(settings: Settings, home: Path) -> list[dg.JobDefiniti
     return [
         build_promote_job(settings),
         build_rollout_job(settings, home),
+        *build_suspension_jobs(settings),
         *build_decision_jobs(settings),
         *build_policy_jobs(settings),
         build_publish_job(settings),

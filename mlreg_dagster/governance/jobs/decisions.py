@@ -70,7 +70,8 @@ def _job(
         if kind == WAIVER:
             rules = tuple(dict.fromkeys((*config.waives, *config.lifts)))
             request = DecisionRequest(kind, config.version, rules, as_hour(config.expires_at))
-        by = Attribution(current_actor(config.actor), mlreg_clock.now(), config.reason, context.run.run_id)
+        actor = records.acting(current_actor(config.actor))
+        by = Attribution(actor, mlreg_clock.now(), config.reason, context.run.run_id)
         decision = decide(records, request, by, in_force.promotion, signing_key())
         _show(context, records, decision, f"{decision.title} by {decision.actor}: {decision.reason}", {})
 
@@ -95,7 +96,8 @@ def _withdraw_job(settings: Settings) -> dg.JobDefinition:
 
         records = mlreg_registry.open()
         in_force = rules_now(records, rules_of(settings), mlreg_clock.now())
-        by = Attribution(current_actor(config.actor), mlreg_clock.now(), config.reason, context.run.run_id)
+        actor = records.acting(current_actor(config.actor))
+        by = Attribution(actor, mlreg_clock.now(), config.reason, context.run.run_id)
         withdrawal = withdraw(records, config.decision, by, in_force.promotion, signing_key())
         decision = records.decision(withdrawal.decision_id)
         sentence = f"{decision.title} by {decision.actor} withdrawn by {withdrawal.actor}: {withdrawal.reason}"

@@ -34,7 +34,8 @@ def _job(name: str, settings: Settings, description: str) -> dg.JobDefinition:
         from mlreg_dagster.governance.policy.in_force import rules_of
 
         records = mlreg_registry.open()
-        by = Attribution(current_actor(config.actor), mlreg_clock.now(), config.reason, context.run.run_id)
+        actor = records.acting(current_actor(config.actor))
+        by = Attribution(actor, mlreg_clock.now(), config.reason, context.run.run_id)
         what = "approved" if name == APPROVE_POLICY else "adopted"
         change = approve_change if name == APPROVE_POLICY else adopt
         done = change(records, rules_of(settings), by, signing_key())

@@ -64,7 +64,8 @@ def build_promote_job(settings: Settings) -> dg.JobDefinition:
         from mlreg_dagster.governance.policy.track_record import governance_by
         from mlreg_dagster.governance.promotion.promotion import promote
 
-        records, store, actor = mlreg_registry.open(), mlreg_artifacts.open(), current_actor(config.actor)
+        records, store = mlreg_registry.open(), mlreg_artifacts.open()
+        actor = records.acting(current_actor(config.actor))
         request = PromotionRequest(**config.model_dump() | {"actor": actor})
         try:
             require_reason(request.reason)

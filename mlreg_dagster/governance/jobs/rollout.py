@@ -75,7 +75,7 @@ def build_rollout_job(settings: Settings, home: Path) -> dg.JobDefinition:
         from mlreg_dagster.governance.rollout.running import Place, perform
 
         records, store, tables = mlreg_registry.open(), mlreg_artifacts.open(), mlreg_warehouse.open()
-        request = RolloutAction(**config.model_dump() | {"actor": current_actor(config.actor)})
+        request = RolloutAction(**config.model_dump() | {"actor": records.acting(current_actor(config.actor))})
         try:
             request = _named(records, request.checked())
             newest = records.traffic(request.alias)

@@ -10,7 +10,7 @@ from pathlib import Path
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.governance.decisions import counting, signing
 from mlreg_dagster.governance.decisions.authority import fault_of_reason, key_of, spelled
-from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, Rules, differences, recorded_rules
+from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted, Rules, applied_rules, differences
 from mlreg_dagster.registry import Attribution, PolicyApproval, PolicyRecord, Registry
 from mlreg_dagster.registry.audit import digest
 from mlreg_dagster.registry.names import as_utc
@@ -36,7 +36,8 @@ def approve_change(registry: Registry, files: Rules, by: Attribution, key: Path 
         UnusableKey: The key can't be read.
     """
     record, rules = _to_be_changed(registry, files, by)
-    by = _with_enough_reason(by, rules)
+    _require_no_names(registry, files)
+    by = _with_enough_reason(registry, by, rules)
     signature = _signature("approval", record, rules, files, by, key)
     return registry.approve_policy(digest(files.content), record.content_sha256, by, signature=signature)
 
@@ -52,7 +53,8 @@ def adopt(registry: Registry, files: Rules, by: Attribution, key: Path | None = 
         UnusableKey: The key can't be read.
     """
     record, rules = _to_be_changed(registry, files, by)
-    by = _with_enough_reason(by, rules)
+    _require_no_names(registry, files)
+    by = _with_enough_reason(registry, by, rules)
 
     def permit(current: PolicyRecord, approvals: list[PolicyApproval]) -> list[str]:
         del current  # the registry has compared it with what was expected
@@ -70,7 +72,7 @@ def adopt(registry: Registry, files: Rules, by: Attribution, key: Path | None = 
 def _to_be_changed(registry: Registry, files: Rules, by: Attribution) -> tuple[PolicyRecord, Rules]:
     record = registry.record_first_policy(files.content, by.time)
     try:
-        rules = recorded_rules(record)
+        rules = applied_rules(registry, record)
     except PolicyNotAdopted:  # of another release: its people and tiers can't be read, the files' must do
         return record, files
     if not differences(rules, files):
@@ -81,8 +83,26 @@ def _to_be_changed(registry: Registry, files: Rules, by: Attribution) -> tuple[P
     return record, rules
 
 
-def _with_enough_reason(by: Attribution, rules: Rules) -> Attribution:
-    by = spelled(by)
+def _require_no_names(registry: Registry, files: Rules) -> None:
+    """Refuse a policy, which is kept for ever, that names people of the directory otherwise than by id.
+
+    Raises:
+        AdoptionRefused: It does; the message names their ids.
+    """
+    directory = registry.directory()
+    named = [directory.ids[name] for name in files.promotion.people if name in directory.ids]
+    texts = (files.use_case.owner, *files.use_case.contacts)
+    named += [person for text in texts for person in directory.named_in(text)]
+    if named:
+        raise AdoptionRefused(
+            f"The policy is kept for ever, and the configuration files hold the name or contact of "
+            f"{', '.join(dict.fromkeys(named))} of the directory. Write the id in its place, in promotion.yaml under "
+            f"people and in use_case.yaml; `mlreg people list` shows who is who."
+        )
+
+
+def _with_enough_reason(registry: Registry, by: Attribution, rules: Rules) -> Attribution:
+    by = spelled(by, registry)
     if fault := fault_of_reason(by.reason, rules.promotion):
         raise AdoptionRefused(fault)
     return by

@@ -4,7 +4,7 @@ Promotions are judged by the record. Files that differ from it do nothing until 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, Settings, UseCaseSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.extensions.gates import with_registered_gates
+from mlreg_dagster.governance.people.identified import identified
 from mlreg_dagster.registry import PolicyRecord, Registry
 
 _SHOWN = 5
@@ -27,20 +28,22 @@ class Rules:
     """What promotions are judged by.
 
     Attributes:
-        promotion: promotion.yaml, as it was adopted.
+        promotion: promotion.yaml, as it is applied: with its people by id, where the directory has one.
         use_case: use_case.yaml, whose risk tier says which part of the policy applies.
         evaluation: evaluation.yaml, under which gates count.
+        as_adopted: promotion.yaml as it was written; None: as it is applied.
     """
 
     promotion: PromotionSettings
     use_case: UseCaseSettings
     evaluation: EvaluationSettings
+    as_adopted: PromotionSettings | None = None
 
     @property
     def content(self) -> dict[str, Any]:
         """The values as plain JSON, by file name, as the registry keeps them."""
         return {
-            "promotion": self.promotion.model_dump(mode="json"),
+            "promotion": (self.as_adopted or self.promotion).model_dump(mode="json"),
             "use_case": self.use_case.asked,
             "evaluation": self.evaluation.model_dump(mode="json"),
         }
@@ -62,13 +65,24 @@ def recorded_rules(record: PolicyRecord) -> Rules:
         return Rules(
             PromotionSettings.model_validate(content["promotion"]),
             UseCaseSettings.model_validate({"worth": None, **content["use_case"]}),  # of before there was worth
-            EvaluationSettings.model_validate(content["evaluation"]),
+            EvaluationSettings.of_record(content["evaluation"]),
         )
     except (ValidationError, KeyError) as error:
         raise PolicyNotAdopted(
             f"The policy in force (adopted by {record.actor}, {record.recorded_at:%Y-%m-%d %H:%M}) holds values that "
             f"this release does not know. `mlreg policy adopt --reason …` puts the configuration files in force."
         ) from error
+
+
+def applied_rules(registry: Registry, record: PolicyRecord) -> Rules:
+    """What a record says, with the people of the directory.
+
+    Raises:
+        PolicyNotAdopted: Another release recorded values that this one does not know.
+    """
+    rules = recorded_rules(record)
+    promotion = identified(rules.promotion, registry, record.recorded_at)
+    return replace(rules, promotion=promotion, as_adopted=rules.promotion)
 
 
 def rules_in_force(registry: Registry, files: Rules) -> Rules:
@@ -78,7 +92,7 @@ def rules_in_force(registry: Registry, files: Rules) -> Rules:
         PolicyNotAdopted: Another release recorded values that this one does not know.
     """
     record = registry.policy_in_force()
-    return files if record is None else recorded_rules(record)
+    return files if record is None else applied_rules(registry, record)
 
 
 def rules_now(registry: Registry, files: Rules, now: datetime) -> Rules:
@@ -87,7 +101,7 @@ def rules_now(registry: Registry, files: Rules, now: datetime) -> Rules:
     Raises:
         PolicyNotAdopted: Another release recorded values that this one does not know.
     """
-    return recorded_rules(registry.record_first_policy(files.content, now))
+    return applied_rules(registry, registry.record_first_policy(files.content, now))
 
 
 def differences(in_force: Rules, files: Rules) -> list[str]:

@@ -52,7 +52,7 @@ def promote(
         RegistryError: Unknown version, gates not passed, another holder than expected, times out of order.
     """
     check_alias(request.alias)
-    by = spelled(Attribution(request.actor, now, request.reason, run_id))
+    by = spelled(Attribution(request.actor, now, request.reason, run_id), registry)
     model_version = registry.resolve(request.version)
     with refusals_on_record(registry, request.alias, model_version, by):
         return _move(registry, store, governance, replace(request, version=model_version.version), by)

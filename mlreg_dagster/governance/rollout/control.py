@@ -10,19 +10,18 @@ import pandas as pd
 
 from mlreg_dagster.core.people import AUTOMATION, REPLAY
 from mlreg_dagster.governance.decisions.authority import fault_of_reason, spelled
-from mlreg_dagster.governance.decisions.counting import person
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import rules_now
 from mlreg_dagster.governance.promotion.permits import refusals_on_record
 from mlreg_dagster.governance.rollout import moves
-from mlreg_dagster.governance.rollout.looking import PAUSE, RESUME, Look, is_paused, open_rollout
+from mlreg_dagster.governance.rollout.looking import Look, open_rollout
 from mlreg_dagster.governance.rollout.opening import RolloutRefused, RolloutRequest, open_staging, require_present
 from mlreg_dagster.governance.rollout.permission import promoter, unpaired
 from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State
 from mlreg_dagster.registry import Attribution, Permit, Registry, TrafficEvent
 from mlreg_dagster.registry.names import check_alias
 from mlreg_dagster.registry.permit import permit_passed
-from mlreg_dagster.registry.records.traffic import ROLLED_BACK
+from mlreg_dagster.registry.records.traffic import PAUSE, RESUME, ROLLED_BACK, is_paused
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 ABORT = "abort"
@@ -60,7 +59,7 @@ def start(
         RegistryError: Unknown version, gates not passed, a rollout is open, another holder than expected.
     """
     check_alias(request.alias)
-    by = spelled(Attribution(request.actor, now, request.reason, run_id))
+    by = spelled(Attribution(request.actor, now, request.reason, run_id), registry)
     candidate = registry.resolve(request.version)
     with refusals_on_record(registry, request.alias, candidate, by):
         return open_staging(registry, store, governance, candidate, request, by)
@@ -185,13 +184,13 @@ def _note(
 
 def _by_person(registry: Registry, governance: Governance, by: Attribution) -> Attribution:
     """Who acts, as it is recorded: a person who may decide."""
-    by = spelled(by)
+    by = spelled(by, registry)
     policy = rules_now(registry, governance.files, by.time).promotion
     if fault := fault_of_reason(by.reason, policy):
         raise RolloutRefused(fault)
     if by.actor == AUTOMATION:
         raise RolloutRefused(f"{AUTOMATION} makes the steps of a rollout; a person pauses, resumes and ends it.")
-    if policy.people and by.actor != REPLAY and person(by.actor) not in policy.people:
+    if policy.people and by.actor != REPLAY and policy.person(by.actor) not in policy.people:
         known = ", ".join(sorted(policy.people))
         raise RolloutRefused(f"{by.actor} is not among people; promotion.yaml names {known}.")
     return by

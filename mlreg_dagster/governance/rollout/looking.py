@@ -25,12 +25,9 @@ from mlreg_dagster.governance.rollout.table import Decision, Facts, judge
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Registry, TrafficEvent
 from mlreg_dagster.registry.names import as_utc
-from mlreg_dagster.registry.records.traffic import of_rollout
+from mlreg_dagster.registry.records.traffic import is_paused, of_rollout
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
-
-PAUSE, RESUME = "pause", "resume"
-"""The rulings of a person that leave state and weight as they are."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +133,6 @@ def rows_of_state(rows: Sequence[TrafficEvent]) -> list[TrafficEvent]:
     """The newest changes of a rollout that have its present state, the first one first."""
     first = next((number for number, each in enumerate(reversed(rows)) if each.state != rows[-1].state), len(rows))
     return list(rows[len(rows) - first :])
-
-
-def is_paused(rows: Sequence[TrafficEvent]) -> bool:
-    """Whether a person paused a rollout that no one has resumed since."""
-    return next((each.ruling for each in reversed(rows) if each.ruling in (PAUSE, RESUME)), RESUME) == PAUSE
 
 
 def policy_in_force(registry: Registry, governance: Governance, now: datetime) -> RolloutPolicy:

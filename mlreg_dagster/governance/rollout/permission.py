@@ -114,7 +114,7 @@ def _approved_since(
     """People whose last decision is an approval that counts, given since the rollout was opened."""
     counting_evaluations = [each for each in dossier.evaluations if not each.is_experiment]
     evaluation = counting_evaluations[-1] if counting_evaluations else None
-    last = counting.standing(counting.counted_decisions(dossier, policy, now))
+    last = counting.standing(counting.counted_decisions(dossier, policy, now), policy)
     return tuple(
         name
         for name, each in last.items()

@@ -1,9 +1,12 @@
 """Suspends an alias and resumes it, by the policy in force."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.core.errors import MlregError
@@ -48,6 +51,28 @@ class Authority:
     policy: PromotionSettings
     key: Path | None = None
     replays_history: bool = False
+
+
+def policy_in_force(registry: Registry, files: Callable[[], PromotionSettings]) -> PromotionSettings:
+    """The policy by which it is judged.
+
+    Args:
+        registry: Which keeps the one in force.
+        files: That of the configuration files, for a registry that keeps none yet.
+
+    Raises:
+        DecisionRefused: Another release recorded values that this one does not know.
+    """
+    record = registry.policy_in_force()
+    if record is None:
+        return files()
+    try:
+        return PromotionSettings.model_validate(record.content["promotion"])
+    except (ValidationError, KeyError) as error:
+        raise DecisionRefused(
+            f"The policy in force (adopted by {record.actor}) holds values that this release does not know, so that it "
+            f"can't be told who may suspend. `mlreg policy adopt --reason …` puts the configuration files in force."
+        ) from error
 
 
 def suspend(
@@ -170,7 +195,7 @@ def _require_role(by: Attribution, policy: PromotionSettings) -> None:
     if by.actor == AUTOMATION:
         raise DecisionRefused("Automation resumes nothing: a person does, with `mlreg resume`.")
     asked = policy.suspension.resume_roles
-    if asked and by.actor != REPLAY and not set(counting.roles_of([counting.person(by.actor)], policy)) & set(asked):
+    if asked and by.actor != REPLAY and not set(counting.roles_of([policy.person(by.actor)], policy)) & set(asked):
         raise DecisionRefused(f"{by.actor} may not resume: promotion.yaml asks for a {', or a '.join(asked)}.")
 
 
@@ -183,11 +208,11 @@ def _permitted(dossier: Dossier, by: Attribution, policy: PromotionSettings) -> 
     stopped, version = dossier.suspended[dossier.alias], dossier.version
     evaluations = [each for each in dossier.evaluations if not each.is_experiment]
     evaluation = evaluations[-1] if evaluations else None
-    last = counting.standing(counting.counted_decisions(dossier, policy, by.time))
+    last = counting.standing(counting.counted_decisions(dossier, policy, by.time), policy)
     approved = sorted(
         name
         for name, each in last.items()
-        if each.kind == "approval" and each.recorded_at >= stopped.recorded_at and name != counting.person(by.actor)
+        if each.kind == "approval" and each.recorded_at >= stopped.recorded_at and name != policy.person(by.actor)
         if counting.objection_to_approval(each, version, evaluation, by.actor, policy) is None
     )
     asked = policy.suspension.resume_approvals

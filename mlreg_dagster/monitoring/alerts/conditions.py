@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from mlreg_dagster.monitoring.alerts.rules import Alert
 from mlreg_dagster.monitoring.metrics.slos import Level
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare
-from mlreg_dagster.registry import OutboxMessage, Severity, TrafficEvent
+from mlreg_dagster.registry import OutboxMessage, Severity, Suspension, TrafficEvent
 from mlreg_dagster.registry.records.traffic import ROLLED_BACK
 
 WAITS_TOO_LONG = timedelta(hours=1)
@@ -161,6 +161,20 @@ def waiting_rollouts(waiting: Iterable[WaitingRollout]) -> list[Alert]:
             f"status`, then `mlreg approve {each.candidate}` or `mlreg rollout abort`.",
         )
         for each in waiting
+    ]
+
+
+def suspended(in_force: Iterable[Suspension]) -> list[Alert]:
+    """One a suspension, until the alias is resumed."""
+    return [
+        Alert(
+            "suspended",
+            each.alias,
+            each.effective_at,
+            f"{each.in_words}. No holder of it scores, and nothing is promoted. `mlreg resume {each.alias} --reason …` "
+            f"lets it go on; `mlreg rollback --reason …` changes the version before.",
+        )
+        for each in in_force
     ]
 
 

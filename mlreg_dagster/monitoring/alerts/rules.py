@@ -56,6 +56,7 @@ RULES: Mapping[str, Rule] = {
         Rule("champion_old", "info", "the champion has not changed for longer than retraining.yaml allows"),
         Rule("rollout_rolled_back", "ticket", "the rollout of a version was rolled back"),
         Rule("rollout_waits", "ticket", "a rollout goes no further without an approval"),
+        Rule("suspended", "page", "no holder of an alias scores: it was suspended"),
         Rule("disk_low", "page", "the disk of the home is nearly full"),
         Rule("channel_down", "ticket", "messages to a channel wait to be delivered"),
         Rule("data_quality", "ticket", "data quality is low"),

@@ -42,6 +42,7 @@ METRICS: Mapping[str, Metric] = {
         Metric("mlreg_alias_moves_total", "Moves of aliases that count.", ("alias",)),
         Metric("mlreg_newest_timestamp_seconds", "End of the newest partition of an asset.", ("asset",)),
         Metric("mlreg_job_last_run_failed", "1 where the last run of a job failed, 0 where not.", ("job",)),
+        Metric("mlreg_suspended", "1 where no holder of the alias scores.", ("alias",)),
         Metric("mlreg_flagged_ratio", "Share that the champion flagged of its last day."),
         Metric("mlreg_flagged_limit_ratio", "The limits of that share.", ("bound",)),
         Metric("mlreg_scored_rows", "Rows out of sample that this share is of."),

@@ -66,7 +66,9 @@ def registry_samples(registry: Registry, now: datetime, release: str) -> Iterato
     statuses = Counter(registry.status(name) for name in versions)
     for status in ("candidate", "evaluated", "rejected"):
         yield Sample("mlreg_versions", statuses[status], (status,))
+    suspended = registry.suspended(now)
     for alias in list(registry.aliases())[:_ALIASES]:
+        yield Sample("mlreg_suspended", alias in suspended, (alias,))
         yield Sample("mlreg_alias_moves_total", len(registry.history(alias)), (alias,))
         if (holder := registry.holder(alias, now)) is not None:
             detector = versions[holder.version].detector if holder.version in versions else "unknown"

@@ -1,11 +1,13 @@
 """Puts a backup in place as a home on another path, and records in its registry that it is a copy."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from mlreg_dagster.config import PromotionSettings
 from mlreg_dagster.config.places import REGISTRY, own_registry_url, registry_file
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.governance.people.restored import erase_again
 from mlreg_dagster.operations.backup.drafts import draft_of
 from mlreg_dagster.operations.backup.manifest import NAME, SUM, Manifest, read_manifest, verify
 from mlreg_dagster.operations.home_copy import copy_folder
@@ -24,6 +26,7 @@ def restore_backup(
     policy: PromotionSettings,
     key: Path | None = None,
     server: str | None = None,
+    erased: Collection[str] = (),
 ) -> tuple[Manifest, Restore]:
     """Put a backup in place; it is copied, verified and recorded before the home gets its name.
 
@@ -34,6 +37,7 @@ def restore_backup(
         policy: Who may decide, where the registry has no policy of its own yet.
         key: The file of the actor's private key, if they have one.
         server: The URL of the empty database that gets the registry; None: it stays a file in the home.
+        erased: The ids of people who were erased since the backup was made; their names are erased in the home, too.
 
     Raises:
         NoBackup, BackupDamaged: It is no backup, or not as it was made.
@@ -58,6 +62,7 @@ def restore_backup(
         registry = Registry(own_registry_url(draft))
         registry.upgrade()
         restored = record_backup(registry, manifest.made_at, manifest.head, _unregistered(manifest), by, policy, key)
+        erase_again(registry, erased, by)
         if server is not None:
             Registry(server).load_from(registry_file(draft))
             registry_file(draft).unlink()

@@ -39,6 +39,7 @@ class Made:
         datasets: The days of each kind of dataset that runs have frozen.
         heads: Sequence and hash of the registry's audit records that runs have witnessed.
         newest_run: When the run that was recorded last was recorded, by the clock of then.
+        erased: The ids of people whose names were erased.
     """
 
     written: Callable[[str], pd.DatetimeIndex]
@@ -47,6 +48,7 @@ class Made:
     datasets: Mapping[str, frozenset[str]]
     heads: frozenset[tuple[int, str]]
     newest_run: pd.Timestamp | None
+    erased: frozenset[str] = frozenset()
 
 
 def no_hours(settings: Settings) -> dict[str, pd.DatetimeIndex]:

@@ -11,6 +11,7 @@ import pandas as pd
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
+from mlreg_dagster.governance.people.restored import names_that_are_back
 from mlreg_dagster.operations.doctor.materializations import Made
 from mlreg_dagster.operations.home import Home, set_aside
 from mlreg_dagster.operations.recovery import describe_restore, moves_after
@@ -51,6 +52,7 @@ def registry_is_sound(home: Home, now: pd.Timestamp, made: Made | None) -> Itera
         yield _nothing_is_recorded_ahead(home.registry, now)
         if made is not None:
             yield _versions_are_registered(home.registry, made)
+            yield _people_stay_erased(home.registry, made)
         yield from _versions_have_bundles(home, made)
         yield from _models_in_use_score_soundly(home)
         yield from _datasets_are_intact(home)
@@ -142,6 +144,15 @@ def _decide_again(decision: Decision) -> str:
         rules = " ".join(f"--rule {name}" for name in decision.waives)
         return f"mlreg waive {decision.version} {rules} --until {decision.expires_at:%Y-%m-%dT%H:%M} {who}"
     return f"mlreg {'approve' if decision.kind == 'approval' else 'reject'} {decision.version} {who}"
+
+
+def _people_stay_erased(registry: Registry, made: Made) -> Finding:
+    """No name that was erased is there again, from an older copy that was put back."""
+    if back := names_that_are_back(registry, made.erased):
+        seen = f"Names that were erased are in the directory again, from an older copy: {', '.join(back)}."
+        commands = (f'mlreg people erase {person} --yes --reason "an older copy was put back"' for person in back)
+        return Finding("erased people", "miss", seen, "; ".join(commands))
+    return Finding("erased people", "ok", f"{len(made.erased)} people were erased; none of their names is back.")
 
 
 def _versions_are_registered(registry: Registry, made: Made) -> Finding:

@@ -25,6 +25,7 @@ from mlreg_dagster.orchestration.instance.materialized_hours import (
     made_versions,
     written_hours,
 )
+from mlreg_dagster.orchestration.instance.person_events import erased_people
 from mlreg_dagster.orchestration.instance.runs import newest_run_time, run_times
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head
 from mlreg_dagster.orchestration.resources import (
@@ -102,7 +103,7 @@ def build_correct_job(name: str, settings: Settings) -> dg.JobDefinition:
         moves = correct(
             records,
             config.alias,
-            Attribution(current_actor(config.actor), mlreg_clock.now(), config.reason, context.run_id),
+            Attribution(records.acting(current_actor(config.actor)), mlreg_clock.now(), config.reason, context.run_id),
             settings.promotion,
             signing_key(),
         )
@@ -128,17 +129,21 @@ def build_restore_job(name: str, settings: Settings) -> dg.JobDefinition:
         context: dg.OpExecutionContext, config: RestoreConfig, mlreg_registry: RegistryResource, mlreg_clock: Clock
     ) -> None:
         from mlreg_dagster.governance.decisions.authority import signing_key
+        from mlreg_dagster.governance.people.restored import erase_again
         from mlreg_dagster.operations.recovery import describe_restore, restore
 
         records = mlreg_registry.open()
+        actor = records.acting(current_actor(config.actor))
+        by = Attribution(actor, mlreg_clock.now(), config.reason, context.run_id)
         restored = restore(
             records,
             witnessed_heads(context.instance),
             made_versions(context.instance),
-            Attribution(current_actor(config.actor), mlreg_clock.now(), config.reason, context.run_id),
+            by,
             settings.promotion,
             signing_key(),
         )
+        erase_again(records, erased_people(context.instance), by)
         metadata = {
             "lost": restored.facts["lost"],
             "lost_versions": ", ".join(restored.facts["lost_versions"]) or "none",
@@ -230,6 +235,7 @@ def made_by_runs(instance: dg.DagsterInstance, but_for: str | None = None) -> Ma
             {kind: made_partitions(instance, kind) for kind in (TRAINING, HOLDOUT)},
             frozenset(witnessed_heads(instance)),
             newest_run_time(instance, but_for),
+            erased_people(instance),
         )
 
 

@@ -3,21 +3,22 @@
 Champion and challengers are those as of the hour that is scored, not those of today. Simple rankings are in `rankings`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from mlreg_dagster.config import FROZEN, FlaggingSettings
-from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.core.hours import HOUR, as_hour
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.manifests import flagging_in, start_up_in
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.outcomes.predicting.history import History
 from mlreg_dagster.outcomes.predicting.moved_thresholds import MovedThresholds
+from mlreg_dagster.outcomes.predicting.suspended import Stopped, stopped_versions
 from mlreg_dagster.outcomes.schema import PREDICTIONS
-from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry import Registry, Tenure
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
 REQUESTED = "requested"
@@ -35,26 +36,45 @@ class Assignment:
     last: pd.Timestamp
 
 
-def assign(registry: Registry, hours: pd.DatetimeIndex, requested: Iterable[str]) -> list[Assignment]:
+def assign(
+    registry: Registry, hours: pd.DatetimeIndex, requested: Iterable[str], stopped: Stopped | None = None
+) -> list[Assignment]:
     """Who scores which of `hours`: alias holders as of each hour, then versions asked for by name.
 
     Args:
         registry: Where the history of the aliases is.
         hours: Consecutive whole hours.
-        requested: Version specifiers that are to score all of `hours` as well.
+        requested: Version specifiers that are to score all of `hours` as well; an alias is its holder of today.
+        stopped: Hours that no holder of an alias scores; None: there are none.
 
     Raises:
         UnknownVersion: A specifier leads to no version.
     """
+    silent = stopped_versions(registry, stopped) if stopped else {}
     assignments = [
-        Assignment(tenure.version, tenure.artifact_sha256, alias, as_hour(tenure.first), as_hour(tenure.last))
+        Assignment(tenure.version, tenure.artifact_sha256, alias, first, last)
         for alias in SCORING_ALIASES
         for tenure in registry.tenures(alias, hours[0], hours[-1])
+        for first, last in _scored_hours(tenure, silent)
     ]
     for spec in requested:
         version = registry.resolve(spec)
         assignments.append(Assignment(version.version, version.artifact_sha256, REQUESTED, hours[0], hours[-1]))
     return assignments
+
+
+def _scored_hours(
+    tenure: Tenure, silent: Mapping[pd.Timestamp, set[str]]
+) -> Iterator[tuple[pd.Timestamp, pd.Timestamp]]:
+    """The hours of a tenure without those in which its version scores nothing, piece by piece."""
+    first, last = as_hour(tenure.first), as_hour(tenure.last)
+    for hour in sorted(hour for hour, versions in silent.items() if tenure.version in versions):
+        if first <= hour <= last:
+            if first < hour:
+                yield first, hour - HOUR
+            first = hour + HOUR
+    if first <= last:
+        yield first, last
 
 
 def policies_of(registry: Registry, assignments: Iterable[Assignment]) -> list[FlaggingSettings]:

@@ -17,6 +17,7 @@ from mlreg_dagster.outcomes.names import PREDICTIONS_TABLE, RANKING, REASONS_TAB
 from mlreg_dagster.outcomes.reasons.explaining import explain
 from mlreg_dagster.outcomes.reasons.summary import part_of_total
 from mlreg_dagster.registry import ModelVersion, Registry
+from mlreg_dagster.registry.records.suspensions import covering, suspended_times
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.reader import Tables
 
@@ -70,6 +71,12 @@ def version_at(registry: Registry, hour: datetime, spec: str | None) -> ModelVer
         if registry.holder(CHAMPION, hour) is None:
             raise NothingToExplain(
                 f"There was no champion as of {hour:%Y-%m-%d %H:%M}. Name a version with --version, or a later hour."
+            )
+        changes = registry.suspensions(CHAMPION)
+        if (suspension := covering(suspended_times(changes), hour)) is not None:
+            raise NothingToExplain(
+                f"No champion scored {hour:%Y-%m-%d %H:%M}: {suspension.in_words}. Name a version with --version, or "
+                f"another hour."
             )
         spec = CHAMPION
     if spec.startswith(f"{RANKING}:"):

@@ -108,13 +108,15 @@ def people(connection: Connection) -> list[Person]:
     rows = connection.execute(select(schema.people).order_by(schema.people.c.number)).mappings().all()
     if not rows:
         return []
+    if not all(isinstance(text, str | None) for row in rows for text in (row["person"], row["name"], row["contact"])):
+        raise RegistryDamaged("The directory of people can't be read. `mlreg audit verify` says what was changed.")
     newest = {change.person: change for change in all_of(connection, PersonChange, schema.person_changes)}
     return [
         Person(
             id=row["person"],
             name=row["name"],
             contact=row["contact"],
-            roles=tuple(change.roles) if (change := newest.get(row["person"])) else (),
+            roles=change.roles if (change := newest.get(row["person"])) else (),
             public_key=change.public_key if change else None,
             sequence=change.sequence if change else 0,
         )

@@ -59,10 +59,11 @@ class People:
             NotAName: It can't be the name of a person.
             InvalidRecord: The person was erased or is not known, or the policy in force wants people of the directory.
         """
-        name = account_name(name)
+        if (name := account_name(name)) in OF_THE_PROJECT:
+            return name
         with self._database.reading() as connection:
             directory, in_force = Directory(queries.people(connection)), queries.policy_in_force(connection)
-        if not directory or name in OF_THE_PROJECT:
+        if not directory:
             return name
         found = directory.id_of(name)
         if found in directory.people:

@@ -15,6 +15,9 @@ FINISHED: Final = "finished"
 ENDED: Final = (CLOSED, ROLLED_BACK, FINISHED)
 """The states that end a rollout."""
 
+PAUSE, RESUME = "pause", "resume"
+"""The rulings of a person that leave state and weight as they are."""
+
 
 @dataclass(frozen=True)
 class TrafficEvent:
@@ -78,3 +81,12 @@ def of_rollout(history: Sequence[TrafficEvent], number: int | None = None) -> li
         number: The sequence at which the rollout was opened; None: the newest rollout.
     """
     return [each for each in history if each.rollout == (history[-1].rollout if number is None else number)]
+
+
+def is_paused(changes: Sequence[TrafficEvent]) -> bool:
+    """Whether a person paused a rollout that no one has resumed since.
+
+    Args:
+        changes: Of one rollout, the opening first.
+    """
+    return next((each.ruling for each in reversed(changes) if each.ruling in (PAUSE, RESUME)), RESUME) == PAUSE

@@ -17,7 +17,7 @@ from mlreg_dagster.registry import Attribution
 from mlreg_dagster_tests.evidence.cards import card_of, facts, section, under
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START
 from mlreg_dagster_tests.outcomes.frames import over_weeks
-from mlreg_dagster_tests.registry.builders import roll_out, shift, split
+from mlreg_dagster_tests.registry.builders import open_incident, roll_out, shift, split
 
 
 def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
@@ -187,3 +187,15 @@ def test_hours_that_were_repaired_after_freezing_are_told(live, hour, kind):
 
 def test_identical_training_rows_are_told(champion):
     assert facts(make_card(champion[1]), "evaluation", "Training")["rows identical to an earlier one"] == 0
+
+
+def test_incidents_that_name_a_version_or_none_stand_in_its_card(live):
+    at = {"time": pd.Timestamp(NOW, tz="UTC")}
+    open_incident(live.registry, title="All flags are odd", **at)
+    open_incident(live.registry, title="v1 is odd", facts={"versions": ["v1"]}, **at)
+    assert [row["title"] for row in facts(card_of(live, "v1"), "operations", "Incidents")] == [
+        "All flags are odd",
+        "v1 is odd",
+    ]
+    (row,) = facts(card_of(live, "v2"), "operations", "Incidents")
+    assert (row["title"], row["state"], row["over"]) == ("All flags are odd", "open", None)

@@ -1,9 +1,9 @@
 """What people wrote: in use_case.yaml, and in Markdown files of the project."""
 
 import pytest
-from mlreg_dagster.config.sections.documentation import Documentation
 
 from mlreg_dagster.config import ConfigError
+from mlreg_dagster.config.sections.documentation import Documentation
 from mlreg_dagster.evidence.dossier.texts import texts_of
 
 LONG = "Ranking by volatility finds the same crashes."

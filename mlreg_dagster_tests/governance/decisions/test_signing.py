@@ -2,8 +2,13 @@
 
 import pandas as pd
 
-from mlreg_dagster.governance.decisions.signing import decision_message, policy_message, withdrawal_message
-from mlreg_dagster.registry import WAIVER, Attribution, Decision
+from mlreg_dagster.governance.decisions.signing import (
+    decision_message,
+    person_message,
+    policy_message,
+    withdrawal_message,
+)
+from mlreg_dagster.registry import WAIVER, Attribution, Decision, PersonChange
 
 TIME = pd.Timestamp("2026-03-02 10:11:12.345678", tz="UTC")
 EXPIRES = TIME + pd.Timedelta(days=1)
@@ -30,6 +35,16 @@ def test_the_statement_of_a_withdrawal():
 def test_the_statement_of_a_change_of_the_policy():
     assert policy_message("adoption", "c" * 64, "p" * 64, BERT).decode() == (
         f'["mlreg policy 1","adoption","{"c" * 64}","{"p" * 64}","bert","wrong","2026-03-02T10:11:12.345678+00:00"]'
+    )
+
+
+def test_the_statement_of_a_change_of_the_directory_of_people():
+    change = PersonChange(
+        9, "p-7k2m9q4x", 2, "corrected", "e" * 64, ("owner",), "a2V5", "bert", "wrong", TIME, "run-1", None
+    )
+    assert person_message(change).decode() == (
+        f'["mlreg person 1","corrected","p-7k2m9q4x",2,"{"e" * 64}",["owner"],"a2V5","bert","wrong",'
+        '"2026-03-02T10:11:12.345678+00:00"]'
     )
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from mlreg_dagster.governance.rollout import control
-from mlreg_dagster.governance.rollout.looking import Look, is_paused, open_rollout
+from mlreg_dagster.governance.rollout.looking import Look, open_rollout
 from mlreg_dagster.governance.rollout.opening import RolloutRequest
 from mlreg_dagster.governance.rollout.permission import unpaired
 from mlreg_dagster.governance.rollout.states import STEPS
@@ -11,6 +11,7 @@ from mlreg_dagster.governance.rollout.table import Facts, judge
 from mlreg_dagster.models.registration import register
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.permit import permit_passed
+from mlreg_dagster.registry.records.traffic import is_paused
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.governance.promotion.builders import BY_ANN, NOW, evaluate, governed
 from mlreg_dagster_tests.models.builders import with_manifest

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Values, flat, when
+from mlreg_dagster.evidence.card.suspensions import suspensions
 from mlreg_dagster.registry import AliasEvent, Decision, Refusal, Withdrawal
 
 
@@ -27,6 +28,7 @@ def promotion(context: CardContext) -> Section:
         Table("Moves of an alias to it", [_move(move) for move in context.moves], key="moves"),
         Table("Promotions of it that were refused or had to wait", [_refusal(each) for each in context.refusals],
               key="refusals"),
+        suspensions(context),
         *(Values(f"Evidence of the move of {each.alias} at {when(each.effective_at)}", flat(each.evidence), folded=True,
                  key=f"evidence_of_{each.alias}_move_{each.sequence}")
           for each in context.moves if each.evidence),
