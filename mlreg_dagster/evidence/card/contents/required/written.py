@@ -64,7 +64,12 @@ REQUIREMENTS = (
         "use_case.intended_use",
         "use_case",
         "the intended use, and by whom",
-        ("EU AI Act, Annex IV 1(a)", "EU AI Act, Art. 13(3)(b)", "NIST AI RMF, MAP 1.1", "Mitchell et al. 2019"),
+        (
+            "EU AI Act, Annex IV 1(a)",
+            "EU AI Act, Art. 13(3)(b)",
+            "NIST AI RMF, MAP 1.1",
+            "Mitchell et al. 2019, intended use",
+        ),
         HIGH,
         _text("intended_use"),
     ),
@@ -104,7 +109,12 @@ REQUIREMENTS = (
         "lineage.origin",
         "lineage",
         "whose data it is",
-        ("EU AI Act, Art. 10(2)(b)", "EU AI Act, Annex IV 2(d)", "ISO/IEC 42001, A.7.3", "Mitchell et al. 2019"),
+        (
+            "EU AI Act, Art. 10(2)(b)",
+            "EU AI Act, Annex IV 2(d)",
+            "ISO/IEC 42001, A.7.3",
+            "Mitchell et al. 2019, training data",
+        ),
         HIGH,
         _text("data.origin"),
     ),
@@ -180,4 +190,4 @@ REQUIREMENTS = (
         HIGH,
         _text("security"),
     ),
-)  # fmt: skip
+)
