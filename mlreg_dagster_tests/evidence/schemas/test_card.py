@@ -78,5 +78,5 @@ def test_a_fact_without_a_key_is_still_there():
 
 
 def test_the_list_of_a_bundle_fits_its_schema(cards, tmp_path):
-    bundles.write(tmp_path / "v2", cards[0])
+    bundles.write(tmp_path / "v2", cards[0], b"{}")
     validator("bundle").validate(json.loads((tmp_path / "v2" / bundles.LIST).read_text(encoding="utf-8")))
