@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound, plant_anomalies
+from mlreg_dagster.models.evaluation.rounds import PlantedRound, plant_anomalies
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
 from mlreg_dagster_tests.models.builders import FEATURES, INJECTION, LOOKBACK, World, build_world

@@ -106,7 +106,8 @@ def compare(
     from mlreg_dagster.datasets import freezing
     from mlreg_dagster.governance.policy.track_record import challenge_on_record
     from mlreg_dagster.models.artifacts import artifact
-    from mlreg_dagster.models.evaluation import comparison, evaluation
+    from mlreg_dagster.models.evaluation import comparison
+    from mlreg_dagster.models.evaluation.rounds import plant_anomalies
     from mlreg_dagster.outcomes.worth.newest import newest_worth
     from mlreg_dagster.storage.warehouse.reader import Tables
 
@@ -121,8 +122,10 @@ def compare(
         version = runner.registry.resolve(spec)
         models.append(artifact.load(store, version.version, version.artifact_sha256))
     thresholds = settings.evaluation
-    rounds = evaluation.plant_anomalies(rows, thresholds.injection, settings.features, settings.max_lookback_hours)
-    compared = comparison.compare(models[0], models[1], rows, rounds, thresholds.comparison)
+    rounds = plant_anomalies(rows, thresholds.injection, settings.features, settings.max_lookback_hours)
+    asked = thresholds.comparison
+    chances = [comparison.chance_of(each, runner.registry, store, rounds, asked).chance for each in models]
+    compared = comparison.compare(models[0], models[1], rows, rounds, asked, (chances[0], chances[1]))
     found = challenge_on_record(runner.warehouse, compared.left, compared.right, thresholds.comparison)
     with runner.warehouse.connect() as connection:
         worths = newest_worth(Tables(connection, runner.warehouse.path))

@@ -137,14 +137,19 @@ class TierPolicy(Section):
     worth: WorthAsked | None = Field(
         None, description="By matured outcomes, than the best simple ranking and than the champion; null = not asked."
     )
+    planted_interval: bool = Field(
+        False, description="Gates on planted anomalies pass on the lower end of their interval."
+    )
     rollout: RolloutPolicy | None = Field(
         None, description="How a version becomes champion step by step; null = by the defaults, where one is started."
     )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A tier that does not ask for worth, or names no rollout, leaves it out: earlier policies stay the same."""
+        """A tier leaves out what it does not ask for and earlier policies did not know: they stay the same."""
         values: dict[str, Any] = serialize(self)
+        if not self.planted_interval:
+            values.pop("planted_interval", None)
         for name in ("worth", "rollout"):
             if getattr(self, name) is None:
                 values.pop(name, None)
@@ -202,6 +207,7 @@ _HIGH = TierPolicy(
     ),
     stable=True,
     worth="not_worse",
+    planted_interval=True,
 )
 
 
@@ -228,16 +234,10 @@ class PromotionSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A policy that only warns of unlisted actors says nothing of them: earlier policies keep their hash."""
+        """A policy leaves out what it does not ask: unlisted actors, suspensions. Earlier policies keep their hash."""
         values: dict[str, Any] = serialize(self)
         if self.unlisted_actors == "warn":
             values.pop("unlisted_actors", None)
-        return values
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A policy that says nothing of suspensions leaves them out, so that earlier policies keep their hash."""
-        values: dict[str, Any] = serialize(self)
         if self.suspension == SuspensionPolicy():
             values.pop("suspension", None)
         return values

@@ -74,11 +74,11 @@ def _with_requirements(context: CardContext, section: Section) -> Section:
 
 def _row(each: Checked) -> dict[str, Any]:
     return {
-        "requirement": each.requirement.key,
-        "what must be there": each.requirement.text,
-        "required": each.required,
         "state": each.finding.state,
+        "what must be there": each.requirement.text,
         "finding": each.finding.text or None,
+        "required": each.required,
+        "requirement": each.requirement.key,
     }
 
 
@@ -90,8 +90,14 @@ def _with_other_sections(bundle: Section, others: Sequence[Section]) -> Section:
             *(f"Section {each.number} is incomplete: {each.title}." for each in others if each.missing),
             *bundle.missing,
         ),
-        against=tuple(f"Section {each.number} speaks against it: {each.title}." for each in others if each.against),
-        unknown=tuple(f"Section {each.number} leaves things unknown: {each.title}." for each in others if each.unknown),
+        against=(
+            *(f"Section {each.number} speaks against it: {each.title}." for each in others if each.against),
+            *bundle.against,
+        ),
+        unknown=(
+            *(f"Section {each.number} leaves things unknown: {each.title}." for each in others if each.unknown),
+            *bundle.unknown,
+        ),
     )
 
 

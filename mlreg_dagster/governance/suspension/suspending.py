@@ -195,7 +195,7 @@ def _require_role(by: Attribution, policy: PromotionSettings) -> None:
     if by.actor == AUTOMATION:
         raise DecisionRefused("Automation resumes nothing: a person does, with `mlreg resume`.")
     asked = policy.suspension.resume_roles
-    if asked and by.actor != REPLAY and not set(counting.roles_of([counting.person(by.actor)], policy)) & set(asked):
+    if asked and by.actor != REPLAY and not set(counting.roles_of([policy.person(by.actor)], policy)) & set(asked):
         raise DecisionRefused(f"{by.actor} may not resume: promotion.yaml asks for a {', or a '.join(asked)}.")
 
 
@@ -208,11 +208,11 @@ def _permitted(dossier: Dossier, by: Attribution, policy: PromotionSettings) -> 
     stopped, version = dossier.suspended[dossier.alias], dossier.version
     evaluations = [each for each in dossier.evaluations if not each.is_experiment]
     evaluation = evaluations[-1] if evaluations else None
-    last = counting.standing(counting.counted_decisions(dossier, policy, by.time))
+    last = counting.standing(counting.counted_decisions(dossier, policy, by.time), policy)
     approved = sorted(
         name
         for name, each in last.items()
-        if each.kind == "approval" and each.recorded_at >= stopped.recorded_at and name != counting.person(by.actor)
+        if each.kind == "approval" and each.recorded_at >= stopped.recorded_at and name != policy.person(by.actor)
         if counting.objection_to_approval(each, version, evaluation, by.actor, policy) is None
     )
     asked = policy.suspension.resume_approvals

@@ -7,7 +7,7 @@ from mlreg_dagster.evidence.card.elements import when
 from mlreg_dagster.evidence.card.requirements import EVERY_TIER, Finding, Requirement, unless, without
 from mlreg_dagster.evidence.card.standing import Standing
 from mlreg_dagster.evidence.card.suspensions import suspended
-from mlreg_dagster.governance.decisions import counting, signing
+from mlreg_dagster.governance.decisions import signing
 from mlreg_dagster.governance.policy.facts import waived_rules
 from mlreg_dagster.registry import AliasEvent, Decision
 
@@ -64,12 +64,14 @@ def _approvals(context: CardContext) -> Finding:
 
 
 def _lacking(context: CardContext, alias: str, standing: Standing) -> list[str]:
-    asked, where = context.tier_policy, f"As {alias} the risk tier {context.tier} asks for"
+    asked, where = context.tier_policy, f"As {alias} it needs"
     lacking = []
     if len(standing.approved) < asked.approvals:
-        lacking.append(f"{where} {asked.approvals} approvals, and {len(standing.approved)} count.")
+        lacking.append(
+            f"{where} {asked.approvals} approvals in the risk tier {context.tier}, and {len(standing.approved)} count."
+        )
     if absent := [role for role in asked.roles if role not in standing.roles]:
-        lacking.append(f"{where} an approval by a {', and by a '.join(absent)}.")
+        lacking.append(f"{where} an approval by a {', and by a '.join(absent)}, in the risk tier {context.tier}.")
     if lacking and standing.not_counted:
         lacking.append(f"Not counted: {'; '.join(standing.not_counted)}.")
     return lacking
@@ -88,19 +90,19 @@ def _unsigned(decision: Decision) -> str:
 
 
 def _is_signed(decision: Decision, context: CardContext) -> bool:
-    known = context.rules.promotion.people.get(counting.person(decision.actor))
+    known = context.rules.promotion.people.get(context.rules.promotion.person(decision.actor))
     if known is None or known.public_key is None:
         return True
     return signing.verifies(known.public_key, decision.signature, signing.decision_message(decision))
 
 
 def _waivers(context: CardContext) -> Finding:
-    trainer = counting.person(context.version.created_by)
+    trainer = context.rules.promotion.person(context.version.created_by)
     return without(
         (
             f"{each.actor}, who trained it, waived {', '.join(each.waives)} for it."
             for each in _standing(context)
-            if each.is_waiver and counting.person(each.actor) == trainer
+            if each.is_waiver and context.rules.promotion.person(each.actor) == trainer
         ),
         "against",
     )
