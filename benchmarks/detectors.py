@@ -41,7 +41,7 @@ from mlreg_dagster.market.sources.archive.source import Archive
 from mlreg_dagster.models.detectors.local_density import distinct_rows
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit
-from mlreg_dagster.models.evaluation.evaluation import plant_anomalies
+from mlreg_dagster.models.evaluation.rounds import plant_anomalies
 from mlreg_dagster.models.training import NOT_FEATURES
 
 Matrix = NDArray[np.float64]

@@ -36,7 +36,7 @@ from mlreg_dagster.core.hours import HOUR, as_hour, hour_key, hour_range
 from mlreg_dagster.core.names import HOURLY_ASSETS
 from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound, plant_anomalies
+from mlreg_dagster.models.evaluation.rounds import PlantedRound, plant_anomalies
 from mlreg_dagster.outcomes.reasons.explaining import explain
 from mlreg_dagster.replay.plan import Replay
 from mlreg_dagster.replay.run import run_replay

@@ -1,6 +1,6 @@
 """Every job: a named selection of the graph that a person, a schedule or the command line starts.
 
-Names stand in `core.names`; jobs with logic of their own in `governance.jobs` and `operations.retention.jobs`.
+Names stand in `core.names`; jobs with logic of their own in `governance.jobs` and in the `jobs` of `operations`.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ import dagster as dg
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.names import (
+    BACK_UP,
     BUNDLE,
     CORRECT,
     DATASET_ASSETS,
@@ -38,12 +39,14 @@ from mlreg_dagster.core.names import (
 )
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
+from mlreg_dagster.operations.backup.jobs import build_backup_job
 from mlreg_dagster.operations.retention.jobs import build_correct_job, build_prune_job, build_restore_job
 
 if TYPE_CHECKING:
     from mlreg_dagster.orchestration.dagster_internals.queries import Job
 
 __all__ = [
+    "BACK_UP",
     "BUNDLE",
     "CORRECT",
     "DATASETS",
@@ -126,6 +129,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
         build_prune_job(PRUNE, settings, home),
         build_correct_job(CORRECT, settings),
         build_restore_job(RESTORE, settings),
+        build_backup_job(BACK_UP, settings, home),
     ]
 
 

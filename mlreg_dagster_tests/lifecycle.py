@@ -59,7 +59,7 @@ CONFIGS = {
     "model": {**_NEIGHBOURS, "params": {"n_neighbors": 20}},
     "model_lof": {**_NEIGHBOURS, "params": {"n_neighbors": 30}},
     "model_forest": {"params": {"n_estimators": 10}, "features": _FEATURES},
-    "evaluation": {"injection": {"rounds": 2}},
+    "evaluation": {"injection": {"seeds": 2}},
     "outcomes": {"bootstrap_samples": 100, "rankings": {"panel": []}},
 }
 """Only what differs from the project's own files; most tests are about versions, so there are no rankings."""

@@ -33,7 +33,7 @@ CONFIGS = {
         "min_silhouette": -1.0,
         "min_score_gap": 0.0,
         "min_average_precision_margin": -1.0,
-        "injection": {"rounds": 2},
+        "injection": {"seeds": 1, "rounds": 2},
     },
     "promotion": {"automatic": "passed"},
     "outcomes": {"horizon_hours": 2, "bootstrap_samples": 100},
@@ -44,7 +44,7 @@ EASILY_TOLD_APART = {
     "promotion": {"automatic": "better"},
     "evaluation": {
         **CONFIGS["evaluation"],
-        "injection": {"rounds": 12, "instrument_share": 0.4},
+        "injection": {"seeds": 1, "rounds": 12, "instrument_share": 0.4},
         "comparison": {"min_instruments": 2, "confidence": 0.52},
     },
 }

@@ -1,8 +1,8 @@
 """Schedules and sensors: when the jobs run on their own.
 
 `backlog` and `retraining` work out what is due and know nothing of Dagster; the other modules turn it into runs. All
-schedules and sensors are on by default, except for the schedule that deletes and, until audit.yaml names a place, the
-one that publishes the head of the audit log.
+schedules and sensors are on by default, except for the schedule that deletes and, until a place is configured, those
+that publish the head of the audit log and make backups.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ import dagster as dg
 
 from mlreg_dagster.automation.alerts.sensor import build_alert_sensor
 from mlreg_dagster.automation.audit import build_audit_schedule
+from mlreg_dagster.automation.backups import build_backup_schedule
 from mlreg_dagster.automation.common import Jobs
 from mlreg_dagster.automation.failures.checks import build_check_sensor
 from mlreg_dagster.automation.failures.runs import (
@@ -30,12 +31,13 @@ from mlreg_dagster.monitoring.alerts.rules import require_known_rules
 
 
 def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
-    """The hour that has just ended (days follow, by sensor), pruning, the weekly report, heads of the audit log."""
+    """The hour that has just ended (days follow, by sensor), pruning, the weekly report, heads of the log, backups."""
     return [
         build_hourly_schedule(settings),
         build_prune_schedule(),
         build_weekly_schedule(),
         build_audit_schedule(settings),
+        build_backup_schedule(settings),
     ]
 
 

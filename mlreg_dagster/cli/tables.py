@@ -80,10 +80,13 @@ def gates_table(evaluation: Evaluation) -> Grid:
         "actor": evaluation.actor,
         "gates": [asdict(gate) for gate in evaluation.gates],
     }
-    grid = Grid(f"Gates of {evaluation.version}", ("gate", "passed", "value", "threshold"), facts)
+    grid = Grid(f"Gates of {evaluation.version}", ("gate", "passed", "value", "interval", "threshold"), facts)
     for gate in evaluation.gates:
         passed = "[green]yes[/]" if gate.passed else "[red]NO[/]"
-        grid.add_row(gate.name, passed, as_number(gate.value), escape(gate.threshold))
+        low, high = ((gate.interval or {}).get(name) for name in ("low", "high"))
+        interval = "" if low is None else f"{as_number(low)} to {as_number(high)}"
+        grid.add_row(gate.name, passed, as_number(gate.value), interval, escape(gate.threshold))
+    grid.notes += [escape(f"{gate.name}: {gate.detail}") for gate in evaluation.gates if gate.interval]
     return grid
 
 
@@ -91,8 +94,12 @@ def history_table(events: Iterable[AliasEvent]) -> Grid:
     """Moves of aliases, the newest of each last."""
     events = list(events)
     names = ("alias", "version", "previous_version", "effective_at", "recorded_at", "actor", "reason")
-    facts = [{name: getattr(event, name) for name in (*names, "artifact_sha256", "run_id")} for event in events]
-    columns = ("alias", "version", "before", "effective from", "by", "reason")
+    facts = [
+        {name: getattr(event, name) for name in (*names, "artifact_sha256", "run_id")}
+        | {"approved_by": _approved_by(event)}
+        for event in events
+    ]
+    columns = ("alias", "version", "before", "effective from", "by", "approved by", "reason")
     grid = Grid("Moves", columns, facts, empty="Nobody holds an alias yet.")
     for event in events:
         grid.add_row(
@@ -101,9 +108,15 @@ def history_table(events: Iterable[AliasEvent]) -> Grid:
             event.previous_version or "nobody",
             f"{event.effective_at:%Y-%m-%d %H:%M}",
             escape(event.actor),
+            escape(", ".join(_approved_by(event))) or "-",
             f"{escape(event.reason)} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
         )
     return grid
+
+
+def _approved_by(move: AliasEvent) -> list[str]:
+    """Who had approved the version, by the evidence that the move was recorded with."""
+    return list(move.evidence.get("facts", {}).get("approved_by", ()))
 
 
 def uncounted_moves(registry: Registry, alias: str, now: datetime) -> Iterator[str]:

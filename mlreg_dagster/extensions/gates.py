@@ -30,11 +30,14 @@ class Measurement:
         value: The number that is shown and kept.
         detail: What it was measured from, in a sentence.
         second: A further number that the threshold bounds, too.
+        interval: The ends `low` and `high` of the value's interval (None where they can't be told), and its spread: the
+            value for each of the `seeds` and `days`. None: the gate has no interval.
     """
 
     value: float
     detail: str
     second: float = 0.0
+    interval: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def measure(incident: Incident, alerts: Sequence[AlertEvent], entries: Sequence[
 
 
 def _acknowledged(incident: Incident, alerts: Sequence[AlertEvent]) -> tuple[datetime, str]:
-    """The first time at which a person is on record to look after it: an alert that it names, or its opening."""
+    """When a person first looked after it: by an alert that it names, its opening, or a note."""
     linked = set(incident.links("alerts"))
     known = [
         (each.recorded_at, f"{each.actor} acknowledged alert {each.name}")
@@ -69,6 +69,11 @@ def _acknowledged(incident: Incident, alerts: Sequence[AlertEvent]) -> tuple[dat
         if each.event == "acknowledged" and each.fingerprint in linked
     ]
     opened = incident.events[0]
+    known += [
+        (each.occurred_at, f"{each.actor} noted: {each.reason}")
+        for each in incident.events
+        if each.event == "noted" and each.occurred_at >= incident.detected_at
+    ]
     return min([*known, (opened.recorded_at, f"{opened.actor} opened the incident")])
 
 

@@ -237,4 +237,4 @@ def _moves(registry: Registry, name: str) -> list[int]:
 
 
 def _suspensions(registry: Registry, name: str) -> list[int]:
-    return [each.sequence for each in getattr(registry, "suspensions", lambda _: [])(name.partition(":")[0])]
+    return [each.sequence for each in registry.suspensions(name.partition(":")[0])]

@@ -1,7 +1,7 @@
 """The post-incident report: what is on record of an incident, with marks where people have something to write.
 
-It is a beginning: people go on with the file, and `mlreg incident review` keeps the hash of what they reviewed. The marks
-are those of `recording.TO_WRITE`.
+It is a beginning: people go on with the file, and `mlreg incident review` keeps the hash of what they reviewed. The
+marks are those of `recording.TO_WRITE`.
 """
 
 from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ What runs did is Dagster's to tell; it is handed in as further entries.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from mlreg_dagster.governance.rollout.wording import share, state_in_words
 from mlreg_dagster.registry import AlertEvent, Incident, Registry
@@ -108,16 +108,12 @@ def _moves(registry: Registry, within: _Within) -> Iterator[Entry]:
 
 
 def _suspensions(registry: Registry, within: _Within) -> Iterator[Entry]:
-    for each in _all_suspensions(registry):
+    for each in registry.suspensions():
         if placed := within.place(each.effective_at, each.recorded_at):
             at, remark = placed
             text = f"{each.alias} ({each.version}) was {each.event}{remark}"
             record = f"suspension {each.alias}:{each.sequence}"
-            yield Entry(at, "suspension", text, each.actor, each.reason, record, mitigates=each.event == "suspended")
-
-
-def _all_suspensions(registry: Registry) -> list[Any]:
-    return list(getattr(registry, "suspensions", list)())
+            yield Entry(at, "suspension", text, each.actor, each.reason, record, mitigates=each.is_suspended)
 
 
 def _rollouts(registry: Registry, within: _Within) -> Iterator[Entry]:

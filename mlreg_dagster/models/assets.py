@@ -12,6 +12,7 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.models.asset_metadata import (
     feature_rows,
     importance_rows,
+    interval_metadata,
     numbers_of,
     setting_rows,
     verdict_text,
@@ -60,6 +61,9 @@ class EvaluateConfig(dg.Config):
     )
     overrides: dict[str, Any] = Field(
         default={}, description="Values that replace those of evaluation.yaml, this time."
+    )
+    until: str | None = Field(
+        default=None, description="End of the market that may be looked at; null = now. A replay names its own moment."
     )
     actor: str | None = Field(default=None, description="Evaluated by; null = MLREG_ACTOR or the system's user.")
 
@@ -174,7 +178,9 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import importance
         from mlreg_dagster.models.artifacts import artifact
-        from mlreg_dagster.models.evaluation import comparison, evaluation, experiments, stability
+        from mlreg_dagster.models.evaluation import comparison, evaluation, experiments, stability, training_chance
+        from mlreg_dagster.models.evaluation.holdout_days import further_days
+        from mlreg_dagster.models.evaluation.rounds import plant_anomalies
         from mlreg_dagster.models.plots import gate_summary, refit_scatter, score_distribution
 
         store, records = mlreg_artifacts.open(), mlreg_registry.open()
@@ -188,10 +194,15 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         model = artifact.load(store, version.version, version.artifact_sha256)
         for remark in model.remarks:
             context.log.warning(remark)
-        rounds = evaluation.plant_anomalies(
-            holdout, thresholds.injection, settings.features, settings.max_lookback_hours
+        until = as_hour(config.until) if config.until else pd.Timestamp(mlreg_clock.now())
+        further = further_days(model, holdout, store, settings.features, until, thresholds.injection.days)
+        for each in further:
+            require_recorded(context.instance, records, freezing.HOLDOUT, each.day, each.sha256)
+        rounds = plant_anomalies(holdout, thresholds.injection, settings.features, settings.max_lookback_hours, further)
+        chance = training_chance.measure_frozen(model, store, rounds, thresholds.comparison.refits)
+        versus = comparison.against_champion(
+            model, holdout, rounds, records, store, thresholds.comparison, chance.chance
         )
-        versus = comparison.against_champion(model, holdout, rounds, records, store, thresholds.comparison)
         result = evaluation.evaluate(
             model,
             holdout,
@@ -201,7 +212,10 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             versus=versus,
             constraints=settings.use_case.constraints,
             bundle_bytes=artifact.size(store, version.version, version.artifact_sha256),
+            training_chance=chance,
+            planted_interval=tier.planted_interval,
         )
+        days = {"holdout_days": [{"day": each.day, "sha256": each.sha256} for each in (holdout, *further)]}
         refits = {}
         if tier.stable:
             refits = {"stability": stability.measure_frozen(model, store, rounds, thresholds.stability)}
@@ -214,7 +228,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             artifact_sha256=version.artifact_sha256,
             holdout_sha256=holdout.sha256,
             gates=result.gates,
-            metrics=result.metrics | {"versus_champion": versus} | refits | matters,
+            metrics=result.metrics | days | {"versus_champion": versus} | refits | matters,
             thresholds=thresholds.model_dump(mode="json"),
             holdout_day=holdout.day,
             code_sha256=experiments.code_sha256(),
@@ -256,7 +270,7 @@ def _departures(
     policy = records.policy_in_force()
     in_force = with_registered_gates(settings.evaluation)
     if policy:
-        in_force = EvaluationSettings.model_validate(policy.content["evaluation"])
+        in_force = EvaluationSettings.of_record(policy.content["evaluation"])
     return experiments.departures(
         thresholds=thresholds.model_dump(mode="json"),
         in_force=in_force.model_dump(mode="json"),
@@ -271,6 +285,8 @@ def _gate_row(gate: Any) -> dict[str, Any]:
         "gate": gate.name,
         "passed": "yes" if gate.passed else "NO",
         "value": gate.value,
+        "low": (gate.interval or {}).get("low"),
+        "high": (gate.interval or {}).get("high"),
         "threshold": gate.threshold,
         "detail": gate.detail,
     }
@@ -288,6 +304,7 @@ def _check_results(evaluation: Evaluation) -> list[dg.AssetCheckResult]:
                 "threshold": gate.threshold,
                 "evaluation": f"#{evaluation.id}",  # as text: the UI would plot a number
                 **({} if gate.value is None else {"value": gate.value}),
+                **interval_metadata(gate),
             },
         )
         for gate in evaluation.gates

@@ -20,7 +20,7 @@ from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound
+from mlreg_dagster.models.evaluation.rounds import PlantedRound
 from mlreg_dagster.models.families import family_of_each
 from mlreg_dagster.models.manifests import settings_in
 from mlreg_dagster.models.training import fit_to, require_dataset, require_enough, rows_to_fit

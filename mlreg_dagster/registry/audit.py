@@ -28,7 +28,7 @@ from mlreg_dagster.registry.database.schema import (
 )
 from mlreg_dagster.registry.entries import differing_entry
 from mlreg_dagster.registry.errors import InvalidRecord, RegistryDamaged
-from mlreg_dagster.registry.records.models import AuditRecord
+from mlreg_dagster.registry.records.models import AuditRecord, GateResult
 
 GENESIS = "0" * 64
 AUDITED = {
@@ -194,6 +194,8 @@ def _rows(connection: Connection, table: Table) -> Iterator[tuple[int, tuple[str
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, GateResult):
+        return value.kept
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     raise TypeError(f"{type(value).__name__} has no canonical form.")

@@ -61,7 +61,8 @@ def retrain(
                 continue
         if runner.registry.latest_evaluation(version) is None:
             on_step(f"evaluate {version}", first)
-            runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", {"actor": ACTOR}))
+            known = {"actor": ACTOR, "until": first.isoformat()}
+            runner.run_partition(jobs.EVALUATE, version, asset_config("evaluated_model", known))
         _promote(runner, replay, version, first, on_step)
     if replay.compares and policies.recorded(runner.warehouse, first) is None:
         on_step("what other policies would have decided", first)
@@ -83,17 +84,18 @@ def _decide_policies(runner: Runner, replay: Replay, first: pd.Timestamp, day: s
 
 def _is_better(runner: Runner, left: str, right: str) -> bool:
     """Whether `left` is told apart as better at finding anomalies planted into its holdout."""
-    from mlreg_dagster.models.evaluation import comparison, evaluation
+    from mlreg_dagster.models.evaluation import comparison
+    from mlreg_dagster.models.evaluation.rounds import plant_anomalies
 
     settings = runner.settings
     models = [
         artifact.load(runner.artifacts, each, runner.registry.version(each).artifact_sha256) for each in (left, right)
     ]
     holdout = freezing.load(runner.artifacts, freezing.HOLDOUT, runner.registry.version(left).dataset_day)
-    rounds = evaluation.plant_anomalies(
-        holdout, settings.evaluation.injection, settings.features, settings.max_lookback_hours
-    )
-    found = comparison.compare(models[0], models[1], holdout, rounds, settings.evaluation.comparison)
+    rounds = plant_anomalies(holdout, settings.evaluation.injection, settings.features, settings.max_lookback_hours)
+    asked = settings.evaluation.comparison
+    chances = [comparison.chance_of(each, runner.registry, runner.artifacts, rounds, asked).chance for each in models]
+    found = comparison.compare(models[0], models[1], holdout, rounds, asked, (chances[0], chances[1]))
     return found.verdict == "better"
 
 

@@ -17,7 +17,7 @@ from mlreg_dagster.datasets.labels import LABELS, describe_labels, label_rows, s
 from mlreg_dagster.datasets.windows import Window, labelled_window, windows_of
 from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound, plant_anomalies
+from mlreg_dagster.models.evaluation.rounds import PlantedRound, plant_anomalies
 from mlreg_dagster.models.training import train
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
 from mlreg_dagster.testing.market import random_market
@@ -27,7 +27,7 @@ DAY_ENDS = as_hour(DAY) + pd.Timedelta(days=1)
 LOOKBACK = 168
 FEATURES = FeatureSettings()
 DATASETS = DatasetSettings(history_hours=96, min_training_hours=10, min_holdout_hours=3)
-INJECTION = InjectionSettings(rounds=2)
+INJECTION = InjectionSettings(seeds=2)
 OUTCOMES = OutcomeSettings(crash_pct=-4.0)
 LABEL_DAYS = 9
 

@@ -13,7 +13,7 @@ from mlreg_dagster_tests.location import EASILY_TOLD_APART
 
 pytestmark = pytest.mark.slow
 
-STRICT = {"evaluation": {"min_score_gap": 50.0, "injection": {"rounds": 2}}}
+STRICT = {"evaluation": {"min_score_gap": 50.0, "injection": {"seeds": 1, "rounds": 2}}}
 
 
 def test_where_trainings_are_rarer_than_datasets_none_is_due(reopen):

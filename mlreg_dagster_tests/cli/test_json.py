@@ -141,6 +141,8 @@ def test_what_is_kept(ask, tmp_path):
     assert ask("prune", "--dry-run")["dry_run"] is True
     assert ask("report", "--out", str(tmp_path / "report"))["results"] >= 0
     bundle = ask("bundle", "v1", "--out", str(tmp_path / "bundle"), code=None)
+    dossier = ask("dossier", "v1", "--out", str(tmp_path / "dossier"), code=1)
+    assert_documented("to_write", dossier["to_write"])
     assert (bundle["state"] == "incomplete") == any(each["kind"] == "missing" for each in bundle["remarks"])
 
 

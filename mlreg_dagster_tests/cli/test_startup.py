@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from mlreg_dagster.registry import Registry
+from mlreg_dagster_tests.registry.builders import open_incident
+
 HEAVY = ("dagster", "pandas", "scipy", "sklearn", "skops", "onnx", "numba", "matplotlib", "pandera", "alembic")
 COMMANDS = (
     ["env"],
@@ -24,6 +27,8 @@ COMMANDS = (
     ["policy", "show"],
     ["alerts"],
     ["alerts", "--past", "3"],
+    ["incident", "list"],
+    ["incident", "show", "1"],
     ["--version"],
     ["--help"],
 )
@@ -44,6 +49,7 @@ for arguments in json.loads(sys.argv[1]):
 @pytest.fixture
 def loaded(own_home, dagster_home, live_home, tmp_path):
     shutil.copytree(live_home, own_home)
+    open_incident(Registry(f"sqlite:///{own_home / 'registry.sqlite'}"))
 
     def by(*commands):
         """Of each command, one after the other in a fresh process: exit code, length of the answer, heavy libraries."""
@@ -73,3 +79,9 @@ def test_where_only_dagster_can_tell_what_runs_reported_it_is_asked(loaded, dags
     ((code, _, heavy),) = loaded(["champion"])
     assert code == 0
     assert "dagster" in heavy
+
+
+def test_how_a_rollout_stands_is_told_without_dagster(loaded):
+    ((code, length, heavy),) = loaded(["rollout", "status"])
+    assert (code, length > 0) == (0, True)
+    assert "dagster" not in heavy

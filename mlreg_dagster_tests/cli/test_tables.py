@@ -42,6 +42,7 @@ def test_a_table_shows_names_and_reasons_as_they_are(printed):
         reason=HOSTILE,
         artifact_sha256="a" * 64,
         run_id=None,
+        evidence={"facts": {"approved_by": [HOSTILE, "eve"]}},
     )
     shown = printed(history_table([event]))
     assert acting(re.sub(r"\x1b\[[0-3]?m", "", shown)) == set()  # but for what Rich itself writes

@@ -11,7 +11,7 @@ from mlreg_dagster.evidence.card.elements import Table, Values
 from mlreg_dagster_tests.lifecycle import NOW
 
 
-def context_of(world, version, settings=None, verify=False):
+def context_of(world, version, settings=None, verify=False, now=NOW):
     records = world.registry
     return collect(
         records.version(version),
@@ -19,7 +19,7 @@ def context_of(world, version, settings=None, verify=False):
         world.artifacts,
         world.warehouse,
         settings or world.settings,
-        now=pd.Timestamp(NOW, tz="UTC"),
+        now=pd.Timestamp(now, tz="UTC"),
         tampering=records.find_tampering(),
         watch=Watch(),
         verify=verify,
@@ -51,3 +51,9 @@ def facts(card, key, title):
 
 def section(card, key):
     return next(each for each in card.sections if each.key == key)
+
+
+def finding(card, requirement):
+    """The result of a requirement."""
+    (found,) = [each for part in card.sections for each in part.required if each.requirement.key == requirement]
+    return found.finding

@@ -46,7 +46,7 @@ def configs(tmp_path_factory):
             "features": features,
         },
         "evaluation": {
-            "injection": {"rounds": 2},
+            "injection": {"seeds": 1, "rounds": 2},
             "gates": {GATE: {"at_least": 0.1}},
         },
         "notifications": {"notifier": "json_lines", "params": {"path": str(folder / "notices.jsonl")}},
@@ -140,7 +140,7 @@ def test_a_gate_that_is_taken_away_does_not_vanish(tmp_path, configs):
     world.run_hours(jobs.MARKET, lifecycle.MARKET_HOURS)
     world.run_partition(jobs.DATASETS, day_key(lifecycle.DATASET_DAY))
     version = world.train({"actor": "tester"})
-    without = {**configs, "extensions": {"modules": []}, "evaluation": {"injection": {"rounds": 2}}}
+    without = {**configs, "extensions": {"modules": []}, "evaluation": {"injection": {"seeds": 1, "rounds": 2}}}
     from mlreg_dagster.extensions.gates import GATES
 
     gate = GATES._entries.pop(GATE)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound, average_precision_by_kind
+from mlreg_dagster.models.evaluation.rounds import PlantedRound, average_precision_by_kind
 from mlreg_dagster.models.importance import (
     REFITS,
     NothingPlanted,

@@ -10,7 +10,8 @@ from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.market.features.features import compute_features, features_table
 from mlreg_dagster.market.sources.archive.source import Archive
 from mlreg_dagster.models.artifacts import artifact
-from mlreg_dagster.models.evaluation.evaluation import evaluate, plant_anomalies
+from mlreg_dagster.models.evaluation.evaluation import evaluate
+from mlreg_dagster.models.evaluation.rounds import plant_anomalies
 from mlreg_dagster.models.training import train
 from mlreg_dagster.storage.artifacts import open_artifacts
 

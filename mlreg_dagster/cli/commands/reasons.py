@@ -60,7 +60,7 @@ def features(
     from mlreg_dagster.datasets import freezing
     from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.models.artifacts import artifact
-    from mlreg_dagster.models.evaluation.evaluation import plant_anomalies
+    from mlreg_dagster.models.evaluation.rounds import plant_anomalies
     from mlreg_dagster.models.importance import measure_with_refits
     from mlreg_dagster.storage.artifacts import open_artifacts
 

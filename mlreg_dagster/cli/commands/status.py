@@ -9,7 +9,8 @@ from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 
 def status(as_json: AsJson = False) -> None:
-    """Versions, aliases, suspensions, rollouts, what the champion flags today, how right versions were, and worth."""
+    """Versions, aliases, suspensions, rollouts, incidents, what the champion flags, how right versions were, worth."""
+    from mlreg_dagster.cli.incident_record_tables import incidents_table
     from mlreg_dagster.cli.outcome_tables import lead_times_table, outcomes_table, worth_table
     from mlreg_dagster.cli.rollout_tables import traffic_facts
     from mlreg_dagster.cli.tables import history_table, versions_table
@@ -31,11 +32,13 @@ def status(as_json: AsJson = False) -> None:
     suspended = registry.suspended(now)
     newest = [registry.traffic(alias, now) for alias in registry.aliases()]
     rollouts = [event for event in newest if event is not None and event.is_open]
+    incidents = incidents_table(each for each in registry.incidents() if each.is_open)
     show(
         as_json,
         *(f"SUSPENDED: {each.in_words}." for each in suspended.values()),
         f"Flagged share, {flagged.state}: {flagged.text}",
         *map(split_in_words, rollouts),
+        incidents=incidents if as_json or incidents.rows else None,
         versions=versions_table(registry, now),
         moves=history_table(event for event in moves if event.effective_at <= now),
         outcomes=outcomes_table(outcomes, settings.outcomes.confidence),

@@ -70,7 +70,9 @@ class UseCaseSettings(Section):
     constraints: Constraints = Constraints()
     contacts: tuple[Annotated[str, Field(min_length=1)], ...] = ("team:mlreg",)
     documentation: Documentation | None = Field(
-        None, description="What only people can say; evidence, and no part of the policy."
+        None,
+        description="What only people can say; evidence, and no part of the policy. Each text stands here, or in a "
+        "Markdown file: {file: ../docs/name.md}, relative to the folder of the config file.",
     )
 
     @model_serializer(mode="wrap")
@@ -137,14 +139,19 @@ class TierPolicy(Section):
     worth: WorthAsked | None = Field(
         None, description="By matured outcomes, than the best simple ranking and than the champion; null = not asked."
     )
+    planted_interval: bool = Field(
+        False, description="Gates on planted anomalies pass on the lower end of their interval."
+    )
     rollout: RolloutPolicy | None = Field(
         None, description="How a version becomes champion step by step; null = by the defaults, where one is started."
     )
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A tier that does not ask for worth, or names no rollout, leaves it out: earlier policies stay the same."""
+        """A tier leaves out what it does not ask for and earlier policies did not know: they stay the same."""
         values: dict[str, Any] = serialize(self)
+        if not self.planted_interval:
+            values.pop("planted_interval", None)
         for name in ("worth", "rollout"):
             if getattr(self, name) is None:
                 values.pop(name, None)
@@ -202,6 +209,7 @@ _HIGH = TierPolicy(
     ),
     stable=True,
     worth="not_worse",
+    planted_interval=True,
 )
 
 
@@ -228,7 +236,7 @@ class PromotionSettings(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Suspensions and unlisted actors are left out where nothing is said: earlier policies keep their hash."""
+        """A policy leaves out what it does not ask: unlisted actors, suspensions. Earlier policies keep their hash."""
         values: dict[str, Any] = serialize(self)
         if self.unlisted_actors == "warn":
             values.pop("unlisted_actors", None)

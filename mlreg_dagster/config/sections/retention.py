@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mlreg_dagster.config.section import Count, Section, Share
+from mlreg_dagster.config.sections.backups import BackupSettings
 
 
 class RetentionSettings(Section):
@@ -23,6 +24,7 @@ class RetentionSettings(Section):
     run_log_days: Count | None = Field(90, description="Step logs of ended runs that made no version or move.")
     tick_days: Annotated[int, Field(ge=2)] | None = Field(30, description="Ticks of schedules and sensors.")
     compact_free_share: Share = Field(0.2, description="Free share of the DuckDB file from which it is written again.")
+    backups: BackupSettings = BackupSettings()
 
     @model_validator(mode="after")
     def _features_go_first(self) -> Self:

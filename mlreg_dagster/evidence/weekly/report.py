@@ -62,6 +62,7 @@ def make_report(
         watch.decisions(tables, week),
         watch.alerts(alerts),
         watch.objectives(alerts),
+        watch.incidents(registry.incidents(), week),
     ]
     return WeeklyReport(week, found, page.render(week, found, now.to_pydatetime()))
 

@@ -1,4 +1,4 @@
-"""What the weekly report says of drift, decisions, alerts and objectives.
+"""What the weekly report says of drift, decisions, alerts, objectives and incidents.
 
 What it says of versions, worth and flags stands in `sections`.
 """
@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.evidence.card.elements import when
+from mlreg_dagster.evidence.card.incidents import incident_row
 from mlreg_dagster.evidence.weekly.sections import Section, records
 from mlreg_dagster.evidence.weekly.week import Week
 from mlreg_dagster.monitoring.metrics.slos import OBJECTIVES
 from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
-from mlreg_dagster.registry import AlertEvent
+from mlreg_dagster.registry import AlertEvent, Incident
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _DISTURBED = frozenset({"watch", "confirmed", "responding"})
@@ -92,6 +93,24 @@ def objectives(found: Sequence[Sequence[AlertEvent]]) -> Section:
     total = sum(row["times missed"] for row in rows)
     text = f"Objectives missed: {total}." if total else "No alert said that an objective was missed."
     return Section("Objectives", text, rows, is_good=not total)
+
+
+def incidents(found: Iterable[Incident], week: Week) -> Section:
+    """Incidents that went on at some time of the week, or were reviewed in it, as they stood at its end."""
+    end: datetime = week.end.to_pydatetime()
+    known = [
+        Incident(events)
+        for each in found
+        if (events := tuple(event for event in each.events if event.recorded_at < end))
+        and (events[-1].recorded_at >= week.first or Incident(events).is_open)
+    ]
+    ongoing = [each for each in known if each.is_open]
+    unreviewed = [each for each in known if each.state == "resolved" and each.newest.severity != "info"]
+    text = (
+        f"Incidents of the week: {len(known)}. Open at its end: {len(ongoing)}. Resolved, with a report that waits for "
+        f"its review: {len(unreviewed)}."
+    )
+    return Section("Incidents", text, [incident_row(each) for each in known], is_good=not ongoing and not unreviewed)
 
 
 def open_in(events: Iterable[AlertEvent], week: Week) -> list[list[AlertEvent]]:

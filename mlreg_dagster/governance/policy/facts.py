@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings
+from mlreg_dagster.config.sections.governance import TierPolicy
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.core.people import AUTOMATION, REPLAY
 from mlreg_dagster.governance.decisions import counting
@@ -17,6 +18,8 @@ from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.policy.judgement import Facts, Verdict, WorthFound
 from mlreg_dagster.models.evaluation import experiments
 from mlreg_dagster.models.gates import missing_gates
+from mlreg_dagster.models.gates.planted import below_interval
+from mlreg_dagster.models.manifests import WALK_FORWARD
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import Attribution, Decision, Dossier, Evaluation, ModelVersion
 from mlreg_dagster.registry.names import as_utc
@@ -61,7 +64,7 @@ def facts_of(
     asks_for_outcomes = may_ask_for_outcomes and policy.min_matured_outcomes
     asks_for_worth = may_ask_for_outcomes and tier.worth is not None and not is_rollback
     return Facts(
-        failed_gates=_failed(evaluation) if admission is None else admission.failed_gates,
+        failed_gates=_failed(evaluation, version, tier) if admission is None else admission.failed_gates,
         missing_gates=() if is_rollback else _missing(evaluation, rules),
         departures=() if is_rollback else departures_of(evaluation, version, rules),
         stability=stability.get("verdict", "not measured"),
@@ -133,8 +136,13 @@ def approvals_of(
     return approved, ignored, rejected
 
 
-def _failed(evaluation: Evaluation) -> tuple[str, ...]:
-    return tuple(named(gate) for gate in evaluation.gates if not gate.passed)
+def _failed(evaluation: Evaluation, version: ModelVersion, tier: TierPolicy) -> tuple[str, ...]:
+    """Failed gates; and where the tier asks for the lower end of intervals, those that passed by their value alone."""
+    failed = [named(gate) for gate in evaluation.gates if not gate.passed]
+    known = _settings_of(evaluation) if tier.planted_interval else None  # other settings are departures
+    if known is not None:
+        failed += below_interval(evaluation.gates, known, learns_crashes=WALK_FORWARD in version.manifest)
+    return tuple(failed)
 
 
 def _missing(evaluation: Evaluation, rules: Rules) -> tuple[str, ...]:
@@ -154,10 +162,8 @@ def _stricter(admission: Admission, dossier: Dossier, rules: Rules) -> tuple[str
 
 def departures_of(evaluation: Evaluation, version: ModelVersion, rules: Rules) -> tuple[str, ...]:
     """How the evaluation departs from what is in force: as it was recorded, and as it is now."""
-    try:
-        thresholds = EvaluationSettings.model_validate(evaluation.thresholds).model_dump(mode="json")
-    except ValidationError:  # of another release
-        thresholds = evaluation.thresholds
+    known = _settings_of(evaluation)
+    thresholds = evaluation.thresholds if known is None else known.model_dump(mode="json")
     now = experiments.departures(
         thresholds=thresholds,
         in_force=rules.evaluation.model_dump(mode="json"),
@@ -166,6 +172,14 @@ def departures_of(evaluation: Evaluation, version: ModelVersion, rules: Rules) -
         code=evaluation.code_sha256,
     )
     return tuple(dict.fromkeys((*(evaluation.departures or ()), *now)))
+
+
+def _settings_of(evaluation: Evaluation) -> EvaluationSettings | None:
+    """Under which it was done; None where another release recorded values that this one does not know."""
+    try:
+        return EvaluationSettings.of_record(evaluation.thresholds)
+    except ValidationError:
+        return None
 
 
 def _age(evaluation: Evaluation, version: ModelVersion, now: datetime) -> pd.Timedelta:

@@ -65,7 +65,7 @@ def recorded_rules(record: PolicyRecord) -> Rules:
         return Rules(
             PromotionSettings.model_validate(content["promotion"]),
             UseCaseSettings.model_validate({"worth": None, **content["use_case"]}),  # of before there was worth
-            EvaluationSettings.model_validate(content["evaluation"]),
+            EvaluationSettings.of_record(content["evaluation"]),
         )
     except (ValidationError, KeyError) as error:
         raise PolicyNotAdopted(

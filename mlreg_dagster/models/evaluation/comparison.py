@@ -4,27 +4,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound, found_by_kind, score_rounds
-from mlreg_dagster.models.evaluation.statistics import (
-    Difference,
-    Draws,
-    Verdict,
-    paired_bootstrap,
-    weighted_average_precision,
-)
+from mlreg_dagster.models.evaluation.planted import precision_difference, recorded_chance, spread_of
+from mlreg_dagster.models.evaluation.rounds import PlantedRound, found_by_kind, score_rounds
+from mlreg_dagster.models.evaluation.statistics import Chance, Verdict
+from mlreg_dagster.models.evaluation.training_chance import TrainingChance, measure_frozen
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
-
-RoundScores = list[NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +36,9 @@ class Comparison:
         high: The upper end.
         samples: Instruments that carry planted anomalies.
         reason: Why that is the verdict.
+        seeds: The difference for each planting seed alone.
+        days: The same for each holdout day.
+        chance: Standard deviations of the average precision of left and right over training seeds; None: not measured.
     """
 
     left: str
@@ -60,6 +55,9 @@ class Comparison:
     high: float | None
     samples: int
     reason: str
+    seeds: dict[str, float]
+    days: dict[str, float]
+    chance: tuple[float | None, float | None]
 
 
 def compare(
@@ -68,6 +66,7 @@ def compare(
     holdout: Dataset,
     rounds: list[PlantedRound],
     settings: ComparisonSettings,
+    chances: tuple[Chance | None, Chance | None] = (None, None),
 ) -> Comparison:
     """Score the same rows with two frozen models.
 
@@ -77,6 +76,7 @@ def compare(
         holdout: The rows.
         rounds: The anomalies planted into them.
         settings: When two are told apart.
+        chances: What chance in training does to the average precision of each; None: not measured.
 
     Raises:
         FeatureMismatch: The holdout lacks features of one of them.
@@ -91,6 +91,7 @@ def compare(
     precision = [found_by_kind(rounds, scores_of_rounds) for scores_of_rounds in planted]
     constant = any(np.ptp(score) == 0 for score in scores)
     names = [str(model.manifest["version"]) for model in models]
+    known = [each for each in chances if each is not None]
     return Comparison(
         left=names[0],
         right=names[1],
@@ -102,41 +103,10 @@ def compare(
         in_sample=tuple(
             name for name, model in zip(names, models, strict=True) if model.training_end > holdout.window.first
         ),
-        **asdict(precision_difference(rounds, planted[0], planted[1], settings)),
+        **asdict(precision_difference(rounds, planted[0], planted[1], settings, chances=known)),
+        **asdict(spread_of(rounds, planted[0], planted[1])),
+        chance=tuple(None if each is None else each.standard_deviation for each in chances),  # type: ignore[arg-type]
     )
-
-
-def precision_difference(
-    rounds: list[PlantedRound], left: RoundScores, right: RoundScores, settings: ComparisonSettings
-) -> Difference:
-    """The average precision of left minus that of right, by a paired bootstrap over instruments.
-
-    Each resample draws instruments, with all their rows in all rounds: those that carry anomalies and those that
-    they have to stand out from. Rounds of a kind are averaged, and kinds count alike, as in the point estimate.
-
-    Args:
-        rounds: The planted anomalies.
-        left: Scores of the rows of each round.
-        right: The same of the other model.
-        settings: Confidence, resamples, fewest instruments.
-    """
-    if not rounds:
-        return paired_bootstrap(0, 0, lambda draws: draws[:, 0], settings)
-    codes, names = pd.factorize(pd.concat([planted.rows["instrument_id"] for planted in rounds], ignore_index=True))
-    instruments = np.split(codes, np.cumsum([len(planted.rows) for planted in rounds])[:-1])
-    carrying = {code for each, planted in zip(instruments, rounds, strict=True) for code in each[planted.planted]}
-
-    def difference(draws: Draws) -> NDArray[np.float64]:
-        by_kind: dict[str, list[NDArray[np.float64]]] = {}
-        for planted, rows, ours, theirs in zip(rounds, instruments, left, right, strict=True):
-            left_precision, right_precision = (
-                weighted_average_precision(scores, planted.planted, rows, draws) for scores in (ours, theirs)
-            )
-            by_kind.setdefault(planted.kind, []).append(left_precision - right_precision)
-        kinds = [_mean_of_defined(np.array(values)) for values in by_kind.values()]
-        return np.asarray(np.mean(kinds, axis=0))
-
-    return paired_bootstrap(len(names), len(carrying), difference, settings)
 
 
 def against_champion(
@@ -146,21 +116,38 @@ def against_champion(
     registry: Registry,
     store: ArtifactStore,
     settings: ComparisonSettings,
+    chance: Chance | None = None,
 ) -> dict[str, Any]:
-    """The candidate and the current champion on the same rows; empty where there is no other champion."""
+    """The candidate and the current champion on the same rows; empty where there is no other champion.
+
+    Args:
+        model: The candidate.
+        holdout: Its own.
+        rounds: The anomalies planted into it, and into further days.
+        registry: Says who is champion, and holds its evaluations.
+        store: Holds its artifact and its training data.
+        settings: When two are told apart.
+        chance: What chance in training does to the candidate.
+    """
     holder = registry.holder(CHAMPION)
     if holder is None or holder.version == model.manifest["version"]:
         return {}
     try:
         champion = artifact.load(store, holder.version, holder.artifact_sha256)
-        compared = compare(model, champion, holdout, rounds, settings)
+        of_champion = chance_of(champion, registry, store, rounds, settings)
+        compared = compare(model, champion, holdout, rounds, settings, (chance, of_champion.chance))
     except MlregError as error:  # other features, a damaged file: the record names the reason
         return {"champion": holder.version, "not_comparable": str(error)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(compared).items()}
 
 
-def _mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over the rounds (rows) in which a resample (column) has anomalies; NaN where it has none in any."""
-    defined = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(defined, values, 0.0).sum(axis=0) / defined.sum(axis=0))
+def chance_of(
+    model: Model, registry: Registry, store: ArtifactStore, rounds: list[PlantedRound], settings: ComparisonSettings
+) -> TrainingChance:
+    """What chance in training does to a version: as its latest evaluation recorded it, or else measured now."""
+    if not settings.refits:
+        return TrainingChance()
+    latest = registry.latest_evaluation(str(model.manifest["version"]))
+    if latest is not None and (recorded := recorded_chance(latest.metrics)) is not None:
+        return TrainingChance(recorded)
+    return measure_frozen(model, store, rounds, settings.refits)

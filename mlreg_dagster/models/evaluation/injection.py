@@ -41,13 +41,16 @@ class Injection:
     touched: NDArray[np.bool_]
 
 
-def plant_rounds(snapshots: pd.DataFrame, window: Window, settings: InjectionSettings) -> Iterator[Injection]:
+def plant_rounds(
+    snapshots: pd.DataFrame, window: Window, settings: InjectionSettings, seed: int
+) -> Iterator[Injection]:
     """Plant each kind of event `rounds` times, each time into a fresh copy.
 
     Args:
         snapshots: Rows of `market_snapshot`: the holdout and the history its features look back on.
         window: The holdout; events begin and end in it.
-        settings: Seed, sizes and numbers.
+        settings: Sizes and numbers.
+        seed: Plants the same events each time.
 
     Yields:
         Rounds in a fixed order. A kind that can't be planted (no instrument has what it needs) yields nothing.
@@ -56,7 +59,7 @@ def plant_rounds(snapshots: pd.DataFrame, window: Window, settings: InjectionSet
     blocks = {str(name): np.asarray(rows) for name, rows in snapshots.groupby("instrument_id").indices.items()}
     for number, (kind, plant) in enumerate(_KINDS.items()):
         for round_ in range(settings.rounds):
-            rng = np.random.default_rng([settings.seed, number, round_])
+            rng = np.random.default_rng([seed, number, round_])
             editor = _Editor(snapshots, blocks, window)
             plant(editor, rng, settings)
             if editor.planted.any():

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config.sections.evaluation import StabilitySettings
 from mlreg_dagster.core.errors import MlregError
@@ -19,8 +18,8 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.detectors.making import make_pipeline
-from mlreg_dagster.models.detectors.scoring import anomaly_scores
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound, average_precision_by_kind
+from mlreg_dagster.models.evaluation.rounds import PlantedRound
+from mlreg_dagster.models.evaluation.training_chance import refit_precision
 from mlreg_dagster.models.manifests import settings_in
 from mlreg_dagster.models.training import CannotTrain, fit_to, require_dataset, require_enough, rows_to_fit
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -62,7 +61,7 @@ def measure(model: Model, training: Dataset, rounds: list[PlantedRound], setting
             fit_to(pipeline, part, model.features, training)
         except (ValueError, CannotTrain) as error:
             return _not_measured(f"{chosen.detector} can't be fitted to the {len(part)} rows of {name}: {error}")
-        values.setdefault(kind, []).append(_average_precision(model, pipeline, rounds))
+        values.setdefault(kind, []).append(refit_precision(model, pipeline, rounds))
     deviations = {kind: float(np.std(found, ddof=1)) for kind, found in values.items()}
     largest = max(deviations.values())
     stable = largest < settings.max_standard_deviation
@@ -100,13 +99,6 @@ def _parts(rows: pd.DataFrame, settings: StabilitySettings) -> Iterator[tuple[st
         left_out = hours[block]
         name = f"the window without {left_out.iloc[0]:%m-%d %H:%M} to {left_out.iloc[-1]:%m-%d %H:%M}"
         yield FOLDS, name, rows[~rows["hour"].isin(left_out)]
-
-
-def _average_precision(model: Model, pipeline: Pipeline, rounds: list[PlantedRound]) -> float:
-    by_kind = average_precision_by_kind(
-        model, lambda features: anomaly_scores(pipeline, features.to_numpy(dtype=np.float64)), rounds
-    )
-    return float(np.mean(list(by_kind.values())))
 
 
 def _not_measured(reason: str) -> dict[str, Any]:

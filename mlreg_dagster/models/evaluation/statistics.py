@@ -7,7 +7,7 @@ instruments are, more or less, so they are what the bootstrap draws (a cluster b
 Everywhere the difference is left minus right, and positive when the left one is better.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -46,6 +46,23 @@ class Difference:
     reason: str
 
 
+@dataclass(frozen=True)
+class Chance:
+    """What chance in training does to a figure: how far it moves with the seed alone.
+
+    Attributes:
+        standard_deviation: Of the figure over fits with different seeds, the frozen model among them.
+        degrees: Of freedom: how many fits, less one.
+    """
+
+    standard_deviation: float
+    degrees: int
+
+    def times(self, factor: float) -> "Chance":
+        """The same of a multiple of the figure."""
+        return Chance(self.standard_deviation * abs(factor), self.degrees)
+
+
 def paired_bootstrap(
     instruments: int, informative: int, difference: Callable[[Draws], NDArray[np.float64]], settings: ComparisonSettings
 ) -> Difference:
@@ -79,6 +96,34 @@ def paired_bootstrap(
     tail = _expanded_tail(settings.confidence, informative)
     low, high = np.quantile(defined, [tail, 1 - tail])
     return _told_apart(found, float(low), float(high), informative, f"{informative} instruments", settings)
+
+
+def widened(found: Difference, chances: Sequence[Chance], settings: ComparisonSettings) -> Difference:
+    """A difference whose interval also covers what other training seeds would have made of it.
+
+    The deviations of both sides add up (Satterthwaite 1946), and their reach adds to that of the bootstrap as
+    independent intervals do (Zou and Donner, "Construction of Confidence Limits about Effect Measures", 2008): two
+    models of the same settings differ by chance alone, however well that difference is measured.
+
+    Args:
+        found: Of the frozen models.
+        chances: Of left, of right, or of both.
+        settings: Confidence.
+    """
+    variances = [each.standard_deviation**2 for each in chances]
+    if found.difference is None or found.low is None or found.high is None or not chances:
+        return found
+    reach = 0.0
+    if sum(variances) > 0:
+        from scipy.stats import t
+
+        degrees = sum(variances) ** 2 / sum(v**2 / each.degrees for v, each in zip(variances, chances, strict=True))
+        reach = float(t.ppf((1 + settings.confidence) / 2, degrees)) * sum(variances) ** 0.5
+    low = found.difference - float(np.hypot(found.difference - found.low, reach))
+    high = found.difference + float(np.hypot(found.high - found.difference, reach))
+    fits = sum(each.degrees for each in chances)
+    units = f"{found.samples} instruments and {fits} fits under other training seeds"
+    return _told_apart(found.difference, low, high, found.samples, units, settings)
 
 
 def weighted_average_precision(

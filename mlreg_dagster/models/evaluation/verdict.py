@@ -31,3 +31,14 @@ def better_than(versus: Mapping[str, Any], champion: str | None) -> tuple[bool, 
 def champion_in(versus: Mapping[str, Any]) -> str | None:
     """The champion that an evaluation was held against; None where there was none."""
     return versus.get("right") or versus.get("champion")
+
+
+def better_with(versus: Mapping[str, Any]) -> str:
+    """With how many planting seeds and holdout days a version is ahead of the champion; empty where it is not known."""
+    counts = []
+    for name, unit in (("seeds", "seed"), ("days", "day")):
+        values = list((versus.get(name) or {}).values())
+        if len(values) > (name == "days"):
+            ahead = sum(value > 0 for value in values)
+            counts.append(f"{ahead} of {len(values)} {unit}{'s' if len(values) != 1 else ''}")
+    return f" Ahead with {' and '.join(counts)}." if counts else ""

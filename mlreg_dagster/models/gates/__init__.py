@@ -12,8 +12,9 @@ from mlreg_dagster.extensions.gates import GATES as CATALOGUE
 from mlreg_dagster.extensions.gates import Gate, with_registered_gates
 from mlreg_dagster.models.gates.built_in import questions
 from mlreg_dagster.models.gates.context import GateContext, results_of
-from mlreg_dagster.models.gates.standard import ANOMALY_RATE, AVERAGE_PRECISION, RATE_SHIFT, SCORE_GAP, SILHOUETTE
-from mlreg_dagster.models.gates.strict import BETTER, IMPROVEMENT, LATENCY, MISSING, NOISE, PARITY, SIZE
+from mlreg_dagster.models.gates.planted import AVERAGE_PRECISION, IMPROVEMENT
+from mlreg_dagster.models.gates.standard import ANOMALY_RATE, RATE_SHIFT, SCORE_GAP, SILHOUETTE
+from mlreg_dagster.models.gates.strict import BETTER, LATENCY, MISSING, NOISE, PARITY, SIZE
 
 __all__ = [
     "ANOMALY_RATE",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mlreg_dagster.datasets.freezing import Dataset
     from mlreg_dagster.models.artifacts.artifact import Model
-    from mlreg_dagster.models.evaluation.evaluation import PlantedRound
+    from mlreg_dagster.models.evaluation.rounds import PlantedRound
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class GateContext:
         versus: The comparison with the champion; see `comparison.against_champion`.
         constraints: What serving can bear, of use_case.yaml.
         bundle_bytes: Size of the version's bundle.
+        planted_interval: Whether gates on planted anomalies pass on the lower end of their interval.
     """
 
     model: "Model"
@@ -46,6 +47,7 @@ class GateContext:
     versus: Mapping[str, Any]
     constraints: Constraints
     bundle_bytes: int
+    planted_interval: bool = False
 
     @cached_property
     def thresholds(self) -> NDArray[np.float64]:
@@ -79,4 +81,5 @@ def _result(gate: Gate, context: GateContext) -> GateResult:
     except NotComputable as reason:
         detail = f"Not computable: {reason}"
         return GateResult(gate.name, passed=False, value=None, threshold=threshold.text, detail=detail)
-    return GateResult(gate.name, bool(threshold.passes(found)), float(found.value), threshold.text, found.detail)
+    passed, interval = bool(threshold.passes(found)), None if found.interval is None else dict(found.interval)
+    return GateResult(gate.name, passed, float(found.value), threshold.text, found.detail, interval)

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from mlreg_dagster.extensions.gates import Measurement, NotComputable, Threshold, between
 from mlreg_dagster.models.gates.built_in import built_in
 from mlreg_dagster.models.gates.context import GateContext
+from mlreg_dagster.models.gates.planted import AVERAGE_PRECISION, asked, measurement, threshold
 from mlreg_dagster.models.manifests import WALK_FORWARD
 
 ANOMALY_RATE = "anomaly_rate_in_range"
 RATE_SHIFT = "anomaly_rate_near_training"
 SILHOUETTE = "silhouette"
 SCORE_GAP = "score_gap"
-AVERAGE_PRECISION = "injection_average_precision"
 
 
 @built_in(
@@ -74,9 +74,10 @@ def score_gap(context: GateContext) -> Measurement:
     return Measurement(gap, "Mean score of flagged rows minus that of the others.")
 
 
-def _margin(asked: GateContext) -> Threshold:
-    least = asked.settings.min_average_precision_margin
-    return Threshold(f"at least {least:g} above the baseline", lambda found: found.value >= least)
+def _margin(context: GateContext) -> Threshold:
+    least, on_planted = asked(AVERAGE_PRECISION, context.settings), WALK_FORWARD not in context.model.manifest
+    text = f"at least {least:g} above the baseline"
+    return threshold(text, least, on_lower_end=context.planted_interval and on_planted)
 
 
 @built_in(
@@ -100,7 +101,9 @@ def average_precision_margin(context: GateContext) -> Measurement:
     if not found:
         raise NotComputable("no anomaly could be planted: no instrument has enough hours in the holdout.")
     margin = float(np.mean(list(found.values()))) - float(np.mean(list(baseline.values())))
-    return Measurement(margin, f"By kind: {_by_kind(found)}. Baseline: {_by_kind(baseline)}.")
+    detail = f"By kind: {_by_kind(found)}. Baseline: {_by_kind(baseline)}."
+    result = (context.metrics.get("planted") or {}).get("margin")
+    return measurement(margin, detail, result, asked(AVERAGE_PRECISION, context.settings))
 
 
 def _of_crashes(found: Mapping[str, Any]) -> str:

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.evaluation import StrictGateSettings
 from mlreg_dagster.extensions.gates import Measurement, NotComputable, NothingAsked, Threshold, between
-from mlreg_dagster.models.evaluation.verdict import better_than, champion_in
+from mlreg_dagster.models.evaluation.verdict import better_than, better_with, champion_in
 from mlreg_dagster.models.gates.built_in import built_in
 from mlreg_dagster.models.gates.context import GateContext
+from mlreg_dagster.models.gates.planted import IMPROVEMENT, asked, measurement, threshold
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BETTER = "better_than_champion"
-IMPROVEMENT = "improvement_over_baseline"
 PARITY = "segment_parity"
 NOISE = "noise_robustness"
 MISSING = "missing_feature_robustness"
@@ -52,12 +52,15 @@ def better_than_champion(context: GateContext) -> Measurement:
     if versus.get("difference") is None:
         raise NotComputable(reason)
     flattered = f" {champion} has seen the holdout." if champion in versus["in_sample"] else ""
-    return Measurement(versus["difference"], f"{reason}{flattered}")
+    spread = better_with(versus)
+    interval = {name: versus.get(name) or {} for name in ("seeds", "days")}
+    ends = {name: versus.get(name) for name in ("low", "high")}
+    return Measurement(versus["difference"], f"{reason}{spread}{flattered}", interval=ends | interval)
 
 
-def _share_above(asked: GateContext) -> Threshold:
-    least = asked.settings.strict.min_improvement
-    return Threshold(f"at least {least:.0%} above the baseline", lambda found: found.value >= least)
+def _share_above(context: GateContext) -> Threshold:
+    least = asked(IMPROVEMENT, context.settings)
+    return threshold(f"at least {least:.0%} above the baseline", least, on_lower_end=context.planted_interval)
 
 
 @built_in(
@@ -74,7 +77,8 @@ def improvement_over_baseline(context: GateContext) -> Measurement:
     if not baseline:
         raise NotComputable("the baseline found nothing, so there is nothing to relate to.")
     detail = f"Average precision {found:.3f}, of the baseline {baseline:.3f}."
-    return Measurement((found - baseline) / baseline, detail)
+    result = (context.metrics.get("planted") or {}).get("improvement")
+    return measurement((found - baseline) / baseline, detail, result, asked(IMPROVEMENT, context.settings))
 
 
 @built_in(

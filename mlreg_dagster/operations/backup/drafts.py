@@ -13,7 +13,8 @@ from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained
 
 _DRAFT = ".mlreg-draft"
-_LOCK = ".mlreg-backup.lock"
+LOCK = ".mlreg-backup.lock"
+"""File of a folder of backups, kept by the process that changes what is in it."""
 
 
 class BackupBusy(MlregError):
@@ -37,10 +38,10 @@ def draft_of(target: Path) -> Iterator[Path]:
     with explained(folder):
         private_files.make_folder(folder)
         try:
-            with FileLock(folder / _LOCK, timeout=0, mode=private_files.OF_FILES):
+            with FileLock(folder / LOCK, timeout=0, mode=private_files.OF_FILES):
                 for left in drafts_in(folder):
                     shutil.rmtree(left)
-                draft = folder / f".{target.name}{_DRAFT}"
+                draft = folder / draft_name(target)
                 private_files.make_folder(draft)
                 try:
                     yield draft
@@ -54,6 +55,11 @@ def draft_of(target: Path) -> Iterator[Path]:
             raise BackupBusy(
                 f"Another process makes or restores a backup in {folder}. Wait until it has ended, then run this again."
             ) from None
+
+
+def draft_name(backup: Path) -> str:
+    """The name of a backup that is being made or removed; what is left under it is removed by the next one."""
+    return f".{backup.name}{_DRAFT}"
 
 
 def drafts_in(folder: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """How values of the registry's records are kept in columns: aware times, gates and texts in their order."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +31,7 @@ class Gates(TypeDecorator[tuple[GateResult, ...]]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> list[dict[str, Any]]:  # noqa: ARG002, D102
-        return [asdict(gate) for gate in value]
+        return [gate.kept for gate in value]
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[GateResult, ...]:  # noqa: ARG002, D102
         return tuple(GateResult(**gate) for gate in value)

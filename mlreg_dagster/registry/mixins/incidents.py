@@ -35,7 +35,7 @@ class Incidents:
         if not as_utc(entry.occurred_at) <= detected_at <= by.time:
             raise InvalidRecord(
                 f"An incident begins ({entry.occurred_at}), is detected ({detected_at}) and is written down "
-                f"({by.time}) in this order."
+                f"({by.time}) in this order. Correct one of the times."
             )
         with self._database.writing() as connection:
             newest = connection.scalar(select(func.max(incident_events.c.incident))) or 0

@@ -4,7 +4,7 @@ Records of how promotions are governed (decisions, policies, refusals, correctio
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -90,6 +90,8 @@ class GateResult:
         value: What was measured; None when it could not be computed or is not a number.
         threshold: What was asked, in words.
         detail: Why, for people.
+        interval: Of a value that was measured on planted anomalies: its ends `low` and `high` (None where they can't be
+            told), and the value for each of the `seeds` and `days`. None: it has none, or an older release recorded it.
 
     Raises:
         InvalidRecord: `passed` is not a bool, or `value` is NaN or infinite.
@@ -100,6 +102,7 @@ class GateResult:
     value: float | None
     threshold: str
     detail: str
+    interval: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.passed, bool):
@@ -109,6 +112,14 @@ class GateResult:
                 f"Gate {self.name}: {self.value} is not a measurement. A gate that can't be computed "
                 f"has value None, has not passed, and says why in its detail."
             )
+        ends = (self.interval or {}).get("low"), (self.interval or {}).get("high")
+        if any(end is not None and not math.isfinite(end) for end in ends):
+            raise InvalidRecord(f"Gate {self.name}: an interval of {ends[0]} to {ends[1]} is none.")
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """As the registry keeps it: without an interval where there is none, as earlier releases wrote it."""
+        return {name: value for name, value in asdict(self).items() if name != "interval" or value is not None}
 
 
 @dataclass(frozen=True)

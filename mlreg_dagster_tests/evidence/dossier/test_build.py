@@ -16,8 +16,10 @@ from mlreg_dagster.evidence.dossier.writing import INDEX, write
 from mlreg_dagster.evidence.rendering import to_json
 from mlreg_dagster.evidence.schemas.card import CardDocument
 from mlreg_dagster_tests.evidence.cards import card_of
+from mlreg_dagster_tests.evidence.test_check_report_page import CHROMIUM
 from mlreg_dagster_tests.evidence.test_rendering import EVIL, Outline, unescaped_markdown
 from mlreg_dagster_tests.lifecycle import Lifecycle
+from mlreg_dagster_tests.repository import PROJECT_DIR
 
 ASKED = [asked for document in DOCUMENTS for asked in document.asked]
 ALL_WRITTEN = {asked.key: f"What a person wrote on {asked.heading}." for asked in ASKED}
@@ -31,7 +33,7 @@ def bundled(live_home, tmp_path_factory):
     """The champion's card, and the folder of its bundle."""
     live = Lifecycle(shutil.copytree(live_home, tmp_path_factory.mktemp("dossier") / "home"))
     card, folder = card_of(live, "v2"), tmp_path_factory.mktemp("bundles") / "v2"
-    bundles.write(folder, card)
+    bundles.write(folder, card, b"{}")
     return msgspec.json.decode(to_json(card), type=CardDocument), folder
 
 
@@ -111,6 +113,30 @@ def test_facts_are_those_of_the_card(bundled, tmp_path):
     assert files["08_runbook.md"].endswith("# The runbook\n")
 
 
+def test_every_link_of_the_index_leads_somewhere(bundled, tmp_path):
+    files = written(tmp_path / "dossier", bundled, {})
+    tags = Outline(files[INDEX]).tags
+    links = [attrs["href"] for tag, attrs in tags if tag == "a"]
+    assert set(links) <= {*files, *(f"#{attrs['id']}" for _, attrs in tags if "id" in attrs)}
+    assert {made.file for made in make_dossier(bundled[0], {}).documents} <= set(links)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system")
+@pytest.mark.parametrize("width", [500, 1300])
+def test_in_a_browser_the_index_fits(bundled, tmp_path, width):
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    written(tmp_path / "dossier", bundled, {})
+    with playwright.sync_playwright() as api:
+        browser = api.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_context(java_script_enabled=True, viewport={"width": width, "height": 900}).new_page()
+        page.goto((tmp_path / "dossier" / INDEX).as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.get_by_text("Facts: Data and feature lineage").click()
+        assert page.get_by_text("Frozen datasets").first.is_visible()
+        browser.close()
+
+
 def test_writing_it_again_gives_the_same_bytes_and_its_sums(bundled, tmp_path):
     folder = tmp_path / "dossier"
     first = written(folder, bundled, ALL_WRITTEN)
@@ -129,3 +155,12 @@ def test_what_people_wrote_is_markdown_without_tags(bundled, tmp_path):
     assert EVIL in outline.text
     assert [tag for tag, _ in outline.tags if tag in ("script", "img", "link")] == []
     assert "\u202e" not in report + files[INDEX]
+
+
+def test_the_how_to_names_every_document_with_its_gates_and_texts():
+    page = (PROJECT_DIR / "docs" / "how-to" / "dossier.md").read_text(encoding="utf-8")
+    numbers = {key: number for number, key in enumerate(SECTIONS, start=1)}
+    for document in DOCUMENTS:
+        gates = ", ".join(str(numbers[key]) for key in SECTIONS if key in document.gates)
+        texts = ", ".join(f"`{asked.key}`" for asked in document.asked)
+        assert f"| {document.title} | {gates} | {texts} |".replace("|  |", "| |") in page

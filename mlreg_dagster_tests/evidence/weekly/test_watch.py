@@ -13,6 +13,7 @@ from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS, rows_of
 from mlreg_dagster.registry import AlertChange, Attribution, Registry
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.monitoring.response.days import QUIET
+from mlreg_dagster_tests.registry.builders import add_to_incident, open_incident
 
 MONDAY = datetime(2026, 1, 12, tzinfo=UTC)
 WEEK = week_of(pd.Timestamp(MONDAY))
@@ -88,3 +89,20 @@ def test_an_objective_that_was_missed_and_met_again_was_missed_all_the_same(regi
     assert missed.pop("predictions") == (1, "no")
     assert set(missed.values()) == {(0, "no")}
     assert found.state == "needs attention"
+
+
+def test_incidents_ask_for_attention_until_they_are_over_and_their_report_is_reviewed(registry):
+    def stand(week=WEEK):
+        return watch.incidents(registry.incidents(), week)
+
+    assert (stand().state, stand().rows) == ("in order", [])
+    open_incident(registry, MONDAY - DAY, time=MONDAY - DAY)
+    assert stand().state == "needs attention"
+    assert stand(week_of(pd.Timestamp(MONDAY - 7 * DAY))).rows[0]["state"] == "open"
+    assert stand(week_of(pd.Timestamp(MONDAY - 14 * DAY))).rows == []
+    add_to_incident(registry, "resolved", time=MONDAY + DAY)
+    assert (stand().state, stand().rows[0]["state"]) == ("needs attention", "resolved")
+    assert "waits for its review: 1." in stand().text
+    add_to_incident(registry, "reviewed", time=MONDAY + 2 * DAY)
+    assert (stand().state, stand().rows[0]["state"]) == ("in order", "reviewed")
+    assert stand(week_of(pd.Timestamp(MONDAY + 7 * DAY))).rows == []

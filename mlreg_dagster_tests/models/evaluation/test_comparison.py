@@ -6,8 +6,9 @@ import pytest
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
 from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
-from mlreg_dagster.models.evaluation.comparison import compare, precision_difference
-from mlreg_dagster.models.evaluation.evaluation import PlantedRound, average_precision_by_kind, score_rounds
+from mlreg_dagster.models.evaluation.comparison import compare
+from mlreg_dagster.models.evaluation.planted import precision_difference
+from mlreg_dagster.models.evaluation.rounds import PlantedRound, average_precision_by_kind, score_rounds
 from mlreg_dagster_tests.models.builders import with_manifest, with_rows
 
 

@@ -10,13 +10,8 @@ from mlreg_dagster.config import EvaluationSettings
 from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
-from mlreg_dagster.models.evaluation.evaluation import (
-    NotAHoldout,
-    PlantedRound,
-    average_precision_by_kind,
-    evaluate,
-    plant_anomalies,
-)
+from mlreg_dagster.models.evaluation.evaluation import evaluate
+from mlreg_dagster.models.evaluation.rounds import NotAHoldout, PlantedRound, average_precision_by_kind, plant_anomalies
 from mlreg_dagster.models.gates import ANOMALY_RATE, AVERAGE_PRECISION, GATES, RATE_SHIFT, SCORE_GAP, SILHOUETTE
 from mlreg_dagster_tests.models.builders import (
     DATASETS,
@@ -202,8 +197,9 @@ def test_the_market_behind_a_holdout_gives_its_rows_again(world):
 
 
 def test_planted_rounds_hold_planted_and_untouched_rows_alone(world, rounds):
-    assert [planted.kind for planted in rounds] == [
-        kind for kind in ("shock", "swap", "frozen_price", "volume_burst") for _ in range(INJECTION.rounds)
+    kinds = ("shock", "swap", "frozen_price", "volume_burst")
+    assert [(planted.seed, planted.kind) for planted in rounds] == [
+        (seed, kind) for seed in INJECTION.all_seeds for kind in kinds for _ in range(INJECTION.rounds)
     ]
     originals = world.holdout.rows.set_index(["hour", "instrument_id"])
     for planted in rounds:

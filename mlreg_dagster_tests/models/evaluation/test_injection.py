@@ -33,7 +33,7 @@ seeds = st.integers(0, 10_000)
 
 
 def plant(market: pd.DataFrame, settings: InjectionSettings = SETTINGS, window: Window = WINDOW) -> list[Injection]:
-    return list(plant_rounds(market, window, settings))
+    return list(plant_rounds(market, window, settings, settings.seed))
 
 
 def by_kind(market: pd.DataFrame, kind: str, settings: InjectionSettings = SETTINGS) -> list[Injection]:

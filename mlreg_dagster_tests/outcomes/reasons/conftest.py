@@ -10,7 +10,7 @@ from mlreg_dagster.config import DatasetSettings, IngestSettings, InjectionSetti
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
 from mlreg_dagster.market.sources import make_source
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.evaluation.evaluation import plant_anomalies
+from mlreg_dagster.models.evaluation.rounds import plant_anomalies
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.testing.world import DAY_ENDS, FEATURES, LOOKBACK
 from mlreg_dagster_tests.models.builders import World, build_world

@@ -28,7 +28,8 @@ def _measured(context: CardContext) -> Finding:
         return THERE
     measured = (gate.name for gate in latest.gates)
     unmeasured = missing_gates(measured, context.tier_policy.gates, rules.evaluation.gates)
-    return without(f"The gate {name} of this risk tier was not measured." for name in unmeasured)
+    text = f"The risk tier {context.tier} asks for gates that were not measured: {', '.join(unmeasured)}."
+    return unless(text if unmeasured else None)
 
 
 def _stability(context: CardContext) -> Finding:
@@ -37,7 +38,9 @@ def _stability(context: CardContext) -> Finding:
     stability = context.evaluation.metrics.get("stability") or {}
     verdict = stability.get("verdict", "not measured")
     if verdict == "not measured":
-        return Finding("missing", "The stability that this risk tier asks for was not measured.")
+        return Finding(
+            "missing", f"The risk tier {context.tier} asks for a stable evaluation, and its stability was not measured."
+        )
     detail = stability.get("detail", "")
     return unless(None if verdict == "stable" else f"The evaluation is {verdict}: {detail}", "against")
 

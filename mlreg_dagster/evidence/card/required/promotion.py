@@ -64,12 +64,14 @@ def _approvals(context: CardContext) -> Finding:
 
 
 def _lacking(context: CardContext, alias: str, standing: Standing) -> list[str]:
-    asked, where = context.tier_policy, f"As {alias} the risk tier {context.tier} asks for"
+    asked, where = context.tier_policy, f"As {alias} it needs"
     lacking = []
     if len(standing.approved) < asked.approvals:
-        lacking.append(f"{where} {asked.approvals} approvals, and {len(standing.approved)} count.")
+        lacking.append(
+            f"{where} {asked.approvals} approvals in the risk tier {context.tier}, and {len(standing.approved)} count."
+        )
     if absent := [role for role in asked.roles if role not in standing.roles]:
-        lacking.append(f"{where} an approval by a {', and by a '.join(absent)}.")
+        lacking.append(f"{where} an approval by a {', and by a '.join(absent)}, in the risk tier {context.tier}.")
     if lacking and standing.not_counted:
         lacking.append(f"Not counted: {'; '.join(standing.not_counted)}.")
     return lacking

@@ -5,6 +5,7 @@ import hashlib
 from mlreg_dagster.config import shipped
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values
+from mlreg_dagster.evidence.card.incidents import incident_row
 from mlreg_dagster.evidence.card.required.operations import RUNBOOK
 
 
@@ -25,6 +26,7 @@ def operations(context: CardContext) -> Section:
             key="ownership",
         ),
         Table("What runs by itself", context.watch.automation, key="automation"),
+        Table("Incidents", [incident_row(each) for each in context.incidents], key="incidents"),
     )
     return Section("operations", facts)
 
