@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.evidence.card.catalogue import of_section
+from mlreg_dagster.evidence.card.contents.facts import contents_of
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Card, Section, Table, when
 from mlreg_dagster.evidence.card.headline import headline_of
@@ -61,6 +62,7 @@ def make_card(context: CardContext) -> Card:
 
 def _with_requirements(context: CardContext, section: Section) -> Section:
     """A section with what it requires by the risk tier, and with a sentence for everything that is not met."""
+    section = replace(section, facts=(*section.facts, *contents_of(context, section.key)))
     checked = check(of_section(section.key), context, context.tier)
     title = f"Required in the risk tier {context.tier}"
     return replace(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlreg_dagster.config import FeatureSettings, Settings, UseCaseSettings
 from mlreg_dagster.config.sections.governance import Tier, TierPolicy
+from mlreg_dagster.evidence.card.contents.contents import Contents
 from mlreg_dagster.evidence.card.sources import Sources
 from mlreg_dagster.evidence.card.standing import Standing
 from mlreg_dagster.evidence.reproduction import Reproduction
@@ -107,6 +108,7 @@ class CardContext:
         way_back: From this version, where it is champion.
         watch: What the graph watches.
         reproduction: The result of training it again, or why that failed; None: not tried.
+        more: Coverage, segments, episodes, changes and software.
     """
 
     version: ModelVersion
@@ -146,6 +148,7 @@ class CardContext:
     way_back: WayBack
     watch: Watch
     reproduction: Reproduction | str | None
+    more: Contents
 
     @property
     def tier(self) -> Tier:

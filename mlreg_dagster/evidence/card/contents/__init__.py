@@ -1,1 +1,4 @@
-"""What a card says beyond the registry's own records: one module for each content."""
+"""What a model card must hold beyond the record of decisions: purpose, data, performance by segment, changes, software.
+
+A module for each: its values, and the facts that show them. Requirements on them are in `required`.
+"""
