@@ -79,3 +79,9 @@ def test_where_only_dagster_can_tell_what_runs_reported_it_is_asked(loaded, dags
     ((code, _, heavy),) = loaded(["champion"])
     assert code == 0
     assert "dagster" in heavy
+
+
+def test_how_a_rollout_stands_is_told_without_dagster(loaded):
+    ((code, length, heavy),) = loaded(["rollout", "status"])
+    assert (code, length > 0) == (0, True)
+    assert "dagster" not in heavy

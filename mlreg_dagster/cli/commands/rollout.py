@@ -6,7 +6,7 @@ import typer
 
 from mlreg_dagster.cli.arguments import Actor, Alias, Reason, Version
 from mlreg_dagster.cli.commands.ab import AB, Days, Weight, ab_asked, report
-from mlreg_dagster.cli.session import AsJson, open_runner, show
+from mlreg_dagster.cli.session import AsJson, open_registry, open_runner, show
 
 if TYPE_CHECKING:
     from mlreg_dagster.runner import Runner
@@ -45,7 +45,7 @@ def start(
 @rollout.command()
 def status(alias: Alias = "champion", as_json: AsJson = False) -> None:
     """How the open rollout stands, what the decision table says now, and by which figures."""
-    _show_status(open_runner(), alias, as_json)
+    _show_status(alias, as_json)
 
 
 @rollout.command()
@@ -107,20 +107,29 @@ def _act(
         expected = newest.sequence
     seen = None if expected is None else str(expected)
     runner.roll_out(RolloutAction(action, current_actor(actor), alias, version, reason, seen, ab_weight, ab_days))
-    _show_status(runner, alias, as_json)
+    _show_status(alias, as_json)
 
 
-def _show_status(runner: "Runner", alias: str, as_json: bool) -> None:
+def _show_status(alias: str, as_json: bool) -> None:
+    """Look at it without the graph, which takes much longer to open than the question to answer."""
+    import pandas as pd
+
     from mlreg_dagster.cli.rollout_tables import decision_facts, figures_table, traffic_facts, traffic_table
-    from mlreg_dagster.config import home_dir
+    from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import artifacts_root, warehouse_file
+    from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.governance.rollout.looking import look
     from mlreg_dagster.governance.rollout.wording import split_in_words
     from mlreg_dagster.registry.records.traffic import of_rollout
+    from mlreg_dagster.storage.artifacts import open_artifacts
+    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
-    registry, now = runner.registry, runner.clock.now()
+    registry, home, settings, now = open_registry(), home_dir(), load_settings(), pd.Timestamp.now(tz="UTC")
+    load_extensions(settings.extensions.modules)
+    tables, store = DuckDBWarehouse(warehouse_file(home)), open_artifacts(artifacts_root(home))
     changes = of_rollout(registry.traffic_history(alias))
     newest = changes[-1] if changes else None
-    found = look(registry, runner.warehouse, home_dir(), runner.settings, alias, now, store=runner.artifacts)
+    found = look(registry, tables, home, settings, alias, now, store=store)
     sentences: list[str] = [split_in_words(newest) if newest else f"No rollout of {alias} was ever started."]
     figures = None
     if found is not None:

@@ -27,6 +27,7 @@ from mlreg_dagster.evidence.card.sections import (
     rollback,
     serving,
 )
+from mlreg_dagster.models.evaluation.attempts import attempts_of, which_attempt
 
 _SHOWN_RATES = ("lift", "recall", "precision")
 _SECTIONS = (
@@ -125,7 +126,8 @@ def _checks(context: CardContext) -> str:
     names = ", ".join(gate.name for gate in evaluation.gates)
     verdict = f"failed {', '.join(failed)}" if failed else "all passed"
     text = f"{len(evaluation.gates)} gates on {when(evaluation.recorded_at)}, {verdict}. They were: {names}."
-    return " ".join([text, *failed_attempts(context)])
+    counted = which_attempt(attempts_of(context.evaluations))
+    return " ".join([text, *([counted] if counted else []), *failed_attempts(context)])
 
 
 def _who(context: CardContext) -> str:

@@ -16,6 +16,7 @@ from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.artifacts.verified import Frozen
+from mlreg_dagster.models.evaluation.attempts import Looks
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare
 from mlreg_dagster.outcomes.worth.verdict import Worth
 from mlreg_dagster.registry import (
@@ -77,6 +78,7 @@ class CardContext:
         policy_differences: What the configuration files say otherwise.
         now: As of when.
         evaluations: The latest one last.
+        looks: How often the holdout of the latest one was looked at, by all versions; None without an evaluation.
         decisions: About its bytes, the latest one last.
         withdrawals: Of these decisions.
         refusals: Promotions of it that were refused or had to wait.
@@ -116,6 +118,7 @@ class CardContext:
     policy_differences: Sequence[str]
     now: pd.Timestamp
     evaluations: Sequence[Evaluation]
+    looks: Looks | None
     decisions: Sequence[Decision]
     withdrawals: Sequence[Withdrawal]
     refusals: Sequence[Refusal]

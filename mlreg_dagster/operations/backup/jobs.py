@@ -16,7 +16,7 @@ def build_backup_job(name: str, settings: Settings, home: Path) -> dg.JobDefinit
     """Back `home` up."""
 
     @dg.op
-    def back_up(context: dg.OpExecutionContext) -> None:
+    def make_backup(context: dg.OpExecutionContext) -> None:
         from mlreg_dagster.operations.backup.creation import create
         from mlreg_dagster.operations.backup.rotation import rotate
 
@@ -34,6 +34,6 @@ def build_backup_job(name: str, settings: Settings, home: Path) -> dg.JobDefinit
 
     @dg.job(name=name, description="Backs the home up, and removes backups that retention.yaml does not keep.")
     def backup_job() -> None:
-        back_up()
+        make_backup()
 
     return backup_job

@@ -16,6 +16,8 @@ from mlreg_dagster_tests.lifecycle import Lifecycle
 
 PROSE_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?")
 
+PROSE_VALUE = re.compile(r"#?-?[\d,]+(\.\d+)?( of \d+| %)?|yes|no|unknown|none")
+
 
 def validator(name):
     schema = json.loads(schema_of(name))
@@ -62,6 +64,14 @@ def test_every_fact_has_a_key_of_its_own_without_dates(cards):
 def test_no_time_is_prose_where_a_program_reads_it(cards):
     for card in cards:
         assert [value for value in values_of(json.loads(to_json(card))) if PROSE_TIME.fullmatch(str(value))] == []
+
+
+def test_no_number_is_prose_where_a_program_reads_it(cards):
+    for card in cards:
+        texts = [value for value in values_of(json.loads(to_json(card))) if isinstance(value, str)]
+        assert [
+            text for text in texts if re.fullmatch(r"#?-?[\d,]+(\.\d+)?( of \d+| %)?|yes|no|unknown|none", text)
+        ] == []
 
 
 def test_facts_are_addressed_by_keys(cards):
