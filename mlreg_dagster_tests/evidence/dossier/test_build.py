@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from typing import get_args
 
 import msgspec
 import pytest
@@ -54,7 +55,7 @@ def test_every_text_of_use_case_yaml_is_asked_for_by_a_key_that_it_has():
         for name, field in section.model_fields.items():
             if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
                 yield from keys(field.annotation, f"{prefix}{name}.")
-            elif Writing in getattr(field.annotation, "__args__", ()):
+            elif any(Writing in (each, *get_args(each)) for each in get_args(field.annotation)):
                 yield f"{prefix}{name}"
 
     assert {asked.key for asked in ASKED if asked.place == "use_case.yaml"} == set(keys(Documentation))
