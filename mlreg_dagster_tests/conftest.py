@@ -52,6 +52,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 _LONGEST = (
     "scenarios/",
     "replay/test_killed_replay",
+    "replay/test_rollouts",
     "faults/test_concurrency",
     "replay/test_run",
     "cli/test_fresh_dataset",

@@ -62,6 +62,8 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         rollouts = records.traffic_history(CHAMPION)
         if rollouts and rollouts[-1].is_open:
             return dg.SkipReason(f"{split_in_words(rollouts[-1])} Nothing else is promoted by itself until it ends.")
+        if (suspension := records.suspension(CHAMPION)) is not None:
+            return dg.SkipReason(f"{suspension.in_words}. Nothing is promoted until a person resumes it.")
         refusals = [protected] if protected else []
         tried = {each.candidate: _TRIED[each.state] for each in rollouts if each.state in _TRIED}
         for version in reversed(_newer_than_all_champions(records)):

@@ -85,6 +85,11 @@ def comparison_table(compared: "Comparison") -> Grid:
     link = "from" if compared.verdict == "not distinguishable" else "than"
     verdict = f"{compared.left} is {compared.verdict} {link} {compared.right} at finding planted anomalies"
     grid.notes.append(f"{verdict}: {compared.reason}")
+    for name, values in (("seed", compared.seeds), ("day", compared.days)):
+        if len(values) > 1:
+            ahead = sum(value > 0 for value in values.values())
+            shown = ", ".join(f"{key}: {value:+.3f}" for key, value in values.items())
+            grid.notes.append(f"{compared.left} is ahead with {ahead} of {len(values)} {name}s: {shown}")
     return grid
 
 

@@ -80,10 +80,13 @@ def gates_table(evaluation: Evaluation) -> Grid:
         "actor": evaluation.actor,
         "gates": [asdict(gate) for gate in evaluation.gates],
     }
-    grid = Grid(f"Gates of {evaluation.version}", ("gate", "passed", "value", "threshold"), facts)
+    grid = Grid(f"Gates of {evaluation.version}", ("gate", "passed", "value", "interval", "threshold"), facts)
     for gate in evaluation.gates:
         passed = "[green]yes[/]" if gate.passed else "[red]NO[/]"
-        grid.add_row(gate.name, passed, as_number(gate.value), escape(gate.threshold))
+        low, high = ((gate.interval or {}).get(name) for name in ("low", "high"))
+        interval = "" if low is None else f"{as_number(low)} to {as_number(high)}"
+        grid.add_row(gate.name, passed, as_number(gate.value), interval, escape(gate.threshold))
+    grid.notes += [escape(f"{gate.name}: {gate.detail}") for gate in evaluation.gates if gate.interval]
     return grid
 
 

@@ -22,7 +22,7 @@ INSTRUMENT, HOUR = "instrument_id", "hour"
 _LONGEST_WAIT_S = 30.0
 _LONGEST_SHOWN = 300
 _LONGEST_SECONDS = 6
-_NO_HOUR = ("stale_hour", "no_latest_hour")  # which a moment does not change
+_LASTING = ("stale_hour", "no_latest_hour", "suspended")  # which a moment does not change
 
 
 class ServerRefused(MlregError):
@@ -178,7 +178,7 @@ def error_of(answer: Answer, url: str, key: str | None) -> MlregError:
         code, detail = "", answer.body.decode(errors="replace")
     told = f"{url}: HTTP {answer.status}: {one_line(blotted(detail, [key]), 4 * _LONGEST_SHOWN)}"
     is_busy = answer.status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
-    if not is_busy or code in _NO_HOUR:
+    if not is_busy or code in _LASTING:
         return ServerRefused(told, answer.status, code)
     asked = answer.headers.get("Retry-After", "").strip()
     wait_s = float(asked) if asked.isascii() and asked.isdecimal() and len(asked) < _LONGEST_SECONDS else None

@@ -12,6 +12,7 @@ from mlreg_dagster.datasets.changes import compare
 from mlreg_dagster.datasets.choosing import KNOWN_WITHIN, choose_holdout, choose_labelled, choose_training, read_from
 from mlreg_dagster.datasets.low_quality import LEFT_OUT, LeftOut, left_out_in_words, recorded, without_left_out
 from mlreg_dagster.datasets.plots import coverage_picture
+from mlreg_dagster.datasets.source_record import SOURCE, describe_source
 from mlreg_dagster.datasets.weekdays import weekdays_of
 from mlreg_dagster.datasets.windows import labelled_window, windows_of
 from mlreg_dagster.market.features.features import features_table
@@ -68,6 +69,7 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         lineage = freezing.describe_lineage(rows, choice.window, features, settings.features)
         labelled, described = _labelled(settings, day, tables)
         lineage |= recorded(choice.left_out, settings.datasets) | described
+        lineage |= describe_source(tables, choice.window, settings.ingest)
         _freeze(store, freezing.TRAINING, day, rows, lineage, None, labelled)
         return _result(store, freezing.TRAINING, day)
 
@@ -93,7 +95,8 @@ def _labelled(settings: Settings, day: pd.Timestamp, tables: Warehouse) -> tuple
     labelled = labels.label_rows(rows, prices, window, settings.outcomes)
     holdout = windows_of(day, settings.datasets).holdout
     described = labels.describe_labels(labelled, features, window, holdout, settings.outcomes)
-    return labelled, {labels.LABELS: described | recorded(choice.left_out, settings.datasets)}
+    described |= recorded(choice.left_out, settings.datasets) | describe_source(tables, window, settings.ingest)
+    return labelled, {labels.LABELS: described}
 
 
 def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
@@ -128,7 +131,7 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         rows = freezing.select_holdout_rows(choice.features, window, settings.datasets)
         market = tables.read(MARKET_SNAPSHOT, window.first - lookback * HOUR, window.end - HOUR)
         lineage = freezing.describe_lineage(rows, window, features, settings.features)
-        lineage |= recorded(choice.left_out, settings.datasets)
+        lineage |= recorded(choice.left_out, settings.datasets) | describe_source(tables, window, settings.ingest)
         market = without_left_out(market, lineage.get(LEFT_OUT)).reset_index(drop=True)
         _freeze(store, freezing.HOLDOUT, day, rows, lineage, market)
         return _result(store, freezing.HOLDOUT, day)
@@ -187,6 +190,7 @@ def _result(
         "hours_changed_since_frozen": len(changes.changed) if changes else 0,
         "hours_gone_since_frozen": len(changes.gone) if changes else 0,
         "changes_since_frozen": str(changes) if changes else "It was frozen just now.",
+        "source": ", ".join(lineage.get(SOURCE, {}).get("hours", ())) or "not recorded",
         "feature_settings": lineage["feature_settings"],
         "feature_fingerprint": lineage["feature_fingerprint"],
         "uri": store.find(kind, day_key(day)).uri,  # type: ignore[union-attr]

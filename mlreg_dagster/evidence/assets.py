@@ -128,7 +128,7 @@ def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) ->
         )
         card = make_card(collected)
         folder = home / "bundles" / card.version
-        files = bundles.write(folder, card)
+        files = bundles.write(folder, card, collected.more.bill)
         return dg.MaterializeResult(
             metadata={
                 "version": card.version,

@@ -1,6 +1,6 @@
-"""The evidence bundle of a version: a folder of its card in three forms, a list of them with sums, replaced as a whole.
+"""The evidence bundle of a version: a folder of its card in three forms, its bill of materials, a list, and sums.
 
-What is in a card belongs to `card`; how it reads to `rendering`.
+It is replaced as a whole. What is in a card belongs to `card`; how it reads to `rendering`.
 """
 
 import hashlib
@@ -15,20 +15,27 @@ from mlreg_dagster.evidence import rendering
 from mlreg_dagster.evidence.card.elements import Card
 from mlreg_dagster.evidence.schemas.bundle import BundleDocument, FileEntry
 from mlreg_dagster.evidence.schemas.schema import written
+from mlreg_dagster.models.artifacts.sbom import SBOM
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.artifacts import SUMS
 from mlreg_dagster.storage.faults import explained
 
 HTML, MARKDOWN, JSON, LIST = "card.html", "card.md", "card.json", "bundle.json"
-_MEDIA_TYPES = {HTML: "text/html", MARKDOWN: "text/markdown", JSON: "application/json"}
+_MEDIA_TYPES = {
+    HTML: "text/html",
+    MARKDOWN: "text/markdown",
+    JSON: "application/json",
+    SBOM: "application/vnd.cyclonedx+json",
+}
 
 
-def write(folder: Path, card: Card) -> dict[str, str]:
+def write(folder: Path, card: Card, bill: bytes) -> dict[str, str]:
     """Write the bundle, or replace it: what lies there is the old one or the new one, never half of either.
 
     Args:
         folder: Of the bundle; its parent is made where needed.
         card: What is written.
+        bill: The software bill of materials of the version.
 
     Returns:
         Name and SHA-256 of each file, that of the sums included.
@@ -40,6 +47,7 @@ def write(folder: Path, card: Card) -> dict[str, str]:
         HTML: rendering.to_html(card).encode(),
         MARKDOWN: rendering.to_markdown(card).encode(),
         JSON: rendering.to_json(card).encode(),
+        SBOM: bill,
     }
     files[LIST] = _list_of(card, files).encode()
     write_folder(folder, files)

@@ -5,6 +5,7 @@ from typing import Any
 
 from mlreg_dagster.config import FeatureSettings
 from mlreg_dagster.market.features.features import describe_features
+from mlreg_dagster.registry import GateResult
 
 _COMPARED = {"average_precision": "average precision", "anomaly_rate": "flagged share"}
 
@@ -59,3 +60,13 @@ def importance_rows(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for each in facts.get("families", ())
     ]
+
+
+def interval_metadata(gate: GateResult) -> dict[str, Any]:
+    """The interval of a gate on planted anomalies as numbers, and its spread over seeds and days as text."""
+    interval = gate.interval or {}
+    ends = {name: interval[name] for name in ("low", "high") if interval.get(name) is not None}
+    spread = {name: interval[name] for name in ("seeds", "days") if interval.get(name)}
+    return ends | {
+        name: ", ".join(f"{key}: {value:+.3f}" for key, value in values.items()) for name, values in spread.items()
+    }

@@ -12,6 +12,7 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.models.asset_metadata import (
     feature_rows,
     importance_rows,
+    interval_metadata,
     numbers_of,
     setting_rows,
     verdict_text,
@@ -284,6 +285,8 @@ def _gate_row(gate: Any) -> dict[str, Any]:
         "gate": gate.name,
         "passed": "yes" if gate.passed else "NO",
         "value": gate.value,
+        "low": (gate.interval or {}).get("low"),
+        "high": (gate.interval or {}).get("high"),
         "threshold": gate.threshold,
         "detail": gate.detail,
     }
@@ -301,6 +304,7 @@ def _check_results(evaluation: Evaluation) -> list[dg.AssetCheckResult]:
                 "threshold": gate.threshold,
                 "evaluation": f"#{evaluation.id}",  # as text: the UI would plot a number
                 **({} if gate.value is None else {"value": gate.value}),
+                **interval_metadata(gate),
             },
         )
         for gate in evaluation.gates

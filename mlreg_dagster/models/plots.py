@@ -40,15 +40,18 @@ def score_distribution(scores: NDArray[np.float64], thresholds: NDArray[np.float
 
 
 def gate_summary(gates: Sequence[GateResult]) -> str:
-    """One line a gate: passed or failed, value, threshold, as Markdown."""
+    """One line a gate: passed or failed, value with its interval where it has one, threshold, as Markdown."""
     figure = new_figure(height=0.5 + 0.42 * len(gates), margins=(0.1, 0.05, 0.1, 0.35))
     axes = figure.subplots()
     for row, gate in enumerate(gates):
         axes.scatter(0.02, -row, s=220, color=_PASSED if gate.passed else _FAILED)
         axes.text(0.02, -row, "✓" if gate.passed else "✗", ha="center", va="center", color="white", fontsize=10)
         value = f"{gate.value:.3g}" if gate.value is not None else "none" if gate.passed else "not computable"
+        ends = (gate.interval or {}).get("low"), (gate.interval or {}).get("high")
+        if ends[0] is not None and ends[1] is not None:
+            value += f" ({ends[0]:.2f} to {ends[1]:.2f})"
         axes.text(0.06, -row, label(gate.name, 40), va="center", fontsize=9)
-        axes.text(0.49, -row, value, va="center", fontsize=9, color=ANOMALY if not gate.passed else "black")
+        axes.text(0.45, -row, value, va="center", fontsize=9, color=ANOMALY if not gate.passed else "black")
         axes.text(0.665, -row, label(gate.threshold, 60), va="center", fontsize=8, color=MUTED)
     axes.set(xlim=(0, 1), ylim=(-len(gates) + 0.4, 0.6))
     axes.axis("off")
@@ -57,8 +60,13 @@ def gate_summary(gates: Sequence[GateResult]) -> str:
     return as_markdown(
         figure,
         "Gates of the evaluation: "
-        + ", ".join(f"{gate.name} {'passed' if gate.passed else 'FAILED'}" for gate in gates),
+        + ", ".join(f"{gate.name} {'passed' if gate.passed else 'FAILED'}{_interval_in_words(gate)}" for gate in gates),
     )
+
+
+def _interval_in_words(gate: GateResult) -> str:
+    low, high = ((gate.interval or {}).get(name) for name in ("low", "high"))
+    return "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
 
 
 def refit_scatter(stability: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from mlreg_dagster.registry import Registry
 
 _CHUNK = 1 << 20
 _PACKED = frozenset({".zip", ".gz", ".tgz", ".tar", ".zst", ".xz", ".bz2", ".7z"})
-_OF_THE_MARKET = frozenset({"landing", "latest", "artifacts", "warehouse.duckdb", "serving"})
+_OF_THE_MARKET = frozenset({"raw", "latest", "artifacts", "served"})
 """Top-level names in a home under which packed files hold the market alone; they are searched as they are."""
 
 _ADVICE = (

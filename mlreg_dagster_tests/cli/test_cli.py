@@ -144,6 +144,7 @@ def test_the_commands_are_listed(mlreg):
         "audit",
         "retrain",
         "keygen",
+        "people",
         "compare",
         "doctor",
         "prune",

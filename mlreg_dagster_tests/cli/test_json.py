@@ -20,6 +20,7 @@ WITHOUT = {
     "audit export",
     "audit schema",
     "policy approve",
+    "people read",
     "schema",
 }  # no facts, a text for a config file or for people, or JSON as it is
 WHY = ("--reason", "a good reason")

@@ -26,13 +26,20 @@ from mlreg_dagster.core.hours import NotAnHour
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
 from mlreg_dagster.models.artifacts.artifact import FeatureMismatch
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster.registry import Attribution, Registry, RegistryUnavailable, SchemaMismatch, UnknownVersion
+from mlreg_dagster.registry import (
+    AliasSuspended,
+    Attribution,
+    Registry,
+    RegistryUnavailable,
+    SchemaMismatch,
+    UnknownVersion,
+)
 from mlreg_dagster.registry.errors import RegistryReadOnly
 from mlreg_dagster.storage.artifacts import ArtifactTampered
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.reader import UnknownColumns
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE, NOON
-from mlreg_dagster_tests.registry.builders import register
+from mlreg_dagster_tests.registry.builders import register, suspend
 
 QUEUE = (".lock", ".turn", ".lock.json")  # where readers and writers queue up for the tables
 
@@ -62,6 +69,16 @@ def contents(folder: Path) -> dict[str, str]:
 def test_the_examples_are_as_they_say(module):
     found = doctest.testmod(module)
     assert (found.failed, found.attempted > 3) == (0, True)
+
+
+def test_a_suspended_alias_is_not_loaded_and_its_version_is_by_its_name(client, home):
+    suspend(Registry(f"sqlite:///{home / 'registry.sqlite'}"), time=datetime.now(UTC))
+    for load in (client.load_model, lambda name: load_model(name, home=home)):
+        with pytest.raises(AliasSuspended, match=r"champion is suspended since .* by carla: it flags all.*'v2'"):
+            load("champion")
+    assert client.load_model("v2").version == "v2"
+    assert client.load_model("champion", as_of=NOON).version == "v2"
+    assert client.champion().version == "v2"
 
 
 def test_it_answers_what_the_registry_and_the_tables_answer(client, home):

@@ -6,7 +6,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from mlreg_dagster.config import ConfigError, RolloutPolicy, Settings, UseCaseSettings, load_settings
+from mlreg_dagster.config import (
+    ConfigError,
+    EvaluationSettings,
+    RolloutPolicy,
+    Settings,
+    UseCaseSettings,
+    load_settings,
+)
 from mlreg_dagster.config.section import Section
 from mlreg_dagster.config.sections.governance import SuccessMetric, TierPolicy
 from mlreg_dagster.core.hours import as_hour
@@ -105,13 +112,14 @@ def test_another_detector_does_not_inherit_the_parameters_of_the_isolation_fores
 
 
 def _without_unused(values):
-    """Worth and a rollout that a tier does not ask for are left out of what is recorded."""
+    """Worth, a rollout and intervals that a tier does not ask for are left out of what is recorded."""
     if not isinstance(values, dict):
         return values
     return {
         name: _without_unused(value)
         for name, value in values.items()
         if not (name in ("worth", "rollout") and value is None)
+        if not (name == "planted_interval" and value is False)
     }
 
 
@@ -174,3 +182,31 @@ def test_an_impossible_rollout_is_refused(configs, text, message):
 def test_impossible_budgets_are_refused(configs, text, message):
     with pytest.raises(ConfigError, match=rf"rollout\.yaml: .*{message}"):
         load_file(configs, "rollout.yaml", text)
+
+
+def test_planting_seeds_are_a_count_or_a_list():
+    assert EvaluationSettings().injection.all_seeds == (20, 21, 22, 23, 24)
+    assert EvaluationSettings().override({"injection": {"seed": 7}}).injection.all_seeds == (7, 8, 9, 10, 11)
+    assert EvaluationSettings().override({"injection": {"seeds": [3, 1]}}).injection.all_seeds == (3, 1)
+    for seeds in ([], [1, 1], 0):
+        with pytest.raises(ConfigError, match=r"injection\.seeds"):
+            EvaluationSettings().override({"injection": {"seeds": seeds}})
+
+
+def test_a_record_of_an_earlier_release_means_one_seed_one_day_and_no_refits():
+    recorded = EvaluationSettings().model_dump(mode="json")
+    for section, names in (("injection", ("seeds", "days")), ("comparison", ("refits",))):
+        for name in names:
+            del recorded[section][name]
+    recorded["injection"]["rounds"] = 5
+    read = EvaluationSettings.of_record(recorded)
+    assert (read.injection.all_seeds, read.injection.days, read.comparison.refits) == ((20,), 1, 0)
+    assert read.model_dump(mode="json") == recorded  # so the hash of a policy that holds it stays the same
+    assert EvaluationSettings.of_record(EvaluationSettings().model_dump(mode="json")) == EvaluationSettings()
+
+
+def test_a_tier_that_does_not_ask_for_intervals_is_recorded_as_before():
+    assert "planted_interval" not in TierPolicy().model_dump(mode="json")
+    assert TierPolicy(planted_interval=True).model_dump(mode="json")["planted_interval"] is True
+    assert Settings().promotion.high.planted_interval
+    assert not Settings().promotion.low.planted_interval

@@ -100,7 +100,8 @@ def lineage(home: Home) -> Iterator[tuple[Place, Any]]:
         )[0]
         yield ("datasets", number, "rows"), rows
         yield ("datasets", number, "instruments"), instruments
-        yield ("datasets", number, "hours"), f"{known} of {hours}"
+        yield ("datasets", number, "hours_with_rows"), known
+        yield ("datasets", number, "hours_in_window"), hours
         yield ("datasets", number, "first_hour"), iso(first)
         yield ("datasets", number, "end"), iso(last + 3600)
         sums = home.bundle(kind, home.row["dataset_day"]) / "SHA256SUMS"
@@ -113,8 +114,8 @@ def lineage(home: Home) -> Iterator[tuple[Place, Any]]:
         yield ("changed_hours", number, "hours_frozen"), known
         yield ("changed_hours", number, "hours_changed"), changed
         yield ("changed_hours", number, "rows_changed"), among
-        yield ("changed_hours", number, "first_changed"), hour_key(first)
-        yield ("changed_hours", number, "last_changed"), hour_key(last)
+        yield ("changed_hours", number, "first_changed"), iso(first)
+        yield ("changed_hours", number, "last_changed"), iso(last)
     yield ("features", "lag_hours"), home.manifest["feature_settings"]["lag_hours"]
 
 
@@ -305,10 +306,6 @@ def sha256(content: bytes) -> str:
 
 def iso(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def hour_key(seconds: float | None) -> str | None:
-    return None if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d-%H:%M}"
 
 
 def stored_time(text: str) -> str:

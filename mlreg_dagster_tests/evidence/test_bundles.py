@@ -14,6 +14,8 @@ from mlreg_dagster.storage.faults import StorageFull
 from mlreg_dagster_tests.evidence.test_rendering import card_saying
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, failure, metadata, verdicts
 
+BILL = b'{"bomFormat": "CycloneDX"}'
+
 
 def read(folder):
     return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
@@ -44,6 +46,8 @@ def test_the_champions_bundle_is_complete_and_is_made_anew_as_outcomes_mature(li
     folder = live.home / "bundles" / "v2"
     assert is_whole(folder)
     assert sorted(path.name for path in folder.parent.iterdir()) == [".v2.lock", "v2"]
+    bill = (folder / "sbom.cdx.json").read_bytes()
+    assert bill == live.artifacts.read("models", "v2", live.registry.version("v2").artifact_sha256)["sbom.cdx.json"]
     told = json.loads((folder / bundles.JSON).read_text(encoding="utf-8"))
     assert (told["complete"], told["state"]) == (False, "unknown")
     assert "Of 144 predictions" in told["answers"]["how_good_since"]["answer"]
@@ -75,13 +79,13 @@ def test_a_check_says_what_is_missing(live):
 @pytest.fixture
 def folder(tmp_path):
     folder = tmp_path / "bundles" / "v1"
-    bundles.write(folder, card_saying("old"))
+    bundles.write(folder, card_saying("old"), BILL)
     return folder
 
 
 def test_the_list_names_every_file_with_its_size_and_sum(folder):
     listed = json.loads((folder / bundles.LIST).read_text(encoding="utf-8"))
-    assert [each["name"] for each in listed["files"]] == ["card.html", "card.json", "card.md"]
+    assert [each["name"] for each in listed["files"]] == ["card.html", "card.json", "card.md", "sbom.cdx.json"]
     for each in listed["files"]:
         content = (folder / each["name"]).read_bytes()
         assert (each["bytes"], each["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
@@ -89,13 +93,13 @@ def test_the_list_names_every_file_with_its_size_and_sum(folder):
 
 
 def test_writing_gives_the_sums_of_what_is_there(folder):
-    files = bundles.write(folder, card_saying("new"))
+    files = bundles.write(folder, card_saying("new"), BILL)
     assert files.keys() == read(folder).keys()
     assert is_whole(folder)
     assert "old" not in "".join(read(folder).values())
 
 
-@pytest.mark.parametrize("step", range(7))
+@pytest.mark.parametrize("step", range(8))
 def test_a_failure_while_writing_leaves_the_old_one(folder, monkeypatch, step):
     """Each write and each rename fails in turn."""
     before, path, count = read(folder), type(folder), [0]
@@ -112,7 +116,7 @@ def test_a_failure_while_writing_leaves_the_old_one(folder, monkeypatch, step):
     monkeypatch.setattr(private_files, "write", failing(private_files.write))
     monkeypatch.setattr(path, "rename", failing(path.rename))
     with pytest.raises(StorageFull, match="disk is full"):
-        bundles.write(folder, card_saying("new"))
+        bundles.write(folder, card_saying("new"), BILL)
     monkeypatch.undo()
     assert read(folder) == before
     assert sorted(each.name for each in folder.parent.iterdir()) == [".v1.lock", "v1"]
@@ -123,7 +127,7 @@ def test_what_a_killed_writer_left_is_cleared_away_by_the_next(folder):
     draft = folder.with_name(".v1.draft")
     draft.mkdir()
     (draft / "card.html").write_text("half")
-    bundles.write(folder, card_saying("new"))
+    bundles.write(folder, card_saying("new"), BILL)
     assert is_whole(folder)
     assert sorted(each.name for each in folder.parent.iterdir()) == [".v1.lock", "v1"]
     shutil.rmtree(folder)

@@ -66,7 +66,7 @@ def test_the_commands_that_it_names_exist():
     assert {"doctor", "prune", "correct", "restore"} <= {name for name, _, _ in named}
     for name, words, options in named:
         command = commands[name]
-        if name in {"audit", "backup", "incident", "rollout"}:
+        if name in {"audit", "backup", "incident", "people", "rollout"}:
             command = command.commands[words.split()[0]]
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", options)) <= known, name

@@ -33,6 +33,8 @@ OPTIONS: dict[str, list[str]] = {
     "rollback": ["", "--reason", "--alias", "--actor", "--effective-at"],
     "champion": ["--as-of", "--alias"],
     "rollout": ["", "", "--reason", "--alias", "--actor", "--expected"],
+    "suspend": ["", "--reason", "--actor"],
+    "resume": ["", "--reason", "--actor"],
     "compare": ["", "", "--holdout"],
     "verify": ["--url"],
     "history": [""],
@@ -40,6 +42,7 @@ OPTIONS: dict[str, list[str]] = {
     "reject": ["", "--reason", "--actor"],
     "waive": ["", "--reason", "--rule", "--until", "--actor"],
     "audit": ["", "--out", "--file", "--head", "--against", "--key"],
+    "people": ["", "", "--name", "--contact", "--role", "--public-key", "--reason", "--actor"],
     "bundle": ["", "--out"],
     "report": ["--from", "--to", "--by", "--out"],
 }  # fmt: skip
@@ -49,7 +52,9 @@ NEEDED = {
     "verify": ["--url", "http://127.0.0.1:9"],
     "approve": ["v1", "--reason", "a fuzz"], "reject": ["v1", "--reason", "a fuzz"], "audit": ["verify"],
     "waive": ["v1", "--reason", "a fuzz", "--rule", "score_gap", "--until", "2026-02-01"],
+    "people": ["add", "--name", "fuzz"],
     "rollout": ["start", "v9", "--reason", "a fuzz"],
+    "suspend": ["champion", "--reason", "a fuzz"], "resume": ["champion", "--reason", "a fuzz"],
     "bundle": ["v9", "--out", "bundle"], "report": ["--out", "report"],
 }  # fmt: skip
 """So that a case gets past the parser; nothing of it succeeds in work that takes long."""

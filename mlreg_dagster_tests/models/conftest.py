@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 
+from mlreg_dagster.config import InjectionSettings
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.evaluation.rounds import PlantedRound, plant_anomalies
 from mlreg_dagster.registry import Registry
@@ -26,6 +27,12 @@ def model_of(world: World) -> Callable[..., Model]:
 @pytest.fixture(scope="session")
 def rounds(world: World) -> list[PlantedRound]:
     return plant_anomalies(world.holdout, INJECTION, FEATURES, LOOKBACK)
+
+
+@pytest.fixture(scope="session")
+def many_rounds(world: World) -> list[PlantedRound]:
+    """Anomalies in so many instruments that nearly every resample of a bootstrap has some."""
+    return plant_anomalies(world.holdout, InjectionSettings(seeds=3, instrument_share=0.5), FEATURES, LOOKBACK)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def test_a_name_across_the_pieces_of_a_large_file_is_found(tmp_path):
 
 
 def test_packed_files_are_named_as_uncertain_but_for_those_of_the_market(tmp_path):
-    for name in ("old.tar.gz", "landing/2026/hour.json.gz"):
+    for name in ("old.tar.gz", "raw/coingecko/hour.json.gz"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(gzip.compress(b"zoe quux"))
     (found,) = traces_in([tmp_path], ["zoe quux"])

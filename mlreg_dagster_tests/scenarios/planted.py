@@ -1,6 +1,7 @@
 """Versions with a planted fault: registered with the champion's evaluation, so that gates have found nothing."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -68,4 +69,5 @@ def environment_with(folder: Path, faults: Mapping[str, str]) -> dict[str, str]:
     """Of a server in which versions fail."""
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(PLANT)
-    return {"PYTHONPATH": str(folder), "MLREG_TEST_FAULTS": json.dumps(dict(faults))}
+    path = os.pathsep.join(filter(None, [str(folder), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, "MLREG_TEST_FAULTS": json.dumps(dict(faults))}

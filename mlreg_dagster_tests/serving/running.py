@@ -68,7 +68,10 @@ class Server:
 
     def wait_until_ready(self) -> float:
         """Wait; gives the seconds since the process was started."""
-        wait_for(self.is_ready)
+        try:
+            wait_for(self.is_ready)
+        except AssertionError:
+            raise AssertionError(f"{self.get('/v2/health/ready').text}\n{self.log.read_text()[-3000:]}") from None
         self.ready_s = time.monotonic() - self._began
         return self.ready_s
 

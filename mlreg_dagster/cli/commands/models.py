@@ -13,7 +13,7 @@ from mlreg_dagster.cli.arguments import (
     Version,
     parse_overrides,
 )
-from mlreg_dagster.cli.session import AsJson, open_runner, show
+from mlreg_dagster.cli.session import AsJson, open_registry, open_runner, show
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
@@ -49,6 +49,21 @@ def evaluate(
         departures=departures,
     )
     raise typer.Exit(0 if evaluation.passed else 1)
+
+
+def evaluations(version: Version = "latest", as_json: AsJson = False) -> None:
+    """List every attempt of a version at passing its gates, failed ones first, and what changed between them."""
+    from mlreg_dagster.cli.attempt_tables import attempts_table
+    from mlreg_dagster.models.evaluation.attempts import attempts_of, headline, looks_at
+
+    registry = open_registry()
+    name = registry.resolve(version).version
+    attempts = attempts_of(registry.evaluations(name))
+    said = headline(attempts)
+    looks = looks_at(registry, attempts[-1].evaluation.holdout_sha256) if attempts else None
+    remarks = [text for text in (said, looks.sentence if looks else "") if text]
+    facts = None if looks is None else {"evaluations": looks.evaluations, "versions": list(looks.versions)}
+    show(as_json, *remarks, version=name, headline=said, attempts=attempts_table(name, attempts), looks=facts)
 
 
 def promote(
@@ -107,6 +122,7 @@ def compare(
     from mlreg_dagster.governance.policy.track_record import challenge_on_record
     from mlreg_dagster.models.artifacts import artifact
     from mlreg_dagster.models.evaluation import comparison
+    from mlreg_dagster.models.evaluation.attempts import attempts_of, headline
     from mlreg_dagster.models.evaluation.rounds import plant_anomalies
     from mlreg_dagster.outcomes.worth.newest import newest_worth
     from mlreg_dagster.storage.warehouse.reader import Tables
@@ -129,8 +145,12 @@ def compare(
     found = challenge_on_record(runner.warehouse, compared.left, compared.right, thresholds.comparison)
     with runner.warehouse.connect() as connection:
         worths = newest_worth(Tables(connection, runner.warehouse.path))
+    attempts = {each: attempts_of(runner.registry.evaluations(each)) for each in (compared.left, compared.right)}
+    counted = {each: said for each, found in attempts.items() if (said := headline(found))}
     show(
         as_json,
+        *(f"{name}: {said}" for name, said in counted.items()),
+        attempts=counted,
         on_holdout=comparison_table(compared),
         on_outcomes=challenge_table(found) if found.pairs else None,
         worth=worth_table([row for row in worths if row["model_version"] in (compared.left, compared.right)]),

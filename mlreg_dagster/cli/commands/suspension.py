@@ -26,7 +26,7 @@ def suspend(alias: _Which, reason: Reason, actor: Actor = None, as_json: AsJson 
     from mlreg_dagster.registry import AlreadySuspended, Attribution
 
     registry = open_registry()
-    by = Attribution(current_actor(actor), datetime.now(UTC), reason)
+    by = Attribution(registry.acting(current_actor(actor)), datetime.now(UTC), reason)
     try:
         change = do(registry, alias, by, _authority(registry))
     except AlreadySuspended as already:
@@ -47,7 +47,7 @@ def resume(alias: _Which, reason: Reason, actor: Actor = None, as_json: AsJson =
 
     registry = open_registry()
     require_intact(registry, witnessed_heads())
-    by = Attribution(current_actor(actor), datetime.now(UTC), reason)
+    by = Attribution(registry.acting(current_actor(actor)), datetime.now(UTC), reason)
     change = do(registry, alias, by, _authority(registry))
     _tell(as_json, change, f"{alias} is resumed: {change.version} scores again. Hours meanwhile stay without it.")
     _leave_witness(registry, change)

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_serializer, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_serializer, model_validator
 
 from mlreg_dagster.config.section import ConfigError, Count, Section
 from mlreg_dagster.core.untrusted.text import one_line
@@ -32,7 +32,7 @@ class Writing(Section):
     """
 
     text: str = Field("", description="The text itself, where no file is named.")
-    file: str | None = Field(None, description="A Markdown file; relative to the folder of the config file.")
+    file: str | None = Field(None, description="Markdown; relative to the folder of the config file.")
 
     @model_validator(mode="before")
     @classmethod
@@ -65,11 +65,15 @@ class Writing(Section):
         return self.text if self.file is None else {"file": self.file, "text": self.text}
 
 
+_Text = Annotated[Writing, WithJsonSchema({"type": "string"})]
+"""In the reference a text; a file is another way to write one."""
+
+
 class Oversight(Section):
     """Which people watch the model, and what they can do about it."""
 
-    overrule: Writing | None = Field(None, description="Who may decide against the model, and how.")
-    stop: Writing | None = Field(None, description="Who may stop it, and how.")
+    overrule: _Text | None = Field(None, description="Who may decide against the model, and how.")
+    stop: _Text | None = Field(None, description="Who may stop it, and how.")
     stop_within_minutes: Count | None = Field(None, description="How fast they are able to stop it.")
 
 
@@ -83,9 +87,9 @@ class ContactPerson(Section):
 class DataOrigin(Section):
     """Where the data is from, by people; which source each hour came from is recorded by itself."""
 
-    origin: Writing | None = Field(None, description="Whose data it is, and what it shows.")
-    licence: Writing | None = Field(None, description="Under which terms it may be used.")
-    collection: Writing | None = Field(None, description="How it was collected, and what is known to be wrong with it.")
+    origin: _Text | None = Field(None, description="Whose data it is, and what it shows.")
+    licence: _Text | None = Field(None, description="Under which terms it may be used.")
+    collection: _Text | None = Field(None, description="How it was collected, and what is known to be wrong with it.")
 
 
 class ValidationPlan(Section):
@@ -107,16 +111,16 @@ class ValidationPlan(Section):
 class Documentation(Section):
     """What only people can say. All of it may be left out; the card shows what is missing."""
 
-    intended_use: Writing | None = Field(None, description="For what and by whom it is meant to be used.")
-    out_of_scope: Writing | None = Field(None, description="For what it must not be used.")
-    limits: Writing | None = Field(None, description="What it is known to do badly.")
-    affected: Writing | None = Field(None, description="Who may be affected by its errors, and how.")
+    intended_use: _Text | None = Field(None, description="For what and by whom it is meant to be used.")
+    out_of_scope: _Text | None = Field(None, description="For what it must not be used.")
+    limits: _Text | None = Field(None, description="What it is known to do badly.")
+    affected: _Text | None = Field(None, description="Who may be affected by its errors, and how.")
     oversight: Oversight = Oversight()
     contacts: tuple[ContactPerson, ...] = ()
     data: DataOrigin = DataOrigin()
-    personal_data: Writing | None = Field(None, description="Which personal data it uses; or that it uses none.")
-    retention: Writing | None = Field(None, description="How long which records are kept, and why.")
-    security: Writing | None = Field(None, description="Which threats were considered, and what stands against them.")
+    personal_data: _Text | None = Field(None, description="Which personal data it uses; or that it uses none.")
+    retention: _Text | None = Field(None, description="How long which records are kept, and why.")
+    security: _Text | None = Field(None, description="Which threats were considered, and what stands against them.")
     validation: ValidationPlan = ValidationPlan()
 
     @property

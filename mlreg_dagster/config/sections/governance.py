@@ -70,7 +70,9 @@ class UseCaseSettings(Section):
     constraints: Constraints = Constraints()
     contacts: tuple[Annotated[str, Field(min_length=1)], ...] = ("team:mlreg",)
     documentation: Documentation | None = Field(
-        None, description="What only people can say; evidence, and no part of the policy."
+        None,
+        description="What only people can say; evidence, and no part of the policy. Each text stands here, or in a "
+        "Markdown file: {file: ../docs/name.md}, relative to the folder of the config file.",
     )
 
     @model_serializer(mode="wrap")

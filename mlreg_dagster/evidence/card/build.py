@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.evidence.card.catalogue import of_section
+from mlreg_dagster.evidence.card.contents.facts import contents_of
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Card, Section, Table, when
 from mlreg_dagster.evidence.card.headline import headline_of
@@ -26,6 +27,7 @@ from mlreg_dagster.evidence.card.sections import (
     rollback,
     serving,
 )
+from mlreg_dagster.models.evaluation.attempts import attempts_of, which_attempt
 
 _SHOWN_RATES = ("lift", "recall", "precision")
 _SECTIONS = (
@@ -60,6 +62,7 @@ def make_card(context: CardContext) -> Card:
 
 def _with_requirements(context: CardContext, section: Section) -> Section:
     """A section with what it requires by the risk tier, and with a sentence for everything that is not met."""
+    section = replace(section, facts=(*section.facts, *contents_of(context, section.key)))
     checked = check(of_section(section.key), context, context.tier)
     title = f"Required in the risk tier {context.tier}"
     return replace(
@@ -123,7 +126,8 @@ def _checks(context: CardContext) -> str:
     names = ", ".join(gate.name for gate in evaluation.gates)
     verdict = f"failed {', '.join(failed)}" if failed else "all passed"
     text = f"{len(evaluation.gates)} gates on {when(evaluation.recorded_at)}, {verdict}. They were: {names}."
-    return " ".join([text, *failed_attempts(context)])
+    counted = which_attempt(attempts_of(context.evaluations))
+    return " ".join([text, *([counted] if counted else []), *failed_attempts(context)])
 
 
 def _who(context: CardContext) -> str:

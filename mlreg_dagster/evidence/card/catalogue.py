@@ -1,5 +1,6 @@
 """The list of all requirements, in the order of the sections; what a requirement is stands in `requirements`."""
 
+from mlreg_dagster.evidence.card.contents import required as contents
 from mlreg_dagster.evidence.card.required import (
     bundle,
     evaluation,
@@ -25,6 +26,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *reproducibility.REQUIREMENTS,
     *operations.REQUIREMENTS,
     *bundle.REQUIREMENTS,
+    *contents.REQUIREMENTS,
 )
 
 

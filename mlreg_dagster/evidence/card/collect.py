@@ -8,6 +8,7 @@ import pandas as pd
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.evidence.card.contents.collect import collect_contents
 from mlreg_dagster.evidence.card.context import CardContext, Watch
 from mlreg_dagster.evidence.card.drift import newest_decision
 from mlreg_dagster.evidence.card.sources import sources_of
@@ -20,6 +21,7 @@ from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.verified import datasets_behind, frozen, loaded
+from mlreg_dagster.models.evaluation.attempts import looks_at
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
@@ -76,6 +78,7 @@ def collect(
         policy_differences=differences(rules, rules_of(settings)),
         now=now,
         evaluations=evaluations,
+        looks=looks_at(registry, evaluations[-1].holdout_sha256) if evaluations else None,
         decisions=registry.decisions(name),
         withdrawals=registry.withdrawals(name),
         refusals=[each for each in registry.refusals() if each.version == name],
@@ -89,7 +92,11 @@ def collect(
         champions=champions,
         traffic=[each for alias in holders for each in registry.traffic_history(alias) if each.candidate == name],
         incidents=[each for each in registry.incidents() if name in (each.links("versions") or [name])],
-        suspensions=[each for each in registry.suspensions() if name in (each.version, holders[each.alias].version)],
+        suspensions=[
+            each
+            for each in registry.suspensions()
+            if each.version == name or (each.alias in holders and holders[each.alias].version == name)
+        ],
         training=training,
         holdout=holdout[0] if holdout else None,
         bundle=frozen(store, MODELS, name, version.artifact_sha256, problem),
@@ -97,7 +104,7 @@ def collect(
         audit=registry.audit_log(),
         tampering=tampering,
         predictions=predictions,
-        sources=sources_of(tables, version, market_until),
+        sources=sources_of(tables, version, market_until, training.lineage),
         market_until=market_until,
         flagged=_flagged(tables, version, holders, settings),
         overdue=overdue,
@@ -109,6 +116,7 @@ def collect(
         way_back=way_back_from(name, champions, registry, store, tables, settings, rules, tampering=tampering, now=now),
         watch=watch,
         reproduction=_reproduction(version, store) if verify else None,
+        more=collect_contents(version, registry, store, tables, settings, outcomes),
     )
 
 

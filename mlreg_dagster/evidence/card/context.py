@@ -8,6 +8,7 @@ import pandas as pd
 
 from mlreg_dagster.config import FeatureSettings, Settings, UseCaseSettings
 from mlreg_dagster.config.sections.governance import Tier, TierPolicy
+from mlreg_dagster.evidence.card.contents.contents import Contents
 from mlreg_dagster.evidence.card.sources import Sources
 from mlreg_dagster.evidence.card.standing import Standing
 from mlreg_dagster.evidence.reproduction import Reproduction
@@ -15,6 +16,7 @@ from mlreg_dagster.governance.policy.in_force import Rules
 from mlreg_dagster.governance.promotion.champion_challenger import Challenge
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.artifacts.verified import Frozen
+from mlreg_dagster.models.evaluation.attempts import Looks
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare
 from mlreg_dagster.outcomes.worth.verdict import Worth
 from mlreg_dagster.registry import (
@@ -76,6 +78,7 @@ class CardContext:
         policy_differences: What the configuration files say otherwise.
         now: As of when.
         evaluations: The latest one last.
+        looks: How often the holdout of the latest one was looked at, by all versions; None without an evaluation.
         decisions: About its bytes, the latest one last.
         withdrawals: Of these decisions.
         refusals: Promotions of it that were refused or had to wait.
@@ -105,6 +108,7 @@ class CardContext:
         way_back: From this version, where it is champion.
         watch: What the graph watches.
         reproduction: The result of training it again, or why that failed; None: not tried.
+        more: Coverage, segments, episodes, changes and software.
     """
 
     version: ModelVersion
@@ -114,6 +118,7 @@ class CardContext:
     policy_differences: Sequence[str]
     now: pd.Timestamp
     evaluations: Sequence[Evaluation]
+    looks: Looks | None
     decisions: Sequence[Decision]
     withdrawals: Sequence[Withdrawal]
     refusals: Sequence[Refusal]
@@ -143,6 +148,7 @@ class CardContext:
     way_back: WayBack
     watch: Watch
     reproduction: Reproduction | str | None
+    more: Contents
 
     @property
     def tier(self) -> Tier:

@@ -80,6 +80,7 @@ def lead_time_facts(context: CardContext) -> list[Fact]:
     hours, share = ("hours from the first flag to the crossing", "share first flagged before a fall")
     rows = [
         {
+            "measure": "lead_time_hours",
             "how early": f"{hours}, median ({found.lower_quartile_hours:.3g} to {found.upper_quartile_hours:.3g})"
             if found.timed
             else f"{hours}, median",
@@ -89,6 +90,7 @@ def lead_time_facts(context: CardContext) -> list[Fact]:
             "high": found.median_high,
         },
         {
+            "measure": "flagged_before_fall",
             "how early": f"{share} of {-FALL_PCT:g} % from the 6-hour high",
             "of episodes": found.with_known_fall,
             "value": found.before_fall_share,

@@ -1,10 +1,13 @@
 """Where the market of a version came from when it was trained, and comes from now, by what the snapshots say."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from mlreg_dagster.core.hours import HOUR
+from mlreg_dagster.datasets.source_record import SOURCE
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.registry import ModelVersion
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -17,7 +20,8 @@ class Sources:
     """Names of sources.
 
     Attributes:
-        then: Of the rows of the training window; empty where the tables no longer hold them.
+        then: Of the rows of the training window, as its dataset recorded them; those of datasets that recorded none by
+            the tables, empty where these no longer hold them.
         now: Of the rows of the newest day.
     """
 
@@ -37,19 +41,23 @@ class Sources:
         return (f"it was trained on {' and '.join(self.then)}, and scores {' and '.join(self.now)}",)
 
 
-def sources_of(tables: Warehouse, version: ModelVersion, newest: pd.Timestamp | None) -> Sources:
+def sources_of(
+    tables: Warehouse, version: ModelVersion, newest: pd.Timestamp | None, lineage: Mapping[str, Any]
+) -> Sources:
     """The sources of a version's market.
 
     Args:
         tables: Where the snapshots are.
         version: Which version.
         newest: The newest hour of the market; None where there is none.
+        lineage: Of its training dataset; empty where that can't be used.
     """
+    recorded = tuple(sorted(lineage.get(SOURCE, {}).get("hours", ())))
     if newest is None:
-        return Sources((), ())
+        return Sources(recorded, ())
     manifest = version.manifest
     first, end = (pd.Timestamp(manifest[name]) for name in ("training_first_hour", "training_end"))
-    return Sources(_between(tables, first, end - HOUR), _between(tables, newest - 23 * HOUR, newest))
+    return Sources(recorded or _between(tables, first, end - HOUR), _between(tables, newest - 23 * HOUR, newest))
 
 
 def _between(tables: Warehouse, first: pd.Timestamp, last: pd.Timestamp) -> tuple[str, ...]:

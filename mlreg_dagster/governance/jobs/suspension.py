@@ -59,7 +59,8 @@ def _job(name: str, verb: str, do: Callable[..., Suspension], settings: Settings
         from mlreg_dagster.governance.decisions.authority import signing_key
         from mlreg_dagster.governance.suspension.suspending import Authority, policy_in_force
 
-        records, now, actor = mlreg_registry.open(), mlreg_clock.now(), current_actor(config.actor)
+        records, now = mlreg_registry.open(), mlreg_clock.now()
+        actor = records.acting(current_actor(config.actor))
         by = Attribution(actor, now, config.reason, context.run.run_id)
         try:
             require_reason(config.reason)

@@ -13,6 +13,7 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.people import AUTOMATION, REPLAY
 from mlreg_dagster.governance.decisions import counting, signing
 from mlreg_dagster.governance.decisions.authority import DecisionRefused, fault_of_reason, key_of, spelled
+from mlreg_dagster.governance.people.identified import identified
 from mlreg_dagster.registry import (
     AliasConflict,
     AliasEvent,
@@ -67,7 +68,8 @@ def policy_in_force(registry: Registry, files: Callable[[], PromotionSettings]) 
     if record is None:
         return files()
     try:
-        return PromotionSettings.model_validate(record.content["promotion"])
+        adopted = PromotionSettings.model_validate(record.content["promotion"])
+        return identified(adopted, registry, record.recorded_at)
     except (ValidationError, KeyError) as error:
         raise DecisionRefused(
             f"The policy in force (adopted by {record.actor}) holds values that this release does not know, so that it "

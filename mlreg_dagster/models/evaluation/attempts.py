@@ -118,33 +118,35 @@ def looks_at(registry: Registry, holdout_sha256: str) -> Looks:
     return Looks(sum(counts.values()), tuple(name for name, count in counts.items() if count))
 
 
-def headline(attempts: Sequence[Attempt]) -> str:
-    """In which attempt the version passed, which ones failed before, and what was changed since; empty for the first.
-
-    It is about the newest evaluation that counts; one that failed passed in no attempt.
-    """
-    last = next((each for each in reversed(attempts) if not each.evaluation.is_experiment), None)
-    if last is None or last.number == 1:
+def which_attempt(attempts: Sequence[Attempt]) -> str:
+    """In which attempt the evaluation that counts passed or failed; empty where there was one alone, or none counts."""
+    last = _that_counts(attempts)
+    if last is None or len(attempts) == 1:
         return ""
-    of_all = f"attempt {last.number} of {len(attempts)}"
     same = all(each.evaluation.holdout_sha256 == last.evaluation.holdout_sha256 for each in attempts)
     place = "on the same holdout" if same else "on more than one holdout"
+    result = "Passed" if last.evaluation.passed else "Failed"
+    return f"{result} in attempt {last.number} of {len(attempts)} {place}."
+
+
+def headline(attempts: Sequence[Attempt]) -> str:
+    """The same, with the attempts that failed before, and what was changed since the last of them."""
+    last = _that_counts(attempts)
+    if last is None or len(attempts) == 1:
+        return ""
+    parts = [which_attempt(attempts).rstrip(".")]
     earlier = [each for each in attempts if each.number < last.number and not each.evaluation.passed]
-    parts = [f"{'Passed' if last.evaluation.passed else 'Failed'} in {of_all} {place}"]
     parts += [f"attempt {each.number} failed {', '.join(each.failed)}" for each in earlier]
-    if earlier and (changed := changes(earlier[-1].evaluation, last.evaluation)):
+    if earlier:
+        changed = changes(earlier[-1].evaluation, last.evaluation)
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-        parts.append(f"since attempt {earlier[-1].number} changed: {', '.join(changed[:_SHOWN])}{more}")
+        parts.append(f"changed since attempt {earlier[-1].number}: {', '.join(changed[:_SHOWN]) or 'nothing'}{more}")
     return "; ".join(parts) + "."
 
 
-def passed_after_change(attempts: Sequence[Attempt]) -> bool:
-    """Whether the evaluation that counts passed, and an earlier one failed under other settings."""
-    last = next((each for each in reversed(attempts) if not each.evaluation.is_experiment), None)
-    if last is None or not last.evaluation.passed:
-        return False
-    failed = (each for each in attempts if each.number < last.number and not each.evaluation.passed)
-    return any(changes(each.evaluation, last.evaluation) for each in failed)
+def _that_counts(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The newest that is no experiment."""
+    return next((each for each in reversed(attempts) if not each.evaluation.is_experiment), None)
 
 
 def _seeds(evaluation: Evaluation) -> list[int]:

@@ -118,6 +118,10 @@ def _nothing_is_recorded_ahead(registry: Registry, now: pd.Timestamp) -> Finding
         if change is not None and change.is_open and change.recorded_at > now:
             found.append(f"change {change.sequence} of the traffic of {alias} ({change.recorded_at:%Y-%m-%d %H:%M})")
             commands.append(f'mlreg rollout abort --alias {alias} --reason "the clock was ahead"')
+    for stopped in registry.suspended().values():
+        if stopped.recorded_at > now:
+            found.append(f"suspension {stopped.sequence} of {stopped.alias} ({stopped.recorded_at:%Y-%m-%d %H:%M})")
+            commands.append(f'mlreg resume {stopped.alias} --reason "the clock was ahead"')
     for version in registry.versions():
         name = version.version
         if version.created_at > now:

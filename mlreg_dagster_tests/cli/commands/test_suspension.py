@@ -1,6 +1,8 @@
 """Suspending and resuming on the command line, and what each command says of it meanwhile."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -61,3 +63,40 @@ def test_files_are_not_scored_by_it(stopped, tmp_path):
     answer = stopped("score", str(rows), "--out", str(tmp_path / "scores.csv"))
     refused(answer, "champion is suspended since")
     assert "--model v2" in answer.err
+
+
+def test_dagsters_event_log_is_a_witness_of_it(stopped, registry):
+    answer = stopped("audit", "verify")
+    assert answer.code == 0
+    head, _ = registry.audit_head()
+    assert f"{head} of {head} records" in answer.out
+
+
+def test_a_stop_does_not_fail_for_want_of_a_witness(on_live, registry, dagster_home):
+    (dagster_home / "dagster.yaml").write_text("storage: {nonsense: 1}\n")
+    answer = on_live("suspend", "champion", *WHY)
+    assert answer.code == 0
+    assert registry.suspension("champion") is not None
+    assert "did not take the head of the audit log" in answer.err
+
+
+_UP_TO_THE_RECORD = """
+import os, sys
+from mlreg_dagster import cli
+from mlreg_dagster.cli.commands import suspension
+
+def show(*_):
+    print([name for name in ("dagster", "pandas", "sklearn", "onnx") if name in sys.modules], flush=True)
+    os._exit(0)
+
+suspension._leave_witness = show
+sys.argv = ["mlreg", "suspend", "champion", "--reason", "a measurement"]
+cli.main()
+"""
+
+
+@pytest.mark.usefixtures("on_live")
+def test_nothing_heavy_is_loaded_before_it_is_recorded():
+    ended = subprocess.run([sys.executable, "-c", _UP_TO_THE_RECORD], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[]"
+    assert "champion is suspended since" in ended.stdout

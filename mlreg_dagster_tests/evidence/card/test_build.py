@@ -17,7 +17,7 @@ from mlreg_dagster.registry import Attribution
 from mlreg_dagster_tests.evidence.cards import card_of, facts, section, under
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START
 from mlreg_dagster_tests.outcomes.frames import over_weeks
-from mlreg_dagster_tests.registry.builders import open_incident, roll_out, shift, split
+from mlreg_dagster_tests.registry.builders import open_incident, resume, roll_out, shift, split, suspend
 
 
 def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
@@ -71,6 +71,23 @@ def test_rollouts_stand_in_the_card_and_one_that_was_rolled_back_speaks_against_
     assert sentence in card.headline
     assert sentence.endswith("half of its answers were errors")
     assert facts(card_of(live, "v2"), "serving", "Rollouts") == []
+
+
+def test_a_suspension_stands_in_the_card_and_in_its_headline_while_it_holds(live):
+    assert facts(card_of(live, "v2"), "promotion", "Suspensions") == []
+    at = {"time": pd.Timestamp(NOW, tz="UTC")}
+    suspend(live.registry, **at)
+    card = card_of(live, "v2")
+    (row,) = facts(card, "promotion", "Suspensions")
+    assert (row["event"], row["holder"], row["by"], row["signed"]) == ("suspended", "v2", "carla", False)
+    (sentence,) = [each for each in section(card, "promotion").against if "suspended" in each]
+    assert sentence.endswith("by carla: it flags all. It does not score.")
+    assert sentence in card.headline
+    assert facts(card_of(live, "v1"), "promotion", "Suspensions") == []
+    resume(live.registry, **at)
+    card = card_of(live, "v2")
+    assert len(facts(card, "promotion", "Suspensions")) == 2
+    assert "is suspended" not in card.headline
 
 
 def test_why_it_flagged_and_which_features_matter_stand_in_the_card(champion):

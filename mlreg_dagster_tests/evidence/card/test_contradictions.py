@@ -309,6 +309,6 @@ def test_a_way_back_across_a_change_of_the_tier_is_offered_and_what_is_stricter_
     assert card.answers["How to undo it?"] == 'mlreg rollback v1 --reason "…"'
     told = next(fact for fact in section(card, "rollback").facts if getattr(fact, "key", "") == "undo").values
     assert "noise_robustness was not measured" in told["asked beyond what admitted that version"]
-    assert told["trial.compared_rows"] > 0
+    assert told["its own predictions scored again"] > 0
     high.promote("v1", reason="v2 cried wolf", actor="bob")  # as the card says
     assert high.registry.holder("champion").version == "v1"

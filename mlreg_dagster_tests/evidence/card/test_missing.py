@@ -85,7 +85,7 @@ def test_a_way_back_that_was_rejected_since_is_none(live):
         ({"success": ()}, ["gate_01_use_case"], "built under another use case"),
         (
             {"risk_tier": "high"},
-            ["gate_01_use_case", "gate_03_evaluation", "gate_04_promotion", "gate_09_operations"],
+            ["gate_01_use_case", "gate_02_lineage", "gate_03_evaluation", "gate_04_promotion", "gate_09_operations"],
             "built under another use case",
         ),
     ],

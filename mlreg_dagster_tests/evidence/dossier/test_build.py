@@ -33,7 +33,7 @@ def bundled(live_home, tmp_path_factory):
     """The champion's card, and the folder of its bundle."""
     live = Lifecycle(shutil.copytree(live_home, tmp_path_factory.mktemp("dossier") / "home"))
     card, folder = card_of(live, "v2"), tmp_path_factory.mktemp("bundles") / "v2"
-    bundles.write(folder, card)
+    bundles.write(folder, card, b"{}")
     return msgspec.json.decode(to_json(card), type=CardDocument), folder
 
 

@@ -16,6 +16,8 @@ from mlreg_dagster_tests.lifecycle import Lifecycle
 
 PROSE_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?")
 
+PROSE_VALUE = re.compile(r"#?-?[\d,]+(\.\d+)?( of \d+| %)?|yes|no|unknown|none")
+
 
 def validator(name):
     schema = json.loads(schema_of(name))
@@ -64,6 +66,14 @@ def test_no_time_is_prose_where_a_program_reads_it(cards):
         assert [value for value in values_of(json.loads(to_json(card))) if PROSE_TIME.fullmatch(str(value))] == []
 
 
+def test_no_number_is_prose_where_a_program_reads_it(cards):
+    for card in cards:
+        texts = [value for value in values_of(json.loads(to_json(card))) if isinstance(value, str)]
+        assert [
+            text for text in texts if re.fullmatch(r"#?-?[\d,]+(\.\d+)?( of \d+| %)?|yes|no|unknown|none", text)
+        ] == []
+
+
 def test_facts_are_addressed_by_keys(cards):
     sections = json.loads(to_json(cards[0]))["sections"]
     assert sections["lineage"]["facts"]["source"]["values"]["first_hour"] == "2026-01-01T00:00:00+00:00"
@@ -78,5 +88,5 @@ def test_a_fact_without_a_key_is_still_there():
 
 
 def test_the_list_of_a_bundle_fits_its_schema(cards, tmp_path):
-    bundles.write(tmp_path / "v2", cards[0])
+    bundles.write(tmp_path / "v2", cards[0], b"{}")
     validator("bundle").validate(json.loads((tmp_path / "v2" / bundles.LIST).read_text(encoding="utf-8")))

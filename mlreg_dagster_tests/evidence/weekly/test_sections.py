@@ -13,7 +13,7 @@ from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.outcomes.frames import START, predictions_of
-from mlreg_dagster_tests.registry.builders import BAD, evaluate, move, register, roll_out, shift, split
+from mlreg_dagster_tests.registry.builders import BAD, evaluate, move, register, resume, roll_out, shift, split, suspend
 
 WEEK = week_of(START)
 DAY = timedelta(days=1)
@@ -108,3 +108,18 @@ def test_what_is_no_prediction_of_a_champion_out_of_sample_counts_for_nothing(ta
 
 def test_without_outcomes_worth_is_unknown(tables):
     assert sections.worth(tables, WEEK, Settings()).state == "unknown"
+
+
+def test_suspensions_are_those_of_the_week_and_one_that_holds_at_its_end_needs_attention(registry):
+    register(registry, "v1", created_at=WEEK.first - DAY)
+    evaluate(registry, "v1", recorded_at=WEEK.first - DAY)
+    move(registry, "v1", None, WEEK.first - DAY, time=WEEK.first - DAY)
+    suspend(registry, time=WEEK.first + DAY)
+    found = sections.versions(registry, WEEK)
+    assert "At its end champion is suspended since" in found.text
+    assert found.is_good is False
+    resume(registry, time=WEEK.first + 2 * DAY)
+    found = sections.versions(registry, WEEK)
+    assert ("suspended" in found.text, found.is_good) == (False, True)
+    what = [row["what"] for row in found.rows]
+    assert what == ["champion suspended, held by v1", "champion resumed, held by v1"]

@@ -10,8 +10,9 @@ from mlreg_dagster.monitoring.alerts.rules import RULES
 from mlreg_dagster.monitoring.metrics import slos
 from mlreg_dagster.monitoring.response import table
 from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare
-from mlreg_dagster.registry import TrafficEvent
+from mlreg_dagster.registry import Registry, TrafficEvent
 from mlreg_dagster_tests.monitoring.alerts.builders import HOUR, NOW
+from mlreg_dagster_tests.registry.builders import evaluate, move, register, resume, suspend
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 DAY = timedelta(days=1)
@@ -49,6 +50,21 @@ def test_an_old_champion_has_the_onset_at_which_it_became_old():
     assert conditions.old_champion("v1", NOW - 30 * DAY, NOW, 30 * DAY) == []
     (alert,) = conditions.old_champion("v1", NOW - 31 * DAY, NOW, 30 * DAY)
     assert alert.onset == NOW - DAY
+
+
+def test_one_alert_a_suspension_until_it_is_resumed(tmp_path):
+    registry = Registry(f"sqlite:///{tmp_path}/registry.db")
+    register(registry, "v1")
+    evaluate(registry, "v1")
+    move(registry, "v1", None)
+    assert conditions.suspended(registry.suspended().values()) == []
+    stopped = suspend(registry)
+    (alert,) = conditions.suspended(registry.suspended().values())
+    assert (alert.rule, alert.subject, alert.onset) == ("suspended", "champion", stopped.effective_at)
+    assert alert.urgency == "page"
+    assert "by carla: it flags all" in alert.message
+    resume(registry)
+    assert conditions.suspended(registry.suspended().values()) == []
 
 
 def traffic(state="rolled_back", ruling="roll_back", row=2, at=NOW):

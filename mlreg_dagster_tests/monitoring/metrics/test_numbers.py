@@ -11,7 +11,7 @@ from mlreg_dagster.monitoring.metrics.numbers import Sample, collect
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.warehouse.reader import Tables
 from mlreg_dagster_tests.monitoring.alerts.builders import HOUR, NOW
-from mlreg_dagster_tests.registry.builders import evaluate, move, raise_alert, register
+from mlreg_dagster_tests.registry.builders import evaluate, move, raise_alert, register, suspend
 
 
 def values(samples) -> dict:
@@ -42,6 +42,16 @@ def test_versions_and_who_holds_which_alias(registry):
     assert found["mlreg_champion_info", "champion", "v2", "isolation_forest"] == 1
     assert found["mlreg_alias_moves_total", "champion"] == 2
     assert found["mlreg_champion_since_timestamp_seconds", "champion"] > 1.5e9
+
+
+def test_which_aliases_are_suspended(registry):
+    register(registry, "v1")
+    evaluate(registry, "v1")
+    move(registry, "v1", None)
+    move(registry, "v1", None, alias="challenger")
+    suspend(registry)
+    found = values(numbers.registry_samples(registry, NOW, "0.1.0"))
+    assert (found["mlreg_suspended", "champion"], found["mlreg_suspended", "challenger"]) == (1, 0)
 
 
 def test_alerts_and_the_outbox(registry):

@@ -98,7 +98,7 @@ def _check(result):
 
 
 def test_the_check_is_run_with_every_hour_and_fails_without_blocking(make_world, live_home):
-    world = make_world(live_home, configs={"evaluation": {"max_anomaly_rate": 0.02, "injection": {"seeds": 1, "rounds": 2}}})
+    world = make_world(live_home, configs={"evaluation": {"max_anomaly_rate": 0.02, "injection": {"seeds": 2}}})
     result = world.attempt("predictions", hours=LIVE_HOURS[:2])  # it looks at the newest day all the same
     assert result.success
     check = _check(result)

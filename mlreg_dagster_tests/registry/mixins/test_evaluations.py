@@ -1,5 +1,7 @@
 """What evaluations keep, and what is none."""
 
+import json
+
 import pytest
 import sqlalchemy as sa
 
@@ -16,6 +18,22 @@ class TestEvaluations:
         assert read.gates == (GOOD, uncomputed)
         assert read.metrics == {"silhouette": 0.4, "recall": None}
         assert (read.recorded_at, read.holdout_sha256, read.actor) == (NOW, sha("holdout"), "ann")
+
+    def test_an_interval_is_kept_and_a_gate_without_one_is_written_as_before(self, registry, raw):
+        interval = {"low": -0.05, "high": 0.03, "seeds": {"20": 0.02, "21": -0.01}, "days": {"2026-01-14": 0.011}}
+        planted = GateResult("injection_average_precision", True, 0.011, "at least 0", "torn", interval)
+        evaluate(registry, "v1", GOOD, planted, run_id="run-9")
+        assert registry.latest_evaluation("v1").gates == (GOOD, planted)
+        kept = raw.exec_driver_sql("SELECT gates FROM evaluations ORDER BY id DESC").scalar()
+        first, second = json.loads(kept) if isinstance(kept, str) else kept
+        assert set(first) == {"name", "passed", "value", "threshold", "detail"}
+        assert second["interval"] == interval
+        (record,) = [each for each in registry.audit_log() if each.kind == "evaluations"][-1:]
+        assert '"interval":{' in record.content
+        assert record.content.count('"interval"') == 1
+        assert registry.find_tampering() is None
+        with pytest.raises(InvalidRecord, match="an interval of nan to 1"):
+            GateResult("score_gap", True, 0.1, "", "", {"low": float("nan"), "high": 1})
 
     def test_passed_means_that_every_gate_passed(self, registry):
         assert evaluate(registry, "v1", GOOD).passed

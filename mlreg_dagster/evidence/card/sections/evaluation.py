@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from mlreg_dagster.evidence.card.contents.attempts import attempt_facts
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
 from mlreg_dagster.models.asset_metadata import importance_rows
@@ -24,7 +25,13 @@ def evaluation(context: CardContext) -> Section:
         return Section("evaluation", (_training(version),))
     return Section(
         "evaluation",
-        facts=(_training(version), *_results(context, latest), *_comparisons(context, latest), *_numbers(latest)),
+        facts=(
+            _training(version),
+            *attempt_facts(context),
+            *_results(context, latest),
+            *_comparisons(context, latest),
+            *_numbers(latest),
+        ),
     )
 
 
@@ -108,6 +115,7 @@ def _evaluation(evaluation: Evaluation, is_latest: bool) -> Fact:
             "gate": gate.name,
             "passed": gate.passed,
             "value": gate.value,
+            **{name: (gate.interval or {}).get(name) for name in ("low", "high")},
             "threshold": gate.threshold,
             "detail": gate.detail,
         }

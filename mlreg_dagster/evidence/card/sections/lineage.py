@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlreg_dagster.datasets.changes import ChangedHours
 from mlreg_dagster.datasets.low_quality import LEFT_OUT
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Section, Table, Values, flat
@@ -35,7 +36,7 @@ def lineage(context: CardContext) -> Section:
         *_left_out(parts),
         Table(
             "Their hours in the tables of today",
-            [part.changes.as_facts() for part in parts if part.changes],
+            [_changes(part.changes) for part in parts if part.changes],
             key="changed_hours",
         ),
         Values(
@@ -75,6 +76,11 @@ def _reasons(left_out: Mapping[str, Any] | None) -> Iterator[tuple[str, str, str
             yield from ((day, name, reason) for day, reason in days.items())
 
 
+def _changes(found: ChangedHours) -> dict[str, Any]:
+    hours = {"first_changed": found.changed[:1], "last_changed": found.changed[-1:]}
+    return found.as_facts() | {name: each[0] if each else None for name, each in hours.items()}
+
+
 def _dataset(part: Frozen) -> dict[str, Any]:
     facts = part.lineage
     return {
@@ -85,7 +91,8 @@ def _dataset(part: Frozen) -> dict[str, Any]:
         "rows": facts.get("rows"),
         "instruments": facts.get("instruments"),
         "left out": len(facts.get("instruments_left_out", ())) if facts else None,
-        "hours": f"{facts['hours_with_rows']} of {facts['hours_in_window']}" if facts else None,
+        "hours with rows": facts.get("hours_with_rows"),
+        "hours in window": facts.get("hours_in_window"),
         "SHA-256": part.sha256,
         "intact": part.problem is None,
     }

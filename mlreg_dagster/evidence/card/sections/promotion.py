@@ -19,7 +19,7 @@ def promotion(context: CardContext) -> Section:
             {
                 "version": context.version.version,
                 "artifact SHA-256": context.version.artifact_sha256,
-                "holds now": ", ".join(context.aliases) or "no alias",
+                "holds now": list(context.aliases),
             },
             key="registered",
         ),
@@ -73,9 +73,10 @@ def _decision(decision: Decision, withdrawals: Sequence[Withdrawal]) -> dict[str
         "decision": decision.title,
         "by": decision.actor,
         "reason": decision.reason,
-        "on evaluation": f"#{decision.evaluation_id}",
+        "on evaluation": decision.evaluation_id,
         "waives": list(decision.waives),
-        "withdrawn": f"by {by.actor}: {by.reason}" if by else "no",
+        "withdrawn by": by.actor if by else None,
+        "withdrawn because": by.reason if by else None,
         "until": decision.expires_at,
         "recorded": decision.recorded_at,
         "signed": decision.signature is not None,
@@ -92,7 +93,7 @@ def _move(move: AliasEvent) -> dict[str, Any]:
         "by": move.actor,
         "reason": move.reason,
         "approved by": list(approved),
-        "on evaluation": f"#{move.evaluation_id}",
+        "on evaluation": move.evaluation_id,
         "run": move.run_id,
     }
 

@@ -1,6 +1,10 @@
 """Section 7: when another version is trained, and how to go back from this one."""
 
-from mlreg_dagster.evidence.card.context import CardContext
+from typing import Any
+
+import pandas as pd
+
+from mlreg_dagster.evidence.card.context import CardContext, WayBack
 from mlreg_dagster.evidence.card.elements import Section, Values
 from mlreg_dagster.models.names import CHAMPION
 
@@ -32,12 +36,22 @@ def rollback(context: CardContext) -> Section:
                     "would go back to": way_back.version or "no version",
                     "refused now because": way_back.problem,
                     "asked beyond what admitted that version": list(way_back.stricter_today),
-                    **{f"trial.{name}": value for name, value in way_back.trial.items()},
+                    **_tried(way_back),
                 },
                 key="undo",
             ),
         ),
     )
+
+
+def _tried(way_back: WayBack) -> dict[str, Any]:
+    trial = way_back.trial
+    newest = trial.get("newest_hour")
+    return {
+        "tried on the newest hour": pd.Timestamp(newest) if newest else None,
+        "its own predictions scored again": trial.get("compared_rows"),
+        "largest difference of a score": trial.get("largest_difference"),
+    }
 
 
 def undo(context: CardContext) -> str:
