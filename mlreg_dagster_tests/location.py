@@ -44,11 +44,11 @@ EASILY_TOLD_APART = {
     "promotion": {"automatic": "better"},
     "evaluation": {
         **CONFIGS["evaluation"],
-        "injection": {"seeds": 1, "rounds": 12, "instrument_share": 0.4},
-        "comparison": {"min_instruments": 2, "confidence": 0.52},
+        "injection": {"seeds": 1, "days": 1, "rounds": 12, "instrument_share": 0.4},
+        "comparison": {"min_instruments": 2, "confidence": 0.52, "refits": 0},
     },
 }
-"""Promotes what is better; twelve instruments are few, so that the interval is a narrow one."""
+"""Promotes what is better; twelve instruments are few, so the interval is narrow and without chance in training."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
