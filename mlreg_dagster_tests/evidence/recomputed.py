@@ -238,14 +238,14 @@ def rollback(home: Home) -> Iterator[tuple[Place, Any]]:
     newest, rows = home.tables(
         "SELECT epoch(hour), count(*) FROM market_features GROUP BY hour ORDER BY hour DESC LIMIT 1"
     )[0]
-    yield ("undo", "trial.newest_hour"), iso(newest)
-    yield ("undo", "trial.newest_rows"), rows
+    yield ("undo", "tried_on_the_newest_hour"), iso(newest)
+    yield ("undo", "rows_of_that_hour"), rows
     compared, first, last = home.tables(
         "SELECT count(*), min(epoch(hour)), max(epoch(hour)) FROM predictions WHERE model_version = ?", target
     )[0]
-    yield ("undo", "trial.compared_rows"), compared
-    yield ("undo", "trial.compared_first"), iso(first)
-    yield ("undo", "trial.compared_last"), iso(last)
+    yield ("undo", "its_own_predictions_scored_again"), compared
+    yield ("undo", "the_first_of_them"), iso(first)
+    yield ("undo", "the_last_of_them"), iso(last)
 
 
 def reproducibility(home: Home) -> Iterator[tuple[Place, Any]]:
