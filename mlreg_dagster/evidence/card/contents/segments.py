@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.evidence.card.contents.contents import REGIMES
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.names import UNRESOLVED
@@ -85,13 +86,20 @@ def _measured(segment: str, part: str, rows: pd.DataFrame, settings: Settings) -
 
 
 def _market_behind(tables: Warehouse, version: str, settings: Settings) -> pd.DataFrame:
-    """Volume, market cap and gap flag of each prediction of a version with an outcome."""
-    for table in (MARKET_SNAPSHOT, features_table(settings.features)):
-        tables.newest(table)  # it is there from now on
+    """Volume, market cap and gap flag of each prediction of a version with an outcome; unknown where there is none."""
+    tables.newest(MARKET_SNAPSHOT)  # the table is there from now on
+    market = _beside(tables, version, MARKET_SNAPSHOT.name, "volume_24h, market_cap")
+    try:
+        tables.newest(features_table(settings.features))
+    except MlregError:  # of other settings than those of the stored rows
+        return market.assign(is_gap=float("nan"))
+    return market.merge(_beside(tables, version, "market_features", "is_gap"), on=_KEY, how="left")
+
+
+def _beside(tables: Warehouse, version: str, name: str, columns: str) -> pd.DataFrame:
+    """Columns of an hourly table, for the hours and instruments of a version's outcomes."""
     return tables.query(
-        f"SELECT o.prediction_hour, o.instrument_id, s.volume_24h, s.market_cap, f.is_gap FROM {OUTCOMES_TABLE} AS o "  # noqa: S608
-        f"LEFT JOIN {MARKET_SNAPSHOT.name} AS s ON s.hour = o.prediction_hour AND s.instrument_id = o.instrument_id "
-        "LEFT JOIN market_features AS f ON f.hour = o.prediction_hour AND f.instrument_id = o.instrument_id "
-        "WHERE o.model_version = $version",
+        f"SELECT o.prediction_hour, o.instrument_id, {columns} FROM {OUTCOMES_TABLE} AS o JOIN {name} AS t "  # noqa: S608
+        "ON t.hour = o.prediction_hour AND t.instrument_id = o.instrument_id WHERE o.model_version = $version",
         {"version": version},
     )

@@ -120,6 +120,13 @@ def test_segments_of_several_weeks_have_intervals(champion):
     assert row["outcomes"] == 8 * (context.outcomes["outcome"] != "unresolved").sum()
 
 
+def test_features_of_other_settings_than_the_stored_ones_leave_the_rest(live):
+    settings = live.settings.override({"features": {"lag_hours": [1, 2]}})
+    more = context_of(live, "v2", settings).more
+    assert more.coverage is None
+    assert {each["segment"] for each in more.segments} == {"volume of 24 h", "market cap", "market regime"}
+
+
 def test_without_an_outcome_there_is_no_segment(champion):
     live, context = champion
     none = context.outcomes.iloc[:0]
