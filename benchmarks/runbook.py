@@ -33,6 +33,9 @@ from mlreg_dagster_tests.repository import PROJECT_DIR
 COPIES = 9
 RUNBOOK = PROJECT_DIR / "docs" / "runbook.md"
 UNITS = {"s": 1.0, "min": 60.0}
+ANSWERED = {"mlreg doctor": (0, 1)}
+"""Exit codes of an answer: no run of the synthetic home is on record, which the doctor says."""
+
 MLREG = (sys.executable, "-W", "ignore", "-m", "mlreg_dagster.cli")
 
 
@@ -52,8 +55,9 @@ def main(days: int = 365) -> None:
         missed = False
         for each in questions(RUNBOOK.read_text(encoding="utf-8")):
             code, cpu, wall = timed(shlex.split(each.command)[1:], environment, Path(folder))
-            missed |= code != 0 or cpu > each.seconds
-            ended = f" [red]exit {code}[/]" if code else ""
+            failed = code not in ANSWERED.get(each.command, (0,))
+            missed |= failed or cpu > each.seconds
+            ended = f" [red]exit {code}[/]" if failed else ""
             table.add_row(each.question, each.command, f"{each.seconds:g}", f"{cpu:.1f}", f"{wall:.1f}{ended}")
         Console(width=200).print(table)
     sys.exit(missed)

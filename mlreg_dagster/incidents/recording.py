@@ -42,14 +42,15 @@ class Author:
     policy: PromotionSettings
     key: Path | None = None
 
-    def checked(self) -> Attribution:
-        """Who it is, as it is recorded.
+    def checked(self, registry: Registry) -> Attribution:
+        """Who it is, as it is recorded: by id, where the directory of people has one.
 
         Raises:
             DecisionRefused: People are named, and the actor is none of them or does not sign; the text is too short.
             NotAName: The actor or the text has a forbidden form.
+            InvalidRecord: The person may not act, or the text holds a name of the directory.
         """
-        by = spelled(self.by)
+        by = spelled(self.by, registry)
         if fault := fault_of_reason(by.reason, self.policy):
             raise DecisionRefused(fault)
         key_of(by.actor, self.policy, self.key)
@@ -118,7 +119,7 @@ def open_incident(registry: Registry, opening: Opening, author: Author) -> Incid
         DecisionRefused, NotAName: As for `Author.checked`; the title or the owner has a forbidden form.
         InvalidRecord, UnknownVersion, NotAnHour: A link leads nowhere, or the times are in a wrong order.
     """
-    by, facts = author.checked(), opening.links.facts(registry)
+    by, facts = author.checked(registry), opening.links.facts(registry)
     detected_at = opening.detected_at or min(
         (each.recorded_at for each in registry.alert_events() if each.fingerprint in facts.get("alerts", ())),
         default=by.time,
@@ -161,7 +162,7 @@ def note(
         DecisionRefused, NotAName: As for `Author.checked`.
         InvalidRecord, UnknownVersion, NotAnHour: There is no such incident, a link leads nowhere, or the time is wrong.
     """
-    by = author.checked()
+    by = author.checked(registry)
     facts = links.facts(registry) | ({MITIGATED: True} if mitigated else {})
     owner = None if owner is None else account_name(owner)
     return registry.add_to_incident(number, IncidentEntry("noted", at or by.time, None, severity, owner, facts), by)
@@ -180,7 +181,7 @@ def resolve(registry: Registry, incident: Incident, author: Author, at: datetime
         DecisionRefused, NotAName: As for `Author.checked`.
         IncidentConflict, InvalidRecord: It is over already, another event came first, or the time is wrong.
     """
-    by = author.checked()
+    by = author.checked(registry)
     entry = IncidentEntry("resolved", at or by.time)
     return registry.add_to_incident(incident.number, entry, by, expected=incident.newest.sequence)
 
@@ -199,7 +200,7 @@ def review(registry: Registry, incident: Incident, report: Path, author: Author)
         DecisionRefused, NotAName: As for `Author.checked`.
         IncidentConflict: The incident goes on, or another event came first.
     """
-    by = author.checked()
+    by = author.checked(registry)
     try:
         content = regular_files.read(report, _LARGEST_REPORT)
     except (OSError, OddFile) as error:

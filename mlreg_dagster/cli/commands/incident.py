@@ -184,7 +184,7 @@ def _author(registry: "Registry", text: str, actor: str | None) -> "Author":
 
     now = datetime.now(UTC)
     policy = rules_now(registry, configured_rules(), now).promotion
-    return Author(Attribution(registry.acting(current_actor(actor)), now, text), policy, signing_key())
+    return Author(Attribution(current_actor(actor), now, text), policy, signing_key())
 
 
 def _show_added(registry: "Registry", event: "IncidentEvent", as_json: bool) -> None:

@@ -27,7 +27,11 @@ def no_longer_kept(backups: Iterable[Listed], home: Path, settings: BackupSettin
         home: Whose backups are judged.
         settings: How many days and weeks are kept.
     """
-    made = sorted((each.manifest.made_at.astimezone(UTC), each.path) for each in backups if _is_own(each, home))
+    made = sorted(
+        (each.manifest.made_at.astimezone(UTC), each.path)
+        for each in backups
+        if each.manifest is not None and Path(each.manifest.home) == home
+    )
     if not made:
         return []
     kept = {path for time, path in made if time.date() == made[-1][0].date()}
@@ -59,10 +63,6 @@ def rotate(folder: Path, home: Path, settings: BackupSettings) -> list[Path]:
             return gone
     except Timeout:
         raise BackupBusy(f"Another process makes or restores a backup in {folder}. No backup was removed.") from None
-
-
-def _is_own(each: Listed, home: Path) -> bool:
-    return each.manifest is not None and Path(each.manifest.home) == home
 
 
 def _last_of_each(made: Sequence[Made], span: Callable[[datetime], Hashable], most: int) -> set[Path]:

@@ -10,7 +10,7 @@ import pytest
 from mlreg_dagster.orchestration.instance.audit_anchors import heads_on_record
 from mlreg_dagster_tests.cli.test_json import assert_documented, keys_of
 from mlreg_dagster_tests.commands import refused
-from mlreg_dagster_tests.registry.builders import raise_alert
+from mlreg_dagster_tests.registry.builders import add_person, raise_alert
 
 OPEN = ("incident", "open", "Flags doubled", "--severity", "page", "--owner", "Bob", "--since", "2026-01-05T06:00")
 
@@ -130,8 +130,9 @@ def test_the_report_joins_the_records_and_is_reviewed_when_nothing_is_left_to_wr
 
 
 def test_the_report_is_one_html_file_or_facts(on_live, tmp_path):
-    on_live("incident", "open", "<b>Odd</b> | flags", "--severity", "info", "--owner", "bob", "--since", ago(60))
-    on_live("incident", "note", "1", "we _looked_ | at `it`", "--mitigated", "--at", ago(30))
+    began, mitigated = ago(60), ago(30)
+    on_live("incident", "open", "<b>Odd</b> | flags", "--severity", "info", "--owner", "bob", "--since", began)
+    on_live("incident", "note", "1", "we _looked_ | at `it`", "--mitigated", "--at", mitigated)
     html = tmp_path / "report.html"
     assert on_live("incident", "report", "1", "--output", str(html)).code == 0
     page = html.read_text()
@@ -150,3 +151,12 @@ def test_the_report_is_one_html_file_or_facts(on_live, tmp_path):
     assert "we \\_looked\\_ \\| at \\`it\\`" in text
     refused(on_live("incident", "report", "1", "--output", "report.pdf"), "Markdown or HTML")
     refused(on_live("incident", "report", "2"), "no incident 2")
+
+
+def test_people_of_the_directory_stand_in_incidents_by_their_ids(on_live, registry):
+    person = add_person(registry, "zoe quux")
+    named = on_live(*OPEN, "--actor", "zoe quux", "--reason", "Zoe Quux saw it")
+    refused(named, "The reason holds the name or contact of")
+    on_live(*OPEN, "--owner", "zoe quux", "--actor", "zoe quux", "--reason", "flags are odd")
+    (event,) = registry.incident(1).events
+    assert (event.actor, event.owner) == (person, person)

@@ -21,6 +21,7 @@ from mlreg_dagster_tests.evidence.test_check_report_page import CHROMIUM
 from mlreg_dagster_tests.evidence.test_rendering import EVIL, Outline, unescaped_markdown
 from mlreg_dagster_tests.lifecycle import Lifecycle
 from mlreg_dagster_tests.repository import PROJECT_DIR
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 ASKED = [asked for document in DOCUMENTS for asked in document.asked]
 ALL_WRITTEN = {asked.key: f"What a person wrote on {asked.heading}." for asked in ASKED}
@@ -129,8 +130,12 @@ def test_in_a_browser_the_index_fits(bundled, tmp_path, width):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     written(tmp_path / "dossier", bundled, {})
     with playwright.sync_playwright() as api:
-        browser = api.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        patience = 1000 * PATIENCE_S
+        browser = api.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=patience
+        )
         page = browser.new_context(java_script_enabled=True, viewport={"width": width, "height": 900}).new_page()
+        page.set_default_timeout(patience)
         page.goto((tmp_path / "dossier" / INDEX).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.get_by_text("Facts: Data and feature lineage").click()
