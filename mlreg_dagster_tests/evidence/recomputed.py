@@ -230,22 +230,22 @@ def _reasons(home: Home) -> Iterator[tuple[Place, Any]]:
 
 
 def rollback(home: Home) -> Iterator[tuple[Place, Any]]:
+    promotion, case = home.policy["promotion"], home.policy["use_case"]
+    yield ("retraining", "who_becomes_champion_by_itself"), promotion["automatic"]
     moves = home.sql("SELECT * FROM alias_events WHERE alias = 'champion' ORDER BY sequence")
     if moves[-1]["version"] != home.version:
         return
     target = moves[-1]["previous_version"]
     yield ("undo", "would_go_back_to"), target
-    newest, rows = home.tables(
-        "SELECT epoch(hour), count(*) FROM market_features GROUP BY hour ORDER BY hour DESC LIMIT 1"
-    )[0]
-    yield ("undo", "trial.newest_hour"), iso(newest)
-    yield ("undo", "trial.newest_rows"), rows
-    compared, first, last = home.tables(
-        "SELECT count(*), min(epoch(hour)), max(epoch(hour)) FROM predictions WHERE model_version = ?", target
-    )[0]
-    yield ("undo", "trial.compared_rows"), compared
-    yield ("undo", "trial.compared_first"), iso(first)
-    yield ("undo", "trial.compared_last"), iso(last)
+    yield ("undo", "command"), f'mlreg rollback {target} --reason "…"'
+    (newest,) = home.tables("SELECT max(epoch(hour)) FROM market_features")[0]
+    yield ("undo", "tried_on_the_newest_hour"), iso(newest)
+    (compared,) = home.tables("SELECT count(*) FROM predictions WHERE model_version = ?", target)[0]
+    yield ("undo", "its_own_predictions_scored_again"), compared
+    admitted = home.sql("SELECT gates FROM evaluations WHERE version = ? ORDER BY id", target)[-1]["gates"]
+    passed = {gate["name"] for gate in json.loads(admitted) if gate["passed"]}
+    asked = promotion[case["risk_tier"]]["gates"]
+    yield ("undo", "asked_beyond_what_admitted_that_version"), [name for name in asked if name not in passed]
 
 
 def reproducibility(home: Home) -> Iterator[tuple[Place, Any]]:
