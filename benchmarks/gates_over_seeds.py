@@ -48,7 +48,7 @@ PAIRS = 3
 APART = 100
 """Between the training seeds of two models, so that their refits differ, too."""
 OTHER_SEEDS = 120
-NOISE = (0.25, 0.5, 1.0, 2.0)
+NOISE = (0.5, 1.0, 1.5, 2.0)
 TOLD = ("better", "worse")
 Scores = list[NDArray[np.float64]]
 
@@ -106,7 +106,7 @@ def compared(
     (left, of_left), (right, of_right) = sides
     chances = [of_left, of_right]
     today = precision_difference(rounds["today"], left["today"], right["today"], asked.comparison, chances=chances)
-    found = {
+    found: dict[str, Any] = {
         "today": today.verdict,
         "difference": today.difference,
         "width": None if today.low is None or today.high is None else today.high - today.low,
@@ -161,7 +161,7 @@ def show(paths: Sequence[Path]) -> None:
     table = Table("what", "share", title=f"{len(results)} markets, {len(pairs)} pairs")
     for name, said in (
         ("before", "one planting seed, interval over instruments"),
-        ("over seeds alone", "several planting seeds, interval over instruments and seeds"),
+        ("over seeds alone", "several planting seeds, interval over instruments and plantings"),
         ("today", "the same, and over training seeds: the default policy"),
     ):
         table.add_row(f"other training seed, told apart: {said}", share([each[name] in TOLD for each in pairs]))

@@ -23,8 +23,8 @@ What reviewers ask of a model, where they find it, and what people must do outsi
 legal advice: whether a use is high-risk, and which rules apply to it, lawyers decide.
 
 Sources: SR 11-7 (Board of Governors of the Federal Reserve System, 2011), by its sections; the EU AI Act (Regulation
-2024/1689); the GDPR (Regulation 2016/679); ISO/IEC 42001:2023, Annex A; NIST AI RMF 1.0, by its subcategories; Mitchell et al. 2019 (*Model Cards for
-Model Reporting*), by its sections.
+2024/1689) and the GDPR (Regulation 2016/679), by articles; ISO/IEC 42001:2023, Annex A; NIST AI RMF 1.0,
+by its subcategories; Mitchell et al. 2019 (*Model Cards for Model Reporting*), by its sections.
 
 `mlreg bundle` writes what is on record of a version, `mlreg dossier` the documents of the delivery workflow with what
 people still have to write. Fields are those of [card.json](machine.md#facts-of-a-card).

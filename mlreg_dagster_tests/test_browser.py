@@ -106,7 +106,7 @@ def deployment(first_day):
 def watched(deployment):
     playwright.expect.set_options(timeout=PATIENCE_MS)
     with playwright.sync_playwright() as api:
-        browser = api.chromium.launch(executable_path=CHROMIUM, args=[*CALM, *OFFLINE])
+        browser = api.chromium.launch(executable_path=CHROMIUM, args=[*CALM, *OFFLINE], timeout=PATIENCE_MS)
         yield Watched(browser.new_page(viewport={"width": 1600, "height": 1000}), deployment.client.url)
         browser.close()
 

@@ -51,7 +51,7 @@ class Section(BaseModel):
         Raises:
             ConfigError: An unknown key, a wrong type or an impossible value.
         """
-        return validated(type(self), _merged(self.model_dump(exclude_unset=True), values), where)
+        return validated(type(self), _merged(_given(self), values), where)
 
 
 def validated(cls: type[_Validated], values: Mapping[str, Any], where: str) -> _Validated:
@@ -85,6 +85,18 @@ def _found(location: tuple[int | str, ...], value: object) -> str:
     if any(names_a_secret(str(part)) for part in location) or "://" in shown:
         return " (what was found may be a secret and is not shown)"
     return f" (found {one_line(shown, _LONGEST_FOUND)})"
+
+
+def _given(value: Any) -> Any:
+    """What was given, with the sections in it as mappings: also what they leave out of records, which are dumps."""
+    if isinstance(value, BaseModel):
+        names = (name for name in type(value).model_fields if name in value.model_fields_set)
+        return {name: _given(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {name: _given(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_given(each) for each in value]
+    return value
 
 
 def _merged(base: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

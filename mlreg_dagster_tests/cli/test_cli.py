@@ -133,6 +133,7 @@ def test_the_commands_are_listed(mlreg):
         "train",
         "score",
         "evaluate",
+        "evaluations",
         "promote",
         "rollback",
         "status",

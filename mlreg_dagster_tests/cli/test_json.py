@@ -108,6 +108,9 @@ def test_what_is_done(ask):
     assert evaluation["status"] == "rejected"
     assert_documented("evaluation", evaluation["evaluation"])
     assert_documented("gates", evaluation["evaluation"]["gates"])
+    tried = ask("evaluations", "v3")
+    assert_documented("attempts", tried["attempts"])
+    assert tried["looks"]["evaluations"] >= len(tried["attempts"]) > 1
     assert_documented("reproduction", ask("retrain", "--verify", "v1")["reproduction"])
     decisions = ask("approve", "v1", *WHY, "--actor", "bert")["decisions"]
     assert_documented("decisions", decisions)

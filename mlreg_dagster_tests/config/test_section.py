@@ -14,6 +14,13 @@ def test_override_changes_what_it_names_and_leaves_the_original():
     assert ModelSettings().override({"params": {"n_neighbors": 5}}).params == {"n_neighbors": 5}
 
 
+def test_override_keeps_what_is_said_but_left_out_of_records():
+    given = {"injection": {"seeds": 1, "days": 1}, "comparison": {"refits": 0}}
+    evaluation = EvaluationSettings.model_validate(given)
+    assert evaluation.override({}) == evaluation
+    assert evaluation.override({"injection": {"days": 2}}).injection.seeds == 1
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

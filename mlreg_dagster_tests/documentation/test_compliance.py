@@ -26,7 +26,8 @@ from mlreg_dagster_tests.lifecycle import CONFIGS, Lifecycle, failure
 
 SOURCE = re.compile(
     r"SR 11-7, [IV]+"
-    r"|EU AI Act, (Art\. \d+(\(\d+\))?|Annex IV [1-9](\([a-h]\))?)"
+    r"|EU AI Act, (Art\. \d+(\(\d+\)(\([a-h]\))?)?|Annex IV [1-9](\([a-h]\))?)"
+    r"|GDPR, Art\. \d+(\(\d+\)(\([a-h]\))?)?"
     r"|ISO/IEC 42001, A\.\d+(\.\d+)+"
     r"|NIST AI RMF, (GOVERN|MAP|MEASURE|MANAGE) \d\.\d+"
     r"|Mitchell et al\. 2019, [a-z ]+"

@@ -238,10 +238,17 @@ def rollback(home: Home) -> Iterator[tuple[Place, Any]]:
     target = moves[-1]["previous_version"]
     yield ("undo", "would_go_back_to"), target
     yield ("undo", "command"), f'mlreg rollback {target} --reason "…"'
-    (newest,) = home.tables("SELECT max(epoch(hour)) FROM market_features")[0]
+    newest, rows = home.tables(
+        "SELECT epoch(hour), count(*) FROM market_features GROUP BY hour ORDER BY hour DESC LIMIT 1"
+    )[0]
     yield ("undo", "tried_on_the_newest_hour"), iso(newest)
-    (compared,) = home.tables("SELECT count(*) FROM predictions WHERE model_version = ?", target)[0]
+    yield ("undo", "rows_of_that_hour"), rows
+    compared, first, last = home.tables(
+        "SELECT count(*), min(epoch(hour)), max(epoch(hour)) FROM predictions WHERE model_version = ?", target
+    )[0]
     yield ("undo", "its_own_predictions_scored_again"), compared
+    yield ("undo", "the_first_of_them"), iso(first)
+    yield ("undo", "the_last_of_them"), iso(last)
     admitted = home.sql("SELECT gates FROM evaluations WHERE version = ? ORDER BY id", target)[-1]["gates"]
     passed = {gate["name"] for gate in json.loads(admitted) if gate["passed"]}
     asked = promotion[case["risk_tier"]]["gates"]

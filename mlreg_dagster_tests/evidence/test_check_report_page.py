@@ -9,6 +9,7 @@ from mlreg_dagster.evidence.check_report_page import render
 from mlreg_dagster.evidence.schemas.by import By
 from mlreg_dagster_tests.evidence.test_check_report import NOON, result
 from mlreg_dagster_tests.evidence.test_rendering import EVIL, Outline
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LONG = "The share of flagged rows lies above the limit. " * 20
@@ -66,8 +67,12 @@ def test_in_a_browser_it_fits_and_its_filters_work(tmp_path, width):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     (tmp_path / "checks.html").write_text(page_of(*ROWS), encoding="utf-8")
     with playwright.sync_playwright() as api:
-        browser = api.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        patience = 1000 * PATIENCE_S
+        browser = api.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=patience
+        )
         page = browser.new_context(java_script_enabled=False, viewport={"width": width, "height": 900}).new_page()
+        page.set_default_timeout(patience)
         page.goto((tmp_path / "checks.html").as_uri())
         rows = page.locator("details.asset tbody tr")
 

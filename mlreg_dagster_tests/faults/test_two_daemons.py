@@ -45,10 +45,18 @@ def start(dagster_home, tmp_path):
         process.wait(PATIENCE_S)
 
 
-def test_the_second_ends_and_names_the_first(start, dagster_home: Path, tmp_path: Path):
+@pytest.fixture
+def senders(dagster_home: Path):
+    """Gives the ids of the daemons whose heartbeats stand in the home."""
+    prepare_home()
+    with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
+        yield lambda: {beat.daemon_id for beat in instance.get_daemon_heartbeats().values()}
+
+
+def test_the_second_ends_and_names_the_first(start, senders, dagster_home: Path, tmp_path: Path):
     first = start()
-    wait_for(lambda: _senders() and (dagster_home / "daemon.pid").read_text() == str(first.pid))
-    (of_first,) = _senders()
+    wait_for(lambda: senders() and (dagster_home / "daemon.pid").read_text() == str(first.pid))
+    (of_first,) = senders()
     second = start()
     assert second.wait(PATIENCE_S) == 1
     said = (tmp_path / "daemon-1.txt").read_text()
@@ -57,7 +65,7 @@ def test_the_second_ends_and_names_the_first(start, dagster_home: Path, tmp_path
         in said
     )
     assert first.poll() is None
-    assert _senders() == {of_first}  # the kinds of heartbeats may still grow: each is sent when its thread has started
+    assert senders() == {of_first}  # the kinds of heartbeats may still grow: each is sent when its thread has started
     first.kill()
     first.wait(PATIENCE_S)
     DaemonLock(dagster_home).take()  # a daemon that was killed stands in nobody's way
@@ -93,10 +101,3 @@ def test_the_lock_is_for_one_at_a_time(tmp_path: Path):
         first.take()
         with pytest.raises(DaemonRunsAlready, match=rf"process {os.getpid()}\) works on .*or stop it first"):
             second.take()
-
-
-def _senders() -> set[str]:
-    """The ids of the daemons whose heartbeats stand in the home."""
-    prepare_home()
-    with dg.DagsterInstance.get() as instance:
-        return {beat.daemon_id for beat in instance.get_daemon_heartbeats().values()}

@@ -29,6 +29,7 @@ OPTIONS: dict[str, list[str]] = {
     "replay": ["--from", "--to", "--retrain", "--policy", "--model"],
     "train": ["--model", "--dataset", "--set", "--actor"],
     "evaluate": ["", "--holdout", "--set", "--actor"],
+    "evaluations": [""],
     "promote": ["", "--reason", "--alias", "--actor", "--effective-at", "--expected"],
     "rollback": ["", "--reason", "--alias", "--actor", "--effective-at"],
     "champion": ["--as-of", "--alias"],

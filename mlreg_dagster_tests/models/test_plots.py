@@ -37,3 +37,9 @@ def test_the_gates_are_said_in_words_too():
     assert "silhouette FAILED" in words
     assert words.count("passed") == len(GATES) - 1
     assert words_of(gate_summary([GateResult("score_gap", False, None, "at least 0.05", "Not computable")]))
+
+
+def test_the_interval_of_a_gate_is_said_beside_its_result():
+    interval = {"low": -0.05, "high": 0.03, "seeds": {"20": 0.1}, "days": {}}
+    words = words_of(gate_summary([GateResult("injection_average_precision", True, 0.011, "at least 0", "", interval)]))
+    assert "injection_average_precision passed (-0.050 to 0.030)" in words

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from mlreg_dagster.core.errors import MlregError
 
 _KEY = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
-_SECRET_NAME = re.compile(r"url|key|token|secret|passw|credential|webhook", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(?<!ho)url|key|token|secret|passw|credential|webhook", re.IGNORECASE)
 _SECRET_OPTION = re.compile(r"password|token|secret|api_?key", re.IGNORECASE)
 _BLOT = "***"
 _LEAST_BLOTTED = 4  # of a shorter text nearly every sentence has a part that looks alike

@@ -37,8 +37,8 @@ class Part:
     facts: tuple[str, ...] = ALL
 
     def holds(self, key: str) -> bool:
-        """Whether a fact belongs to it."""
-        return not self.facts or any(
+        """Whether a fact belongs to it; texts of people stand in documents under headings of their own."""
+        return (not self.facts and not key.startswith("written_")) or any(
             key.startswith(each[:-1]) if each.endswith("*") else key == each for each in self.facts
         )
 
@@ -142,7 +142,20 @@ DOCUMENTS = (
         (
             Part("evaluation"),
             Part("reproducibility"),
-            Part("monitoring", ("outcomes", "rates", "intervals", "lead_time*", "contest", "no_contest")),
+            Part(
+                "monitoring",
+                (
+                    "outcomes",
+                    "rates",
+                    "intervals",
+                    "segments",
+                    "false_alarms_by_segment",
+                    "episodes*",
+                    "lead_time*",
+                    "contest",
+                    "no_contest",
+                ),
+            ),
         ),
         (Asked("limits", "Known limits", "What it is known to do badly."),),
     ),
@@ -158,7 +171,13 @@ DOCUMENTS = (
         "Deployment report",
         "How the version is released and scores, and what watches it.",
         ("serving", "monitoring"),
-        (Part("serving"), Part("monitoring", ("flagged_share", "drift", "watched", "checks", "freshness"))),
+        (
+            Part("serving"),
+            Part(
+                "monitoring",
+                ("flagged_share", "drift", "monitoring_plan", "alert_routes", "open_alerts", "checks", "freshness"),
+            ),
+        ),
         (
             Asked(
                 "deployment",

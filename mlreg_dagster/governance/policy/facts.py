@@ -138,11 +138,16 @@ def approvals_of(
 
 def _failed(evaluation: Evaluation, version: ModelVersion, tier: TierPolicy) -> tuple[str, ...]:
     """Failed gates; and where the tier asks for the lower end of intervals, those that passed by their value alone."""
-    failed = [named(gate) for gate in evaluation.gates if not gate.passed]
+    failed = (named(gate) for gate in evaluation.gates if not gate.passed)
+    return (*failed, *passed_by_value_alone(evaluation, version, tier))
+
+
+def passed_by_value_alone(evaluation: Evaluation, version: ModelVersion, tier: TierPolicy) -> tuple[str, ...]:
+    """Gates whose interval does not pass, each with the reason; none where the tier does not ask for intervals."""
     known = _settings_of(evaluation) if tier.planted_interval else None  # other settings are departures
-    if known is not None:
-        failed += below_interval(evaluation.gates, known, learns_crashes=WALK_FORWARD in version.manifest)
-    return tuple(failed)
+    if known is None:
+        return ()
+    return tuple(below_interval(evaluation.gates, known, learns_crashes=WALK_FORWARD in version.manifest))
 
 
 def _missing(evaluation: Evaluation, rules: Rules) -> tuple[str, ...]:
@@ -156,6 +161,8 @@ def _stricter(admission: Admission, dossier: Dossier, rules: Rules) -> tuple[str
     newest = next((each for each in reversed(dossier.evaluations) if tier.experiments or not each.is_experiment), None)
     results = admission.results_today(newest)
     failed = [f"{named(gate)} failed" for gate in results.values() if not gate.passed]
+    if newest is not None:
+        failed += (f"{text} failed" for text in passed_by_value_alone(newest, dossier.version, tier))
     unmeasured = missing_gates(results, tier.gates, rules.evaluation.gates)
     return (*failed, *(f"{name} was not measured" for name in unmeasured))
 

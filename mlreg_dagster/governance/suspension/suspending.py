@@ -96,7 +96,7 @@ def suspend(
         NotAName: The actor or the reason has a forbidden form.
         UnusableKey: The key can't be read.
     """
-    by = _checked(alias, by, authority, effective_at)
+    by = _checked(registry, alias, by, authority, effective_at)
     if by.actor == AUTOMATION and not authority.policy.suspension.automatic:
         raise DecisionRefused("Automation may not suspend: promotion.yaml has suspension.automatic: false.")
     for attempt in range(_TRIES):
@@ -136,7 +136,7 @@ def resume(
         NotAName: The actor or the reason has a forbidden form.
         UnusableKey: The key can't be read.
     """
-    by = _checked(alias, by, authority, effective_at)
+    by = _checked(registry, alias, by, authority, effective_at)
     holder, stopped = registry.holder(alias), registry.suspension(alias)
     changes = registry.suspensions(alias)
     sequence = (changes[-1].sequence if changes else 0) + 1
@@ -163,9 +163,11 @@ def resume(
         raise
 
 
-def _checked(alias: str, by: Attribution, authority: Authority, effective_at: datetime | None) -> Attribution:
+def _checked(
+    registry: Registry, alias: str, by: Attribution, authority: Authority, effective_at: datetime | None
+) -> Attribution:
     check_alias(alias)
-    by = spelled(by)
+    by = spelled(by, registry)
     if fault := fault_of_reason(by.reason, authority.policy):
         raise DecisionRefused(fault)
     if effective_at is not None and as_utc(effective_at) < by.time and not authority.replays_history:

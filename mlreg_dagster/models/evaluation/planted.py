@@ -27,11 +27,9 @@ Contrast = Callable[[Any, Any], Any]
 """What two average precisions make: their difference, or that relative to the second."""
 
 METHOD = (
-    "percentiles of a bootstrap that draws instruments, and days with their planting seeds (Owen 2007), widened by "
-    "what other training seeds change (Zou and Donner 2008)"
+    "the wider one of a bootstrap over instruments and Student's interval over seeds x days, with what other training "
+    "seeds change (Zou and Donner 2008)"
 )
-
-_SEED = 2007
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,13 @@ def precision_difference(
     contrast: Contrast = np.subtract,
     chances: Sequence[Chance] = (),
 ) -> Difference:
-    """The average precision of left held against that of right, by a paired bootstrap.
+    """The average precision of left held against that of right, on the same rows.
 
-    Each resample draws instruments, with all their rows in all rounds: those that carry anomalies and those that
-    they have to stand out from. Beside them it draws holdout days and, in each, planting seeds: two crossed factors
-    (Owen, "The Pigeonhole Bootstrap", 2007), whose interval is a little wide rather than narrow. One day, or one seed,
-    can't be drawn otherwise. Rounds of a kind are averaged, and kinds count alike, as in the point estimate.
+    The interval is the wider one, at each end, of two: a paired bootstrap over instruments, with all their rows in all
+    rounds, those that carry anomalies and those that they have to stand out from; and Student's interval over the
+    clusters of seed and day, for what instruments do not show: days and seeds that disagree. Drawing both in one
+    bootstrap (Owen, "The Pigeonhole Bootstrap", 2007) counts what is of one instrument in one round three times. Rounds
+    of a kind are averaged, and kinds count alike, as in the point estimate.
 
     Args:
         rounds: The planted anomalies.
@@ -82,38 +81,46 @@ def precision_difference(
     codes, names = pd.factorize(pd.concat([planted.rows["instrument_id"] for planted in rounds], ignore_index=True))
     instruments = np.split(codes, np.cumsum([len(planted.rows) for planted in rounds])[:-1])
     carrying = {code for each, planted in zip(instruments, rounds, strict=True) for code in each[planted.planted]}
-    weights = _weights_of_rounds(rounds, settings.bootstrap_samples)
 
     def mean_of_kinds(scores: RoundScores, draws: Draws) -> NDArray[np.float64]:
-        by_kind: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = {}
-        for planted, rows, values, weight in zip(rounds, instruments, scores, weights, strict=True):
+        by_kind: dict[str, list[NDArray[np.float64]]] = {}
+        for planted, rows, values in zip(rounds, instruments, scores, strict=True):
             found = weighted_average_precision(values, planted.planted, rows, draws)
-            by_kind.setdefault(planted.kind, []).append((found, weight))
-        return np.asarray(np.mean([_weighted_mean(each) for each in by_kind.values()], axis=0))
+            by_kind.setdefault(planted.kind, []).append(found)
+        return np.asarray(np.mean([_mean_of_defined(np.array(each)) for each in by_kind.values()], axis=0))
 
     def difference(draws: Draws) -> NDArray[np.float64]:
         return np.asarray(contrast(mean_of_kinds(left, draws), mean_of_kinds(right, draws)), dtype=np.float64)
 
-    return widened(paired_bootstrap(len(names), len(carrying), difference, settings), chances, settings)
+    found = paired_bootstrap(len(names), len(carrying), difference, settings)
+    clusters = _by(rounds, left, right, contrast, lambda planted: f"{planted.day} {planted.seed}")
+    return widened(found, chances, settings, clusters=list(clusters.values()))
 
 
 def spread_of(
     rounds: Sequence[PlantedRound], left: RoundScores, right: RoundScores, contrast: Contrast = np.subtract
 ) -> Spread:
     """The same difference for each planting seed and each holdout day alone."""
+    return Spread(
+        _by(rounds, left, right, contrast, lambda planted: str(planted.seed)),
+        _by(rounds, left, right, contrast, lambda planted: planted.day),
+    )
 
-    def by(name: str) -> dict[str, float]:
-        keys = [str(getattr(planted, name)) for planted in rounds]
-        values = {}
-        for key in dict.fromkeys(keys):
-            chosen = [place for place, each in enumerate(keys) if each == key]
-            ours, theirs = (
-                _average_precision([rounds[i] for i in chosen], [side[i] for i in chosen]) for side in (left, right)
-            )
-            values[key] = float(contrast(ours, theirs))
-        return {key: value for key, value in values.items() if np.isfinite(value)}
 
-    return Spread(by("seed"), by("day"))
+def _by(
+    rounds: Sequence[PlantedRound],
+    left: RoundScores,
+    right: RoundScores,
+    contrast: Contrast,
+    key_of: Callable[[PlantedRound], str],
+) -> dict[str, float]:
+    """The contrast on the rounds of each key alone, where it is defined."""
+    keys, values = [key_of(planted) for planted in rounds], {}
+    for key in dict.fromkeys(keys):
+        chosen = [place for place, each in enumerate(keys) if each == key]
+        sides = [_average_precision([rounds[i] for i in chosen], [side[i] for i in chosen]) for side in (left, right)]
+        values[key] = float(contrast(*sides))
+    return {key: value for key, value in values.items() if np.isfinite(value)}
 
 
 def result_of(
@@ -151,29 +158,11 @@ def _average_precision(rounds: Sequence[PlantedRound], scores: RoundScores) -> f
     return float(np.mean(list(found_by_kind(rounds, scores).values())))
 
 
-def _weights_of_rounds(rounds: Sequence[PlantedRound], resamples: int) -> list[NDArray[np.float64]]:
-    """How often each round was drawn into each resample; the first is the sample itself."""
-    rng = np.random.default_rng(_SEED)
-    seeds_of: dict[str, list[int]] = {}
-    for planted in rounds:
-        seeds = seeds_of.setdefault(planted.day, [])
-        if planted.seed not in seeds:
-            seeds.append(planted.seed)
-    days = rng.multinomial(len(seeds_of), np.full(len(seeds_of), 1 / len(seeds_of)), size=resamples)
-    drawn: dict[tuple[str, int], NDArray[np.float64]] = {}
-    for (day, seeds), times in zip(seeds_of.items(), days.T, strict=True):
-        counts = rng.multinomial(times * len(seeds), np.full(len(seeds), 1 / len(seeds)))
-        for seed, count in zip(seeds, counts.T, strict=True):
-            drawn[day, seed] = np.append(1.0, count)
-    return [drawn[planted.day, planted.seed] for planted in rounds]
-
-
-def _weighted_mean(rounds: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64]:
-    """The mean over rounds, by their weights, of those in which a resample has anomalies; NaN where it has none."""
-    values, weights = (np.array(each) for each in zip(*rounds, strict=True))
-    weights = np.where(np.isnan(values), 0.0, weights)
+def _mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean over the rounds (rows) in which a resample (column) has anomalies; NaN where it has none in any."""
+    defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        return np.asarray((np.nan_to_num(values) * weights).sum(axis=0) / weights.sum(axis=0))
+        return np.asarray(np.where(defined, values, 0.0).sum(axis=0) / defined.sum(axis=0))
 
 
 def recorded_chance(metrics: Mapping[str, Any]) -> Chance | None:

@@ -98,32 +98,47 @@ def paired_bootstrap(
     return _told_apart(found, float(low), float(high), informative, f"{informative} instruments", settings)
 
 
-def widened(found: Difference, chances: Sequence[Chance], settings: ComparisonSettings) -> Difference:
-    """A difference whose interval also covers what other training seeds would have made of it.
+def widened(
+    found: Difference, chances: Sequence[Chance], settings: ComparisonSettings, clusters: Sequence[float] = ()
+) -> Difference:
+    """A difference whose interval also covers what its clusters disagree about, and what other training seeds change.
 
-    The deviations of both sides add up (Satterthwaite 1946), and their reach adds to that of the bootstrap as
-    independent intervals do (Zou and Donner, "Construction of Confidence Limits about Effect Measures", 2008): two
-    models of the same settings differ by chance alone, however well that difference is measured.
+    The deviations over training seeds add up (Satterthwaite 1946), and their reach adds to that of the interval as
+    independent ones do (Zou and Donner, "Construction of Confidence Limits about Effect Measures", 2008): two models of
+    the same settings differ by chance alone, however well that difference is measured.
 
     Args:
-        found: Of the frozen models.
+        found: Of the frozen models, with the interval of a bootstrap.
         chances: Of left, of right, or of both.
         settings: Confidence.
+        clusters: The difference in each cluster; where there are two, Student's interval is taken where it is wider.
     """
-    variances = [each.standard_deviation**2 for each in chances]
-    if found.difference is None or found.low is None or found.high is None or not chances:
+    if found.difference is None or found.low is None or found.high is None:
         return found
-    reach = 0.0
+    over_clusters = 0.0
+    if len(clusters) > 1:
+        over_clusters = _reach(float(np.std(clusters, ddof=1) / len(clusters) ** 0.5), len(clusters) - 1, settings)
+    below, above = (max(abs(end - found.difference), over_clusters) for end in (found.low, found.high))
+    variances = [each.standard_deviation**2 for each in chances]
+    by_chance = 0.0
     if sum(variances) > 0:
-        from scipy.stats import t
-
         degrees = sum(variances) ** 2 / sum(v**2 / each.degrees for v, each in zip(variances, chances, strict=True))
-        reach = float(t.ppf((1 + settings.confidence) / 2, degrees)) * sum(variances) ** 0.5
-    low = found.difference - float(np.hypot(found.difference - found.low, reach))
-    high = found.difference + float(np.hypot(found.high - found.difference, reach))
-    fits = sum(each.degrees for each in chances)
-    units = f"{found.samples} instruments and {fits} fits under other training seeds"
+        by_chance = _reach(sum(variances) ** 0.5, degrees, settings)
+    low = found.difference - float(np.hypot(below, by_chance))
+    high = found.difference + float(np.hypot(above, by_chance))
+    units = f"{found.samples} instruments"
+    if len(clusters) > 1:
+        units += f", {len(clusters)} plantings"
+    if chances:
+        units += f" and {sum(each.degrees for each in chances)} fits under other training seeds"
     return _told_apart(found.difference, low, high, found.samples, units, settings)
+
+
+def _reach(standard_error: float, degrees: float, settings: ComparisonSettings) -> float:
+    """Half of Student's interval."""
+    from scipy.stats import t
+
+    return float(t.ppf((1 + settings.confidence) / 2, degrees)) * standard_error
 
 
 def weighted_average_precision(

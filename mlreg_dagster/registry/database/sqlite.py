@@ -61,7 +61,9 @@ def forget_overwritten(engine: Engine) -> None:
     with engine.connect() as connection, closing(connection.connection.cursor()) as cursor:
         try:
             for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):  # no transaction may be open
-                cursor.execute(statement)
+                found = cursor.execute(statement).fetchone()
+            if found is not None and found[0]:
+                raise sqlite3.OperationalError("database is locked: a reader keeps the write-ahead log")
         except sqlite3.Error as error:
             raise DBAPIError(statement, None, error) from error
 

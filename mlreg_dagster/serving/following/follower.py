@@ -138,24 +138,20 @@ class Follower:
         known = self._now.knowledge
         if known.problem is not None:
             _LOG.info("The registry is whole again")
-        suspended.log_changes(known.suspended, trusted.suspended)
-        known = replace(known, checked_at=when, problem=None, problem_since=None, suspended=trusted.suspended)
+        stops = suspended.in_effect(known.suspended, trusted, self._now.served)
+        suspended.log_changes(known.suspended, stops)
+        known = replace(known, checked_at=when, problem=None, problem_since=None, suspended=stops)
         self._now = replace(
             self._now,
             versions=trusted.versions,
             aliases=frozenset(trusted.moves),
             knowledge=known,
             stopped=suspended.stopped_versions(trusted),
-            previous=suspended.still_answering(self._now.previous, trusted),
+            previous=suspended.still_answering(self._now.previous, stops),
         )
         for alias in sorted(self._settings.aliases, key=lambda each: each != self._settings.alias):
             self._follow(alias, trusted)
-
-        def load(place: str, event: str, bundle: Bundle) -> ServedModel | NotLoadable:
-            return self._loading.get(place, event, bundle, self._loaded())
-
-        previous = suspended.answering(self._now.previous, trusted, self._settings.aliases, load)
-        self._now = replace(self._now, previous=previous)
+        self._follow_stops(trusted)
         self._look_at_bundles()
 
     def _run(self) -> None:
@@ -164,6 +160,18 @@ class Follower:
                 self.look()
             except Exception:  # noqa: BLE001 - the thread goes on
                 _LOG.exception("The registry could not be followed")
+
+    def _follow_stops(self, trusted: Trusted) -> None:
+        """Let aliases answer again that were resumed, and holders before answer for those that are suspended."""
+
+        def load(place: str, event: str, bundle: Bundle) -> ServedModel | NotLoadable:
+            return self._loading.get(place, event, bundle, self._loaded())
+
+        before = self._now.knowledge.suspended
+        stops = suspended.in_effect(before, trusted, self._now.served)
+        suspended.log_changes(before, stops)
+        previous = suspended.answering(self._now.previous, stops, self._settings.aliases, load)
+        self._now = replace(self._now, previous=previous, knowledge=replace(self._now.knowledge, suspended=stops))
 
     def _say(self, error: Exception, when: datetime) -> None:
         known = self._now.knowledge

@@ -19,14 +19,36 @@ def stopped_versions(trusted: Trusted) -> Mapping[str, Suspension]:
     return {held[alias]: each for alias, each in trusted.suspended.items() if alias in held}
 
 
-def still_answering(previous: Mapping[str, Served], trusted: Trusted) -> Mapping[str, Served]:
-    """Those of the versions that answer for suspended aliases whose suspension holds on."""
-    return {alias: each for alias, each in previous.items() if each.suspension == trusted.suspended.get(alias)}
+def in_effect(
+    before: Mapping[str, Suspension], trusted: Trusted, served: Mapping[str, Served]
+) -> Mapping[str, Suspension]:
+    """The suspensions by which aliases give no answer.
+
+    One that has ended goes on until the holder of its alias is served: where the alias moved meanwhile, the version
+    that was stopped must not be the last good one that answers on.
+
+    Args:
+        before: Those that were in effect at the last look.
+        trusted: What is believed of the registry now.
+        served: What is served now, by alias.
+    """
+    ended = {alias: each for alias, each in before.items() if not _is_served(alias, trusted, served)}
+    return {**ended, **trusted.suspended}
+
+
+def _is_served(alias: str, trusted: Trusted, served: Mapping[str, Served]) -> bool:
+    move, found = trusted.moves.get(alias), served.get(alias)
+    return found is None or (move is not None and found.model.sha256 == move.artifact_sha256)
+
+
+def still_answering(previous: Mapping[str, Served], suspended: Mapping[str, Suspension]) -> Mapping[str, Served]:
+    """Those of the versions that answer for suspended aliases whose suspension goes on."""
+    return {alias: each for alias, each in previous.items() if each.suspension == suspended.get(alias)}
 
 
 def answering(
     previous: Mapping[str, Served],
-    trusted: Trusted,
+    suspended: Mapping[str, Suspension],
     aliases: Collection[str],
     load: Callable[[str, str, Bundle], ServedModel | NotLoadable],
 ) -> Mapping[str, Served]:
@@ -34,12 +56,12 @@ def answering(
 
     Args:
         previous: Those that do already.
-        trusted: What is believed of the registry.
+        suspended: The suspensions that are in effect, by alias.
         aliases: Those that are served.
         load: Gets a version for a place, by the event that names it.
     """
-    found = dict(still_answering(previous, trusted))
-    for alias, change in trusted.suspended.items():
+    found = dict(still_answering(previous, suspended))
+    for alias, change in suspended.items():
         asked = change.previous
         if asked is None or alias in found or alias not in aliases:
             continue

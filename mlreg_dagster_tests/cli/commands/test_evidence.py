@@ -22,7 +22,7 @@ def test_a_bundle_is_made_and_copied(tmp_path, capsys):
     with pytest.raises(typer.Exit) as ended:
         evidence.bundle("champion", tmp_path / "out", verify=True)
     assert ended.value.exit_code == 0
-    files = {"card.html", "card.md", "card.json", "bundle.json", "SHA256SUMS"}
+    files = {"card.html", "card.md", "card.json", "bundle.json", "sbom.cdx.json", "SHA256SUMS"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
     card = json.loads((tmp_path / "out" / "card.json").read_text(encoding="utf-8"))
     assert (card["version"], card["complete"], card["state"]) == ("v2", False, "unknown")

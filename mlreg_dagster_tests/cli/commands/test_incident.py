@@ -130,8 +130,9 @@ def test_the_report_joins_the_records_and_is_reviewed_when_nothing_is_left_to_wr
 
 
 def test_the_report_is_one_html_file_or_facts(on_live, tmp_path):
-    on_live("incident", "open", "<b>Odd</b> | flags", "--severity", "info", "--owner", "bob", "--since", ago(60))
-    on_live("incident", "note", "1", "we _looked_ | at `it`", "--mitigated", "--at", ago(30))
+    began, mitigated = ago(60), ago(30)
+    on_live("incident", "open", "<b>Odd</b> | flags", "--severity", "info", "--owner", "bob", "--since", began)
+    on_live("incident", "note", "1", "we _looked_ | at `it`", "--mitigated", "--at", mitigated)
     html = tmp_path / "report.html"
     assert on_live("incident", "report", "1", "--output", str(html)).code == 0
     page = html.read_text()

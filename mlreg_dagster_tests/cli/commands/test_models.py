@@ -62,6 +62,15 @@ def test_evaluate_shows_every_gate_and_its_exit_code_tells_the_result(
     assert ("NO" in answer.out) == bool(code)
 
 
+def test_evaluations_lists_every_attempt_the_failed_ones_first(on_trained):
+    assert on_trained("evaluate", "v1", "--set", "min_silhouette=0.99").code == 1
+    said = on_trained("evaluations", "v1").out
+    assert said.index("FAILED") < said.index("passed")
+    assert "min_silhouette" in said
+    assert "Passed in attempt 1 of 2 on the same holdout." in said
+    assert "The holdout was looked at" in said
+
+
 @pytest.mark.slow
 def test_promote_then_rollback_to_the_holder_before(on_trained, registry):
     past = on_trained("promote", "v1", "--reason", "the first", "--effective-at", "2026-01-05T00:00")

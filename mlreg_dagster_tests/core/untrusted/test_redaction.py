@@ -14,7 +14,7 @@ from mlreg_dagster.automation.failures.runs import build_failure_sensor
 from mlreg_dagster.config import ConfigError, load_settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.core.untrusted.redaction import password_in, shown_url
+from mlreg_dagster.core.untrusted.redaction import names_a_secret, password_in, shown_url
 from mlreg_dagster.orchestration import retries
 from mlreg_dagster.orchestration.resources import RegistryResource
 from mlreg_dagster.registry import Registry, RegistryUnavailable
@@ -153,3 +153,13 @@ def test_a_password_that_dagster_would_show_is_refused(own_home):
 )
 def test_what_is_shown_of_a_url(url, shown, password):
     assert (shown_url(url), password_in(url)) == (shown, password)
+
+
+@pytest.mark.parametrize("name", ["webhook_url", "URL", "base_urls", "api_key", "token", "url_variable"])
+def test_a_setting_whose_name_tells_of_a_secret_is_not_shown(name):
+    assert names_a_secret(name)
+
+
+@pytest.mark.parametrize("name", ["hourly_volatility_pct", "Hourly", "universe"])
+def test_a_setting_by_the_hour_is_no_url(name):
+    assert not names_a_secret(name)

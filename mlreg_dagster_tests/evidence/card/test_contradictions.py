@@ -196,8 +196,8 @@ PLANTED = (
         untouched_and_rejected,
         "evaluation.same_settings",
         "against",
-        r"Evaluation 3 failed injection_average_precision; evaluation 4 passed after min_average_precision_margin was "
-        r"changed from 0.0 to -1.0\.",
+        r"Evaluation 3 failed injection_average_precision; evaluation 4 passed after changes: "
+        r"min_average_precision_margin: 0.0 → -1.0",
     ),
     Planted(
         waiver_by_the_trainer,

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from typing import get_args
 
 import msgspec
 import pytest
@@ -20,6 +21,7 @@ from mlreg_dagster_tests.evidence.test_check_report_page import CHROMIUM
 from mlreg_dagster_tests.evidence.test_rendering import EVIL, Outline, unescaped_markdown
 from mlreg_dagster_tests.lifecycle import Lifecycle
 from mlreg_dagster_tests.repository import PROJECT_DIR
+from mlreg_dagster_tests.waiting import PATIENCE_S
 
 ASKED = [asked for document in DOCUMENTS for asked in document.asked]
 ALL_WRITTEN = {asked.key: f"What a person wrote on {asked.heading}." for asked in ASKED}
@@ -54,7 +56,7 @@ def test_every_text_of_use_case_yaml_is_asked_for_by_a_key_that_it_has():
         for name, field in section.model_fields.items():
             if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
                 yield from keys(field.annotation, f"{prefix}{name}.")
-            elif Writing in getattr(field.annotation, "__args__", ()):
+            elif any(Writing in (each, *get_args(each)) for each in get_args(field.annotation)):
                 yield f"{prefix}{name}"
 
     assert {asked.key for asked in ASKED if asked.place == "use_case.yaml"} == set(keys(Documentation))
@@ -128,8 +130,12 @@ def test_in_a_browser_the_index_fits(bundled, tmp_path, width):
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     written(tmp_path / "dossier", bundled, {})
     with playwright.sync_playwright() as api:
-        browser = api.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        patience = 1000 * PATIENCE_S
+        browser = api.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=patience
+        )
         page = browser.new_context(java_script_enabled=True, viewport={"width": width, "height": 900}).new_page()
+        page.set_default_timeout(patience)
         page.goto((tmp_path / "dossier" / INDEX).as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.get_by_text("Facts: Data and feature lineage").click()

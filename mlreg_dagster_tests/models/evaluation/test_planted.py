@@ -80,14 +80,13 @@ def test_planting_seeds_that_contradict_each_other_widen_the_interval():
     assert torn.high - torn.low > 1.5 * (even.high - even.low)
 
 
-def test_holdout_days_are_drawn_whole():
-    """Seeds of a day that agree with each other are no evidence about other days."""
-    days = ("2026-01-14", "2026-01-15", "2026-01-16")
-    rounds = planted_rounds(days=days)
+def test_holdout_days_that_contradict_each_other_widen_the_interval():
+    rounds = planted_rounds(days=("2026-01-14", "2026-01-15", "2026-01-16"))
     right = seeing(rounds, 2.0, 2)
-    by_day = precision_difference(rounds, seeing(rounds, [6.0] * 3 + [2.0] * 3 + [0.5] * 3, 1), right, FEW)
-    by_seed = precision_difference(rounds, seeing(rounds, [6.0, 2.0, 0.5] * 3, 1), right, FEW)
-    assert by_day.high - by_day.low > 1.2 * (by_seed.high - by_seed.low)
+    torn = precision_difference(rounds, seeing(rounds, [6.0] * 3 + [2.0] * 3 + [0.0] * 3, 1), right, FEW)
+    even = precision_difference(rounds, seeing(rounds, 2.0, 1), right, FEW)
+    assert torn.high - torn.low > 1.5 * (even.high - even.low)
+    assert "9 plantings" in torn.reason
 
 
 def test_the_spread_is_the_difference_for_each_seed_and_day_alone():

@@ -1,15 +1,18 @@
 """Names of people on SQLite and PostgreSQL: given ids, corrected, erased, and nothing else changes."""
 
 import re
+import sqlite3
 import uuid
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from mlreg_dagster.core.people import PERSON_ID
-from mlreg_dagster.registry import Attribution, Entry, InvalidRecord, Registry
+from mlreg_dagster.registry import Attribution, Entry, InvalidRecord, Registry, RegistryUnavailable
 from mlreg_dagster.registry.audit import AUDITED
+from mlreg_dagster.registry.database import sqlite
 from mlreg_dagster.registry.database.schema import audit_log, people, person_changes
 from mlreg_dagster_tests.registry.builders import NOW, evaluate, move, register, sha
 from mlreg_dagster_tests.registry.test_audit import sql_past
@@ -204,14 +207,28 @@ def test_the_file_holds_no_byte_of_a_name_that_was_erased(tmp_path):
 def test_a_file_with_a_write_ahead_log_holds_no_byte_either(tmp_path):
     registry = Registry(f"sqlite:///{tmp_path}/registry.db")
     registry.versions()
-    sql_past(registry)("SELECT 1")
     engine = sa.create_engine(f"sqlite:///{tmp_path}/registry.db", poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        connection.exec_driver_sql("SELECT count(*) FROM people").all()  # keeps the log from being removed
         person = registry.add_person(ZOE, by()).person
-        assert holding(tmp_path, "quux")
+        assert [file.suffix for file in holding(tmp_path, "quux")] == [".db-wal"]
         registry.erase_person(person, by("ben", "left"))
         assert not holding(tmp_path, "quux")
+
+
+def test_a_name_is_overwritten_at_once_also_where_the_file_can_not_be_rewritten(tmp_path, monkeypatch):
+    registry = Registry(f"sqlite:///{tmp_path}/registry.db")
+    person = registry.add_person(ZOE, by()).person
+
+    def busy(_):
+        raise DBAPIError("VACUUM", None, sqlite3.OperationalError("database is locked"))
+
+    monkeypatch.setattr(sqlite, "forget_overwritten", busy)
+    with pytest.raises(RegistryUnavailable, match=r"The change is stored.*repeat the command"):
+        registry.erase_person(person, by("ben", "left"))
+    assert entry_of(registry, person).is_erased
+    assert not holding(tmp_path, "quux")
 
 
 def holding(folder: Path, text: str) -> list[Path]:

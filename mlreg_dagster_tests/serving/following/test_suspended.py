@@ -90,6 +90,22 @@ def test_where_the_holder_before_can_not_be_loaded_nothing_answers(deployment, f
         follower.get("champion")
 
 
+def test_a_version_that_was_stopped_is_no_last_good_one_for_its_successor(deployment, follower):
+    suspend(deployment.registry)
+    follower.look()
+    (deployment.bundle("v1") / "model.onnx").rename(deployment.bundle("v1") / "away")
+    deployment.promote("v1")  # a rollback, after which it is resumed
+    resume(deployment.registry)
+    follower.look()
+    with pytest.raises(AliasSuspended):
+        follower.get("champion")
+    assert follower.knowledge().not_taken["champion"].version == "v1"
+    (deployment.bundle("v1") / "away").rename(deployment.bundle("v1") / "model.onnx")
+    wait_for(lambda: follower.look() or not follower.knowledge().suspended)
+    assert (follower.get("champion").model.version, follower.get("champion").suspension) == ("v1", None)
+    assert follower.get("v1").model is follower.get("champion").model
+
+
 @pytest.mark.parametrize("facts", ["refuse", "previous"])
 def test_the_candidate_of_a_rollout_answers_nothing_either(deployment, follower, facts):
     roll_out(deployment.registry, "v3")

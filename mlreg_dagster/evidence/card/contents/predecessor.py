@@ -7,6 +7,7 @@ from typing import Any
 from mlreg_dagster.datasets.freezing import TRAINING
 from mlreg_dagster.datasets.source_record import SOURCE
 from mlreg_dagster.evidence.card.contents.contents import Predecessor
+from mlreg_dagster.evidence.card.contents.times import as_time
 from mlreg_dagster.evidence.card.elements import flat
 from mlreg_dagster.models.artifacts.verified import Frozen, frozen
 from mlreg_dagster.models.manifests import CODE
@@ -107,4 +108,5 @@ def _number(value: float | None) -> str:
 def _differing(group: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
-            yield {"group": group, "what": name, "before": before.get(name), "now": now.get(name)}
+            left, right = as_time(before.get(name)), as_time(now.get(name))
+            yield {"group": group, "what": name, "before": left, "now": right}

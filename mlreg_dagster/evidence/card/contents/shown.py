@@ -1,17 +1,15 @@
 """The facts that show source, coverage, segments, episodes and changes; the values come from modules of those names."""
 
-import re
-from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.datasets.source_record import SOURCE
 from mlreg_dagster.evidence.card.contents.contents import REGIMES, Coverage
 from mlreg_dagster.evidence.card.contents.episodes import caught_share
+from mlreg_dagster.evidence.card.contents.times import as_time
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Table, Text, Values, flat, when
 from mlreg_dagster.models.artifacts.verified import Frozen
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*")
 _MOST_EPISODES = 200
 _MOST_NAMES = 20
 _MOST_FEATURES = 10
@@ -26,7 +24,7 @@ def source_facts(context: CardContext) -> list[Fact]:
     settings: Fact = (
         Values(
             "Source, when the training dataset was frozen",
-            _with_times(flat(record["configured"])),
+            {name: as_time(value) for name, value in flat(record["configured"]).items()},
             folded=True,
             key="source_recorded",
         )
@@ -126,14 +124,6 @@ def _representativeness(found: Coverage) -> dict[str, Any]:
         "rows of the week": found.rows or None,
         "rows outside of the training's range, share": found.outside / found.rows if found.rows else None,
         "regimes of the week that the training has no hour of": found.unseen_regimes,
-    }
-
-
-def _with_times(values: dict[str, Any]) -> dict[str, Any]:
-    """Times that a lineage keeps as text, as times."""
-    return {
-        name: datetime.fromisoformat(value) if isinstance(value, str) and _TIME.fullmatch(value) else value
-        for name, value in values.items()
     }
 
 

@@ -1,12 +1,10 @@
 """What section 3 requires: every gate of the tier in force, measured and passed by the settings in force."""
 
 from mlreg_dagster.evidence.card.context import CardContext
-from mlreg_dagster.evidence.card.elements import flat
 from mlreg_dagster.evidence.card.requirements import EVERY_TIER, THERE, Finding, Requirement, unless, without
-from mlreg_dagster.governance.policy.admission import settings_of
-from mlreg_dagster.governance.policy.facts import departures_of
+from mlreg_dagster.governance.policy.facts import departures_of, passed_by_value_alone
+from mlreg_dagster.models.evaluation.attempts import changes
 from mlreg_dagster.models.gates import missing_gates
-from mlreg_dagster.registry import Evaluation
 
 _ANNEX_IV_TESTS = "EU AI Act, Annex IV 2(g)"
 _SHOWN = 5
@@ -20,6 +18,13 @@ def _passed(context: CardContext) -> Finding:
     latest = context.evaluation
     failed = [gate.name for gate in latest.gates if not gate.passed] if latest else []
     return unless(f"{context.version.version} failed its gates: {', '.join(failed)}." if failed else None, "against")
+
+
+def _intervals(context: CardContext) -> Finding:
+    """Where the tier asks for it, gates on planted anomalies are passed by the lower end of their intervals."""
+    latest = context.evaluation
+    found = () if latest is None else passed_by_value_alone(latest, context.version, context.tier_policy)
+    return unless(f"Passed by their value alone: {'; '.join(found)}." if found else None, "against")
 
 
 def _measured(context: CardContext) -> Finding:
@@ -68,25 +73,10 @@ def failed_attempts(context: CardContext) -> list[str]:
         return []
     return [
         f"Evaluation {each.id} failed {', '.join(gate.name for gate in each.gates if not gate.passed)}; evaluation "
-        f"{latest.id} passed after {_changes(each, latest)}."
+        f"{latest.id} passed after changes: {', '.join(changed)}."
         for each in context.evaluations
-        if each.id < latest.id and not each.passed and not each.is_experiment
-        if settings_of(each) != settings_of(latest)
+        if each.id < latest.id and not each.passed and not each.is_experiment and (changed := changes(each, latest))
     ]
-
-
-def _changes(before: Evaluation, after: Evaluation) -> str:
-    left, right = flat(before.thresholds), flat(after.thresholds)
-    changed = [
-        f"{name} was changed from {left.get(name, 'none')} to {right.get(name, 'none')}"
-        for name in sorted(left.keys() | right.keys())
-        if left.get(name) != right.get(name)
-    ]
-    if before.holdout_sha256 != after.holdout_sha256:
-        changed.append("the holdout was changed")
-    if before.code_sha256 != after.code_sha256:
-        changed.append("the gates' code was changed")
-    return " and ".join(changed)
 
 
 REQUIREMENTS = (
@@ -114,6 +104,14 @@ REQUIREMENTS = (
         ("EU AI Act, Art. 9(8)", "SR 11-7, V"),
         EVERY_TIER,
         _passed,
+    ),
+    Requirement(
+        "evaluation.intervals",
+        "evaluation",
+        "gates on planted anomalies passed by their intervals, where the risk tier asks for that",
+        ("EU AI Act, Art. 15(3)", "NIST AI RMF, MEASURE 2.3", "Mitchell et al. 2019, metrics"),
+        EVERY_TIER,
+        _intervals,
     ),
     Requirement(
         "evaluation.stability",

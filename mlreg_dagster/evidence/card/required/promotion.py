@@ -183,7 +183,7 @@ REQUIREMENTS = (
         "promotion.not_suspended",
         "promotion",
         "no suspension of an alias that it holds",
-        ("EU AI Act, Art. 14(4)(e)", "NIST AI RMF, MANAGE 2.4"),
+        ("EU AI Act, Art. 14(4)", "NIST AI RMF, MANAGE 2.4"),
         EVERY_TIER,
         _not_suspended,
         in_headline=True,

@@ -46,10 +46,14 @@ def rollback(context: CardContext) -> Section:
 
 def _tried(way_back: WayBack) -> dict[str, Any]:
     trial = way_back.trial
-    newest = trial.get("newest_hour")
+    times = {name: trial.get(name) for name in ("newest_hour", "compared_first", "compared_last")}
+    newest, first, last = (pd.Timestamp(each) if each else None for each in times.values())
     return {
-        "tried on the newest hour": pd.Timestamp(newest) if newest else None,
+        "tried on the newest hour": newest,
+        "rows of that hour": trial.get("newest_rows"),
         "its own predictions scored again": trial.get("compared_rows"),
+        "the first of them": first,
+        "the last of them": last,
         "largest difference of a score": trial.get("largest_difference"),
     }
 

@@ -82,6 +82,7 @@ def test_segments_are_thirds_of_the_same_outcomes(champion, more, segment, colum
     known = known[known[column].notna()].sort_values(column)
     assert [each["part"] for each in rows] == list(THIRDS)
     assert sum(each["outcomes"] for each in rows) == len(known)
+    assert np.ptp([each["outcomes"] for each in rows]) <= 2
     first = 0
     for each in rows:
         part = known.iloc[first : first + each["outcomes"]]

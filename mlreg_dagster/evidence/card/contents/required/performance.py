@@ -54,7 +54,7 @@ REQUIREMENTS = (
         "monitoring.reasons",
         "monitoring",
         "reasons for what was flagged lately",
-        ("EU AI Act, Art. 13(3)(b), 86", "NIST AI RMF, MEASURE 2.9"),
+        ("EU AI Act, Art. 13(3)(b)", "EU AI Act, Art. 86", "NIST AI RMF, MEASURE 2.9"),
         HIGH,
         _reasons,
     ),
