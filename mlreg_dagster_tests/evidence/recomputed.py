@@ -230,11 +230,14 @@ def _reasons(home: Home) -> Iterator[tuple[Place, Any]]:
 
 
 def rollback(home: Home) -> Iterator[tuple[Place, Any]]:
+    promotion, case = home.policy["promotion"], home.policy["use_case"]
+    yield ("retraining", "who_becomes_champion_by_itself"), promotion["automatic"]
     moves = home.sql("SELECT * FROM alias_events WHERE alias = 'champion' ORDER BY sequence")
     if moves[-1]["version"] != home.version:
         return
     target = moves[-1]["previous_version"]
     yield ("undo", "would_go_back_to"), target
+    yield ("undo", "command"), f'mlreg rollback {target} --reason "…"'
     newest, rows = home.tables(
         "SELECT epoch(hour), count(*) FROM market_features GROUP BY hour ORDER BY hour DESC LIMIT 1"
     )[0]
@@ -246,6 +249,10 @@ def rollback(home: Home) -> Iterator[tuple[Place, Any]]:
     yield ("undo", "its_own_predictions_scored_again"), compared
     yield ("undo", "the_first_of_them"), iso(first)
     yield ("undo", "the_last_of_them"), iso(last)
+    admitted = home.sql("SELECT gates FROM evaluations WHERE version = ? ORDER BY id", target)[-1]["gates"]
+    passed = {gate["name"] for gate in json.loads(admitted) if gate["passed"]}
+    asked = promotion[case["risk_tier"]]["gates"]
+    yield ("undo", "asked_beyond_what_admitted_that_version"), [name for name in asked if name not in passed]
 
 
 def reproducibility(home: Home) -> Iterator[tuple[Place, Any]]:
