@@ -47,7 +47,7 @@ def test_the_first_reason_is_where_the_planted_anomaly_shows(detector, kind, exp
     rows = rows[rows["before"].isna()].drop(columns="before")
     assert len(rows) >= 10
     reasons = explain(model, rows, SETTINGS)
-    assert reasons.loc[reasons["rank"] == 1, "family"].isin(SHOWS_IN[kind]).mean() >= 0.95
+    assert reasons.loc[reasons["rank"] == 1, "family"].isin(SHOWS_IN[kind]).mean() >= 0.9
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
