@@ -162,7 +162,7 @@ def _high_tier(make_world, home, max_model_mb, **evaluation):
         home,
         configs={
             "use_case": {"risk_tier": "high", "constraints": {"max_model_mb": max_model_mb, "max_latency_ms": 60_000}},
-            "promotion": {"high": {"approvals": 0, "gates": gates, "stable": True, "planted_interval": False}},
+            "promotion": {"high": {"approvals": 0, "gates": gates, "stable": True}},
             "evaluation": {
                 "injection": {"seeds": 1, "rounds": 2},
                 "strict": {"min_improvement": 0.0, "min_noise_agreement": 0.5},
