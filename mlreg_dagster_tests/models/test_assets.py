@@ -164,7 +164,7 @@ def _high_tier(make_world, home, max_model_mb, **evaluation):
             "use_case": {"risk_tier": "high", "constraints": {"max_model_mb": max_model_mb, "max_latency_ms": 60_000}},
             "promotion": {"high": {"approvals": 0, "gates": gates, "stable": True}},
             "evaluation": {
-                "injection": {"seeds": 1, "rounds": 2},
+                "injection": {"seeds": 2},
                 "strict": {"min_improvement": 0.0, "min_noise_agreement": 0.5},
                 "stability": {"refits": 2, "folds": 2, **evaluation},
             },
