@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from mlreg_dagster.cli.arguments import Actor, Reason, writing_to
-from mlreg_dagster.cli.session import AsJson, open_registry, progress_console, show
+from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 if TYPE_CHECKING:
     from mlreg_dagster.incidents.recording import Author
@@ -190,10 +190,9 @@ def _author(registry: "Registry", text: str, actor: str | None) -> "Author":
 def _show_added(registry: "Registry", event: "IncidentEvent", as_json: bool) -> None:
     """Print the incident as it stands, and let Dagster remember how long the audit log is."""
     from mlreg_dagster.cli.incident_record_tables import events_table, incidents_table
-    from mlreg_dagster.orchestration.instance.audit_anchors import leave_witness
+    from mlreg_dagster.cli.intact import leave_witness
 
     what = f"incident {event.incident} was {event.event} by {event.actor}: {event.reason}"
-    if problem := leave_witness(registry, what, {"incident": event.incident, "severity": event.severity}):
-        progress_console.print(f"It is recorded, and no witness was left: {problem}", markup=False, highlight=False)
+    leave_witness(registry, what, {"incident": event.incident, "severity": event.severity})
     found = registry.incident(event.incident)
     show(as_json, incidents=incidents_table([found]), events=events_table([event]))

@@ -192,6 +192,7 @@ def _done(registry: "Registry", change: "PersonChange", as_json: bool) -> None:
 
 def _report(registry: "Registry", change: "PersonChange") -> None:
     """Leave the head of the audit log with Dagster, which witnesses it."""
-    from mlreg_dagster.orchestration.instance.person_events import report_at_home
+    from mlreg_dagster.cli.intact import leave_witness
+    from mlreg_dagster.orchestration.instance.person_events import metadata_of, sentence_of
 
-    report_at_home(registry, change)
+    leave_witness(registry, sentence_of(change), metadata_of(change))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlreg_dagster.cli.arguments import Actor, Reason, complete_aliases
-from mlreg_dagster.cli.session import AsJson, open_registry, progress_console, show
+from mlreg_dagster.cli.session import AsJson, open_registry, show
 
 if TYPE_CHECKING:
     from mlreg_dagster.governance.suspension.suspending import Authority
@@ -70,15 +70,7 @@ def _tell(as_json: bool, change: "Suspension | None", sentence: str, *, recorded
 
 
 def _leave_witness(registry: "Registry", change: "Suspension") -> None:
-    """Have Dagster's event log remember the head of the audit log; it is loaded after everything is done."""
-    try:
-        from mlreg_dagster.governance.jobs.suspension import show_without_run
+    from mlreg_dagster.cli.intact import leave_witness
+    from mlreg_dagster.governance.suspension.showing import metadata_of, sentence_of
 
-        show_without_run(registry, change)
-    except Exception as error:  # noqa: BLE001 - the alias is suspended; a stop does not fail for want of a witness
-        progress_console.print(
-            f"Dagster's event log did not take the head of the audit log ({type(error).__name__}: {error}): it has no "
-            f"witness of this yet. The next decision or run leaves one.",
-            markup=False,
-            highlight=False,
-        )
+    leave_witness(registry, sentence_of(change), metadata_of(change))

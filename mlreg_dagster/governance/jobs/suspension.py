@@ -1,7 +1,6 @@
-"""The jobs that suspend an alias and resume it, and how both show on the asset `champion_model`."""
+"""The jobs that suspend an alias and resume it; both show on the asset `champion_model`."""
 
 from collections.abc import Callable
-from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -12,13 +11,12 @@ from mlreg_dagster.core.hours import as_time
 from mlreg_dagster.core.names import RESUME, SUSPEND
 from mlreg_dagster.governance.jobs.showing import require_sensor_for, show_refusal
 from mlreg_dagster.governance.promotion.request import require_reason
+from mlreg_dagster.governance.suspension.showing import metadata_of, sentence_of
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, audit_head
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
-from mlreg_dagster.registry import AlreadySuspended, Attribution, Registry, Suspension
-
-_ASSET = "champion_model"
+from mlreg_dagster.registry import AlreadySuspended, Attribution, Suspension
 
 
 class SuspensionConfig(dg.Config):
@@ -77,37 +75,12 @@ def _job(name: str, verb: str, do: Callable[..., Suspension], settings: Settings
             asked = {"requested_by": actor, "reason": config.reason}
             show_refusal(context, f"{verb} {config.alias}", config.alias, refused, asked)
             raise
-        context.log.info(_sentence(change))
-        context.log_event(_observation(records, change))
+        said, metadata = sentence_of(change), {**metadata_of(change), AUDIT_HEAD: audit_head(records)}
+        context.log.info(said)
+        context.log_event(dg.AssetObservation("champion_model", description=said, metadata=metadata))
 
     @dg.job(name=name, description=description)
     def job() -> None:
         change_suspension()
 
     return job
-
-
-def show_without_run(records: Registry, change: Suspension) -> None:
-    """Leave the change, and the head of the audit log, in the event log of the instance that DAGSTER_HOME names."""
-    with dg.DagsterInstance.get() as instance:
-        instance.report_runless_asset_event(_observation(records, change))
-
-
-def _observation(records: Registry, change: Suspension) -> dg.AssetObservation:
-    metadata: dict[str, Any] = {
-        "alias": change.alias,
-        "event": change.event,
-        "version": change.version,
-        "artifact_sha256": change.artifact_sha256,
-        "reason": change.reason,
-        "actor": change.actor,
-        "effective_at": f"{change.effective_at:%Y-%m-%d %H:%M:%S} UTC",
-        "signed": change.signature is not None,
-        "facts": dg.MetadataValue.json(change.facts),
-        AUDIT_HEAD: audit_head(records),
-    }
-    return dg.AssetObservation(_ASSET, description=_sentence(change), metadata=metadata)
-
-
-def _sentence(change: Suspension) -> str:
-    return change.in_words if change.is_suspended else f"{change.alias} is resumed by {change.actor}: {change.reason}"

@@ -66,7 +66,7 @@ def test_a_record_is_kept_where_dagster_can_not_be_told(on_live, registry, monke
     monkeypatch.setenv("DAGSTER_HOME", str(blocked))
     answer = on_live(*OPEN)
     assert answer.code == 0
-    assert "It is recorded, and no witness was left" in answer.err
+    assert "It is recorded, and Dagster's event log did not take the head" in answer.err
     assert len(registry.incidents()) == 1
 
 
