@@ -46,7 +46,7 @@ def build_rollout_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
         mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
         records, now = mlreg_registry.open(), mlreg_clock.now()
-        rollouts = open_rollouts(records)
+        rollouts = records.open_rollouts()
         if not rollouts:
             return dg.SkipReason("No rollout is open.")
         if waiting := under_way(context.instance, (jobs.ROLLOUT, jobs.PROMOTE)):
@@ -77,12 +77,6 @@ def build_rollout_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
     return rollout_sensor
 
 
-def open_rollouts(registry: Registry) -> list[TrafficEvent]:
-    """The newest change of each rollout that is open."""
-    newest = [registry.traffic(alias) for alias in registry.aliases()]
-    return [event for event in newest if event is not None and event.is_open]
-
-
 def look_at_all(
     registry: Registry,
     store: "ArtifactStore",
@@ -99,7 +93,7 @@ def look_at_all(
     from mlreg_dagster.governance.rollout.looking import look
 
     tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, PATIENCE_S)
-    aliases = [event.alias for event in open_rollouts(registry)]
+    aliases = [event.alias for event in registry.open_rollouts()]
     looks = (look(registry, tables, home, settings, alias, now, store=store) for alias in aliases)
     return [each for each in looks if each is not None]
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.governance.policy.track_record import governance_by
-from mlreg_dagster.governance.rollout.looking import look, open_rollout, policy_in_force
+from mlreg_dagster.governance.rollout.looking import look, policy_in_force, rows_of_open_rollout
 from mlreg_dagster.governance.rollout.request import RolloutAction
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.replay.plan import ACTOR, CannotReplay, OnStep
@@ -56,7 +56,7 @@ def is_open_at(runner: Runner, at: pd.Timestamp) -> bool:
 def start(runner: Runner, version: str, reason: str, at: pd.Timestamp, on_step: OnStep) -> None:
     """Roll a version out from a replayed time on, unless a rollout is open, or was started in an earlier attempt."""
     registry = runner.registry
-    if any(each.candidate == version for each in registry.traffic_history(CHAMPION)) or open_rollout(registry):
+    if any(each.candidate == version for each in registry.traffic_history(CHAMPION)) or rows_of_open_rollout(registry):
         return
     holder = registry.holder(CHAMPION)
     on_step(f"{version} is rolled out", at)
@@ -66,7 +66,7 @@ def start(runner: Runner, version: str, reason: str, at: pd.Timestamp, on_step: 
 
 def step(runner: Runner, at: pd.Timestamp, on_step: OnStep) -> None:
     """Make all steps that the decision table calls for at a replayed midnight."""
-    while rows := open_rollout(runner.registry):
+    while rows := rows_of_open_rollout(runner.registry):
         if at <= as_hour(rows[0].effective_at) or at < as_hour(rows[-1].effective_at):
             return  # opened or decided in an earlier attempt at this replay
         found = look(

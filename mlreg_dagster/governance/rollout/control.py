@@ -14,7 +14,7 @@ from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.policy.in_force import rules_now
 from mlreg_dagster.governance.promotion.permits import refusals_on_record
 from mlreg_dagster.governance.rollout import moves
-from mlreg_dagster.governance.rollout.looking import Look, open_rollout
+from mlreg_dagster.governance.rollout.looking import Look, rows_of_open_rollout
 from mlreg_dagster.governance.rollout.opening import RolloutRefused, RolloutRequest, open_staging, require_present
 from mlreg_dagster.governance.rollout.permission import promoter, unpaired
 from mlreg_dagster.governance.rollout.states import SHADOWED, ABTest, State
@@ -101,7 +101,7 @@ def step(
         if look.unpaired:
             moves.pair(registry, governance, event, by, as_of)
         return None
-    rows = open_rollout(registry, event.alias) or [event]
+    rows = rows_of_open_rollout(registry, event.alias) or [event]
     split = moves.split_of(decision.state, decision.ruling, look.figures, ABTest.of(rows[0].facts))
     if decision.ruling == "finish":
         return registry.move_traffic(event.alias, split, by, expected=event.sequence, effective_at=as_of)
@@ -113,7 +113,7 @@ def step(
     if decision.state == "full":
         permit = moves.permit_of_all_traffic(registry, store, governance, rules, event, judged_by, as_of)
     moved = registry.move_traffic(event.alias, split, by, expected=event.sequence, effective_at=as_of, permit=permit)
-    if unpaired(registry, governance, open_rollout(registry, event.alias), by.time):
+    if unpaired(registry, governance, rows_of_open_rollout(registry, event.alias), by.time):
         moves.pair(registry, governance, moved, by, as_of)
     return moved
 
@@ -163,7 +163,7 @@ def abort(
         NotAName: The actor's name or the reason has a forbidden form.
     """
     by = _by_person(registry, governance, by)
-    rows = open_rollout(registry, alias)
+    rows = rows_of_open_rollout(registry, alias)
     if not rows or rows[-1].sequence != expected:
         return registry.move_traffic(alias, moves.split_of(ROLLED_BACK, ABORT, {}), by, expected=expected)  # is refused
     return moves.go_back(registry, store, governance, rows[-1], by, ABORT, {"paused": is_paused(rows)})
@@ -173,7 +173,7 @@ def _note(
     registry: Registry, governance: Governance, alias: str, by: Attribution, expected: int, ruling: str
 ) -> TrafficEvent:
     by = _by_person(registry, governance, by)
-    rows = open_rollout(registry, alias)
+    rows = rows_of_open_rollout(registry, alias)
     if rows and rows[-1].sequence == expected and is_paused(rows) == (ruling == PAUSE):
         raise RolloutRefused(f"The rollout of {rows[-1].candidate} is {'' if ruling == PAUSE else 'not '}paused.")
     if rows and rows[-1].state == "ab":

@@ -89,7 +89,7 @@ def look(
     Raises:
         PolicyNotAdopted: Another release recorded a policy that this one does not know.
     """
-    rows = open_rollout(registry, alias)
+    rows = rows_of_open_rollout(registry, alias)
     if not rows:
         return None
     event, time = rows[-1], as_utc(now if as_of is None else as_of)
@@ -123,7 +123,7 @@ def look(
     return Look(event, facts, decision, figures, paused, since, lacking, as_of)
 
 
-def open_rollout(registry: Registry, alias: str = CHAMPION) -> list[TrafficEvent]:
+def rows_of_open_rollout(registry: Registry, alias: str = CHAMPION) -> list[TrafficEvent]:
     """The changes of the open rollout of an alias, the opening first; none where no rollout is open."""
     changes = of_rollout(registry.traffic_history(alias))
     return changes if changes and changes[-1].is_open else []

@@ -14,7 +14,7 @@ from mlreg_dagster.governance.decisions.authority import fault_of_reason
 from mlreg_dagster.governance.policy.governance import Governance
 from mlreg_dagster.governance.promotion.permits import not_promoted
 from mlreg_dagster.governance.rollout import moves
-from mlreg_dagster.governance.rollout.looking import open_rollout, policy_in_force
+from mlreg_dagster.governance.rollout.looking import policy_in_force
 from mlreg_dagster.governance.rollout.outcomes import BASE_RATE
 from mlreg_dagster.governance.rollout.permission import frozen
 from mlreg_dagster.governance.rollout.states import ABTest
@@ -82,7 +82,7 @@ def open_staging(
             f"{request.alias} has no rollouts: it goes to the candidate of each, which scores beside the champion. "
             f"`mlreg promote {candidate.version} --alias {request.alias} --reason …` moves it."
         )
-    others = [each for each in registry.aliases() if each != request.alias and open_rollout(registry, each)]
+    others = [each.alias for each in registry.open_rollouts() if each.alias != request.alias]
     if others:
         raise RolloutRefused(
             f"A rollout of {others[0]} is open, and one candidate at a time scores as {CHALLENGER}. Wait until it has "

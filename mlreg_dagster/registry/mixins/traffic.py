@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, tuple_
 
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
@@ -161,6 +161,15 @@ class Traffic:
         if as_of is not None:
             events = [each for each in events if each.effective_at <= as_utc(as_of)]
         return events[-1] if events else None
+
+    def open_rollouts(self) -> list[TrafficEvent]:
+        """The newest change of each rollout that goes on, by alias."""
+        columns = (traffic_events.c.alias, func.max(traffic_events.c.sequence))
+        newest = select(*columns).group_by(traffic_events.c.alias)
+        found = select(traffic_events).where(tuple_(traffic_events.c.alias, traffic_events.c.sequence).in_(newest))
+        with self._database.reading() as connection:
+            events = queries.records(connection, TrafficEvent, found.order_by(traffic_events.c.alias))
+        return [each for each in events if each.is_open]
 
     def traffic_history(self, alias: str) -> list[TrafficEvent]:
         """All changes of the traffic of an alias, the first one first."""

@@ -188,7 +188,7 @@ class Follower:
                 _LOG.warning("%s has no holder any more", alias)
             self._serve(alias, None)
             return
-        event = rollouts.open_rollout(trusted.traffic.get(alias))
+        event = rollouts.if_open(trusted.traffic.get(alias))
         is_held = held is not None and (held.sequence, held.model.sha256) == (move.sequence, move.artifact_sha256)
         noted = self._now.knowledge.not_taken.get(alias)
         if is_held and noted is not None and noted.sequence != move.sequence:

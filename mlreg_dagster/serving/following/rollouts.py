@@ -15,7 +15,7 @@ Load = Callable[[str, Bundle], ServedModel | NotLoadable]
 """Gets a version for a part of a rollout: `candidate`, or `former` for the champion that it has replaced."""
 
 
-def open_rollout(event: TrafficEvent | None) -> TrafficEvent | None:
+def if_open(event: TrafficEvent | None) -> TrafficEvent | None:
     """The newest change, where its rollout goes on."""
     return event if event is not None and event.is_open else None
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from mlreg_dagster.governance.rollout import control
-from mlreg_dagster.governance.rollout.looking import Look, open_rollout
+from mlreg_dagster.governance.rollout.looking import Look, rows_of_open_rollout
 from mlreg_dagster.governance.rollout.opening import RolloutRequest
 from mlreg_dagster.governance.rollout.permission import unpaired
 from mlreg_dagster.governance.rollout.states import STEPS
@@ -38,7 +38,7 @@ def started(registry, store, version="v2", *, governance=None, actor="bob", now=
 
 def look_at(registry, governance=None, *, figures=None, **changes):
     """A look in which nothing speaks against going on, but for what is named."""
-    rows = open_rollout(registry)
+    rows = rows_of_open_rollout(registry)
     fine = {"dwelled": True, "enough_requests": True, "enough_pairs": True, "approved": True}
     facts = Facts(**{"state": rows[-1].state, "steps": STEPS} | fine | changes)
     behind = unpaired(registry, governance or governed(), rows, NOW)

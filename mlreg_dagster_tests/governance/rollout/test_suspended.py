@@ -5,7 +5,7 @@ import pytest
 from mlreg_dagster.config import PromotionSettings, RolloutPolicy
 from mlreg_dagster.governance.promotion.permits import PromotionHeld
 from mlreg_dagster.governance.rollout import control
-from mlreg_dagster.governance.rollout.looking import open_rollout
+from mlreg_dagster.governance.rollout.looking import rows_of_open_rollout
 from mlreg_dagster.governance.rollout.permission import permission_for
 from mlreg_dagster.governance.rollout.states import STEPS
 from mlreg_dagster.governance.rollout.table import Facts, judge
@@ -33,7 +33,7 @@ def test_what_it_waits_for_is_said(rolling, alias):
     registry, store = rolling
     brought_to(registry, store, "canary_5")
     suspend(registry, alias, BY, ANYBODY)
-    rows = open_rollout(registry)
+    rows = rows_of_open_rollout(registry)
     found = permission_for(registry, governed(), rows, RolloutPolicy(), NOW, store, as_of=NOW)
     assert found.suspended == (alias == "champion")
     if alias == "champion":

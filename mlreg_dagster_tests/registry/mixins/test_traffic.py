@@ -38,6 +38,15 @@ def test_the_changes_of_one_rollout(champion):
     assert of_rollout(history, 2) == []
 
 
+def test_the_newest_change_of_each_rollout_that_is_open(champion):
+    assert champion.open_rollouts() == []
+    roll_out(champion, "v2")
+    shadow = shift(champion, split("shadow", 0))
+    assert champion.open_rollouts() == [shadow]
+    shift(champion, BACK)
+    assert champion.open_rollouts() == []
+
+
 class TestChanges:
     def test_each_is_the_whole_split(self, champion):
         opened = roll_out(champion, "v2")
