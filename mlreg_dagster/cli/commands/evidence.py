@@ -104,19 +104,20 @@ def dossier(
         {"document": document.document.key, "key": writing.asked.key, "task": writing.task}
         for document, writing in made.to_write
     ]
-    incomplete = [each.document.key for each in made.documents if not each.is_complete]
+    incomplete = [each.document.key for each in made.documents if each.state == "incomplete"]
     show(
         as_json,
         *(f"{each['document']}: {each['task']}" for each in to_write),
+        made.card.headline,
         f"{len(made.documents)} documents of {name} are in {out / INDEX}; {len(to_write)} texts are to be written, "
         f"incomplete: {', '.join(incomplete) or 'none'}.",
         version=name,
-        complete=made.is_complete,
+        state=made.state,
         to_write=to_write,
         incomplete=incomplete,
         folder=str(out),
     )
-    raise typer.Exit(0 if made.is_complete else 1)
+    raise typer.Exit(1 if incomplete else 0)
 
 
 def report(

@@ -3,10 +3,10 @@
 A section is complete when everything is there, nothing speaks against the version, and nothing is left unknown.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     from mlreg_dagster.evidence.card.requirements import Checked
@@ -99,6 +99,11 @@ class Remark(NamedTuple):
 
 State = Literal["incomplete", "against", "unknown", "complete"]
 """Of a section or a card, the worst first."""
+
+
+def worst(states: Iterable[State]) -> State:
+    """The worst of several states; of none: complete."""
+    return min(states, key=get_args(State).index, default="complete")
 
 
 def _state(missing: object, against: object, unknown: object) -> State:

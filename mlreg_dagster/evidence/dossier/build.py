@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.core.untrusted.text import MarkdownText, visible
-from mlreg_dagster.evidence.card.elements import SECTIONS, Fact, Table, Text, Values
+from mlreg_dagster.evidence.card.elements import SECTIONS, Fact, State, Table, Text, Values, worst
 from mlreg_dagster.evidence.dossier.catalogue import DOCUMENTS, Asked, Document
 from mlreg_dagster.evidence.schemas.card import CardDocument, SectionDocument, TextFact, ValuesFact
 
@@ -78,9 +78,9 @@ class Made:
         return tuple((kind, text) for kind, name in kinds for gate in self.gates for text in getattr(gate, name))
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing is to be written and nothing is missing."""
-        return not self.to_write and not any(gate.missing for gate in self.gates)
+    def state(self) -> State:
+        """The worst of its gates; incomplete where something is to be written."""
+        return worst(gate.state for gate in self.gates) if not self.to_write else "incomplete"
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class Dossier:
         return tuple((each, writing) for each in self.documents for writing in each.to_write)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every document is."""
-        return all(each.is_complete for each in self.documents)
+    def state(self) -> State:
+        """The worst of its documents."""
+        return worst(each.state for each in self.documents)
 
 
 def make_dossier(card: CardDocument, texts: Mapping[str, str]) -> Dossier:

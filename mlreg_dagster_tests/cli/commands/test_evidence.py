@@ -62,7 +62,7 @@ def test_a_dossier_names_what_people_have_to_write_and_ends_with_1(world, tmp_pa
         evidence.dossier("champion", tmp_path / "out", as_json=True)
     assert ended.value.exit_code == 1
     told = json.loads(capsys.readouterr().out)
-    assert (told["version"], told["complete"]) == ("v2", False)
+    assert (told["version"], told["state"]) == ("v2", "incomplete")
     assert ("feasibility", "feasibility") in {(each["document"], each["key"]) for each in told["to_write"]}
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"index.html", "SHA256SUMS", "card.html", "01_problem_statement.md", "09_model_card.md"} <= names

@@ -10,7 +10,7 @@ import pytest
 from mlreg_dagster.config.section import Section
 from mlreg_dagster.config.sections.documentation import Documentation, Writing
 from mlreg_dagster.evidence import bundles
-from mlreg_dagster.evidence.card.elements import SECTIONS
+from mlreg_dagster.evidence.card.elements import SECTIONS, worst
 from mlreg_dagster.evidence.dossier.build import make_dossier
 from mlreg_dagster.evidence.dossier.catalogue import DOCUMENTS
 from mlreg_dagster.evidence.dossier.writing import INDEX, write
@@ -79,7 +79,7 @@ def test_what_is_not_written_is_marked_and_counted(bundled, tmp_path):
         ("problem_statement", "problem"),
         ("evaluation_report", "limits"),
     ]
-    assert not dossier.is_complete
+    assert dossier.state == "incomplete"
     files = written(tmp_path / "dossier", bundled, texts)
     assert (
         "[to be written: Known limits. What it is known to do badly. Place: use_case.yaml: documentation.limits]"
@@ -94,12 +94,27 @@ def test_what_is_not_written_is_marked_and_counted(bundled, tmp_path):
 def test_it_is_complete_where_all_is_written_and_nothing_is_missing(bundled):
     card, _ = bundled
     assert [text for section in card.sections.values() for text in section.missing] == []
-    assert make_dossier(card, ALL_WRITTEN).is_complete
-    lineage = msgspec.structs.replace(card.sections["lineage"], missing=["The dataset is gone."])
+    assert make_dossier(card, ALL_WRITTEN).state == worst(section.state for section in card.sections.values())
+    lineage = msgspec.structs.replace(card.sections["lineage"], state="incomplete", missing=["The dataset is gone."])
     lacking = msgspec.structs.replace(card, sections={**card.sections, "lineage": lineage})
     dossier = make_dossier(lacking, ALL_WRITTEN)
-    assert [made.document.key for made in dossier.documents if not made.is_complete] == ["data_audit"]
+    assert [made.document.key for made in dossier.documents if made.state == "incomplete"] == ["data_audit"]
     assert ("Missing", "The dataset is gone.") in dossier.documents[2].remarks
+
+
+def test_nothing_is_green_that_speaks_against_the_version(bundled, tmp_path):
+    card, card_files = bundled
+    clean = {
+        key: msgspec.structs.replace(each, state="complete", missing=[], against=[], unknown=[])
+        for key, each in card.sections.items()
+    }
+    spoken = msgspec.structs.replace(clean["lineage"], state="against", against=["The data are stale."])
+    for sections, state in ((clean, "complete"), ({**clean, "lineage": spoken}, "against")):
+        dossier = make_dossier(msgspec.structs.replace(card, sections=sections), ALL_WRITTEN)
+        assert dossier.state == state
+        write(tmp_path / state, dossier, card_files, "# The runbook\n")
+        index = (tmp_path / state / INDEX).read_text(encoding="utf-8")
+        assert ('class="state bad"' in index) == (state == "against")
 
 
 def test_facts_are_those_of_the_card(bundled, tmp_path):
