@@ -80,7 +80,14 @@ _FIRES: dict[str, tuple[dict[str, str], dict[str, str], dict[str, str]]] = {
     "MlregServerLogDrops": ({'mlreg_server_log_dropped_total{instance="a:8809"}': "0+1x60 60x60"}, _A, {}),
 }  # fmt: skip
 _LATE = {"MlregFlaggedShare": 85, "MlregMessagesWait": 85}
-_SEVERITY = {"MlregPredictionsLate", "MlregPage", "MlregDiskLow", "MlregServerDown", "MlregServerErrors"}
+_SEVERITY = {
+    "MlregSuspended",
+    "MlregPredictionsLate",
+    "MlregPage",
+    "MlregDiskLow",
+    "MlregServerDown",
+    "MlregServerErrors",
+}
 
 # Further series on which a rule is silent or fires: the rule, what it is about, series, minute, whether it fires.
 _EDGES: list[tuple[str, str, dict[str, str], int, bool]] = [
