@@ -11,8 +11,8 @@ _LOWEST, _RANGE = 10_000, Path("/proc/sys/net/ipv4/ip_local_port_range")
 def free_port() -> int:
     """A port that nothing listens on, and that nobody is given meanwhile.
 
-    It lies below those that the system hands out, to outgoing connections and to whoever asks for port 0: one of these
-    may be another process's by the time it is listened on.
+    It lies below those that the system hands out, to outgoing connections and to processes that ask for port 0: one of
+    these may be another process's by the time it is listened on.
     """
     for port in _PORTS:
         with socket.socket() as free:

@@ -124,7 +124,7 @@ def add_person(registry: Registry, name: str = "zoe quux", **changes) -> str:
 
 
 def suspend(registry: Registry, alias: str = "champion", **changes):
-    """Suspend an alias, whoever holds it."""
+    """Suspend an alias, with the version that holds it."""
     by = Attribution(
         changes.pop("actor", "carla"), changes.pop("time", NOW), changes.pop("reason", "it flags all"),
         changes.pop("run", None),

@@ -13,7 +13,7 @@ from mlreg_dagster.registry.rules import former_holders, passed_evaluation
 
 @dataclass(frozen=True)
 class Admission:
-    """How a version became holder by the whole policy, and what became of the gates that it passed then.
+    """How a version became holder by the whole policy, and the newest results of the gates that it passed then.
 
     Attributes:
         move: The move.

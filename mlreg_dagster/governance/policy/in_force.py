@@ -3,7 +3,6 @@
 Promotions are judged by the record. Files that differ from it do nothing until they are adopted (`adoption`).
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlreg_dagster.config import EvaluationSettings, PromotionSettings, Settings, UseCaseSettings
+from mlreg_dagster.core import nested
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.extensions.gates import with_registered_gates
 from mlreg_dagster.governance.people.identified import identified
@@ -106,12 +106,7 @@ def rules_now(registry: Registry, files: Rules, now: datetime) -> Rules:
 
 def differences(in_force: Rules, files: Rules) -> list[str]:
     """What the files say otherwise, as `file.key: in force → in the files`."""
-    left, right = dict(_flat(in_force.content)), dict(_flat(files.content))
-    return [
-        f"{key}: {left.get(key, 'none')} → {right.get(key, 'none')}"
-        for key in sorted(left.keys() | right.keys())
-        if left.get(key) != right.get(key)
-    ]
+    return nested.differences(in_force.content, files.content, "none")
 
 
 def require_adopted(in_force: Rules, files: Rules) -> None:
@@ -126,11 +121,3 @@ def require_adopted(in_force: Rules, files: Rules) -> None:
             f"The configuration files ask for another policy than the one in force: {'; '.join(found[:_SHOWN])}{more}. "
             f'`mlreg policy adopt --reason "…"` puts the files in force, or let MLREG_CONFIG_DIR name the right ones.'
         )
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in content.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

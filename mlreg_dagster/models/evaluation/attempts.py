@@ -4,10 +4,11 @@ A holdout that is looked at often, under settings that are changed in between, s
 may admit is decided in `governance/policy`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlreg_dagster.core import nested
 from mlreg_dagster.registry import Evaluation, Registry
 
 _SHOWN = 5
@@ -93,12 +94,7 @@ def failed_first(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 def changes(before: Evaluation, after: Evaluation) -> tuple[str, ...]:
     """What differs between two evaluations: settings, holdout, code."""
-    left, right = dict(_flat(before.thresholds)), dict(_flat(after.thresholds))
-    found = [
-        f"{key}: {left.get(key, 'unset')} → {right.get(key, 'unset')}"
-        for key in sorted(left.keys() | right.keys())
-        if left.get(key) != right.get(key)
-    ]
+    found = nested.differences(before.thresholds, after.thresholds, "unset")
     gates = [{gate.name for gate in each.gates} for each in (before, after)]
     found += [f"gate {name}: measured → not asked" for name in sorted(gates[0] - gates[1])]
     found += [f"gate {name}: not asked → measured" for name in sorted(gates[1] - gates[0])]
@@ -156,11 +152,3 @@ def _seeds(evaluation: Evaluation) -> list[int]:
         return [int(seed) for seed in planted["seeds"]]
     injection = evaluation.thresholds.get("injection") or {}
     return [int(injection["seed"])] if "seed" in injection else []
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

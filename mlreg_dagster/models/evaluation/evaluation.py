@@ -15,7 +15,13 @@ from mlreg_dagster.config.sections.governance import Constraints
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.evaluation.planted import METHOD, RoundScores, relative, result_of
-from mlreg_dagster.models.evaluation.rounds import NotAHoldout, PlantedRound, found_by_kind, score_rounds
+from mlreg_dagster.models.evaluation.rounds import (
+    NotAHoldout,
+    PlantedRound,
+    found_by_kind,
+    mean_over_kinds,
+    score_rounds,
+)
 from mlreg_dagster.models.evaluation.training_chance import TrainingChance
 from mlreg_dagster.models.gates import GateContext, asked_gates, results_of
 from mlreg_dagster.registry import GateResult
@@ -133,5 +139,5 @@ def _against_baseline(
 
 
 def _mean(by_kind: dict[str, float]) -> float | None:
-    """Every kind of anomaly counts alike; None where none was planted."""
-    return float(np.mean(list(by_kind.values()))) if by_kind else None
+    """None where none was planted."""
+    return mean_over_kinds(by_kind) if by_kind else None

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
-from mlreg_dagster.models.evaluation.rounds import PlantedRound, found_by_kind
+from mlreg_dagster.models.evaluation.rounds import PlantedRound, found_by_kind, mean_over_kinds
 from mlreg_dagster.models.evaluation.statistics import (
     Chance,
     Difference,
@@ -155,7 +155,7 @@ def result_of(
 
 
 def _average_precision(rounds: Sequence[PlantedRound], scores: RoundScores) -> float:
-    return float(np.mean(list(found_by_kind(rounds, scores).values())))
+    return mean_over_kinds(found_by_kind(rounds, scores))
 
 
 def _mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 What is planted and how is in `injection`; intervals are in `planted`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,6 +122,11 @@ def found_by_kind(rounds: Sequence[PlantedRound], scores: Sequence[NDArray[np.fl
         value = average_precision_score(planted.planted, values)
         found.setdefault(planted.kind, []).append(float(value))
     return {kind: float(np.mean(values)) for kind, values in found.items()}
+
+
+def mean_over_kinds(by_kind: Mapping[str, float]) -> float:
+    """One figure of those by kind, of which there is one at least: every kind of anomaly counts alike."""
+    return float(np.mean(list(by_kind.values())))
 
 
 def _score_once(

@@ -17,7 +17,7 @@ from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores
-from mlreg_dagster.models.evaluation.rounds import PlantedRound, average_precision_by_kind
+from mlreg_dagster.models.evaluation.rounds import PlantedRound, average_precision_by_kind, mean_over_kinds
 from mlreg_dagster.models.evaluation.statistics import Chance
 from mlreg_dagster.models.manifests import settings_in
 from mlreg_dagster.models.training import fit_to, require_dataset, rows_to_fit
@@ -64,7 +64,7 @@ def measure(model: Model, training: Dataset, rounds: Sequence[PlantedRound], ref
         return TrainingChance()
     require_dataset(model.manifest, training)
     chosen = settings_in(model.manifest)
-    found = [_mean(average_precision_by_kind(model, model.score, rounds))]
+    found = [mean_over_kinds(average_precision_by_kind(model, model.score, rounds))]
     for seed in range(chosen.seed + 1, chosen.seed + 1 + refits):
         settings = chosen.model_copy(update={"seed": seed})
         pipeline = fit_to(make_pipeline(settings), rows_to_fit(training, settings), model.features, training)
@@ -83,12 +83,8 @@ def measure_frozen(model: Model, store: ArtifactStore, rounds: Sequence[PlantedR
 
 def refit_precision(model: Model, pipeline: Pipeline, rounds: Sequence[PlantedRound]) -> float:
     """Average precision of a refit of the model at finding planted anomalies; kinds count alike."""
-    return _mean(
+    return mean_over_kinds(
         average_precision_by_kind(
             model, lambda features: anomaly_scores(pipeline, features.to_numpy(dtype=np.float64)), rounds
         )
     )
-
-
-def _mean(by_kind: dict[str, float]) -> float:
-    return float(np.mean(list(by_kind.values())))

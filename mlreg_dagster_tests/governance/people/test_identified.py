@@ -38,7 +38,7 @@ def test_an_entry_under_a_name_is_that_of_its_id(registry_with):
     assert policy.person("bert") == "bert"
 
 
-def test_a_policy_keeps_its_hash_whoever_is_in_the_directory(registry_with):
+def test_a_policy_keeps_its_hash_while_the_directory_changes(registry_with):
     files = rules_with(people={"anna": {"roles": ["risk officer"]}})
     registry = registry_with(people={"anna": {"roles": ["risk officer"]}})
     before = registry.policy_in_force().content_sha256

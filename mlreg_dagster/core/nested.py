@@ -1,0 +1,32 @@
+"""Nested mappings of settings: their values under dotted names, and what differs between two of them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def differences(left: Mapping[str, Any], right: Mapping[str, Any], absent: str) -> list[str]:
+    """What differs, as `key: left → right`, by key.
+
+    Args:
+        left: Nested values.
+        right: The same of another time or place.
+        absent: The word for a value that one of them lacks.
+
+    Examples:
+        >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}}, "unset")
+        ['a.b: 1 → 3']
+    """
+    before, after = dict(_flat(left)), dict(_flat(right))
+    return [
+        f"{key}: {before.get(key, absent)} → {after.get(key, absent)}"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
