@@ -15,6 +15,9 @@ from mlreg_dagster.storage.regular_files import OddFile
 PROD = "prod"
 """The name of the home itself, of which branches are made."""
 
+WORK = "makes or deletes a branch"
+"""What another process does that keeps the branches of a home."""
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _LONGEST_SHOWN = 100
 
