@@ -107,6 +107,16 @@ def require_name(name: str) -> str:
     return name
 
 
+def require_production(source: str) -> None:
+    """Refuse anything but production as the source of a branch.
+
+    Raises:
+        BranchRefused: It is something else.
+    """
+    if source != PROD:
+        raise BranchRefused(f"Branches are made of {PROD} alone, not of {one_line(ascii(source), _LONGEST_SHOWN)}.")
+
+
 def require_not_branch(home: Path) -> None:
     """Refuse a home that is a branch itself: branches are made of, and managed from, production.
 

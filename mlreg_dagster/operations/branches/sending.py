@@ -164,8 +164,8 @@ def _has(target: Target, place: tuple[str, str], version: ModelVersion, store: A
     if place[0] == HOLDOUT:  # the target judges by its own
         return True
     raise NotSent(
-        f"{target.branch} has another {place[0]} of {place[1]} ({found.sha256[:12]}) than {version.version} was trained "
-        f"on ({version.dataset_sha256[:12]}). Train in {target.branch} instead. Nothing was sent."
+        f"{target.branch} has another {place[0]} of {place[1]} ({found.sha256[:12]}) than {version.version} was "
+        f"trained on ({version.dataset_sha256[:12]}). Train in {target.branch} instead. Nothing was sent."
     )
 
 
