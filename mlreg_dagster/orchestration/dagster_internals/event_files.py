@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mlreg_dagster.orchestration.dagster_internals.dagster_files import (
     ask,
@@ -19,6 +19,8 @@ from mlreg_dagster.orchestration.dagster_internals.dagster_files import (
     require_known_schema,
     runs_file,
 )
+
+_Answer = TypeVar("_Answer")
 
 _ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 _VALUES = {"TextMetadataEntryData": "text", "MarkdownMetadataEntryData": "md_str", "JsonMetadataEntryData": "data"}
@@ -151,10 +153,10 @@ class EventFiles:
             return "IN_PROGRESS"
         return "EXECUTION_FAILED" if status == "FAILURE" else "SKIPPED"
 
-    def _ask(self, question: Callable[[sqlite3.Connection], Any], nothing: Any) -> Any:
+    def _ask(self, question: Callable[[sqlite3.Connection], _Answer], nothing: _Answer) -> _Answer:
         file = event_log_file(self._home)
 
-        def known(connection: sqlite3.Connection) -> Any:
+        def known(connection: sqlite3.Connection) -> _Answer:
             require_known_schema(connection)
             return question(connection)
 

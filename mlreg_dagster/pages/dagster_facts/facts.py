@@ -70,14 +70,11 @@ class Partitions:
 
 
 class DagsterFacts(Protocol):
-    """What Dagster remembers until a time, read only."""
+    """What Dagster remembers until a time, read only; each view has its own, so that `why` is about its questions."""
 
     @property
     def why(self) -> str | None:
         """Why some answer was empty or incomplete so far, as a sentence for people; None: nothing was missing."""
-
-    def until(self, moment: datetime | None) -> "DagsterFacts":
-        """The facts as of a time, None: now; a view has its own, so that `why` is about its own questions."""
 
     def assets(self) -> tuple[str, ...]:
         """The names of all assets that were materialized, sorted."""
@@ -120,14 +117,11 @@ def pictures_of(made: Made) -> list[Drawn]:
 
 def newest_of(keys: Iterable[str]) -> tuple[str, ...]:
     """The highest partition keys, the highest first: numbers within them are ordered as numbers."""
-    ordered = sorted(
-        keys, key=lambda key: [(int(part), "") if part.isdecimal() else (-1, part) for part in _parts(key)]
-    )
-    return tuple(ordered[: -NEWEST_KEYS - 1 : -1])
+    return tuple(sorted(keys, key=_by_numbers, reverse=True)[:NEWEST_KEYS])
 
 
-def _parts(key: str) -> list[str]:
-    return [part for part in _NUMBERS.split(key) if part]
+def _by_numbers(key: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(key) if part]
 
 
 class NothingKnown:
@@ -144,10 +138,6 @@ class NothingKnown:
     def why(self) -> str | None:
         """The reason."""
         return self._why
-
-    def until(self, moment: datetime | None) -> "NothingKnown":  # noqa: ARG002
-        """The same: nothing."""
-        return self
 
     def assets(self) -> tuple[str, ...]:
         """None."""

@@ -2,8 +2,8 @@
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,31 +35,28 @@ class FilesFacts:
         """Why an answer was empty so far."""
         return self._why
 
-    def until(self, moment: datetime | None) -> "FilesFacts":
-        """The facts as of a time."""
-        return FilesFacts(self._home, moment)
-
     def assets(self) -> tuple[str, ...]:
         """The names of all assets that were materialized, sorted."""
-        return tuple(self._read(self._files.assets, []))
+        return tuple(self._read(self._files.assets) or ())
 
     def materializations(
         self, asset: str, limit: int = 20, partition: str | None = None, run_id: str | None = None
     ) -> list[Made]:
         """The newest materializations of an asset, the newest first."""
-        found = self._read(lambda: self._files.materializations(asset, limit, partition, run_id), [])
+        found = self._read(lambda: self._files.materializations(asset, limit, partition, run_id)) or []
         return [_made(asset, each) for each in found]
 
     def pictured(
         self, asset: str, limit: int = 20, skip: int = 0, partition: str | None = None, run_id: str | None = None
     ) -> list[Made]:
         """The newest materializations that carry pictures, the newest first."""
-        most = limit + skip
+        wanted = most = limit + skip
         while True:
-            found = self._read(lambda: self._files.materializations(asset, most, partition, run_id, True), [])
+            question = partial(self._files.materializations, asset, most, partition, run_id, may_have_pictures=True)
+            found = self._read(question) or []
             pictured = [made for each in found if drawn((made := _made(asset, each)).metadata)]
-            if len(pictured) >= limit + skip or len(found) < most:  # a few may only begin as a picture does
-                return pictured[skip : skip + limit]
+            if len(pictured) >= wanted or len(found) < most:  # a few may only begin as a picture does
+                return pictured[skip:wanted]
             most *= 2
 
     def pictures(self, asset: str, partition: str | None = None, run_id: str | None = None) -> list[Drawn]:
@@ -68,7 +65,7 @@ class FilesFacts:
 
     def checks(self, asset: str, partition: str | None = None) -> list[CheckExecution]:
         """The newest execution of each check, by its name."""
-        found = self._read(lambda: self._files.checks(asset, partition), [])
+        found = self._read(lambda: self._files.checks(asset, partition)) or []
         return [
             CheckExecution(asset, each.name, each.status, each.partition, each.severity, each.description)
             for each in found
@@ -76,17 +73,17 @@ class FilesFacts:
 
     def partitions(self, asset: str) -> Partitions:
         """How many partitions were materialized, and which are the newest."""
-        keys = self._read(lambda: self._files.partitions(asset), None)
-        return Partitions() if keys is None else replace(Partitions(len(keys)), newest=newest_of(keys))
+        keys = self._read(lambda: self._files.partitions(asset))
+        return Partitions() if keys is None else Partitions(len(keys), newest=newest_of(keys))
 
-    def _read(self, question: Callable[[], _Answer], nothing: _Answer) -> _Answer:
+    def _read(self, question: Callable[[], _Answer]) -> _Answer | None:
         try:
             return question()
         except UnknownStorage as error:
             self._why = f"{error} {_ADVICE}"
         except (OSError, sqlite3.Error, LookupError, TypeError, ValueError) as error:
             self._why = f"Dagster's files in {self._home} can't be read: {type(error).__name__}: {error}. {_ADVICE}"
-        return nothing
+        return None
 
 
 def _made(asset: str, recorded: Recorded) -> Made:
