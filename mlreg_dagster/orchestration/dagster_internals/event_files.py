@@ -76,7 +76,7 @@ class EventFiles:
             found = f"SELECT 1 FROM event_logs WHERE {_COUNTS} LIMIT 1"  # noqa: S608 - of constants
             return [key for key in keys if connection.execute(found, {"key": key, "until": self._until}).fetchone()]
 
-        return sorted("/".join(json.loads(key)) for key in self._ask(question, []))
+        return sorted("/".join(json.loads(key)) for key in self._ask(question) or [])
 
     def materializations(
         self,
@@ -107,7 +107,7 @@ class EventFiles:
         def question(connection: sqlite3.Connection) -> list[Recorded]:
             return [_recorded(event) for (event,) in connection.execute(query, wanted)]
 
-        return self._ask(question, [])
+        return self._ask(question) or []
 
     def partitions(self, asset: str) -> set[str]:
         """The keys of the partitions that were materialized."""
@@ -116,7 +116,7 @@ class EventFiles:
         def question(connection: sqlite3.Connection) -> set[str]:
             return {key for (key,) in connection.execute(query, {"key": _key(asset), "until": self._until})}
 
-        return self._ask(question, set())
+        return self._ask(question) or set()
 
     def checks(self, asset: str, partition: str | None = None) -> list[RecordedCheck]:
         """The newest execution of each check, by name; of all partitions where none is named."""
@@ -132,7 +132,7 @@ class EventFiles:
         def question(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             return connection.execute(query, wanted).fetchall()
 
-        return [self._check(*row) for row in self._ask(question, [])]
+        return [self._check(*row) for row in self._ask(question) or []]
 
     def _check(self, name: str, status: str, partition: str | None, run_id: str, event: str | None) -> RecordedCheck:
         if status == "PLANNED":
@@ -153,7 +153,7 @@ class EventFiles:
             return "IN_PROGRESS"
         return "EXECUTION_FAILED" if status == "FAILURE" else "SKIPPED"
 
-    def _ask(self, question: Callable[[sqlite3.Connection], _Answer], nothing: _Answer) -> _Answer:
+    def _ask(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer | None:
         file = event_log_file(self._home)
 
         def known(connection: sqlite3.Connection) -> _Answer:
@@ -162,7 +162,7 @@ class EventFiles:
 
         with suppress(FileNotFoundError):
             return ask(file, known)
-        return nothing
+        return None
 
 
 def _key(asset: str) -> str:
