@@ -7,6 +7,8 @@ from pydantic import AfterValidator, Field
 
 from mlreg_dagster.config.section import Section
 
+_STRANGE = set(" \\\"'<>")
+
 
 def _is_an_address(url: str) -> str:
     """Of a web server, and fit to be shown to everyone who sees a link."""
@@ -15,7 +17,7 @@ def _is_an_address(url: str) -> str:
         host, _ = parts.hostname, parts.port  # ValueError: a port that is no number
     except ValueError:
         host = None
-    if host is None or parts.scheme not in ("http", "https") or not url.isascii() or any(sign in url for sign in " \\\"'<>"):
+    if host is None or parts.scheme not in ("http", "https") or not url.isascii() or set(url) & _STRANGE:
         raise ValueError("must be the address of a web server, such as http://127.0.0.1:8810")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must have no user, password, options or fragment: links show it to everyone")

@@ -19,18 +19,23 @@ MOST_BYTES = 5_000_000
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(data:image/(svg\+xml|png);base64,([A-Za-z0-9+/=]+)\)")
 _EMBEDDED = re.compile(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=\s]+")
 _PNG = b"\x89PNG\r\n\x1a\n"
-_SVG, _XLINK, _XML = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink", "http://www.w3.org/XML/1998/namespace"
+_SVG, _XLINK, _XML = (
+    "http://www.w3.org/2000/svg",
+    "http://www.w3.org/1999/xlink",
+    "http://www.w3.org/XML/1998/namespace",
+)
 _DRAWING = frozenset(
     f"{{{_SVG}}}{name}"
     for name in (
-        "svg g defs symbol use path rect circle ellipse line polyline polygon text tspan textPath title desc style "
-        "clipPath mask pattern marker linearGradient radialGradient stop image"
-    ).split()
+        *("svg", "g", "defs", "symbol", "use", "title", "desc", "style", "clipPath", "mask", "pattern", "marker"),
+        *("path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "tspan", "textPath", "image"),
+        *("linearGradient", "radialGradient", "stop"),
+    )
 )
 _METADATA = f"{{{_SVG}}}metadata"
 _HREFS = {"href", f"{{{_XLINK}}}href"}
 _FUNCTION = re.compile(r"([\w-]*)\s*\(\s*(.?.?)")
-_HARMLESS = frozenset("rgb rgba hsl hsla matrix translate translatex translatey scale rotate skewx skewy".split())
+_HARMLESS = {"rgb", "rgba", "hsl", "hsla", "matrix", "translate", "scale", "rotate", "skewx", "skewy"}
 _UNREADABLE = ("\\", "@", "/*")
 """In a style they escape, import or hide."""
 
@@ -90,7 +95,8 @@ def _harmless(content: bytes) -> bytes:
         root.remove(metadata)
     for element in root.iter():
         _require_drawing(element)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
 
 
 def _require_drawing(element: ElementTree.Element) -> None:
