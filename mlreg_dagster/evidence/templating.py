@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -41,7 +42,7 @@ def render(template: str, *, package: str = BASE, **values: Any) -> str:
 
     Args:
         template: Its file; the name says whether it is HTML (escaped for HTML) or Markdown (escaped for Markdown).
-        package: The room that it stands in.
+        package: The room that it stands in; it finds the templates of the packages around it, too.
         values: What it shows.
     """
     return _environment(package, is_html=".html" in template).get_template(template).render(values)
@@ -69,7 +70,7 @@ def shown(value: Any) -> str:
 @cache
 def _environment(package: str, is_html: bool) -> Environment:
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, BASE))]),
+        loader=ChoiceLoader([PackageLoader(name) for name in _packages(package)]),
         autoescape=is_html,  # noqa: S701 - Markdown has an escape of its own, see `finalize`
         finalize=_visible if is_html else _for_markdown,
         undefined=StrictUndefined,
@@ -90,6 +91,14 @@ def _environment(package: str, is_html: bool) -> Environment:
         "words": STATE_IN_WORDS.__getitem__,
     }
     return environment
+
+
+def _packages(package: str) -> list[str]:
+    """The package, those around it that have templates, and the base."""
+    parts = package.split(".")
+    around = (".".join(parts[:length]) for length in range(len(parts) - 1, 1, -1))
+    templated = (name for name in around if files(name).joinpath("templates").is_dir())
+    return list(dict.fromkeys((package, *templated, BASE)))
 
 
 def _visible(value: Any) -> Any:
