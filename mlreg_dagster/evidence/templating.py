@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -37,15 +36,16 @@ _FOLD_AFTER = 90
 _MANY_DIGITS = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[-+]?\d+)?(?![\w.])")
 
 
-def render(template: str, *, package: str = BASE, **values: Any) -> str:
+def render(template: str, *, package: str = BASE, frame: str = BASE, **values: Any) -> str:
     """A page or a document.
 
     Args:
         template: Its file; the name says whether it is HTML (escaped for HTML) or Markdown (escaped for Markdown).
-        package: The room that it stands in; it finds the templates of the packages around it, too.
+        package: The room that it stands in.
+        frame: The package with the templates that it extends, where these are not those of all evidence.
         values: What it shows.
     """
-    return _environment(package, is_html=".html" in template).get_template(template).render(values)
+    return _environment(package, frame, is_html=".html" in template).get_template(template).render(values)
 
 
 def shown(value: Any) -> str:
@@ -68,9 +68,9 @@ def shown(value: Any) -> str:
 
 
 @cache
-def _environment(package: str, is_html: bool) -> Environment:
+def _environment(package: str, frame: str, is_html: bool) -> Environment:
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(name) for name in _packages(package)]),
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, frame, BASE))]),
         autoescape=is_html,  # noqa: S701 - Markdown has an escape of its own, see `finalize`
         finalize=_visible if is_html else _for_markdown,
         undefined=StrictUndefined,
@@ -91,14 +91,6 @@ def _environment(package: str, is_html: bool) -> Environment:
         "words": STATE_IN_WORDS.__getitem__,
     }
     return environment
-
-
-def _packages(package: str) -> list[str]:
-    """The package, those around it that have templates, and the base."""
-    parts = package.split(".")
-    around = (".".join(parts[:length]) for length in range(len(parts) - 1, 1, -1))
-    templated = (name for name in around if files(name).joinpath("templates").is_dir())
-    return list(dict.fromkeys((package, *templated, BASE)))
 
 
 def _visible(value: Any) -> Any:

@@ -9,7 +9,7 @@ from hmac import compare_digest
 
 from mlreg_dagster.core.untrusted.text import one_line
 
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1", "testserver")
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _LONGEST_NAME = 120
 
 

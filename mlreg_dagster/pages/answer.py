@@ -76,14 +76,16 @@ class Answering:
         try:
             as_of, is_past = _as_of(asked.query.get("as_of"), now)
             opened = self._homes.of(asked.query.get("branch") or None)
-            shell = shell.about(opened.branch, as_of if is_past else None, [each.name for each in self._homes.branches()])
+            shell = shell.about(
+                opened.branch, as_of if is_past else None, [each.name for each in self._homes.branches()]
+            )
             if problem := opened.trust.problem():
                 return _problem(shell, asked, _UNAVAILABLE, TAMPERED, problem)
             return self._shown(page, asked, shell, opened, as_of, is_past, now)
         except MlregError as error:
             status = next((status for kind, status in _STATUS if isinstance(error, kind)), _UNAVAILABLE)
             return _problem(shell, asked, status, _heading(status), str(error))
-        except Exception:
+        except Exception:  # noqa: BLE001 # whatever it is, an answer comes
             _LOG.exception("%s met a defect.", page.path)
             return _problem(shell, asked, 500, "The pages have a defect", "Their log says where it is.")
 
@@ -98,7 +100,7 @@ class Answering:
                 opened.artifacts,
                 tables,
                 self._settings,
-                opened.dagster,
+                opened.dagster(as_of if is_past else None),
                 as_of,
                 is_past,
                 now,

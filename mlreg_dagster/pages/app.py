@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -119,7 +120,7 @@ def _style() -> str:
     return render("style.css.jinja") + _file("pages.css").read_text(encoding="utf-8")
 
 
-def _file(name: str):  # type: ignore[no-untyped-def]
+def _file(name: str) -> Traversable:
     return files("mlreg_dagster.pages").joinpath("static", name)
 
 

@@ -1,20 +1,19 @@
 """The homes that can be asked about: the one that the pages were started on, and its branches; each is opened once."""
 
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
 from mlreg_dagster.config.places import artifacts_root, own_registry_url, registry_url
 from mlreg_dagster.operations.branches.finding import Branch, branch_home, branches
 from mlreg_dagster.pages.dagster_facts.facts import DagsterFacts
+from mlreg_dagster.pages.dagster_facts.finding import dagster_facts
 from mlreg_dagster.pages.trust import Trust
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
 from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
-
-OpenDagster = Callable[[Path, bool], DagsterFacts]
-"""Takes a home, and whether it is a branch; gives what Dagster remembers of it."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,8 @@ class OpenHome:
         folder: The data home.
         branch: Its name as a branch; None: it is none.
         trust: Whether its registry can be believed.
+        dagster_home: The folder of `dagster.yaml`.
+        dagster_url: Of a running web server of that home, which is asked then; None: its files are read.
     """
 
     folder: Path
@@ -32,8 +33,13 @@ class OpenHome:
     registry: ReadOnlyRegistry
     artifacts: ArtifactStore
     mirror: MirrorReader
-    dagster: DagsterFacts
     trust: Trust
+    dagster_home: Path
+    dagster_url: str | None
+
+    def dagster(self, until: datetime | None) -> DagsterFacts:
+        """What Dagster remembers; of what was recorded until a time."""
+        return dagster_facts(self.dagster_home, self.dagster_url, until)
 
 
 class Homes:
@@ -41,12 +47,12 @@ class Homes:
 
     Args:
         home: The one that the pages were started on.
-        open_dagster: Makes the source of what Dagster remembers.
+        dagster_url: Of a running web server of that home; None: Dagster's files are read. A branch's always are.
     """
 
-    def __init__(self, home: Path, open_dagster: OpenDagster) -> None:
+    def __init__(self, home: Path, dagster_url: str | None = None) -> None:
         self.home = home
-        self._open_dagster = open_dagster
+        self._dagster_url = dagster_url
         self._opened: dict[Path, OpenHome] = {}
         self._lock = Lock()
 
@@ -68,15 +74,19 @@ class Homes:
         return branches(self.home)
 
     def _open(self, folder: Path, branch: str | None) -> OpenHome:
-        registry = ReadOnlyRegistry(own_registry_url(folder) if branch else registry_url(folder))
-        artifacts = open_artifacts(str(folder / "artifacts") if branch else artifacts_root(folder))
-        dagster_home = folder / "dagster"
+        if branch is not None:
+            url, artifacts, dagster_home = own_registry_url(folder), str(folder / "artifacts"), folder / "dagster"
+        else:
+            url, artifacts = registry_url(folder), artifacts_root(folder)
+            dagster_home = Path(os.environ.get("DAGSTER_HOME") or folder / "dagster")
+        registry = ReadOnlyRegistry(url)
         return OpenHome(
             folder,
             branch,
             registry,
-            artifacts,
+            open_artifacts(artifacts),
             MirrorReader(folder),
-            self._open_dagster(folder, branch is not None),
             Trust(registry, dagster_home),
+            dagster_home,
+            None if branch is not None else self._dagster_url,
         )

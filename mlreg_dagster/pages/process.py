@@ -12,7 +12,7 @@ from mlreg_dagster.pages.access import Access
 from mlreg_dagster.pages.answer import Answering
 from mlreg_dagster.pages.app import Guarded, make_app
 from mlreg_dagster.pages.catalogue import PAGES
-from mlreg_dagster.pages.homes import Homes, OpenDagster
+from mlreg_dagster.pages.homes import Homes
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _SHORTEST_TOKEN = 16
@@ -32,6 +32,7 @@ class Options:
         token_file: Holds the token that is asked for; None: none is.
         viewer_header: In which a trusted proxy names the viewer; None: there is no proxy.
         proxies: Networks of trusted proxies.
+        dagster_url: Of a running Dagster web server of the home, which is asked then; None: Dagster's files are read.
         hosts: Names of this server besides those of this machine.
         open_to_all: No token is asked for, wherever the pages listen.
         access_log: A line a request.
@@ -42,25 +43,26 @@ class Options:
     token_file: Path | None = None
     viewer_header: str | None = None
     proxies: tuple[str, ...] = ()
+    dagster_url: str | None = None
     hosts: tuple[str, ...] = ()
     open_to_all: bool = False
     access_log: bool = False
 
 
-def pages_app(home: Path, settings: Settings, open_dagster: OpenDagster, access: Access) -> Guarded:
+def pages_app(home: Path, settings: Settings, access: Access, dagster_url: str | None = None) -> Guarded:
     """The application on a home.
 
     Args:
         home: The data home; its branches can be asked about, too.
         settings: All settings.
-        open_dagster: Makes the source of what Dagster remembers.
         access: Who may look.
+        dagster_url: Of a running Dagster web server of the home; None: Dagster's files are read.
     """
-    answering = Answering(Homes(home, open_dagster), settings, PAGES, settings.pages.dagster_url)
+    answering = Answering(Homes(home, dagster_url), settings, PAGES, dagster_url)
     return make_app(answering, PAGES, access)
 
 
-def pages_process(home: Path, settings: Settings, open_dagster: OpenDagster, options: Options) -> None:
+def pages_process(home: Path, settings: Settings, options: Options) -> None:
     """Serve until a signal asks for the end.
 
     Raises:
@@ -70,11 +72,13 @@ def pages_process(home: Path, settings: Settings, open_dagster: OpenDagster, opt
 
     from mlreg_dagster.serving.app.listening import listen, url_of
 
-    app = pages_app(home, settings, open_dagster, access_of(options))
+    app = pages_app(home, settings, access_of(options), options.dagster_url)
     with listen(options.host, options.port, "--port") as listener:
         form = "%(asctime)s %(levelname)s %(name)s %(message)s"
         logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=form)
-        logging.getLogger("mlreg_dagster.pages.access").setLevel(logging.INFO if options.access_log else logging.WARNING)
+        logging.getLogger("mlreg_dagster.pages.access").setLevel(
+            logging.INFO if options.access_log else logging.WARNING
+        )
         config = uvicorn.Config(
             app, ws="none", lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False
         )

@@ -79,6 +79,7 @@ def render_page(shell: Shell, view: View, facts: Any) -> str:
     return render(
         f"{shell.page.key}.html.jinja",
         package=shell.page.package,
+        frame=_PACKAGE,
         shell=shell,
         page=shell.page,
         heading=shell.page.title(facts),

@@ -45,5 +45,3 @@ class Trust:
                 except RegistryTampered as error:
                     self._broken = str(error)
             return self._broken
-
-

@@ -27,9 +27,8 @@ def pages(
 ) -> None:
     """Serve web pages on the home, read only: champions, versions, hours, data, drift, alerts, and branches."""
     from mlreg_dagster.config import home_dir, load_settings
-    from mlreg_dagster.pages.dagster_facts.opening import opener
     from mlreg_dagster.pages.process import Options, pages_process
 
     named, networks = tuple(allow_host or ()), tuple(proxy or ())
-    options = Options(host, port, token_file, viewer_header, networks, named, open_to_all, access_log)
-    pages_process(home_dir(), load_settings(), opener(dagster), options)
+    options = Options(host, port, token_file, viewer_header, networks, dagster, named, open_to_all, access_log)
+    pages_process(home_dir(), load_settings(), options)
