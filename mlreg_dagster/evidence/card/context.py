@@ -42,11 +42,13 @@ class Watch:
         checks: Rows of asset, check, what it asks, its last result and when that was.
         freshness: Rows of asset and how old it may be.
         automation: Rows of name, kind, what it does.
+        known: Whether the graph was asked.
     """
 
     checks: Sequence[Mapping[str, Any]] = ()
     freshness: Sequence[Mapping[str, Any]] = ()
     automation: Sequence[Mapping[str, Any]] = ()
+    known: bool = True
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.storage.warehouse.duckdb_access import connect
 from mlreg_dagster.storage.warehouse.reader import Tables
 from mlreg_dagster.storage.warehouse.tables import Table, select_list
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
@@ -28,15 +29,15 @@ class ReadOnlyWarehouse:
     """What a `Warehouse` can do, but for writing.
 
     Args:
-        connection: In which the tables, or views of them, have their names; what it lacks becomes empty temporary
-            tables, and what is asked of the past becomes temporary views.
+        tables: The tables, or views of them; what they lack becomes empty temporary tables of their connection, and
+            what is asked of the past becomes temporary views.
         until: The time as of which is asked; later rows do not show. None: all rows.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, until: datetime | None = None) -> None:
-        self._connection = connection
+    def __init__(self, tables: Tables, until: datetime | None = None) -> None:
+        self._connection = tables.connection or connect()
         if until is not None:
-            _hide_after(connection, until)
+            _hide_after(self._connection, until)
 
     @contextmanager
     def session(self) -> Iterator[Self]:
@@ -47,11 +48,6 @@ class ReadOnlyWarehouse:
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The connection."""
         yield self._connection
-
-    @property
-    def tables(self) -> Tables:
-        """The same for those who ask without pandas."""
-        return Tables(self._connection, "the mirror")
 
     def write(self, table: Table, frame: pd.DataFrame, partitions: Iterable[object]) -> NoReturn:
         """Refuse.
