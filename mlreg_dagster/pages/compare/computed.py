@@ -7,10 +7,12 @@ from typing import Any
 from mlreg_dagster.core.json_values import plain
 from mlreg_dagster.core.times import day_key
 from mlreg_dagster.datasets.freezing import HOLDOUT
-from mlreg_dagster.governance.head_to_head import compare_on_holdout, compare_on_record, holdout_for
+from mlreg_dagster.extensions.registration.loading import load_extensions
+from mlreg_dagster.governance.head_to_head import OnRecord, compare_on_holdout, compare_on_record, holdout_for
+from mlreg_dagster.models.evaluation.comparison import Comparison
 from mlreg_dagster.pages.background import BACKGROUND, Result
 from mlreg_dagster.pages.page import NotThere
-from mlreg_dagster.pages.past import known_state, own_tables, records
+from mlreg_dagster.pages.source import Source, known_state, records
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.registry import ModelVersion
 from mlreg_dagster.storage.artifacts import Artifact
@@ -23,7 +25,8 @@ class Computed:
     """Something that is computed in the background.
 
     Attributes:
-        state: Whether it is `ready`, `computing`, waits for others (`busy`), `failed`, or there is `nothing` to compute.
+        state: Whether it is `ready`, `computing`, waits for others (`busy`) or `failed`; `nothing`: there is nothing to
+            compute.
         problem: Why it failed, or why there is nothing.
         result: As `mlreg compare --json` prints it, where it is ready.
         seconds: How long it took.
@@ -89,20 +92,25 @@ def on_holdout(left: ModelVersion, right: ModelVersion, holdout: Artifact | None
         settings.evaluation.model_dump_json(),
         settings.features.model_dump_json(),
     )
-    made = BACKGROUND.result(
-        key, lambda: compare_on_holdout(left, right, holdout, registry, view.artifacts, settings), _WAIT_S
-    )
-    return _computed(made)
+    return _computed(BACKGROUND.result(key, score_holdout, left, right, holdout, Source.of(view), wait_s=_WAIT_S))
 
 
 def on_record(left: str, right: str, view: View) -> Computed:
     """What attempts, outcomes and worth say of both."""
+    key = ("on_record", left, right, *known_state(view))
+    return _computed(BACKGROUND.result(key, read_record, left, right, Source.of(view), wait_s=_WAIT_S))
 
-    def make() -> Any:
-        with own_tables(view) as tables:
-            return compare_on_record(left, right, records(view), tables, view.settings)
 
-    return _computed(BACKGROUND.result(("on_record", left, right, *known_state(view)), make, _WAIT_S))
+def score_holdout(left: ModelVersion, right: ModelVersion, holdout: Artifact, source: Source) -> Comparison:
+    """Both on a holdout, as `mlreg compare` does it."""
+    load_extensions(source.settings.extensions.modules)
+    return compare_on_holdout(left, right, holdout, source.registry(), source.artifacts(), source.settings)
+
+
+def read_record(left: str, right: str, source: Source) -> OnRecord:
+    """What is on record of both, as `mlreg compare` does it."""
+    with source.tables() as tables:
+        return compare_on_record(left, right, source.registry(), tables, source.settings)
 
 
 def _computed(made: Result[Any]) -> Computed:

@@ -8,7 +8,7 @@ from mlreg_dagster.evidence.compared.hours import Stretch, stretches
 from mlreg_dagster.governance.standing import Badge, VersionStanding, standings
 from mlreg_dagster.pages.compare.computed import Computed, HoldoutFacts, holdout_of, on_holdout, on_record
 from mlreg_dagster.pages.page import NotThere
-from mlreg_dagster.pages.past import records
+from mlreg_dagster.pages.source import records
 from mlreg_dagster.pages.view import View
 
 

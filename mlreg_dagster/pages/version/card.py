@@ -14,9 +14,10 @@ from mlreg_dagster.evidence.card.context import Watch
 from mlreg_dagster.evidence.card.elements import SECTIONS, Fact, Table, Text, Values
 from mlreg_dagster.evidence.rendering import document_of
 from mlreg_dagster.evidence.schemas.card import CardDocument
+from mlreg_dagster.extensions.registration.loading import load_extensions
 from mlreg_dagster.pages.background import BACKGROUND, Result
 from mlreg_dagster.pages.page import NotThere
-from mlreg_dagster.pages.past import known_state, own_tables, records
+from mlreg_dagster.pages.source import Source, known_state
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.registry import ModelVersion
 
@@ -91,20 +92,31 @@ def card_of(version: ModelVersion, view: View) -> CardFacts:
     if asked is not None and asked not in SECTIONS:
         raise NotThere(f"A card has no section {asked[:40]!r}. Its sections: {', '.join(SECTIONS)}.")
     found = BACKGROUND.result(
-        ("card", version.version, version.artifact_sha256, *known_state(view)), lambda: _made(version, view), _WAIT_S
+        ("card", version.version, version.artifact_sha256, *known_state(view)),
+        make_document,
+        version,
+        Source.of(view),
+        wait_s=_WAIT_S,
     )
     return _nothing(found) if found.value is None else _shown(found.value, asked)
 
 
-def _made(version: ModelVersion, view: View) -> CardDocument:
-    with own_tables(view) as tables:
+def make_document(version: ModelVersion, source: Source) -> CardDocument:
+    """Collect and judge everything; models are not loaded, and nothing is tried.
+
+    Args:
+        version: Of which version.
+        source: Where everything is.
+    """
+    load_extensions(source.settings.extensions.modules)
+    with source.tables() as tables:
         context = collect(
             version,
-            records(view),
-            view.artifacts,
+            source.registry(),
+            source.artifacts(),
             tables,
-            view.settings,
-            now=pd.Timestamp(view.as_of),
+            source.settings,
+            now=pd.Timestamp(source.as_of),
             tampering=None,  # of a registry that was tampered with no page is shown
             watch=Watch(known=False),
             verify=False,

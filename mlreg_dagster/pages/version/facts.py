@@ -8,7 +8,7 @@ from mlreg_dagster.governance.standing import Badge, standings
 from mlreg_dagster.models.manifests import cause_in
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.pages.page import NotThere
-from mlreg_dagster.pages.past import records
+from mlreg_dagster.pages.source import records
 from mlreg_dagster.pages.version.artifact import ArtifactFacts, look_at
 from mlreg_dagster.pages.version.card import CardFacts, card_of
 from mlreg_dagster.pages.version.recorded import Recorded, last_bundle
