@@ -182,6 +182,15 @@ def evaluations_of(connection: Connection, model: ModelVersion) -> list[Evaluati
     return [each for each in found if each.recorded_at <= as_of or each.id in admitting]
 
 
+def all_evaluations(connection: Connection) -> list[Evaluation]:
+    """The evaluations of all versions' bytes, each version's latest one last."""
+    table, of = evaluations.c, model_versions.c
+    statement = select(evaluations).join(
+        model_versions, (of.version == table.version) & (of.artifact_sha256 == table.artifact_sha256)
+    )
+    return records(connection, Evaluation, statement.order_by(table.id))
+
+
 def decisions_on(connection: Connection, model: ModelVersion) -> list[Decision]:
     """The decisions about a version's bytes, the latest one last."""
     table = decisions.c
