@@ -184,6 +184,16 @@ def load(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -
     )
 
 
+def lineage_of(store: ArtifactStore, kind: str, day: str) -> dict[str, Any]:
+    """What went into a dataset, verified against its own sums, without its rows.
+
+    Raises:
+        ArtifactMissing, ArtifactTampered: It is not there, or not what was frozen.
+    """
+    lineage: dict[str, Any] = json.loads(store.read(kind, day, names={_LINEAGE})[_LINEAGE])
+    return lineage
+
+
 def newest_pair(store: ArtifactStore, now: pd.Timestamp) -> tuple[str, str] | None:
     """Newest day up to now of which both training and holdout are frozen, and the hash of its training dataset."""
     days = sorted(day for day in set(store.keys(TRAINING)) & set(store.keys(HOLDOUT)) if as_hour(day) <= now)
