@@ -1,0 +1,5 @@
+"""All pages, in the order of the navigation."""
+
+from mlreg_dagster.pages.page import Page
+
+PAGES: tuple[Page, ...] = ()
