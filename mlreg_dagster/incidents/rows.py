@@ -14,7 +14,7 @@ import pandas as pd
 
 from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.incidents.reach import MOST_HOURS, Reach
-from mlreg_dagster.incidents.statements import AFFECTED, COUNTED, JUDGED, OF_INSTRUMENT, PAIRS, SERVED, THRESHOLDS
+from mlreg_dagster.incidents.statements import OF_INSTRUMENT, PAIRS, RESTING
 from mlreg_dagster.market.crashes import FALL_HOURS
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
@@ -24,10 +24,6 @@ from mlreg_dagster.storage.warehouse.reader import Tables
 from mlreg_dagster.storage.warehouse.tables import Table
 
 _FEATURES = "market_features"
-_THRESHOLDS, _AFFECTED, _JUDGED = "resting_thresholds", "resting_predictions", "resting_outcomes"
-"""Temporary tables of the connection, each made where it is first asked for."""
-
-_KEY = ("hour", "instrument_id", "model_version")
 _PARAMETER = re.compile(r"\$(\w+)")
 
 
@@ -96,28 +92,35 @@ class StoredRows:
         }
         named = {f"trained_{number}": name for number, name in enumerate(sorted(trained & reaches.keys()))}
         self._parameters |= named
-        self._trained = f"({', '.join(f'${name}' for name in named) or 'NULL'})"
-        self._label_from = "o.hour - to_hours($tolerance)" if settings.target == "close" else "o.prediction_hour"
+        self._sources = {
+            "trained": f"({', '.join(f'${name}' for name in named) or 'NULL'})",
+            "label_from": "o.hour - to_hours($tolerance)" if settings.target == "close" else "o.prediction_hour",
+            "predictions": self._source(PREDICTIONS),
+            "reasons": self._source(PREDICTION_REASONS),
+            "outcomes": self._source(PREDICTION_OUTCOMES),
+            "served": self._source(SERVED_PREDICTIONS),
+        }
 
     def predictions(self) -> list[Rows]:
         """Predictions, those of rankings included."""
-        return self._counted(self._affected)
+        return self._of("predictions")
 
     def reasons(self) -> list[Rows]:
         """Predictions whose reasons are on record."""
-        source = self._source(PREDICTION_REASONS)
-        return self._counted(f"(SELECT * FROM {self._affected} SEMI JOIN {source} r USING ({', '.join(_KEY)}))")  # noqa: S608
+        return self._of("reasons")
 
     def outcomes(self) -> list[Rows]:
         """Outcomes of predictions."""
-        return self._counted(self._judged)
+        return self._of("outcomes")
+
+    def served(self) -> list[Rows]:
+        """Rows of answers of servers."""
+        return self._of("served")
 
     def predicted_hours(self) -> pd.DataFrame:
         """model_version, role and hour of predictions that rest on the hour through a feature or a threshold."""
-        return self._frame(
-            f"SELECT DISTINCT model_version, role, hour FROM {self._affected} "  # noqa: S608
-            "WHERE through IN ('features', 'threshold')"
-        )
+        found = self._found[self._found["kind"] == "hours"]
+        return found.rename(columns={"version": "model_version", "first": "hour"})[["model_version", "role", "hour"]]
 
     def pairs(self, candidate: str, champion: str, opened: pd.Timestamp, last: pd.Timestamp | None) -> tuple[int, int]:
         """Of the rows on which a rollout compares its versions, how many rest on the hour, and how many there are.
@@ -127,42 +130,16 @@ class StoredRows:
             champion: The other one.
             opened: The first hour whose predictions count.
             last: The last hour at which an outcome may be due; None: all.
+
+        Returns:
+            Both, or zeros where none rests on it.
         """
-        asked = {"candidate": candidate, "champion": champion, "opened": opened, "last": last}
-        touched = self._frame(
-            f"SELECT 1 AS there FROM {self._judged} WHERE model_version IN ($candidate, $champion) "  # noqa: S608
-            "AND prediction_hour >= $opened AND ($last IS NULL OR hour <= $last) LIMIT 1",
-            **asked,
-        )
-        if touched.empty:
+        judged = self._found[(self._found["kind"] == "judged") & self._found["version"].isin((candidate, champion))]
+        if not ((judged["last"] >= opened) & (last is None or judged["first"] < last)).any():
             return 0, 0
-        source = self._source(PREDICTION_OUTCOMES)
-        found = self._frame(PAIRS.format(outcomes=source, judged=self._judged), **asked).iloc[0]
+        asked = {"candidate": candidate, "champion": champion, "opened": opened, "last": last}
+        found = self._frame(PAIRS.format(**self._sources), **asked).iloc[0]
         return int(found["resting"]), int(found["pairs"])
-
-    def served(self) -> list[Rows]:
-        """Rows of answers of servers."""
-        source = self._source(SERVED_PREDICTIONS)
-        return self._counted(f"({SERVED.format(served=source, thresholds=self._thresholds)})")
-
-    @cached_property
-    def _thresholds(self) -> str:
-        return self._kept(_THRESHOLDS, THRESHOLDS.format(predictions=self._source(PREDICTIONS)))
-
-    @cached_property
-    def _affected(self) -> str:
-        names = {"thresholds": self._thresholds, "trained": self._trained}
-        return self._kept(_AFFECTED, AFFECTED.format(predictions=self._source(PREDICTIONS), **names))
-
-    @cached_property
-    def _judged(self) -> str:
-        names = {"affected": self._affected, "trained": self._trained, "label_from": self._label_from}
-        return self._kept(_JUDGED, JUDGED.format(outcomes=self._source(PREDICTION_OUTCOMES), **names))
-
-    def _kept(self, name: str, sql: str) -> str:
-        """The name of a temporary table with the result: several questions are asked of it."""
-        self._frame(f"CREATE OR REPLACE TEMPORARY TABLE {name} AS {sql}")
-        return name
 
     def features(self, reach: int, *, is_shared: bool) -> tuple[int, int]:
         """How many hours and rows of features rest on the hour.
@@ -182,9 +159,13 @@ class StoredRows:
         ).iloc[0]
         return int(found["hours"]), int(found["n"])
 
-    def _counted(self, source: str) -> list[Rows]:
-        rows = self._frame(COUNTED.format(source)).to_dict("records")
-        return [Rows(**{str(name): value for name, value in row.items()}) for row in rows]
+    @cached_property
+    def _found(self) -> pd.DataFrame:
+        return self._frame(RESTING.format(**self._sources))
+
+    def _of(self, kind: str) -> list[Rows]:
+        rows = self._found[self._found["kind"] == kind].drop(columns=["kind", "role"])
+        return [Rows(**{str(name): value for name, value in row.items()}) for row in rows.to_dict("records")]
 
     def _source(self, table: Table) -> str:
         return source_of(self._tables, table, is_bounded=self._until is not None)
@@ -203,9 +184,10 @@ def versions_in(tables: Tables, hour: pd.Timestamp, until: datetime | None = Non
         until: Rows of later hours don't count; None: all do.
     """
     found: set[str] = set()
-    for table, since in ((PREDICTIONS, f"WHERE hour >= $hour AND hour <= $hour + to_hours({MOST_HOURS})"), (SERVED_PREDICTIONS, "")):
+    near = f"WHERE hour BETWEEN $hour AND $hour + to_hours({MOST_HOURS})"
+    for table, where in ((PREDICTIONS, near), (SERVED_PREDICTIONS, "")):
         source = source_of(tables, table, is_bounded=until is not None)
-        sql = f"SELECT DISTINCT model_version FROM {source} {since}"
+        sql = f"SELECT DISTINCT model_version FROM {source} {where}"  # noqa: S608
         parameters = {"hour": hour, "until": until}
         rows = tables.frame(sql, {name: parameters[name] for name in set(_PARAMETER.findall(sql))})
         found |= set(rows["model_version"])
