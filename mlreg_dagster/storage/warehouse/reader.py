@@ -37,6 +37,11 @@ class Tables:
         self._connection = connection
         self._place = place
 
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection | None:
+        """The connection; None where there is no file yet."""
+        return self._connection
+
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether a table is there.
 
