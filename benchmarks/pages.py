@@ -4,9 +4,9 @@
 
 1. Start-up: CPU seconds until `mlreg pages` listens, beside `import dagster`; they take turns (budget: 2 times).
 2. Pages: each page of a synthetic home is asked for by a real client of a real server: p50, p95 and bytes a page, the
-   first request apart (budget: p95 of 300 ms on an idle machine, 200 kB). The home is that of `benchmarks/runbook.py`: a
-   day of the tests' lifecycle is laid into the days before it (default: 365), 21 times an hour: 252 instruments; v1 and
-   v2 are registered again up to v52. It repeats numbers, so its files compress better than those of a market.
+   first request apart (budget: p95 of 300 ms on an idle machine, 200 kB). The home is that of `benchmarks/runbook.py`:
+   a day of the tests' lifecycle is laid into the days before it (default: 365), 21 times an hour: 252 instruments; v1
+   and v2 are registered again up to v52. It repeats numbers, so its files compress better than those of a market.
 3. Beside the hourly job: 100 hours of a market of 250 instruments are run by the hourly job, every other one while a
    client asks for pages without pause, 1,000 requests in all (default): failures, and medians of both kinds of hours
    (budget: no failure, 5 %).
@@ -44,7 +44,6 @@ from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.replay.plan import Replay
 from mlreg_dagster.replay.run import run_replay
-from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.homes import prepare_home
 
@@ -102,7 +101,15 @@ def again(registry: Registry, store: Any, like: Any, version: str) -> None:
     )
     last = registry.evaluations(like.version)[-1]
     registry.record_evaluation(
-        version, bundle.sha256, last.holdout_day, last.holdout_sha256, last.metrics, last.gates, by
+        version,
+        by,
+        artifact_sha256=bundle.sha256,
+        holdout_sha256=last.holdout_sha256,
+        gates=last.gates,
+        metrics=last.metrics,
+        thresholds=last.thresholds,
+        holdout_day=last.holdout_day,
+        code_sha256=last.code_sha256,
     )
 
 
@@ -180,7 +187,7 @@ def serving(environment: dict[str, str]) -> Iterator[str]:
     """The pages in a process of their own; gives their URL."""
     process = subprocess.Popen([*MLREG, "pages", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None
         yield process.stdout.readline().rpartition(" on ")[2].strip()
     finally:
         process.terminate()
