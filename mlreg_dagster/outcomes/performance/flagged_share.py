@@ -66,12 +66,12 @@ def flagged_share_in(tables: Tables, limits: EvaluationSettings, until: datetime
     rows, hours = sum(scored for scored, _ in counts), len(counts)
     share = sum(flagged for _, flagged in counts) / rows if rows else None
     least, most = limits.min_anomaly_rate, limits.max_anomaly_rate
-    until = f"{datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M}"
+    last = f"{datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M}"
     allowed = f"allowed are {least:.1%} to {most:.1%} (evaluation.yaml)"
     if share is None or hours < MIN_HOURS or rows * least < 1:
-        scored = f"{version} has scored {rows:,} rows in {hours} hours out of sample in the day up to {until}"
+        scored = f"{version} has scored {rows:,} rows in {hours} hours out of sample in the day up to {last}"
         return FlaggedShare("unknown", share, rows, version, f"Not known: {scored}, too few to tell; {allowed}.")
-    text = f"{version} flagged {share:.1%} of {rows:,} rows in the day up to {until}; {allowed}."
+    text = f"{version} flagged {share:.1%} of {rows:,} rows in the day up to {last}; {allowed}."
     return FlaggedShare("within" if least <= share <= most else "outside", share, rows, version, text)
 
 

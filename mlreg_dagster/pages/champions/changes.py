@@ -112,7 +112,7 @@ class Describer:
             return "not signed: rollouts rest on the approvals of the version"
         names = approved_by(record)
         if not names:
-            return "no approval was needed"
+            return "no approval on record"
         return "; ".join(self._approvals(record, names))
 
     def _approvals(self, move: AliasEvent, names: Iterable[str]) -> Iterator[str]:
