@@ -12,7 +12,7 @@ from mlreg_dagster.monitoring.alerts.rules import RULES, Alert
 from mlreg_dagster.monitoring.metrics.slos import Found, Training
 from mlreg_dagster.monitoring.response.table import TRAINS
 from mlreg_dagster.registry import DriftDecision, Registry, Severity
-from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.reader import Tables, moment
 
 TABLE = "drift_decision"
 DECISION_RULES = (
@@ -61,12 +61,20 @@ class DecidedDay:
         return any(rule in _SAYS_SO for rule, _ in self.alerts)
 
 
-def newest_decision(tables: Tables) -> DecidedDay | None:
-    """The decision of the newest day; None where none was made."""
+def newest_decision(tables: Tables, until: datetime | None = None) -> DecidedDay | None:
+    """The decision of the newest day; None where none was made.
+
+    Args:
+        tables: Where it is.
+        until: Days that ended later do not count; None: all do.
+    """
     if not tables.has(TABLE, (*_COLUMNS, "reasons")):
         return None
     columns = ", ".join(f"CAST(epoch({name}) AS BIGINT)" if name in _TIMES else name for name in _COLUMNS)
-    rows = tables.rows(f"SELECT {columns}, reasons FROM {TABLE} ORDER BY day DESC LIMIT 1")  # noqa: S608 - our own names
+    known = "" if until is None else f"WHERE day + INTERVAL 24 HOUR <= {moment(until)}"
+    rows = tables.rows(
+        f"SELECT {columns}, reasons FROM {TABLE} {known} ORDER BY day DESC LIMIT 1"  # noqa: S608 - our own names
+    )
     if not rows:
         return None
     values: dict[str, Any] = dict(zip((*_COLUMNS, "reasons"), rows[0], strict=True))

@@ -40,6 +40,7 @@ _Record = TypeVar("_Record")
 AS_OF = "mlreg_as_of"
 """Execution option of a connection: the time that is asked about; records of later do not show. See `registry.as_of`."""
 
+
 def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
     """Insert a row and its record in the audit log, and return it as it was stored.
 
