@@ -44,7 +44,6 @@ from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.replay.plan import Replay
 from mlreg_dagster.replay.run import run_replay
-from mlreg_dagster.runner import Runner
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.homes import prepare_home
 
@@ -180,7 +179,7 @@ def serving(environment: dict[str, str]) -> Iterator[str]:
     """The pages in a process of their own; gives their URL."""
     process = subprocess.Popen([*MLREG, "pages", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None
         yield process.stdout.readline().rpartition(" on ")[2].strip()
     finally:
         process.terminate()
