@@ -61,6 +61,7 @@ def differences_of(left: ModelVersion, right: ModelVersion, store: ArtifactStore
     """
     before, after = left.manifest["features"], right.manifest["features"]
     problem: str | None = None
+    lineages: list[dict[str, Any]]
     try:
         lineages = [lineage_of(store, TRAINING, each.dataset_day, each.dataset_sha256) for each in (left, right)]
     except MlregError as error:  # the failure is the finding
