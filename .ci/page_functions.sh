@@ -7,8 +7,11 @@ say() { printf '%-28s $ %s\n' "$where" "$1"; }
 
 write() { mkdir -p "$(dirname "$1")" && printf '%s' "$2" >"$1"; }
 
+# Pages name port 3000, which one page at a time may have: others wait.
 serve() {
-    setsid env --default-signal=INT,TERM dagster dev >"$log" 2>&1 &
+    exec 9>"${TMPDIR:-/tmp}/mlreg-pages.lock"
+    flock 9
+    setsid env --default-signal=INT,TERM dagster dev >"$log" 2>&1 9>&- &
     server=$!
     for _ in $(seq 120); do
         if python -c 'from urllib.request import urlopen; urlopen("http://127.0.0.1:3000/server_info", timeout=5)' 2>/dev/null
@@ -44,6 +47,7 @@ stop() {
     kill -TERM -- "-$server" || true
     wait "$server" || true
     server=
+    exec 9>&-
 }
 
 failed() {

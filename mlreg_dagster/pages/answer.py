@@ -74,7 +74,8 @@ class Answering:
         now = now or datetime.now(UTC)
         shell = Shell(self._pages, page, asked.path, asked.query, viewer=asked.viewer, is_fragment=asked.is_fragment)
         try:
-            as_of, is_past = _as_of(asked.query.get("as_of"), now)
+            past = asked_time(asked.query.get("as_of"))
+            as_of, is_past = past or now, past is not None
             opened = self._homes.of(asked.query.get("branch") or None)
             shell = shell.about(
                 opened.branch, as_of if is_past else None, [each.name for each in self._homes.branches()]
@@ -115,10 +116,13 @@ class Answering:
         return Answer(200, render_page(shell, view, facts))
 
 
-def _as_of(text: str | None, now: datetime) -> tuple[datetime, bool]:
-    if not text:
-        return now, False
-    return read_time(text), True
+def asked_time(text: str | None) -> datetime | None:
+    """The time that `as_of` names; None: now.
+
+    Raises:
+        NotAnHour: It names none.
+    """
+    return read_time(text) if text else None
 
 
 def _heading(status: int) -> str:

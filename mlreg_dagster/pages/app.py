@@ -47,7 +47,7 @@ def make_app(answering: Answering, pages: Sequence[Page], access: Access, more: 
     """
     twins = [Route(page.twin, _handler(answering, page, is_json=True)) for page in pages]
     documents = [Route(page.path, _handler(answering, page, is_json=False)) for page in pages]
-    own = [Route("/health", _health), Route("/static/{name}", _static)]
+    own = [Route("/health", _health), Route("/static/{name}", _static), Route("/favicon.ico", _icon)]
     return Guarded(Starlette(routes=[*own, *more, *twins, *documents]), access)
 
 
@@ -114,6 +114,10 @@ async def _static(request: Request) -> Response:
     if name not in _STATIC:
         return PlainTextResponse("There is no such file.\n", 404)
     return Response(_file(name).read_bytes(), media_type=_STATIC[name], headers=cached)
+
+
+async def _icon(_: Request) -> Response:
+    return Response(_file("icon.svg").read_bytes(), media_type=_STATIC["icon.svg"])
 
 
 def _style() -> str:

@@ -11,6 +11,7 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.pages.access import Access
 from mlreg_dagster.pages.answer import Answering
 from mlreg_dagster.pages.app import Guarded, make_app
+from mlreg_dagster.pages.cards.serving import picture_route
 from mlreg_dagster.pages.catalogue import PAGES
 from mlreg_dagster.pages.homes import Homes
 
@@ -58,8 +59,9 @@ def pages_app(home: Path, settings: Settings, access: Access, dagster_url: str |
         access: Who may look.
         dagster_url: Of a running Dagster web server of the home; None: Dagster's files are read.
     """
-    answering = Answering(Homes(home, dagster_url), settings, PAGES, dagster_url)
-    return make_app(answering, PAGES, access)
+    homes = Homes(home, dagster_url)
+    answering = Answering(homes, settings, PAGES, dagster_url)
+    return make_app(answering, PAGES, access, [picture_route(homes)])
 
 
 def pages_process(home: Path, settings: Settings, options: Options) -> None:

@@ -4,13 +4,16 @@ No implementation raises because Dagster is absent, silent or of another version
 says the reason, for the page to show.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from mlreg_dagster.verification.answers import CheckExecution
+from mlreg_dagster.verification.embedded import drawn
 
+_NUMBERS = re.compile(r"(\d+)")
 NEWEST_KEYS = 20
 """Partition keys that `Partitions.newest` lists at most."""
 
@@ -67,7 +70,7 @@ class Partitions:
 
 
 class DagsterFacts(Protocol):
-    """What Dagster remembers until a time, read only."""
+    """What Dagster remembers until a time, read only; each view has its own, so that `why` is about its questions."""
 
     @property
     def why(self) -> str | None:
@@ -81,13 +84,17 @@ class DagsterFacts(Protocol):
     ) -> list[Made]:
         """The newest materializations of an asset, the newest first."""
 
-    def pictured(self, asset: str, limit: int = 20, before: datetime | None = None) -> list[Made]:
+    def pictured(
+        self, asset: str, limit: int = 20, skip: int = 0, partition: str | None = None, run_id: str | None = None
+    ) -> list[Made]:
         """The newest materializations that carry pictures, the newest first.
 
         Args:
             asset: Of which.
             limit: How many at most.
-            before: Only those that were made before then, for the next page of a list.
+            skip: How many of the newest are left out, for the next page of a list.
+            partition: Of this one alone.
+            run_id: Of this run alone.
         """
 
     def pictures(self, asset: str, partition: str | None = None, run_id: str | None = None) -> list[Drawn]:
@@ -98,6 +105,23 @@ class DagsterFacts(Protocol):
 
     def partitions(self, asset: str) -> Partitions:
         """How many partitions were materialized, and which are the newest."""
+
+
+def pictures_of(made: Made) -> list[Drawn]:
+    """The pictures that a materialization carries, by label."""
+    return [
+        Drawn(label, markdown, made.partition, made.run_id, made.at)
+        for label, markdown in sorted(drawn(made.metadata).items())
+    ]
+
+
+def newest_of(keys: Iterable[str]) -> tuple[str, ...]:
+    """The highest partition keys, the highest first: numbers within them are ordered as numbers."""
+    return tuple(sorted(keys, key=_by_numbers, reverse=True)[:NEWEST_KEYS])
+
+
+def _by_numbers(key: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(key) if part]
 
 
 class NothingKnown:
@@ -129,7 +153,14 @@ class NothingKnown:
         """None."""
         return []
 
-    def pictured(self, asset: str, limit: int = 20, before: datetime | None = None) -> list[Made]:  # noqa: ARG002
+    def pictured(
+        self,
+        asset: str,  # noqa: ARG002
+        limit: int = 20,  # noqa: ARG002
+        skip: int = 0,  # noqa: ARG002
+        partition: str | None = None,  # noqa: ARG002
+        run_id: str | None = None,  # noqa: ARG002
+    ) -> list[Made]:
         """None."""
         return []
 
