@@ -52,7 +52,9 @@ def facts(view: View, hour: str) -> BlastFacts:
         except UnknownInstrument as error:
             raise NotThere(str(error)) from error
         _CACHE.put(key, found)
-    now = "the tables as they are now" if view.mirrored_at is None else f"the tables of {view.mirrored_at:%Y-%m-%d %H:%M}"
+    now = (
+        "the tables as they are now" if view.mirrored_at is None else f"the tables of {view.mirrored_at:%Y-%m-%d %H:%M}"
+    )
     return BlastFacts(when, instrument, found, f"Hours changed or gone since are told by {now}.")
 
 

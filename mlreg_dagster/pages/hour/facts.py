@@ -122,7 +122,8 @@ def facts(view: View, hour: str) -> HourFacts:
     page = page_number(view, pages)
     checks = [each for asset in CHECKED for each in view.dagster.checks(asset, f"{when:%Y-%m-%d-%H:%M}")]
     name = view.query.get("instrument")
-    in_sample = tuple(_in_sample(each) for each in predictions.by_version() if each.in_sample and each.role != "ranking")
+    predicted = predictions.by_version()
+    in_sample = tuple(_in_sample(each) for each in predicted if each.in_sample and each.role != "ranking")
     return HourFacts(
         hour=when,
         previous=when - HOUR,
@@ -133,7 +134,7 @@ def facts(view: View, hour: str) -> HourFacts:
         stored=_stored(view, when),
         marks=(*Marks(view, when, when).of(when, predictions.roles), *in_sample),
         checks=tuple(checks),
-        predicted=predictions.by_version(),
+        predicted=predicted,
         due=due_at(when, view.settings.outcomes.horizon_hours),
         flags=flags,
         flag_count=flag_count,

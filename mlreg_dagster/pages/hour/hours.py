@@ -93,9 +93,8 @@ class HoursFacts:
 
 def facts(view: View) -> HoursFacts:
     """The hours of a page of days, or of the day that the query names."""
-    ends = frame_of(
-        view.tables, MARKET_SNAPSHOT.name, "min(hour) AS first, max(hour) AS last", "hour <= $until", {"until": view.as_of}
-    )
+    extent = "min(hour) AS first, max(hour) AS last"
+    ends = frame_of(view.tables, MARKET_SNAPSHOT.name, extent, "hour <= $until", {"until": view.as_of})
     if ends.empty or pd.isna(ends["last"].iloc[0]):
         return HoursFacts((), 1, 1, None, None, None, view.dagster.why)
     first, last = ends["first"].iloc[0], ends["last"].iloc[0]
@@ -132,7 +131,7 @@ def _days(view: View, oldest: pd.Timestamp, newest: pd.Timestamp, last: pd.Times
     known = {hour: held(view.dagster, MARKET_SNAPSHOT.name, hour, 0) for hour in empty}
     found = []
     for day in pd.date_range(oldest, newest, freq="D")[::-1]:
-        own = [hour for hour in hours[::-1] if hour.floor("D") == day]
+        own = hour_range(max(day, hours[0]), min(day + 23 * HOUR, hours[-1]))[::-1]
         lines = []
         for hour in own:
             row: dict[str, Any] = {str(name): int(value) for name, value in counts.loc[hour].items()}
@@ -148,7 +147,9 @@ def _days(view: View, oldest: pd.Timestamp, newest: pd.Timestamp, last: pd.Times
 def _counts(view: View, hours: pd.DatetimeIndex) -> pd.DataFrame:
     asked = {"first": hours[0], "last": hours[-1]}
     own, by_hour = "hour BETWEEN $first AND $last", "GROUP BY hour"
-    predicted = "count(*) AS predictions, count(*) FILTER (is_anomaly) AS flagged, count(*) FILTER (in_sample) AS in_sample"
+    predicted = (
+        "count(*) AS predictions, count(*) FILTER (is_anomaly) AS flagged, count(*) FILTER (in_sample) AS in_sample"
+    )
     outcomes = (
         f"prediction_hour, count(*) AS determined, count(*) FILTER (outcome = '{CRASH}') AS crashes, "
         f"count(*) FILTER (outcome = '{UNRESOLVED}') AS unresolved"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mlreg_dagster.core.hours import day_key
 from mlreg_dagster.monitoring.names import QUALITY_TABLE
+from mlreg_dagster.pages import source
 from mlreg_dagster.pages.hour.reading import frame_of, records
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.registry import Suspension
@@ -44,9 +45,8 @@ class Marks:
 
     def __init__(self, view: View, first: pd.Timestamp, last: pd.Timestamp) -> None:
         changes: dict[str, list[Suspension]] = {}
-        for each in view.registry.suspensions():
-            if each.effective_at <= view.as_of:
-                changes.setdefault(each.alias, []).append(each)
+        for each in source.records(view).suspensions():
+            changes.setdefault(each.alias, []).append(each)
         self._stopped = {alias: suspended_times(each) for alias, each in changes.items()}
         self._left_out = _left_out(view)
         self.quality = _quality(view, first, last)
@@ -80,7 +80,7 @@ def _of_quality(row: dict[str, Any]) -> Mark:
 
 def _left_out(view: View) -> dict[str, str]:
     """Days that no training may take, by the newest decision of each day of drift, to why."""
-    decided = {each.day: each for each in view.registry.drift_decisions() if each.effective_at <= view.as_of}
+    decided = {each.day: each for each in source.records(view).drift_decisions()}
     return {day: f"decided on {each.day}. {each.reason}" for each in decided.values() for day in each.leave_out}
 
 

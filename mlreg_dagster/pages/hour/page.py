@@ -14,3 +14,4 @@ IMPACT = Page(
     blast.facts,
     _PACKAGE,
 )
+PAGES = (HOURS, HOUR, IMPACT)

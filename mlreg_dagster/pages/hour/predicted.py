@@ -113,9 +113,7 @@ class Predictions:
         self._rows = frame_of(view.tables, PREDICTIONS_TABLE, "*", "hour = $hour ORDER BY ALL", {"hour": hour})
         asked: dict[str, object] = {"hour": hour, "until": view.as_of}
         due = "prediction_hour = $hour AND hour BETWEEN $hour AND $until"
-        outcomes = frame_of(
-            view.tables, OUTCOMES_TABLE, f"instrument_id, model_version, {_OF_AN_OUTCOME}", due, asked
-        )
+        outcomes = frame_of(view.tables, OUTCOMES_TABLE, f"instrument_id, model_version, {_OF_AN_OUTCOME}", due, asked)
         if self._rows.empty:
             return
         if outcomes.empty:

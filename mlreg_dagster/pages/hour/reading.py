@@ -10,7 +10,7 @@ from mlreg_dagster.pages.dagster_facts.facts import DagsterFacts
 from mlreg_dagster.storage.warehouse.reader import Tables
 
 Held = Literal["rows", "no rows", "never computed", "not known"]
-"""What a table holds of an hour; `no rows`: a run looked, and there was nothing. `not known`: Dagster can't be asked."""
+"""What a table holds of an hour; `no rows`: a run looked, and there was nothing. `not known`: Dagster has no answer."""
 
 
 def frame_of(tables: Tables, table: str, columns: str, where: str, parameters: Mapping[str, object]) -> pd.DataFrame:
