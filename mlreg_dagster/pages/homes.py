@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-from mlreg_dagster.config.places import artifacts_root, own_registry_url, registry_url
+from mlreg_dagster.config.places import artifacts_root, registry_url
 from mlreg_dagster.operations.branches.finding import Branch, branch_home, branches
 from mlreg_dagster.pages.dagster_facts.facts import DagsterFacts
 from mlreg_dagster.pages.dagster_facts.finding import dagster_facts
@@ -74,19 +74,16 @@ class Homes:
         return branches(self.home)
 
     def _open(self, folder: Path, branch: str | None) -> OpenHome:
-        if branch is not None:
-            url, artifacts, dagster_home = own_registry_url(folder), str(folder / "artifacts"), folder / "dagster"
-        else:
-            url, artifacts = registry_url(folder), artifacts_root(folder)
-            dagster_home = Path(os.environ.get("DAGSTER_HOME") or folder / "dagster")
-        registry = ReadOnlyRegistry(url)
+        of_environment = os.environ.get("DAGSTER_HOME") if branch is None else None  # it is that of the home
+        dagster_home = Path(of_environment or folder / "dagster")
+        registry = ReadOnlyRegistry(registry_url(folder))
         return OpenHome(
             folder,
             branch,
             registry,
-            open_artifacts(artifacts),
+            open_artifacts(artifacts_root(folder)),
             MirrorReader(folder),
             Trust(registry, dagster_home),
             dagster_home,
-            None if branch is not None else self._dagster_url,
+            self._dagster_url if branch is None else None,
         )

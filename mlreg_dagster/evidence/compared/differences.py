@@ -60,12 +60,12 @@ def differences_of(left: ModelVersion, right: ModelVersion, store: ArtifactStore
         store: Where their datasets are.
     """
     before, after = left.manifest["features"], right.manifest["features"]
+    problem: str | None = None
+    lineages: list[dict[str, Any]]
     try:
         lineages = [lineage_of(store, TRAINING, each.dataset_day, each.dataset_sha256) for each in (left, right)]
     except MlregError as error:  # the failure is the finding
         lineages, problem = [{}, {}], str(error)
-    else:
-        problem = None
     hours = compare_hours(*lineages)
     if hours is None and problem is None:
         problem = "One of the training datasets was frozen before its hours were hashed: they can't be compared."
