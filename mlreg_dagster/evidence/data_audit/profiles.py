@@ -1,8 +1,11 @@
 """What the values of a column are: range, quantiles, histogram, weeks, and those that a rule forbids."""
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,7 @@ from mlreg_dagster.evidence.data_audit import reading
 from mlreg_dagster.evidence.data_audit.facts import Histogram, Profile, Week
 from mlreg_dagster.evidence.data_audit.reading import Period
 from mlreg_dagster.monitoring.drift.statistics.effects import EFFECTS, effects
-from mlreg_dagster.monitoring.sketches.bins import BINS, Bins, count_by
+from mlreg_dagster.monitoring.sketches.bins import BINS, Bins
 from mlreg_dagster.storage.warehouse.reader import Tables
 from mlreg_dagster.storage.warehouse.tables import FEW_TEXTS, Check, Table
 from mlreg_dagster.storage.warehouse.tables import UTC as TIME
@@ -57,6 +60,28 @@ class Column:
     broken: tuple[Broken, ...]
 
 
+@dataclass(frozen=True)
+class Calendar:
+    """The whole weeks of some rows, counted back from the last hour.
+
+    Attributes:
+        first: The hour that begins the first week, since 1970.
+        number: How many weeks there are.
+        week: Of each row the number of its week, from 0; `number` where it lies before the first one.
+    """
+
+    first: int
+    number: int
+    week: Hours
+
+    @staticmethod
+    def of(at: Hours, first: int, last: int) -> "Calendar":
+        """The weeks of rows, by the hour of each; the hours of the table reach from `first` to `last`."""
+        number = (last + 1 - first) // WEEK_HOURS
+        begin = last + 1 - number * WEEK_HOURS
+        return Calendar(begin, number, np.where(at < begin, number, (at - begin) // WEEK_HOURS))
+
+
 def columns_of(
     tables: Tables, table: Table, names: Sequence[str], rows: int, period: Period, whole: tuple[int, int] | None
 ) -> Iterator[Column]:
@@ -71,56 +96,56 @@ def columns_of(
         whole: The first and the last hour of the rows, since 1970, for weeks; None: the table is not one of hours.
     """
     of_numbers = [name for name in names if table.sql_type(name) in reading.NUMBERS]
-    profiles = {}
-    for frame in reading.numbers(tables, table, of_numbers, period):
-        at = frame["at"].to_numpy(dtype=np.int64) if "at" in frame else np.zeros(len(frame), np.int64)
-        for name in frame.columns.drop("at", errors="ignore"):
-            profiles[name] = _of_numbers(table, name, at, frame[name].to_numpy(dtype=np.float64), whole)
+    profiles: dict[str, Column] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for frame in reading.numbers(tables, table, of_numbers, period):
+            at = frame["at"].to_numpy() if "at" in frame else np.zeros(len(frame), np.int64)
+            calendar = None if whole is None else Calendar.of(at, *whole)
+            some = list(frame.columns.drop("at", errors="ignore"))
+            arrays = [frame[name].to_numpy(dtype=np.float64) for name in some]
+            found = threads.map(partial(_of_numbers, table, at=at, calendar=calendar), some, arrays)
+            profiles |= dict(zip(some, found, strict=True))
     for name in names:
         yield profiles[name] if name in profiles else _of_values(tables, table, name, rows, period)
 
 
-def _of_numbers(table: Table, name: str, at: Hours, values: Values, whole: tuple[int, int] | None) -> Column:
+def _of_numbers(table: Table, name: str, values: Values, *, at: Hours, calendar: Calendar | None) -> Column:
     known = ~np.isnan(values)
     checks = table.columns[name].checks or (_FINITE,)
-    broken = tuple(_broken(name, checks, values[known], at[known]))
     bad = np.zeros(len(values), dtype=bool)
+    broken = []
     for check in checks:
-        bad[known] |= ~np.asarray(check.holds(pd.Series(values[known])), dtype=bool)
-    finite = values[np.isfinite(values)]
+        failed = known & ~np.asarray(check.holds(pd.Series(values)), dtype=bool)
+        bad |= failed
+        if failed.any():
+            hours = np.unique(at[failed]).astype(np.int64)
+            broken.append(Broken(name, check.error, int(failed.sum()), f"{values[failed][0]:.6g}", hours))
+    finite = np.isfinite(values)
+    ordered = np.sort(values[finite])
     profile = Profile(
         name,
         table.sql_type(name),
         rows=len(values),
         nulls=int((~known).sum()),
-        infinite=int(np.isinf(values).sum()),
+        infinite=int((known & ~finite).sum()),
         impossible=int(bad.sum()),
-        weeks=() if whole is None else tuple(weeks_of(at, values, *whole)),
+        weeks=() if calendar is None else tuple(weeks_of(values, finite, ordered, calendar)),
     )
-    return Column(_with_numbers(profile, finite), broken)
+    return Column(_with_numbers(profile, ordered), tuple(broken))
 
 
-def _broken(name: str, checks: Sequence[Check], values: Values, at: Hours) -> Iterator[Broken]:
-    for check in checks:
-        bad = ~np.asarray(check.holds(pd.Series(values)), dtype=bool)
-        if bad.any():
-            example = f"{values[bad][0]:.6g}"
-            yield Broken(name, check.error, int(bad.sum()), example, np.unique(at[bad]))
-
-
-def _with_numbers(profile: Profile, finite: Values) -> Profile:
-    """The profile with the numbers that only finite values have."""
-    if not len(finite):
+def _with_numbers(profile: Profile, ordered: Values) -> Profile:
+    """The profile with the numbers that only finite values have; these in ascending order."""
+    if not len(ordered):
         return profile
-    ordered = np.sort(finite)
     quantiles = np.quantile(ordered, list(QUANTILES.values()))
     return replace(
         profile,
         least=float(ordered[0]),
         quantiles=dict(zip(QUANTILES, quantiles.tolist(), strict=True)),
         most=float(ordered[-1]),
-        mean=float(finite.mean()),
-        deviation=float(finite.std(ddof=1)) if len(finite) > 1 else None,
+        mean=float(ordered.mean()),
+        deviation=float(ordered.std(ddof=1)) if len(ordered) > 1 else None,
         histogram=_histogram(ordered, float(quantiles[0]), float(quantiles[-1])),
     )
 
@@ -135,40 +160,37 @@ def _histogram(ordered: Values, low: float, high: float) -> Histogram:
     return Histogram(low, high, tuple(counts.tolist()), below, len(ordered) - upto)
 
 
-def weeks_of(at: Hours, values: Values, first: int, last: int) -> Iterator[Week]:
-    """The whole weeks of a column, counted back from its last hour, each against the one before.
+def weeks_of(values: Values, finite: NDArray[np.bool_], ordered: Values, calendar: Calendar) -> Iterator[Week]:
+    """The whole weeks of a column, each against the one before.
 
     Args:
-        at: The hour of each row, since 1970.
-        values: Of each row; NaN: not known.
-        first: The first hour of the table in the period.
-        last: The last one.
+        values: Of each row.
+        finite: Which of them are known and finite.
+        ordered: These, ascending; their quantiles are the edges of the bins in which weeks are compared.
+        calendar: The week of each row.
     """
-    number = (last + 1 - first) // WEEK_HOURS
-    begin = last + 1 - number * WEEK_HOURS
-    inside = (at >= begin) & (at <= last)
-    week, own = (at[inside] - begin) // WEEK_HOURS, np.where(np.isinf(values), np.nan, values)[inside]
-    known = own[~np.isnan(own)]
-    if not number or not len(known):
+    number, week = calendar.number, calendar.week
+    if not number or not len(ordered):
         return
-    edges = np.quantile(known, np.arange(1, BINS) / BINS)[None, :]
-    counted, nulls = count_by(own[:, None], week, number, edges)
-    counts, rows = counted[:, 0], np.bincount(week, minlength=number)
-    bins = Bins(("values",), edges, counts.sum(axis=0)[None, :], nulls.sum(axis=0))
-    sums = np.bincount(week, weights=np.nan_to_num(own), minlength=number)
+    edges = np.quantile(ordered, np.arange(1, BINS) / BINS)
+    own, of_week = values[finite], week[finite]
+    place = of_week * BINS + np.searchsorted(edges, own, side="right")
+    counts = np.bincount(place, minlength=(number + 1) * BINS).reshape(number + 1, BINS)[:number]
+    rows, known = np.bincount(week, minlength=number), counts.sum(axis=1)
+    sums = np.bincount(of_week, weights=own, minlength=number)
+    bins = Bins(("values",), edges[None, :], counts.sum(axis=0)[None, :], np.zeros(1, np.int64))
     sizes = effects(counts[:-1], counts[1:])
-    for place in range(number):
-        values_there = int(counts[place].sum())
-        compared = place > 0 and min(values_there, int(counts[place - 1].sum())) >= LEAST_VALUES
+    for each in range(number):
+        compared = each > 0 and min(known[each], known[each - 1]) >= LEAST_VALUES
         yield Week(
-            first=time_of(begin + place * WEEK_HOURS),
-            rows=int(rows[place]),
-            nulls=int(nulls[place, 0]),
-            mean=float(sums[place] / values_there) if values_there else None,
-            location=float(counts[place] @ bins.ranks[0] / values_there) if values_there else None,
-            spread=float(counts[place] @ bins.spreads[0] / values_there) if values_there else None,
-            psi=float(sizes[place - 1, EFFECTS.index("psi")]) if compared else None,
-            ks=float(sizes[place - 1, EFFECTS.index("ks")]) if compared else None,
+            first=time_of(calendar.first + each * WEEK_HOURS),
+            rows=int(rows[each]),
+            nulls=int(rows[each] - known[each]),
+            mean=float(sums[each] / known[each]) if known[each] else None,
+            location=float(counts[each] @ bins.ranks[0] / known[each]) if known[each] else None,
+            spread=float(counts[each] @ bins.spreads[0] / known[each]) if known[each] else None,
+            psi=float(sizes[each - 1, EFFECTS.index("psi")]) if compared else None,
+            ks=float(sizes[each - 1, EFFECTS.index("ks")]) if compared else None,
         )
 
 
@@ -184,7 +206,7 @@ def _of_values(tables: Tables, table: Table, name: str, rows: int, period: Perio
         column = column.astype("str")
     broken, bad = [], np.zeros(len(found), dtype=bool)
     for check in spec.checks if len(found) else ():
-        failed = ~np.asarray(check.holds(column), dtype=bool)
+        failed = ~np.broadcast_to(np.asarray(check.holds(column), dtype=bool), len(found))
         bad |= failed
         if failed.any():
             hours = np.unique(found.loc[failed, "at"].dropna().to_numpy(dtype=np.int64))
