@@ -155,6 +155,7 @@ def impact_of(
     tables: Tables,
     store: ArtifactStore,
     settings: Settings,
+    as_of: datetime | None = None,
 ) -> Impact:
     """Look for everything that rests on an hour. It is judged by the clock: whether a row would change is not computed.
 
@@ -165,22 +166,24 @@ def impact_of(
         tables: Features, predictions, outcomes and answers.
         store: Frozen datasets.
         settings: What features and outcomes are made with.
+        as_of: What was there by then alone: datasets of days that had ended, versions and evaluations on record,
+            moves in force, rows of hours up to it, outcomes due by it. None: all.
 
     Raises:
         UnknownInstrument: It was never observed.
     """
     remarks: list[str] = []
-    datasets = list(datasets_on(store, tables, hour, instrument, remarks))
+    datasets = list(datasets_on(store, tables, hour, instrument, remarks, as_of))
     if instrument is not None and not datasets and not was_observed(tables, instrument):
         raise UnknownInstrument(
             f"{instrument} is in no hour of the tables, and in no dataset after {hour:%Y-%m-%d %H:%M}. Name an "
             f"instrument_id as market_snapshot has it."
         )
-    known = {each.version: each for each in registry.versions()}
-    versions = [each for each in (_version(registry, model, datasets) for model in known.values()) if each]
+    known = {each.version: each for each in registry.versions() if _is_by(each.created_at, as_of)}
+    versions = [each for each in (_version(registry, model, datasets, as_of) for model in known.values()) if each]
     trained = {each.version for each in versions if each.trained}
-    reaches = {name: reach_of(name, known, settings) for name in sorted(versions_in(tables))}
-    rows = StoredRows(tables, hour, instrument, reaches, trained, settings.outcomes)
+    reaches = {name: reach_of(name, known, settings) for name in sorted(versions_in(tables, hour, as_of) | trained)}
+    rows = StoredRows(tables, hour, instrument, reaches, trained, settings.outcomes, as_of)
     reach, shared = reach_of_features(settings.features)
     feature_hours, feature_rows = rows.features(reach, is_shared=shared)
     return Impact(
@@ -193,32 +196,41 @@ def impact_of(
         predictions=rows.predictions(),
         reasons=rows.reasons(),
         outcomes=rows.outcomes(),
-        reigns=_reigns(registry, versions, rows.predicted_hours()),
-        rollouts=_rollouts(registry, rows),
+        reigns=_reigns(registry, versions, rows.predicted_hours(), as_of),
+        rollouts=_rollouts(registry, rows, as_of),
         served=rows.served(),
         remarks=[*remarks, ONE_STEP],
     )
 
 
-def _version(registry: Registry, model: ModelVersion, datasets: Iterable[DatasetImpact]) -> VersionImpact | None:
+def _is_by(time: datetime, as_of: datetime | None) -> bool:
+    return as_of is None or time <= as_of
+
+
+def _version(
+    registry: Registry, model: ModelVersion, datasets: Iterable[DatasetImpact], as_of: datetime | None
+) -> VersionImpact | None:
     by_sha = {(each.kind, each.sha256): each for each in datasets}
     training = by_sha.get((TRAINING, model.dataset_sha256))
     evaluations = tuple(
         EvaluationImpact(each.id, holdout.day, each.passed, each.is_experiment)
         for each in registry.evaluations(model.version)
-        if (holdout := by_sha.get((HOLDOUT, each.holdout_sha256)))
+        if _is_by(each.recorded_at, as_of) and (holdout := by_sha.get((HOLDOUT, each.holdout_sha256)))
     )
     if training is None and not evaluations:
         return None
     return VersionImpact(model.version, training.relation if training else None, model.dataset_day, evaluations)
 
 
-def _reigns(registry: Registry, versions: Iterable[VersionImpact], predicted: pd.DataFrame) -> list[ReignImpact]:
+def _reigns(
+    registry: Registry, versions: Iterable[VersionImpact], predicted: pd.DataFrame, as_of: datetime | None
+) -> list[ReignImpact]:
     trained = {each.version for each in versions if each.trained}
     evaluations = {found.evaluation for each in versions for found in each.evaluations}
     reigns: list[ReignImpact] = []
     for alias in (CHAMPION, CHALLENGER):
-        moves: list[AliasEvent | None] = [*registry.history(alias), None]
+        moved = (each for each in registry.history(alias) if _is_by(each.effective_at, as_of))
+        moves: list[AliasEvent | None] = [*moved, None]
         for move, following in pairwise(moves):
             assert move is not None  # noqa: S101 - only the last one is
             until = following.effective_at if following else None
@@ -238,10 +250,11 @@ def _reigns(registry: Registry, versions: Iterable[VersionImpact], predicted: pd
     return reigns
 
 
-def _rollouts(registry: Registry, rows: StoredRows) -> list[RolloutImpact]:
+def _rollouts(registry: Registry, rows: StoredRows, as_of: datetime | None) -> list[RolloutImpact]:
     found = []
     for alias in registry.aliases():
-        for number, changes in groupby(registry.traffic_history(alias), key=lambda each: each.rollout):
+        history = (each for each in registry.traffic_history(alias) if _is_by(each.effective_at, as_of))
+        for number, changes in groupby(history, key=lambda each: each.rollout):
             events = list(changes)
             first, last = events[0], events[-1]
             ended = None if last.is_open else last.effective_at

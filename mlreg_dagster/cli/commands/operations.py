@@ -21,6 +21,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     from mlreg_dagster.cli.tables import findings_table
     from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import dagster_home
     from mlreg_dagster.core.health import Finding
     from mlreg_dagster.definitions import build_definitions
     from mlreg_dagster.operations.doctor.doctor import examine, registered_versions
@@ -30,8 +31,8 @@ def doctor(as_json: AsJson = False) -> None:
     settings, folder, now = load_settings(), home_dir(), pd.Timestamp.now(tz="UTC")
     home = _home(folder, build_definitions(settings, folder).resources or {})
     home.warehouse.file.lock.timeout_s = _PATIENCE_S
-    dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(folder / "dagster")))  # its file asks for it
-    with opened(dagster_home) as instance:
+    os.environ["DAGSTER_HOME"] = str(dagster_home(folder))  # its file asks for it
+    with opened(dagster_home(folder)) as instance:
         if isinstance(instance, Finding):
             findings = examine(home, settings, now)
             findings += [instance] if folder.is_dir() else []
@@ -78,13 +79,13 @@ def upgrade(
 ) -> None:
     """Bring a home of an older release up to date, after a copy of its registry was made."""
     from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import dagster_home
     from mlreg_dagster.definitions import build_definitions
     from mlreg_dagster.operations.upgrade import upgrade as upgrade_home
 
     folder = home_dir()
     registry = (build_definitions(load_settings(), folder).resources or {})["mlreg_registry"].value.open()
-    dagster_home = Path(os.environ.get("DAGSTER_HOME") or folder / "dagster")
-    done = upgrade_home(registry, folder, dagster_home, copied=backup_made)
+    done = upgrade_home(registry, folder, dagster_home(folder), copied=backup_made)
     schema = done.registry
     if schema.before is None:
         lines = [f"There is no registry yet in {folder}. The first command makes it."]

@@ -1,0 +1,8 @@
+"""All pages, in the order of the navigation."""
+
+from mlreg_dagster.pages.cards import page as cards
+from mlreg_dagster.pages.compare import page as compare
+from mlreg_dagster.pages.page import Page
+from mlreg_dagster.pages.version import page as version
+
+PAGES: tuple[Page, ...] = (version.PAGE, *compare.PAGES, *cards.PAGES)

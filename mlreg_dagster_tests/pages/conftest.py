@@ -1,0 +1,35 @@
+"""The pages of the tests' world: v1 was champion of the fifth day's first half, v2 is."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from mlreg_dagster.config import load_settings
+from mlreg_dagster.pages.access import Access
+from mlreg_dagster.pages.process import pages_app
+
+
+def client_of(home: Path, access: Access | None = None) -> TestClient:
+    """A client of the pages of a home; the configuration of the tests' world lies beside it."""
+    configs = home.with_name(f"{home.name}-configs")
+    settings = load_settings(configs) if configs.is_dir() else load_settings()
+    return TestClient(pages_app(home, settings, access or Access(hosts=("testserver",))))
+
+
+@pytest.fixture(scope="session")
+def pages_home(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the live world that only the pages read; nothing may write to it."""
+    home = tmp_path_factory.mktemp("pages") / "home"
+    shutil.copytree(live_home, home)
+    configs = live_home.with_name(f"{live_home.name}-configs")
+    if configs.is_dir():
+        shutil.copytree(configs, home.with_name(f"{home.name}-configs"))
+    return home
+
+
+@pytest.fixture
+def site(pages_home: Path) -> TestClient:
+    """The pages of the live world: `site.get("/models")`."""
+    return client_of(pages_home)
