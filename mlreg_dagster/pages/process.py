@@ -60,7 +60,8 @@ def pages_app(home: Path, settings: Settings, access: Access, dagster_url: str |
         dagster_url: Of a running Dagster web server of the home; None: that of pages.yaml, else its files are read.
     """
     asked = dagster_url or settings.pages.dagster_url
-    answering = Answering(Homes(home, asked), settings, PAGES, settings.pages.dagster_url or asked)
+    homes = Homes(home, asked)
+    answering = Answering(homes, settings, PAGES, settings.pages.dagster_url or asked)
     return make_app(answering, PAGES, access, [picture_route(homes)])
 
 
