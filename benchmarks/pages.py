@@ -15,7 +15,6 @@ Exits with 1 where a budget is exceeded.
 """
 
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -46,13 +45,13 @@ from mlreg_dagster.replay.plan import Replay
 from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.homes import prepare_home
+from mlreg_dagster_tests.pages.following import follow
 
 VERSIONS, COPIES = 52, 21
 OF_ONE_KIND = 20
 """Requests for one page."""
 P95_MS, BYTES, START_UP, SLOWER = 300.0, 200_000, 2.0, 1.05
 MLREG = [sys.executable, "-W", "ignore", "-m", "mlreg_dagster.cli"]
-_KEYS = re.compile(r"\b(v\d+|\d{4}-\d{2}-\d{2}(?:-\d{2}:\d{2})?|\d+)\b")
 
 
 def main() -> None:
@@ -144,7 +143,7 @@ def every_page(title: str, environment: dict[str, str]) -> Iterator[str]:
     table = Table("page", "requests", "first, ms", "p50, ms", "p95, ms", "kB", title=title, title_justify="left")
     missed = []
     with serving(environment) as url, httpx.Client(base_url=url, timeout=60) as client:
-        for kind, paths in sorted(pages_of(client).items()):
+        for kind, paths in sorted(follow(client, OF_ONE_KIND).items()):
             millis, size = [], 0
             for number in range(OF_ONE_KIND + 1):
                 begun = time.perf_counter()
@@ -160,26 +159,6 @@ def every_page(title: str, environment: dict[str, str]) -> Iterator[str]:
                 missed.append(f"{kind} has {size:,} bytes")
     Console(width=160).print(table)
     yield from missed
-
-
-def pages_of(client: httpx.Client) -> dict[str, list[str]]:
-    """Addresses by kind of page: those that are linked from each other, at most OF_ONE_KIND of a kind."""
-    found, waiting, known = dict[str, list[str]](), ["/"], {"/"}
-    while waiting:
-        path = waiting.pop(0)
-        kind = f"{_KEYS.sub('*', path.partition('?')[0])}"
-        if len(found.setdefault(kind, [])) >= OF_ONE_KIND:
-            continue
-        found[kind].append(path)
-        answer = client.get(path)
-        if "html" not in answer.headers["content-type"]:
-            continue
-        for link in re.findall(r'href="(/[^"#]*)', answer.text):
-            link = link.replace("&amp;", "&")
-            if link not in known and not link.startswith("/static/"):
-                known.add(link)
-                waiting.append(link)
-    return found
 
 
 @contextmanager
@@ -204,7 +183,7 @@ def beside_the_hourly_job(folder: Path, requests: int, hours: int = 100) -> Iter
     seconds: dict[bool, list[float]] = {True: [], False: []}
     with serving(environment) as url, ProcessPoolExecutor(1, get_context("spawn")) as client_process:
         with httpx.Client(base_url=url, timeout=60) as client:
-            paths = [path for some in pages_of(client).values() for path in some]
+            paths = [path for some in follow(client, OF_ONE_KIND).values() for path in some]
         for number in range(hours + 1):
             count = requests // (hours // 2) if number % 2 else 0
             asking = client_process.submit(ask, url, paths, count, number)

@@ -77,6 +77,8 @@ def build_definitions(
     if home is None:
         home = home_dir()
         require_own_dagster(home)
+    if is_branch(home):
+        settings = settings.of_branch()
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)
     jobs = build_jobs(settings, home)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from mlreg_dagster_tests.pages.following import kind_of
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = Path(__file__).parents[1] / "vendored" / "axe-4.14.1.min.js"
 LARGEST = 200_000
@@ -24,7 +26,6 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 _PARTS_OF_A_TIME = 8
 """Stops that the tabulator key makes within one control of a date and time."""
-_KEYS = re.compile(r"\b(v\d+|\d{4}-\d{2}-\d{2}(?:[-T]\d{2}[:%0-9A]*)?|\d+)\b")
 _LOOK = """async tags => (await axe.run({runOnly: tags})).violations.map(
     each => `${each.id}: ${each.nodes.slice(0, 3).map(node => node.html.slice(0, 120)).join(" | ")}`)"""
 _FOCUSABLE = """() => [...document.querySelectorAll(
@@ -56,13 +57,6 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-def kind_of(address: str) -> str:
-    """What addresses of one page have in common."""
-    parts = urlsplit(address)
-    names = sorted(re.findall(r"(?:^|&)([^=&]+)=", parts.query))
-    return f"{_KEYS.sub('*', parts.path)}?{','.join(names)}"
-
-
 def crawl(url: str, started: Any, each: int | None = None, shots: Path | None = None) -> Found:
     """Look at every page that can be reached from the first one.
 
@@ -82,7 +76,7 @@ def crawl(url: str, started: Any, each: int | None = None, shots: Path | None = 
     page.on("request", lambda asked: None if _is_ours(asked.url, url) else problems.append(f"leaves: {asked.url[:99]}"))
     while waiting:
         address = waiting.popleft()
-        kind = kind_of(address)
+        kind = kind_of(address.removeprefix(url))
         if each is not None and kinds[kind] >= each:
             found.left_out[kind] += 1
             continue
