@@ -11,6 +11,7 @@ from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
 from mlreg_dagster.config.places import (
     REGISTRY,
     artifacts_root,
+    is_branch,
     is_registry_elsewhere,
     latest_root,
     registry_url,
@@ -75,6 +76,8 @@ def build_definitions(
     if home is None:
         home = home_dir()
         require_own_dagster(home)
+    if is_branch(home):
+        settings = settings.of_branch()
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)
     jobs = build_jobs(settings, home)

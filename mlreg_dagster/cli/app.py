@@ -9,6 +9,7 @@ from rich.markup import escape
 from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.backup import backup
+from mlreg_dagster.cli.commands.branch import branch
 from mlreg_dagster.cli.commands.evidence import bundle, dossier, report, schema, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
@@ -85,6 +86,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(alerts, name="alerts")
 app.add_typer(incident, name="incident")
 app.add_typer(backup, name="backup")
+app.add_typer(branch, name="branch")
 app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")
 

@@ -8,7 +8,9 @@ from starlette.testclient import TestClient
 
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.pages.access import Access
+from mlreg_dagster.pages.background import BACKGROUND
 from mlreg_dagster.pages.process import pages_app
+from mlreg_dagster_tests.pages.at_once import AtOnce
 
 
 def client_of(home: Path, access: Access | None = None) -> TestClient:
@@ -33,3 +35,9 @@ def pages_home(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def site(pages_home: Path) -> TestClient:
     """The pages of the live world: `site.get("/models")`."""
     return client_of(pages_home)
+
+
+@pytest.fixture(autouse=True)
+def computes_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long is made in this process."""
+    monkeypatch.setattr(BACKGROUND, "_worker", AtOnce())

@@ -199,11 +199,10 @@ class _TableWriter:
 
     def _types(self) -> dict[str, str]:
         """The columns of the stored table; none where there is no table."""
-        sql = (
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE table_name = $name AND database_name = current_database() ORDER BY column_index"
-        )
-        return dict(self._connection.execute(sql, {"name": self._table}).fetchall())
+        with suppress(duckdb.CatalogException):
+            described = self._connection.execute(f'DESCRIBE "{self._table}"').fetchall()
+            return {name: sql_type for name, sql_type, *_ in described}
+        return {}
 
 
 def _stored_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
