@@ -1,14 +1,17 @@
 # What .ci/page_commands.py needs around the commands of a page: stop at the first failure and say where it was.
 set -Eeuo pipefail
-where=- server=
+where=- server= pages=
 log=$(mktemp)
 
 say() { printf '%-28s $ %s\n' "$where" "$1"; }
 
 write() { mkdir -p "$(dirname "$1")" && printf '%s' "$2" >"$1"; }
 
+# Pages name port 3000, which one page at a time may have: others wait.
 serve() {
-    setsid env --default-signal=INT,TERM dagster dev >"$log" 2>&1 &
+    exec 9>"${TMPDIR:-/tmp}/mlreg-pages.lock"
+    flock 9
+    setsid env --default-signal=INT,TERM dagster dev >"$log" 2>&1 9>&- &
     server=$!
     for _ in $(seq 120); do
         if python -c 'from urllib.request import urlopen; urlopen("http://127.0.0.1:3000/server_info", timeout=5)' 2>/dev/null
@@ -17,6 +20,22 @@ serve() {
         sleep 1
     done
     echo "dagster dev did not answer within 120 s."
+    return 1
+}
+
+# The registry pages, with a look at some of them.
+show_pages() {
+    setsid env --default-signal=INT,TERM mlreg pages >"$log" 2>&1 9>&- &
+    pages=$!
+    for _ in $(seq 60); do
+        if python -c 'from urllib.request import urlopen
+for path in ("", "models", "champions", "data", "cards", "overview.json"):
+    urlopen(f"http://127.0.0.1:8810/{path}", timeout=60)' 2>>"$log"
+        then return; fi
+        kill -0 "$pages" || { echo "mlreg pages ended before it answered."; return 1; }
+        sleep 1
+    done
+    echo "mlreg pages did not answer within 60 s."
     return 1
 }
 
@@ -36,6 +55,7 @@ END
 is_idle() { [ "$(runs_in_progress 2>/dev/null || echo 0)" = 0 ]; }
 
 stop() {
+    if [ -n "$pages" ]; then kill -TERM "$pages" || true; wait "$pages" || true; pages=; fi
     [ -n "$server" ] || return 0
     for _ in $(seq 120); do
         is_idle && mlreg doctor >/dev/null 2>&1 && is_idle && break  # again: a run may have begun while doctor looked
@@ -44,6 +64,7 @@ stop() {
     kill -TERM -- "-$server" || true
     wait "$server" || true
     server=
+    exec 9>&-
 }
 
 failed() {

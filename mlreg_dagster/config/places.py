@@ -109,6 +109,11 @@ def warehouse_file(home: Path) -> Path:
     return home / "warehouse.duckdb"
 
 
+def mirror_root(home: Path) -> Path:
+    """The folder of the Parquet mirror of all tables."""
+    return home / "mirror"
+
+
 def serving_keys_file(home: Path) -> Path:
     """The file of the server's API keys: what MLREG_SERVING_KEYS names, else the file in the home.
 

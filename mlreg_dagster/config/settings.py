@@ -20,6 +20,7 @@ from mlreg_dagster.config.sections.ingest import IngestSettings
 from mlreg_dagster.config.sections.models import ModelSettings
 from mlreg_dagster.config.sections.notifications import NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings
+from mlreg_dagster.config.sections.pages import PagesSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.sections.rollout import RolloutSettings
 from mlreg_dagster.config.sections.serving import ServingSettings
@@ -48,6 +49,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     serving: ServingSettings = ServingSettings()
     rollout: RolloutSettings = RolloutSettings()
+    pages: PagesSettings = PagesSettings()
     extensions: ExtensionSettings = ExtensionSettings()
 
     @model_validator(mode="after")

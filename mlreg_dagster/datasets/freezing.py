@@ -184,6 +184,22 @@ def load(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -
     )
 
 
+def lineage_of(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -> dict[str, Any]:
+    """What went into a dataset, verified, without its rows.
+
+    Args:
+        store: Where it is.
+        kind: `TRAINING` or `HOLDOUT`.
+        day: Which one.
+        sha256: The hash that it must have; None: it is compared with its own sums alone.
+
+    Raises:
+        ArtifactMissing, ArtifactTampered: It is not there, or not what was frozen.
+    """
+    lineage: dict[str, Any] = json.loads(store.read(kind, day, sha256, names={_LINEAGE})[_LINEAGE])
+    return lineage
+
+
 def newest_pair(store: ArtifactStore, now: pd.Timestamp) -> tuple[str, str] | None:
     """Newest day up to now of which both training and holdout are frozen, and the hash of its training dataset."""
     days = sorted(day for day in set(store.keys(TRAINING)) & set(store.keys(HOLDOUT)) if as_hour(day) <= now)

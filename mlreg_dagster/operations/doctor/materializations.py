@@ -10,10 +10,11 @@ import pandas as pd
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.health import Finding
+from mlreg_dagster.evidence.data_audit.catalogue import tables_of_assets
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 from mlreg_dagster.operations.home import Home, materialize
-from mlreg_dagster.operations.retention.future_hours import SET_ASIDE, payloads_ahead, tables_of
+from mlreg_dagster.operations.retention.future_hours import SET_ASIDE, payloads_ahead
 
 Hours = Mapping[str, pd.DatetimeIndex]
 """Hours by the table, and asset, that they are of."""
@@ -55,7 +56,7 @@ class Made:
 def no_hours(settings: Settings) -> dict[str, pd.DatetimeIndex]:
     """Each hourly table, without any hour; what is kept by day is made again from the outcomes."""
     none = pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
-    return {table.name: none for table in tables_of(settings) if table.partition_column == "hour"}
+    return {table.name: none for table in tables_of_assets(settings) if table.partition_column == "hour"}
 
 
 def stored_hours(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, pd.DatetimeIndex]:

@@ -9,12 +9,13 @@ import pandas as pd
 from mlreg_dagster.config import OutcomeSettings, Settings
 from mlreg_dagster.core.health import Finding, State
 from mlreg_dagster.core.hours import HOUR, hour_range
+from mlreg_dagster.evidence.data_audit.catalogue import tables_of_assets
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.operations.branches.record import newest_of_snapshot
 from mlreg_dagster.operations.doctor.materializations import Made, compare_hours, no_hours, stored_hours
 from mlreg_dagster.operations.home import Home, materialize
-from mlreg_dagster.operations.retention.future_hours import no_row_is_ahead, tables_of
+from mlreg_dagster.operations.retention.future_hours import no_row_is_ahead
 from mlreg_dagster.outcomes.consistency import hours_under_other_settings, in_words
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import StorageDamaged, StorageNotWritable
@@ -48,7 +49,7 @@ def _look(
     made: Made | None,
     snapshot: Mapping[str, datetime],
 ) -> Iterator[Finding]:
-    features, tables = features_table(settings.features), tables_of(settings)
+    features, tables = features_table(settings.features), tables_of_assets(settings)
     there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     fit = set()
     for table in tables:

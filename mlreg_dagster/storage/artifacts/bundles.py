@@ -3,7 +3,7 @@
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -66,7 +66,9 @@ class Bundles(ABC):
                 self._write(kind, key, {**files, SUMS: sums})
         return self._artifact(kind, key, sums)
 
-    def read(self, kind: str, key: str, sha256: str | None = None) -> dict[str, bytes]:
+    def read(
+        self, kind: str, key: str, sha256: str | None = None, names: Collection[str] | None = None
+    ) -> dict[str, bytes]:
         """The files of a bundle, all of them verified."""
         sums = self._read_sums(kind, key)
         if sums is None:
@@ -81,6 +83,8 @@ class Bundles(ABC):
                 raise _tampered(artifact.uri, visible(path.name, 200), "nothing", "something that was not frozen")
         contents = {}
         for name, expected in artifact.files.items():
+            if names is not None and name not in names:
+                continue
             try:
                 contents[name] = regular_files.read(folder / name, _LARGEST_FILE)
             except FileNotFoundError:

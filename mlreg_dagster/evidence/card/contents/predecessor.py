@@ -15,7 +15,7 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Evaluation, ModelVersion, Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
-_OF_MANIFEST = {
+OF_MANIFEST = {
     "settings": ("settings",),
     "features": ("feature_settings", "feature_fingerprint"),
     "data": ("dataset_day", "dataset_sha256", "training_first_hour", "training_end", "training_rows"),
@@ -24,6 +24,7 @@ _OF_MANIFEST = {
     "use case": ("use_case_sha256",),
     "result": ("threshold", "training_anomaly_rate"),
 }
+"""The values of a manifest that tell versions apart, by group."""
 _OF_LINEAGE = ("instruments", "instruments_left_out", "hours_with_rows", SOURCE)
 _NOTHING = "none"
 
@@ -56,7 +57,7 @@ def predecessor_of(version: ModelVersion, registry: Registry, store: ArtifactSto
 
 
 def _of_manifests(before: ModelVersion, now: ModelVersion) -> Iterator[dict[str, Any]]:
-    for group, names in _OF_MANIFEST.items():
+    for group, names in OF_MANIFEST.items():
         left, right = (flat({name: each.manifest.get(name) for name in names}) for each in (before, now))
         yield from _differing(group, left, right)
         if group == "features":
