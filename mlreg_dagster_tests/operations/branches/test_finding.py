@@ -77,7 +77,10 @@ def test_a_home_without_branches_has_none(tmp_path):
 def test_what_has_no_record_of_its_own_is_no_branch(home):
     root = home / "branches"
     (root / "bare").mkdir()
-    (root / "link").symlink_to(root / "staging")
+    outside = home / "outside"
+    outside.mkdir()
+    write_record(outside, record_of("link"))
+    (root / "link").symlink_to(outside)
     (root / "broken").mkdir()
     (root / "broken" / "branch.json").write_text("{")
     (root / "moved").mkdir()
