@@ -11,6 +11,9 @@ from mlreg_dagster.pages.access import Access
 from mlreg_dagster.pages.background import BACKGROUND
 from mlreg_dagster.pages.process import pages_app
 from mlreg_dagster_tests.pages.at_once import AtOnce
+from mlreg_dagster_tests.pages.recorded import recorded_home
+
+__all__ = ["client_of", "pages_home", "recorded_home", "site"]
 
 
 def client_of(home: Path, access: Access | None = None) -> TestClient:
