@@ -12,7 +12,7 @@ from mlreg_dagster.monitoring.alerts.rules import RULES, Alert
 from mlreg_dagster.monitoring.metrics.slos import Found, Level, Training, drift_level, found_levels, training_levels
 from mlreg_dagster.monitoring.response.table import TRAINS
 from mlreg_dagster.registry import DriftDecision, Registry, Severity
-from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.reader import Tables, moment
 
 TABLE = "drift_decision"
 DECISION_RULES = (
@@ -65,14 +65,16 @@ def newest_decision(tables: Tables, until: datetime | None = None) -> DecidedDay
     """The decision of the newest day; None where none was made.
 
     Args:
-        tables: Where decisions are.
-        until: Of the days that had ended by then; None: of all.
+        tables: Where it is.
+        until: Days that ended later do not count; None: all do.
     """
     if not tables.has(TABLE, (*_COLUMNS, "reasons")):
         return None
     columns = ", ".join(f"CAST(epoch({name}) AS BIGINT)" if name in _TIMES else name for name in _COLUMNS)
-    ended = "" if until is None else f"WHERE epoch(day) + 86400 <= {until.timestamp():.0f}"
-    rows = tables.rows(f"SELECT {columns}, reasons FROM {TABLE} {ended} ORDER BY day DESC LIMIT 1")  # noqa: S608 - our own names
+    known = "" if until is None else f"WHERE day + INTERVAL 24 HOUR <= {moment(until)}"
+    rows = tables.rows(
+        f"SELECT {columns}, reasons FROM {TABLE} {known} ORDER BY day DESC LIMIT 1"  # noqa: S608 - our own names
+    )
     if not rows:
         return None
     values: dict[str, Any] = dict(zip((*_COLUMNS, "reasons"), rows[0], strict=True))
