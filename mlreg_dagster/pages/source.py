@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.config.places import artifacts_root, own_registry_url, registry_url
@@ -14,7 +15,9 @@ from mlreg_dagster.registry.as_of import RegistryAsOf
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
 from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
-from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
+
+if TYPE_CHECKING:
+    from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
 
 
 def records(view: View) -> Registry:
@@ -67,7 +70,9 @@ class Source:
         return open_artifacts(str(self.home / "artifacts") if self.is_branch else artifacts_root(self.home))
 
     @contextmanager
-    def tables(self) -> Iterator[ReadOnlyWarehouse]:
-        """The tables as of the time."""
+    def tables(self) -> "Iterator[ReadOnlyWarehouse]":
+        """The tables as of the time, with pandas."""
+        from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
+
         with MirrorReader(self.home).tables() as tables:
             yield ReadOnlyWarehouse(tables, self.as_of if self.is_past else None)
