@@ -108,6 +108,7 @@ class VersionStanding:
         version: Its record.
         status: By the evaluation that counts.
         evaluation: The evaluation that counts; None: there was none yet.
+        last: The last evaluation of all, experiments among them.
         experiments: How many evaluations of it were experiments.
         aliases: Those that it holds.
         badges: What it is and was, the most important first.
@@ -116,6 +117,7 @@ class VersionStanding:
     version: ModelVersion
     status: Status
     evaluation: Evaluation | None
+    last: Evaluation | None
     experiments: int
     aliases: tuple[str, ...]
     badges: tuple[Badge, ...]
@@ -252,6 +254,7 @@ def _version_standing(
         version=version,
         status=status_by(counting),
         evaluation=counting,
+        last=evaluations[-1] if evaluations else None,
         experiments=sum(each.is_experiment for each in evaluations),
         aliases=tuple(each.alias for each in aliases if each.move and each.move.version == name),
         badges=(*badges, *_before(name, aliases, moves)),

@@ -16,7 +16,7 @@ from mlreg_dagster.governance.standing import Standings, VersionStanding
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Attribution, Dossier, ModelVersion, Refusal, Registry, version_number
 
-MOST = 5
+MOST = 3
 """How many versions, and how many requests, are looked at: the newest."""
 
 _NOBODY_YET = ""

@@ -39,6 +39,7 @@ def create_branch(
 ) -> None:
     """Make a snapshot of tables, registry and artifacts, as of one moment, for work that production never sees."""
     from mlreg_dagster.cli.branch_tables import branch_facts
+    from mlreg_dagster.cli.intact import leave_witness
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.operations.branches.creation import create
     from mlreg_dagster.operations.branches.finding import require_production
@@ -46,6 +47,12 @@ def create_branch(
     require_production(source)
     home = home_dir()
     made = create(home, name, _attribution(home, actor, reason), load_settings())
+    with _working_on(
+        made.home
+    ) as runner:  # its Dagster has no history: it learns of the versions and of the log's head
+        for version in made.record.versions:
+            runner.add_version(version)
+        leave_witness(runner.registry, f"The branch {name} was made.", {"branch": name})
     show(
         as_json,
         f"{name} is a branch of {source} as of {made.made_at:%Y-%m-%d %H:%M} UTC, up to record "

@@ -105,7 +105,7 @@ class WebServerFacts:
             pictured = list(filter(_has_pictures, found))[:wanted]
             if len(pictured) == wanted or len(found) < most:
                 return pictured
-        self._why = self._why or f"A web server was asked for pictures of the newest {most} materializations alone."
+        self._why = self._why or f"Pictures were looked for among the newest {most} materializations alone."
         return pictured
 
     def _checks(self, asset: str, partition: str | None) -> Iterator[CheckExecution]:

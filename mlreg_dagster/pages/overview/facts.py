@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mlreg_dagster.evidence.state import Health, HomeState, health_of, home_state, newest_hour, worth_of_champions
-from mlreg_dagster.governance.standing import AliasStanding, Badge, alias_standing
+from mlreg_dagster.governance.standing import AliasStanding, Badge, Standings, alias_standing
 from mlreg_dagster.governance.waiting import WaitingVersion, pending_refusals
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import CHAMPION
@@ -197,7 +197,7 @@ def facts(view: View) -> Overview:
             _newest("market", newest_hour(view.tables, MARKET_SNAPSHOT.name, until), view.as_of),
             _newest("predictions", newest_hour(view.tables, PREDICTIONS_TABLE, until), view.as_of),
         ),
-        evaluation=_last_evaluation(view),
+        evaluation=_last_evaluation(standing),
         flagged=state.flagged,
         worth=None if worth is None else (str(worth["worth"]), str(worth["sentence"])),
         drift_state=state.drift.state if state.drift else None,
@@ -239,13 +239,8 @@ def _newest(what: str, hour: datetime | None, now: datetime) -> NewestHour:
     return NewestHour(what, hour, None if hour is None else (now - hour - _HOUR) / _HOUR)
 
 
-def _last_evaluation(view: View) -> EvaluationFacts | None:
-    recorded = [
-        each
-        for evaluations in view.registry.all_evaluations().values()
-        for each in evaluations
-        if each.recorded_at <= view.as_of
-    ]
+def _last_evaluation(found: Standings) -> EvaluationFacts | None:
+    recorded = [each.last for each in found.versions if each.last is not None]
     if not recorded:
         return None
     last = max(recorded, key=lambda each: (each.recorded_at, each.id))
