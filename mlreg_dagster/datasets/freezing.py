@@ -19,6 +19,7 @@ from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.datasets.lineage import HOLDOUT as HOLDOUT
 from mlreg_dagster.datasets.lineage import LINEAGE
 from mlreg_dagster.datasets.lineage import TRAINING as TRAINING
+from mlreg_dagster.datasets.lineage import lineage_of as lineage_of
 from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore

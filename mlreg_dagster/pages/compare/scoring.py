@@ -16,5 +16,4 @@ def score_holdout(left: ModelVersion, right: ModelVersion, holdout: Artifact, so
 
 def read_record(left: str, right: str, source: Source) -> OnRecord:
     """What is on record of both."""
-    with source.tables() as tables:
-        return compare_on_record(left, right, source.registry(), tables, source.settings)
+    return source.read(lambda tables: compare_on_record(left, right, source.registry(), tables, source.settings))

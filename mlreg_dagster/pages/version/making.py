@@ -10,6 +10,7 @@ from mlreg_dagster.evidence.schemas.card import CardDocument
 from mlreg_dagster.extensions.registration.loading import load_extensions
 from mlreg_dagster.pages.source import Source
 from mlreg_dagster.registry import ModelVersion
+from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
 
 
 def make_document(version: ModelVersion, source: Source) -> CardDocument:
@@ -20,17 +21,20 @@ def make_document(version: ModelVersion, source: Source) -> CardDocument:
         source: Where everything is.
     """
     load_extensions(source.settings.extensions.modules)
-    with source.tables() as tables:
-        context = collect(
-            version,
-            source.registry(),
-            source.artifacts(),
-            tables,
-            source.settings,
-            now=pd.Timestamp(source.as_of),
-            tampering=None,  # of a registry that was tampered with no page is shown
-            watch=Watch(known=False),
-            verify=False,
-            tries=False,
-        )
-        return document_of(make_card(context))
+    return source.read(lambda tables: _made(version, source, tables))
+
+
+def _made(version: ModelVersion, source: Source, tables: ReadOnlyWarehouse) -> CardDocument:
+    context = collect(
+        version,
+        source.registry(),
+        source.artifacts(),
+        tables,
+        source.settings,
+        now=pd.Timestamp(source.as_of),
+        tampering=None,  # of a registry that was tampered with no page is shown
+        watch=Watch(known=False),
+        verify=False,
+        tries=False,
+    )
+    return document_of(make_card(context))
