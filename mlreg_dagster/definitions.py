@@ -11,6 +11,7 @@ from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
 from mlreg_dagster.config.places import (
     REGISTRY,
     artifacts_root,
+    is_branch,
     is_registry_elsewhere,
     latest_root,
     registry_url,
@@ -33,6 +34,7 @@ from mlreg_dagster.monitoring.assets import build_monitoring_assets
 from mlreg_dagster.monitoring.checks import build_monitoring_checks
 from mlreg_dagster.orchestration.graph_description import describe_graph
 from mlreg_dagster.orchestration.metadata import without_alarms
+from mlreg_dagster.orchestration.page_links import with_page_links
 from mlreg_dagster.orchestration.partitions import make_partitions
 from mlreg_dagster.orchestration.resources import (
     PREFIX,
@@ -75,6 +77,8 @@ def build_definitions(
     if home is None:
         home = home_dir()
         require_own_dagster(home)
+    if is_branch(home):
+        settings = settings.of_branch()
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)
     jobs = build_jobs(settings, home)
@@ -100,8 +104,9 @@ def build_definitions(
     ]
     schedules, sensors = build_schedules(settings), build_sensors(settings, {job.name: job for job in jobs}, home)
     graph = describe_graph(assets, checks, schedules, sensors)
+    assets = [*assets, *build_evidence_assets(settings, home, graph)]
     return dg.Definitions(
-        assets=[*assets, *build_evidence_assets(settings, home, graph)],
+        assets=with_page_links(assets, settings.pages.url, home.name if is_branch(home) else None),
         asset_checks=checks,
         jobs=jobs,
         schedules=schedules,

@@ -3,9 +3,8 @@
 The facts of each table are documented in docs/json.md.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -13,14 +12,14 @@ from rich.markup import escape
 from mlreg_dagster.cli.outcome_tables import as_number
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.health import Finding
-from mlreg_dagster.governance.standing import Standings, approved_by, move_facts
+from mlreg_dagster.governance.moves import approved_by, move_facts
+from mlreg_dagster.governance.standing import Standings
 from mlreg_dagster.registry import (
     AliasEvent,
     Decision,
     Evaluation,
     PolicyRecord,
     Refusal,
-    Registry,
     Withdrawal,
 )
 
@@ -107,18 +106,6 @@ def history_table(events: Iterable[AliasEvent]) -> Grid:
             f"{escape(event.reason)} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
         )
     return grid
-
-
-def uncounted_moves(registry: Registry, alias: str, now: datetime) -> Iterator[str]:
-    """The moves of an alias that do not count as of now, in words: those that were taken back or lie in the future."""
-    taken_back = {each.sequence: each for each in registry.corrections() if each.alias == alias}
-    for move in registry.recorded_moves(alias):
-        said = f"The move to {move.version}, recorded {move.recorded_at:%Y-%m-%d %H:%M}, "
-        if correction := taken_back.get(move.sequence):
-            when = f"{correction.recorded_at:%Y-%m-%d %H:%M}"
-            yield f"{said}was taken back by {correction.actor} at {when}: {correction.reason}"
-        elif move.effective_at > now:
-            yield f'{said}lies after now. Take it back: mlreg correct {alias} --reason "…"'
 
 
 def decisions_table(decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal] = ()) -> Grid:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
+from mlreg_dagster.governance.moves import move_facts
 from mlreg_dagster.governance.rollout.wording import share, split_in_words, state_in_words
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import AliasEvent, Evaluation, ModelVersion, Registry, Status, Suspension, TrafficEvent
@@ -107,6 +108,7 @@ class VersionStanding:
         version: Its record.
         status: By the evaluation that counts.
         evaluation: The evaluation that counts; None: there was none yet.
+        last: The last evaluation of all, experiments among them.
         experiments: How many evaluations of it were experiments.
         aliases: Those that it holds.
         badges: What it is and was, the most important first.
@@ -115,6 +117,7 @@ class VersionStanding:
     version: ModelVersion
     status: Status
     evaluation: Evaluation | None
+    last: Evaluation | None
     experiments: int
     aliases: tuple[str, ...]
     badges: tuple[Badge, ...]
@@ -157,8 +160,36 @@ def alias_standing(registry: Registry, alias: str, as_of: datetime) -> AliasStan
         alias: Which alias.
         as_of: The time that is asked about.
     """
-    return _alias_standing(
+    return standing_in(
         alias, as_utc(as_of), registry.history(alias), registry.traffic_history(alias), registry.suspensions(alias)
+    )
+
+
+def standing_in(
+    alias: str,
+    as_of: datetime,
+    moves: Iterable[AliasEvent],
+    changes: Iterable[TrafficEvent],
+    stops: Iterable[Suspension],
+) -> AliasStanding:
+    """How an alias stands at a time, by its records.
+
+    Args:
+        alias: Which alias.
+        as_of: The time that is asked about.
+        moves: All of it, without those that were taken back, the first one first.
+        changes: All of its traffic, the first one first.
+        stops: Its suspensions and resumptions, and perhaps those of other aliases.
+    """
+    held, rollout = _until(as_of, moves), traffic.of_rollout(_until(as_of, changes))
+    is_open = bool(rollout) and rollout[-1].is_open
+    return AliasStanding(
+        alias=alias,
+        as_of=as_of,
+        move=held[-1] if held else None,
+        split=rollout[-1] if is_open else None,
+        paused=is_open and traffic.is_paused(rollout),
+        suspension=suspensions.in_force(stops, as_of).get(alias),
     )
 
 
@@ -177,7 +208,7 @@ def standings(registry: Registry, as_of: datetime) -> Standings:
     splits = registry.traffic_histories()
     stops = registry.suspensions()
     aliases = {
-        alias: _alias_standing(alias, as_of, moves[alias], splits.get(alias, ()), stops)
+        alias: standing_in(alias, as_of, moves[alias], splits.get(alias, ()), stops)
         for alias in sorted(moves, key=lambda alias: (alias != CHAMPION, alias != CHALLENGER, alias))
     }
     admitting = {move.evaluation_id for each in moves.values() for move in each}
@@ -204,39 +235,8 @@ def standings(registry: Registry, as_of: datetime) -> Standings:
     )
 
 
-def move_facts(move: AliasEvent) -> dict[str, Any]:
-    """A move of an alias as plain facts, for programs."""
-    names = ("alias", "version", "previous_version", "effective_at", "recorded_at", "actor", "reason")
-    facts = {name: getattr(move, name) for name in (*names, "artifact_sha256", "run_id")}
-    return facts | {"approved_by": approved_by(move)}
-
-
-def approved_by(move: AliasEvent) -> list[str]:
-    """Who had approved the version, by the evidence that the move was recorded with."""
-    return list(move.evidence.get("facts", {}).get("approved_by", ()))
-
-
 def _until(as_of: datetime, changes: Iterable[_Change]) -> list[_Change]:
     return [each for each in changes if each.effective_at <= as_of]
-
-
-def _alias_standing(
-    alias: str,
-    as_of: datetime,
-    moves: Iterable[AliasEvent],
-    changes: Iterable[TrafficEvent],
-    stops: Iterable[Suspension],
-) -> AliasStanding:
-    held, rollout = _until(as_of, moves), traffic.of_rollout(_until(as_of, changes))
-    is_open = bool(rollout) and rollout[-1].is_open
-    return AliasStanding(
-        alias=alias,
-        as_of=as_of,
-        move=held[-1] if held else None,
-        split=rollout[-1] if is_open else None,
-        paused=is_open and traffic.is_paused(rollout),
-        suspension=suspensions.in_force(stops, as_of).get(alias),
-    )
 
 
 def _version_standing(
@@ -254,6 +254,7 @@ def _version_standing(
         version=version,
         status=status_by(counting),
         evaluation=counting,
+        last=evaluations[-1] if evaluations else None,
         experiments=sum(each.is_experiment for each in evaluations),
         aliases=tuple(each.alias for each in aliases if each.move and each.move.version == name),
         badges=(*badges, *_before(name, aliases, moves)),

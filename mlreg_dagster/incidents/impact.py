@@ -16,6 +16,7 @@ from mlreg_dagster.incidents.reach import reach_of, reach_of_features
 from mlreg_dagster.incidents.rows import Rows, StoredRows, versions_in, was_observed
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import AliasEvent, ModelVersion, Registry
+from mlreg_dagster.registry.as_of import RegistryAsOf
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.reader import Tables
 
@@ -166,12 +167,14 @@ def impact_of(
         tables: Features, predictions, outcomes and answers.
         store: Frozen datasets.
         settings: What features and outcomes are made with.
-        as_of: What was there by then alone: datasets of days that had ended, versions and evaluations on record,
-            moves in force, rows of hours up to it, outcomes due by it. None: all.
+        as_of: What was there by then alone: the registry as of it, datasets of days that had ended, rows of hours up
+            to it, outcomes due by it. None: all.
 
     Raises:
         UnknownInstrument: It was never observed.
     """
+    if as_of is not None:
+        registry = RegistryAsOf(registry, as_of)
     remarks: list[str] = []
     datasets = list(datasets_on(store, tables, hour, instrument, remarks, as_of))
     if instrument is not None and not datasets and not was_observed(tables, instrument):
@@ -179,8 +182,8 @@ def impact_of(
             f"{instrument} is in no hour of the tables, and in no dataset after {hour:%Y-%m-%d %H:%M}. Name an "
             f"instrument_id as market_snapshot has it."
         )
-    known = {each.version: each for each in registry.versions() if _is_by(each.created_at, as_of)}
-    versions = [each for each in (_version(registry, model, datasets, as_of) for model in known.values()) if each]
+    known = {each.version: each for each in registry.versions()}
+    versions = [each for each in (_version(registry, model, datasets) for model in known.values()) if each]
     trained = {each.version for each in versions if each.trained}
     reaches = {name: reach_of(name, known, settings) for name in sorted(versions_in(tables, hour, as_of) | trained)}
     rows = StoredRows(tables, hour, instrument, reaches, trained, settings.outcomes, as_of)
@@ -196,41 +199,32 @@ def impact_of(
         predictions=rows.predictions(),
         reasons=rows.reasons(),
         outcomes=rows.outcomes(),
-        reigns=_reigns(registry, versions, rows.predicted_hours(), as_of),
-        rollouts=_rollouts(registry, rows, as_of),
+        reigns=_reigns(registry, versions, rows.predicted_hours()),
+        rollouts=_rollouts(registry, rows),
         served=rows.served(),
         remarks=[*remarks, ONE_STEP],
     )
 
 
-def _is_by(time: datetime, as_of: datetime | None) -> bool:
-    return as_of is None or time <= as_of
-
-
-def _version(
-    registry: Registry, model: ModelVersion, datasets: Iterable[DatasetImpact], as_of: datetime | None
-) -> VersionImpact | None:
+def _version(registry: Registry, model: ModelVersion, datasets: Iterable[DatasetImpact]) -> VersionImpact | None:
     by_sha = {(each.kind, each.sha256): each for each in datasets}
     training = by_sha.get((TRAINING, model.dataset_sha256))
     evaluations = tuple(
         EvaluationImpact(each.id, holdout.day, each.passed, each.is_experiment)
         for each in registry.evaluations(model.version)
-        if _is_by(each.recorded_at, as_of) and (holdout := by_sha.get((HOLDOUT, each.holdout_sha256)))
+        if (holdout := by_sha.get((HOLDOUT, each.holdout_sha256)))
     )
     if training is None and not evaluations:
         return None
     return VersionImpact(model.version, training.relation if training else None, model.dataset_day, evaluations)
 
 
-def _reigns(
-    registry: Registry, versions: Iterable[VersionImpact], predicted: pd.DataFrame, as_of: datetime | None
-) -> list[ReignImpact]:
+def _reigns(registry: Registry, versions: Iterable[VersionImpact], predicted: pd.DataFrame) -> list[ReignImpact]:
     trained = {each.version for each in versions if each.trained}
     evaluations = {found.evaluation for each in versions for found in each.evaluations}
     reigns: list[ReignImpact] = []
     for alias in (CHAMPION, CHALLENGER):
-        moved = (each for each in registry.history(alias) if _is_by(each.effective_at, as_of))
-        moves: list[AliasEvent | None] = [*moved, None]
+        moves: list[AliasEvent | None] = [*registry.history(alias), None]
         for move, following in pairwise(moves):
             assert move is not None  # noqa: S101 - only the last one is
             until = following.effective_at if following else None
@@ -250,11 +244,10 @@ def _reigns(
     return reigns
 
 
-def _rollouts(registry: Registry, rows: StoredRows, as_of: datetime | None) -> list[RolloutImpact]:
+def _rollouts(registry: Registry, rows: StoredRows) -> list[RolloutImpact]:
     found = []
     for alias in registry.aliases():
-        history = (each for each in registry.traffic_history(alias) if _is_by(each.effective_at, as_of))
-        for number, changes in groupby(history, key=lambda each: each.rollout):
+        for number, changes in groupby(registry.traffic_history(alias), key=lambda each: each.rollout):
             events = list(changes)
             first, last = events[0], events[-1]
             ended = None if last.is_open else last.effective_at

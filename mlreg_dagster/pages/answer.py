@@ -11,6 +11,7 @@ from mlreg_dagster.config.settings import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.json_values import plain
 from mlreg_dagster.core.times import NotAnHour, read_time
+from mlreg_dagster.core.untrusted.text import one_line
 from mlreg_dagster.operations.branches.finding import UnknownBranch
 from mlreg_dagster.pages.homes import Homes, OpenHome
 from mlreg_dagster.pages.page import NotThere, Page, Unclear
@@ -24,6 +25,7 @@ _STATUS: tuple[tuple[type[MlregError], int], ...] = (
     (NotThere, 404), (UnknownVersion, 404), (UnknownBranch, 404), (Unclear, 400), (NotAnHour, 400),
 )  # fmt: skip
 _UNAVAILABLE = 503
+_LONGEST = 200
 TAMPERED = "The registry was tampered with: nothing of it is shown."
 
 
@@ -89,6 +91,11 @@ class Answering:
         except Exception:  # noqa: BLE001 # whatever it is, an answer comes
             _LOG.exception("%s met a defect.", page.path)
             return _problem(shell, asked, 500, "The pages have a defect", "Their log says where it is.")
+
+    def not_there(self, asked: Asked) -> Answer:
+        """The answer to an address that no page has."""
+        shell = Shell(self._pages, self._pages[0], asked.path, {}, is_fragment=asked.is_fragment)
+        return _problem(shell, asked, 404, _heading(404), f"No page has the address {one_line(asked.path, _LONGEST)}.")
 
     def _shown(
         self, page: Page, asked: Asked, shell: Shell, opened: OpenHome, as_of: datetime, is_past: bool, now: datetime

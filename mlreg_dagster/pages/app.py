@@ -48,7 +48,8 @@ def make_app(answering: Answering, pages: Sequence[Page], access: Access, more: 
     twins = [Route(page.twin, _handler(answering, page, is_json=True)) for page in pages]
     documents = [Route(page.path, _handler(answering, page, is_json=False)) for page in pages]
     own = [Route("/health", _health), Route("/static/{name}", _static), Route("/favicon.ico", _icon)]
-    return Guarded(Starlette(routes=[*own, *more, *twins, *documents]), access)
+    routes = [*own, *more, *twins, *documents]
+    return Guarded(Starlette(routes=routes, exception_handlers={404: _not_there(answering)}), access)
 
 
 class Guarded:
@@ -97,6 +98,15 @@ def _handler(answering: Answering, page: Page, *, is_json: bool) -> Handler:
         _ACCESS.info("%s %d", page.path, answer.status)
         if is_json:
             return Response(answer.text, answer.status, media_type="application/json")
+        return HTMLResponse(answer.text, answer.status)
+
+    return handle
+
+
+def _not_there(answering: Answering) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def handle(request: Request, _: Exception) -> Response:
+        asked = Asked(request.url.path, {}, {}, request.headers.get("hx-request") == "true")
+        answer = answering.not_there(asked)
         return HTMLResponse(answer.text, answer.status)
 
     return handle

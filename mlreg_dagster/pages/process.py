@@ -57,10 +57,11 @@ def pages_app(home: Path, settings: Settings, access: Access, dagster_url: str |
         home: The data home; its branches can be asked about, too.
         settings: All settings.
         access: Who may look.
-        dagster_url: Of a running Dagster web server of the home; None: Dagster's files are read.
+        dagster_url: Of a running Dagster web server of the home; None: that of pages.yaml, else its files are read.
     """
-    homes = Homes(home, dagster_url)
-    answering = Answering(homes, settings, PAGES, dagster_url)
+    asked = dagster_url or settings.pages.dagster_url
+    homes = Homes(home, asked)
+    answering = Answering(homes, settings, PAGES, settings.pages.dagster_url or asked)
     return make_app(answering, PAGES, access, [picture_route(homes)])
 
 

@@ -30,7 +30,7 @@ class RegistryAsOf(Registry):
 
     def __init__(self, registry: Registry, as_of: datetime) -> None:
         self._as_of = as_utc(as_of)
-        self._database = _DatabaseAsOf(registry._database, self._as_of)  # noqa: SLF001 - of the same class
+        self._database = _DatabaseAsOf(registry._database, self._as_of)
 
     def versions(self) -> list[ModelVersion]:
         """The versions that were registered by then, or held an alias or were rolled out by then."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -82,16 +82,23 @@ class _ReadOnlyDatabase(Database):
         file = Path(str(self.url.database)).absolute()
         if not file.exists():
             raise RegistryUnavailable(f"There is no registry in {file}. mlreg demo or mlreg train makes one.")
-        url = self.url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"})
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": self._wait_s})
+        return _engine_of(
+            self.url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"}), self._wait_s
+        )
 
-        @event.listens_for(engine, "connect")
-        def _configure(connection: Any, _: Any) -> None:
-            connection.isolation_level = None  # the driver must not begin transactions by its own rules
-            connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")  # records refuse it by name
 
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN")  # all answers of a connection are of one moment
+@lru_cache(maxsize=64)
+def _engine_of(url: URL, wait_s: float) -> Engine:
+    """One for each file: see `sqlite`."""
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": wait_s})
 
-        return engine
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by its own rules
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")  # records refuse it by name
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")  # all answers of a connection are of one moment
+
+    return engine

@@ -1,6 +1,10 @@
+import time
+from datetime import datetime
+
 import dagster as dg
 import pandas as pd
 import pytest
+from dagster._core.definitions.partitions import context as dg_context
 
 from mlreg_dagster.core.hours import as_hour, hour_range
 from mlreg_dagster.orchestration.partitions import hours_in_tags, make_partitions
@@ -19,6 +23,25 @@ def test_partitions_are_whole_hours_and_days_in_utc(partitions):
     window = partitions.hourly.time_window_for_partition_key("2026-01-10-05:00")
     assert pd.Timestamp(window.start) == as_hour("2026-01-10T05:00")
     assert (window.end - window.start).total_seconds() == 3600
+
+
+@pytest.mark.parametrize("last", [None, as_hour("2026-01-03T11:00")])
+@pytest.mark.parametrize("now", ["2026-01-01T00:30", "2026-01-01T01:00", "2026-01-02T23:59", "2026-03-30T05:01"])
+def test_the_keys_of_hours_are_those_that_dagster_works_out(last, now):
+    hourly = make_partitions(START, last).hourly
+    dagsters = dg.HourlyPartitionsDefinition(hourly.start, hourly.end, timezone="UTC", fmt=hourly.fmt)
+    with dg_context.partition_loading_context(datetime.fromisoformat(f"{now}+00:00")):
+        assert hourly.get_partition_keys() == dagsters.get_partition_keys()
+    at = datetime.fromisoformat("2026-01-01T07:30+00:00")
+    assert hourly.get_partition_keys(at) == dagsters.get_partition_keys(at)
+
+
+def test_keys_of_many_years_are_listed_once():
+    hourly = make_partitions(as_hour("1990-01-01")).hourly
+    hourly.get_partition_keys().clear()  # that of a caller
+    began = time.process_time()
+    assert len(hourly.get_partition_keys()) > 300_000
+    assert time.process_time() - began < 1  # that Dagster takes for thirty thousand
 
 
 def test_a_run_says_in_its_tags_which_hours_it_is_for():

@@ -6,16 +6,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from mlreg_dagster.config import load_settings
-from mlreg_dagster.pages.access import Access
-from mlreg_dagster.pages.process import pages_app
+from mlreg_dagster.pages.background import BACKGROUND
+from mlreg_dagster_tests.pages.at_once import AtOnce
+from mlreg_dagster_tests.pages.sites import client_of
 
-
-def client_of(home: Path, access: Access | None = None) -> TestClient:
-    """A client of the pages of a home; the configuration of the tests' world lies beside it."""
-    configs = home.with_name(f"{home.name}-configs")
-    settings = load_settings(configs) if configs.is_dir() else load_settings()
-    return TestClient(pages_app(home, settings, access or Access(hosts=("testserver",))))
+__all__ = ["client_of"]
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +28,9 @@ def pages_home(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def site(pages_home: Path) -> TestClient:
     """The pages of the live world: `site.get("/models")`."""
     return client_of(pages_home)
+
+
+@pytest.fixture(autouse=True)
+def computes_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long is made in this process."""
+    monkeypatch.setattr(BACKGROUND, "_worker", AtOnce())

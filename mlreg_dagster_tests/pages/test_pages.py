@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.pages.catalogue import PAGES
-from mlreg_dagster_tests.pages.conftest import client_of
 from mlreg_dagster_tests.pages.following import follow
+from mlreg_dagster_tests.pages.sites import client_of
 from mlreg_dagster_tests.pages.test_app import digests
 
 LARGEST = 200_000

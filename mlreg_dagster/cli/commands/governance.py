@@ -130,7 +130,8 @@ def history(
     """Every move of an alias, its rollouts and suspensions: who, when, why. Refuses a log that was tampered with."""
     from mlreg_dagster.cli.rollout_tables import traffic_table
     from mlreg_dagster.cli.suspension_table import suspensions_table
-    from mlreg_dagster.cli.tables import history_table, uncounted_moves
+    from mlreg_dagster.cli.tables import history_table
+    from mlreg_dagster.governance.moves import uncounted_moves
 
     registry, now = open_registry(), datetime.now(UTC)
     require_intact(registry, witnessed_heads())

@@ -98,6 +98,8 @@ def upgrade(
         ]
     if schema.backup is not None:
         lines.append(f"A copy of it as it was before is kept in {schema.backup}.")
+    if done.mirrored:
+        lines.append("The tables were mirrored for pages, clients and notebooks.")
     if done.dagster_yaml is not None:
         lines.append(f"{done.dagster_yaml} names the module of Dagster's storage by its new name.")
     show(
@@ -108,8 +110,25 @@ def upgrade(
         schema_after=schema.after,
         records=schema.records,
         backup=None if schema.backup is None else str(schema.backup),
+        mirrored=done.mirrored,
         dagster_yaml=None if done.dagster_yaml is None else str(done.dagster_yaml),
     )
+
+
+def mirror(as_json: AsJson = False) -> None:
+    """Write the Parquet mirror of all tables again, which pages, clients and notebooks read."""
+    from mlreg_dagster.config import home_dir
+    from mlreg_dagster.config.places import warehouse_file
+    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+
+    tables = DuckDBWarehouse(warehouse_file(home_dir()))
+    tables.mirror_again()
+    layout = tables.mirror.layout
+    names = layout.names() if tables.path.exists() else []
+    done = (
+        f"{len(names)} tables are mirrored in {layout.root}." if names else f"There are no tables in {tables.path} yet."
+    )
+    show(as_json, done, mirror=str(layout.root), tables=names)
 
 
 def correct(

@@ -47,7 +47,10 @@ def distributions(table: str, profiles: Sequence[Profile]) -> str:
         _bars(axes, histogram)
         axes.set_title(label(name, 30), fontsize=6, loc="left", pad=2)
         axes.set_yticks([])
-        axes.set_xticks([histogram.low, histogram.high], [f"{histogram.low:.3g}", f"{histogram.high:.3g}"], fontsize=6)
+        ends = (histogram.low, histogram.high)
+        axes.set_xticks(ends, [f"{end:.3g}" for end in ends], fontsize=6)
+        for text, side in zip(axes.get_xticklabels(), ("left", "right"), strict=True):
+            text.set_horizontalalignment(side)
         axes.spines[["top", "right", "left"]].set_visible(False)
     return as_markdown(figure, f"Distributions of the {len(some)} columns of numbers of {label(table)}.")
 

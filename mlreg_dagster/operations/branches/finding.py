@@ -15,6 +15,9 @@ from mlreg_dagster.storage.regular_files import OddFile
 PROD = "prod"
 """The name of the home itself, of which branches are made."""
 
+WORK = "makes or deletes a branch"
+"""What another process does that keeps the branches of a home."""
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _LONGEST_SHOWN = 100
 
@@ -102,6 +105,16 @@ def require_name(name: str) -> str:
             f"and '-', a letter first; {PROD} is the home itself."
         )
     return name
+
+
+def require_production(source: str) -> None:
+    """Refuse anything but production as the source of a branch.
+
+    Raises:
+        BranchRefused: It is something else.
+    """
+    if source != PROD:
+        raise BranchRefused(f"Branches are made of {PROD} alone, not of {one_line(ascii(source), _LONGEST_SHOWN)}.")
 
 
 def require_not_branch(home: Path) -> None:

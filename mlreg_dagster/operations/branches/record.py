@@ -1,11 +1,13 @@
 """What a branch remembers of its making: one small file, written once, which also marks its folder as a branch."""
 
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from mlreg_dagster.config.places import branch_file
 from mlreg_dagster.storage import private_files, regular_files
+from mlreg_dagster.storage.regular_files import OddFile
 
 FORM = 1
 _LARGEST = 1 << 20
@@ -78,3 +80,12 @@ def read_record(folder: Path) -> BranchRecord:
 def write_record(folder: Path, record: BranchRecord) -> None:
     """Write the record into a branch's folder, which has none yet."""
     private_files.write(branch_file(folder), record.model_dump_json(indent=1).encode() + b"\n")
+
+
+def newest_of_snapshot(home: Path) -> dict[str, datetime]:
+    """By table the newest hour that a branch took from production; nothing of a home that is no branch."""
+    try:
+        tables = read_record(home).tables
+    except (OSError, OddFile, ValueError):  # no branch
+        return {}
+    return {name: state.newest for name, state in tables.items() if state.newest is not None}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -134,6 +135,10 @@ class EventFiles:
 
         return [self._check(*row) for row in self._ask(question) or []]
 
+    @cached_property
+    def _event_log(self) -> Path:
+        return event_log_file(self._home)
+
     def _check(self, name: str, status: str, partition: str | None, run_id: str, event: str | None) -> RecordedCheck:
         if status == "PLANNED":
             return RecordedCheck(name, self._status_of_planned(run_id), partition, None, "")
@@ -154,14 +159,12 @@ class EventFiles:
         return "EXECUTION_FAILED" if status == "FAILURE" else "SKIPPED"
 
     def _ask(self, question: Callable[[sqlite3.Connection], _Answer]) -> _Answer | None:
-        file = event_log_file(self._home)
-
         def known(connection: sqlite3.Connection) -> _Answer:
             require_known_schema(connection)
             return question(connection)
 
         with suppress(FileNotFoundError):
-            return ask(file, known)
+            return ask(self._event_log, known)
         return None
 
 

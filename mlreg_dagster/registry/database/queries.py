@@ -38,7 +38,9 @@ from mlreg_dagster.storage.faults import fault_in
 _Record = TypeVar("_Record")
 
 AS_OF = "mlreg_as_of"
-"""Execution option of a connection: the time that is asked about; records of later do not show. See `registry.as_of`."""
+"""Execution option of a connection: the time that is asked about, after which no record shows; see `registry.as_of`."""
+
+
 
 def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
     """Insert a row and its record in the audit log, and return it as it was stored.
@@ -277,7 +279,8 @@ def records(connection: Connection, cls: type[_Record], statement: Select[Any]) 
 def _counts_from(record: Any) -> datetime:
     """The time from which on a record shows.
 
-    Versions and evaluations show always: history may be written afterwards, and `evaluations_of` and `RegistryAsOf` choose among them.
+    Versions and evaluations show always: history may be written afterwards, and `evaluations_of` and `RegistryAsOf`
+    choose among them.
     """
     if isinstance(record, Evaluation):
         return datetime.min.replace(tzinfo=UTC)

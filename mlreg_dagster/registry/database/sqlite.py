@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ WAIT_S = 30.0
 """How long a statement waits for another process that has the file locked."""
 
 
-def make_engine(url: URL, json_serializer: Any) -> Engine:
+def make_engine(url: URL, json_serializer: Callable[[Any], str]) -> Engine:
     """The engine of a registry's URL; the file is made, empty and its owner's alone, if it is not there.
 
     Raises:
@@ -27,6 +29,12 @@ def make_engine(url: URL, json_serializer: Any) -> Engine:
         if (file := file_of(url)) is not None:
             private_files.make_folder(file.absolute().parent)
             private_files.make_file(file)
+    return _engine_of(url, json_serializer)
+
+
+@lru_cache(maxsize=64)
+def _engine_of(url: URL, json_serializer: Callable[[Any], str]) -> Engine:
+    """One for each URL, which keeps the statements it has compiled, and no connection: registries are opened often."""
     engine = create_engine(url, poolclass=NullPool, json_serializer=json_serializer, connect_args={"timeout": WAIT_S})
 
     @event.listens_for(engine, "connect")

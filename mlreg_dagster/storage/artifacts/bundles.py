@@ -62,7 +62,7 @@ class Bundles(ABC):
             raise InvalidArtifact(f"The bundle {kind}/{key} needs files, none of them called {SUMS}.")
         sums = _sums({name: _sha256(content) for name, content in files.items()})
         with explained(f"{self.root}/{kind}/{key}"), self._alone():
-            if not self._is_frozen(kind, key, files):
+            if not self.is_frozen(kind, key, files):
                 self._write(kind, key, {**files, SUMS: sums})
         return self._artifact(kind, key, sums)
 
@@ -132,7 +132,13 @@ class Bundles(ABC):
             raise ArtifactTampered(f"{folder}: {SUMS} is damaged: it is not the sorted list that was frozen.")
         return Artifact(kind, key, folder.as_uri(), _sha256(sums), files)
 
-    def _is_frozen(self, kind: str, key: str, files: Mapping[str, bytes]) -> bool:
+    def is_frozen(self, kind: str, key: str, files: Mapping[str, bytes]) -> bool:
+        """Whether a bundle is there; what is not there is not made.
+
+        Raises:
+            ArtifactFrozen: It is there with other content.
+            ArtifactTampered: It is there, and not what was frozen.
+        """
         if self._read_sums(kind, key) is None:
             return False
         stored = self.read(kind, key)

@@ -1,21 +1,23 @@
 """How the mirror lies in its folder: names, and what each file says; rows are written and read elsewhere.
 
-    mirror/form.json                              all tables of the home are mirrored
-    mirror/behind.json                            days of which rows were stored that the mirror may not have yet
-    mirror/tables/<table>/columns.json            the table's columns
-    mirror/tables/<table>/2026-01.parquet         a month that has ended
-    mirror/tables/<table>/2026-01-05.parquet      a day, in the place of the month's rows of that day
-    mirror/tables/<table>/all.parquet             a table without times
+    mirror/form.json                                    all tables of the home are mirrored
+    mirror/behind.json                                  days of which rows were stored that the mirror may not have yet
+    mirror/tables/<table>/columns.json                  the table's columns
+    mirror/tables/<table>/2026-01.<version>.parquet     a month that has ended
+    mirror/tables/<table>/2026-01-05.<version>.parquet  a day
+    mirror/tables/<table>/all.<version>.parquet         a table without times
 
-Files are replaced as a whole by one writer at a time, the holder of the tables' lock.
+A file of rows is never changed. The newest version of a day or month counts, and of a day and its month the newer one;
+what is superseded stays for a short while, for readers who have begun to read it. There is one writer at a time, the
+holder of the tables' lock.
 """
 
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,12 +29,10 @@ FORM = 1
 ALL = "all"
 """The name of the only piece of a table without times; as a day that is behind: every day of the table."""
 
-_DAY, _MONTH = re.compile(r"\d{4}-\d{2}-\d{2}"), re.compile(r"\d{4}-\d{2}")
-_DRAFT = re.compile(r"\.(form\.json|behind\.json|columns\.json|(\d{4}-\d{2}(-\d{2})?|all)\.parquet)\.draft")
+_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
+_FILE = re.compile(r"(\d{4}-\d{2}(?:-\d{2})?|all)\.(\d+)\.parquet", re.ASCII)
+_DRAFT = re.compile(rf"\.(form\.json|behind\.json|columns\.json|{_FILE.pattern})\.draft", re.ASCII)
 _LARGEST = 1 << 26
-
-Stamp = tuple[int, int, int]
-"""Of a file: what differs once it was replaced."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,59 @@ class Columns:
     grown: bool = False
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """The files of a table, by the name of the day or month, each with its stamp.
+@dataclass(frozen=True, order=True)
+class Piece:
+    """A file of rows.
 
     Attributes:
-        days: By day, or `ALL`.
-        months: By month.
+        version: When it was written, in ms since 1970; more, where an earlier one was written in the same moment.
+        name: The day or month, or `ALL`.
     """
 
-    days: dict[str, Stamp] = field(default_factory=dict)
-    months: dict[str, Stamp] = field(default_factory=dict)
+    version: int
+    name: str
 
-    def written_at(self) -> int:
-        """When the newest of them was written, in ns; 0 where there is none."""
-        return max((stamp[1] for stamp in (*self.days.values(), *self.months.values())), default=0)
+    @property
+    def file(self) -> str:
+        """Its name in the folder of its table."""
+        return f"{self.name}.{self.version}.parquet"
+
+
+class Pieces:
+    """The files of a table.
+
+    Args:
+        files: What lies there.
+
+    Attributes:
+        months: The months that count.
+        days: The days that count, or `ALL`; those of a month in `months` take the place of its rows.
+        superseded: What does not count, to the version that took its place first.
+    """
+
+    def __init__(self, files: Sequence[Piece] = ()) -> None:
+        versions: dict[str, list[int]] = {}
+        for piece in files:
+            versions.setdefault(piece.name, []).append(piece.version)
+        self.months: dict[str, Piece] = {}
+        self.days: dict[str, Piece] = {}
+        self.superseded: dict[Piece, int] = {}
+        for piece in files:
+            later = {*versions[piece.name], *versions.get(month_of(piece.name), ())}
+            if by := [version for version in later if version > piece.version]:
+                self.superseded[piece] = min(by)
+            else:
+                (self.months if is_month(piece.name) else self.days)[piece.name] = piece
+
+    @property
+    def all(self) -> list[Piece]:
+        """Every file."""
+        return [*self.months.values(), *self.days.values(), *self.superseded]
+
+    @property
+    def version(self) -> int:
+        """That of the newest file; 0 where there is none."""
+        return max((piece.version for piece in self.all), default=0)
 
 
 class Layout:
@@ -127,28 +165,24 @@ class Layout:
 
     def pieces(self, table: str) -> Pieces:
         """The files of a table; none where it is not mirrored."""
-        found = Pieces()
         with suppress(FileNotFoundError):
-            for entry in os.scandir(self.tables / table):
-                name = entry.name.removesuffix(".parquet")
-                is_day = name == ALL or _DAY.fullmatch(name)
-                if name == entry.name or not (is_day or is_month(name)):
-                    continue
-                with suppress(FileNotFoundError):  # taken back since it was listed
-                    seen = entry.stat(follow_symlinks=False)
-                    stamp = seen.st_ino, seen.st_mtime_ns, seen.st_size
-                    (found.days if is_day else found.months)[name] = stamp
-        return found
+            with os.scandir(self.tables / table) as entries:
+                found = [_FILE.fullmatch(entry.name) for entry in entries]
+            return Pieces([Piece(int(each[2]), each[1]) for each in found if each])
+        return Pieces()
 
-    def path(self, table: str, piece: str) -> Path:
+    def path(self, table: str, piece: Piece) -> Path:
         """The file of a day or month, or of `ALL`."""
-        return self.tables / table / f"{piece}.parquet"
+        return self.tables / table / piece.file
 
-    def drafts(self) -> Iterator[Path]:
-        """What processes that died, or are at work, have left unfinished."""
-        for folder in (self.root, *(self.tables / name for name in self.names())):
-            if folder.is_dir() and not folder.is_symlink():
-                yield from (path for path in sorted(folder.iterdir()) if _DRAFT.fullmatch(path.name))
+    def folders(self) -> list[Path]:
+        """The folders in which files lie; none of them need be there."""
+        return [self.root, *(self.tables / name for name in self.names())]
+
+    @staticmethod
+    def is_draft(name: str) -> bool:
+        """Whether a name is that of a file which is being written, or was left by a process that died."""
+        return _DRAFT.fullmatch(name) is not None
 
     @staticmethod
     def _json(path: Path) -> Any:

@@ -1,13 +1,12 @@
 """Reads the mirror: tables under their names in a database in memory, without the lock of the tables."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -21,8 +20,9 @@ from mlreg_dagster.storage.warehouse.reader import Tables
 if TYPE_CHECKING:
     import pandas as pd
 
-_PATIENCE_S = 30.0
-_PAUSE_S = 0.01
+_ATTEMPTS, _PAUSE_S = 20, 0.01
+
+_Result = TypeVar("_Result")
 
 
 class NotMirrored(MlregError):
@@ -34,7 +34,7 @@ class MirrorDamaged(MlregError):
 
 
 class MirrorBusy(TransientError):
-    """The mirror was written all the time while it was read."""
+    """Files of the mirror were removed each time they were to be read."""
 
 
 class MirrorReader:
@@ -52,12 +52,12 @@ class MirrorReader:
     def tables(self) -> Iterator[Tables]:
         """The tables as the mirror has them.
 
-        Each statement sees every table at one moment, that of its own start or later.
+        Each statement sees a table at one moment. Where a file that it needs was removed meanwhile, it runs again.
 
         Raises:
             NotMirrored: There are tables, and an earlier release wrote them, which kept no mirror.
             StorageNotWritable: The mirror can't be read.
-            MirrorDamaged, MirrorBusy: As a statement runs: a file of it can't be read, or is replaced all the time.
+            MirrorDamaged, MirrorBusy: By a statement: a file can't be read, or files are removed all the time.
         """
         with explained(self._layout.root):
             if not self._layout.is_complete:
@@ -68,8 +68,11 @@ class MirrorReader:
                     )
                 yield Tables(None, self._layout.root)
                 return
-            with MirroredTables(self._layout) as tables:
+            tables = MirroredTables(self._layout)
+            try:
                 yield tables
+            finally:
+                tables.close()
 
     def behind(self) -> dict[str, list[str]]:
         """By table the days of which rows were stored that the mirror may not have yet; `all`: any day.
@@ -87,8 +90,8 @@ class MirrorReader:
         """
         with explained(self._layout.root):
             names = self._layout.names() if table is None else [table]
-            written = max((self._layout.pieces(name).written_at() for name in names), default=0)
-        return datetime.fromtimestamp(written / 1e9, UTC) if written else None
+            version = max((self._layout.pieces(name).version for name in names), default=0)
+        return datetime.fromtimestamp(version / 1e3, UTC) if version else None
 
     def age(self, table: str | None = None, now: datetime | None = None) -> timedelta | None:
         """How long ago the mirror was last written; None where it holds nothing.
@@ -101,33 +104,33 @@ class MirrorReader:
         return None if newest is None else (now or datetime.now(UTC)) - newest
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What a view was made of."""
-
-    columns: Columns | None
-    pieces: Pieces
-
-
 class MirroredTables(Tables):
     """The tables of a mirror; a view is made for a table once a statement names it.
 
-    Files are replaced and removed while they are read. A statement whose files are not the same afterwards as before
-    is run again, so that no result is made of two states.
+    A view names its files, which do not change: what is read later within the same use is as of the same moment, unless
+    a file was removed since.
     """
 
     def __init__(self, layout: Layout) -> None:
-        super().__init__(None, layout.root)
+        super().__init__(connect(reaches=[layout.root]), layout.root)
         self._layout = layout
-        self._views: dict[str, _Seen] = {}
+        self._views: set[str] = set()
+        self._own.execute("SET parquet_metadata_cache = true")
 
-    def __enter__(self) -> "MirroredTables":
-        self._open()
-        return self
+    @property
+    def _own(self) -> duckdb.DuckDBPyConnection:
+        assert self._connection is not None  # noqa: S101 - opened above
+        return self._connection
 
-    def __exit__(self, *_: object) -> None:
-        if self._connection is not None:
-            self._connection.close()
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection, with a view for every table; its statements are not run again where a file was removed."""
+        self._look_at(self._layout.names())
+        return self._own
+
+    def close(self) -> None:
+        """End the use."""
+        self._own.close()
 
     def columns(self, table: str) -> list[str]:
         """The names of a table's columns; none where it is not there yet."""
@@ -136,57 +139,39 @@ class MirroredTables(Tables):
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The result of a reading statement; see `Tables.rows`."""
-        return self._steady(sql, lambda connection: connection.execute(sql).fetchall())  # type: ignore[no-any-return]
+        return self._run(sql, lambda: self._own.execute(sql).fetchall())
 
     def frame(self, sql: str, parameters: Mapping[str, object] | None = None) -> "pd.DataFrame":
         """The result of a reading statement on a table that is there, as a frame."""
-        return self._steady(  # type: ignore[no-any-return]
-            sql, lambda connection: connection.execute(sql, dict(parameters or {})).df()
+        return self._run(sql, lambda: self._own.execute(sql, dict(parameters or {})).df())
+
+    def _run(self, sql: str, statement: Callable[[], _Result]) -> _Result:
+        names = [name for name in self._layout.names() if name in sql]
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._look_at(names)
+                return statement()
+            except duckdb.IOException as error:
+                if "No such file" not in str(error) and "No files found" not in str(error):
+                    raise self._damaged(names, error) from error
+                self._views.difference_update(names)
+                time.sleep(attempt * _PAUSE_S)
+            except duckdb.InvalidInputException as error:
+                raise (self._damaged(names, error) if ".parquet" in str(error) else error) from error
+        raise MirrorBusy(
+            f"Files of the mirror in {self._layout.root} were removed each time they were to be read. Try it again; "
+            f"if it goes on, run mlreg doctor."
         )
 
-    def _open(self) -> None:
-        """A connection that remembers nothing of files which were replaced."""
-        if self._connection is not None:
-            self._connection.close()
-        self._views.clear()
-        self._connection = connect(reaches=[self._layout.root])
-        self._connection.execute("SET parquet_metadata_cache = true")
+    def _look_at(self, names: Iterable[str]) -> None:
+        """Make the views of tables that have none yet."""
+        for name in set(names) - self._views:
+            if (columns := self._layout.columns(name)) is not None:
+                rows = selection(self._layout, name, columns, self._layout.pieces(name))
+                self._own.execute(f'CREATE OR REPLACE VIEW "{name}" AS {rows}')
+                self._views.add(name)
 
-    def _steady(self, sql: str, run: Any) -> Any:
-        names = [name for name in self._layout.names() if name in sql]
-        deadline = time.monotonic() + _PATIENCE_S
-        while True:
-            error = None
-            try:
-                for name in names:
-                    self._make_view(name)
-                result = run(self._connection)
-            except duckdb.Error as raised:
-                error = raised
-            if all(self._views.get(name) == self._seen(name) for name in names):
-                if error is not None:
-                    raise self._explained(error, names) from error
-                return result
-            if time.monotonic() > deadline:
-                raise MirrorBusy(f"{self._layout.root} was written for {_PATIENCE_S:g} s on end. Try it again.")
-            time.sleep(_PAUSE_S)
-            self._open()
-
-    def _seen(self, name: str) -> _Seen:
-        return _Seen(self._layout.columns(name), self._layout.pieces(name))
-
-    def _make_view(self, name: str) -> None:
-        if name in self._views:
-            return
-        self._views[name] = seen = self._seen(name)
-        if seen.columns is not None:
-            assert self._connection is not None  # noqa: S101 - opened
-            rows = selection(self._layout, name, seen.columns, seen.pieces)
-            self._connection.execute(f'CREATE VIEW "{name}" AS {rows}')
-
-    def _explained(self, error: duckdb.Error, names: list[str]) -> Exception:
-        if not isinstance(error, duckdb.IOException | duckdb.InvalidInputException) or ".parquet" not in str(error):
-            return error
+    def _damaged(self, names: list[str], error: duckdb.Error) -> MirrorDamaged:
         return MirrorDamaged(
             f"The Parquet mirror of {', '.join(names)} in {self._layout.root} can't be read ({error}). Run mlreg "
             f"mirror, which writes it again from the tables."
@@ -198,16 +183,15 @@ def selection(layout: Layout, table: str, columns: Columns, pieces: Pieces) -> s
     shown = ", ".join(f'"{name}"' for name in columns.types)
     empty = ", ".join(f'NULL::{sql_type} AS "{name}"' for name, sql_type in columns.types.items())
     parts = [f"SELECT {empty} WHERE false"]
-    replaced = {month_of(day) for day in pieces.days} & pieces.months.keys()
     grown = ", union_by_name = true" if columns.grown else ""
-    for names, where in (
-        (sorted(pieces.months.keys() - replaced), ""),
-        (sorted(replaced), _without(columns.time, [day for day in sorted(pieces.days) if month_of(day) in replaced])),
-        (sorted(pieces.days), ""),
-    ):
-        if names:
-            files = ", ".join(quoted(escape(str(layout.path(table, name)))) for name in names)
-            parts.append(f"SELECT {'*' if grown else shown} FROM read_parquet([{files}]{grown}){where}")  # noqa: S608
+    newer = {month_of(day) for day in pieces.days}  # than the month's file, where there is one
+    whole = [piece for month, piece in sorted(pieces.months.items()) if month not in newer]
+    partly = [piece for month, piece in sorted(pieces.months.items()) if month in newer]
+    without = _without(columns.time, [day for day in sorted(pieces.days) if month_of(day) in pieces.months])
+    for files, where in ((whole, ""), (partly, without), ([pieces.days[day] for day in sorted(pieces.days)], "")):
+        if files:
+            paths = ", ".join(quoted(escape(str(layout.path(table, piece)))) for piece in files)
+            parts.append(f"SELECT {'*' if grown else shown} FROM read_parquet([{paths}]{grown}){where}")  # noqa: S608
     return " UNION ALL BY NAME ".join(parts)
 
 

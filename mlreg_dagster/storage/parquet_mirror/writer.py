@@ -9,6 +9,7 @@ and readers know until then which days are behind.
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,13 +20,19 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.mirror import draft_of
-from mlreg_dagster.storage.parquet_mirror.layout import ALL, Columns, Layout, bounds, month_of
+from mlreg_dagster.storage.parquet_mirror.layout import ALL, Columns, Layout, Piece, Pieces, bounds, month_of
 from mlreg_dagster.storage.parquet_mirror.reader import quoted
 
 _log = logging.getLogger(__name__)
 
 LOOSE_DAYS = 8
 """So many days of a month that has ended lie beside it, at most, before they are put into its file."""
+
+GRACE_MS = 60_000
+"""For so long what is superseded stays, for those who have begun to read it."""
+
+_MOST_SUPERSEDED = 3
+"""So many versions of a day, superseded one after the other within a shorter time, stay."""
 
 _TIMES = ("hour", "day")
 _FAULTS = (MlregError, OSError, duckdb.Error)
@@ -40,7 +47,8 @@ class TableMirror:
 
     def __init__(self, root: Path) -> None:
         self.layout = Layout(root)
-        self._is_marked = False
+        self._marked: dict[str, frozenset[str]] = {}  # of this process, wherever marks can't be written
+        self._purged: set[str] = set()
 
     def begin(self) -> None:
         """Mirror tables that have just been made, of which there is none yet."""
@@ -55,15 +63,20 @@ class TableMirror:
 
     def mark(self, table: str, days: Iterable[str]) -> None:
         """Say that rows of these days are going to be stored."""
-        self._is_marked = True
+        wanted = frozenset(days)
+        self._marked[table] = self._marked.get(table, frozenset()) | wanted
         try:
             with explained(self.layout.root):
                 behind = self.layout.behind()
-                marked = behind.get(table, frozenset()) | frozenset(days)
+                marked = behind.get(table, frozenset()) | wanted
                 if marked != behind.get(table):
                     self.layout.set_behind(behind | {table: marked})
         except _FAULTS as error:
             _log.error("The Parquet mirror will not know that %s was written: %s", table, error)
+
+    def purge(self, table: str) -> None:
+        """Keep nothing that the next `follow` supersedes: rows were deleted."""
+        self._purged.add(table)
 
     def follow(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Write what is marked, by this process or one that was killed; a mirror that can't be written fails nothing.
@@ -71,9 +84,8 @@ class TableMirror:
         Args:
             connection: To the tables, under their lock, with no transaction open.
         """
-        if not self._is_marked:
+        if not self._marked:
             return
-        self._is_marked = False
         try:
             self.write(connection)
         except _FAULTS as error:
@@ -90,15 +102,27 @@ class TableMirror:
             StorageFull, StorageNotWritable: What is not written is marked.
         """
         with explained(self.layout.root):
-            behind, whole = self.layout.behind(), everything or not self.layout.is_complete
+            marked, whole = self.layout.behind(), everything or not self.layout.is_complete
+            behind = {
+                name: marked.get(name, frozenset()) | self._marked.get(name, frozenset())
+                for name in marked | self._marked
+            }
             if whole:
                 behind = {name: frozenset([ALL]) for name in {*_stored_tables(connection), *self.layout.names()}}
                 self.layout.set_behind(behind)
-            while behind:
-                name, days = next(iter(behind.items()))
-                _TableWriter(self.layout, name, connection).write(days)
-                behind = {other: marked for other, marked in behind.items() if other != name}
+            faults: list[Exception] = []
+            for name, days in sorted(behind.items()):
+                try:
+                    _TableWriter(self.layout, name, connection).write(days, everything or name in self._purged)
+                except _FAULTS as fault:  # the other tables can follow
+                    faults.append(fault)
+                    continue
+                self._purged.discard(name)
+                self._marked.pop(name, None)
+                behind = {other: days for other, days in behind.items() if other != name}
                 self.layout.set_behind(behind)
+            if faults:
+                raise faults[0]
             if whole:
                 self.layout.set_complete()
 
@@ -109,65 +133,61 @@ class _TableWriter:
     def __init__(self, layout: Layout, table: str, connection: duckdb.DuckDBPyConnection) -> None:
         self._layout, self._table, self._connection = layout, table, connection
         self._time: str | None = None
+        self._version = 0
 
-    def write(self, days: frozenset[str]) -> None:
-        """Write days, `ALL` of them, or what has to be written for the table to have one shape."""
+    def write(self, days: frozenset[str], purge: bool) -> None:
+        """Write days, `ALL` of them, or what has to be written for the table to have one shape.
+
+        Args:
+            days: Their names.
+            purge: Remove what is superseded at once.
+        """
         folder, types = self._layout.tables / self._table, self._types()
         if not types:
             shutil.rmtree(folder, ignore_errors=True)
             return
+        self._time = next((each for each in _TIMES if types.get(each) == "TIMESTAMP WITH TIME ZONE"), None)
         known = self._layout.columns(self._table)
-        self._time = time = next((each for each in _TIMES if types.get(each) == "TIMESTAMP WITH TIME ZONE"), None)
-        gains = known is not None and known.time == time and list(types.items())[: len(known.types)] == [
-            *known.types.items()
-        ]  # fmt: skip
+        gains = known is not None and known.time == self._time and known.types.items() <= types.items()
         whole = not gains or ALL in days
-        if known is None or known.types != types:
-            grown = gains and known is not None
-            self._layout.set_columns(self._table, Columns(types, time, grown))  # before files that have them
-        private_files.make_folder(folder)
-        if time is None:
+        if known is None or known.types != types:  # before files that have them
+            self._layout.set_columns(self._table, Columns(types, self._time, grown=known is not None))
+        before = self._layout.pieces(self._table)
+        self._version = max(before.version + 1, time.time_ns() // 1_000_000)
+        if self._time is None:
             self._put(ALL, "true")
         else:
-            self._write_days(self._all_days() if whole else days)
+            self._write_days(before, self._all_days(before) if whole else days)
         if whole:
-            self._layout.set_columns(self._table, Columns(types, time))
+            self._layout.set_columns(self._table, Columns(types, self._time))
+        self._remove_superseded(purge or whole)
 
-    def _write_days(self, days: frozenset[str]) -> None:
-        there = self._layout.pieces(self._table)
+    def _write_days(self, before: Pieces, days: frozenset[str]) -> None:
         of_months: dict[str, set[str]] = {}
         for day in days:
             of_months.setdefault(month_of(day), set()).add(day)
-        before = max([*there.months, *map(month_of, there.days)], default="")
-        newest = max([before, *of_months], default="")
-        if newest > before:  # the months before have ended
-            for day in there.days:
+        known = max([*before.months, *map(month_of, before.days)], default="")
+        newest = max([known, *of_months], default="")
+        if newest > known:  # the months before have ended
+            for day in before.days:
                 of_months.setdefault(month_of(day), set())
         for month, changed in sorted(of_months.items()):
-            loose = changed | {day for day in there.days if month_of(day) == month}
-            has_ended = month < newest
-            if has_ended and (newest > before or len(loose) >= LOOSE_DAYS):
-                self._put_month(month, loose)
+            loose = changed | {day for day in before.days if month_of(day) == month}
+            if month < newest and (newest > known or len(loose) >= LOOSE_DAYS):
+                self._put(month, self._within(month), "zstd")
                 continue
-            is_left = month in there.months
             for day in sorted(changed):
-                if not self._put(day, self._within(day)) and is_left:  # its rows are still in the month's file
-                    self._put_month(month, loose)
+                if not self._put(day, self._within(day)) and month in before.months:  # it still has the day's rows
+                    self._put(month, self._within(month), "zstd")
                     break
 
-    def _put_month(self, month: str, loose: Iterable[str]) -> None:
-        """Write the file of a month, then remove those of its days, which hold the same or older rows."""
-        self._put(month, self._within(month), "zstd")
-        for day in loose:
-            self._layout.path(self._table, day).unlink(missing_ok=True)
-
-    def _put(self, piece: str, where: str, compression: str = "snappy") -> bool:
-        """Put the rows of a day or month in the place of its file; without rows there is none.
+    def _put(self, name: str, where: str, compression: str = "snappy") -> bool:
+        """Write the rows of a day or month as its newest version; without rows there is none.
 
         Returns:
             Whether there are rows.
         """
-        path = self._layout.path(self._table, piece)
+        path = self._layout.path(self._table, Piece(self._version, name))
         draft = path.with_name(draft_of(path.name))
         try:
             private_files.write(draft, b"")
@@ -176,34 +196,48 @@ class _TableWriter:
                 f"(FORMAT parquet, COMPRESSION {compression}, USE_TMP_FILE false)"
             ).fetchall()
             if not found[0][0]:
-                path.unlink(missing_ok=True)
+                self._remove(piece for piece in self._layout.pieces(self._table).all if piece.name.startswith(name))
                 return False
             with draft.open("rb") as file:
                 os.fsync(file.fileno())
             draft.replace(path)
+            self._version += 1
             return True
         finally:
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
 
+    def _remove_superseded(self, purge: bool) -> None:
+        there, now = self._layout.pieces(self._table), time.time_ns() // 1_000_000
+        kept: dict[str, int] = {}
+        gone = []
+        for piece in sorted(there.superseded, reverse=True):
+            kept[piece.name] = kept.get(piece.name, 0) + 1
+            if purge or kept[piece.name] > _MOST_SUPERSEDED or there.superseded[piece] < now - GRACE_MS:
+                gone.append(piece)
+        self._remove(gone)
+
+    def _remove(self, pieces: Iterable[Piece]) -> None:
+        """Remove files, the oldest first: none that is superseded counts again meanwhile."""
+        for piece in sorted(pieces):
+            self._layout.path(self._table, piece).unlink(missing_ok=True)
+
     def _within(self, piece: str) -> str:
         first, end = (f"TIMESTAMPTZ '{each} 00:00:00+00'" for each in bounds(piece))
         return f'"{self._time}" >= {first} AND "{self._time}" < {end}'
 
-    def _all_days(self) -> frozenset[str]:
+    def _all_days(self, before: Pieces) -> frozenset[str]:
         """The days that have rows in the table, or files."""
         sql = f'SELECT DISTINCT strftime("{self._time}", \'%Y-%m-%d\') FROM "{self._table}"'  # noqa: S608
-        there = self._layout.pieces(self._table)
-        firsts = {f"{month}-01" for month in there.months}
-        return frozenset({day for (day,) in self._connection.execute(sql).fetchall()} | there.days.keys() | firsts)
+        stored = {day for (day,) in self._connection.execute(sql).fetchall()}
+        return frozenset(stored | before.days.keys() | {f"{month}-01" for month in before.months})
 
     def _types(self) -> dict[str, str]:
         """The columns of the stored table; none where there is no table."""
-        sql = (
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE table_name = $name AND database_name = current_database() ORDER BY column_index"
-        )
-        return dict(self._connection.execute(sql, {"name": self._table}).fetchall())
+        with suppress(duckdb.CatalogException):
+            described = self._connection.execute(f'DESCRIBE "{self._table}"').fetchall()
+            return {name: sql_type for name, sql_type, *_ in described}
+        return {}
 
 
 def _stored_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:

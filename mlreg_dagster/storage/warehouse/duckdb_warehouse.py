@@ -59,6 +59,17 @@ class DuckDBWarehouse:
                     with self.file.connect() as connection:
                         self.mirror.follow(connection)
 
+    def mirror_again(self) -> None:
+        """Write the mirror of every table as a whole; nothing is made where there are no tables.
+
+        Raises:
+            WarehouseBusy: Another process kept the tables.
+            StorageFull, StorageNotWritable, StorageDamaged: What is not written is marked as behind.
+        """
+        if self.path.exists():
+            with self.file.connect() as connection:
+                self.mirror.write(connection, everything=True)
+
     def connect(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A short connection, in UTC, alone among all processes."""
         return self.file.connect()
@@ -82,15 +93,17 @@ class DuckDBWarehouse:
             with _transaction(connection):
                 for name, sql_type in lacking.items():
                     connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {sql_type}')
-                connection.execute(
+                deleted = connection.execute(
                     f'DELETE FROM "{table.name}" WHERE "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
-                )
+                ).fetchall()
                 connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
             self._lacking[table.ddl()] = {}
+            if frame.empty and deleted[0][0]:
+                self.mirror.purge(table.name)
         return len(frame)
 
     def changes(self, table: Table, partitions: Iterable[object]) -> None:
-        """Say that statements of one's own are going to change rows of partitions within this session: `write` does."""
+        """Say that statements of one's own are going to change rows of partitions, before they do, within a session."""
         if days := day_names(partitions):
             self.mirror.mark(table.name, days)
 

@@ -58,6 +58,10 @@ class ReadOnlyWarehouse:
         del frame, partitions
         raise WarehouseReadOnly(f"{table.name} was opened for reading alone. Materialize its asset.")
 
+    def changes(self, table: Table, partitions: Iterable[object]) -> NoReturn:
+        """Refuse, as `write`."""
+        self.write(table, table.empty(), partitions)
+
     def read(
         self, table: Table, first: object = None, last: object = None, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:

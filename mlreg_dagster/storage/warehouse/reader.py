@@ -6,6 +6,7 @@ Nothing is made here: a home that is not there has no tables. What the graph its
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 class UnknownColumns(MlregError):
     """A stored table lacks columns that a reader asks for: another release or configuration wrote it."""
+
+
+def moment(time: datetime) -> str:
+    """A time, as a statement of `Tables.rows` has it."""
+    return f"make_timestamptz({round(time.timestamp() * 1_000_000)})"
 
 
 class Tables:

@@ -132,7 +132,7 @@ def test_one_dagster_never_records_the_runs_of_another_home(home, monkeypatch):
     branch = home / "branches" / "staging"
     monkeypatch.setenv("DAGSTER_HOME", str(home / "dagster"))
     require_own_dagster(home)
-    with pytest.raises(ConfigError, match="DAGSTER_HOME names .* and MLREG_HOME .*mlreg branch env"):
+    with pytest.raises(ConfigError, match=r"DAGSTER_HOME names .* and MLREG_HOME .*mlreg branch env"):
         require_own_dagster(branch)
     monkeypatch.setenv("DAGSTER_HOME", str(branch / "dagster"))
     require_own_dagster(branch)

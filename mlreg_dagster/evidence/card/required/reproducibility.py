@@ -15,7 +15,9 @@ def _manifest(context: CardContext) -> Finding:
 def _same_manifest(context: CardContext) -> Finding:
     model = context.model
     if context.untried:
-        return Finding("unknown", "The artifact was not loaded: whether it carries the manifest on record is not known.")
+        return Finding(
+            "unknown", "The artifact was not loaded: whether it carries the manifest on record is not known."
+        )
     same = model is None or dict(model.manifest) == context.version.manifest
     return unless(None if same else "The manifest in the artifact is not the one in the registry.")
 
