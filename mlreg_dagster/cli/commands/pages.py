@@ -14,7 +14,7 @@ def pages(
     dagster: Annotated[
         str | None,
         typer.Option(
-            help="URL of a running Dagster UI to ask and link to; default: that of pages.yaml, else the home's files are read."
+            help="URL of a running Dagster UI to ask and link to; default: that of pages.yaml, else Dagster's files."
         ),
     ] = None,
     token_file: Annotated[
