@@ -16,7 +16,7 @@ from mlreg_dagster.governance.standing import alias_standing
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.records import suspensions, traffic
 from mlreg_dagster_tests.governance.busy_registry import BEGIN
-from mlreg_dagster_tests.pages.busy import BusyHome
+from mlreg_dagster_tests.pages.asked import BusyHome
 
 TIMES = 500
 IN_HTML = 20

@@ -166,6 +166,8 @@ def _counts(view: View, hours: pd.DatetimeIndex) -> pd.DataFrame:
         ).rename(columns={"prediction_hour": "hour"}),
     ]
     names = ["snapshot", "features", "predictions", "flagged", "in_sample", "crashes", "unresolved", "determined"]
-    found = pd.concat([each.set_index("hour") for each in parts if not each.empty] or [pd.DataFrame()], axis=1, sort=True)
+    found = pd.concat(
+        [each.set_index("hour") for each in parts if not each.empty] or [pd.DataFrame()], axis=1, sort=True
+    )
     found = found.reindex(index=hours, columns=names).fillna(0).astype(int)
     return found.assign(open=found["predictions"] - found["determined"]).drop(columns="determined")
