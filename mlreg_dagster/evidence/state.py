@@ -179,7 +179,7 @@ def _unknown(state: HomeState) -> Iterator[str]:
     if champion is None or champion.move is None:
         yield "no version is champion."
     if state.flagged.state == "unknown":
-        yield f"the flagged share. {state.flagged.text}"
+        yield state.flagged.text.removeprefix("Not known: ")
     if state.predictions.state == "unknown":
         yield state.predictions.text
     if state.drift is None:
