@@ -13,9 +13,7 @@ def pages(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8810,
     dagster: Annotated[
         str | None,
-        typer.Option(
-            help="URL of a running Dagster UI to ask and link to; default: that of pages.yaml, else the home's files are read."
-        ),
+        typer.Option(help="URL of a running Dagster UI to ask; default: that of pages.yaml, else files are read."),
     ] = None,
     token_file: Annotated[
         Path | None, typer.Option(help="A file with the token that is asked for, as bearer token or password.")

@@ -10,8 +10,8 @@ import pytest
 from mlreg_dagster.core.names import ASSETS
 from mlreg_dagster.core.untrusted.pictures import picture_in
 from mlreg_dagster.pages.dagster_facts.files import FilesFacts
-from mlreg_dagster_tests.pages.sites import client_of
 from mlreg_dagster_tests.pages.recorded import HOURS, report
+from mlreg_dagster_tests.pages.sites import client_of
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>{}</text></svg>'
 
