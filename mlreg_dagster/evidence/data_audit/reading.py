@@ -6,7 +6,7 @@ is stored.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlreg_dagster.evidence.data_audit.catalogue import is_of_time
@@ -25,7 +25,7 @@ NUMBERS = ("DOUBLE", "BIGINT")
 
 @dataclass(frozen=True)
 class Period:
-    """Which rows are read: those of hours, or days, within; both ends included, None: no end."""
+    """Which rows are read: those of hours within, both ends included, and of days that end with them; None: no end."""
 
     first: datetime | None = None
     last: datetime | None = None
@@ -35,7 +35,9 @@ class Period:
         if not is_of_time(table):
             return "true"
         column = quoted(table.partition_column)
-        ends = ((">=", self.first), ("<=", self.last))
+        is_of_days = table.partition_column == "day"
+        last = self.last - timedelta(hours=23) if is_of_days and self.last is not None else self.last
+        ends = ((">=", self.first), ("<=", last))
         return " AND ".join(f"{column} {sign} {_literal(end)}" for sign, end in ends if end is not None) or "true"
 
 
