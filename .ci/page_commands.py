@@ -22,7 +22,8 @@ sys.path.insert(0, str(PROJECT))
 from mlreg_dagster_tests.documentation.pages import blocks  # noqa: E402
 
 FUNCTIONS = PROJECT / ".ci" / "page_functions.sh"
-SERVE = "dagster dev"
+SERVED = {"dagster dev": "serve", "mlreg pages": "show_pages"}
+"""Commands that go on until the block ends, and the functions that start them."""
 MAY_END_WITH_1 = ("mlreg evaluate", "mlreg bundle")  # a failed gate and an incomplete section are results
 CHANGES_THE_SHELL = ("export ", "unset ", "eval ", "cd ")
 
@@ -57,8 +58,8 @@ def steps_of(page: Path) -> Iterator[str]:
 
 
 def _step(command: str) -> str:
-    if command == SERVE:
-        return "serve"
+    if command in SERVED:
+        return SERVED[command]
     if command.startswith(CHANGES_THE_SHELL):
         return command
     if command.startswith(MAY_END_WITH_1):

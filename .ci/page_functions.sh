@@ -1,6 +1,6 @@
 # What .ci/page_commands.py needs around the commands of a page: stop at the first failure and say where it was.
 set -Eeuo pipefail
-where=- server=
+where=- server= pages=
 log=$(mktemp)
 
 say() { printf '%-28s $ %s\n' "$where" "$1"; }
@@ -23,6 +23,22 @@ serve() {
     return 1
 }
 
+# The registry pages, with a look at some of them.
+show_pages() {
+    setsid env --default-signal=INT,TERM mlreg pages >"$log" 2>&1 9>&- &
+    pages=$!
+    for _ in $(seq 60); do
+        if python -c 'from urllib.request import urlopen
+for path in ("", "models", "champions", "data", "cards", "overview.json"):
+    urlopen(f"http://127.0.0.1:8810/{path}", timeout=60)' 2>>"$log"
+        then return; fi
+        kill -0 "$pages" || { echo "mlreg pages ended before it answered."; return 1; }
+        sleep 1
+    done
+    echo "mlreg pages did not answer within 60 s."
+    return 1
+}
+
 # Work that is stopped half way leaves hours to repair, which `mlreg doctor` would find on a later page.
 runs_in_progress() {
     python - <<'END'
@@ -39,6 +55,7 @@ END
 is_idle() { [ "$(runs_in_progress 2>/dev/null || echo 0)" = 0 ]; }
 
 stop() {
+    if [ -n "$pages" ]; then kill -TERM "$pages" || true; wait "$pages" || true; pages=; fi
     [ -n "$server" ] || return 0
     for _ in $(seq 120); do
         is_idle && mlreg doctor >/dev/null 2>&1 && is_idle && break  # again: a run may have begun while doctor looked

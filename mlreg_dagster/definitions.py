@@ -1,6 +1,5 @@
 """Builds the Dagster definitions: settings, resources, assets, checks, jobs, automation. No logic belongs here."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,15 @@ import dagster as dg
 
 from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
-from mlreg_dagster.config.places import REGISTRY, artifacts_root, latest_root, registry_url, warehouse_file
+from mlreg_dagster.config.places import (
+    REGISTRY,
+    artifacts_root,
+    is_branch,
+    is_registry_elsewhere,
+    latest_root,
+    registry_url,
+    warehouse_file,
+)
 from mlreg_dagster.core.untrusted.redaction import password_in
 from mlreg_dagster.datasets.assets import build_dataset_assets
 from mlreg_dagster.datasets.checks import build_dataset_checks
@@ -27,6 +34,7 @@ from mlreg_dagster.monitoring.assets import build_monitoring_assets
 from mlreg_dagster.monitoring.checks import build_monitoring_checks
 from mlreg_dagster.orchestration.graph_description import describe_graph
 from mlreg_dagster.orchestration.metadata import without_alarms
+from mlreg_dagster.orchestration.page_links import with_page_links
 from mlreg_dagster.orchestration.partitions import make_partitions
 from mlreg_dagster.orchestration.resources import (
     PREFIX,
@@ -40,6 +48,7 @@ from mlreg_dagster.outcomes.assets import build_outcome_assets
 from mlreg_dagster.outcomes.checks import build_outcome_checks
 from mlreg_dagster.serving.assets import build_serving_assets
 from mlreg_dagster.serving.checks import build_serving_checks
+from mlreg_dagster.storage.homes import require_own_dagster
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.storage.private_files import keep_private
 
@@ -59,12 +68,17 @@ def build_definitions(
 
     Raises:
         ConfigError: The registry's URL has a password in plain text, MLREG_REGISTRY, MLREG_ARTIFACTS or
-            MLREG_LATEST names no place that can be meant, or the settings name what nothing registers.
+            MLREG_LATEST names no place that can be meant, DAGSTER_HOME is that of another home where one of the two is
+            a branch, or the settings name what nothing registers.
         PluginError: A plug-in can't be loaded, or registers what it may not.
     """
     settings = settings or load_settings()
     load_extensions(settings.extensions.modules)
-    home = home or home_dir()
+    if home is None:
+        home = home_dir()
+        require_own_dagster(home)
+    if is_branch(home):
+        settings = settings.of_branch()
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)
     jobs = build_jobs(settings, home)
@@ -90,8 +104,9 @@ def build_definitions(
     ]
     schedules, sensors = build_schedules(settings), build_sensors(settings, {job.name: job for job in jobs}, home)
     graph = describe_graph(assets, checks, schedules, sensors)
+    assets = [*assets, *build_evidence_assets(settings, home, graph)]
     return dg.Definitions(
-        assets=[*assets, *build_evidence_assets(settings, home, graph)],
+        assets=with_page_links(assets, settings.pages.url, home.name if is_branch(home) else None),
         asset_checks=checks,
         jobs=jobs,
         schedules=schedules,
@@ -110,7 +125,7 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
         "artifacts": ArtifactsResource(root=artifacts_root(home)),
         "registry": RegistryResource(
             # of a variable Dagster keeps and shows the name alone, never the password in it
-            url=dg.EnvVar(REGISTRY) if os.environ.get(REGISTRY) else named,
+            url=dg.EnvVar(REGISTRY) if is_registry_elsewhere(home) else named,
             first_policy=rules_of(settings).content,
         ),
         "clock": Clock(),

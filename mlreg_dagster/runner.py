@@ -12,7 +12,7 @@ import pandas as pd
 
 from mlreg_dagster.automation.backlog import Backlog, find_backlog
 from mlreg_dagster.automation.ingestion import hourly_orders
-from mlreg_dagster.config import Settings, load_settings
+from mlreg_dagster.config import Settings, home_dir, load_settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import as_hour, hour_key
 from mlreg_dagster.core.people import OF_THE_PROJECT
@@ -21,6 +21,7 @@ from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.governance.rollout.request import RolloutAction
 from mlreg_dagster.jobs import EVALUATE, HOURLY_ASSETS, PROMOTE, RETRAIN, ROLLOUT, TRAIN
 from mlreg_dagster.market.sources.base import MarketSource
+from mlreg_dagster.operations.branches.numbers import taken_elsewhere
 from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
@@ -63,6 +64,7 @@ class Runner:
         resources: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings or load_settings()
+        self._home = home or home_dir()
         self.definitions = build_definitions(self.settings, home, resources)
         with explained(f"Dagster's storage in {os.environ.get('DAGSTER_HOME')}"):
             self.instance = instance or dg.DagsterInstance.get()
@@ -162,7 +164,7 @@ class Runner:
         order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
         place_order(self.settings, self.artifacts, **order)
         taken = list(self.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
-        version = next_version(self.registry, self.artifacts, taken)
+        version = next_version(self.registry, self.artifacts, [*taken, *taken_elsewhere(self._home)])
         self.add_version(version)
         return version
 

@@ -45,6 +45,7 @@ class Deployment:
         self.port = free_port()
         self.client = Client(f"http://127.0.0.1:{self.port}", timeout_s=PATIENCE_S)
         self.log = folder / "log.txt"
+        self._site: Any = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -192,7 +193,25 @@ class Deployment:
         time.sleep(2)  # a tick that had begun before has ended, and stores the state in a moment
         self.wait_for(f"stop of {sensors}", all_stopped)
 
-    # --- what a person sees there ---------------------------------------------------------------------------
+    # --- what a person sees on the registry pages -----------------------------------------------------------
+
+    def page(self, path: str) -> dict[str, Any]:
+        """The facts of a registry page, as its twin has them; the page itself answers, too."""
+        from mlreg_dagster_tests.pages.sites import client_of
+
+        if self._site is None:
+            self._site = client_of(self.folder / "home", dagster_url=self.client.url)
+        assert self._site.get(path).status_code == 200, path
+        answer = self._site.get(f"{'/overview' if path == '/' else path}.json")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["facts"]
+
+    def badges(self) -> dict[str, tuple[str, list[str]]]:
+        """Status and badges of each version on the page of models."""
+        versions = self.page("/models")["versions"]
+        return {each["version"]: (each["status"], [badge["kind"] for badge in each["badges"]]) for each in versions}
+
+    # --- what a person sees in the UI -----------------------------------------------------------------------
 
     def newest(self, asset: str, *partitions: str) -> dict[str | None, Materialization]:
         """The newest materialization of every partition of an asset, or of those that are named."""

@@ -53,7 +53,7 @@ def build_sensors(settings: Settings, by_name: Jobs, home: Path) -> list[dg.Sens
         build_catch_up_sensor(settings, by_name),
         build_served_sensor(settings, by_name, home),
         build_days_sensor(settings, by_name),
-        build_retrain_sensor(settings, by_name),
+        build_retrain_sensor(settings, by_name, home),
         build_promote_sensor(settings, by_name),
         build_rollout_sensor(settings, by_name, home),
         build_failure_sensor(settings),

@@ -9,6 +9,8 @@ from rich.markup import escape
 from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.backup import backup
+from mlreg_dagster.cli.commands.branch import branch
+from mlreg_dagster.cli.commands.data_audit import audit_data
 from mlreg_dagster.cli.commands.evidence import bundle, dossier, report, schema, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
@@ -28,7 +30,8 @@ from mlreg_dagster.cli.commands.incidents import impact, what_if
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
 from mlreg_dagster.cli.commands.models import compare, evaluate, evaluations, promote, rollback
-from mlreg_dagster.cli.commands.operations import correct, doctor, prune, restore, upgrade
+from mlreg_dagster.cli.commands.operations import correct, doctor, mirror, prune, restore, upgrade
+from mlreg_dagster.cli.commands.pages import pages
 from mlreg_dagster.cli.commands.people import people
 from mlreg_dagster.cli.commands.project import env, init, runbook
 from mlreg_dagster.cli.commands.reasons import explain, features
@@ -71,8 +74,8 @@ def _options(
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, evaluations, approve, reject, waive, withdraw, decisions,
     promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, features, status, champion,
-    history, compare, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, doctor, prune,
-    correct, restore, upgrade, keygen, runbook,
+    history, compare, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, pages, doctor,
+    prune, correct, restore, upgrade, mirror, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
@@ -81,9 +84,11 @@ app.command("tidy", hidden=True)(prune)
 app.add_typer(rollout, name="rollout")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
+audit.command("data")(audit_data)
 app.add_typer(alerts, name="alerts")
 app.add_typer(incident, name="incident")
 app.add_typer(backup, name="backup")
+app.add_typer(branch, name="branch")
 app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")
 

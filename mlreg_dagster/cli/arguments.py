@@ -1,6 +1,5 @@
 """Arguments that several commands share: declarations, completion, parsing."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,11 +37,11 @@ def complete_models(incomplete: str) -> list[str]:
 def _registered() -> tuple[list[str], list[str]]:
     """Versions and aliases of the registry in the home; none where there is none, or it can't be read."""
     from mlreg_dagster.config import home_dir
-    from mlreg_dagster.config.places import REGISTRY, registry_file, registry_url
+    from mlreg_dagster.config.places import is_registry_elsewhere, registry_file, registry_url
     from mlreg_dagster.registry import Registry
 
     home = home_dir()
-    if not os.environ.get(REGISTRY) and not registry_file(home).is_file():
+    if not is_registry_elsewhere(home) and not registry_file(home).is_file():
         return [], []
     try:
         registry = Registry(registry_url(home))

@@ -18,6 +18,7 @@ from mlreg_dagster.config import current_project
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.governance.promotion.request import PromotionRequest
+from mlreg_dagster.governance.standing import standings
 from mlreg_dagster.market.names import CRASH
 from mlreg_dagster.models.evaluation.verdict import better_than, champion_in
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION, NOBODY
@@ -184,7 +185,7 @@ def _measure(runner: Runner, hours: pd.DatetimeIndex) -> Callable[[], None]:
 
 def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> None:
     registry, settings = runner.registry, runner.settings.outcomes
-    console.print(versions_table(registry, pd.Timestamp.now(tz="UTC")))
+    console.print(versions_table(standings(registry, pd.Timestamp.now(tz="UTC"))))
     for version in registry.versions():
         evaluation = registry.latest_evaluation(version.version)
         if evaluation:

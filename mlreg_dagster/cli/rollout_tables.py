@@ -10,21 +10,17 @@ from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.evidence.card.elements import flat
 from mlreg_dagster.governance.rollout.wording import share
 from mlreg_dagster.registry import TrafficEvent
+from mlreg_dagster.registry.records.traffic import plain_facts
 
 if TYPE_CHECKING:  # with what it takes to look
     from mlreg_dagster.governance.rollout.looking import Look
-
-
-def traffic_facts(event: TrafficEvent | None) -> dict[str, Any] | None:
-    """One change as plain values; None: there is none."""
-    return None if event is None else {name: value for name, value in asdict(event).items() if name != "id"}
 
 
 def traffic_table(events: Iterable[TrafficEvent]) -> Grid:
     """Changes of the split of an alias, the newest last."""
     events = list(events)
     columns = ("no.", "candidate", "champion", "state", "traffic", "since", "ruling", "by", "reason")
-    grid = Grid("Rollouts", columns, [traffic_facts(each) for each in events], empty="No rollout was ever started.")
+    grid = Grid("Rollouts", columns, [plain_facts(each) for each in events], empty="No rollout was ever started.")
     for each in events:
         grid.add_row(
             f"{each.sequence}",

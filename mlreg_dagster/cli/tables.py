@@ -3,9 +3,8 @@
 The facts of each table are documented in docs/json.md.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -13,13 +12,14 @@ from rich.markup import escape
 from mlreg_dagster.cli.outcome_tables import as_number
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.health import Finding
+from mlreg_dagster.governance.moves import approved_by, move_facts
+from mlreg_dagster.governance.standing import Standings
 from mlreg_dagster.registry import (
     AliasEvent,
     Decision,
     Evaluation,
     PolicyRecord,
     Refusal,
-    Registry,
     Withdrawal,
 )
 
@@ -27,30 +27,29 @@ if TYPE_CHECKING:  # with what it takes to compare models
     from mlreg_dagster.evidence.reproduction import Reproduction
 
 
-def versions_table(registry: Registry, now: datetime) -> Grid:
-    """Every version: what it is, what its gates said, which aliases it holds as of now."""
-    holders = {alias: event for alias in registry.aliases() if (event := registry.holder(alias, now))}
+def versions_table(found: Standings) -> Grid:
+    """Every version: what it is, what its gates said, which aliases it holds as of a time."""
     facts: list[dict[str, Any]] = []
-    for version in registry.versions():
-        evaluation = registry.latest_evaluation(version.version)
-        metrics = evaluation.metrics if evaluation else {}
+    for standing in found.versions:
+        metrics = standing.evaluation.metrics if standing.evaluation else {}
         facts.append(
             {
-                "version": version.version,
-                "detector": version.detector,
-                "dataset_day": version.dataset_day,
-                "status": registry.status(version.version),
+                "version": standing.version.version,
+                "detector": standing.version.detector,
+                "dataset_day": standing.version.dataset_day,
+                "status": standing.status,
                 "average_precision": metrics.get("average_precision"),
                 "baseline_average_precision": metrics.get("baseline_average_precision"),
-                "aliases": [alias for alias, event in holders.items() if event.version == version.version],
-                "artifact_sha256": version.artifact_sha256,
-                "trained_at": version.created_at,
-                "trained_by": version.created_by,
+                "aliases": list(standing.aliases),
+                "badges": [badge.text for badge in standing.badges],
+                "artifact_sha256": standing.version.artifact_sha256,
+                "trained_at": standing.version.created_at,
+                "trained_by": standing.version.created_by,
             }
         )
     grid = Grid(
         "Versions",
-        ("version", "detector", "dataset", "status", "AP", "baseline", "aliases"),
+        ("version", "detector", "dataset", "status", "AP", "baseline", "is"),
         facts,
         empty="No version is registered yet.",
         caption="AP: average precision at finding planted anomalies.",
@@ -63,7 +62,7 @@ def versions_table(registry: Registry, now: datetime) -> Grid:
             _status(each["status"]),
             as_number(each["average_precision"]),
             as_number(each["baseline_average_precision"]),
-            escape(", ".join(each["aliases"])) or "-",
+            escape(", ".join(each["badges"])) or "-",
         )
     return grid
 
@@ -93,12 +92,7 @@ def gates_table(evaluation: Evaluation) -> Grid:
 def history_table(events: Iterable[AliasEvent]) -> Grid:
     """Moves of aliases, the newest of each last."""
     events = list(events)
-    names = ("alias", "version", "previous_version", "effective_at", "recorded_at", "actor", "reason")
-    facts = [
-        {name: getattr(event, name) for name in (*names, "artifact_sha256", "run_id")}
-        | {"approved_by": _approved_by(event)}
-        for event in events
-    ]
+    facts = [move_facts(event) for event in events]
     columns = ("alias", "version", "before", "effective from", "by", "approved by", "reason")
     grid = Grid("Moves", columns, facts, empty="Nobody holds an alias yet.")
     for event in events:
@@ -108,27 +102,10 @@ def history_table(events: Iterable[AliasEvent]) -> Grid:
             event.previous_version or "nobody",
             f"{event.effective_at:%Y-%m-%d %H:%M}",
             escape(event.actor),
-            escape(", ".join(_approved_by(event))) or "-",
+            escape(", ".join(approved_by(event))) or "-",
             f"{escape(event.reason)} [dim](recorded {event.recorded_at:%Y-%m-%d %H:%M})[/]",
         )
     return grid
-
-
-def _approved_by(move: AliasEvent) -> list[str]:
-    """Who had approved the version, by the evidence that the move was recorded with."""
-    return list(move.evidence.get("facts", {}).get("approved_by", ()))
-
-
-def uncounted_moves(registry: Registry, alias: str, now: datetime) -> Iterator[str]:
-    """The moves of an alias that do not count as of now, in words: those that were taken back or lie in the future."""
-    taken_back = {each.sequence: each for each in registry.corrections() if each.alias == alias}
-    for move in registry.recorded_moves(alias):
-        said = f"The move to {move.version}, recorded {move.recorded_at:%Y-%m-%d %H:%M}, "
-        if correction := taken_back.get(move.sequence):
-            when = f"{correction.recorded_at:%Y-%m-%d %H:%M}"
-            yield f"{said}was taken back by {correction.actor} at {when}: {correction.reason}"
-        elif move.effective_at > now:
-            yield f'{said}lies after now. Take it back: mlreg correct {alias} --reason "…"'
 
 
 def decisions_table(decisions: Iterable[Decision], withdrawals: Iterable[Withdrawal] = ()) -> Grid:

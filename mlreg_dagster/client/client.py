@@ -1,7 +1,7 @@
 """Asks a home: who was champion when, what was predicted, and whether it was right."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from mlreg_dagster.config.places import (
     as_registry_url,
     registry_file,
     registry_url,
-    warehouse_file,
 )
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
@@ -26,7 +25,7 @@ from mlreg_dagster.outcomes.names import (
 )
 from mlreg_dagster.registry import AliasEvent, AliasSuspended, ModelVersion
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
-from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +45,9 @@ class NoHome(MlregError):
 class Client:
     """What a home holds, for programs and notebooks.
 
-    It only reads: SQLite and DuckDB files are opened read-only, PostgreSQL in read-only transactions, and each for a
-    short time, so that it can be asked while the graph works. Nothing is made or upgraded.
+    It only reads: the registry, SQLite or PostgreSQL, in read-only transactions, and the Parquet mirror that each write
+    of a table leaves. The tables' own file is not opened: no answer waits for a run, and no run for an answer. Nothing
+    is made or upgraded. Rows are as of the last write; see `mirror_age` and `behind`.
 
     Args:
         home: The folder of the home. None: MLREG_HOME, else `.mlreg` in the current folder.
@@ -77,7 +77,28 @@ class Client:
             )
         self.registry = ReadOnlyRegistry(url)
         self.artifacts = artifacts or artifacts_root(self.home)
-        self._warehouse = WarehouseReader(warehouse_file(self.home))
+        self._mirror = MirrorReader(self.home)
+
+    def mirror_age(self, table: str | None = None) -> timedelta | None:
+        """How long ago the mirror was last written; None where it holds nothing.
+
+        Args:
+            table: Of this table alone, such as `predictions`.
+
+        >>> Client().mirror_age("predictions") < Client().mirror_age("market_snapshot")
+        True
+        """
+        return self._mirror.age(table)
+
+    def behind(self) -> dict[str, list[str]]:
+        """By table the days of which rows were stored that the mirror may not have yet; `all`: any day.
+
+        Empty but while a step writes, or after one that was killed, until the next write.
+
+        >>> Client().behind()
+        {}
+        """
+        return self._mirror.behind()
 
     def versions(self) -> list[ModelVersion]:
         """All versions, from v1 up.
@@ -307,7 +328,7 @@ class Client:
         columns: Sequence[str] | None,
         version: str | None = None,
     ) -> "pd.DataFrame":
-        return read_table(self._warehouse, name, _bound(first), _bound(last), columns, version)
+        return read_table(self._mirror, name, _bound(first), _bound(last), columns, version)
 
 
 def _as_of(time: Time | None) -> datetime:

@@ -1,4 +1,4 @@
-"""The tables of a home for the client: which there are, and rows of them as frames."""
+"""The tables of a home for the client: which there are, and rows of their mirror as frames."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from mlreg_dagster.outcomes.names import (
     REASONS_TABLE,
     WORTH_TABLE,
 )
-from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def _tables() -> "dict[str, Table]":
 
 
 def read_table(
-    warehouse: WarehouseReader,
+    mirror: MirrorReader,
     name: str,
     first: datetime | None,
     last: datetime | None,
@@ -70,7 +70,7 @@ def read_table(
     """Rows of a table; where it is not there yet, none.
 
     Args:
-        warehouse: Where it is.
+        mirror: Where it is.
         name: Which table.
         first: The first hour or day; None: from the beginning.
         last: The last one, included; None: to the end.
@@ -85,7 +85,7 @@ def read_table(
         of_version = ""
     else:
         of_version = "AND model_version = $version " if version else f"AND {IS_VERSION} "
-    with warehouse.tables() as tables:
+    with mirror.tables() as tables:
         table = _fixed_tables().get(name)
         lacking = tables.lacking(table) if table else {}
         if not tables.has(name, {time, *others, *(columns or ())} - lacking.keys()):

@@ -24,6 +24,7 @@ from mlreg_dagster.config.sections.ingest import (
 from mlreg_dagster.config.sections.models import FROZEN, FlaggingSettings, MemberSettings, ModelSettings
 from mlreg_dagster.config.sections.notifications import ChannelSettings, NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings, WorthSettings
+from mlreg_dagster.config.sections.pages import PagesSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.sections.rollout import RolloutPolicy, RolloutSettings
 from mlreg_dagster.config.sections.simulated import ClusteringSettings, PlantedDriftSettings, SimulatedSettings
@@ -51,6 +52,7 @@ __all__ = [
     "ModelSettings",
     "NotificationSettings",
     "OutcomeSettings",
+    "PagesSettings",
     "PlantedDriftSettings",
     "PromotionSettings",
     "ResponseSettings",

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from mlreg_dagster.config import plain_yaml
+from mlreg_dagster.config.places import is_branch
 from mlreg_dagster.config.project import current_project, shipped
 from mlreg_dagster.config.section import ConfigError, Section, validated
 from mlreg_dagster.config.sections.documentation import with_files_read
@@ -23,7 +24,7 @@ _LONGEST_SHOWN = 300
 
 
 def load_settings(config_dir: Path | None = None) -> Settings:
-    """Read the configuration.
+    """Read the configuration; of a home that is a branch, without what reaches others: see `Settings.of_branch`.
 
     Args:
         config_dir: Its files replace those of the package one by one. None: the folder that MLREG_CONFIG_DIR names,
@@ -52,7 +53,8 @@ def load_settings(config_dir: Path | None = None) -> Settings:
             models[path.stem] = section
         else:
             sections[path.stem] = section
-    return Settings(models=models, **sections)
+    settings = Settings(models=models, **sections)
+    return settings.of_branch() if is_branch(home_dir()) else settings
 
 
 def home_dir() -> Path:

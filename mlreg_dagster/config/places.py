@@ -1,6 +1,7 @@
 """Where a home keeps what: one place for the names of its files, and for the variables that name other places.
 
-Nothing is opened or made here.
+A branch keeps everything itself: the variables name the places of production, which a branch never writes to. Nothing
+is opened or made here.
 """
 
 import os
@@ -17,13 +18,33 @@ SERVING_KEYS = "MLREG_SERVING_KEYS"
 _SCHEME = "://"
 
 
+def branches_root(home: Path) -> Path:
+    """The folder of a home's branches, each a whole home."""
+    return home / "branches"
+
+
+def branch_file(home: Path) -> Path:
+    """The record that makes a home a branch."""
+    return home / "branch.json"
+
+
+def is_branch(home: Path) -> bool:
+    """Whether a home is a branch of another one."""
+    return branch_file(home).is_file()
+
+
+def dagster_home(home: Path) -> Path:
+    """Dagster's home: what DAGSTER_HOME names, else the folder in the home; always the latter in a branch."""
+    return Path(_named_by("DAGSTER_HOME", home) or home / "dagster")
+
+
 def registry_url(home: Path) -> str:
     """The SQLAlchemy URL of the registry: what MLREG_REGISTRY names, else the file in the home.
 
     Raises:
         ConfigError: MLREG_REGISTRY can't be read, or names a file by a relative path.
     """
-    if not (named := os.environ.get(REGISTRY)):
+    if not (named := _named_by(REGISTRY, home)):
         return own_registry_url(home)
     from sqlalchemy import make_url  # which those who only ask for the home do without
     from sqlalchemy.exc import ArgumentError
@@ -39,6 +60,11 @@ def registry_url(home: Path) -> str:
     if url.get_backend_name() == "sqlite" and name and not name.startswith(("file:", ":")):
         _require_absolute(REGISTRY, Path(name))
     return text
+
+
+def is_registry_elsewhere(home: Path) -> bool:
+    """Whether MLREG_REGISTRY decides where the registry of a home is."""
+    return _named_by(REGISTRY, home) is not None
 
 
 def own_registry_url(home: Path) -> str:
@@ -66,7 +92,7 @@ def artifacts_root(home: Path) -> str:
     Raises:
         ConfigError: MLREG_ARTIFACTS names a folder by a relative path, or has a secret in it.
     """
-    return _folder_named_by(ARTIFACTS) or str(home / "artifacts")
+    return _folder_named_by(ARTIFACTS, home) or str(home / "artifacts")
 
 
 def latest_root(home: Path) -> str:
@@ -75,12 +101,17 @@ def latest_root(home: Path) -> str:
     Raises:
         ConfigError: MLREG_LATEST names a folder by a relative path, or has a secret in it.
     """
-    return _folder_named_by(LATEST) or str(home / "latest")
+    return _folder_named_by(LATEST, home) or str(home / "latest")
 
 
 def warehouse_file(home: Path) -> Path:
     """The file of the tables."""
     return home / "warehouse.duckdb"
+
+
+def mirror_root(home: Path) -> Path:
+    """The folder of the Parquet mirror of all tables."""
+    return home / "mirror"
 
 
 def serving_keys_file(home: Path) -> Path:
@@ -89,13 +120,18 @@ def serving_keys_file(home: Path) -> Path:
     Raises:
         ConfigError: MLREG_SERVING_KEYS names it by a relative path.
     """
-    if not (named := os.environ.get(SERVING_KEYS)):
+    if not (named := _named_by(SERVING_KEYS, home)):
         return home / "serving-keys.json"
     return _require_absolute(SERVING_KEYS, Path(named).expanduser())
 
 
-def _folder_named_by(variable: str) -> str | None:
-    text = os.environ.get(variable)
+def _named_by(variable: str, home: Path) -> str | None:
+    """What a variable names for a home; None where it names nothing, or the home is a branch."""
+    return None if is_branch(home) else os.environ.get(variable) or None
+
+
+def _folder_named_by(variable: str, home: Path) -> str | None:
+    text = _named_by(variable, home)
     if not text:
         return None
     if _SCHEME not in text:

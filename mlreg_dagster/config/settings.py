@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from mlreg_dagster.config.section import ConfigError, Section
 from mlreg_dagster.config.sections.audit import AuditSettings
 from mlreg_dagster.config.sections.automation import AutomationSettings, RetrainingSettings
+from mlreg_dagster.config.sections.backups import BackupSettings
 from mlreg_dagster.config.sections.datasets import DatasetSettings
 from mlreg_dagster.config.sections.drift import DriftSettings
 from mlreg_dagster.config.sections.evaluation import EvaluationSettings
@@ -19,6 +20,7 @@ from mlreg_dagster.config.sections.ingest import IngestSettings
 from mlreg_dagster.config.sections.models import ModelSettings
 from mlreg_dagster.config.sections.notifications import NotificationSettings
 from mlreg_dagster.config.sections.outcomes import OutcomeSettings
+from mlreg_dagster.config.sections.pages import PagesSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.sections.rollout import RolloutSettings
 from mlreg_dagster.config.sections.serving import ServingSettings
@@ -47,6 +49,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     serving: ServingSettings = ServingSettings()
     rollout: RolloutSettings = RolloutSettings()
+    pages: PagesSettings = PagesSettings()
     extensions: ExtensionSettings = ExtensionSettings()
 
     @model_validator(mode="after")
@@ -71,6 +74,13 @@ class Settings(Section):
                     f"{self.hours_in_use} hours back, so keep {ceil(self.hours_in_use / 24)} days or more."
                 )
         return self
+
+    def of_branch(self) -> Self:
+        """The same for a branch, which tells nobody outside: no channels, no published heads, no backups."""
+        told = self.notifications
+        silent = NotificationSettings(owners=told.owners, reminder_hours=told.reminder_hours)
+        retention = self.retention.model_copy(update={"backups": BackupSettings()})
+        return self.model_copy(update={"notifications": silent, "audit": AuditSettings(), "retention": retention})
 
     def model(self, name: str) -> ModelSettings:
         """The settings of one model file.

@@ -1,7 +1,35 @@
 """Nested mappings of settings: their values under dotted names, and what differs between two of them."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Differing(NamedTuple):
+    """A value that differs."""
+
+    key: str
+    left: Any
+    right: Any
+
+
+def differing(left: Mapping[str, Any], right: Mapping[str, Any], absent: Any = None) -> list[Differing]:
+    """The values that differ, by key, under dotted names.
+
+    Args:
+        left: Nested values.
+        right: The same of another time or place.
+        absent: Stands for a value that one of them lacks.
+
+    Examples:
+        >>> differing({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
+        [Differing(key='a.b', left=1, right=3)]
+    """
+    before, after = dict(_flat(left)), dict(_flat(right))
+    return [
+        Differing(key, before.get(key, absent), after.get(key, absent))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
 
 
 def differences(left: Mapping[str, Any], right: Mapping[str, Any], absent: str) -> list[str]:
@@ -16,12 +44,7 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any], absent: str) 
         >>> differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}}, "unset")
         ['a.b: 1 → 3']
     """
-    before, after = dict(_flat(left)), dict(_flat(right))
-    return [
-        f"{key}: {before.get(key, absent)} → {after.get(key, absent)}"
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    ]
+    return [f"{each.key}: {each.left} → {each.right}" for each in differing(left, right, absent)]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

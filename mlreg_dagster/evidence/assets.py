@@ -20,6 +20,7 @@ from mlreg_dagster.orchestration.graph_description import GraphDescription
 from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.instance.check_log import check_results
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
+from mlreg_dagster.orchestration.page_links import page_link
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
@@ -132,6 +133,7 @@ def _delivery_bundle(settings: Settings, home: Path, graph: GraphDescription) ->
         return dg.MaterializeResult(
             metadata={
                 "version": card.version,
+                **page_link(context, card.version),
                 "headline": card.headline,
                 "card": dg.MetadataValue.path(folder / bundles.HTML),
                 "answers": table_view([{"question": name, "answer": answer} for name, answer in card.answers.items()]),

@@ -22,19 +22,21 @@ from mlreg_dagster.evidence.templating import render
 
 def to_json(card: Card) -> str:
     """For programs."""
-    return written(
-        CardDocument(
-            version=card.version,
-            made_at=plain(card.made_at),
-            headline=card.headline,
-            complete=card.state == "complete",
-            state=card.state,
-            answers={
-                snake_case(question): Answer(question=question, answer=answer)
-                for question, answer in card.answers.items()
-            },
-            sections={section.key: _section(section) for section in card.sections},
-        )
+    return written(document_of(card))
+
+
+def document_of(card: Card) -> CardDocument:
+    """For programs, before it is written."""
+    return CardDocument(
+        version=card.version,
+        made_at=plain(card.made_at),
+        headline=card.headline,
+        complete=card.state == "complete",
+        state=card.state,
+        answers={
+            snake_case(question): Answer(question=question, answer=answer) for question, answer in card.answers.items()
+        },
+        sections={section.key: _section(section) for section in card.sections},
     )
 
 

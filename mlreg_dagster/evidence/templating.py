@@ -36,15 +36,16 @@ _FOLD_AFTER = 90
 _MANY_DIGITS = re.compile(r"(?<![\w.])-?\d+\.\d{5,}(?:e[-+]?\d+)?(?![\w.])")
 
 
-def render(template: str, *, package: str = BASE, **values: Any) -> str:
+def render(template: str, *, package: str = BASE, frame: str = BASE, **values: Any) -> str:
     """A page or a document.
 
     Args:
         template: Its file; the name says whether it is HTML (escaped for HTML) or Markdown (escaped for Markdown).
         package: The room that it stands in.
+        frame: The package with the templates that it extends, where these are not those of all evidence.
         values: What it shows.
     """
-    return _environment(package, is_html=".html" in template).get_template(template).render(values)
+    return _environment(package, frame, is_html=".html" in template).get_template(template).render(values)
 
 
 def shown(value: Any) -> str:
@@ -67,9 +68,9 @@ def shown(value: Any) -> str:
 
 
 @cache
-def _environment(package: str, is_html: bool) -> Environment:
+def _environment(package: str, frame: str, is_html: bool) -> Environment:
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, BASE))]),
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, frame, BASE))]),
         autoescape=is_html,  # noqa: S701 - Markdown has an escape of its own, see `finalize`
         finalize=_visible if is_html else _for_markdown,
         undefined=StrictUndefined,

@@ -1,16 +1,20 @@
 """Which frozen datasets hold an hour of the market, or look back on it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Literal
 
 import pandas as pd
 
 from mlreg_dagster.config import FeatureSettings, OutcomeSettings
-from mlreg_dagster.core.hours import HOUR, as_hour
-from mlreg_dagster.datasets.changes import compare
-from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING, Dataset, load
+from mlreg_dagster.core.hours import HOUR, as_hour, day_key
+from mlreg_dagster.datasets.changes import ChangedHours, compare
+from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING, Dataset, lineage_of, load
 from mlreg_dagster.datasets.labels import LABELS
+from mlreg_dagster.datasets.low_quality import LEFT_OUT
+from mlreg_dagster.datasets.windows import Window
+from mlreg_dagster.extensions.features import MOST_LOOKBACK
 from mlreg_dagster.incidents.reach import reach_of_features
 from mlreg_dagster.storage.artifacts import ArtifactError, ArtifactStore
 from mlreg_dagster.storage.warehouse.reader import Tables
@@ -49,7 +53,12 @@ class DatasetImpact:
 
 
 def datasets_on(
-    store: ArtifactStore, tables: Tables, hour: pd.Timestamp, instrument: str | None, problems: list[str]
+    store: ArtifactStore,
+    tables: Tables,
+    hour: pd.Timestamp,
+    instrument: str | None,
+    problems: list[str],
+    as_of: datetime | None = None,
 ) -> Iterator[DatasetImpact]:
     """The frozen datasets that rest on an hour, by kind and day.
 
@@ -59,18 +68,36 @@ def datasets_on(
         hour: The hour of the market.
         instrument: The instrument whose row is in question; None: all.
         problems: Filled with a sentence on each dataset that can't be read.
+        as_of: Of days that had ended by then alone; None: all. What changed since is compared with the tables as they
+            are now.
     """
     for kind in (TRAINING, HOLDOUT):
         for day in store.keys(kind):
-            if as_hour(day) + 24 * HOUR <= hour:  # a dataset ends with its day
+            end = as_hour(day) + 24 * HOUR  # a dataset ends with its day
+            if end <= hour or (as_of is not None and end > as_of):
                 continue
             try:
-                dataset = load(store, kind, day)
+                lineage = lineage_of(store, kind, day)
+                if _left_out(lineage, hour):
+                    problems.append(f"{kind} {day} left out {day_key(hour)} for low quality.")
+                dataset = load(store, kind, day) if _earliest(lineage) <= hour else None
             except ArtifactError as error:
                 problems.append(f"{kind} {day} can't be read, and may rest on the hour: {error}")
                 continue
-            if (found := _impact(kind, dataset, tables, hour, instrument)) is not None:
+            if dataset is not None and (found := _impact(kind, dataset, tables, hour, instrument)) is not None:
                 yield found
+
+
+def _earliest(lineage: Mapping[str, Any]) -> pd.Timestamp:
+    """No row, label or snapshot of a dataset reads an hour before this one."""
+    first = min(as_hour(each["first_hour"]) for each in (lineage, lineage.get(LABELS, lineage)))
+    reach, _ = reach_of_features(FeatureSettings.model_validate(lineage["feature_settings"]))
+    return first - max(reach, MOST_LOOKBACK) * HOUR
+
+
+def _left_out(lineage: Mapping[str, Any], hour: pd.Timestamp) -> bool:
+    within = as_hour(lineage["first_hour"]) <= hour < as_hour(lineage["end"])
+    return within and day_key(hour) in lineage.get(LEFT_OUT, {}).get("days", {})
 
 
 def _impact(
@@ -84,19 +111,25 @@ def _impact(
     labels = _labels(dataset, hour, reach, of_rows, instrument)
     if rows.empty and not labels and (market is None or market.empty):
         return None
-    hours = set(rows["hour"])
-    changes = compare(kind, dataset, _features_now(tables, dataset)) if hours else None
+    changes = _changes(kind, dataset, tables, rows["hour"]) if len(rows) else None
     return DatasetImpact(
         kind=kind,
         day=dataset.day,
         sha256=dataset.sha256,
         relation="looks back" if _resting(dataset.rows, hour, 0, instrument).empty else "holds",
-        hours=len(hours),
+        hours=rows["hour"].nunique(),
         rows=len(rows),
         labels=labels,
-        changed=len(hours & set(changes.changed)) if changes else 0,
-        gone=len(hours & set(changes.gone)) if changes else 0,
+        changed=len(changes.changed) if changes else 0,
+        gone=len(changes.gone) if changes else 0,
     )
+
+
+def _changes(kind: str, dataset: Dataset, tables: Tables, hours: "pd.Series[pd.Timestamp]") -> ChangedHours:
+    """How these hours of a dataset compare with the tables; its others are not looked at."""
+    frozen, window = dataset.rows[dataset.rows["hour"].isin(hours)], Window(hours.min(), hours.max() + HOUR)
+    now = _features_now(tables, window)
+    return compare(kind, replace(dataset, rows=frozen, window=window), now[now["hour"].isin(hours)])
 
 
 def _resting(rows: pd.DataFrame, hour: pd.Timestamp, reach: int, instrument: str | None) -> pd.DataFrame:
@@ -125,10 +158,10 @@ def _resting_labels(rows: pd.DataFrame, hour: pd.Timestamp, settings: OutcomeSet
     return found  # type: ignore[no-any-return]
 
 
-def _features_now(tables: Tables, dataset: Dataset) -> pd.DataFrame:
+def _features_now(tables: Tables, window: Window) -> pd.DataFrame:
     if not tables.has(_FEATURES, ("hour", "instrument_id")):
         return pd.DataFrame({"hour": pd.DatetimeIndex([], tz="UTC"), "instrument_id": pd.Series(dtype="str")})
     return tables.frame(
         f"SELECT * FROM {_FEATURES} WHERE hour >= $first AND hour < $end",  # noqa: S608 - a name of ours
-        {"first": dataset.window.first, "end": dataset.window.end},
+        {"first": window.first, "end": window.end},
     )

@@ -16,6 +16,7 @@ from mlreg_dagster.incidents.reach import reach_of, reach_of_features
 from mlreg_dagster.incidents.rows import Rows, StoredRows, versions_in, was_observed
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.registry import AliasEvent, ModelVersion, Registry
+from mlreg_dagster.registry.as_of import RegistryAsOf
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.reader import Tables
 
@@ -155,6 +156,7 @@ def impact_of(
     tables: Tables,
     store: ArtifactStore,
     settings: Settings,
+    as_of: datetime | None = None,
 ) -> Impact:
     """Look for everything that rests on an hour. It is judged by the clock: whether a row would change is not computed.
 
@@ -165,12 +167,16 @@ def impact_of(
         tables: Features, predictions, outcomes and answers.
         store: Frozen datasets.
         settings: What features and outcomes are made with.
+        as_of: What was there by then alone: the registry as of it, datasets of days that had ended, rows of hours up
+            to it, outcomes due by it. None: all.
 
     Raises:
         UnknownInstrument: It was never observed.
     """
+    if as_of is not None:
+        registry = RegistryAsOf(registry, as_of)
     remarks: list[str] = []
-    datasets = list(datasets_on(store, tables, hour, instrument, remarks))
+    datasets = list(datasets_on(store, tables, hour, instrument, remarks, as_of))
     if instrument is not None and not datasets and not was_observed(tables, instrument):
         raise UnknownInstrument(
             f"{instrument} is in no hour of the tables, and in no dataset after {hour:%Y-%m-%d %H:%M}. Name an "
@@ -179,8 +185,8 @@ def impact_of(
     known = {each.version: each for each in registry.versions()}
     versions = [each for each in (_version(registry, model, datasets) for model in known.values()) if each]
     trained = {each.version for each in versions if each.trained}
-    reaches = {name: reach_of(name, known, settings) for name in sorted(versions_in(tables))}
-    rows = StoredRows(tables, hour, instrument, reaches, trained, settings.outcomes)
+    reaches = {name: reach_of(name, known, settings) for name in sorted(versions_in(tables, hour, as_of) | trained)}
+    rows = StoredRows(tables, hour, instrument, reaches, trained, settings.outcomes, as_of)
     reach, shared = reach_of_features(settings.features)
     feature_hours, feature_rows = rows.features(reach, is_shared=shared)
     return Impact(

@@ -14,6 +14,8 @@ from mlreg_dagster.registry import ModelVersion
 
 _VOLUME_HOURS = 23  # those of `volume_24h`, without its own
 _MOST_DAYS = 31  # that a flag policy may look back on
+MOST_HOURS = 2 * MOST_LOOKBACK + 24 * _MOST_DAYS
+"""After an hour of which nothing is known but a version's name."""
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,8 @@ def _others(registry: Registry, within: _Within) -> Iterator[Entry]:
             yield _entry("policy", f"Policy {policy.content_sha256[:12]} was adopted", policy, f"policy #{policy.id}")
     for restored in registry.restores():
         if within.has(restored.recorded_at):
-            text = "An older copy of the registry was put back"
+            made = restored.facts.get("branch")
+            text = f"The branch {made['name']} was made" if made else "An older copy of the registry was put back"
             yield _entry("restore", text, restored, f"restore #{restored.id}")
 
 

@@ -24,6 +24,7 @@ from mlreg_dagster.models.manifests import LEARNED
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.provenance import require_recorded
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
+from mlreg_dagster.orchestration.page_links import page_link
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, version_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, current_actor
 from mlreg_dagster.orchestration.retries import retried
@@ -123,6 +124,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "version": version.version,
+                **page_link(context, version.version),
                 "detector": version.detector,
                 "settings": dict(model.manifest["settings"]),
                 "dataset": f"{dataset.day} ({dataset.sha256[:12]})",
@@ -239,6 +241,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "version": version.version,
+                **page_link(context, version.version),
                 "status": records.status(version.version),
                 "experiment": "; ".join(recorded.departures or ()) or "no: evaluated as configured",
                 AUDIT_HEAD: audit_head(records),

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mlreg_dagster.config.places import artifacts_root, latest_root, registry_file, registry_url, warehouse_file
+from mlreg_dagster.config.places import (
+    artifacts_root,
+    latest_root,
+    mirror_root,
+    registry_file,
+    registry_url,
+    warehouse_file,
+)
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.database.sqlite import file_of
@@ -29,7 +36,7 @@ class NotCopied(MlregError):
 
 
 def copy_home(home: Path, target: Path) -> None:
-    """Copy registry, tables, bundles and the newest hour. Processes that work on the home may go on.
+    """Copy registry, tables, their mirror, bundles and the newest hour. Processes that work on the home may go on.
 
     Args:
         home: The data home; variables that name a registry or bundles elsewhere are followed.
@@ -52,6 +59,7 @@ def copy_home(home: Path, target: Path) -> None:
                 folder.fs.get(folder.path, str(target / name), recursive=True)
         with tables_kept(home) as source:
             copy_tables(source, warehouse_file(target))
+            copy_folder(mirror_root(home), mirror_root(target), link=True)  # files are replaced, never changed
 
 
 def registry_of(home: Path) -> Registry:

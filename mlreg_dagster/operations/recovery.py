@@ -139,6 +139,12 @@ def record_backup(
 def describe_restore(restored: Restore) -> str:
     """A restore in one sentence."""
     facts, when = restored.facts, f"{restored.recorded_at:%Y-%m-%d %H:%M}"
+    if branch := facts.get("branch"):
+        source = branch["source"]
+        return (
+            f"A branch of {source}: {branch['name']}, made at {when} by {restored.actor} ({restored.reason}). Records "
+            f"up to {facts['last_common_record']} are those of {source}. The chain is intact since."
+        )
     versions = ", ".join(facts.get("lost_versions", ())) or "none"
     if "backup" in facts:
         made_at = datetime.fromisoformat(facts["backup"]["made_at"])

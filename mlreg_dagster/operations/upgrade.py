@@ -1,10 +1,11 @@
-"""Bringing a home that an older release made up to date: its registry, and where its dagster.yaml finds our storage."""
+"""Bringing a home that an older release made up to date: registry, mirror of the tables, modules in dagster.yaml."""
 
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.orchestration.locks.daemon import DaemonRunsAlready, daemon_kept_out
 from mlreg_dagster.orchestration.locks.lifecycle import alone_on
@@ -12,6 +13,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 _MOVED = {"mlreg_dagster.orchestration.event_log": "mlreg_dagster.orchestration.dagster_internals.event_log"}
 """Modules that the dagster.yaml of an older release names, and where they are now."""
@@ -31,10 +33,12 @@ class HomeUpgrade:
 
     Attributes:
         registry: To the registry.
+        mirrored: Whether the tables were mirrored, which the older release did not do.
         dagster_yaml: The file that was brought up to date; None where there was nothing to do.
     """
 
     registry: SchemaUpgrade
+    mirrored: bool
     dagster_yaml: Path | None
 
 
@@ -50,6 +54,7 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
     Raises:
         HomeAtWork: A daemon works on it; nothing was changed.
         HomeInUse: A replay or demo works on it; nothing was changed.
+        WarehouseBusy: A process keeps the tables; the registry was upgraded.
         BackupNeeded, SchemaMismatch, RegistryDamaged, RegistryUnavailable: As `Registry.upgrade`.
     """
     with ExitStack() as stack:
@@ -65,7 +70,15 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
                 ) from error
         done = registry.upgrade(copied=copied)
         file = dagster_home / "dagster.yaml"
-        return HomeUpgrade(done, file if _name_moved_modules(file) else None)
+        return HomeUpgrade(done, _mirror(home), file if _name_moved_modules(file) else None)
+
+
+def _mirror(home: Path) -> bool:
+    tables = DuckDBWarehouse(warehouse_file(home))
+    if not tables.path.exists() or tables.mirror.layout.is_complete:
+        return False
+    tables.mirror_again()
+    return True
 
 
 def _name_moved_modules(file: Path) -> bool:

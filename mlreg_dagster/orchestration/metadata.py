@@ -10,6 +10,7 @@ import pandas as pd
 from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.core.untrusted.text import visible
 from mlreg_dagster.orchestration.dagster_internals.partition_metadata import add_partition_metadata
+from mlreg_dagster.orchestration.page_links import page_link
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.witness import AUDIT_HEAD as AUDIT_HEAD
 from mlreg_dagster.storage.warehouse.tables import Table
@@ -107,7 +108,7 @@ def result_of_range(context: dg.AssetExecutionContext, last: str, metadata: Mapp
     Counts are text: the UI would plot the sum over a range beside that of an hour.
     """
     shown = {name: str(value) if isinstance(value, int) else value for name, value in metadata.items()}
-    context.add_asset_metadata(shown, partition_key=last)
+    context.add_asset_metadata({**shown, **page_link(context, last)}, partition_key=last)
     return dg.MaterializeResult()
 
 

@@ -104,7 +104,7 @@ PREDICTION_OUTCOMES = Table(
     key=("hour", "instrument_id", "model_version"),
     columns={
         "hour": column(UTC, "When the outcome is due: prediction_hour + horizon, by the clock.", WHOLE_HOUR),
-        "prediction_hour": column(UTC, "Hour of the prediction.", WHOLE_HOUR),
+        "prediction_hour": column(UTC, "Hour of the features that were scored, UTC.", WHOLE_HOUR),
         **_SAID,
         "outcome_price": column(
             float,
@@ -112,7 +112,7 @@ PREDICTION_OUTCOMES = Table(
             FINITE_POSITIVE,
             nullable=True,
         ),
-        "outcome_price_hour": column(UTC, "Hour of outcome_price.", WHOLE_HOUR, nullable=True),
+        "outcome_price_hour": column(UTC, "Hour in which outcome_price was seen, UTC.", WHOLE_HOUR, nullable=True),
         "change_pct": column(float, "outcome_price against price, %.", FINITE_CHANGE, nullable=True),
         "worst_drop_pct": column(
             float,

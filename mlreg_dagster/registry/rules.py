@@ -15,7 +15,19 @@ from mlreg_dagster.registry.errors import (
     GatesNotPassed,
     InvalidRecord,
 )
-from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion, Tenure
+from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion, Status, Tenure
+
+
+def counting_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    """The evaluation that counts, of those of a version, the latest one last: the latest that is no experiment."""
+    return next((each for each in reversed(evaluations) if not each.is_experiment), None)
+
+
+def status_by(latest: Evaluation | None) -> Status:
+    """The status of a version whose evaluation that counts is this one; None: there is none."""
+    if latest is None:
+        return "candidate"
+    return "evaluated" if latest.passed else "rejected"
 
 
 def passed_evaluation(version: str, evaluations: Sequence[Evaluation], *, experiments: bool = False) -> Evaluation:

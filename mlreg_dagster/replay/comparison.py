@@ -9,11 +9,11 @@ from mlreg_dagster.config import OutcomeSettings
 from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.names import RANKING
+from mlreg_dagster.outcomes.replay_schema import REPLAY_POLICIES
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
 from mlreg_dagster.outcomes.worth.counts import counts_by_day, monday_before
 from mlreg_dagster.outcomes.worth.daily import NO_CRASHES, ROWS, crashes_by_version
 from mlreg_dagster.outcomes.worth.verdict import Worth, worth_of_counts
-from mlreg_dagster.replay.policies import REPLAY_POLICIES
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _CHUNK = pd.Timedelta(days=28)

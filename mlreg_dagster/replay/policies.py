@@ -8,23 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from mlreg_dagster.outcomes.schema import MIDNIGHT
-from mlreg_dagster.storage.warehouse.column_checks import NOT_EMPTY
-from mlreg_dagster.storage.warehouse.tables import UTC, Table, column
+from mlreg_dagster.outcomes.replay_schema import REPLAY_POLICIES
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 NEVER, RETRAIN, PLANTED = "never retrain", "always retrain", "better at planted anomalies"
-
-REPLAY_POLICIES = Table(
-    name="replay_policies",
-    description="Which version each compared policy of a replay would have had as champion from a day on.",
-    key=("day", "policy"),
-    columns={
-        "day": column(UTC, "The midnight that begins the period, UTC.", MIDNIGHT),
-        "policy": column(str, "Which policy, and of which model file where it is about one.", NOT_EMPTY),
-        "model_version": column(str, "The version that would have been champion.", NOT_EMPTY),
-    },
-)
 
 Better = Callable[[str, str], bool]
 """Whether the first version is better than the second at finding planted anomalies, on the holdout of the first."""

@@ -94,7 +94,7 @@ def compose() -> dict[str, Any]:
 
 
 def test_the_compose_file_is_sound(compose):
-    assert len(compose["services"]) == 5
+    assert len(compose["services"]) == 6
     assert list(problems(compose)) == []
 
 

@@ -9,6 +9,10 @@ from io import BytesIO
 
 import pandas as pd
 
+from mlreg_dagster.registry.as_of import RegistryAsOf
+
+FEATURES = "SELECT * FROM market_features"
+
 FEATURE_HOURS = {
     "change_1h_pct": 1,
     "is_gap": 1,
@@ -31,10 +35,18 @@ ALL_FEATURES = 168
 
 
 class Oracle:
-    def __init__(self, home):
-        self.home = home
-        read = home.tables.query
-        self.features = counted(read("SELECT * FROM market_features"))
+    """What rests on an hour; `until`: as of a time, at which nothing later was there."""
+
+    def __init__(self, home, until=None):
+        self.home, self.until = home, until
+        self.registry = home.registry if until is None else RegistryAsOf(home.registry, until)
+
+        def read(sql):
+            rows = home.tables.query(sql)
+            return rows if until is None else rows[rows["hour"] <= until]
+
+        self.now = {(row["hour"], row["instrument_id"]): row for row in counted(home.tables.query(FEATURES))}
+        self.features = counted(read(FEATURES))
         self.predictions = counted(read("SELECT * FROM predictions"))
         self.outcomes = counted(read("SELECT * FROM prediction_outcomes"))
         self.reasons = {
@@ -42,13 +54,14 @@ class Oracle:
             for row in counted(read("SELECT * FROM prediction_reasons"))
         }
         self.served = counted(read("SELECT * FROM served_predictions"))
-        self.now = {(row["hour"], row["instrument_id"]): row for row in self.features}
         self.frozen = list(self._bundles())
-        self.versions = {each.version: each for each in home.registry.versions()}
+        self.versions = {each.version: each for each in self.registry.versions()}
 
     def _bundles(self):
         for kind in ("training_dataset", "eval_holdout"):
             for day in home_keys(self.home, kind):
+                if self.until is not None and pd.Timestamp(day, tz="UTC") + pd.Timedelta(days=1) > self.until:
+                    continue
                 files = self.home.store.read(kind, day)
                 frames = {
                     name: counted(pd.read_parquet(BytesIO(files[f"{name}.parquet"])))
@@ -82,7 +95,7 @@ class Oracle:
         evaluations = {
             name: [
                 each.id
-                for each in self.home.registry.evaluations(name)
+                for each in self.registry.evaluations(name)
                 if self.by_sha.get(each.holdout_sha256, ("",))[0] == "eval_holdout"
             ]
             for name in self.versions
@@ -214,7 +227,7 @@ class Oracle:
     def _reigns(self, evaluations):
         found = set()
         for alias in ("champion", "challenger"):
-            moves = self.home.registry.history(alias)
+            moves = self.registry.history(alias)
             for place, move in enumerate(moves):
                 until = moves[place + 1].effective_at if place + 1 < len(moves) else None
                 hours = {
@@ -233,7 +246,7 @@ class Oracle:
 
     def _rollouts(self):
         found, rollouts = set(), {}
-        for event in self.home.registry.traffic_history("champion"):
+        for event in self.registry.traffic_history("champion"):
             rollouts.setdefault(event.rollout, []).append(event)
         for rollout, events in rollouts.items():
             first, last = events[0], events[-1]

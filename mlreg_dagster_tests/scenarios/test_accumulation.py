@@ -68,6 +68,8 @@ def _the_first_version_is_rejected(deployment, verified):
     refusal = f"v1 failed: {ANOMALY_RATE}."
     deployment.wait_for("refusal", lambda: deployment.says("promote_sensor") == refusal)
     assert deployment.newest("champion_model") == {}
+    assert deployment.badges() == {"v1": ("rejected", [])}
+    assert deployment.page("/")["champion"]["weights"] == {}
     code, findings = verified(deployment)  # a rejected version is a result, not a fault
     assert (code, findings["versions"], findings["champion"][0]) == (0, ("ok", "v1 rejected."), "waiting")
 
@@ -80,6 +82,7 @@ def _the_next_day_is_not_blocked(deployment, verified):
     assert deployment.gates("v2") == dict.fromkeys(GATES, "SUCCEEDED")
     champion = deployment.newest("champion_model")[None]
     assert (champion.metadata["champion"], champion.metadata["actor"]) == ("v2", "automation")
+    assert deployment.badges() == {"v1": ("rejected", []), "v2": ("evaluated", ["champion"])}
     jobs = [job for job, status in deployment.runs() if status == "SUCCESS"]
     assert (jobs.count("retrain"), jobs.count("promote"), len(jobs)) == (2, 1, len(deployment.runs()))
     assert verified(deployment)[0] == 0

@@ -25,6 +25,8 @@ def test_a_backfill_of_a_day_materializes_that_day_alone(first_day, verified, mo
         assert made == {asset: set(HOURS) if asset in HOURLY else {DAY} for asset in made}
         assert all(each.rows == 12 for each in deployment.newest("market_features", *HOURS).values())
         assert deployment.all_ended()
+        days = {each["day"][:10]: each["hours"] for each in deployment.page("/hours")["days"]}
+        assert [hour["features"] for hour in days[DAY]] == [12] * 24
         _an_older_hour_that_is_made_later_is_not_taken_for_the_newest(deployment, verified, monkeypatch)
 
 

@@ -49,6 +49,9 @@ def _an_isolation_forest_is_no_better(deployment):
     refusal = "v2 is not distinguishable from v1 at finding planted anomalies: "
     deployment.wait_for("refusal", lambda: deployment.says("promote_sensor").startswith(refusal))
     assert deployment.newest("champion_model")[None].metadata["champion"] == "v1"
+    assert deployment.badges() == {"v1": ("evaluated", ["champion"]), "v2": ("evaluated", [])}
+    compared = deployment.page("/compare/v1/v2")["differences"]["manifests"]["settings"]
+    assert ["settings.detector", "local_outlier_factor", "isolation_forest"] in compared
 
 
 def _closer_neighbours_take_over_by_hand(deployment):
@@ -60,6 +63,7 @@ def _closer_neighbours_take_over_by_hand(deployment):
     assert (run.tags["mlreg/version"], run.tags["mlreg/actor"]) == ("v3", "ada")
     champion = deployment.newest("champion_model")[None].metadata
     assert (champion["moved"], champion["reason"]) == ("champion: v1 → v3", "to see it at work")
+    assert {version for version, (_, badges) in deployment.badges().items() if "champion" in badges} == {"v3"}
 
 
 def _the_champion_is_rolled_back_and_stays_so(deployment):
@@ -70,6 +74,7 @@ def _the_champion_is_rolled_back_and_stays_so(deployment):
     assert champion["moved"] == "champion: v3 → v1"
     assert (champion["actor"], champion["reason"]) == ("ada", "too many false alarms")
     assert words_of(champion["history"]) == "Timeline of champion"
+    assert {version for version, (_, badges) in deployment.badges().items() if "champion" in badges} == {"v1"}
 
     deployment.set_clock("2026-01-02T04:30")
     hour = "2026-01-02-03:00"

@@ -17,10 +17,12 @@ def test_cold_start_trains_promotes_and_predicts_with_no_hand_on_it(deployment_f
     with Deployment(deployment_folder, "2026-01-02T00:30", runs="spawned") as deployment:
         code, findings = verified(deployment)
         assert (code, findings["champion"][0], findings["predictions"][0]) == (0, "waiting", "waiting")
+        assert (deployment.badges(), deployment.page("/")["champion"]["weights"]) == ({}, {})
 
         deployment.wait_for("champion", lambda: deployment.client.materializations("champion_model"))
         _the_first_day_is_there(deployment)
         _the_first_version_is_champion(deployment)
+        _the_pages_show_both(deployment)
 
         deployment.set_clock("2026-01-02T04:30")
         deployment.wait_for("predictions", lambda: deployment.newest("predictions", FOLLOWING[-1]))
@@ -61,3 +63,15 @@ def _the_first_version_is_champion(deployment):
     assert {version: each.metadata["status"] for version, each in evaluated.items()} == {"v1": "evaluated"}
     assert words_of(evaluated["v1"].metadata["gate_summary"]).count("passed") == len(GATES)
     assert deployment.gates("v1") == dict.fromkeys(GATES, "SUCCEEDED")
+
+
+def _the_pages_show_both(deployment):
+    assert deployment.badges() == {"v1": ("evaluated", ["champion"])}
+    overview = deployment.page("/")
+    assert overview["champion"]["weights"] == {"v1": 10000}
+    assert overview["champion"]["standing"]["moves"][0]["reason"] == "the first version whose gates passed"
+    assert deployment.page("/versions/champion")["version"] == "v1"
+    drawn = {card["asset"] for card in deployment.page("/cards")["cards"]}
+    assert {"market_snapshot", "market_features", "training_dataset", "evaluated_model", "champion_model"} <= drawn
+    (day,) = deployment.page("/hours")["days"]
+    assert [hour["held"] for hour in day["hours"]] == ["rows"] * 24

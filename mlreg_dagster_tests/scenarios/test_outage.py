@@ -39,6 +39,7 @@ def _the_run_of_the_lost_hours_fails(deployment, verified):
     assert (code, findings["runs"][0]) == (1, "miss")
     assert "hourly" in findings["runs"][1]
     assert findings["market_snapshot"] == ("ok", "12 rows in 2026-01-01-23:00.")
+    assert {each["held"] for each in deployment.page(f"/hours/{LOST[0]}")["stored"]} == {"never computed"}
     return run
 
 
@@ -51,6 +52,7 @@ def _the_next_hour_comes_all_the_same(deployment):
 def _the_lost_hours_come_in(deployment):
     deployment.wait_for("lost hours", lambda: len(deployment.newest("prediction_outcomes", *LOST)) == len(LOST))
     made = {asset: deployment.newest(asset, *LOST) for asset in HOURLY}
+    assert {each["held"] for each in deployment.page(f"/hours/{LOST[0]}")["stored"][:2]} == {"rows"}
     (run_id,) = {each.run_id for hours in made.values() for each in hours.values()}
     assert _range_of(deployment.ended(run_id)) == (LOST[0], LOST[-1])
     assert all(made["market_snapshot"][hour].rows == made["market_features"][hour].rows > 0 for hour in LOST)

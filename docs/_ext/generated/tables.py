@@ -1,46 +1,44 @@
-"""The data dictionary, from the table catalogue: the same objects that make the tables and validate the rows."""
+"""The data dictionary, from the function that pages read, too: `evidence.data_audit.dictionary`."""
 
-import importlib
-import pkgutil
+from collections.abc import Iterator
 
-import mlreg_dagster
 from generated.markdown import cell, code, table
-from mlreg_dagster.config import FeatureSettings
-from mlreg_dagster.market.features.features import features_table
-from mlreg_dagster.storage.warehouse.tables import Table
-
-_ORDER = {"market_snapshot": 0, "market_features": 1, "predictions": 2, "prediction_outcomes": 3}
-"""As data passes; all others follow."""
+from mlreg_dagster.config import load_settings
+from mlreg_dagster.config.project import shipped
+from mlreg_dagster.evidence.data_audit.dictionary import Described, Entry, dictionary
 
 
 def markdown() -> str:
-    """Each table: what a row is, its key, its columns."""
-    return "\n".join(_table(each) for each in catalogue())
+    """Each table and file of the configuration as it is shipped: what a row is, its key, its columns."""
+    described = dictionary(load_settings(shipped("configs")))
+    columns = {each.entries: each.name for each in reversed(described) if each.kind == "table"}
+    return "\n".join(_described(each, columns.get(each.entries, "")) for each in described)
 
 
-def catalogue() -> list[Table]:
-    """Every table that a `schema` module of the package defines, and the features as they are shipped."""
-    features = features_table(FeatureSettings())
-    found = {features.name: features}
-    for module in pkgutil.walk_packages(mlreg_dagster.__path__, "mlreg_dagster."):
-        if module.name.endswith(".schema"):
-            values = vars(importlib.import_module(module.name)).values()
-            found |= {value.name: value for value in values if isinstance(value, Table)}
-    return sorted(found.values(), key=lambda each: _ORDER.get(each.name, len(_ORDER)))
-
-
-def _table(each: Table) -> str:
-    rows = [
-        (code(name), code(each.sql_type(name)), "yes" if column.nullable else "", cell(column.description or ""))
-        for name, column in each.columns.items()
-    ]
+def _described(each: Described, source: str) -> str:
     rules = "".join(f"- {rule}\n" for rule in each.rules)
+    rows = [
+        (code(entry.name), code(entry.type), "yes" if entry.nullable else "", cell(_meaning(entry)))
+        for entry in each.entries
+    ]
+    replaced = f"; replaced by {code(each.key[0])}" if each.kind == "table" else ""
     return "\n".join(
         [
             f"## {each.name}\n",
             f"{each.description}\n",
-            f"Key: {', '.join(code(name) for name in each.key)}; replaced by {code(each.partition_column)}.\n",
-            table(("column", "type", "may be null", "meaning"), rows),
+            f"Key: {', '.join(code(name) for name in each.key)}{replaced}.\n",
+            f"Columns: those of {code(source)}.\n"
+            if each.kind == "dataset" and source
+            else table(("column", "type", "may be null", "meaning"), rows),
             f"In every row:\n\n{rules}\n" if rules else "",
         ]
     )
+
+
+def _meaning(entry: Entry) -> str:
+    return " ".join([entry.description, *_looking_back(entry)])
+
+
+def _looking_back(entry: Entry) -> Iterator[str]:
+    if entry.lookback_hours:
+        yield f"Looks back {entry.lookback_hours} h."

@@ -18,10 +18,9 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring.alerts import conditions
 from mlreg_dagster.monitoring.alerts.decisions import (
     DECISION_RULES,
+    decided_levels,
     drift_alerts,
-    found_drifts,
     newest_decision,
-    trainings,
 )
 from mlreg_dagster.monitoring.alerts.rules import Alert
 from mlreg_dagster.monitoring.metrics import slos
@@ -100,14 +99,10 @@ def levels(place: Place, settings: Settings, now: datetime, *, only_pending: boo
     """
     with WarehouseReader(place.tables, _PATIENCE_S).tables() as tables:
         decided = newest_decision(tables)
-    found = [*hourly_levels(place.instance, settings, now), slos.drift_level(decided.day if decided else None, now)]
-    if decided is None:
-        return found
-    records = place.registry.drift_decisions()
-    asked = trainings(records, place.registry, decided.training in {"failed", "rejected"})
-    asked = [each for each in asked if each.evaluated_at is None or not only_pending]
-    drifts = found_drifts(records, decided.cause)
-    return [*found, *slos.found_levels(drifts), *slos.training_levels(asked, now)]
+    return [
+        *hourly_levels(place.instance, settings, now),
+        *decided_levels(decided, place.registry, now, only_pending=only_pending),
+    ]
 
 
 def hourly_levels(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> list[slos.Level]:

@@ -1,6 +1,7 @@
 """The sensor that requests trainings: of new datasets on schedule, and for a cause, which has one training."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -20,6 +21,7 @@ from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.datasets.freezing import TRAINING, load, newest_pair
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.models.training_request import CAUSE_TAG, TRIGGER_TAG
+from mlreg_dagster.operations.branches.numbers import taken_elsewhere
 from mlreg_dagster.orchestration.instance.repeated_requests import RUN_KEY, base_of, next_turn
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
@@ -32,7 +34,7 @@ from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 _TRAINING = (jobs.RETRAIN, jobs.TRAIN, jobs.EVALUATE)
 
 
-def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorDefinition:
+def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -> dg.SensorDefinition:
     """A training, and its evaluation, for each new dataset that retraining.yaml asks for."""
 
     @dg.sensor(
@@ -66,7 +68,7 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
             context.instance, settings, records, store, mlreg_warehouse, newest, mlreg_clock.now()
         )
         if caused is not None and newest is not None:  # one training at a time; the schedule follows
-            name = next_version(records, store, list(context.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name))))
+            name = next_version(records, store, _taken(context.instance, home))
             return dg.SensorResult(
                 run_requests=[*evaluations, _caused_request(*caused, newest[0], name)],
                 dynamic_partitions_requests=[MODEL_VERSIONS.build_add_request([name])],
@@ -80,8 +82,7 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
                 f"trains {', '.join(policy.models)} every {policy.every_days} days."
             )
             return dg.SkipReason(" ".join(waiting_for) or nothing)
-        taken = list(context.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
-        first = version_number(next_version(records, store, taken))
+        first = version_number(next_version(records, store, _taken(context.instance, home)))
         names = [f"v{first + position}" for position in range(len(ready))]
         trainings = [_training_request(*each, name) for each, name in zip(ready, names, strict=True)]
         return dg.SensorResult(
@@ -90,6 +91,11 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
         )
 
     return retrain_sensor
+
+
+def _taken(instance: dg.DagsterInstance, home: Path) -> list[str]:
+    """The versions that have a partition, and those of the home's branches."""
+    return [*instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)), *taken_elsewhere(home)]
 
 
 def _interrupted(

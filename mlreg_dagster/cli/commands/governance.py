@@ -130,7 +130,8 @@ def history(
     """Every move of an alias, its rollouts and suspensions: who, when, why. Refuses a log that was tampered with."""
     from mlreg_dagster.cli.rollout_tables import traffic_table
     from mlreg_dagster.cli.suspension_table import suspensions_table
-    from mlreg_dagster.cli.tables import history_table, uncounted_moves
+    from mlreg_dagster.cli.tables import history_table
+    from mlreg_dagster.governance.moves import uncounted_moves
 
     registry, now = open_registry(), datetime.now(UTC)
     require_intact(registry, witnessed_heads())
@@ -177,30 +178,13 @@ def champion(
     as_json: AsJson = False,
 ) -> None:
     """Which version held the alias at a time, who put it there, and why; whether it was suspended, or rolled out."""
-    from mlreg_dagster.cli.rollout_tables import traffic_facts
     from mlreg_dagster.cli.tables import history_table
     from mlreg_dagster.core.times import read_time
-    from mlreg_dagster.governance.rollout.wording import split_in_words
-    from mlreg_dagster.registry.records.suspensions import plain_facts
-    from mlreg_dagster.registry.records.traffic import is_paused, of_rollout
+    from mlreg_dagster.governance.standing import alias_standing
 
-    when = read_time(as_of) if as_of else datetime.now(UTC)
     registry = open_registry()
     require_intact(registry, witnessed_heads())
-    event = registry.holder(alias, when)
-    if event is None:
-        raise MlregError(f"Nobody held {alias} as of {when:%Y-%m-%d %H:%M} UTC.")
-    split = registry.traffic(alias, when)
-    split = split if split is not None and split.is_open else None
-    changes = of_rollout([each for each in registry.traffic_history(alias) if each.effective_at <= when])
-    paused = split is not None and is_paused(changes)
-    suspension = registry.suspension(alias, when)
-    show(
-        as_json,
-        *([f"SUSPENDED: {suspension.in_words}. No holder of it scores."] if suspension else []),
-        *([f"{split_in_words(split)}{' It is paused by a person.' if paused else ''}"] if split else []),
-        moves=history_table([event]),
-        split=traffic_facts(split),
-        paused=paused,
-        suspension=plain_facts(suspension),
-    )
+    found = alias_standing(registry, alias, read_time(as_of) if as_of else datetime.now(UTC))
+    if found.move is None:
+        raise MlregError(found.in_words)
+    show(as_json, *found.remarks, **{**found.facts, "moves": history_table([found.move])})

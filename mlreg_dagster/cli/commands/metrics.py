@@ -62,7 +62,7 @@ def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
     from mlreg_dagster.automation.alerts.exported import objective_samples, run_samples
     from mlreg_dagster.automation.alerts.facts import Place
     from mlreg_dagster.config import home_dir, load_settings
-    from mlreg_dagster.config.places import registry_url, warehouse_file
+    from mlreg_dagster.config.places import dagster_home, registry_url, warehouse_file
     from mlreg_dagster.core.health import Finding
     from mlreg_dagster.core.version import __version__
     from mlreg_dagster.monitoring.metrics import numbers
@@ -72,13 +72,13 @@ def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
 
     settings, home, now = load_settings(), home_dir(), datetime.now(UTC)
     registry, file = ReadOnlyRegistry(registry_url(home)), warehouse_file(home)
-    dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(home / "dagster")))  # its file asks for it
+    os.environ["DAGSTER_HOME"] = str(dagster_home(home))  # its file asks for it
 
     def tables() -> "list[Sample]":
         with WarehouseReader(file, _PATIENCE_S).tables() as found:
             return [*numbers.champion_samples(found, settings.evaluation), *numbers.drift_samples(found)]
 
-    with opened(dagster_home) as instance:
+    with opened(dagster_home(home)) as instance:
 
         def runs() -> "list[Sample]":
             if isinstance(instance, Finding):

@@ -1,6 +1,6 @@
 """Commands that evaluate, compare and promote model versions; training stands in `training`, scoring in `scoring`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ from mlreg_dagster.cli.arguments import (
 )
 from mlreg_dagster.cli.session import AsJson, open_registry, open_runner, show
 from mlreg_dagster.core.errors import MlregError
-
-if TYPE_CHECKING:
-    pass
 
 
 def evaluate(
@@ -118,42 +115,21 @@ def compare(
 ) -> None:
     """Compare two versions on the same holdout and planted anomalies, on the outcomes of both, and by worth."""
     from mlreg_dagster.cli.outcome_tables import challenge_table, comparison_table, worth_table
-    from mlreg_dagster.datasets import freezing
-    from mlreg_dagster.governance.policy.track_record import challenge_on_record
-    from mlreg_dagster.models.artifacts import artifact
-    from mlreg_dagster.models.evaluation import comparison
-    from mlreg_dagster.models.evaluation.attempts import attempts_of, headline
-    from mlreg_dagster.models.evaluation.rounds import plant_anomalies
-    from mlreg_dagster.outcomes.worth.newest import newest_worth
-    from mlreg_dagster.storage.warehouse.reader import Tables
+    from mlreg_dagster.governance.head_to_head import compare_on_holdout, compare_on_record, holdout_for
 
     runner = open_runner()
-    store, settings = runner.artifacts, runner.settings
-    days = store.keys(freezing.HOLDOUT)
-    if not days:
-        raise MlregError("No holdout is frozen yet. Materialize eval_holdout for a day.")
-    rows = freezing.load(store, freezing.HOLDOUT, holdout or days[-1])
-    models = []
-    for spec in (left, right):
-        version = runner.registry.resolve(spec)
-        models.append(artifact.load(store, version.version, version.artifact_sha256))
-    thresholds = settings.evaluation
-    rounds = plant_anomalies(rows, thresholds.injection, settings.features, settings.max_lookback_hours)
-    asked = thresholds.comparison
-    chances = [comparison.chance_of(each, runner.registry, store, rounds, asked).chance for each in models]
-    compared = comparison.compare(models[0], models[1], rows, rounds, asked, (chances[0], chances[1]))
-    found = challenge_on_record(runner.warehouse, compared.left, compared.right, thresholds.comparison)
-    with runner.warehouse.connect() as connection:
-        worths = newest_worth(Tables(connection, runner.warehouse.path))
-    attempts = {each: attempts_of(runner.registry.evaluations(each)) for each in (compared.left, compared.right)}
-    counted = {each: said for each, found in attempts.items() if (said := headline(found))}
+    registry, store, tables, settings = runner.registry, runner.artifacts, runner.warehouse, runner.settings
+    rows = holdout_for(store, holdout)
+    models = [registry.resolve(spec) for spec in (left, right)]
+    compared = compare_on_holdout(models[0], models[1], rows, registry, store, settings)
+    found = compare_on_record(compared.left, compared.right, registry, tables, settings)
     show(
         as_json,
-        *(f"{name}: {said}" for name, said in counted.items()),
-        attempts=counted,
+        *(f"{name}: {sentence}" for name, sentence in found.attempts.items()),
+        attempts=found.attempts,
         on_holdout=comparison_table(compared),
-        on_outcomes=challenge_table(found) if found.pairs else None,
-        worth=worth_table([row for row in worths if row["model_version"] in (compared.left, compared.right)]),
+        on_outcomes=challenge_table(found.on_outcomes) if found.on_outcomes else None,
+        worth=worth_table(found.worth),
     )
 
 

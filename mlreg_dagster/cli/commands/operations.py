@@ -21,6 +21,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     from mlreg_dagster.cli.tables import findings_table
     from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import dagster_home
     from mlreg_dagster.core.health import Finding
     from mlreg_dagster.definitions import build_definitions
     from mlreg_dagster.operations.doctor.doctor import examine, registered_versions
@@ -30,8 +31,8 @@ def doctor(as_json: AsJson = False) -> None:
     settings, folder, now = load_settings(), home_dir(), pd.Timestamp.now(tz="UTC")
     home = _home(folder, build_definitions(settings, folder).resources or {})
     home.warehouse.file.lock.timeout_s = _PATIENCE_S
-    dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(folder / "dagster")))  # its file asks for it
-    with opened(dagster_home) as instance:
+    os.environ["DAGSTER_HOME"] = str(dagster_home(folder))  # its file asks for it
+    with opened(dagster_home(folder)) as instance:
         if isinstance(instance, Finding):
             findings = examine(home, settings, now)
             findings += [instance] if folder.is_dir() else []
@@ -78,13 +79,13 @@ def upgrade(
 ) -> None:
     """Bring a home of an older release up to date, after a copy of its registry was made."""
     from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config.places import dagster_home
     from mlreg_dagster.definitions import build_definitions
     from mlreg_dagster.operations.upgrade import upgrade as upgrade_home
 
     folder = home_dir()
     registry = (build_definitions(load_settings(), folder).resources or {})["mlreg_registry"].value.open()
-    dagster_home = Path(os.environ.get("DAGSTER_HOME") or folder / "dagster")
-    done = upgrade_home(registry, folder, dagster_home, copied=backup_made)
+    done = upgrade_home(registry, folder, dagster_home(folder), copied=backup_made)
     schema = done.registry
     if schema.before is None:
         lines = [f"There is no registry yet in {folder}. The first command makes it."]
@@ -97,6 +98,8 @@ def upgrade(
         ]
     if schema.backup is not None:
         lines.append(f"A copy of it as it was before is kept in {schema.backup}.")
+    if done.mirrored:
+        lines.append("The tables were mirrored for pages, clients and notebooks.")
     if done.dagster_yaml is not None:
         lines.append(f"{done.dagster_yaml} names the module of Dagster's storage by its new name.")
     show(
@@ -107,8 +110,25 @@ def upgrade(
         schema_after=schema.after,
         records=schema.records,
         backup=None if schema.backup is None else str(schema.backup),
+        mirrored=done.mirrored,
         dagster_yaml=None if done.dagster_yaml is None else str(done.dagster_yaml),
     )
+
+
+def mirror(as_json: AsJson = False) -> None:
+    """Write the Parquet mirror of all tables again, which pages, clients and notebooks read."""
+    from mlreg_dagster.config import home_dir
+    from mlreg_dagster.config.places import warehouse_file
+    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+
+    tables = DuckDBWarehouse(warehouse_file(home_dir()))
+    tables.mirror_again()
+    layout = tables.mirror.layout
+    names = layout.names() if tables.path.exists() else []
+    done = (
+        f"{len(names)} tables are mirrored in {layout.root}." if names else f"There are no tables in {tables.path} yet."
+    )
+    show(as_json, done, mirror=str(layout.root), tables=names)
 
 
 def correct(

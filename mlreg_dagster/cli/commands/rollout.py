@@ -114,13 +114,13 @@ def _show_status(alias: str, as_json: bool) -> None:
     """Look at it without the graph, which takes much longer to open than the question to answer."""
     import pandas as pd
 
-    from mlreg_dagster.cli.rollout_tables import decision_facts, figures_table, traffic_facts, traffic_table
+    from mlreg_dagster.cli.rollout_tables import decision_facts, figures_table, traffic_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import artifacts_root, warehouse_file
     from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.governance.rollout.looking import look
     from mlreg_dagster.governance.rollout.wording import split_in_words
-    from mlreg_dagster.registry.records.traffic import of_rollout
+    from mlreg_dagster.registry.records.traffic import of_rollout, plain_facts
     from mlreg_dagster.storage.artifacts import open_artifacts
     from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
@@ -139,7 +139,7 @@ def _show_status(alias: str, as_json: bool) -> None:
     show(
         as_json,
         *sentences,
-        split=traffic_facts(newest),
+        split=plain_facts(newest),
         decision=decision_facts(found),
         changes=traffic_table(changes) if as_json or changes else None,
         figures=figures,

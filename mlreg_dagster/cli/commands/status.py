@@ -12,41 +12,39 @@ def status(as_json: AsJson = False) -> None:
     """Versions, aliases, suspensions, rollouts, incidents, what the champion flags, how right versions were, worth."""
     from mlreg_dagster.cli.incident_record_tables import incidents_table
     from mlreg_dagster.cli.outcome_tables import lead_times_table, outcomes_table, worth_table
-    from mlreg_dagster.cli.rollout_tables import traffic_facts
     from mlreg_dagster.cli.tables import history_table, versions_table
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.governance.rollout.wording import split_in_words
+    from mlreg_dagster.governance.standing import standings
     from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
     from mlreg_dagster.outcomes.performance.summary import summarize, summarize_lead_times, summarize_served
     from mlreg_dagster.outcomes.worth.newest import newest_worth
-    from mlreg_dagster.registry.records.suspensions import plain_facts
+    from mlreg_dagster.registry.records import suspensions, traffic
     from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
     settings, registry, now = load_settings(), open_registry(), datetime.now(UTC)
-    moves = [event for alias in registry.aliases() for event in registry.history(alias)]
+    found = standings(registry, now)
+    moves = [event for history in registry.histories().values() for event in history]
     with WarehouseReader(warehouse_file(home_dir())).tables() as tables:
         outcomes = [*summarize(tables, settings.outcomes), *summarize_served(tables, settings.outcomes)]
         flagged = flagged_share_in(tables, settings.evaluation)
         lead_times, worth = summarize_lead_times(tables), newest_worth(tables)
-    suspended = registry.suspended(now)
-    newest = [registry.traffic(alias, now) for alias in registry.aliases()]
-    rollouts = [event for event in newest if event is not None and event.is_open]
     incidents = incidents_table(each for each in registry.incidents() if each.is_open)
     show(
         as_json,
-        *(f"SUSPENDED: {each.in_words}." for each in suspended.values()),
+        *(f"SUSPENDED: {each.in_words}." for each in found.suspended),
         f"Flagged share, {flagged.state}: {flagged.text}",
-        *map(split_in_words, rollouts),
+        *map(split_in_words, found.rollouts),
         incidents=incidents if as_json or incidents.rows else None,
-        versions=versions_table(registry, now),
+        versions=versions_table(found),
         moves=history_table(event for event in moves if event.effective_at <= now),
         outcomes=outcomes_table(outcomes, settings.outcomes.confidence),
         lead_times=lead_times_table(lead_times),
         worth=worth_table(worth),
         flagged_share=flagged,
-        rollouts=[traffic_facts(event) for event in rollouts],
-        suspended=[plain_facts(each) for each in suspended.values()],
+        rollouts=[traffic.plain_facts(each) for each in found.rollouts],
+        suspended=[suspensions.plain_facts(each) for each in found.suspended],
     )
 
 

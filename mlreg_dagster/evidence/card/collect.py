@@ -13,7 +13,7 @@ from mlreg_dagster.evidence.card.context import CardContext, Watch
 from mlreg_dagster.evidence.card.drift import newest_decision
 from mlreg_dagster.evidence.card.sources import sources_of
 from mlreg_dagster.evidence.card.standing import standing_of
-from mlreg_dagster.evidence.card.way_back import way_back_from
+from mlreg_dagster.evidence.card.way_back import untried_way_back, way_back_from
 from mlreg_dagster.evidence.reproduction import Reproduction, reproduce
 from mlreg_dagster.governance.policy.in_force import differences, rules_in_force, rules_of
 from mlreg_dagster.governance.policy.track_record import challenge_on_record
@@ -48,6 +48,7 @@ def collect(
     tampering: str | None,
     watch: Watch,
     verify: bool,
+    tries: bool = True,
 ) -> CardContext:
     """Read everything.
 
@@ -61,12 +62,13 @@ def collect(
         tampering: What `Registry.find_tampering` says.
         watch: What the graph watches.
         verify: Whether to train it again.
+        tries: Whether to load the model and to try the way back, which takes seconds.
     """
     name = version.version
     rules = rules_in_force(registry, rules_of(settings))
     evaluations = registry.evaluations(name)
     holders, champions = registry.aliases(), registry.history(CHAMPION)
-    model, problem = loaded(version, store)
+    model, problem = loaded(version, store) if tries else (None, None)
     training, *holdout = datasets_behind(version, registry.latest_evaluation(name), store, tables)
     market_until = tables.newest(MARKET_SNAPSHOT)
     predictions, overdue, outcomes = _served(tables, name, market_until, settings)
@@ -113,7 +115,10 @@ def collect(
         worth=worth_on_record(tables, name, now, settings.outcomes),
         reasons=_reasons(tables, name),
         contest=_contest(tables, name, champions, settings),
-        way_back=way_back_from(name, champions, registry, store, tables, settings, rules, tampering=tampering, now=now),
+        way_back=way_back_from(name, champions, registry, store, tables, settings, rules, tampering=tampering, now=now)
+        if tries
+        else untried_way_back(name, champions),
+        untried=not tries,
         watch=watch,
         reproduction=_reproduction(version, store) if verify else None,
         more=collect_contents(version, registry, store, tables, settings, outcomes),

@@ -42,11 +42,13 @@ class Watch:
         checks: Rows of asset, check, what it asks, its last result and when that was.
         freshness: Rows of asset and how old it may be.
         automation: Rows of name, kind, what it does.
+        known: Whether the graph was asked.
     """
 
     checks: Sequence[Mapping[str, Any]] = ()
     freshness: Sequence[Mapping[str, Any]] = ()
     automation: Sequence[Mapping[str, Any]] = ()
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class WayBack:
         problem: What would refuse the rollback now.
         stricter_today: What today's policy asks beyond what admitted that version, and a rollback need not show.
         trial: What its trial found; empty where it was not tried.
+        untried: Whether nothing was asked for.
     """
 
     version: str | None
     problem: str | None
     stricter_today: tuple[str, ...] = ()
     trial: Mapping[str, Any] = field(default_factory=dict)
+    untried: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class CardContext:
         reasons: Its rows of PREDICTION_REASONS, of the last days that have any.
         contest: It against the champion, or the champion before it, on the predictions of both; None without any.
         way_back: From this version, where it is champion.
+        untried: Whether the model was not loaded, nor the way back tried.
         watch: What the graph watches.
         reproduction: The result of training it again, or why that failed; None: not tried.
         more: Coverage, segments, episodes, changes and software.
@@ -146,6 +151,7 @@ class CardContext:
     reasons: pd.DataFrame
     contest: Challenge | None
     way_back: WayBack
+    untried: bool
     watch: Watch
     reproduction: Reproduction | str | None
     more: Contents

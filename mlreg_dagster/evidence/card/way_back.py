@@ -48,11 +48,10 @@ def way_back_from(
     Raises:
         TransientError: Registry or tables could not be read in time.
     """
-    if not champions or champions[-1].version != version:
-        return WayBack(None, None)
-    target = rollback_target(champions)
+    asked = untried_way_back(version, champions)
+    target = asked.version
     if target is None:
-        return WayBack(None, f"No champion before {version} remains: there is nothing to go back to.")
+        return asked
     if tampering is not None:
         return WayBack(target, f"{target}, the champion before, can't take over: the audit log does not fit.")
     actor = next(iter(rules.promotion.people), _ANYBODY)
@@ -65,3 +64,18 @@ def way_back_from(
         return WayBack(target, f"{target}, the champion before, can't take over: {refused}")
     trial, facts = permission.evidence.get("rollback"), permission.evidence["facts"]
     return WayBack(target, None, tuple(facts["stricter_today"]), dict(trial or {}))
+
+
+def untried_way_back(version: str, champions: Sequence[AliasEvent]) -> WayBack:
+    """To which version it would lead; nothing is asked for.
+
+    Args:
+        version: The version that is on the card.
+        champions: All moves of the champion's alias.
+    """
+    if not champions or champions[-1].version != version:
+        return WayBack(None, None)
+    target = rollback_target(champions)
+    if target is None:
+        return WayBack(None, f"No champion before {version} remains: there is nothing to go back to.")
+    return WayBack(target, None, untried=True)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 import pandas as pd
 
@@ -14,6 +15,25 @@ _LENGTH = pd.Timedelta(days=7)
 
 class NotAWeek(MlregError):
     """A text that names no week."""
+
+
+class Span(Protocol):
+    """Days in a row, whether they are a week or not."""
+
+    @property
+    def days(self) -> pd.DatetimeIndex:
+        """The midnights that begin them."""
+
+
+@dataclass(frozen=True)
+class Days:
+    """Any days in a row.
+
+    Attributes:
+        days: The midnights that begin them.
+    """
+
+    days: pd.DatetimeIndex
 
 
 @dataclass(frozen=True)

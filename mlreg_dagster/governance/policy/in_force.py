@@ -95,6 +95,16 @@ def rules_in_force(registry: Registry, files: Rules) -> Rules:
     return files if record is None else applied_rules(registry, record)
 
 
+def rules_as_of(registry: Registry, files: Rules, as_of: datetime) -> Rules:
+    """The rules in force at a time; of a time before the first policy those of the files.
+
+    Raises:
+        PolicyNotAdopted: Another release recorded values that this one does not know.
+    """
+    adopted = [each for each in registry.policies() if each.recorded_at <= as_of]
+    return applied_rules(registry, adopted[-1]) if adopted else files
+
+
 def rules_now(registry: Registry, files: Rules, now: datetime) -> Rules:
     """The rules in force; those of the files become the first ones of a registry that has none.
 

@@ -9,10 +9,10 @@ from typing import Any
 from mlreg_dagster.core.times import read_time
 from mlreg_dagster.models.manifests import cause_in
 from mlreg_dagster.monitoring.alerts.rules import RULES, Alert
-from mlreg_dagster.monitoring.metrics.slos import Found, Training
+from mlreg_dagster.monitoring.metrics.slos import Found, Level, Training, drift_level, found_levels, training_levels
 from mlreg_dagster.monitoring.response.table import TRAINS
 from mlreg_dagster.registry import DriftDecision, Registry, Severity
-from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.reader import Tables, moment
 
 TABLE = "drift_decision"
 DECISION_RULES = (
@@ -61,12 +61,20 @@ class DecidedDay:
         return any(rule in _SAYS_SO for rule, _ in self.alerts)
 
 
-def newest_decision(tables: Tables) -> DecidedDay | None:
-    """The decision of the newest day; None where none was made."""
+def newest_decision(tables: Tables, until: datetime | None = None) -> DecidedDay | None:
+    """The decision of the newest day; None where none was made.
+
+    Args:
+        tables: Where it is.
+        until: Days that ended later do not count; None: all do.
+    """
     if not tables.has(TABLE, (*_COLUMNS, "reasons")):
         return None
     columns = ", ".join(f"CAST(epoch({name}) AS BIGINT)" if name in _TIMES else name for name in _COLUMNS)
-    rows = tables.rows(f"SELECT {columns}, reasons FROM {TABLE} ORDER BY day DESC LIMIT 1")  # noqa: S608 - our own names
+    known = "" if until is None else f"WHERE day + INTERVAL 24 HOUR <= {moment(until)}"
+    rows = tables.rows(
+        f"SELECT {columns}, reasons FROM {TABLE} {known} ORDER BY day DESC LIMIT 1"  # noqa: S608 - our own names
+    )
     if not rows:
         return None
     values: dict[str, Any] = dict(zip((*_COLUMNS, "reasons"), rows[0], strict=True))
@@ -108,6 +116,26 @@ def found_drifts(records: Iterable[DriftDecision], cause: str | None) -> list[Fo
         if cause is not None and each.cause == cause and each.state == "watch" and each.family != "quality":
             return [Found(cause, read_time(each.day), each.recorded_at, bool(each.facts.get("fast")))]
     return []
+
+
+def decided_levels(
+    decided: DecidedDay | None, registry: Registry, now: datetime, *, only_pending: bool = False
+) -> list[Level]:
+    """How the objectives on drift and its trainings stood at a time.
+
+    Args:
+        decided: The newest decision then.
+        registry: Where decisions, versions and evaluations are, as of the time.
+        now: The time.
+        only_pending: Leave out trainings that are done, however long they took.
+    """
+    found = [drift_level(decided.day if decided else None, now)]
+    if decided is None:
+        return found
+    records = registry.drift_decisions()
+    asked = trainings(records, registry, decided.training in {"failed", "rejected"})
+    asked = [each for each in asked if each.evaluated_at is None or not only_pending]
+    return [*found, *found_levels(found_drifts(records, decided.cause)), *training_levels(asked, now)]
 
 
 def trainings(records: Sequence[DriftDecision], registry: Registry, failed: bool) -> list[Training]:

@@ -52,7 +52,7 @@ FEATURE_DRIFT = Table(
     key=("day", "feature"),
     columns={
         "day": _DAY,
-        "feature": column(str, "The feature.", NOT_EMPTY),
+        "feature": column(str, "Name of the feature that is judged.", NOT_EMPTY),
         "reference": column(str, "Whose training rows the bins were cut from.", NOT_EMPTY),
         "hours": column(int, "Hours of the day that have rows.", _COUNT),
         "quiet_days": column(int, "Quiet days that the day is held against.", _COUNT),
@@ -81,7 +81,7 @@ PREDICTION_DRIFT = Table(
         "is_newest": column(bool, "Champion in the last hour of the day that was predicted."),
         "rows": column(int, "Its predictions of the day, without those that are in-sample.", _COUNT),
         "hours": column(int, "Hours of them.", _COUNT),
-        "flagged_share": _known("Share flagged.", _SHARE),
+        "flagged_share": _known("Of the champion's predictions of the day, the share that was flagged.", _SHARE),
         "least": column(float, "The least share that a day may flag (evaluation.yaml).", _SHARE),
         "most": column(float, "The largest.", _SHARE),
         "window_share": _known("Share flagged over the days of the flag policy; null: not all of them scored.", _SHARE),

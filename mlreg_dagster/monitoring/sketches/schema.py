@@ -32,7 +32,7 @@ SKETCH_BINS = Table(
     key=("reference", "feature"),
     columns={
         "reference": column(str, "Whose training rows they were cut from.", NOT_EMPTY),
-        "feature": column(str, "The feature.", NOT_EMPTY),
+        "feature": column(str, "Name of the feature whose training rows were cut.", NOT_EMPTY),
         "edges": column(str, f"The {BINS - 1} edges, ascending, with commas between; nan: no training row knows it."),
         "counts": column(str, "Training rows in each bin, with commas between.", NOT_EMPTY),
         "nulls": column(int, "Training rows without a value.", _COUNT),

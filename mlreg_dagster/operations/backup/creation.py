@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from mlreg_dagster.config.places import (
     artifacts_root,
+    is_branch,
     own_registry_url,
     registry_file,
     registry_url,
@@ -30,7 +31,7 @@ from mlreg_dagster.operations.backup.manifest import (
     write_manifest,
 )
 from mlreg_dagster.operations.backup.newest import remember
-from mlreg_dagster.operations.home_copy import copy_folder, copy_tables, registry_of, tables_kept
+from mlreg_dagster.operations.home_copy import NotCopied, copy_folder, copy_tables, registry_of, tables_kept
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.errors import RegistryTampered
 from mlreg_dagster.storage import private_files
@@ -62,13 +63,17 @@ def create(home: Path, folder: Path, *, link: bool = True) -> tuple[Path, Manife
         Where the backup is, and its manifest.
 
     Raises:
-        NotCopied: There is no home.
+        NotCopied: There is no home, or it is a branch.
         NotABackupFolder: The folder lies in the home.
         BackupBusy: Another backup is made in the folder, or the prediction log stayed busy.
         RegistryTampered: The registry does not fit its audit log.
         WarehouseBusy, RegistryUnavailable, SchemaMismatch: A part of the home can't be read.
         StorageFull, StorageNotWritable, StorageDamaged: A disk or file is at fault.
     """
+    if is_branch(home):
+        raise NotCopied(
+            f"{home} is a branch, and backups are made of production. Keep what is worth it with mlreg branch send."
+        )
     began, made_at = time.monotonic(), datetime.now(UTC)
     folder = folder.expanduser().absolute()
     if folder.resolve().is_relative_to(home.resolve()):
@@ -87,7 +92,7 @@ def create(home: Path, folder: Path, *, link: bool = True) -> tuple[Path, Manife
                 f"The registry does not fit its audit log: {broken} No backup was made of it; see docs/runbook.md, and "
                 f"keep a plain copy of its file as evidence."
             )
-        left_out = _copy_bundles(artifacts, draft / "artifacts", copied, link)
+        left_out = copy_bundles(artifacts, draft / "artifacts", copied, link)
         copy_folder(home / _RAW, draft / _RAW, link=link)
         sequence, digest = copied.audit_head()
         manifest = Manifest(
@@ -135,7 +140,7 @@ def _copy_prediction_log(log: Layout, copy: Layout, link: bool) -> None:
             copy_folder(other, copy.root / other.name, growing=True)
 
 
-def _copy_bundles(store: ArtifactStore, copy: Path, registry: Registry, link: bool) -> tuple[str, ...]:
+def copy_bundles(store: ArtifactStore, copy: Path, registry: Registry, link: bool) -> tuple[str, ...]:
     """Copy every bundle but models that the registry does not know, which it gives."""
     known = {version.version for version in registry.versions()} | registry.lost_versions()
     left_out = []

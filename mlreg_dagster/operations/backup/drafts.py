@@ -18,17 +18,18 @@ LOCK = ".mlreg-backup.lock"
 
 
 class BackupBusy(MlregError):
-    """Another process makes or restores a backup in the same folder."""
+    """Another process makes or restores a backup, or a branch, in the same folder."""
 
 
 @contextmanager
-def draft_of(target: Path) -> Iterator[Path]:
+def draft_of(target: Path, work: str = "makes or restores a backup") -> Iterator[Path]:
     """An empty folder beside `target` that takes its name at the end; after an error it is gone.
 
     What processes that were killed left in the same folder is removed first.
 
     Args:
         target: Not there yet, or an empty folder.
+        work: What another process does that is at work there, for the message.
 
     Raises:
         BackupBusy: Another process is at work in that folder.
@@ -53,7 +54,7 @@ def draft_of(target: Path) -> Iterator[Path]:
                     raise
         except Timeout:
             raise BackupBusy(
-                f"Another process makes or restores a backup in {folder}. Wait until it has ended, then run this again."
+                f"Another process {work} in {folder}. Wait until it has ended, then run this again."
             ) from None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mlreg_dagster.config import PromotionSettings
-from mlreg_dagster.config.places import REGISTRY, own_registry_url, registry_file
+from mlreg_dagster.config.places import REGISTRY, own_registry_url, registry_file, warehouse_file
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.governance.people.restored import erase_again
 from mlreg_dagster.operations.backup.drafts import draft_of
@@ -13,6 +13,7 @@ from mlreg_dagster.operations.backup.manifest import NAME, SUM, Manifest, read_m
 from mlreg_dagster.operations.home_copy import copy_folder
 from mlreg_dagster.operations.recovery import record_backup
 from mlreg_dagster.registry import Attribution, Registry, Restore
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 
 class HomeTaken(MlregError):
@@ -63,6 +64,7 @@ def restore_backup(
         registry.upgrade()
         restored = record_backup(registry, manifest.made_at, manifest.head, _unregistered(manifest), by, policy, key)
         erase_again(registry, erased, by)
+        DuckDBWarehouse(warehouse_file(draft)).mirror_again()  # which a backup does without: the tables have it all
         if server is not None:
             Registry(server).load_from(registry_file(draft))
             registry_file(draft).unlink()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 
+from mlreg_dagster.config.places import is_branch
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.operations.backup.newest import SNAPSHOTS, Newest, newest_of
@@ -34,7 +35,8 @@ def backups_are_recent(home: Home, made: Made | None) -> Iterator[Finding]:
         hours, predicted = _stored(home, newest)
     except (MlregError, duckdb.Error):
         return
-    yield _newest_is_recent(newest, records, [version.version for version in versions], hours)
+    if not is_branch(home.folder):  # backups are made of production alone
+        yield _newest_is_recent(newest, records, [version.version for version in versions], hours)
     known = {(version.version, version.artifact_sha256) for version in versions}
     yield _registry_knows_what_predicted(sorted({name for name, _ in predicted - known} - excused), made)
 

@@ -14,6 +14,7 @@ from mlreg_dagster.operations.doctor.files import (
     there_is_room,
 )
 from mlreg_dagster.operations.doctor.materializations import Made
+from mlreg_dagster.operations.doctor.parquet_mirror import tables_are_mirrored
 from mlreg_dagster.operations.doctor.registry_records import registry_is_sound
 from mlreg_dagster.operations.doctor.warehouse_tables import tables_are_sound
 from mlreg_dagster.operations.home import Home
@@ -36,6 +37,7 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None
     return [
         *tables_are_sound(home, settings, now, made),
         *mirror_follows(home, settings),
+        *tables_are_mirrored(home),
         *registry_is_sound(home, now, made),
         *backups_are_recent(home, made),
         *frozen_hours_are_unchanged(home),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 import pandas as pd
@@ -9,10 +10,11 @@ import pandas as pd
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.health import Finding
+from mlreg_dagster.evidence.data_audit.catalogue import tables_of_assets
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 from mlreg_dagster.operations.home import Home, materialize
-from mlreg_dagster.operations.retention.future_hours import SET_ASIDE, payloads_ahead, tables_of
+from mlreg_dagster.operations.retention.future_hours import SET_ASIDE, payloads_ahead
 
 Hours = Mapping[str, pd.DatetimeIndex]
 """Hours by the table, and asset, that they are of."""
@@ -54,7 +56,7 @@ class Made:
 def no_hours(settings: Settings) -> dict[str, pd.DatetimeIndex]:
     """Each hourly table, without any hour; what is kept by day is made again from the outcomes."""
     none = pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
-    return {table.name: none for table in tables_of(settings) if table.partition_column == "hour"}
+    return {table.name: none for table in tables_of_assets(settings) if table.partition_column == "hour"}
 
 
 def stored_hours(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, pd.DatetimeIndex]:
@@ -80,17 +82,26 @@ def lost_hours(stored: Hours, made: Made, now: pd.Timestamp) -> dict[str, pd.Dat
     return found
 
 
-def compare_hours(stored: Hours, made: Made | None, now: pd.Timestamp) -> list[Finding]:
-    """Report what only one of the two sides knows; none where Dagster has no event log yet."""
+def compare_hours(
+    stored: Hours, made: Made | None, now: pd.Timestamp, snapshot: Mapping[str, datetime] | None = None
+) -> list[Finding]:
+    """Report what only one of the two sides knows; none where Dagster has no event log yet.
+
+    Args:
+        stored: The hours that the tables hold.
+        made: What runs made.
+        now: The machine's time.
+        snapshot: Of a branch, up to which hour of each table the runs were those of production.
+    """
     if made is None:
         return []
     try:
-        return list(_compared(stored, made, now))
+        return list(_compared(stored, made, now, snapshot or {}))
     except MlregError as error:
         return [Finding("hours that runs made", "miss", str(error), "See docs/runbook.md.")]
 
 
-def _compared(stored: Hours, made: Made, now: pd.Timestamp) -> Iterator[Finding]:
+def _compared(stored: Hours, made: Made, now: pd.Timestamp, snapshot: Mapping[str, datetime]) -> Iterator[Finding]:
     name = "hours that runs made"
     if lost := lost_hours(stored, made, now):
         hours = _union(lost)
@@ -99,7 +110,11 @@ def _compared(stored: Hours, made: Made, now: pd.Timestamp) -> Iterator[Finding]
     else:
         yield Finding(name, "ok", "The tables hold each hour that a run wrote.")
     name = "hours on record"
-    unknown = {table: hours.difference(made.written(table)) for table, hours in stored.items() if table != SKETCHES}
+    own = {
+        table: hours[hours > pd.Timestamp(snapshot[table])] if table in snapshot else hours
+        for table, hours in stored.items()
+    }
+    unknown = {table: hours.difference(made.written(table)) for table, hours in own.items() if table != SKETCHES}
     unknown = {table: ended for table, hours in unknown.items() if len(ended := hours[hours <= last_ended_hour(now)])}
     if unknown:
         seen = (

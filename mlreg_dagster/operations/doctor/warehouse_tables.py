@@ -1,6 +1,7 @@
 """Checks that the tables are whole and lack no hour."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import duckdb
 import pandas as pd
@@ -8,11 +9,13 @@ import pandas as pd
 from mlreg_dagster.config import OutcomeSettings, Settings
 from mlreg_dagster.core.health import Finding, State
 from mlreg_dagster.core.hours import HOUR, hour_range
+from mlreg_dagster.evidence.data_audit.catalogue import tables_of_assets
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.operations.branches.record import newest_of_snapshot
 from mlreg_dagster.operations.doctor.materializations import Made, compare_hours, no_hours, stored_hours
 from mlreg_dagster.operations.home import Home, materialize
-from mlreg_dagster.operations.retention.future_hours import no_row_is_ahead, tables_of
+from mlreg_dagster.operations.retention.future_hours import no_row_is_ahead
 from mlreg_dagster.outcomes.consistency import hours_under_other_settings, in_words
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import StorageDamaged, StorageNotWritable
@@ -31,7 +34,8 @@ def tables_are_sound(home: Home, settings: Settings, now: pd.Timestamp, made: Ma
         return [waiting, *compare_hours(no_hours(settings), made, now)]
     try:
         with home.warehouse.file.connect_read_only() as connection:
-            return [Finding("lock", "ok", f"{path}: no process holds it."), *_look(connection, settings, now, made)]
+            found = _look(connection, settings, now, made, newest_of_snapshot(home.folder))
+            return [Finding("lock", "ok", f"{path}: no process holds it."), *found]
     except WarehouseBusy as busy:
         return [Finding("lock", "miss", str(busy), "Let that process end, or end it: kill <its pid>.")]
     except (StorageDamaged, StorageNotWritable, duckdb.Error) as error:
@@ -39,9 +43,13 @@ def tables_are_sound(home: Home, settings: Settings, now: pd.Timestamp, made: Ma
 
 
 def _look(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, now: pd.Timestamp, made: Made | None
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    now: pd.Timestamp,
+    made: Made | None,
+    snapshot: Mapping[str, datetime],
 ) -> Iterator[Finding]:
-    features, tables = features_table(settings.features), tables_of(settings)
+    features, tables = features_table(settings.features), tables_of_assets(settings)
     there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     fit = set()
     for table in tables:
@@ -49,7 +57,7 @@ def _look(
         fit |= {table.name} if table.name in there and finding.state == "ok" else set()
         yield finding
     yield no_row_is_ahead(connection, [table for table in tables if table.name in fit], now)
-    yield from compare_hours(stored_hours(connection, settings), made, now)
+    yield from compare_hours(stored_hours(connection, settings), made, now, snapshot)
     for name, (follower, basis, assets) in _MADE_FROM.items():
         if {follower, basis} <= fit:
             yield _nothing_is_half(connection, name, (follower, basis), assets)

@@ -57,6 +57,9 @@ def _ours(home: Home) -> Iterator[Path]:
     if home.mirror.local is not None:
         of_mirror = {draft_of(name) for name in FILES}
         yield from _files(home.mirror.local, lambda name: name in of_mirror)
+    mirrored = home.warehouse.mirror.layout
+    for each in mirrored.folders():
+        yield from _files(each, mirrored.is_draft)
     if _is(bundles := home.folder / "bundles", stat.S_ISDIR):
         for path in sorted(bundles.iterdir()):
             if _BUNDLE.fullmatch(path.name):

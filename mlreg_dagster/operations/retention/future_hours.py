@@ -9,17 +9,10 @@ import pandas as pd
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.market.features.features import features_table
-from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.evidence.data_audit.catalogue import tables_of_assets
 from mlreg_dagster.market.sources.base import last_ended_hour
-from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
-from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
-from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
-from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
-from mlreg_dagster.outcomes.served.schema import SERVED_OUTCOMES, SERVED_PREDICTIONS
-from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.private_files import make_folder
 from mlreg_dagster.storage.warehouse.tables import Table
@@ -27,20 +20,12 @@ from mlreg_dagster.storage.warehouse.tables import Table
 SET_ASIDE = "mlreg prune --future"
 
 
-def tables_of(settings: Settings) -> tuple[Table, ...]:
-    """Every table of a home, each after what it is made from."""
-    market = (MARKET_SNAPSHOT, features_table(settings.features))
-    hourly = (*market, PREDICTIONS, PREDICTION_OUTCOMES, PREDICTION_REASONS, FEATURE_SKETCH)
-    drift = (DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT, CONCEPT_DRIFT, DRIFT_DECISIONS)
-    return *hourly, SERVED_PREDICTIONS, SERVED_OUTCOMES, MODEL_PERFORMANCE, MODEL_WORTH, *drift
-
-
 def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:
     """Move rows and payloads of hours after now into a folder of their own, from which nothing reads."""
     from mlreg_dagster.operations.mirror import mirror_again, mirrors_ahead  # with Arrow, which loading does without
 
     folder = home.folder / "ahead" / f"{now:%Y%m%dT%H%M%SZ}"
-    for table in tables_of(settings) if home.warehouse.path.exists() else ():
+    for table in tables_of_assets(settings) if home.warehouse.path.exists() else ():
         hours = home.warehouse.partitions(table, last_ended_hour(now) + HOUR)
         if len(hours):
             work = _moving_rows(home, table, hours, folder / f"{table.name}.parquet", settings.ingest.chunk_hours)

@@ -14,7 +14,10 @@ class NotOurs(MlregError):
 
 
 def is_recorded(instance: dg.DagsterInstance, registry: Registry, asset: str, key: str, sha256: str) -> bool:
-    """Whether a materialization of this partition, or a version or evaluation of the registry, names the hash."""
+    """Whether a materialization of this partition, or a version or evaluation of the registry, names the hash.
+
+    A version that came from a branch names the holdout that came with it.
+    """
     records = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[key])
     for record in instance.fetch_materializations(records, limit=100).records:
         made = record.asset_materialization
@@ -22,6 +25,7 @@ def is_recorded(instance: dg.DagsterInstance, registry: Registry, asset: str, ke
             return True
     return any(
         version.dataset_sha256 == sha256
+        or sha256 in (version.origin or {}).get("datasets", {}).values()
         or any(each.holdout_sha256 == sha256 for each in registry.evaluations(version.version))
         for version in registry.versions()
     )

@@ -1,9 +1,10 @@
 """The newest verdicts of model_worth, for those that must answer at once: no pandas here."""
 
+from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.outcomes.names import WORTH_TABLE
-from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.reader import Tables, moment
 
 _MEASURES = ("precision", "recall", "average_precision")
 _SHOWN = (
@@ -29,11 +30,12 @@ _SHOWN = (
 )
 
 
-def newest_worth(tables: Tables) -> list[dict[str, Any]]:
+def newest_worth(tables: Tables, until: datetime | None = None) -> list[dict[str, Any]]:
     """The newest verdict on each version against the best simple ranking, that on the champions first.
 
     Args:
         tables: Where model_worth is.
+        until: What days say that ended later does not count; None: all do.
 
     Returns:
         A row for each version that a verdict was asked on: its worth, the best ranking, and `as_of`, the day at whose
@@ -44,9 +46,10 @@ def newest_worth(tables: Tables) -> list[dict[str, Any]]:
     """
     if not tables.has(WORTH_TABLE, ("day", "is_best", *_SHOWN)):
         return []
+    known = "" if until is None else f"AND day + INTERVAL 24 HOUR <= {moment(until)} "
     rows = tables.rows(
         f"SELECT strftime(day AT TIME ZONE 'UTC', '%Y-%m-%d'), {', '.join(_SHOWN)} FROM {WORTH_TABLE} "  # noqa: S608
-        f"WHERE is_best AND verdict IS NOT NULL "
+        f"WHERE is_best AND verdict IS NOT NULL {known}"
         f"QUALIFY row_number() OVER (PARTITION BY model_version ORDER BY day DESC) = 1 "
         f"ORDER BY model_version <> 'champion', length(model_version), model_version"
     )

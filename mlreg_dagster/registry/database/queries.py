@@ -5,6 +5,7 @@ Transactions are the caller's; rules about what may be stored stand in `rules`.
 
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Boolean, Connection, RowMapping, Select, String, Table, func, insert, select
@@ -27,7 +28,7 @@ from mlreg_dagster.registry.database.schema import (
 )
 from mlreg_dagster.registry.directory import Directory
 from mlreg_dagster.registry.errors import InvalidRecord, RegistryDamaged, UnknownVersion
-from mlreg_dagster.registry.names import listed
+from mlreg_dagster.registry.names import as_utc, listed
 from mlreg_dagster.registry.records.governance import Decision, PolicyApproval, PolicyRecord, Withdrawal
 from mlreg_dagster.registry.records.models import AliasEvent, Evaluation, ModelVersion
 from mlreg_dagster.registry.records.people import Person, PersonChange
@@ -35,6 +36,9 @@ from mlreg_dagster.registry.records.suspensions import Suspension
 from mlreg_dagster.storage.faults import fault_in
 
 _Record = TypeVar("_Record")
+
+AS_OF = "mlreg_as_of"
+"""Execution option of a connection: the time that is asked about, after which no record shows; see `registry.as_of`."""
 
 
 def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
@@ -171,6 +175,20 @@ def evaluations_of(connection: Connection, model: ModelVersion) -> list[Evaluati
     statement = select(evaluations).where(
         table.version == model.version, table.artifact_sha256 == model.artifact_sha256
     )
+    found = records(connection, Evaluation, statement.order_by(table.id))
+    as_of = connection.get_execution_options().get(AS_OF)
+    if as_of is None:
+        return found
+    admitting = {move.evaluation_id for move in moves(connection, taken_back=True)}
+    return [each for each in found if each.recorded_at <= as_of or each.id in admitting]
+
+
+def all_evaluations(connection: Connection) -> list[Evaluation]:
+    """The evaluations of all versions' bytes, each version's latest one last."""
+    table, of = evaluations.c, model_versions.c
+    statement = select(evaluations).join(
+        model_versions, (of.version == table.version) & (of.artifact_sha256 == table.artifact_sha256)
+    )
     return records(connection, Evaluation, statement.order_by(table.id))
 
 
@@ -223,7 +241,9 @@ def last_sequence(connection: Connection, alias: str) -> int:
 
 def policy_in_force(connection: Connection) -> PolicyRecord | None:
     """The policy that was adopted last, if any."""
-    statement = select(policies).order_by(policies.c.id.desc()).limit(1)
+    statement = select(policies).order_by(policies.c.id.desc())
+    if AS_OF not in connection.get_execution_options():
+        statement = statement.limit(1)
     return next(iter(records(connection, PolicyRecord, statement)), None)
 
 
@@ -243,7 +263,7 @@ def records(connection: Connection, cls: type[_Record], statement: Select[Any]) 
         RegistryDamaged: One can't be read.
     """
     try:
-        return [_record(cls, row) for row in connection.execute(statement).mappings()]
+        found = [_record(cls, row) for row in connection.execute(statement).mappings()]
     except audit.UNREADABLE as error:
         if isinstance(error, DBAPIError) and (error.connection_invalidated or fault_in(error, "")):
             raise
@@ -251,6 +271,22 @@ def records(connection: Connection, cls: type[_Record], statement: Select[Any]) 
             f"A {cls.__name__} in the registry can't be read: {str(error)[:200]!a}. `mlreg audit verify` names the "
             f"record; docs/runbook.md says how to go on."
         ) from error
+    as_of = connection.get_execution_options().get(AS_OF)
+    return found if as_of is None else [each for each in found if _counts_from(each) <= as_of]
+
+
+def _counts_from(record: Any) -> datetime:
+    """The time from which on a record shows.
+
+    Versions and evaluations show always: history may be written afterwards, and `evaluations_of` and `RegistryAsOf`
+    choose among them.
+    """
+    if isinstance(record, Evaluation):
+        return datetime.min.replace(tzinfo=UTC)
+    for name in ("effective_at", "recorded_at"):
+        if (time := getattr(record, name, None)) is not None:
+            return as_utc(time)
+    return datetime.min.replace(tzinfo=UTC)
 
 
 def _record(cls: type[_Record], row: RowMapping) -> _Record:

@@ -5,11 +5,11 @@ decided by the caller, within that transaction.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from mlreg_dagster.registry.database import queries
@@ -97,28 +97,18 @@ class Alerts:
             RegistryDamaged: The event of one is not there.
         """
         delivered = select(alert_attempts.c.message_id).where(alert_attempts.c.outcome == "delivered")
-        waiting = select(alert_messages).where(alert_messages.c.id.not_in(delivered)).order_by(alert_messages.c.id)
         with self._database.reading() as connection:
-            messages = queries.records(connection, _Message, waiting)
-            events = {
-                each.id: each
-                for each in queries.records(
-                    connection,
-                    AlertEvent,
-                    select(alert_events).where(alert_events.c.id.in_({each.event_id for each in messages})),
-                )
-            }
-            tried = select(alert_attempts).where(alert_attempts.c.message_id.in_({each.id for each in messages}))
-            last: dict[int, _Attempt] = {
-                each.message_id: each
-                for each in queries.records(connection, _Attempt, tried.order_by(alert_attempts.c.number))
-            }
-        if lost := [each.id for each in messages if each.event_id not in events]:
-            raise RegistryDamaged(
-                f"Message {lost[0]} of the outbox tells of an alert event that is not there any more. `mlreg audit "
-                f"verify` names the record; docs/runbook.md says how to go on."
-            )
-        return [_outbox_message(each, events[each.event_id], last.get(each.id)) for each in messages]
+            return _messages(connection, alert_messages.c.id.not_in(delivered))
+
+    def messages_of_alerts(self, fingerprints: Collection[str]) -> list[OutboxMessage]:
+        """All messages of some alerts, taken or not, the oldest one first.
+
+        Raises:
+            RegistryDamaged: The event of one is not there.
+        """
+        own = select(alert_events.c.id).where(alert_events.c.fingerprint.in_(fingerprints))
+        with self._database.reading() as connection:
+            return _messages(connection, alert_messages.c.event_id.in_(own))
 
     def record_attempt(self, message: OutboxMessage, outcome: DeliveryOutcome, detail: str, now: datetime) -> None:
         """Add the result of an attempt to deliver a message; one that another process has just added stays alone.
@@ -150,6 +140,23 @@ class Alerts:
         for each in self.undelivered_messages():
             if each.id == message.id:
                 self.record_attempt(each, "delivered", detail, now)
+
+
+def _messages(connection: Connection, wanted: ColumnElement[bool]) -> list[OutboxMessage]:
+    statement = select(alert_messages).where(wanted).order_by(alert_messages.c.id)
+    messages = queries.records(connection, _Message, statement)
+    of_events = select(alert_events).where(alert_events.c.id.in_({each.event_id for each in messages}))
+    events = {each.id: each for each in queries.records(connection, AlertEvent, of_events)}
+    tried = select(alert_attempts).where(alert_attempts.c.message_id.in_({each.id for each in messages}))
+    last: dict[int, _Attempt] = {
+        each.message_id: each for each in queries.records(connection, _Attempt, tried.order_by(alert_attempts.c.number))
+    }
+    if lost := [each.id for each in messages if each.event_id not in events]:
+        raise RegistryDamaged(
+            f"Message {lost[0]} of the outbox tells of an alert event that is not there any more. `mlreg audit "
+            f"verify` names the record; docs/runbook.md says how to go on."
+        )
+    return [_outbox_message(each, events[each.event_id], last.get(each.id)) for each in messages]
 
 
 def message_key(fingerprint: str, sequence: int, channel: str) -> str:

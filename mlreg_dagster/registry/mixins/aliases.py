@@ -1,6 +1,8 @@
 """Aliases: who holds them, who held them when, and how they move."""
 
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -93,6 +95,11 @@ class Aliases:
         """The moves of an alias, the first one first, without those that a correction took back."""
         with self._database.reading() as connection:
             return queries.moves(connection, alias)
+
+    def histories(self) -> dict[str, list[AliasEvent]]:
+        """`history` of every alias, all as of one moment."""
+        with self._database.reading() as connection:
+            return {alias: list(group) for alias, group in groupby(queries.moves(connection), attrgetter("alias"))}
 
     def aliases(self) -> dict[str, AliasEvent]:
         """Every alias with the move that made its holder."""

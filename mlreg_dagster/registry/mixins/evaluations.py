@@ -9,7 +9,7 @@ from mlreg_dagster.registry.database.schema import evaluations
 from mlreg_dagster.registry.errors import InvalidRecord
 from mlreg_dagster.registry.names import check_sha256, listed
 from mlreg_dagster.registry.records.models import Attribution, Evaluation, GateResult, Status
-from mlreg_dagster.registry.rules import check_same_bytes
+from mlreg_dagster.registry.rules import check_same_bytes, counting_evaluation, status_by
 
 
 class Evaluations:
@@ -75,13 +75,21 @@ class Evaluations:
         with self._database.reading() as connection:
             return queries.evaluations_of(connection, queries.version_named(connection, version))
 
+    def all_evaluations(self) -> dict[str, list[Evaluation]]:
+        """`evaluations` of every version that has any, all as of one moment."""
+        with self._database.reading() as connection:
+            found: dict[str, list[Evaluation]] = {}
+            for each in queries.all_evaluations(connection):
+                found.setdefault(each.version, []).append(each)
+            return found
+
     def latest_evaluation(self, version: str) -> Evaluation | None:
         """The evaluation that counts: the latest that is no experiment; None if there is none yet.
 
         Raises:
             UnknownVersion: The version is not registered.
         """
-        return next((each for each in reversed(self.evaluations(version)) if not each.is_experiment), None)
+        return counting_evaluation(self.evaluations(version))
 
     def status(self, version: str) -> Status:
         """The status of a version by its latest evaluation that counts.
@@ -89,7 +97,4 @@ class Evaluations:
         Raises:
             UnknownVersion: The version is not registered.
         """
-        latest = self.latest_evaluation(version)
-        if latest is None:
-            return "candidate"
-        return "evaluated" if latest.passed else "rejected"
+        return status_by(self.latest_evaluation(version))

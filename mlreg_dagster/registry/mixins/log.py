@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from mlreg_dagster.registry import audit, trust
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
-from mlreg_dagster.registry.database.schema import restores
+from mlreg_dagster.registry.database.schema import audit_log, restores
 from mlreg_dagster.registry.records.governance import Restore
 from mlreg_dagster.registry.records.models import Attribution, AuditRecord
 from mlreg_dagster.registry.trust import Trusted
@@ -30,6 +32,17 @@ class Log:
         """Sequence and hash of the newest record, for a witness to remember; 0 and zeros without any."""
         with self._database.reading() as connection:
             return audit.head(connection)
+
+    def places_in_log(self, kind: str) -> dict[int, int]:
+        """The sequence of the audit record of each row of a table.
+
+        Args:
+            kind: The table: `alias_events`, `traffic_events`, `suspensions`, …
+        """
+        table = audit_log.c
+        with self._database.reading() as connection:
+            found = connection.execute(select(table.row, table.sequence).where(table.kind == kind))
+            return {int(row): int(sequence) for row, sequence in found}
 
     def find_tampering(self, witnessed: Iterable[tuple[int, str]] = ()) -> str | None:
         """The first thing in the registry that does not fit its audit log, in words; None if all does.

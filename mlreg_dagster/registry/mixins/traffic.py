@@ -7,6 +7,8 @@ points to the candidate exactly where the candidate has all traffic.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, func, select, tuple_
@@ -175,6 +177,13 @@ class Traffic:
         """All changes of the traffic of an alias, the first one first."""
         with self._database.reading() as connection:
             return _events(connection, alias)
+
+    def traffic_histories(self) -> dict[str, list[TrafficEvent]]:
+        """`traffic_history` of every alias that had a rollout, all as of one moment."""
+        statement = select(traffic_events).order_by(traffic_events.c.alias, traffic_events.c.sequence)
+        with self._database.reading() as connection:
+            events = queries.records(connection, TrafficEvent, statement)
+        return {alias: list(group) for alias, group in groupby(events, attrgetter("alias"))}
 
 
 def newest_traffic(connection: Connection, alias: str) -> TrafficEvent | None:

@@ -111,7 +111,7 @@ class AlertChange:
 
 @dataclass(frozen=True)
 class OutboxMessage:
-    """A message of the outbox that no channel has taken yet.
+    """A message of the outbox.
 
     Attributes:
         id: Grows with every message.
@@ -119,7 +119,7 @@ class OutboxMessage:
         channel: Which channel is to deliver it.
         key: The same at every attempt, and of no other message: a receiver tells a repeated one by it.
         attempts: How often it was tried.
-        outcome: Of the last attempt; None before the first.
+        outcome: Of the last attempt; None before the first. What is delivered stays so.
         detail: What the channel said then.
         tried_at: When that was.
     """

@@ -53,6 +53,10 @@ class Attribution:
         return {"actor": self.actor, "reason": self.reason, "recorded_at": self.time, "run_id": self.run_id}
 
 
+ORIGIN = "origin"
+"""In the manifest of a version's record, not of its bundle: from which branch it came; others have none."""
+
+
 @dataclass(frozen=True)
 class ModelVersion:
     """One trained, immutable model.
@@ -78,6 +82,11 @@ class ModelVersion:
     dataset_sha256: str
     artifact_sha256: str
     manifest: dict[str, Any]
+
+    @property
+    def origin(self) -> dict[str, Any] | None:
+        """From which branch it came, sent by whom and when, with which datasets; None: it was trained here."""
+        return self.manifest.get(ORIGIN)
 
 
 @dataclass(frozen=True)

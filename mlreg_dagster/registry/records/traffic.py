@@ -1,7 +1,7 @@
 """Immutable records of how the traffic of an alias is split between two versions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -71,6 +71,11 @@ class TrafficEvent:
     def is_open(self) -> bool:
         """Whether the rollout goes on."""
         return self.state not in ENDED
+
+
+def plain_facts(event: TrafficEvent | None) -> dict[str, Any] | None:
+    """A change as plain facts, for programs; None: there is none."""
+    return None if event is None else {name: value for name, value in asdict(event).items() if name != "id"}
 
 
 def of_rollout(history: Sequence[TrafficEvent], number: int | None = None) -> list[TrafficEvent]:

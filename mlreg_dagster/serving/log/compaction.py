@@ -105,6 +105,7 @@ def _store(file: Path, tables: Warehouse, hour: datetime) -> None:
             "CREATE OR REPLACE TEMP TABLE served_hour AS "
             "SELECT answer_id, min(segment_sha256) AS segment_sha256 FROM hour_answers GROUP BY answer_id"
         )
+        tables.changes(SERVED_PREDICTIONS, [hour])
         connection.begin()
         try:
             connection.execute(

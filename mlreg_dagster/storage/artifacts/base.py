@@ -3,7 +3,7 @@
 Each kind of store passes the contract in `mlreg_dagster_tests/storage/artifacts/contract.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -85,7 +85,9 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    def read(self, kind: str, key: str, sha256: str | None = None) -> dict[str, bytes]:
+    def read(
+        self, kind: str, key: str, sha256: str | None = None, names: Collection[str] | None = None
+    ) -> dict[str, bytes]:
         """The files of a bundle, all of them verified; use these bytes, the files may change after.
 
         Args:
@@ -93,6 +95,7 @@ class ArtifactStore(Protocol):
             key: Which one.
             sha256: The hash that the bundle must have. Without it the files are compared with the bundle's own
                 `SHA256SUMS` alone, which can be changed together with a file.
+            names: Read, and verify, these of its files alone; one that it does not hold is left out. None: all.
 
         Raises:
             ArtifactMissing: There is no such bundle.

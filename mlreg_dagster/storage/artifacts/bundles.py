@@ -3,7 +3,7 @@
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -62,11 +62,13 @@ class Bundles(ABC):
             raise InvalidArtifact(f"The bundle {kind}/{key} needs files, none of them called {SUMS}.")
         sums = _sums({name: _sha256(content) for name, content in files.items()})
         with explained(f"{self.root}/{kind}/{key}"), self._alone():
-            if not self._is_frozen(kind, key, files):
+            if not self.is_frozen(kind, key, files):
                 self._write(kind, key, {**files, SUMS: sums})
         return self._artifact(kind, key, sums)
 
-    def read(self, kind: str, key: str, sha256: str | None = None) -> dict[str, bytes]:
+    def read(
+        self, kind: str, key: str, sha256: str | None = None, names: Collection[str] | None = None
+    ) -> dict[str, bytes]:
         """The files of a bundle, all of them verified."""
         sums = self._read_sums(kind, key)
         if sums is None:
@@ -81,6 +83,8 @@ class Bundles(ABC):
                 raise _tampered(artifact.uri, visible(path.name, 200), "nothing", "something that was not frozen")
         contents = {}
         for name, expected in artifact.files.items():
+            if names is not None and name not in names:
+                continue
             try:
                 contents[name] = regular_files.read(folder / name, _LARGEST_FILE)
             except FileNotFoundError:
@@ -128,7 +132,13 @@ class Bundles(ABC):
             raise ArtifactTampered(f"{folder}: {SUMS} is damaged: it is not the sorted list that was frozen.")
         return Artifact(kind, key, folder.as_uri(), _sha256(sums), files)
 
-    def _is_frozen(self, kind: str, key: str, files: Mapping[str, bytes]) -> bool:
+    def is_frozen(self, kind: str, key: str, files: Mapping[str, bytes]) -> bool:
+        """Whether a bundle is there; what is not there is not made.
+
+        Raises:
+            ArtifactFrozen: It is there with other content.
+            ArtifactTampered: It is there, and not what was frozen.
+        """
         if self._read_sums(kind, key) is None:
             return False
         stored = self.read(kind, key)

@@ -1,4 +1,4 @@
-"""The embedded warehouse: all tables in one DuckDB file."""
+"""The embedded warehouse: all tables in one DuckDB file, whose writes leave a Parquet mirror beside it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -8,6 +8,8 @@ from typing import Self
 import duckdb
 import pandas as pd
 
+from mlreg_dagster.config.places import mirror_root
+from mlreg_dagster.storage.parquet_mirror.writer import TableMirror, day_names
 from mlreg_dagster.storage.warehouse.guarded_file import GuardedFile
 from mlreg_dagster.storage.warehouse.tables import InvalidRows, Table, select_list
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
@@ -23,11 +25,21 @@ class DuckDBWarehouse:
 
     Attributes:
         file: The file, and who may open it.
+        mirror: What readers outside of the graph read; each write leaves its days there.
     """
 
     def __init__(self, path: str | Path, lock_timeout_s: float = 60.0, stay_open: bool = False) -> None:
         self._lacking: dict[str, dict[str, str]] = {}  # by the DDL of tables that were looked at
-        self.file = GuardedFile(path, lock_timeout_s, stay_open, on_open=self._lacking.clear)
+        self.mirror = TableMirror(mirror_root(Path(path).parent))
+        self.file = GuardedFile(
+            path,
+            lock_timeout_s,
+            stay_open,
+            on_open=self._lacking.clear,
+            on_make=self.mirror.begin,
+            reaches=[self.mirror.layout.root],
+        )
+        self._sessions = 0
 
     @property
     def path(self) -> Path:
@@ -38,7 +50,25 @@ class DuckDBWarehouse:
     def session(self) -> Iterator[Self]:
         """Keep the file open, and other processes out, between the calls of a short piece of work."""
         with self.file.session():
-            yield self
+            self._sessions += 1
+            try:
+                yield self
+            finally:
+                self._sessions -= 1
+                if not self._sessions:
+                    with self.file.connect() as connection:
+                        self.mirror.follow(connection)
+
+    def mirror_again(self) -> None:
+        """Write the mirror of every table as a whole; nothing is made where there are no tables.
+
+        Raises:
+            WarehouseBusy: Another process kept the tables.
+            StorageFull, StorageNotWritable, StorageDamaged: What is not written is marked as behind.
+        """
+        if self.path.exists():
+            with self.file.connect() as connection:
+                self.mirror.write(connection, everything=True)
 
     def connect(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A short connection, in UTC, alone among all processes."""
@@ -55,19 +85,27 @@ class DuckDBWarehouse:
                 f"{table.name}: {len(stray)} rows lie outside the partitions being written (the first in "
                 f"{column} {stray.iloc[0]}). Nothing was stored."
             )
-        with self.connect() as connection:
+        with self.session(), self.connect() as connection:
             lacking = self._ensure(connection, table)
             connection.register("new_rows", frame)
             connection.register("new_keys", keys)
+            self.changes(table, keys["partition_key"])
             with _transaction(connection):
                 for name, sql_type in lacking.items():
                     connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {sql_type}')
-                connection.execute(
+                deleted = connection.execute(
                     f'DELETE FROM "{table.name}" WHERE "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
-                )
+                ).fetchall()
                 connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
             self._lacking[table.ddl()] = {}
+            if frame.empty and deleted[0][0]:
+                self.mirror.purge(table.name)
         return len(frame)
+
+    def changes(self, table: Table, partitions: Iterable[object]) -> None:
+        """Say that statements of one's own are going to change rows of partitions, before they do, within a session."""
+        if days := day_names(partitions):
+            self.mirror.mark(table.name, days)
 
     def read(
         self,

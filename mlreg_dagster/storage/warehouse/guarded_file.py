@@ -8,7 +8,7 @@ the same time. What the file holds is not known here.
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class GuardedFile:
         stay_open: Keep the file open, and other processes out, from its first use until `release`, until a use fails,
             or until one ends while another process waits.
         on_open: Called each time the file was opened: others may have changed it since.
+        on_make: Called once the file was made.
+        reaches: Folders that statements may read and write besides the file.
     """
 
     def __init__(
@@ -43,11 +45,14 @@ class GuardedFile:
         lock_timeout_s: float = 60.0,
         stay_open: bool = False,
         on_open: Callable[[], object] | None = None,
+        on_make: Callable[[], object] | None = None,
+        reaches: Sequence[Path] = (),
     ) -> None:
         self.path = Path(path)
         self.lock = ProcessLock(self.path, lock_timeout_s)
         self.stay_open = stay_open
-        self._on_open = on_open
+        self._on_open, self._on_make = on_open, on_make
+        self._reaches = tuple(reaches)
         self._kept: duckdb.DuckDBPyConnection | None = None
         self._until_release = ExitStack()
         self._uses = 0
@@ -101,7 +106,7 @@ class GuardedFile:
         """
         deadline = time.monotonic() + self.lock.timeout_s
         with explained(self.path):
-            connection = self._when_free(lambda: connect(self.path, read_only=True), deadline)
+            connection = self._when_free(lambda: connect(self.path, read_only=True, reaches=self._reaches), deadline)
             try:
                 yield connection
             finally:
@@ -166,7 +171,7 @@ class GuardedFile:
     def _drafts(self) -> list[Path]:
         """What a connection may reach besides the file: the copy, and the logs that DuckDB keeps beside it."""
         logs = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
-        return [self.draft.with_name(f"{self.draft.name}{log}") for log in logs]
+        return [*(self.draft.with_name(f"{self.draft.name}{log}") for log in logs), *self._reaches]
 
     def _make(self) -> None:
         """A file that lost its process or its disk before it was whole is no database; it never gets the name."""
@@ -176,6 +181,8 @@ class GuardedFile:
         connect(draft).close()
         draft.chmod(private_files.OF_FILES)
         draft.rename(self.path)
+        if self._on_make is not None:
+            self._on_make()
 
 
 def _foreign_process(error: duckdb.IOException) -> dict[str, object]:

@@ -6,6 +6,7 @@ Nothing is made here: a home that is not there has no tables. What the graph its
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,11 @@ class UnknownColumns(MlregError):
     """A stored table lacks columns that a reader asks for: another release or configuration wrote it."""
 
 
+def moment(time: datetime) -> str:
+    """A time, as a statement of `Tables.rows` has it."""
+    return f"make_timestamptz({round(time.timestamp() * 1_000_000)})"
+
+
 class Tables:
     """The tables, as of one moment.
 
@@ -37,6 +43,11 @@ class Tables:
         self._connection = connection
         self._place = place
 
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection | None:
+        """The connection; None where there is no file yet."""
+        return self._connection
+
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether a table is there.
 
@@ -47,8 +58,8 @@ class Tables:
         Raises:
             UnknownColumns: The table is there and lacks one of them.
         """
-        found = self.rows(f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{table}'")  # noqa: S608
-        if found and (missing := sorted(set(columns) - {name for (name,) in found})):
+        found = self.columns(table)
+        if found and (missing := sorted(set(columns) - set(found))):
             raise UnknownColumns(
                 f"{table} in {self._place} lacks the columns {', '.join(missing)}: another release or configuration "
                 f"wrote it. Use that one, or another MLREG_HOME."
@@ -57,8 +68,12 @@ class Tables:
 
     def lacking(self, table: "Table") -> dict[str, str]:
         """The columns that a stored table of an earlier release lacks, to their types; readers take them for null."""
-        found = self.rows(f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{table.name}'")  # noqa: S608
-        return table.lacking([name for (name,) in found])
+        return table.lacking(self.columns(table.name))
+
+    def columns(self, table: str) -> list[str]:
+        """The names of a table's columns; none where it is not there yet."""
+        sql = f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{table}' ORDER BY column_index"  # noqa: S608
+        return [name for (name,) in self.rows(sql)]
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The result of a reading statement, which asks for times as numbers or texts.

@@ -53,6 +53,13 @@ class Warehouse(Protocol):
         """
         ...
 
+    def changes(self, table: Table, partitions: Iterable[object]) -> None:
+        """Say that statements of one's own are going to change rows of partitions, before they do, within a session.
+
+        Readers outside of the graph learn of them at the end of the session. `write` does it by itself.
+        """
+        ...
+
     def read(
         self, table: Table, first: object = None, last: object = None, columns: Sequence[str] | None = None
     ) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from contextlib import closing
 import dagster as dg
 import pytest
 
-from mlreg_dagster.orchestration.dagster_internals import audit_heads
+from mlreg_dagster.orchestration.dagster_internals import dagster_files
 from mlreg_dagster.orchestration.dagster_internals.audit_heads import recorded_heads
 from mlreg_dagster.orchestration.instance.audit_anchors import heads_on_record, witnessed_heads
 from mlreg_dagster.registry.witness import AUDIT_HEAD
@@ -66,7 +66,7 @@ def test_another_storage_is_left_to_dagster(instance, dagster_home, config):
 
 def test_another_release_is_left_to_dagster(instance, dagster_home, monkeypatch):
     del instance
-    monkeypatch.setattr(audit_heads, "version", lambda _: "1.14.0")
+    monkeypatch.setattr(dagster_files, "version", lambda _: "1.14.0")
     assert recorded_heads(dagster_home) is None
 
 

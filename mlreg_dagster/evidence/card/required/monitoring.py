@@ -78,6 +78,8 @@ def _drift(context: CardContext) -> Finding:
 
 
 def _checks(context: CardContext) -> Finding:
+    if not context.watch.known:
+        return Finding("unknown", "The last results of the checks were not asked for: Dagster knows them.")
     failed = (row for row in context.watch.checks if _speaks_against(row["asset"], row["last result"]))
     return without(
         (f"The check {row['check']} of {row['asset']} failed last, at {when(row['recorded'])}." for row in failed),

@@ -14,6 +14,10 @@ def _manifest(context: CardContext) -> Finding:
 
 def _same_manifest(context: CardContext) -> Finding:
     model = context.model
+    if context.untried:
+        return Finding(
+            "unknown", "The artifact was not loaded: whether it carries the manifest on record is not known."
+        )
     same = model is None or dict(model.manifest) == context.version.manifest
     return unless(None if same else "The manifest in the artifact is not the one in the registry.")
 
@@ -25,6 +29,8 @@ def _dataset(context: CardContext) -> Finding:
 def _libraries(context: CardContext) -> Finding:
     """Those that it was trained with, unless training again gave the same scores."""
     result = context.reproduction
+    if context.untried:
+        return Finding("unknown", "The artifact was not loaded: whether today's libraries suit it is not known.")
     if context.model is None or (isinstance(result, Reproduction) and result.is_exact):
         return THERE
     return without(context.model.remarks)

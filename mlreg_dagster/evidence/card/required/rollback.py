@@ -12,7 +12,11 @@ def _target(context: CardContext) -> Finding:
 
 
 def _permitted(context: CardContext) -> Finding:
-    return unless(context.way_back.problem if context.way_back.version is not None else None)
+    way_back, name = context.way_back, context.version.version
+    if way_back.untried:
+        text = f"Whether the policy lets {way_back.version} back now was not tried: mlreg bundle {name} tries it."
+        return Finding("unknown", text)
+    return unless(way_back.problem if way_back.version is not None else None)
 
 
 REQUIREMENTS = (

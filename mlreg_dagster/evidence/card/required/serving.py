@@ -10,6 +10,9 @@ _MEGABYTE = 1e6
 
 def _artifact(context: CardContext) -> Finding:
     problem = context.bundle.problem
+    if context.untried and not problem:
+        text = "The artifact has the hash on record; whether it loads was not tried: mlreg bundle tries it."
+        return Finding("unknown", text)
     return unless(f"The artifact can't be used: {problem}" if problem else None)
 
 

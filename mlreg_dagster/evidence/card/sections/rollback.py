@@ -64,4 +64,5 @@ def undo(context: CardContext) -> str:
         return "nothing: it is not champion"
     if context.way_back.problem is not None:
         return context.way_back.problem
-    return f'mlreg rollback {context.way_back.version} --reason "…"'
+    command = f'mlreg rollback {context.way_back.version} --reason "…"'
+    return f"{command} (whether the policy permits it now was not tried)" if context.way_back.untried else command

@@ -5,6 +5,7 @@ from typing import Any
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values
 from mlreg_dagster.governance.rollout.wording import share, state_in_words
+from mlreg_dagster.models.artifacts.files import GRAPH
 from mlreg_dagster.registry import TrafficEvent
 
 
@@ -24,13 +25,13 @@ def serving(context: CardContext) -> Section:
             "Scorer",
             {
                 "pipeline": "pipeline.skops, whose types are on a list of trusted ones",
-                "portable graph": "model.onnx" if context.model is not None and context.model.graph else "none",
+                "portable graph": GRAPH if GRAPH in bundle.files else "none",
                 "remark on the graph": context.version.manifest.get("graph", "made before there were graphs"),
                 "bundle, bytes": bundle.size,
                 "allowed, MB": limits.max_model_mb,
                 "allowed latency, ms": limits.max_latency_ms,
                 "measured latency": speed.detail if speed else "this risk tier does not ask for it",
-                "intact and loads": bundle.problem is None,
+                "intact and loads": None if context.untried and bundle.problem is None else bundle.problem is None,
             },
             key="scorer",
         ),

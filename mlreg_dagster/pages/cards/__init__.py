@@ -1,0 +1,1 @@
+"""Every picture of every step, by asset, partition and run, and two side by side."""

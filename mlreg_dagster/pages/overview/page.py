@@ -1,0 +1,13 @@
+"""Where the overview is."""
+
+from mlreg_dagster.pages.overview.facts import facts
+from mlreg_dagster.pages.page import Page
+
+PAGE = Page(
+    key="overview",
+    path="/",
+    title=lambda _: "Overview",
+    facts=facts,
+    package="mlreg_dagster.pages.overview",
+    navigation="Overview",
+)

@@ -1,0 +1,1 @@
+"""One version: everything on record of it, as its card has it."""

@@ -1,0 +1,53 @@
+"""Pages of a home that has nothing but a registry with a long history, asked without a web server."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mlreg_dagster.config import load_settings
+from mlreg_dagster.config.places import registry_url
+from mlreg_dagster.pages.answer import Answering, Asked
+from mlreg_dagster.pages.catalogue import PAGES
+from mlreg_dagster.pages.homes import Homes
+from mlreg_dagster.registry import Registry
+from mlreg_dagster_tests.governance.busy_registry import make_busy
+
+_BY_KEY = {page.key: page for page in PAGES}
+
+
+class BusyHome:
+    """A home with a long history.
+
+    Attributes:
+        folder: The home.
+        registry: To ask what the pages should say.
+        end: A time after the last record.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.registry = Registry(registry_url(folder))
+        self.end: datetime = make_busy(self.registry)
+        self._answering = Answering(Homes(folder, None), load_settings(), PAGES, None)
+
+    def facts(self, key: str, **query: object) -> dict[str, Any]:
+        """The facts of a page's twin."""
+        answer = self._asked(key, query, is_json=True)
+        assert answer.status == 200, answer.text
+        found: dict[str, Any] = json.loads(answer.text)["facts"]
+        return found
+
+    def html(self, key: str, status: int = 200, **query: object) -> str:
+        """A page."""
+        answer = self._asked(key, query, is_json=False)
+        assert answer.status == status, answer.text
+        return answer.text
+
+    def _asked(self, key: str, query: dict[str, object], *, is_json: bool) -> Any:
+        page = _BY_KEY[key]
+        texts = {
+            name: value.isoformat() if isinstance(value, datetime) else str(value) for name, value in query.items()
+        }
+        return self._answering.answer(page, Asked(page.path, {}, texts, is_json=is_json))

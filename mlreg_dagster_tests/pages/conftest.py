@@ -1,0 +1,37 @@
+"""The pages of the tests' world: v1 was champion of the fifth day's first half, v2 is."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from mlreg_dagster.pages.background import BACKGROUND
+from mlreg_dagster_tests.pages.at_once import AtOnce
+from mlreg_dagster_tests.pages.recorded import recorded_home
+from mlreg_dagster_tests.pages.sites import client_of
+
+__all__ = ["client_of", "recorded_home"]
+
+
+@pytest.fixture(scope="session")
+def pages_home(live_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the live world that only the pages read; nothing may write to it."""
+    home = tmp_path_factory.mktemp("pages") / "home"
+    shutil.copytree(live_home, home)
+    configs = live_home.with_name(f"{live_home.name}-configs")
+    if configs.is_dir():
+        shutil.copytree(configs, home.with_name(f"{home.name}-configs"))
+    return home
+
+
+@pytest.fixture
+def site(pages_home: Path) -> TestClient:
+    """The pages of the live world: `site.get("/models")`."""
+    return client_of(pages_home)
+
+
+@pytest.fixture(autouse=True)
+def computes_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long is made in this process."""
+    monkeypatch.setattr(BACKGROUND, "_worker", AtOnce())

@@ -1,0 +1,19 @@
+"""Every link of the pages in a real browser: nothing complains, nothing leaves, everybody can use them."""
+
+import pytest
+
+from mlreg_dagster.pages.access import Access
+from mlreg_dagster_tests.pages.running import running
+from mlreg_dagster_tests.pages.test_app import client_on
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from mlreg_dagster_tests.pages.crawler import CHROMIUM, browser, crawl
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system")]
+
+
+def test_every_link_leads_to_a_page_that_everybody_can_use(pages_home):
+    with running(client_on(pages_home, Access()).app) as url, browser() as started:
+        found = crawl(url, started, each=3)
+    assert found.wrong == {}
+    assert len(found.seen) >= 2

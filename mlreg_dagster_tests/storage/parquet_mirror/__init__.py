@@ -1,0 +1,1 @@
+"""The Parquet mirror of the tables."""
