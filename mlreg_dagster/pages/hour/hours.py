@@ -166,6 +166,9 @@ def _counts(view: View, hours: pd.DatetimeIndex) -> pd.DataFrame:
         ).rename(columns={"prediction_hour": "hour"}),
     ]
     names = ["snapshot", "features", "predictions", "flagged", "in_sample", "crashes", "unresolved", "determined"]
-    found = pd.concat([each.set_index("hour") for each in parts if not each.empty] or [pd.DataFrame()], axis=1)
-    found = found.reindex(index=hours, columns=names).fillna(0).astype(int)
+    found = pd.DataFrame(0, index=hours, columns=names)
+    for part in parts:
+        if not part.empty:
+            found.update(part.set_index("hour"))
+    found = found.astype(int)
     return found.assign(open=found["predictions"] - found["determined"]).drop(columns="determined")

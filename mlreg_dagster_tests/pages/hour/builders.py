@@ -56,7 +56,7 @@ def view_of(folder: Path, frames: dict[str, pd.DataFrame], **more) -> View:
     connection = connect()
     for name, frame in frames.items():
         connection.register("given", frame)
-        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM given')  # noqa: S608
+        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM given')
         connection.unregister("given")
     known = {
         "home": folder,
@@ -78,5 +78,3 @@ def rendered(key: str, view: View, **parts: str) -> str:
     page = next(each for each in PAGES if each.key == key)
     path = page.path.format(**parts)
     return render_page(Shell(PAGES, page, path, dict(view.query)), view, page.facts(view, **parts))
-
-
