@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mlreg_dagster_tests.lifecycle import made_once
 from mlreg_dagster_tests.location import Location
+
+FIRST_DAY_OVER = "2026-01-02T00:30"
 
 
 @contextmanager
@@ -31,11 +34,13 @@ def deployment_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def made_first_day() -> Iterator[Path]:
-    """Where the first day was run through: its dataset is frozen, v1 is champion."""
-    with memory_folder() as made:
-        Location(made, "2026-01-02T00:30").settle()
-        yield made
+def made_first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first day was run through: its dataset is frozen, v1 is champion. What was run stands beside it."""
+    with made_once(tmp_path_factory, "first_day") as (folder, made):
+        if not made:
+            ran = Location(folder, FIRST_DAY_OVER).settle()
+            folder.with_name("first_day.txt").write_text("\n".join(ran))
+    return folder
 
 
 @pytest.fixture

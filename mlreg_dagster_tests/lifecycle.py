@@ -195,7 +195,7 @@ def write_configs(folder: Path, changes: Mapping[str, Any] | None = None) -> Pat
 
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with _made_once(tmp_path_factory, "trained") as (home, made):
+    with made_once(tmp_path_factory, "trained") as (home, made):
         if not made:
             _train(Lifecycle(home))
     return home
@@ -203,7 +203,7 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def live_home(trained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with _made_once(tmp_path_factory, "live") as (home, made):
+    with made_once(tmp_path_factory, "live") as (home, made):
         if not made:
             shutil.copytree(trained_home, home)
             _go_live(Lifecycle(home))
@@ -211,7 +211,7 @@ def live_home(trained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @contextmanager
-def _made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+def made_once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
     """A folder that all test processes share, and whether one of them has made it; the lock is held meanwhile."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "lifecycle"

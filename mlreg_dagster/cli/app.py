@@ -10,6 +10,7 @@ from mlreg_dagster.cli.commands.alerts import alerts
 from mlreg_dagster.cli.commands.audit import audit
 from mlreg_dagster.cli.commands.backup import backup
 from mlreg_dagster.cli.commands.branch import branch
+from mlreg_dagster.cli.commands.data_audit import audit_data
 from mlreg_dagster.cli.commands.evidence import bundle, dossier, report, schema, weekly
 from mlreg_dagster.cli.commands.governance import (
     approve,
@@ -83,6 +84,7 @@ app.command("tidy", hidden=True)(prune)
 app.add_typer(rollout, name="rollout")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")
+audit.command("data")(audit_data)
 app.add_typer(alerts, name="alerts")
 app.add_typer(incident, name="incident")
 app.add_typer(backup, name="backup")

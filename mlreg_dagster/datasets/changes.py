@@ -96,7 +96,7 @@ def changed_hours(store: ArtifactStore, tables: Warehouse, kind: str, day: str, 
 
 def features_within(connection: duckdb.DuckDBPyConnection, window: Window) -> pd.DataFrame:
     """The rows of the feature table within a window, in whatever columns it has; none where there is no table yet."""
-    there = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = $name", {"name": _TABLE}).fetchone()
+    there = connection.execute("SELECT 1 FROM duckdb_columns() WHERE table_name = $name", {"name": _TABLE}).fetchone()
     if there is None:
         return pd.DataFrame({"hour": pd.DatetimeIndex([], tz="UTC"), "instrument_id": pd.Series(dtype="str")})
     return connection.execute(

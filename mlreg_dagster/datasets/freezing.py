@@ -16,14 +16,15 @@ import pandas as pd
 from mlreg_dagster.config import DatasetSettings, FeatureSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import as_hour
+from mlreg_dagster.datasets.lineage import HOLDOUT as HOLDOUT
+from mlreg_dagster.datasets.lineage import LINEAGE
+from mlreg_dagster.datasets.lineage import TRAINING as TRAINING
+from mlreg_dagster.datasets.lineage import lineage_of as lineage_of
 from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster.market.features.provenance import require_settings
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactStore
 
-TRAINING = "training_dataset"
-HOLDOUT = "eval_holdout"
-
-_ROWS, _MARKET, _LINEAGE = "rows.parquet", "market.parquet", "lineage.json"
+_ROWS, _MARKET = "rows.parquet", "market.parquet"
 _LABELLED = "labelled.parquet"
 
 
@@ -155,7 +156,7 @@ def freeze(
     Raises:
         ArtifactFrozen: It exists already with other content.
     """
-    files = {_ROWS: _to_parquet(rows), _LINEAGE: json.dumps(lineage, indent=1, sort_keys=True).encode()}
+    files = {_ROWS: _to_parquet(rows), LINEAGE: json.dumps(lineage, indent=1, sort_keys=True).encode()}
     if market is not None:
         files[_MARKET] = _to_parquet(market)
     if labelled is not None:
@@ -172,7 +173,7 @@ def load(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -
     if sha256 is None and (artifact := store.find(kind, day)):
         sha256 = artifact.sha256
     files = store.read(kind, day, sha256)
-    lineage = json.loads(files[_LINEAGE])
+    lineage = json.loads(files[LINEAGE])
     return Dataset(
         day=day,
         rows=pd.read_parquet(io.BytesIO(files[_ROWS])),
@@ -182,22 +183,6 @@ def load(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -
         sha256=str(sha256),
         labelled=pd.read_parquet(io.BytesIO(files[_LABELLED])) if _LABELLED in files else None,
     )
-
-
-def lineage_of(store: ArtifactStore, kind: str, day: str, sha256: str | None = None) -> dict[str, Any]:
-    """What went into a dataset, verified, without its rows.
-
-    Args:
-        store: Where it is.
-        kind: `TRAINING` or `HOLDOUT`.
-        day: Which one.
-        sha256: The hash that it must have; None: it is compared with its own sums alone.
-
-    Raises:
-        ArtifactMissing, ArtifactTampered: It is not there, or not what was frozen.
-    """
-    lineage: dict[str, Any] = json.loads(store.read(kind, day, sha256, names={_LINEAGE})[_LINEAGE])
-    return lineage
 
 
 def newest_pair(store: ArtifactStore, now: pd.Timestamp) -> tuple[str, str] | None:

@@ -13,6 +13,7 @@ from filelock import FileLock
 from mlreg_dagster.core.json_values import plain
 from mlreg_dagster.evidence import rendering
 from mlreg_dagster.evidence.card.elements import Card
+from mlreg_dagster.evidence.schemas import card as card_json
 from mlreg_dagster.evidence.schemas.bundle import BundleDocument, FileEntry
 from mlreg_dagster.evidence.schemas.schema import written
 from mlreg_dagster.models.artifacts.sbom import SBOM
@@ -20,7 +21,7 @@ from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.artifacts import SUMS
 from mlreg_dagster.storage.faults import explained
 
-HTML, MARKDOWN, JSON, LIST = "card.html", "card.md", "card.json", "bundle.json"
+HTML, MARKDOWN, JSON, LIST = "card.html", "card.md", card_json.FILE, "bundle.json"
 _MEDIA_TYPES = {
     HTML: "text/html",
     MARKDOWN: "text/markdown",

@@ -31,6 +31,17 @@ CODE = "code"
 CAUSE = "cause"
 """In a manifest: why a version was trained, where it was not the schedule: `trigger`, `key`, `reason`."""
 
+TOLD_APART_BY = {
+    "settings": ("settings",),
+    "features": ("feature_settings", "feature_fingerprint"),
+    "data": ("dataset_day", "dataset_sha256", "training_first_hour", "training_end", "training_rows"),
+    "libraries": ("libraries", "plugin"),
+    "code": (CODE,),
+    "use case": ("use_case_sha256",),
+    "result": ("threshold", "training_anomaly_rate"),
+}
+"""The values of a manifest that tell versions apart, by group."""
+
 
 def cause_in(manifest: Mapping[str, Any]) -> Mapping[str, str] | None:
     """Why a version was trained; None: on schedule, or by hand without a cause."""

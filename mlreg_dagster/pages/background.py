@@ -9,7 +9,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -28,6 +28,8 @@ KEPT = 64
 _LOG = logging.getLogger(__name__)
 _DEFECT = "The pages have a defect; their log says where it is."
 _IDLE_S = 60.0
+_FAILED_S = 30.0
+"""For so long a failure is remembered: what was wrong may be put right."""
 _Task = tuple[Hashable, Callable[..., Any], tuple[Any, ...]]
 
 
@@ -50,12 +52,14 @@ class Result(Generic[T]):
         value: The result, where it is ready.
         problem: Why there is none, where it failed.
         seconds: How long it took, where it is ready.
+        ended: When it was made or failed, by the monotonic clock.
     """
 
     state: State
     value: T | None = None
     problem: str | None = None
     seconds: float | None = None
+    ended: float = 0.0
 
 
 class Background:
@@ -101,9 +105,14 @@ class Background:
             return self._found(key) or Result("computing")
 
     def _found(self, key: Hashable) -> Result[Any] | None:
-        if key in self._results:
-            self._results.move_to_end(key)
-        return self._results.get(key)
+        found = self._results.get(key)
+        if found is None:
+            return None
+        if found.state == "failed" and time.monotonic() - found.ended > _FAILED_S:
+            del self._results[key]
+            return None
+        self._results.move_to_end(key)
+        return found
 
     def _start(self) -> None:
         """Start the thread that waits for the worker, where it has ended; under the lock."""
@@ -124,7 +133,7 @@ class Background:
                 continue
             made = self._made(make, arguments)
             with self._lock:
-                self._results[key] = made
+                self._results[key] = replace(made, ended=time.monotonic())
                 while len(self._results) > self._kept:
                     self._results.popitem(last=False)
                 self._coming.pop(key).set()

@@ -18,4 +18,4 @@ def asset_link(url: str | None) -> Callable[..., str | None]:
 
 def run_link(url: str | None) -> Callable[[str], str | None]:
     """Gives the address of a run; None where no UI is known."""
-    return lambda run_id: None if url is None else f"{url.rstrip('/')}/runs/{quote(run_id)}"
+    return lambda run_id: None if url is None else f"{url.rstrip('/')}/runs/{quote(run_id, safe='')}"

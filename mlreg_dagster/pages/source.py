@@ -1,10 +1,13 @@
 """What a view asks about, for functions that know no views: as of its time, and outside of its request."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import duckdb
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.config.places import artifacts_root, own_registry_url, registry_url
@@ -13,8 +16,14 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.as_of import RegistryAsOf
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
-from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
-from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
+from mlreg_dagster.storage.parquet_mirror.reader import MirrorBusy, MirrorReader
+
+if TYPE_CHECKING:
+    from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
+
+T = TypeVar("T")
+
+_TRIES = 3
 
 
 def records(view: View) -> Registry:
@@ -66,8 +75,15 @@ class Source:
         """The artifacts, as they are now."""
         return open_artifacts(str(self.home / "artifacts") if self.is_branch else artifacts_root(self.home))
 
-    @contextmanager
-    def tables(self) -> Iterator[ReadOnlyWarehouse]:
-        """The tables as of the time."""
-        with MirrorReader(self.home).tables() as tables:
-            yield ReadOnlyWarehouse(tables, self.as_of if self.is_past else None)
+    def read(self, make: "Callable[[ReadOnlyWarehouse], T]") -> T:
+        """The result of a function that takes the tables as of the time; it is asked again where files are replaced.
+
+        Raises:
+            MirrorBusy: They were replaced each time.
+        """
+        from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
+
+        for _ in range(_TRIES):
+            with MirrorReader(self.home).tables() as tables, suppress(duckdb.IOException):
+                return make(ReadOnlyWarehouse(tables, self.as_of if self.is_past else None))
+        raise MirrorBusy(f"The mirror in {self.home} was written each time that it was read. Load it again.")

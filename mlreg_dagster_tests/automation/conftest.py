@@ -8,11 +8,9 @@ import sqlalchemy
 
 from mlreg_dagster.orchestration.instance import runs
 from mlreg_dagster_tests.automation.failing import BrokenMarket
+from mlreg_dagster_tests.first_day import FIRST_DAY_OVER
 from mlreg_dagster_tests.lifecycle import CONFIGS as LIFECYCLE
-from mlreg_dagster_tests.lifecycle import _made_once
 from mlreg_dagster_tests.location import Location
-
-SETTLED = "2026-01-02T00:30"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -28,22 +26,15 @@ def hasty_sqlite():
     sqlalchemy.event.remove(sqlalchemy.Engine, "connect", hurry)
 
 
-@pytest.fixture(scope="session")
-def settled_folder(tmp_path_factory):
-    """A location that was started on an empty home a day after the market's start and came to rest."""
-    with _made_once(tmp_path_factory, "settled") as (folder, made):
-        if not made:
-            (folder.with_name("settled.txt")).write_text("\n".join(Location(folder, SETTLED).settle()))
-    return folder
-
-
 @pytest.fixture
-def reopen(settled_folder, tmp_path):
-    """A copy of the settled location, at a later time or with other settings; the same copy under the same name."""
+def reopen(made_first_day, tmp_path):
+    """A copy of the first day, opened at a later time or with other settings; the same copy under the same name."""
 
-    def open_copy(now: str = SETTLED, configs: dict | None = None, name: str = "location", **resources) -> Location:
+    def open_copy(
+        now: str = FIRST_DAY_OVER, configs: dict | None = None, name: str = "location", **resources
+    ) -> Location:
         if not (tmp_path / name).exists():
-            shutil.copytree(settled_folder, tmp_path / name)
+            shutil.copytree(made_first_day, tmp_path / name)
         return Location(tmp_path / name, now, configs, **resources)
 
     return open_copy

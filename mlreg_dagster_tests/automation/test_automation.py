@@ -11,8 +11,8 @@ from mlreg_dagster_tests.location import SENSORS
 pytestmark = pytest.mark.slow
 
 
-def test_a_cold_start_needs_no_hand(settled_folder, reopen):
-    done = settled_folder.with_name("settled.txt").read_text().splitlines()
+def test_a_cold_start_needs_no_hand(made_first_day, reopen):
+    done = made_first_day.with_name("first_day.txt").read_text().splitlines()
     assert done == [
         "hourly 2026-01-01-00:00...2026-01-01-23:00",  # all hours in one run
         "datasets 2026-01-01",

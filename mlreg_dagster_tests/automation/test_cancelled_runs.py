@@ -9,7 +9,7 @@ from mlreg_dagster.automation.common import ACTOR
 from mlreg_dagster.core.hours import as_hour, hour_range
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster_tests.automation.cancelling import HOURS_DUE, cancelled, made
-from mlreg_dagster_tests.automation.conftest import SETTLED
+from mlreg_dagster_tests.first_day import FIRST_DAY_OVER
 from mlreg_dagster_tests.location import CONFIGS, Location
 
 pytestmark = pytest.mark.slow
@@ -235,7 +235,11 @@ def test_datasets_wait_for_a_bad_day_to_be_repaired_until_the_deadline(reopen):
     """The wait is no failed run: the sensor says at every look what it waits for."""
     datasets = {**CONFIGS["datasets"], "low_quality": "wait", "quality": {"wait_hours": 6}}
     late = "2026-01-02T06:00"
-    for name, now, repaired in (("bad", SETTLED, False), ("repaired", SETTLED, True), ("late", late, False)):
+    for name, now, repaired in (
+        ("bad", FIRST_DAY_OVER, False),
+        ("repaired", FIRST_DAY_OVER, True),
+        ("late", late, False),
+    ):
         location = reopen(now, {"datasets": datasets}, name)
         location.thaw(TRAINING, HOLDOUT)
         if not repaired:

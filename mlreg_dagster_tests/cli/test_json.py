@@ -86,6 +86,15 @@ def test_what_is(ask):
     assert_documented("signatures", log["signatures"])
 
 
+def test_what_is_stored(ask):
+    found = ask("audit", "data", "--table", "market_features", "--to", "2026-01-06T23:00")
+    (table,) = found["tables"]
+    assert_documented("table_audits", table)
+    assert_documented("column_profiles", table["columns"])
+    assert_documented("histograms", table["columns"][-1]["histogram"])
+    assert found["faults"] == []
+
+
 def test_what_an_incident_asks(ask):
     impact = ask("impact", "2026-01-03T05:00")
     for name in ("datasets", "reigns"):

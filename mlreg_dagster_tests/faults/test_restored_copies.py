@@ -18,14 +18,16 @@ from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.runner import RunFailed
-from mlreg_dagster_tests.automation.conftest import reopen, settled_folder
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster_tests.automation.conftest import reopen
 from mlreg_dagster_tests.faults import wording
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS
+from mlreg_dagster_tests.location import Location
 from mlreg_dagster_tests.operations.conftest import home_of
 
 pytestmark = pytest.mark.slow
 
-__all__ = ["reopen", "settled_folder"]
+__all__ = ["reopen"]
 
 TWO_DAYS = "2026-01-03T00:30"
 LATER = pd.Timestamp.now(tz="UTC") + pd.Timedelta(days=1)
@@ -41,21 +43,41 @@ def _missed(found):
     return {name for name, finding in found.items() if finding.state == "miss"} - {"disk"}
 
 
+@pytest.fixture(scope="module")
+def second_day(made_first_day, tmp_path_factory):
+    """The location of the first day when it has come to rest after its second: v2 is champion, nothing is missed."""
+    folder = tmp_path_factory.mktemp("second_day") / "location"
+    shutil.copytree(made_first_day, folder)
+    location = Location(folder, TWO_DAYS)
+    location.settle()
+    assert location.champions() == [("v1", ACTOR), ("v2", ACTOR)]
+    assert _missed(_found(location)) == set()
+    return folder
+
+
+@pytest.fixture
+def put_back(second_day, made_first_day, tmp_path):
+    """Open a copy of the second day whose file, named from the location's folder, is that of the first day."""
+
+    def open_copy(file):
+        folder = tmp_path / "location"
+        shutil.copytree(second_day, folder)
+        (folder / file).unlink()
+        shutil.copy(made_first_day / file, folder / file)
+        return Location(folder, TWO_DAYS)
+
+    return open_copy
+
+
 # --- tables ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def old_tables(reopen, tmp_path):
+def old_tables(second_day, put_back):
     """A location two days after its start that gets back the tables of its first day; what it held before that."""
-    location = reopen(TWO_DAYS)
-    file = location.world.warehouse.path
-    shutil.copy(file, tmp_path / "copy.duckdb")
-    location.settle()
-    assert _missed(_found(location)) == set()
-    held = {table.name: location.table(table) for table in TABLES}
-    file.unlink()
-    shutil.copy(tmp_path / "copy.duckdb", file)
-    return location, held
+    tables = DuckDBWarehouse(second_day / "home" / "warehouse.duckdb")
+    held = {each.name: tables.read(each).sort_values(list(each.key), ignore_index=True) for each in TABLES}
+    return put_back("home/warehouse.duckdb"), held
 
 
 def test_older_tables_are_found_and_made_again_without_a_hand(old_tables):
@@ -135,16 +157,9 @@ def test_a_process_that_keeps_the_tables_is_why_a_sensor_waits(reopen, monkeypat
 
 
 @pytest.fixture
-def old_registry(reopen, tmp_path):
+def old_registry(put_back):
     """A location whose second version is champion, and which gets back the registry of before it was trained."""
-    location = reopen(TWO_DAYS)
-    file = home_of(location.world).registry_file
-    shutil.copy(file, tmp_path / "copy.sqlite")
-    location.settle()
-    assert location.champions() == [("v1", ACTOR), ("v2", ACTOR)]
-    assert _missed(_found(location)) == set()
-    shutil.copy(tmp_path / "copy.sqlite", file)
-    return reopen(TWO_DAYS)
+    return put_back("home/registry.sqlite")
 
 
 def _restore(location, **config):

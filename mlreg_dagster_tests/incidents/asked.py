@@ -1,4 +1,4 @@
-"""The hours that are asked about in the home that has lived, repaired ones among them, and what differs from the oracle."""
+"""The hours that the home that has lived is asked about, repaired ones among them, and what the oracle knows better."""
 
 import numpy as np
 import pytest

@@ -17,6 +17,7 @@ from mlreg_dagster_tests.market.frames import at
 
 __all__ = ["home", "oracle"]
 
+
 def ask(home, offset, instrument=None):
     with home.reader.tables() as tables:
         return impact_of(at(offset), instrument, home.registry, tables, home.store, home.settings)

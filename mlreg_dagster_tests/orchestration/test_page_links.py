@@ -1,4 +1,4 @@
-"""Assets and materializations lead to their pages where pages.yaml names these, and nothing changes where it does not."""
+"""Assets and materializations lead to their pages where pages.yaml names these; nothing changes where it does not."""
 
 import dagster as dg
 import pytest

@@ -8,9 +8,10 @@ from starlette.testclient import TestClient
 
 from mlreg_dagster.pages.background import BACKGROUND
 from mlreg_dagster_tests.pages.at_once import AtOnce
+from mlreg_dagster_tests.pages.recorded import recorded_home
 from mlreg_dagster_tests.pages.sites import client_of
 
-__all__ = ["client_of"]
+__all__ = ["client_of", "recorded_home"]
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,15 @@ def test_an_error_for_users_is_shown_and_a_defect_is_not(caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_failure_is_asked_again_after_a_while(monkeypatch):
+    worker = AtOnce()
+    background = Background(worker)
+    waited(background, "a", refuse, "it is not there")
+    assert background.result("a", square, 2).state == "failed"
+    monkeypatch.setattr("mlreg_dagster.pages.background._FAILED_S", 0.0)
+    assert background.result("a", square, 2, wait_s=5).value == 4
+
+
 def test_another_process_computes_and_is_replaced_where_it_dies():
     background = Background(WorkerProcess())
     first = waited(background, "first", whose_process).value

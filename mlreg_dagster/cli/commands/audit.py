@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlreg_dagster.governance.audit_export.witnesses import Published, Witnesses
     from mlreg_dagster.registry import AuditRecord, Restore
 
-audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes.")
+audit = typer.Typer(help="The log of everything that was ever stored in the registry, chained by hashes; and the data.")
 
 
 @audit.command("verify")

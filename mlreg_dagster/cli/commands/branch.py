@@ -47,9 +47,7 @@ def create_branch(
     require_production(source)
     home = home_dir()
     made = create(home, name, _attribution(home, actor, reason), load_settings())
-    with _working_on(
-        made.home
-    ) as runner:  # its Dagster has no history: it learns of the versions and of the log's head
+    with _working_on(made.home) as runner:  # its Dagster has no history: this is the beginning
         for version in made.record.versions:
             runner.add_version(version)
         leave_witness(runner.registry, f"The branch {name} was made.", {"branch": name})

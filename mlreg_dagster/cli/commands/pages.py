@@ -12,7 +12,8 @@ def pages(
     ),
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8810,
     dagster: Annotated[
-        str | None, typer.Option(help="URL of a running Dagster UI to ask; default: what the home's files hold.")
+        str | None,
+        typer.Option(help="URL of a running Dagster UI to ask; default: that of pages.yaml, else files are read."),
     ] = None,
     token_file: Annotated[
         Path | None, typer.Option(help="A file with the token that is asked for, as bearer token or password.")
@@ -29,6 +30,7 @@ def pages(
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.pages.process import Options, pages_process
 
-    named, networks = tuple(allow_host or ()), tuple(proxy or ())
+    settings, named, networks = load_settings(), tuple(allow_host or ()), tuple(proxy or ())
+    dagster = dagster or settings.pages.dagster_url
     options = Options(host, port, token_file, viewer_header, networks, dagster, named, open_to_all, access_log)
-    pages_process(home_dir(), load_settings(), options)
+    pages_process(home_dir(), settings, options)

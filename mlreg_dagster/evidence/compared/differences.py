@@ -9,9 +9,9 @@ from typing import Any
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.nested import Differing, differing
-from mlreg_dagster.datasets.freezing import TRAINING, lineage_of
-from mlreg_dagster.evidence.card.contents.predecessor import OF_MANIFEST
+from mlreg_dagster.datasets.lineage import TRAINING, lineage_of
 from mlreg_dagster.evidence.compared.hours import HoursCompared, compare_hours
+from mlreg_dagster.models.manifests import TOLD_APART_BY
 from mlreg_dagster.registry import Evaluation, GateResult, ModelVersion
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -72,7 +72,7 @@ def differences_of(left: ModelVersion, right: ModelVersion, store: ArtifactStore
     return Differences(
         manifests={
             group: found
-            for group, names in OF_MANIFEST.items()
+            for group, names in TOLD_APART_BY.items()
             if (found := differing(_part(left.manifest, names), _part(right.manifest, names)))
         },
         features_added=tuple(name for name in after if name not in before),

@@ -187,6 +187,6 @@ class DataAudit:
         rows = sum(each.rows for each in there)
         unusual = len(self.faults) - len(self.wrong)
         return (
-            f"{len(there)} tables with {rows:,} rows up to {self.as_of:%Y-%m-%d %H:%M} UTC: {len(self.wrong)} findings "
-            f"are wrong, {unusual} are unusual."
+            f"{len(there)} tables with {rows:,} rows up to {self.as_of:%Y-%m-%d %H:%M} UTC; findings: "
+            f"{len(self.wrong)} wrong, {unusual} unusual."
         )

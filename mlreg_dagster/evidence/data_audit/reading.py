@@ -6,7 +6,7 @@ is stored.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlreg_dagster.evidence.data_audit.catalogue import is_of_time
@@ -25,7 +25,7 @@ NUMBERS = ("DOUBLE", "BIGINT")
 
 @dataclass(frozen=True)
 class Period:
-    """Which rows are read: those of hours, or days, within; both ends included, None: no end."""
+    """Which rows are read: those of hours within, both ends included, and of days that end with them; None: no end."""
 
     first: datetime | None = None
     last: datetime | None = None
@@ -35,7 +35,9 @@ class Period:
         if not is_of_time(table):
             return "true"
         column = quoted(table.partition_column)
-        ends = ((">=", self.first), ("<=", self.last))
+        is_of_days = table.partition_column == "day"
+        last = self.last - timedelta(hours=23) if is_of_days and self.last is not None else self.last
+        ends = ((">=", self.first), ("<=", last))
         return " AND ".join(f"{column} {sign} {_literal(end)}" for sign, end in ends if end is not None) or "true"
 
 
@@ -82,6 +84,17 @@ def hours_of(tables: Tables, table: Table, period: Period) -> set[int]:
 def rows_of(tables: Tables, table: Table, period: Period) -> int:
     """How many rows there are."""
     return int(tables.rows(f"SELECT count(*) FROM {quoted(table.name)} WHERE {period.where(table)}")[0][0])  # noqa: S608
+
+
+def counted(tables: Tables, table: Table, period: Period) -> tuple[int, int | None, int | None, int | None]:
+    """Rows, different hours or days, and the first and the last of them as hours since 1970; None: there are none."""
+    times = f"count(DISTINCT {_hour(table)}), min({_hour(table)}), max({_hour(table)})"
+    found = tables.rows(
+        f"SELECT count(*), {times if is_of_time(table) else 'NULL, NULL, NULL'} FROM {quoted(table.name)} "  # noqa: S608
+        f"WHERE {period.where(table)}"
+    )
+    rows, partitions, first, last = found[0]
+    return int(rows), partitions, first, last
 
 
 def duplicates(tables: Tables, table: Table, period: Period) -> tuple[int, str]:

@@ -6,6 +6,8 @@ from msgspec import Meta, Struct
 
 from mlreg_dagster.evidence.schemas.types import Key, State, Time, Version
 
+FILE = "card.json"
+
 
 class _Fact(Struct, tag_field="kind", frozen=True, kw_only=True):
     pass

@@ -10,16 +10,20 @@ from filelock import FileLock, Timeout
 from mlreg_dagster.config.places import branches_root, own_registry_url
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.operations.backup.drafts import LOCK, BackupBusy, draft_name, drafts_in
-from mlreg_dagster.operations.branches.finding import WORK, Branch, BranchRefused, find_branch, require_not_branch
+from mlreg_dagster.operations.branches.finding import (
+    DELETED,
+    WORK,
+    Branch,
+    BranchRefused,
+    find_branch,
+    require_not_branch,
+)
 from mlreg_dagster.orchestration.locks.daemon import DaemonRunsAlready, daemon_kept_out
 from mlreg_dagster.orchestration.locks.lifecycle import HomeInUse, alone_on
 from mlreg_dagster.registry import Attribution
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained
-
-DELETED = "deleted.jsonl"
-"""File of a home's branches: a line of each one that was deleted, with the versions that it had made."""
 
 
 def delete(home: Path, name: str, by: Attribution) -> Branch:

@@ -18,6 +18,9 @@ PROD = "prod"
 WORK = "makes or deletes a branch"
 """What another process does that keeps the branches of a home."""
 
+DELETED = "deleted.jsonl"
+"""File beside the branches of a home: a line of each one that was deleted, with the versions that it had made."""
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _LONGEST_SHOWN = 100
 
@@ -89,7 +92,7 @@ def not_branches(home: Path) -> list[Path]:
     root = branches_root(home)
     if not root.is_dir():
         return []
-    known = {branch.home for branch in branches(home)}
+    known = {root / DELETED, *(branch.home for branch in branches(home))}
     return [path for path in sorted(root.iterdir()) if not path.name.startswith(".") and path not in known]
 
 

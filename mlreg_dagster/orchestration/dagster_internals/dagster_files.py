@@ -36,12 +36,16 @@ _STORAGES: tuple[Any, ...] = (
 )
 _ELSEWHERE = ("event_log_storage", "run_storage", "local_artifact_storage", "instance_class")
 _WAIT_S = 30.0
-_TRIES, _PAUSE_S = 5, 0.05
+_TRIES, _PAUSE_S = 8, 0.04
 _WITH_WRITE_AHEAD_LOG = b"\x02\x02"  # bytes 18 and 19 of such a file
 
 
 class UnknownStorage(MlregError):
     """What Dagster stores can't be read without Dagster."""
+
+
+class _NotClosed(UnknownStorage):
+    """A log without its index: a writer ends just now, or was killed and the index removed."""
 
 
 def event_log_file(dagster_home: Path) -> Path:
@@ -89,22 +93,25 @@ def ask(file: Path, question: Callable[[sqlite3.Connection], _Answer], wait_s: f
         UnknownStorage: A process that was killed left a log without its index, or writers do not pause.
         sqlite3.Error: The file can't be read.
     """
+    problem: Exception = UnknownStorage(f"{file.name} of Dagster is written without a pause. Ask again in a moment.")
     for attempt in range(_TRIES):
-        if attempt:
-            time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_S if attempt else 0)
         before = _state(file)
-        options, is_guarded = _options(file)
         try:
+            options, is_guarded = _options(file)
             with closing(sqlite3.connect(f"file:{quote(str(file))}?{options}", uri=True, timeout=wait_s)) as connection:
                 connection.execute("BEGIN")  # one moment for all parts of a question
                 answer = question(connection)
+        except (sqlite3.OperationalError, _NotClosed) as error:  # also while a writer begins or ends
+            problem = error
+            continue
         except sqlite3.Error:
             if _state(file) == before:
                 raise
             continue
         if is_guarded or _state(file) == before:
             return answer
-    raise UnknownStorage(f"{file.name} of Dagster is being written without a pause. Ask again in a moment.")
+    raise problem
 
 
 def _options(file: Path) -> tuple[str, bool]:
@@ -117,7 +124,7 @@ def _options(file: Path) -> tuple[str, bool]:
         return "mode=ro&readonly_shm=1", True
     log = _beside(file, "-wal")
     if log.exists() and log.stat().st_size:
-        raise UnknownStorage(f"{file.name} of Dagster was not closed, and a part of it lacks. Start Dagster once.")
+        raise _NotClosed(f"{file.name} of Dagster was not closed, and a part of it lacks. Start Dagster once.")
     return "immutable=1", False
 
 

@@ -2,20 +2,21 @@
 
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlreg_dagster.core.json_values import plain
 from mlreg_dagster.core.times import day_key
-from mlreg_dagster.datasets.freezing import HOLDOUT
-from mlreg_dagster.extensions.registration.loading import load_extensions
-from mlreg_dagster.governance.head_to_head import OnRecord, compare_on_holdout, compare_on_record, holdout_for
-from mlreg_dagster.models.evaluation.comparison import Comparison
+from mlreg_dagster.datasets.lineage import HOLDOUT
 from mlreg_dagster.pages.background import BACKGROUND, Result
 from mlreg_dagster.pages.page import NotThere
 from mlreg_dagster.pages.source import Source, known_state, records
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.registry import ModelVersion
 from mlreg_dagster.storage.artifacts import Artifact
+
+if TYPE_CHECKING:
+    from mlreg_dagster.governance.head_to_head import OnRecord
+    from mlreg_dagster.models.evaluation.comparison import Comparison
 
 _WAIT_S = 0.05
 
@@ -66,8 +67,8 @@ def holdout_of(view: View) -> tuple[Artifact | None, HoldoutFacts]:
         raise NotThere(f"No holdout of {asked[:20]!r} is frozen{' by then' if until else ''}. Days: {', '.join(days)}.")
     if not days:
         return None, HoldoutFacts(None, None, ())
-    found = holdout_for(view.artifacts, asked or days[0])
-    return found, HoldoutFacts(found.key, found.sha256, days)
+    found = view.artifacts.find(HOLDOUT, asked or days[0])
+    return found, HoldoutFacts(asked or days[0], found.sha256 if found else None, days)
 
 
 def on_holdout(left: ModelVersion, right: ModelVersion, holdout: Artifact | None, view: View) -> Computed:
@@ -101,16 +102,18 @@ def on_record(left: str, right: str, view: View) -> Computed:
     return _computed(BACKGROUND.result(key, read_record, left, right, Source.of(view), wait_s=_WAIT_S))
 
 
-def score_holdout(left: ModelVersion, right: ModelVersion, holdout: Artifact, source: Source) -> Comparison:
-    """Both on a holdout, as `mlreg compare` does it."""
-    load_extensions(source.settings.extensions.modules)
-    return compare_on_holdout(left, right, holdout, source.registry(), source.artifacts(), source.settings)
+def score_holdout(left: ModelVersion, right: ModelVersion, holdout: Artifact, source: Source) -> "Comparison":
+    """As `scoring.score_holdout`, whose libraries are loaded where it is computed alone."""
+    from mlreg_dagster.pages.compare import scoring
+
+    return scoring.score_holdout(left, right, holdout, source)
 
 
-def read_record(left: str, right: str, source: Source) -> OnRecord:
-    """What is on record of both, as `mlreg compare` does it."""
-    with source.tables() as tables:
-        return compare_on_record(left, right, source.registry(), tables, source.settings)
+def read_record(left: str, right: str, source: Source) -> "OnRecord":
+    """As `scoring.read_record`."""
+    from mlreg_dagster.pages.compare import scoring
+
+    return scoring.read_record(left, right, source)
 
 
 def _computed(made: Result[Any]) -> Computed:

@@ -5,16 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-import pandas as pd
 
-from mlreg_dagster.evidence.card.build import make_card
-from mlreg_dagster.evidence.card.collect import collect
 from mlreg_dagster.evidence.card.contents.times import as_time
-from mlreg_dagster.evidence.card.context import Watch
 from mlreg_dagster.evidence.card.elements import SECTIONS, Fact, Table, Text, Values
-from mlreg_dagster.evidence.rendering import document_of
 from mlreg_dagster.evidence.schemas.card import CardDocument
-from mlreg_dagster.extensions.registration.loading import load_extensions
 from mlreg_dagster.pages.background import BACKGROUND, Result
 from mlreg_dagster.pages.page import NotThere
 from mlreg_dagster.pages.source import Source, known_state
@@ -102,27 +96,10 @@ def card_of(version: ModelVersion, view: View) -> CardFacts:
 
 
 def make_document(version: ModelVersion, source: Source) -> CardDocument:
-    """Collect and judge everything; models are not loaded, and nothing is tried.
+    """As `making.make_document`, whose libraries are loaded where cards are made alone."""
+    from mlreg_dagster.pages.version import making
 
-    Args:
-        version: Of which version.
-        source: Where everything is.
-    """
-    load_extensions(source.settings.extensions.modules)
-    with source.tables() as tables:
-        context = collect(
-            version,
-            source.registry(),
-            source.artifacts(),
-            tables,
-            source.settings,
-            now=pd.Timestamp(source.as_of),
-            tampering=None,  # of a registry that was tampered with no page is shown
-            watch=Watch(known=False),
-            verify=False,
-            tries=False,
-        )
-        return document_of(make_card(context))
+    return making.make_document(version, source)
 
 
 def _shown(card: CardDocument, asked: str | None) -> CardFacts:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlreg_dagster.core.times import read_time
-from mlreg_dagster.evidence.bundles import JSON
+from mlreg_dagster.evidence.schemas.card import FILE
 
 _TRIED = {"rollback": ("undo",), "reproducibility": ("reproduction", "reproduction_failed")}
 """The facts that only a bundle has, by section."""
@@ -43,7 +43,7 @@ def last_bundle(home: Path, version: str, until: datetime) -> Recorded | None:
         None where there is none, or it can't be read.
     """
     try:
-        card = json.loads((home / "bundles" / version / JSON).read_bytes())
+        card = json.loads((home / "bundles" / version / FILE).read_bytes())
         made_at = read_time(card["made_at"])
         sections = card["sections"]
         tried = {

@@ -41,7 +41,6 @@ AS_OF = "mlreg_as_of"
 """Execution option of a connection: the time that is asked about, after which no record shows; see `registry.as_of`."""
 
 
-
 def append(connection: Connection, cls: type[_Record], table: Table, **values: Any) -> _Record:
     """Insert a row and its record in the audit log, and return it as it was stored.
 

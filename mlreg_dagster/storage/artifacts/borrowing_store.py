@@ -3,7 +3,7 @@
 A bundle of the other store counts as frozen here, too: the same content is not written again, other content is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from upath import UPath
@@ -36,11 +36,13 @@ class BorrowingArtifactStore(LocalArtifactStore):
             return lent
         return super().freeze(kind, key, files)
 
-    def read(self, kind: str, key: str, sha256: str | None = None) -> dict[str, bytes]:
+    def read(
+        self, kind: str, key: str, sha256: str | None = None, names: Collection[str] | None = None
+    ) -> dict[str, bytes]:
         """The files of a bundle, from the folder or the other store."""
         if self._is_own(kind, key) or self._lender.find(kind, key) is None:
-            return super().read(kind, key, sha256)
-        return self._lender.read(kind, key, sha256)
+            return super().read(kind, key, sha256, names)
+        return self._lender.read(kind, key, sha256, names)
 
     def find(self, kind: str, key: str) -> Artifact | None:
         """What was frozen under a key, in the folder or the other store."""

@@ -74,7 +74,7 @@ def test_a_version_of_staging_is_judged_again_and_promoted_in_production(
     assert found(on("staging", *train))["version"] == "v4"
     assert found(on("staging", "evaluate", "v4", "--json"))["status"] == "evaluated"
     configs = shutil.copytree(tmp_path / "configs", tmp_path / "of-staging")
-    (configs / "promotion.yaml").write_text(yaml.safe_dump({"max_evaluation_age_days": 30}))
+    (configs / "promotion.yaml").write_text(yaml.safe_dump({"max_evaluation_age_days": 999}))
     with monkeypatch.context() as its_own:
         its_own.setenv("MLREG_CONFIG_DIR", str(configs))
         assert on("staging", "policy", "adopt", *WHY).code == 0

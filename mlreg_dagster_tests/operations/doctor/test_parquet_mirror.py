@@ -71,10 +71,8 @@ def test_a_home_of_an_earlier_release_waits_for_its_mirror(home, findings):
     assert (found.state, "mlreg mirror" in found.advice) == ("waiting", True)
 
 
-@pytest.mark.parametrize(
-    ("command", "line"), [("upgrade", "The tables were mirrored"), ("mirror", "tables are mirrored")]
-)
-def test_commands_mirror_a_home_of_an_earlier_release(on_live, own_home, command, line):
+@pytest.mark.parametrize("command", ["upgrade", "mirror"])
+def test_commands_mirror_a_home_of_an_earlier_release(on_live, own_home, command):
     shutil.rmtree(mirror_root(own_home))
     with pytest.raises(NotMirrored):
         Client(own_home).predictions()

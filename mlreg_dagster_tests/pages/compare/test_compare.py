@@ -5,6 +5,8 @@ import json
 import duckdb
 import pytest
 
+from mlreg_dagster.config.places import mirror_root
+from mlreg_dagster.storage.parquet_mirror.writer import TableMirror
 from mlreg_dagster_tests.lifecycle import NOW
 from mlreg_dagster_tests.pages.at_once import when_ready
 from mlreg_dagster_tests.pages.conftest import client_of
@@ -22,6 +24,7 @@ def of_both(own_home):
             "is_anomaly AND hour(prediction_hour) % 2 = 0 AS is_anomaly) "
             "FROM prediction_outcomes WHERE model_version = 'v1'"
         )
+        TableMirror(mirror_root(own_home)).write(tables, everything=True)
 
 
 @pytest.mark.slow

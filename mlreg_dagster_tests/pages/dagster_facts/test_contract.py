@@ -6,7 +6,7 @@ import pytest
 
 from mlreg_dagster.core.names import ASSETS
 from mlreg_dagster.pages.dagster_facts.facts import Partitions
-from mlreg_dagster_tests.pages.dagster_facts.conftest import HOURS, ODD, PICTURE
+from mlreg_dagster_tests.pages.recorded import HOURS, ODD, PICTURE
 
 MATERIALIZED = ("champion_model", "evaluated_model", "market_snapshot", "predictions")
 

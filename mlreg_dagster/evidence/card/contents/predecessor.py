@@ -10,21 +10,11 @@ from mlreg_dagster.evidence.card.contents.contents import Predecessor
 from mlreg_dagster.evidence.card.contents.times import as_time
 from mlreg_dagster.evidence.card.elements import flat
 from mlreg_dagster.models.artifacts.verified import Frozen, frozen
-from mlreg_dagster.models.manifests import CODE
+from mlreg_dagster.models.manifests import TOLD_APART_BY
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import Evaluation, ModelVersion, Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
-OF_MANIFEST = {
-    "settings": ("settings",),
-    "features": ("feature_settings", "feature_fingerprint"),
-    "data": ("dataset_day", "dataset_sha256", "training_first_hour", "training_end", "training_rows"),
-    "libraries": ("libraries", "plugin"),
-    "code": (CODE,),
-    "use case": ("use_case_sha256",),
-    "result": ("threshold", "training_anomaly_rate"),
-}
-"""The values of a manifest that tell versions apart, by group."""
 _OF_LINEAGE = ("instruments", "instruments_left_out", "hours_with_rows", SOURCE)
 _NOTHING = "none"
 
@@ -57,7 +47,7 @@ def predecessor_of(version: ModelVersion, registry: Registry, store: ArtifactSto
 
 
 def _of_manifests(before: ModelVersion, now: ModelVersion) -> Iterator[dict[str, Any]]:
-    for group, names in OF_MANIFEST.items():
+    for group, names in TOLD_APART_BY.items():
         left, right = (flat({name: each.manifest.get(name) for name in names}) for each in (before, now))
         yield from _differing(group, left, right)
         if group == "features":
