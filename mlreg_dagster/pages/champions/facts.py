@@ -75,7 +75,7 @@ class Champions:
 
     @property
     def picture(self) -> str:
-        """The timeline as Markdown, until the end of the hour, so that it is drawn once an hour; empty without a move."""
+        """The timeline as Markdown, until the end of the hour so that it is drawn once; empty without a move."""
         if not self.spans:
             return ""
         end = _end_of_hour(self.as_of)
