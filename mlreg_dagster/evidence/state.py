@@ -88,7 +88,9 @@ def home_state(
         flagged=of_champion(flagged, champion.move.version) if champion and champion.move else flagged,
         worth=newest_worth(tables, until),
         incidents=tuple(open_incidents(registry.incidents(), as_of)),
-        alerts=tuple(open_alerts(registry.alert_events(), as_of)),
+        alerts=tuple(
+            open_alerts(registry.alert_events(), as_of) if is_past else (each.event for each in registry.open_alerts())
+        ),
         drift=newest_decision(tables, until),
         predictions=predictions_level(newest_hour(tables, PREDICTIONS_TABLE, until), as_of),
         has_ended=settings.ingest.has_ended(as_of),

@@ -126,8 +126,12 @@ def test_alerts_and_incidents_are_those_of_the_time(registry):
     open_incident(registry, time=NOW)
     over = Attribution("automation", LATER + HOUR, "a look")
     registry.record_alerts(lambda _: [alert_change("resolved", event.subject, ())], over)
-    assert home_state(registry, Tables(None, "none"), load_settings(), NOW - HOUR).alerts == ()
-    then = home_state(registry, Tables(None, "none"), load_settings(), LATER)
+
+    def state(as_of, *, is_past=True):
+        return home_state(registry, Tables(None, "none"), load_settings(), as_of, is_past=is_past)
+
+    assert state(NOW - HOUR).alerts == state(LATER + 2 * HOUR, is_past=False).alerts == ()
+    then = state(LATER)
     assert [each.fingerprint for each in then.alerts] == [event.fingerprint]
     assert [each.number for each in then.incidents] == [1]
     assert open_alerts(registry.alert_events(), LATER + 2 * HOUR) == []
