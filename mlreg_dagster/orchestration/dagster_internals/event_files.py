@@ -23,6 +23,7 @@ from mlreg_dagster.orchestration.dagster_internals.dagster_files import (
 
 _Answer = TypeVar("_Answer")
 
+_WAIT_S = 3.0
 _ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 _VALUES = {"TextMetadataEntryData": "text", "MarkdownMetadataEntryData": "md_str", "JsonMetadataEntryData": "data"}
 _VALUES |= dict.fromkeys(("IntMetadataEntryData", "FloatMetadataEntryData", "BoolMetadataEntryData"), "value")
@@ -153,7 +154,7 @@ class EventFiles:
             row = connection.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
             return None if row is None else str(row[0])
 
-        status = ask(runs_file(self._home), question)
+        status = ask(runs_file(self._home), question, _WAIT_S)
         if status is not None and status not in _ENDED:
             return "IN_PROGRESS"
         return "EXECUTION_FAILED" if status == "FAILURE" else "SKIPPED"
@@ -164,7 +165,7 @@ class EventFiles:
             return question(connection)
 
         with suppress(FileNotFoundError):
-            return ask(self._event_log, known)
+            return ask(self._event_log, known, _WAIT_S)
         return None
 
 

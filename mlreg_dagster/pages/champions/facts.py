@@ -52,7 +52,7 @@ class Champions:
         is_suspended: Whether no holder scores.
         changes: What happened until then, the newest first, one page of them.
         list_page: Which page of them it is.
-        do_not_count: Moves that were taken back, in words.
+        do_not_count: Moves that do not count as of now, in words.
         spans: Who had which share of the traffic when.
         stops: When it was suspended, by the ends.
         slider: The times that can be asked about; None: no version ever held it.
@@ -113,7 +113,7 @@ def facts(view: View) -> Champions:
             for each in shown
         ),
         list_page=place,
-        do_not_count=tuple(map(directory.in_words, uncounted_moves(registry, alias, as_of))),
+        do_not_count=tuple(map(directory.in_words, uncounted_moves(registry, alias, view.now))),
         spans=spans_until(as_of, alias, moves, splits),
         stops=tuple(
             (each.change.effective_at, min(each.end or as_of, as_of))

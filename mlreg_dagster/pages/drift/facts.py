@@ -224,16 +224,17 @@ def _lines(tables: Warehouse, decided: pd.DataFrame, days: pd.DatetimeIndex) -> 
 
 
 def _worst(rows: pd.DataFrame, column: str, order: tuple[str, ...]) -> dict[pd.Timestamp, str]:
-    return {
-        day: next((each for each in order if each in set(own)), order[0]) for day, own in rows.groupby("day")[column]
-    }  # type: ignore[misc]
+    found: dict[Any, str] = {}
+    for day, own in rows.groupby("day")[column]:
+        found[day] = next((each for each in order if each in set(own)), order[0])
+    return found
 
 
 def _peaks(rows: pd.DataFrame) -> dict[pd.Timestamp, tuple[float, str]]:
     """Of each day that has enough evidence, the largest statistic and its feature."""
     judged = rows[rows["enough"].astype(bool)]
     sizes = judged[list(STATISTICS)].abs().max(axis=1).dropna()
-    found = {}
+    found: dict[Any, tuple[float, str]] = {}
     for day, own in sizes.groupby(judged.loc[sizes.index, "day"]):
         found[day] = (float(own.max()), str(judged.at[own.idxmax(), "feature"]))
-    return found  # type: ignore[return-value]
+    return found

@@ -49,6 +49,7 @@ HOSTILE = [
     '<script href="https://evil.example/x.js"/>',
     '<rect onload="alert(1)"/>',
     '<rect ONCLICK="alert(1)"/>',
+    '<rect onfocus="window.name = 1"/>',
     '<a xlink:href="https://evil.example"><rect/></a>',
     '<a href="javascript:alert(1)"><rect/></a>',
     '<image href="https://evil.example/x.png"/>',
