@@ -10,12 +10,12 @@ import pandas as pd
 from mlreg_dagster.core.hours import HOUR, as_hour, as_time
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PREDICTIONS_TABLE, REASONS_TABLE
-from mlreg_dagster.pages.hour.hours import page_number
 from mlreg_dagster.pages.hour.marks import Mark, Marks
 from mlreg_dagster.pages.hour.payload import Payload, payloads_of
 from mlreg_dagster.pages.hour.predicted import Predicted, Predictions, Row, due_at
 from mlreg_dagster.pages.hour.reading import Held, frame_of, held, records, stored_between
 from mlreg_dagster.pages.page import NotThere
+from mlreg_dagster.pages.paging import list_page
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.verification.answers import CheckExecution
 
@@ -117,9 +117,7 @@ def facts(view: View, hour: str) -> HourFacts:
     payloads, payload_count = payloads_of(view.home, when, view.as_of)
     predictions = Predictions(view, when)
     flags, flag_count = predictions.flags()
-    rows = predictions.scored()
-    pages = max(1, -(-len(rows) // _ROWS))
-    page = page_number(view, pages)
+    rows, page = list_page(predictions.scored(), view.query.get("page"), _ROWS)
     checks = [each for asset in CHECKED for each in view.dagster.checks(asset, f"{when:%Y-%m-%d-%H:%M}")]
     name = view.query.get("instrument")
     predicted, ends = predictions.by_version(), stored_between(view)
@@ -138,10 +136,10 @@ def facts(view: View, hour: str) -> HourFacts:
         due=due_at(when, view.settings.outcomes.horizon_hours),
         flags=flags,
         flag_count=flag_count,
-        rows=rows[(page - 1) * _ROWS : page * _ROWS],
-        row_count=len(rows),
-        page=page,
-        pages=pages,
+        rows=tuple(rows),
+        row_count=page.items,
+        page=page.number,
+        pages=page.count,
         instrument=_instrument(view, when, name, predictions) if name else None,
         why=view.dagster.why,
     )

@@ -12,7 +12,7 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PREDICTIONS_TABLE
 from mlreg_dagster.pages.hour.marks import Mark, Marks
 from mlreg_dagster.pages.hour.reading import Held, frame_of, held, stored_between
-from mlreg_dagster.pages.page import Unclear
+from mlreg_dagster.pages.paging import list_page
 from mlreg_dagster.pages.view import View
 
 DAYS = 7
@@ -104,22 +104,11 @@ def facts(view: View) -> HoursFacts:
         newest = oldest = as_hour(asked).floor("D")
         number = pages = 1
     else:
-        number = page_number(view, pages)
+        _, page = list_page(range(pages), view.query.get("page"), 1)
+        number = page.number
         newest -= (number - 1) * DAYS * _DAY
     days = _days(view, max(newest - (DAYS - 1) * _DAY, oldest), newest, last)
     return HoursFacts(days, number, pages, asked or None, first, last, view.dagster.why)
-
-
-def page_number(view: View, pages: int) -> int:
-    """The page of a list that the query asks for.
-
-    Raises:
-        Unclear: It is none of these.
-    """
-    text = view.query.get("page", "1")
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= max(pages, 1):
-        raise Unclear(f"There is no page {text} of the list; it has {pages}.")
-    return int(text)
 
 
 def _days(view: View, oldest: pd.Timestamp, newest: pd.Timestamp, last: pd.Timestamp) -> tuple[DayLines, ...]:
