@@ -4,7 +4,8 @@
 #     .ci/wheel.sh dist/mlreg_dagster-*.whl
 #
 # Makes a project, runs the demo in it, looks at `dagster dev` with `mlreg verify`, and ends with 1 when a step fails or
-# when anything was written into the installation. `.ci/other_python.sh` is for further versions of Python.
+# when anything was written into the installation. Where $memory names a folder, the project is made in it.
+# `.ci/other_python.sh` is for further versions of Python.
 set -euo pipefail
 wheel=$(realpath "$1")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,12 +15,13 @@ say() { printf '\n-- %s\n' "$*"; }
 unset PYTHONPATH MLREG_HOME MLREG_CONFIG_DIR DAGSTER_HOME PYTHONDONTWRITEBYTECODE
 repository=$PWD
 scratch=$(mktemp -d)
-server=
+server= empty=
 end() {
     [[ -z $server ]] || { kill -TERM -- "-$server" 2>/dev/null && wait "$server" 2>/dev/null; } || true
-    rm -rf "$scratch"
+    rm -rf "$scratch" "$empty"
 }
 trap end EXIT
+empty=$(mktemp -d -p "${memory:-$scratch}")
 
 # installed FOLDER: every file of the installation with its hash; byte code is left out
 installed() {
@@ -31,8 +33,7 @@ python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install -qq --no-compile --disable-pip-version-check -c "$repository/constraints.txt" "$wheel"
 installed "$scratch/venv" >"$scratch/before"
 
-mkdir "$scratch/empty"
-cd "$scratch/empty"
+cd "$empty"
 export PATH="$scratch/venv/bin:$PATH"
 
 say "mlreg init shop && cd shop && mlreg demo && mlreg status"
@@ -58,6 +59,6 @@ server=
 say "nothing was written into the installation"
 installed "$scratch/venv" >"$scratch/after"
 diff "$scratch/before" "$scratch/after"
-[[ -z $(find "$scratch/empty" -mindepth 1 -maxdepth 1 ! -name shop) ]]
+[[ -z $(find "$empty" -mindepth 1 -maxdepth 1 ! -name shop) ]]
 
 say "the wheel works"

@@ -49,29 +49,51 @@ settings.register_profile("nightly", max_examples=500, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+_ROOM = 4 * 1024**3
+"""Bytes; all tests at once keep less than one of these gigabytes."""
+
 _LONGEST = (
-    "scenarios/",
+    "scenarios/test_rollout_faults",
+    "scenarios/test_causes",
     "replay/test_killed_replay",
+    "scenarios/test_cold_start",
+    "cli/test_demo",
     "replay/test_rollouts",
+    "scenarios/",
+    "cli/test_fresh_dataset",
+    "faults/test_restored_copies",
     "faults/test_concurrency",
     "replay/test_run",
-    "cli/test_fresh_dataset",
     "test_browser",
-    "cli/test_demo",
     "automation/test_cancelled_runs",
     "automation/test_ingestion",
     "automation/test_models",
     "automation/test_automation",
-    "faults/test_restored_copies",
+    "governance/test_champion",
+    "governance/rollout/test_stops",
+    "monitoring/drift/test_assets",
+    "documentation/test_compliance",
     "serving/following/test_served",
     "serving/clients/test_schemathesis",
     "storage/warehouse/test_guarded_file",
-    "governance/test_champion",
     "governance/decisions/test_decide",
     "cli/commands/test_models",
     "models/test_assets",
 )
 """Files that take longest, the longest first: begun last, one of them would keep a process busy after all others."""
+
+
+def pytest_configure() -> None:
+    """Temporary folders in memory, where there is room: on a disk SQLite waits for it at each commit, 5 to 30 ms.
+
+    `PYTEST_DEBUG_TEMPROOT`, pytest's own variable, names another place. What a test that passed has left is removed.
+    """
+    memory = Path("/dev/shm")
+    if "PYTEST_DEBUG_TEMPROOT" in os.environ or not os.access(memory, os.W_OK):
+        return
+    place = os.statvfs(memory)
+    if not place.f_flag & os.ST_NOEXEC and place.f_bavail * place.f_frsize > _ROOM:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(memory)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring.alerts.decisions import DecidedDay, newest_decision
 from mlreg_dagster.monitoring.metrics.slos import Level, predictions_level
 from mlreg_dagster.outcomes.names import PREDICTIONS_TABLE
-from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share_in
+from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share_in, of_champion
 from mlreg_dagster.outcomes.worth.newest import newest_worth
 from mlreg_dagster.registry import AlertEvent, Incident, Registry
 from mlreg_dagster.storage.warehouse.reader import Tables, moment
@@ -80,14 +80,17 @@ def home_state(
         as_of: The time that is asked about.
         is_past: Whether rows of the tables that were known later are left out.
     """
-    until = as_of if is_past else None
+    until, found = as_of if is_past else None, standings(registry, as_of)
+    flagged, champion = flagged_share_in(tables, settings.evaluation, until), found.aliases.get(CHAMPION)
     return HomeState(
         as_of=as_of,
-        standings=standings(registry, as_of),
-        flagged=flagged_share_in(tables, settings.evaluation, until),
+        standings=found,
+        flagged=of_champion(flagged, champion.move.version) if champion and champion.move else flagged,
         worth=newest_worth(tables, until),
         incidents=tuple(open_incidents(registry.incidents(), as_of)),
-        alerts=tuple(open_alerts(registry.alert_events(), as_of)),
+        alerts=tuple(
+            open_alerts(registry.alert_events(), as_of) if is_past else (each.event for each in registry.open_alerts())
+        ),
         drift=newest_decision(tables, until),
         predictions=predictions_level(newest_hour(tables, PREDICTIONS_TABLE, until), as_of),
         has_ended=settings.ingest.has_ended(as_of),
@@ -178,7 +181,7 @@ def _unknown(state: HomeState) -> Iterator[str]:
     if champion is None or champion.move is None:
         yield "no version is champion."
     if state.flagged.state == "unknown":
-        yield f"the flagged share. {state.flagged.text}"
+        yield state.flagged.text.removeprefix("Not known: ")
     if state.predictions.state == "unknown":
         yield state.predictions.text
     if state.drift is None:

@@ -20,14 +20,12 @@ def approved_by(move: AliasEvent) -> list[str]:
 
 
 def uncounted_moves(registry: Registry, alias: str, now: datetime) -> Iterator[str]:
-    """The moves of an alias that do not count as of a time, in words: those that were taken back or lie after it."""
-    taken_back = {
-        each.sequence: each for each in registry.corrections() if each.alias == alias and each.recorded_at <= now
-    }
+    """The moves of an alias that do not count as of now, in words: those that were taken back or lie in the future."""
+    taken_back = {each.sequence: each for each in registry.corrections() if each.alias == alias}
     for move in registry.recorded_moves(alias):
         said = f"The move to {move.version}, recorded {move.recorded_at:%Y-%m-%d %H:%M}, "
         if correction := taken_back.get(move.sequence):
             when = f"{correction.recorded_at:%Y-%m-%d %H:%M}"
             yield f"{said}was taken back by {correction.actor} at {when}: {correction.reason}"
-        elif move.effective_at > now and move.recorded_at <= now:
+        elif move.effective_at > now:
             yield f'{said}lies after now. Take it back: mlreg correct {alias} --reason "…"'

@@ -209,9 +209,10 @@ def impact_of(
 def _version(registry: Registry, model: ModelVersion, datasets: Iterable[DatasetImpact]) -> VersionImpact | None:
     by_sha = {(each.kind, each.sha256): each for each in datasets}
     training = by_sha.get((TRAINING, model.dataset_sha256))
+    evaluated = registry.evaluations(model.version) if any(kind == HOLDOUT for kind, _ in by_sha) else ()
     evaluations = tuple(
         EvaluationImpact(each.id, holdout.day, each.passed, each.is_experiment)
-        for each in registry.evaluations(model.version)
+        for each in evaluated
         if (holdout := by_sha.get((HOLDOUT, each.holdout_sha256)))
     )
     if training is None and not evaluations:

@@ -4,7 +4,7 @@ Thresholds are followed for one step: flags that rest on earlier flags through t
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -93,7 +93,8 @@ class StoredRows:
         named = {f"trained_{number}": name for number, name in enumerate(sorted(trained & reaches.keys()))}
         self._parameters |= named
         self._sources = {
-            "trained": f"({', '.join(f'${name}' for name in named) or 'NULL'})",
+            "trained_prediction": _one_of("p", named),
+            "trained_outcome": _one_of("o", named),
             "label_from": "o.hour - to_hours($tolerance)" if settings.target == "close" else "o.prediction_hour",
             "predictions": self._source(PREDICTIONS),
             "reasons": self._source(PREDICTION_REASONS),
@@ -173,6 +174,12 @@ class StoredRows:
     def _frame(self, sql: str, **parameters: object) -> pd.DataFrame:
         known = self._parameters | parameters
         return self._tables.frame(sql, {name: known[name] for name in dict.fromkeys(_PARAMETER.findall(sql))})
+
+
+def _one_of(rows: str, parameters: Iterable[str]) -> str:
+    """Whether rows are of one of the versions that parameters name; without any, no row is looked at."""
+    names = ", ".join(f"${name}" for name in parameters)
+    return f"{rows}.model_version IN ({names})" if names else "false"
 
 
 def versions_in(tables: Tables, hour: pd.Timestamp, until: datetime | None = None) -> set[str]:

@@ -50,12 +50,12 @@ affected AS MATERIALIZED (
     ) WHERE through IS NOT NULL
     UNION ALL
     SELECT p.hour, p.instrument_id, p.model_version, p.role, p.is_anomaly, 'training' AS through
-    FROM {{predictions}} p WHERE p.model_version IN {{trained}} AND NOT {_NEAR}
+    FROM {{predictions}} p WHERE {{trained_prediction}} AND NOT {_NEAR}
 ),
 judged AS MATERIALIZED (
     SELECT * FROM ({_JUDGED} WHERE {_DUE_NEAR}) WHERE through IS NOT NULL
     UNION ALL
-    SELECT * FROM ({_JUDGED} WHERE o.model_version IN {{trained}} AND NOT ({_DUE_NEAR})) WHERE through IS NOT NULL
+    SELECT * FROM ({_JUDGED} WHERE {{trained_outcome}} AND NOT ({_DUE_NEAR})) WHERE through IS NOT NULL
 )"""  # noqa: S608 - names of ours
 _SERVED = f"""
 SELECT s.hour, s.model_version, s.is_anomaly, CASE

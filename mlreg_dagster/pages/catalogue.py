@@ -4,6 +4,7 @@ from mlreg_dagster.pages.alerts import page as alerts
 from mlreg_dagster.pages.cards import page as cards
 from mlreg_dagster.pages.champions import page as champions
 from mlreg_dagster.pages.compare import page as compare
+from mlreg_dagster.pages.data import page as data
 from mlreg_dagster.pages.drift import page as drift
 from mlreg_dagster.pages.hour import page as hour
 from mlreg_dagster.pages.models import page as models
@@ -17,6 +18,7 @@ PAGES: tuple[Page, ...] = (
     version.PAGE,
     *compare.PAGES,
     champions.PAGE,
+    *data.PAGES,
     *hour.PAGES,
     *cards.PAGES,
     *drift.PAGES,

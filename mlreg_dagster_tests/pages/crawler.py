@@ -24,6 +24,7 @@ AXE = Path(__file__).parents[1] / "vendored" / "axe-4.14.1.min.js"
 LARGEST = 200_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+_PATIENCE_MS = 300_000
 _PARTS_OF_A_TIME = 8
 """Stops that the tabulator key makes within one control of a date and time."""
 _LOOK = """async tags => (await axe.run({runOnly: tags})).violations.map(
@@ -69,6 +70,7 @@ def crawl(url: str, started: Any, each: int | None = None, shots: Path | None = 
     found, waiting, known, kinds = Found(), deque([f"{url}/"]), {f"{url}/"}, Counter[str]()
     context = started.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(_PATIENCE_MS)
     axe = AXE.read_text(encoding="utf-8")
     problems: list[str] = []
     page.on("console", lambda said: problems.append(f"console: {said.text}") if said.type == "error" else None)
@@ -123,7 +125,7 @@ def _by_keyboard(page: Any) -> Iterator[str]:
     """Everything that can be used is reached with the tabulator key."""
     expected, reached = page.evaluate(_FOCUSABLE), 0
     page.evaluate("document.activeElement.blur()")
-    for _ in range(expected + 2 + _PARTS_OF_A_TIME * page.locator("input[type=datetime-local]").count()):
+    for _ in range(expected + 2 + _PARTS_OF_A_TIME * page.locator("input[type=datetime-local], input[type=date]").count()):
         page.keyboard.press("Tab")
         reached += bool(page.evaluate(_FOCUSED))
         if reached >= expected:

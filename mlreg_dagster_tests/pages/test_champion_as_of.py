@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from mlreg_dagster.core.json_values import plain
+from mlreg_dagster.evidence.templating import shown
 from mlreg_dagster.governance.moves import move_facts
 from mlreg_dagster.governance.standing import alias_standing
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.records import suspensions, traffic
 from mlreg_dagster_tests.governance.busy_registry import BEGIN
-from mlreg_dagster_tests.pages.busy import BusyHome
+from mlreg_dagster_tests.pages.asked import BusyHome
 
 TIMES = 500
 IN_HTML = 20
@@ -128,7 +129,7 @@ def text_of(page: str) -> str:
 def test_what_readers_see_is_what_the_twin_says(busy):
     for when in times(busy, IN_HTML, seed=2):
         found = alias_standing(busy.registry, "champion", when)
-        shares = ", ".join(f"{version} {weight / 100} %" for version, weight in found.weights.items())
+        shares = ", ".join(f"{version} {shown(weight / 100)} %" for version, weight in found.weights.items())
         for key in ("overview", "champions"):
             text = text_of(busy.html(key, as_of=when)).replace(" ,", ",")
             assert " ".join(found.in_words.split()) in text

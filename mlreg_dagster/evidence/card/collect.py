@@ -23,7 +23,7 @@ from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.verified import datasets_behind, frozen, loaded
 from mlreg_dagster.models.evaluation.attempts import looks_at
 from mlreg_dagster.models.names import CHAMPION
-from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share
+from mlreg_dagster.outcomes.performance.flagged_share import FlaggedShare, flagged_share, of_champion
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.outcomes.worth.record import worth_on_record
 from mlreg_dagster.registry import (
@@ -176,11 +176,7 @@ def _flagged(
 ) -> FlaggedShare | None:
     if CHAMPION not in holders or holders[CHAMPION].version != version.version:
         return None
-    share = flagged_share(tables, settings.evaluation)
-    if share.version == version.version:
-        return share
-    text = f"Not known: {version.version} has not scored the newest hour yet. Before it: {share.text}"
-    return FlaggedShare("unknown", None, 0, version.version, text)
+    return of_champion(flagged_share(tables, settings.evaluation), version.version)
 
 
 def _contest(tables: Warehouse, version: str, champions: Sequence[AliasEvent], settings: Settings) -> Challenge | None:

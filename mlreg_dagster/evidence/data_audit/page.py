@@ -42,8 +42,8 @@ def _shown(table: TableAudit, audit: DataAudit) -> _Shown:
     drawn = []
     if any(each.histogram is not None for each in table.columns):
         drawn.append(pictures.distributions(table.name, table.columns))
-    if (weekly := pictures.weekly_differences(table.name, table.columns)) is not None:
-        drawn.append(weekly)
+    if compared := pictures.compared(table.columns):
+        drawn.append(pictures.weekly_differences(table.name, compared))
     faults = [each for each in audit.faults if each.table == table.name]
     return _Shown(table, faults, numbers_of(table), [row_of(each) for each in table.columns], drawn)
 

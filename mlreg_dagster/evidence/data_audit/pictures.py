@@ -82,22 +82,29 @@ def weeks_of_column(name: str, weeks: Sequence[Week]) -> str:
     return as_markdown(figure, f"Weeks of {label(name)}: {words}.")
 
 
-def weekly_differences(table: str, profiles: Sequence[Profile]) -> str | None:
-    """Weeks across, columns down, coloured by the PSI against the week before; None: no two weeks are compared."""
-    some = [each for each in profiles if any(week.psi is not None for week in each.weeks)]
-    if not some:
-        return None
-    grid = np.array([[np.nan if week.psi is None else week.psi for week in each.weeks[1:]] for each in some])
-    figure = new_figure(9.0, 0.9 + 0.19 * len(some), margins=(2.0, 0.5, 0.5, 0.3))
+def compared(profiles: Sequence[Profile]) -> tuple[tuple[str, tuple[Week, ...]], ...]:
+    """Name and weeks of the columns of which any two weeks are compared."""
+    return tuple((each.name, each.weeks) for each in profiles if any(week.psi is not None for week in each.weeks))
+
+
+def weekly_differences(table: str, columns: Sequence[tuple[str, Sequence[Week]]]) -> str:
+    """Weeks across, columns down, coloured by the PSI against the week before.
+
+    Args:
+        table: Its name.
+        columns: Name and weeks of each, as `compared` gives them.
+    """
+    grid = np.array([[np.nan if week.psi is None else week.psi for week in weeks[1:]] for _, weeks in columns])
+    figure = new_figure(9.0, 0.9 + 0.19 * len(columns), margins=(2.0, 0.5, 0.5, 0.3))
     axes = figure.subplots()
     image = axes.imshow(grid, aspect="auto", cmap="OrRd", vmin=0, vmax=4 * PSI_LIMIT)
-    axes.set_yticks(range(len(some)), [label(each.name, 30) for each in some], fontsize=7)
+    axes.set_yticks(range(len(columns)), [label(name, 30) for name, _ in columns], fontsize=7)
     places = np.unique(np.linspace(0, grid.shape[1] - 1, 8).astype(int))
-    starts = [week.first for week in some[0].weeks[1:]]
+    starts = [week.first for week in columns[0][1][1:]]
     axes.set_xticks(places, [f"{starts[place]:%m-%d}" for place in places], fontsize=7)
     axes.set_title("PSI against the week before", loc="left", fontsize=9)
     axes.set_facecolor(MUTED)
     figure.colorbar(image, ax=axes, pad=0.02, fraction=0.04)
     row, column = np.unravel_index(int(np.nanargmax(grid)), grid.shape)
     alt = f"PSI of each week of {label(table)} against the week before; the largest is {np.nanmax(grid):.2f}, "
-    return as_markdown(figure, f"{alt}{label(some[int(row)].name)} in the week from {starts[int(column)]:%Y-%m-%d}.")
+    return as_markdown(figure, f"{alt}{label(columns[int(row)][0])} in the week from {starts[int(column)]:%Y-%m-%d}.")

@@ -14,6 +14,7 @@ from mlreg_dagster.config.places import (
     artifacts_root,
     branches_root,
     latest_root,
+    mirror_root,
     own_registry_url,
     registry_file,
     warehouse_file,
@@ -43,7 +44,7 @@ from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
 
 LINKED = "linked"
-_RAW, _MIRROR = "raw", "mirror"
+_RAW = "raw"
 
 
 def create(home: Path, name: str, by: Attribution, settings: Settings) -> Branch:
@@ -78,7 +79,7 @@ def create(home: Path, name: str, by: Attribution, settings: Settings) -> Branch
         with tables_kept(home) as tables:
             registry.copy_to(registry_file(draft))
             copy_tables(tables, warehouse_file(draft))
-            copy_folder(home / _MIRROR, draft / _MIRROR, link=True)  # its writer holds the tables, too
+            copy_folder(mirror_root(home), mirror_root(draft), link=True)  # its writer holds the tables, too
         copied = Registry(own_registry_url(draft))
         if broken := copied.find_tampering():
             raise RegistryTampered(

@@ -75,6 +75,14 @@ def flagged_share_in(tables: Tables, limits: EvaluationSettings, until: datetime
     return FlaggedShare("within" if least <= share <= most else "outside", share, rows, version, text)
 
 
+def of_champion(found: FlaggedShare, version: str) -> FlaggedShare:
+    """What is known of the present champion: nothing where another version scored the newest hour."""
+    if found.version in (version, None):
+        return found
+    text = f"Not known: {version} has not scored the newest hour yet. Before it: {found.text}"
+    return FlaggedShare("unknown", None, 0, version, text)
+
+
 def as_values(found: FlaggedShare) -> Mapping[str, Any]:
     """The numbers behind it, as far as there are any."""
     values = {"version": found.version, "flagged_share": found.share, "rows": found.rows}

@@ -9,6 +9,7 @@ from mlreg_dagster.monitoring.alerts.decisions import DECISION_RULES
 from mlreg_dagster.monitoring.alerts.rules import RULES, SEVERITIES
 from mlreg_dagster.pages.alerts.objectives import ObjectiveFacts, objectives_of
 from mlreg_dagster.pages.page import Unclear
+from mlreg_dagster.pages.paging import list_page
 from mlreg_dagster.pages.source import records
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.registry import AlertEvent, OutboxMessage
@@ -141,9 +142,7 @@ def facts(view: View) -> AlertsFacts:
     ongoing = [each for each in wanted if each[-1].state != "resolved"]
     ongoing.sort(key=lambda each: (-SEVERITIES.index(each[-1].severity), each[-1].id))
     past = [each for each in wanted[::-1] if each[-1].state == "resolved"]
-    pages = max(1, -(-len(past) // PAST))
-    page = _page(view.query.get("page", "1"), pages)
-    shown = past[(page - 1) * PAST : page * PAST]
+    shown, page = list_page(past, view.query.get("page"), PAST)
     messages = registry.messages_of_alerts({each[-1].fingerprint for each in every})
     told = _by_alert(messages)
     versions = {each.version for each in registry.versions()}
@@ -151,9 +150,9 @@ def facts(view: View) -> AlertsFacts:
         open=tuple(_alert(each, told, versions) for each in ongoing[:_OPEN]),
         open_count=len(ongoing),
         past=tuple(_alert(each, told, versions) for each in shown),
-        past_count=len(past),
-        page=page,
-        pages=pages,
+        past_count=page.items,
+        page=page.number,
+        pages=page.count,
         waiting=dict(sorted(Counter(each.channel for each in messages if each.outcome != "delivered").items())),
         objectives=objectives_of(view, (each[-1].rule for each in every)),
         severity=severity,
@@ -168,12 +167,6 @@ def alerts_of(events: Iterable[AlertEvent]) -> list[list[AlertEvent]]:
     for event in events:
         found.setdefault(event.fingerprint, []).append(event)
     return sorted(found.values(), key=lambda each: each[-1].id)
-
-
-def _page(text: str, pages: int) -> int:
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= pages:
-        raise Unclear(f"There is no page {text} of the list; it has {pages}.")
-    return int(text)
 
 
 def _by_alert(messages: Iterable[OutboxMessage]) -> dict[str, list[OutboxMessage]]:

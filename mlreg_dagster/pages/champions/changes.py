@@ -109,7 +109,7 @@ class Describer:
         if isinstance(record, Suspension):
             return "signed" if record.signature else "not signed"
         if isinstance(record, TrafficEvent):
-            return "not signed: rollouts rest on the approvals of the version"
+            return "not signed"
         names = approved_by(record)
         if not names:
             return "no approval on record"

@@ -52,7 +52,7 @@ class Champions:
         is_suspended: Whether no holder scores.
         changes: What happened until then, the newest first, one page of them.
         list_page: Which page of them it is.
-        do_not_count: Moves that were taken back, in words.
+        do_not_count: Moves that do not count as of now, in words.
         spans: Who had which share of the traffic when.
         stops: When it was suspended, by the ends.
         slider: The times that can be asked about; None: no version ever held it.
@@ -75,10 +75,15 @@ class Champions:
 
     @property
     def picture(self) -> str:
-        """The timeline as Markdown; empty where there is nothing to draw."""
+        """The timeline as Markdown, until the end of the hour so that it is drawn once; empty without a move."""
         if not self.spans:
             return ""
-        return drawn(reigns_timeline, self.alias, self.standing["moves"][0]["version"], self.spans, self.stops)
+        end = _end_of_hour(self.as_of)
+        spans = tuple(
+            (version, begin, end if last == self.as_of else last, share) for version, begin, last, share in self.spans
+        )
+        stops = tuple((begin, end if last == self.as_of else last) for begin, last in self.stops)
+        return drawn(reigns_timeline, self.alias, self.standing["moves"][0]["version"], spans, stops)
 
 
 def facts(view: View) -> Champions:
@@ -113,7 +118,7 @@ def facts(view: View) -> Champions:
             for each in shown
         ),
         list_page=place,
-        do_not_count=tuple(map(directory.in_words, uncounted_moves(registry, alias, as_of))),
+        do_not_count=tuple(map(directory.in_words, uncounted_moves(registry, alias, view.now))),
         spans=spans_until(as_of, alias, moves, splits),
         stops=tuple(
             (each.change.effective_at, min(each.end or as_of, as_of))
@@ -122,6 +127,11 @@ def facts(view: View) -> Champions:
         ),
         slider=slider,
     )
+
+
+def _end_of_hour(time: datetime) -> datetime:
+    begin = time.replace(minute=0, second=0, microsecond=0)
+    return time if time == begin else begin + _HOUR
 
 
 def _is_asked(view: View) -> bool:

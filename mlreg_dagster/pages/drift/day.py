@@ -24,8 +24,8 @@ class DriftDay:
 
     Attributes:
         day: Its midnight.
-        previous: The day before.
-        following: The day after; None: it had not ended.
+        previous: The day before; None: no earlier day was judged.
+        following: The day after; None: no later day was judged.
         decision: What was decided; None: the day was not judged.
         quality: Its measures with their limits.
         features: Its features, the farthest from quiet days first; those without enough evidence last.
@@ -34,7 +34,7 @@ class DriftDay:
     """
 
     day: pd.Timestamp
-    previous: pd.Timestamp
+    previous: pd.Timestamp | None
     following: pd.Timestamp | None
     decision: DecisionFacts | None
     quality: tuple[Mapping[str, Any], ...]
@@ -64,11 +64,11 @@ def facts(view: View, day: str) -> DriftDay:
     )
     size = features[list(STATISTICS)].abs().max(axis=1)
     features = features.assign(size=size).sort_values(["size", "feature"], ascending=[False, True]).drop(columns="size")
-    following = midnight + _DAY
+    judged = tables.partitions(DRIFT_DECISIONS)
     return DriftDay(
         day=midnight,
-        previous=midnight - _DAY,
-        following=following if following + _DAY <= as_time(view.as_of) else None,
+        previous=midnight - _DAY if len(judged) and judged[0] < midnight <= judged[-1] + _DAY else None,
+        following=midnight + _DAY if len(judged) and judged[0] - _DAY <= midnight < judged[-1] else None,
         decision=decision_of(source.records(view), decided[0]) if decided else None,
         quality=_rows(quality),
         features=_rows(features),

@@ -18,7 +18,7 @@ from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DR
 from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS
 from mlreg_dagster.pages import source
 from mlreg_dagster.pages.drift.pictures import states_picture
-from mlreg_dagster.pages.page import Unclear
+from mlreg_dagster.pages.paging import list_page
 from mlreg_dagster.pages.pictures import drawn
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.registry import Registry
@@ -122,17 +122,15 @@ def facts(view: View) -> DriftFacts:
     if pd.isna(last := ends["last"].iloc[0]):
         return DriftFacts((), 1, 1, None, (), "")
     pages = -(-((last - ends["first"].iloc[0]).days + 1) // DAYS)
-    text = view.query.get("page", "1")
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= pages:
-        raise Unclear(f"There is no page {text} of the list; it has {pages}.")
-    end = last - (int(text) - 1) * DAYS * _DAY
+    _, page = list_page(range(pages), view.query.get("page"), 1)
+    end = last - (page.number - 1) * DAYS * _DAY
     days = pd.date_range(max(end - (DAYS - 1) * _DAY, ends["first"].iloc[0]), end, freq="D", unit="us")
     decided = tables.read(DRIFT_DECISIONS, days[0], days[-1])
     newest = records(tables.read(DRIFT_DECISIONS, last, last))
     lines = tuple(_lines(tables, decided, days))
     drawn_days = tuple((each.day, each.state, each.action or "none") for each in lines[::-1] if each.state)
     return DriftFacts(
-        lines, int(text), pages, decision_of(source.records(view), newest[0]), _families(tables, days),
+        lines, page.number, pages, decision_of(source.records(view), newest[0]), _families(tables, days),
         drawn(states_picture, drawn_days),
     )  # fmt: skip
 
@@ -224,16 +222,17 @@ def _lines(tables: Warehouse, decided: pd.DataFrame, days: pd.DatetimeIndex) -> 
 
 
 def _worst(rows: pd.DataFrame, column: str, order: tuple[str, ...]) -> dict[pd.Timestamp, str]:
-    return {
-        day: next((each for each in order if each in set(own)), order[0]) for day, own in rows.groupby("day")[column]
-    }  # type: ignore[misc]
+    found: dict[Any, str] = {}
+    for day, own in rows.groupby("day")[column]:
+        found[day] = next((each for each in order if each in set(own)), order[0])
+    return found
 
 
 def _peaks(rows: pd.DataFrame) -> dict[pd.Timestamp, tuple[float, str]]:
     """Of each day that has enough evidence, the largest statistic and its feature."""
     judged = rows[rows["enough"].astype(bool)]
     sizes = judged[list(STATISTICS)].abs().max(axis=1).dropna()
-    found = {}
+    found: dict[Any, tuple[float, str]] = {}
     for day, own in sizes.groupby(judged.loc[sizes.index, "day"]):
         found[day] = (float(own.max()), str(judged.at[own.idxmax(), "feature"]))
-    return found  # type: ignore[return-value]
+    return found

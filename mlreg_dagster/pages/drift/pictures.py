@@ -5,7 +5,7 @@ import pandas as pd
 from mlreg_dagster.monitoring.response.plots import state_timeline
 
 
-def states_picture(*days: tuple[pd.Timestamp, str, str]) -> str:
+def states_picture(days: tuple[tuple[pd.Timestamp, str, str], ...]) -> str:
     """A picture of days, the first one first.
 
     Args:

@@ -9,6 +9,7 @@ import pandas as pd
 from mlreg_dagster.incidents.impact import Impact, UnknownInstrument, impact_of
 from mlreg_dagster.pages.hour.facts import hour_of
 from mlreg_dagster.pages.page import NotThere
+from mlreg_dagster.pages.source import known_state
 from mlreg_dagster.pages.view import View
 
 SHOWN = 100
@@ -45,17 +46,16 @@ def facts(view: View, hour: str) -> BlastFacts:
     """
     when, instrument = hour_of(view, hour), view.query.get("instrument") or None
     as_of = view.as_of if view.is_past else None
-    key = (view.home, when, instrument, as_of, view.registry.audit_head(), view.mirrored_at)
+    key = (*known_state(view), when, instrument)
     if (found := _CACHE.get(key)) is None:
         try:
             found = impact_of(when, instrument, view.registry, view.tables, view.artifacts, view.settings, as_of)
         except UnknownInstrument as error:
             raise NotThere(str(error)) from error
         _CACHE.put(key, found)
-    now = (
-        "the tables as they are now" if view.mirrored_at is None else f"the tables of {view.mirrored_at:%Y-%m-%d %H:%M}"
-    )
-    return BlastFacts(when, instrument, found, f"Hours changed or gone since are told by {now}.")
+    written = view.mirrored_at or view.now
+    remark = f"Hours changed or gone since are told by the tables as written at {written:%Y-%m-%d %H:%M} UTC."
+    return BlastFacts(when, instrument, found, remark)
 
 
 class _Cache:

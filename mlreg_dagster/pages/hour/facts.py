@@ -10,12 +10,12 @@ import pandas as pd
 from mlreg_dagster.core.hours import HOUR, as_hour, as_time
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PREDICTIONS_TABLE, REASONS_TABLE
-from mlreg_dagster.pages.hour.hours import page_number
 from mlreg_dagster.pages.hour.marks import Mark, Marks
 from mlreg_dagster.pages.hour.payload import Payload, payloads_of
 from mlreg_dagster.pages.hour.predicted import Predicted, Predictions, Row, due_at
-from mlreg_dagster.pages.hour.reading import Held, frame_of, held, records
+from mlreg_dagster.pages.hour.reading import Held, frame_of, held, records, stored_between
 from mlreg_dagster.pages.page import NotThere
+from mlreg_dagster.pages.paging import list_page
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.verification.answers import CheckExecution
 
@@ -65,8 +65,8 @@ class HourFacts:
 
     Attributes:
         hour: Which.
-        previous: The hour before.
-        following: The hour after; None: it had not begun.
+        previous: The hour before; None: the market was not stored yet.
+        following: The hour after; None: it is not stored, nor is a later one.
         payloads: What sources sent, the first answers.
         payload_count: How many answers there are.
         source: Which source the rows of the hour are from; None: there are none.
@@ -86,7 +86,7 @@ class HourFacts:
     """
 
     hour: pd.Timestamp
-    previous: pd.Timestamp
+    previous: pd.Timestamp | None
     following: pd.Timestamp | None
     payloads: tuple[Payload, ...]
     payload_count: int
@@ -117,17 +117,15 @@ def facts(view: View, hour: str) -> HourFacts:
     payloads, payload_count = payloads_of(view.home, when, view.as_of)
     predictions = Predictions(view, when)
     flags, flag_count = predictions.flags()
-    rows = predictions.scored()
-    pages = max(1, -(-len(rows) // _ROWS))
-    page = page_number(view, pages)
+    rows, page = list_page(predictions.scored(), view.query.get("page"), _ROWS)
     checks = [each for asset in CHECKED for each in view.dagster.checks(asset, f"{when:%Y-%m-%d-%H:%M}")]
     name = view.query.get("instrument")
-    predicted = predictions.by_version()
+    predicted, ends = predictions.by_version(), stored_between(view)
     in_sample = tuple(_in_sample(each) for each in predicted if each.in_sample and each.role != "ranking")
     return HourFacts(
         hour=when,
-        previous=when - HOUR,
-        following=when + HOUR if when + HOUR <= as_time(view.as_of) else None,
+        previous=when - HOUR if ends and ends[0] < when <= ends[1] + HOUR else None,
+        following=when + HOUR if ends and ends[0] - HOUR <= when < ends[1] else None,
         payloads=payloads,
         payload_count=payload_count,
         source=_source(view, when),
@@ -138,10 +136,10 @@ def facts(view: View, hour: str) -> HourFacts:
         due=due_at(when, view.settings.outcomes.horizon_hours),
         flags=flags,
         flag_count=flag_count,
-        rows=rows[(page - 1) * _ROWS : page * _ROWS],
-        row_count=len(rows),
-        page=page,
-        pages=pages,
+        rows=tuple(rows),
+        row_count=page.items,
+        page=page.number,
+        pages=page.count,
         instrument=_instrument(view, when, name, predictions) if name else None,
         why=view.dagster.why,
     )
@@ -185,13 +183,13 @@ def _stored(view: View, hour: pd.Timestamp) -> tuple[Stored, ...]:
 
 def _instrument(view: View, hour: pd.Timestamp, name: str, predictions: Predictions) -> InstrumentFacts:
     asked = {"hour": hour, "name": name}
-    snapshot, features = (
-        records(frame_of(view.tables, table, "*", "hour = $hour AND instrument_id = $name", asked))
-        for table in (MARKET_SNAPSHOT.name, _FEATURES)
-    )
+    snapshot, features = (_row_of(view, table, asked) for table in (MARKET_SNAPSHOT.name, _FEATURES))
     predicted = predictions.of(name)
-    if not (snapshot or features or predicted):
+    if snapshot is None and features is None and not predicted:
         raise NotThere(f"No table holds {name!r} at {hour:%Y-%m-%d %H:%M}. Choose an instrument of the hour's list.")
-    key = ("hour", "instrument_id")
-    own = ({n: v for n, v in each[0].items() if n not in key} if each else None for each in (snapshot, features))
-    return InstrumentFacts(name, *own, predicted)
+    return InstrumentFacts(name, snapshot, features, predicted)
+
+
+def _row_of(view: View, table: str, asked: Mapping[str, object]) -> Mapping[str, Any] | None:
+    rows = records(frame_of(view.tables, table, "*", "hour = $hour AND instrument_id = $name", asked))
+    return {name: value for name, value in rows[0].items() if name not in ("hour", "instrument_id")} if rows else None

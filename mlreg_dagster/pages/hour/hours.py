@@ -5,14 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
+from mlreg_dagster.core.hours import HOUR, as_hour, as_time, hour_range
 from mlreg_dagster.market.names import CRASH, UNRESOLVED
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.names import OUTCOMES_TABLE, PREDICTIONS_TABLE
 from mlreg_dagster.pages.hour.marks import Mark, Marks
-from mlreg_dagster.pages.hour.reading import Held, frame_of, held
-from mlreg_dagster.pages.page import Unclear
+from mlreg_dagster.pages.hour.reading import Held, frame_of, held, stored_between
+from mlreg_dagster.pages.paging import list_page
 from mlreg_dagster.pages.view import View
 
 DAYS = 7
@@ -59,11 +59,13 @@ class DayLines:
 
     Attributes:
         day: Its midnight.
+        ended: Whether it is over, so that its drift can be judged.
         quality: The worst of its measures; None: it was not judged, or not yet.
         hours: The newest first.
     """
 
     day: pd.Timestamp
+    ended: bool
     quality: str | None
     hours: tuple[HourLine, ...]
 
@@ -93,33 +95,20 @@ class HoursFacts:
 
 def facts(view: View) -> HoursFacts:
     """The hours of a page of days, or of the day that the query names."""
-    extent = "min(hour) AS first, max(hour) AS last"
-    ends = frame_of(view.tables, MARKET_SNAPSHOT.name, extent, "hour <= $until", {"until": view.as_of})
-    if ends.empty or pd.isna(ends["last"].iloc[0]):
+    if (ends := stored_between(view)) is None:
         return HoursFacts((), 1, 1, None, None, None, view.dagster.why)
-    first, last = ends["first"].iloc[0], ends["last"].iloc[0]
+    first, last = ends
     newest, oldest = last.floor("D"), first.floor("D")
     pages = -(-((newest - oldest).days + 1) // DAYS)
     if asked := view.query.get("day"):
         newest = oldest = as_hour(asked).floor("D")
         number = pages = 1
     else:
-        number = page_number(view, pages)
+        _, page = list_page(range(pages), view.query.get("page"), 1)
+        number = page.number
         newest -= (number - 1) * DAYS * _DAY
     days = _days(view, max(newest - (DAYS - 1) * _DAY, oldest), newest, last)
     return HoursFacts(days, number, pages, asked or None, first, last, view.dagster.why)
-
-
-def page_number(view: View, pages: int) -> int:
-    """The page of a list that the query asks for.
-
-    Raises:
-        Unclear: It is none of these.
-    """
-    text = view.query.get("page", "1")
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= max(pages, 1):
-        raise Unclear(f"There is no page {text} of the list; it has {pages}.")
-    return int(text)
 
 
 def _days(view: View, oldest: pd.Timestamp, newest: pd.Timestamp, last: pd.Timestamp) -> tuple[DayLines, ...]:
@@ -128,19 +117,20 @@ def _days(view: View, oldest: pd.Timestamp, newest: pd.Timestamp, last: pd.Times
         return ()
     counts, marks = _counts(view, hours), Marks(view, oldest, newest)
     empty = [hour for hour in hours[::-1] if not counts.at[hour, "snapshot"]][:_ASKED]
+    rows = dict(zip(hours, counts.to_dict("records"), strict=True))
     known = {hour: held(view.dagster, MARKET_SNAPSHOT.name, hour, 0) for hour in empty}
     found = []
     for day in pd.date_range(oldest, newest, freq="D")[::-1]:
         own = hour_range(max(day, hours[0]), min(day + 23 * HOUR, hours[-1]))[::-1]
         lines = []
         for hour in own:
-            row: dict[str, Any] = {str(name): int(value) for name, value in counts.loc[hour].items()}
+            row: dict[str, Any] = {str(name): value for name, value in rows[hour].items()}
             state: Held = "rows" if row["snapshot"] else known.get(hour, "not known")
             scored_by = {CHAMPION} if row["predictions"] else set()
             lines.append(HourLine(hour=hour, held=state, **row, marks=marks.of(hour, scored_by)))
         judged = [each["quality"] for each in marks.quality.get(f"{day:%Y-%m-%d}", ())]
         worst = next((each for each in ("severe", "bad", "ok") if each in judged), None)
-        found.append(DayLines(day, worst, tuple(lines)))
+        found.append(DayLines(day, day + _DAY <= as_time(view.as_of), worst, tuple(lines)))
     return tuple(found)
 
 

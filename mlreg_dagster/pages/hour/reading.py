@@ -6,7 +6,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from mlreg_dagster.core.hours import hour_key
+from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.pages.dagster_facts.facts import DagsterFacts
+from mlreg_dagster.pages.view import View
 from mlreg_dagster.storage.warehouse.reader import Tables
 
 Held = Literal["rows", "no rows", "never computed", "not known"]
@@ -48,3 +50,12 @@ def held(dagster: DagsterFacts, asset: str, hour: pd.Timestamp, rows: int) -> He
     if dagster.materializations(asset, 1, hour_key(hour)):
         return "no rows"
     return "never computed" if dagster.why is None else "not known"
+
+
+def stored_between(view: View) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """The first and the last hour of the market that has rows, by the time that is asked about; None: none has."""
+    ends = "min(hour) AS first, max(hour) AS last"
+    found = frame_of(view.tables, MARKET_SNAPSHOT.name, ends, "hour <= $until", {"until": view.as_of})
+    if found.empty or pd.isna(found["last"].iloc[0]):
+        return None
+    return found["first"].iloc[0], found["last"].iloc[0]

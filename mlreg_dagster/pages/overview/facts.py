@@ -1,7 +1,7 @@
 """What the overview shows; each part is asked of the room that commands ask, too."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -210,7 +210,15 @@ def facts(view: View) -> Overview:
             Item(str(each.number), each.newest.title, each.began, each.newest.severity, named(each.newest.owner))
             for each in state.incidents
         ),
-        waiting=waiting,
+        waiting=tuple(
+            replace(
+                each,
+                reasons=tuple(map(named, each.reasons)),
+                approved_by=tuple(map(named, each.approved_by)),
+                may_approve=named(each.may_approve),
+            )
+            for each in waiting
+        ),
         waiting_unknown=waiting_unknown,
         refusals=tuple(
             RefusalFacts(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from mlreg_dagster.core.times import read_time
 from mlreg_dagster.governance.standing import Badge, standings
 from mlreg_dagster.models.manifests import cause_in
 from mlreg_dagster.models.names import CHAMPION
@@ -106,8 +107,8 @@ class VersionFacts:
     cause: dict[str, str] | None
     dataset_day: str
     dataset_sha256: str
-    training_first_hour: str | None
-    training_end: str | None
+    training_first_hour: datetime | None
+    training_end: datetime | None
     training_rows: int | None
     features: tuple[str, ...]
     status: str
@@ -163,8 +164,8 @@ def facts(view: View, version: str) -> VersionFacts:
         cause=dict(cause) if (cause := cause_in(manifest)) else None,
         dataset_day=found.dataset_day,
         dataset_sha256=found.dataset_sha256,
-        training_first_hour=manifest.get("training_first_hour"),
-        training_end=manifest.get("training_end"),
+        training_first_hour=_time(manifest.get("training_first_hour")),
+        training_end=_time(manifest.get("training_end")),
         training_rows=manifest.get("training_rows"),
         features=tuple(manifest.get("features") or ()),
         status=standing.status,
@@ -180,6 +181,10 @@ def facts(view: View, version: str) -> VersionFacts:
         bundle=last_bundle(view.home, name, view.as_of),
         card=card_of(found, view),
     )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else read_time(text)
 
 
 def _neighbours(version: ModelVersion, names: list[str]) -> tuple[str | None, str | None]:

@@ -8,7 +8,7 @@ from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 def test_a_home_in_order_and_one_with_a_lost_hour(on_live, own_home, tmp_path):
     report = tmp_path / "made" / "audit.html"
-    answer = on_live("audit", "data", "--to", "2026-01-06T23:00", "--report", str(report))
+    answer = on_live("audit", "data", "--table", "market_features", "--to", "2026-01-06T23:00", "--report", str(report))
     assert answer.code == 0, answer
     assert "findings: 0 wrong" in answer.out
     html = report.read_text(encoding="utf-8")

@@ -47,7 +47,7 @@ def test_a_branch_begins_as_production_is_and_remembers_where_it_came_from(home)
     before, log = of_production(home), registry_in(home).audit_log()
     branch = create(home, "staging", **CREATE)
     assert {path.name for path in branch.home.iterdir()} == {
-        "artifacts", "branch.json", "dagster", "raw", "registry.sqlite", "warehouse.duckdb",
+        "artifacts", "branch.json", "dagster", "mirror", "raw", "registry.sqlite", "warehouse.duckdb",
     }  # fmt: skip
     assert of_production(home) == before
     assert find_branch(home, "staging") == branch
@@ -74,7 +74,7 @@ def test_a_branch_costs_what_is_copied_of_tables_and_registry(home):
     open_artifacts(str(home / "artifacts")).freeze("training_dataset", "2026-01-09", large)
     branch = create(home, "staging", **CREATE)
     copied = sum((branch.home / name).stat().st_size for name in ("warehouse.duckdb", "registry.sqlite"))
-    rest = disk_usage(branch.home, home / "artifacts", home / "raw") - copied
+    rest = disk_usage(branch.home, *(home / name for name in ("artifacts", "raw", "mirror"))) - copied
     assert 0 < rest < 8192  # its record, and the settings of its Dagster
     assert disk_usage(branch.home) > 1 << 20
 

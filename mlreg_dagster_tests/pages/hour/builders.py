@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from upath import UPath
 
 from mlreg_dagster.config.settings import Settings
+from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
 from mlreg_dagster.pages.access import Access
 from mlreg_dagster.pages.answer import Answering
 from mlreg_dagster.pages.app import make_app
@@ -21,6 +22,9 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
 from mlreg_dagster.storage.warehouse.reader import Tables
+
+_TYPED = {each.name: each for each in (DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT, CONCEPT_DRIFT)}
+"""Tables whose rows are written down in part; the rest is null."""
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
 HOUR = pd.Timestamp("2026-01-05T12:00", tz="UTC")
@@ -56,7 +60,11 @@ def view_of(folder: Path, frames: dict[str, pd.DataFrame], **more) -> View:
     connection = connect()
     for name, frame in frames.items():
         connection.register("given", frame)
-        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM given')
+        table = _TYPED.get(name)
+        columns = table and ", ".join(f'"{each}" {table.sql_type(each)}' for each in table.columns)
+        connection.execute(f'CREATE TABLE "{name}" ({columns})' if table else f'CREATE TABLE "{name}" AS FROM given')
+        if table:
+            connection.execute(f'INSERT INTO "{name}" BY NAME FROM given')
         connection.unregister("given")
     known = {
         "home": folder,

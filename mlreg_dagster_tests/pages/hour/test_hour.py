@@ -107,6 +107,18 @@ def test_an_hour_that_had_not_begun_is_not_there(tmp_path):
         hour_facts.facts(view, KEY)
     assert hour_facts.facts(view, hour_key(HOUR - AN_HOUR)).following is None
     assert hours_facts.facts(view).last == HOUR - AN_HOUR
+    assert not hours_facts.facts(view).days[0].ended
+
+
+def test_hours_before_and_after_are_linked_as_far_as_there_are_any(tmp_path):
+    view = view_of(tmp_path, tables())
+    around = {}
+    for back in range(-3, 3):
+        found = hour_facts.facts(view, hour_key(HOUR + back * AN_HOUR))
+        around[back] = (found.previous is not None, found.following is not None)
+    assert around == {
+        -3: (False, False), -2: (False, True), -1: (False, True), 0: (True, False), 1: (True, False), 2: (False, False),
+    }  # fmt: skip
 
 
 def test_a_payload_shows_its_beginning_as_text_and_what_came_later_is_hidden(tmp_path):

@@ -20,18 +20,21 @@ from mlreg_dagster.storage.artifacts import (
     InvalidArtifact,
     open_artifacts,
 )
+from mlreg_dagster.storage.artifacts.borrowing_store import borrow
 from mlreg_dagster.storage.regular_files import OddFile
 from mlreg_dagster_tests.registry.racing import freeze, race
 from mlreg_dagster_tests.storage.artifacts.contract import FILES, ArtifactStoreContract
 
 
-@pytest.fixture(params=["disk", "file url", "memory"])
+@pytest.fixture(params=["disk", "file url", "memory", "borrowing"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
     roots = {
         "disk": str(tmp_path / "artifacts"),
         "file url": f"file://{tmp_path}/artifacts",
         "memory": f"memory://{uuid.uuid4().hex}/artifacts",
+        "borrowing": str(tmp_path / "borrowing"),
     }
+    borrow(tmp_path / "borrowing", roots["memory"])
     return open_artifacts(roots[request.param])
 
 

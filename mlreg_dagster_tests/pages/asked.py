@@ -1,4 +1,4 @@
-"""Pages of a home that has nothing but a registry with a long history, asked without a web server."""
+"""Pages of a home that has nothing but a registry, asked without a web server."""
 
 import json
 from datetime import datetime
@@ -16,20 +16,18 @@ from mlreg_dagster_tests.governance.busy_registry import make_busy
 _BY_KEY = {page.key: page for page in PAGES}
 
 
-class BusyHome:
-    """A home with a long history.
+class Site:
+    """The pages of a new home.
 
     Attributes:
         folder: The home.
-        registry: To ask what the pages should say.
-        end: A time after the last record.
+        registry: To write to, and to ask what the pages should say.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.folder = folder
         self.registry = Registry(registry_url(folder))
-        self.end: datetime = make_busy(self.registry)
         self._answering = Answering(Homes(folder, None), load_settings(), PAGES, None)
 
     def facts(self, key: str, **query: object) -> dict[str, Any]:
@@ -51,3 +49,15 @@ class BusyHome:
             name: value.isoformat() if isinstance(value, datetime) else str(value) for name, value in query.items()
         }
         return self._answering.answer(page, Asked(page.path, {}, texts, is_json=is_json))
+
+
+class BusyHome(Site):
+    """The pages of a home with a long history.
+
+    Attributes:
+        end: A time after the last record.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.end: datetime = make_busy(self.registry)

@@ -1,0 +1,1 @@
+"""The pages of the data: assets and their freshness, frozen datasets, the dictionary and the audit."""
