@@ -25,6 +25,7 @@ COMMANDS = (
     ["decisions", "v1"],
     ["refusals"],
     ["policy", "show"],
+    ["branch", "list"],
     ["alerts"],
     ["alerts", "--past", "3"],
     ["incident", "list"],

@@ -49,6 +49,7 @@ def healthy(registry: Registry) -> HomeState:
     return replace(
         read,
         flagged=FlaggedShare("within", 0.05, 100, "v1", "v1 flagged 5 %."),
+        worth=[{"model_version": "champion", "worth": "not worse", "sentence": "They draw."}],
         drift=decided("stable"),
         predictions=predictions_level(LATER - HOUR, LATER),
         has_ended=False,
@@ -104,10 +105,16 @@ def test_failed_checks_speak_against_it(registry):
         {"drift": None},
         {"drift": decided("unknown")},
         {"predictions": predictions_level(None, LATER)},
+        {"worth": []},
+        {"worth": [{"model_version": "champion", "worth": "unknown", "sentence": "Too few weeks."}]},
     ],
 )
 def test_what_is_not_known_is_not_healthy(registry, changed):
     assert health_of(replace(healthy(registry), **changed)).state == "unsure"
+
+
+def test_what_others_do_not_know_is_not_healthy_either(registry):
+    assert health_of(healthy(registry), not_known=["drift of features."]).headline.endswith("drift of features.")
 
 
 def test_nothing_is_late_where_no_hour_is_to_come(registry):
@@ -126,8 +133,12 @@ def test_alerts_and_incidents_are_those_of_the_time(registry):
     open_incident(registry, time=NOW)
     over = Attribution("automation", LATER + HOUR, "a look")
     registry.record_alerts(lambda _: [alert_change("resolved", event.subject, ())], over)
-    assert home_state(registry, Tables(None, "none"), load_settings(), NOW - HOUR).alerts == ()
-    then = home_state(registry, Tables(None, "none"), load_settings(), LATER)
+
+    def state(as_of, *, is_past=True):
+        return home_state(registry, Tables(None, "none"), load_settings(), as_of, is_past=is_past)
+
+    assert state(NOW - HOUR).alerts == state(LATER + 2 * HOUR, is_past=False).alerts == ()
+    then = state(LATER)
     assert [each.fingerprint for each in then.alerts] == [event.fingerprint]
     assert [each.number for each in then.incidents] == [1]
     assert open_alerts(registry.alert_events(), LATER + 2 * HOUR) == []

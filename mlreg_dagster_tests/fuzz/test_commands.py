@@ -44,6 +44,7 @@ OPTIONS: dict[str, list[str]] = {
     "waive": ["", "--reason", "--rule", "--until", "--actor"],
     "audit": ["", "--out", "--file", "--head", "--against", "--key"],
     "people": ["", "", "--name", "--contact", "--role", "--public-key", "--reason", "--actor"],
+    "branch": ["", "", "--reason", "--from", "--to", "--confirm", "--actor"],
     "bundle": ["", "--out"],
     "report": ["--from", "--to", "--by", "--out"],
 }  # fmt: skip
@@ -53,7 +54,7 @@ NEEDED = {
     "verify": ["--url", "http://127.0.0.1:9"],
     "approve": ["v1", "--reason", "a fuzz"], "reject": ["v1", "--reason", "a fuzz"], "audit": ["verify"],
     "waive": ["v1", "--reason", "a fuzz", "--rule", "score_gap", "--until", "2026-02-01"],
-    "people": ["add", "--name", "fuzz"],
+    "branch": ["delete", "none", "--reason", "a fuzz"], "people": ["add", "--name", "fuzz"],
     "rollout": ["start", "v9", "--reason", "a fuzz"],
     "suspend": ["champion", "--reason", "a fuzz"], "resume": ["champion", "--reason", "a fuzz"],
     "bundle": ["v9", "--out", "bundle"], "report": ["--out", "report"],

@@ -11,6 +11,7 @@ from mlreg_dagster.operations.home_copy import NotCopied, copy_home
 from mlreg_dagster.registry import Registry, RegistryUnavailable
 from mlreg_dagster.registry.database import sqlite
 from mlreg_dagster.storage.artifacts import open_artifacts
+from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
@@ -37,9 +38,20 @@ def test_a_copy_holds_what_is_tried_and_leaves_out_logs_and_runs(home: Path, tmp
     assert [each.version for each in Registry(own_registry_url(copy)).versions()] == ["v1"]
     assert open_artifacts(str(copy / "artifacts")).read("models", "v1") == {"manifest.json": b"{}"}
     assert len(DuckDBWarehouse(warehouse_file(copy)).read(READINGS)) == 6
+    with MirrorReader(copy).tables() as tables:
+        assert tables.rows("SELECT count(*) FROM readings") == [(6,)]
     assert (copy / "latest" / "file").read_text() == "latest"
     assert not (copy / "served").exists()
     assert not (copy / "dagster").exists()
+
+
+def test_copy_and_home_go_on_apart_from_one_mirror(home: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy_home(home, copy)
+    DuckDBWarehouse(warehouse_file(copy)).write(READINGS, rows(DAY[:1], names=1, price=9.0), DAY[:1])
+    for folder, prices in ((home, [(1.0, 6)]), (copy, [(1.0, 3), (9.0, 1)])):
+        with MirrorReader(folder).tables() as tables:
+            assert tables.rows("SELECT price, count(*) FROM readings GROUP BY 1 ORDER BY 1") == prices
 
 
 def test_what_a_writer_has_not_finished_is_not_in_the_copy_and_its_registry_is_whole(

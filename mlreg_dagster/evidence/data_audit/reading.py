@@ -86,17 +86,6 @@ def rows_of(tables: Tables, table: Table, period: Period) -> int:
     return int(tables.rows(f"SELECT count(*) FROM {quoted(table.name)} WHERE {period.where(table)}")[0][0])  # noqa: S608
 
 
-def counted(tables: Tables, table: Table, period: Period) -> tuple[int, int | None, int | None, int | None]:
-    """Rows, different hours or days, and the first and the last of them as hours since 1970; None: there are none."""
-    times = f"count(DISTINCT {_hour(table)}), min({_hour(table)}), max({_hour(table)})"
-    found = tables.rows(
-        f"SELECT count(*), {times if is_of_time(table) else 'NULL, NULL, NULL'} FROM {quoted(table.name)} "  # noqa: S608
-        f"WHERE {period.where(table)}"
-    )
-    rows, partitions, first, last = found[0]
-    return int(rows), partitions, first, last
-
-
 def duplicates(tables: Tables, table: Table, period: Period) -> tuple[int, str]:
     """How many rows repeat a key, and the first such key in words."""
     key = ", ".join(map(quoted, table.key))

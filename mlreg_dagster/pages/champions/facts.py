@@ -75,10 +75,15 @@ class Champions:
 
     @property
     def picture(self) -> str:
-        """The timeline as Markdown; empty where there is nothing to draw."""
+        """The timeline as Markdown, until the end of the hour so that it is drawn once; empty without a move."""
         if not self.spans:
             return ""
-        return drawn(reigns_timeline, self.alias, self.standing["moves"][0]["version"], self.spans, self.stops)
+        end = _end_of_hour(self.as_of)
+        spans = tuple(
+            (version, begin, end if last == self.as_of else last, share) for version, begin, last, share in self.spans
+        )
+        stops = tuple((begin, end if last == self.as_of else last) for begin, last in self.stops)
+        return drawn(reigns_timeline, self.alias, self.standing["moves"][0]["version"], spans, stops)
 
 
 def facts(view: View) -> Champions:
@@ -122,6 +127,11 @@ def facts(view: View) -> Champions:
         ),
         slider=slider,
     )
+
+
+def _end_of_hour(time: datetime) -> datetime:
+    begin = time.replace(minute=0, second=0, microsecond=0)
+    return time if time == begin else begin + _HOUR
 
 
 def _is_asked(view: View) -> bool:

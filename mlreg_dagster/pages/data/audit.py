@@ -4,7 +4,8 @@ It is computed in the background, once for each state of the mirror and hour: re
 than a page may.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from mlreg_dagster.evidence.data_audit import pictures
@@ -36,6 +37,7 @@ class AuditFacts:
         as_of: Up to when rows were read; None: it is not there yet.
         sentence: Its result in words.
         tables: What the tables hold, without their columns.
+        counts: By table how many findings are wrong, and how many unusual.
         faults: What was found, what is wrong first; of the chosen table alone where one is chosen.
         faults_left_out: How many more there are.
         table: The chosen table, its columns without their histograms and weeks; None: none is chosen.
@@ -50,17 +52,13 @@ class AuditFacts:
     as_of: datetime | None = None
     sentence: str | None = None
     tables: tuple[TableAudit, ...] = ()
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     faults_left_out: int = 0
     table: TableAudit | None = None
     column: Profile | None = None
     distribution: str | None = None
     weekly: str | None = None
-
-    def states(self, name: str) -> tuple[int, int]:
-        """How many findings of a table are wrong, and how many unusual, among those that are shown."""
-        own = [each.state for each in self.faults if each.table == name]
-        return own.count("wrong"), own.count("unusual")
 
 
 def title(facts: AuditFacts) -> str:
@@ -107,6 +105,7 @@ def _chosen(audit: DataAudit, name: str | None, column: str | None) -> AuditFact
         audit.as_of,
         audit.sentence,
         tuple(replace(each, columns=()) for each in audit.tables),
+        {each.name: _counts(audit, each.name) for each in audit.tables},
         tuple(faults[:_MOST_FAULTS]),
         max(len(faults) - _MOST_FAULTS, 0),
     )
@@ -128,3 +127,8 @@ def _chosen(audit: DataAudit, name: str | None, column: str | None) -> AuditFact
         distribution = drawn(pictures.distribution, profile.name, profile.histogram)
     weekly = drawn(pictures.weeks_of_column, profile.name, profile.weeks) if profile.weeks else None
     return replace(ready, table=replace(table, columns=()), column=profile, distribution=distribution, weekly=weekly)
+
+
+def _counts(audit: DataAudit, table: str) -> tuple[int, int]:
+    states = [each.state for each in audit.faults if each.table == table]
+    return states.count("wrong"), states.count("unusual")

@@ -22,6 +22,7 @@ class AssetLine:
 
     Attributes:
         asset: Its name.
+        is_hourly: Whether its partitions are hours; days otherwise.
         partitions: How many hours or days have rows, or are frozen.
         newest: The newest of them, as its key; None: there is none.
         age_hours: From its end to the time that is asked about.
@@ -31,6 +32,7 @@ class AssetLine:
     """
 
     asset: str
+    is_hourly: bool
     partitions: int
     newest: str | None
     age_hours: float | None
@@ -107,10 +109,11 @@ def _line(view: View, asset: str, table: Stored | None, days: list[str]) -> Asse
     known = (dagster.materialized, dagster.failed, dagster.missing)
     if table is None:
         ended = as_hour(days[-1]) + _DAY if days else None
-        return AssetLine(asset, len(days), days[-1] if days else None, _hours(view, ended), *known)
-    form = "%Y-%m-%d-%H:%M" if table.partitioned_by == "hour" else "%Y-%m-%d"
+        return AssetLine(asset, False, len(days), days[-1] if days else None, _hours(view, ended), *known)
+    is_hourly = table.partitioned_by == "hour"
+    form = "%Y-%m-%d-%H:%M" if is_hourly else "%Y-%m-%d"
     newest = None if table.newest is None else f"{table.newest:{form}}"
-    return AssetLine(asset, table.partitions or 0, newest, _hours(view, table.ended), *known)
+    return AssetLine(asset, is_hourly, table.partitions or 0, newest, _hours(view, table.ended), *known)
 
 
 def _hours(view: View, ended: datetime | None) -> float | None:

@@ -2,19 +2,40 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mlreg_dagster.evidence.data_audit.catalogue import every_table, is_of_time
 from mlreg_dagster.evidence.data_audit.profiles import time_of
-from mlreg_dagster.evidence.data_audit.reading import Period, counted, stored_columns
+from mlreg_dagster.evidence.data_audit.reading import Period, by_partition, rows_of, stored_columns
 from mlreg_dagster.extensions.registration.loading import load_extensions
 from mlreg_dagster.pages.view import View
+from mlreg_dagster.storage.warehouse.reader import Tables
 from mlreg_dagster.storage.warehouse.tables import Table
 
-_KEPT: "OrderedDict[tuple[object, ...], tuple[Stored, ...]]" = OrderedDict()
-_MOST = 32
+_KEPT: "OrderedDict[tuple[object, ...], tuple[Counted, ...]]" = OrderedDict()
+_MOST = 8
 _LOCK = Lock()
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The rows of a table by hour or day.
+
+    Attributes:
+        table: Which.
+        is_there: Whether it was ever written.
+        at: The hours or days with rows, since 1970, ascending; none of a table of neither.
+        rows: The rows of each and of all before it; of a table of neither, all rows alone.
+    """
+
+    table: Table
+    is_there: bool
+    at: NDArray[np.int64]
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,14 +67,32 @@ class Stored:
 
 def stored(view: View) -> tuple[Stored, ...]:
     """Every table as of the time that is asked about."""
-    as_of = view.as_of.replace(minute=0, second=0, microsecond=0)
-    key = (view.home, view.mirrored_at, as_of, view.settings.features.text)
+    hour = int(view.as_of.timestamp()) // 3600
+    return tuple(_as_of(each, hour) for each in _counted(view))
+
+
+def _as_of(found: Counted, hour: int) -> Stored:
+    table = found.table
+    about = (table.name, table.description, table.partition_column, found.is_there)
+    if not is_of_time(table):
+        return Stored(*about, int(found.rows.sum()))
+    length = 1 if table.partition_column == "hour" else 24
+    place = int(np.searchsorted(found.at, hour + 1 - length, side="right"))
+    if not place:
+        return Stored(*about, 0, 0 if found.is_there else None)
+    first, last = int(found.at[0]), int(found.at[place - 1])
+    return Stored(*about, int(found.rows[place - 1]), place, time_of(first), time_of(last), time_of(last + length))
+
+
+def _counted(view: View) -> tuple[Counted, ...]:
+    """The rows of every table, counted once for each state of the mirror."""
+    key = (view.home, view.mirrored_at, view.settings.features.text)
     with _LOCK:
         if key in _KEPT:
             _KEPT.move_to_end(key)
             return _KEPT[key]
     load_extensions(view.settings.extensions.modules)
-    found = tuple(_stored(view, table, as_of) for table in every_table(view.settings))
+    found = tuple(_count(view.tables, table) for table in every_table(view.settings))
     with _LOCK:
         _KEPT[key] = found
         while len(_KEPT) > _MOST:
@@ -61,12 +100,11 @@ def stored(view: View) -> tuple[Stored, ...]:
     return found
 
 
-def _stored(view: View, table: Table, as_of: datetime) -> Stored:
-    by, about = table.partition_column, (table.name, table.description)
-    if not stored_columns(view.tables, table):
-        return Stored(*about, by, is_there=False)
-    rows, partitions, first, last = counted(view.tables, table, Period(last=as_of))
-    if not is_of_time(table) or first is None or last is None:
-        return Stored(*about, by, True, rows)
-    ended = time_of(last) + timedelta(hours=1 if by == "hour" else 24)
-    return Stored(*about, by, True, rows, partitions, time_of(first), time_of(last), ended)
+def _count(tables: Tables, table: Table) -> Counted:
+    nothing = np.zeros(0, dtype=np.int64)
+    if not stored_columns(tables, table):
+        return Counted(table, is_there=False, at=nothing, rows=nothing)
+    if not is_of_time(table):
+        return Counted(table, is_there=True, at=nothing, rows=np.array([rows_of(tables, table, Period())]))
+    rows = by_partition(tables, table, (), Period())
+    return Counted(table, True, rows["at"].to_numpy(dtype=np.int64), rows["rows"].to_numpy(dtype=np.int64).cumsum())

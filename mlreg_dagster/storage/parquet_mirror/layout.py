@@ -22,8 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mlreg_dagster.storage import private_files, regular_files
-from mlreg_dagster.storage.mirror import draft_of
+from mlreg_dagster.storage import private_files
 
 FORM = 1
 ALL = "all"
@@ -32,7 +31,6 @@ ALL = "all"
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _FILE = re.compile(r"(\d{4}-\d{2}(?:-\d{2})?|all)\.(\d+)\.parquet", re.ASCII)
 _DRAFT = re.compile(rf"\.(form\.json|behind\.json|columns\.json|{_FILE.pattern})\.draft", re.ASCII)
-_LARGEST = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -187,7 +185,7 @@ class Layout:
     @staticmethod
     def _json(path: Path) -> Any:
         try:
-            return json.loads(regular_files.read(path, _LARGEST))
+            return json.loads(path.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
 
@@ -195,9 +193,14 @@ class Layout:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Put a file in the place of the one that is there."""
     private_files.make_folder(path.parent)
-    draft = path.with_name(draft_of(path.name))
+    draft = draft_of(path)
     private_files.write(draft, json.dumps(content).encode())
     draft.replace(path)
+
+
+def draft_of(path: Path) -> Path:
+    """Where a file is written before it gets its name; left by a process that died."""
+    return path.with_name(f".{path.name}.draft")
 
 
 def is_month(name: str) -> bool:

@@ -104,6 +104,8 @@ def test_a_version_of_staging_is_judged_again_and_promoted_in_production(
     assert sent["artifact_sha256"] == difference["versions"]["v4"]["branch"]["artifact_sha256"]
     assert found(on("prod", "branch", "send", "v4", "--from", "staging", *WHY, "--json"))["was_there"]
     assert content_of(own_home / "branches") == there
+    back = ("branch", "send", "v1", "--from", "prod", "--to", "staging", *WHY, "--json")
+    assert found(on("prod", *back))["was_there"]
     assert found(on("prod", "champion", "--json"))["moves"][-1]["version"] == "v2"
     assert found(on("prod", "promote", "v4", *WHY, "--json"))["moves"][-1]["version"] == "v4"
     assert found(on("prod", "audit", "verify", "--json"))["records"]

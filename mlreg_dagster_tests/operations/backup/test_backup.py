@@ -25,6 +25,7 @@ from mlreg_dagster.operations.recovery import NothingRestored, describe_restore,
 from mlreg_dagster.registry import Attribution, Registry, RegistryNotEmpty
 from mlreg_dagster.registry.errors import RegistryTampered
 from mlreg_dagster.storage.artifacts import open_artifacts
+from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
 from mlreg_dagster.storage.prediction_log import layout_of
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
@@ -72,6 +73,9 @@ def test_a_backup_restores_to_equal_tables_registry_and_artifacts_on_another_pat
     assert restored == manifest
     tables, log, artifacts, raw = before
     pd.testing.assert_frame_equal(readings_in(other), tables)
+    assert not (backup / "mirror").exists()
+    with MirrorReader(other).tables() as mirrored:
+        pd.testing.assert_frame_equal(mirrored.frame("SELECT * FROM readings ORDER BY hour, name"), tables)
     assert registry_in(other).audit_log()[:-1] == log
     assert registry_in(other).audit_log()[-1].kind == "restores"
     assert registry_in(other).find_tampering([head]) is None

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mlreg_dagster.config import ConfigError, places
+from mlreg_dagster.config import ConfigError, load_settings, places
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.operations.branches.finding import (
     BranchRefused,
@@ -77,7 +77,10 @@ def test_a_home_without_branches_has_none(tmp_path):
 def test_what_has_no_record_of_its_own_is_no_branch(home):
     root = home / "branches"
     (root / "bare").mkdir()
-    (root / "link").symlink_to(root / "staging")
+    outside = home / "outside"
+    outside.mkdir()
+    write_record(outside, record_of("link"))
+    (root / "link").symlink_to(outside)
     (root / "broken").mkdir()
     (root / "broken" / "branch.json").write_text("{")
     (root / "moved").mkdir()
@@ -141,3 +144,21 @@ def test_one_dagster_never_records_the_runs_of_another_home(home, monkeypatch):
     monkeypatch.setenv("MLREG_HOME", str(home))
     with pytest.raises(ConfigError, match="DAGSTER_HOME names"):
         build_definitions()
+
+
+def test_a_branch_tells_nobody_outside(home, tmp_path, monkeypatch):
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    (configs / "notifications.yaml").write_text(
+        "webhook_url: https://example.org/hook\nchannels: {log: {kind: log}}\nowners: {drift: anna}\n"
+    )
+    (configs / "audit.yaml").write_text("heads_file: /mnt/auditors/heads.jsonl\n")
+    (configs / "retention.yaml").write_text("raw_days: 9\nbackups: {folder: /mnt/backups}\n")
+    settings = load_settings(configs)
+    assert (settings.retention.backups.folder, len(settings.notifications.channels)) == ("/mnt/backups", 1)
+    monkeypatch.setenv("MLREG_HOME", str(home / "branches" / "staging"))
+    told = load_settings(configs)
+    assert told == settings.of_branch()
+    assert (told.notifications.webhook_url, told.notifications.channels) == (None, {})
+    assert (told.audit.heads_file, told.retention.backups.folder) == (None, None)
+    assert (told.retention.raw_days, told.notifications.owners) == (9, {"drift": "anna"})

@@ -12,3 +12,4 @@ def sql(home, *statements):
         connection.execute("SET TimeZone = 'UTC'")
         for statement in statements:
             connection.execute(statement)
+    home.warehouse.mirror_again()  # what is damaged is the tables, not how they are mirrored

@@ -41,6 +41,7 @@ def test_what_people_put_into_a_home_stays(home, live, tmp_path):
         write_file(folder / "raw" / "coingecko" / "coins_markets" / "2026-01-05" / "05" / ".mine.part"),
         write_file(folder / "warehouse.duckdb.tmp" / "diary.txt"),
         write_file(folder / "dagster" / "history" / "runs" / "mine.new"),
+        write_file(folder / "mirror" / "tables" / "predictions" / ".mine.parquet.draft"),
     ]
     links = {
         folder / "linked.draft": outside,
@@ -65,6 +66,8 @@ def test_everything_that_we_leave_behind_is_known(home, live):
         write_file(home.folder / "artifacts" / ".staging" / "model.onnx").parent,
         write_file(home.folder / "bundles" / ".v1.draft" / "card.html").parent,
         write_file(home.folder / "bundles" / ".v1.old" / "SHA256SUMS").parent,
+        write_file(home.folder / "mirror" / ".behind.json.draft"),
+        write_file(home.folder / "mirror" / "tables" / "predictions" / ".2026-01-05.1767571200000.parquet.draft"),
         write_file(home.folder / "dagster" / "dagster.draft"),
         write_file(home.folder / "dagster" / "history" / "runs" / "0f1f3a52-3d43-4fd1-9a5c-0f1f3a523d43.77.new"),
         write_file(home.folder / "warehouse.duckdb.tmp" / "duckdb_temp_storage_DEFAULT-0.tmp").parent,

@@ -9,7 +9,9 @@ import pytest
 
 from mlreg_dagster.core.names import ASSETS
 from mlreg_dagster.core.untrusted.pictures import picture_in
+from mlreg_dagster.operations.branches.record import write_record
 from mlreg_dagster.pages.dagster_facts.files import FilesFacts
+from mlreg_dagster_tests.operations.branches.test_finding import record_of
 from mlreg_dagster_tests.pages.recorded import HOURS, report
 from mlreg_dagster_tests.pages.sites import client_of
 
@@ -139,6 +141,24 @@ def test_the_past_has_the_pictures_of_then(site):
 )
 def test_what_is_not_there_is_said(site, path, status):
     assert site.get(path).status_code == status
+
+
+def test_a_branch_has_its_own_pictures(recorded_home, tmp_path, monkeypatch):
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    home = shutil.copytree(recorded_home, tmp_path / "home")
+    branch = shutil.copytree(recorded_home, tmp_path / "staging")
+    write_record(branch, record_of("staging"))
+    (home / "branches").mkdir()
+    branch = branch.rename(home / "branches" / "staging")
+    monkeypatch.setenv("DAGSTER_HOME", str(branch / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        report(instance, "weekly_report", None, {"picture": picture_of("of the branch")})
+    monkeypatch.delenv("DAGSTER_HOME")
+    site = client_of(home)
+    page = site.get("/cards/weekly_report", params={"branch": "staging"}).text
+    assert b"of the branch" in site.get(sources(page)[0]).content
+    assert all("branch=staging" in source for source in sources(page))
+    assert site.get("/cards/weekly_report").status_code == 404
 
 
 def test_pages_stay_small(site):

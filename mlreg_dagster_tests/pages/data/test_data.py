@@ -71,7 +71,7 @@ def test_what_was_there_at_a_time(site):
     assert DAY not in assets(site, "?as_of=2026-01-04T23:59")
     later = assets(site, "?as_of=2026-01-05T00:00")
     assert (later[TRAINING]["partitions"], later[HOLDOUT]["newest"]) == (1, DAY)
-    assert later[DAY]["versions"] == []  # none was trained yet
+    assert later[DAY]["versions"] == ["v1"]  # it counts as champion from that hour on; the others came later
     assert assets(site)[DAY]["versions"] == ["v1", "v2", "v3"]
 
 
@@ -112,7 +112,8 @@ def test_a_dataset_is_as_it_was_frozen(site, pages_home):
         ("v3", True),
     ]
     assert facts["versions"][2]["status"] == "rejected"
-    assert facts_of(site, f"/datasets/{DAY}.json?as_of=2026-01-05T00:00")["versions"] == []
+    then = facts_of(site, f"/datasets/{DAY}.json?as_of=2026-01-05T00:00")["versions"]
+    assert [use["version"] for use in then] == ["v1"]
 
 
 def test_a_dataset_that_is_not_there(site):
