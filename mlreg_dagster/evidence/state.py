@@ -97,15 +97,16 @@ def home_state(
     )
 
 
-def health_of(state: HomeState, failed_checks: Iterable[str] = ()) -> Health:
+def health_of(state: HomeState, failed_checks: Iterable[str] = (), not_known: Iterable[str] = ()) -> Health:
     """Whether a home is healthy: good only where nothing speaks against it and everything is known.
 
     Args:
         state: As of a time.
         failed_checks: Checks of Dagster that failed last, in words.
+        not_known: What else is not known, in words.
     """
     against = [*_against(state), *failed_checks]
-    unknown = list(_unknown(state))
+    unknown = [*_unknown(state), *not_known]
     if against:
         more = f" And {len(against) - 1} more." if len(against) > 1 else ""
         return Health("bad", f"Not healthy: {against[0]}{more}", tuple(against), tuple(unknown))
@@ -188,6 +189,11 @@ def _unknown(state: HomeState) -> Iterator[str]:
         yield "drift: no day was judged yet."
     elif state.drift.state == "unknown":
         yield f"drift, at the end of {state.drift.day:%Y-%m-%d}."
+    worth = worth_of_champions(state.worth)
+    if worth is None:
+        yield "what the champions are worth: no verdict was asked yet."
+    elif worth["worth"] == "unknown":
+        yield f"what the champions are worth. {worth['sentence']}"
 
 
 def worth_of_champions(worth: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -247,6 +247,27 @@ def test_a_password_in_a_url_is_never_shown():
     with pytest.raises(MlregError) as caught:
         client.versions()
     assert "s3cret" not in str(caught.value)
+
+
+def test_answers_wait_for_no_process_that_holds_the_tables(client, home):
+    """DuckDB lets no other process read the file meanwhile, and the client asks for no lock."""
+    before = client.predictions()
+    program = (
+        "import sys\n"
+        "from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse\n"
+        "with DuckDBWarehouse(sys.argv[1]).session():\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(home / "warehouse.duckdb")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        pd.testing.assert_frame_equal(client.predictions(), before)
+        assert not client.features().empty
+        assert client.behind() == {}
+        assert client.mirror_age() > timedelta(0)
+        assert holder.poll() is None
+        holder.stdin.close()
 
 
 # --- errors ----------------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ def healthy(registry: Registry) -> HomeState:
     return replace(
         read,
         flagged=FlaggedShare("within", 0.05, 100, "v1", "v1 flagged 5 %."),
+        worth=[{"model_version": "champion", "worth": "not worse", "sentence": "They draw."}],
         drift=decided("stable"),
         predictions=predictions_level(LATER - HOUR, LATER),
         has_ended=False,
@@ -104,10 +105,16 @@ def test_failed_checks_speak_against_it(registry):
         {"drift": None},
         {"drift": decided("unknown")},
         {"predictions": predictions_level(None, LATER)},
+        {"worth": []},
+        {"worth": [{"model_version": "champion", "worth": "unknown", "sentence": "Too few weeks."}]},
     ],
 )
 def test_what_is_not_known_is_not_healthy(registry, changed):
     assert health_of(replace(healthy(registry), **changed)).state == "unsure"
+
+
+def test_what_others_do_not_know_is_not_healthy_either(registry):
+    assert health_of(healthy(registry), not_known=["drift of features."]).headline.endswith("drift of features.")
 
 
 def test_nothing_is_late_where_no_hour_is_to_come(registry):

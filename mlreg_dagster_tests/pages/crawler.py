@@ -125,7 +125,9 @@ def _by_keyboard(page: Any) -> Iterator[str]:
     """Everything that can be used is reached with the tabulator key."""
     expected, reached = page.evaluate(_FOCUSABLE), 0
     page.evaluate("document.activeElement.blur()")
-    for _ in range(expected + 2 + _PARTS_OF_A_TIME * page.locator("input[type=datetime-local], input[type=date]").count()):
+    for _ in range(
+        expected + 2 + _PARTS_OF_A_TIME * page.locator("input[type=datetime-local], input[type=date]").count()
+    ):
         page.keyboard.press("Tab")
         reached += bool(page.evaluate(_FOCUSED))
         if reached >= expected:

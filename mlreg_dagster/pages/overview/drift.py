@@ -46,11 +46,11 @@ def _families(tables: Tables, decided: DecidedDay, until: datetime | None) -> It
     facts = json.loads(stored)
     yield FamilyState("data quality", facts["quality"], facts["quality"] == "ok", "", decided.day)
     drifts = facts["fast"] or facts["slow"]
-    known = "drifting" if drifts else "stable" if facts["enough"] else "unknown"
+    is_known = facts["peak"] is not None  # `enough` holds where another family alone could be judged, too
     yield FamilyState(
         "features",
-        known,
-        False if drifts else True if facts["enough"] else None,
+        "drifting" if drifts else "stable" if is_known else "unknown",
+        False if drifts else True if is_known else None,
         "; ".join(facts["reasons"]),
         decided.day,
     )

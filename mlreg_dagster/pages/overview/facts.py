@@ -130,6 +130,7 @@ class Overview:
         aliases: The other aliases that a version holds.
         versions: How many versions there are, by status.
         hours: The newest hours.
+        has_ended: Whether the market has ended, so that none is to come.
         evaluation: The last evaluation; None: there was none.
         flagged: What the champion flags.
         worth: Verdict and sentence on the champions against the best simple ranking; None: none was asked yet.
@@ -152,6 +153,7 @@ class Overview:
     aliases: tuple[AliasFacts, ...]
     versions: Mapping[str, int]
     hours: tuple[NewestHour, ...]
+    has_ended: bool
     evaluation: EvaluationFacts | None
     flagged: FlaggedShare
     worth: tuple[str, str] | None
@@ -176,7 +178,8 @@ def facts(view: View) -> Overview:
     state = home_state(view.registry, view.tables, view.settings, view.as_of, is_past=view.is_past)
     checks = [each for asset in _CHECKED for each in view.dagster.checks(asset)]
     failed = tuple(map(_in_words, (each for each in checks if each.status in _FAILED)))
-    health = health_of(state, failed)
+    families = families_of(view.tables, state.drift, until)
+    health = health_of(state, failed, (f"drift of {each.family}." for each in families if each.is_good is None))
     standing = state.standings
     champion = standing.aliases.get(CHAMPION) or alias_standing(view.registry, CHAMPION, view.as_of)
     waiting, waiting_unknown = waiting_of(view, state)
@@ -197,13 +200,14 @@ def facts(view: View) -> Overview:
             _newest("market", newest_hour(view.tables, MARKET_SNAPSHOT.name, until), view.as_of),
             _newest("predictions", newest_hour(view.tables, PREDICTIONS_TABLE, until), view.as_of),
         ),
+        has_ended=state.has_ended,
         evaluation=_last_evaluation(standing),
         flagged=state.flagged,
         worth=None if worth is None else (str(worth["worth"]), str(worth["sentence"])),
         drift_state=state.drift.state if state.drift else None,
         drift_action=state.drift.action.replace("_", " ") if state.drift else None,
         drift_day=state.drift.day if state.drift else None,
-        families=families_of(view.tables, state.drift, until),
+        families=families,
         alerts=_alerts(state)[:_SHOWN],
         alert_count=len(state.alerts),
         incidents=tuple(

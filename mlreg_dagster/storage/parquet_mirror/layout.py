@@ -22,8 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mlreg_dagster.storage import private_files, regular_files
-from mlreg_dagster.storage.mirror import draft_of
+from mlreg_dagster.storage import private_files
 
 FORM = 1
 ALL = "all"
@@ -32,7 +31,6 @@ ALL = "all"
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _FILE = re.compile(r"(\d{4}-\d{2}(?:-\d{2})?|all)\.(\d+)\.parquet", re.ASCII)
 _DRAFT = re.compile(rf"\.(form\.json|behind\.json|columns\.json|{_FILE.pattern})\.draft", re.ASCII)
-_LARGEST = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -165,11 +163,18 @@ class Layout:
 
     def pieces(self, table: str) -> Pieces:
         """The files of a table; none where it is not mirrored."""
-        with suppress(FileNotFoundError):
+        found = self._listed(table)
+        while (again := self._listed(table)) != found:  # a list that was read while files came and went has gaps
+            found = again
+        return Pieces(found)
+
+    def _listed(self, table: str) -> list[Piece]:
+        try:
             with os.scandir(self.tables / table) as entries:
                 found = [_FILE.fullmatch(entry.name) for entry in entries]
-            return Pieces([Piece(int(each[2]), each[1]) for each in found if each])
-        return Pieces()
+        except FileNotFoundError:
+            return []
+        return sorted(Piece(int(each[2]), each[1]) for each in found if each)
 
     def path(self, table: str, piece: Piece) -> Path:
         """The file of a day or month, or of `ALL`."""
@@ -187,7 +192,7 @@ class Layout:
     @staticmethod
     def _json(path: Path) -> Any:
         try:
-            return json.loads(regular_files.read(path, _LARGEST))
+            return json.loads(path.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
 
@@ -195,9 +200,14 @@ class Layout:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Put a file in the place of the one that is there."""
     private_files.make_folder(path.parent)
-    draft = path.with_name(draft_of(path.name))
+    draft = draft_of(path)
     private_files.write(draft, json.dumps(content).encode())
     draft.replace(path)
+
+
+def draft_of(path: Path) -> Path:
+    """Where a file is written before it gets its name; left by a process that died."""
+    return path.with_name(f".{path.name}.draft")
 
 
 def is_month(name: str) -> bool:

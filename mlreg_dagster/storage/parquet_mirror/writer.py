@@ -19,8 +19,7 @@ import duckdb
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.mirror import draft_of
-from mlreg_dagster.storage.parquet_mirror.layout import ALL, Columns, Layout, Piece, Pieces, bounds, month_of
+from mlreg_dagster.storage.parquet_mirror.layout import ALL, Columns, Layout, Piece, Pieces, bounds, draft_of, month_of
 from mlreg_dagster.storage.parquet_mirror.reader import quoted
 
 _log = logging.getLogger(__name__)
@@ -188,7 +187,7 @@ class _TableWriter:
             Whether there are rows.
         """
         path = self._layout.path(self._table, Piece(self._version, name))
-        draft = path.with_name(draft_of(path.name))
+        draft = draft_of(path)
         try:
             private_files.write(draft, b"")
             found = self._connection.execute(

@@ -20,6 +20,7 @@ from mlreg_dagster.outcomes.served.schema import SERVED_PREDICTIONS
 from mlreg_dagster.serving.log import compaction, hour_files
 from mlreg_dagster.serving.log.compaction import compact
 from mlreg_dagster.serving.log.writer import PredictionLog
+from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
 from mlreg_dagster.storage.prediction_log import Layout, sealed_segments
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.serving.log.answers import AT, FEATURES, answer
@@ -93,6 +94,13 @@ def test_a_segment_is_kept_where_its_rows_are_stored_and_read_no_more(place: Pla
     place.compact()
     assert not sealed_segments(place.layout)
     assert len(list(place.layout.stored.iterdir())) == 1
+
+
+def test_rows_are_in_the_mirror_that_readers_outside_of_the_graph_read(place: Place) -> None:
+    place.write(answer(2), answer())
+    place.compact()
+    with MirrorReader(place.tables.path.parent).tables() as tables:
+        assert len(tables.frame("SELECT * FROM served_predictions")) == len(place.rows()) == 3
 
 
 def test_twice_gives_the_same_rows(place: Place) -> None:
