@@ -163,11 +163,18 @@ class Layout:
 
     def pieces(self, table: str) -> Pieces:
         """The files of a table; none where it is not mirrored."""
-        with suppress(FileNotFoundError):
+        found = self._listed(table)
+        while (again := self._listed(table)) != found:  # a list that was read while files came and went has gaps
+            found = again
+        return Pieces(found)
+
+    def _listed(self, table: str) -> list[Piece]:
+        try:
             with os.scandir(self.tables / table) as entries:
                 found = [_FILE.fullmatch(entry.name) for entry in entries]
-            return Pieces([Piece(int(each[2]), each[1]) for each in found if each])
-        return Pieces()
+        except FileNotFoundError:
+            return []
+        return sorted(Piece(int(each[2]), each[1]) for each in found if each)
 
     def path(self, table: str, piece: Piece) -> Path:
         """The file of a day or month, or of `ALL`."""

@@ -166,8 +166,9 @@ class MirroredTables(Tables):
     def _look_at(self, names: Iterable[str]) -> None:
         """Make the views of tables that have none yet."""
         for name in set(names) - self._views:
-            if (columns := self._layout.columns(name)) is not None:
-                rows = selection(self._layout, name, columns, self._layout.pieces(name))
+            pieces = self._layout.pieces(name)
+            if (columns := self._layout.columns(name)) is not None:  # asked after them: they have these columns at most
+                rows = selection(self._layout, name, columns, pieces)
                 self._own.execute(f'CREATE OR REPLACE VIEW "{name}" AS {rows}')
                 self._views.add(name)
 
