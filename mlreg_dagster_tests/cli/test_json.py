@@ -16,6 +16,7 @@ WITHOUT = {
     "env",
     "runbook",
     "keygen",
+    "pages",
     "serve",
     "audit export",
     "audit schema",
