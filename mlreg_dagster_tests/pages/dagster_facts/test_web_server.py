@@ -31,6 +31,7 @@ def answering():
     """The URL of a web server that gives always the same answer."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # who asked has gone
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(text, delay_s=0.0):
