@@ -5,6 +5,7 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from mlreg_dagster.config.settings import Settings
 from mlreg_dagster.core.errors import MlregError
@@ -85,8 +86,15 @@ def pages_process(home: Path, settings: Settings, options: Options) -> None:
         config = uvicorn.Config(
             app, ws="none", lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False
         )
+        Thread(target=_load, daemon=True).start()
         print(f"Pages of {home} on {url_of(listener)}", flush=True)
         uvicorn.Server(config).run([listener])
+
+
+def _load() -> None:
+    """Load what pages are made with while nobody asks yet."""
+    for page in PAGES:
+        page.load()
 
 
 def access_of(options: Options) -> Access:

@@ -1,6 +1,7 @@
-"""The page of alerts."""
+"""Where the page of alerts is."""
 
-from mlreg_dagster.pages.alerts.facts import facts
 from mlreg_dagster.pages.page import Page
 
-PAGES = (Page("alerts", "/alerts", lambda _: "Alerts", facts, "mlreg_dagster.pages.alerts", "Alerts"),)
+_PACKAGE = "mlreg_dagster.pages.alerts"
+
+PAGES = (Page("alerts", "/alerts", lambda _: "Alerts", f"{_PACKAGE}.facts:facts", _PACKAGE, "Alerts"),)

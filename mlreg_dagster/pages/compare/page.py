@@ -1,14 +1,20 @@
-"""The pages of comparisons: the form, and two versions."""
+"""Where the pages of comparisons are: the form, and two versions."""
 
-from mlreg_dagster.pages.compare.facts import CompareFacts, FormFacts, facts, form_facts
+from typing import TYPE_CHECKING
+
 from mlreg_dagster.pages.page import Page
 
+if TYPE_CHECKING:
+    from mlreg_dagster.pages.compare.facts import CompareFacts, FormFacts
 
-def _title(found: CompareFacts) -> str:
+_PACKAGE = "mlreg_dagster.pages.compare"
+
+
+def _title(found: "CompareFacts") -> str:
     return f"{found.left.version} and {found.right.version}"
 
 
-def _form_title(found: FormFacts) -> str:
+def _form_title(found: "FormFacts") -> str:
     return "Compare" if found.chosen is None else _title(found.chosen)
 
 
@@ -17,15 +23,15 @@ PAGES = (
         key="compare",
         path="/compare",
         title=_form_title,
-        facts=form_facts,
-        package="mlreg_dagster.pages.compare",
+        source=f"{_PACKAGE}.facts:form_facts",
+        package=_PACKAGE,
         navigation="Compare",
     ),
     Page(
         key="comparison",
         path="/compare/{left}/{right}",
         title=_title,
-        facts=facts,
-        package="mlreg_dagster.pages.compare",
+        source=f"{_PACKAGE}.facts:facts",
+        package=_PACKAGE,
     ),
 )

@@ -1,17 +1,13 @@
-"""The page of a version."""
+"""Where the page of a version is."""
 
 from mlreg_dagster.pages.page import Page
-from mlreg_dagster.pages.version.facts import VersionFacts, facts
 
-
-def _title(found: VersionFacts) -> str:
-    return f"Version {found.version}"
-
+_PACKAGE = "mlreg_dagster.pages.version"
 
 PAGE = Page(
     key="version",
     path="/versions/{version}",
-    title=_title,
-    facts=facts,
-    package="mlreg_dagster.pages.version",
+    title=lambda found: f"Version {found.version}",
+    source=f"{_PACKAGE}.facts:facts",
+    package=_PACKAGE,
 )

@@ -31,6 +31,6 @@ def facts(view: View, name: str = "nothing") -> Facts:
 
 
 PAGES = (
-    Page("probe", "/", lambda each: f"Probe {each.name}", facts, __name__, "Probe"),
-    Page("probe", "/probes/{name}", lambda each: f"Probe {each.name}", facts, __name__),
+    Page("probe", "/", lambda each: f"Probe {each.name}", f"{__name__}:facts", __name__, "Probe"),
+    Page("probe", "/probes/{name}", lambda each: f"Probe {each.name}", f"{__name__}:facts", __name__),
 )
