@@ -95,6 +95,7 @@ class StoredRows:
         self._sources = {
             "trained_prediction": _one_of("p", named),
             "trained_outcome": _one_of("o", named),
+            "trained_reason": _one_of("r", named),
             "label_from": "o.hour - to_hours($tolerance)" if settings.target == "close" else "o.prediction_hour",
             "predictions": self._source(PREDICTIONS),
             "reasons": self._source(PREDICTION_REASONS),

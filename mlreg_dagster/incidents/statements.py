@@ -7,7 +7,7 @@ those of the versions that were trained on it: files of other hours stay closed.
 from mlreg_dagster.outcomes.names import RANKING
 
 OF_INSTRUMENT = "($instrument::VARCHAR IS NULL OR {0}.instrument_id = $instrument::VARCHAR)"
-_NEAR = "p.hour BETWEEN $hour AND $hour + to_hours($reach::BIGINT)"
+_NEAR = "{0}.hour BETWEEN $hour AND $hour + to_hours($reach::BIGINT)"
 _DUE_NEAR = "o.hour >= $hour AND o.prediction_hour <= $hour + to_hours(greatest($reach::BIGINT, $fall_hours))"
 _JUDGED = f"""
     SELECT o.hour, o.prediction_hour, o.instrument_id, o.model_version, o.is_anomaly, CASE
@@ -28,7 +28,7 @@ scored AS MATERIALIZED (
     SELECT p.hour, p.instrument_id, p.model_version, p.artifact_sha256, p.role, p.is_anomaly, r.threshold_hours,
         r.trained, p.in_sample AND NOT starts_with(p.model_version, '{RANKING}:') AS has_frozen_threshold,
         p.hour <= $hour + to_hours(r.feature_hours) AND (r.shared OR {OF_INSTRUMENT.format("p")}) AS by_features
-    FROM {{predictions}} p JOIN rules r USING (model_version) WHERE {_NEAR}
+    FROM {{predictions}} p JOIN rules r USING (model_version) WHERE {_NEAR.format("p")}
 ),
 moved AS (
     SELECT DISTINCT model_version, artifact_sha256, hour FROM scored WHERE by_features AND NOT has_frozen_threshold
@@ -50,7 +50,7 @@ affected AS MATERIALIZED (
     ) WHERE through IS NOT NULL
     UNION ALL
     SELECT p.hour, p.instrument_id, p.model_version, p.role, p.is_anomaly, 'training' AS through
-    FROM {{predictions}} p WHERE {{trained_prediction}} AND NOT {_NEAR}
+    FROM {{predictions}} p WHERE {{trained_prediction}} AND NOT {_NEAR.format("p")}
 ),
 judged AS MATERIALIZED (
     SELECT * FROM ({_JUDGED} WHERE {_DUE_NEAR}) WHERE through IS NOT NULL
@@ -72,6 +72,9 @@ LEFT JOIN thresholds t ON t.model_version = s.model_version
     AND t.artifact_sha256 = s.artifact_sha256 AND t.hour = s.threshold_hour"""  # noqa: S608 - names of ours
 
 
+_REASONS = f"SELECT * FROM {{reasons}} r WHERE {_NEAR.format('r')} OR {{trained_reason}}"  # noqa: S608 - names of ours
+
+
 def _counted(kind: str, source: str) -> str:
     return f"""
 SELECT '{kind}' AS kind, model_version AS version, through, '' AS role, min(hour) AS first, max(hour) AS last,
@@ -82,7 +85,7 @@ FROM {source} WHERE through IS NOT NULL GROUP BY model_version, through"""  # no
 RESTING = f"""{_STEPS}
 {_counted("predictions", "affected")}
 UNION ALL
-{_counted("reasons", "(SELECT * FROM affected SEMI JOIN {reasons} r USING (hour, instrument_id, model_version))")}
+{_counted("reasons", f"(SELECT * FROM affected SEMI JOIN ({_REASONS}) r USING (hour, instrument_id, model_version))")}
 UNION ALL
 {_counted("outcomes", "judged")}
 UNION ALL

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_NICE = 10
+_NICE = 5
 _END_S = 5.0
 
 

@@ -13,9 +13,11 @@ from mlreg_dagster_tests.repository import PROJECT_DIR
 
 DOCUMENTED = (PROJECT_DIR / "docs" / "json.md").read_text(encoding="utf-8")
 WITHOUT = {
+    "branch env",
     "env",
     "runbook",
     "keygen",
+    "pages",
     "serve",
     "audit export",
     "audit schema",

@@ -42,7 +42,7 @@ OPTIONS: dict[str, list[str]] = {
     "approve": ["", "--reason", "--actor"],
     "reject": ["", "--reason", "--actor"],
     "waive": ["", "--reason", "--rule", "--until", "--actor"],
-    "audit": ["", "--out", "--file", "--head", "--against", "--key"],
+    "audit": ["", "--out", "--file", "--head", "--against", "--key", "--table", "--from", "--to"],
     "people": ["", "", "--name", "--contact", "--role", "--public-key", "--reason", "--actor"],
     "branch": ["", "", "--reason", "--from", "--to", "--confirm", "--actor"],
     "bundle": ["", "--out"],

@@ -8,7 +8,6 @@ from mlreg_dagster.config import PagesSettings, load_settings
 from mlreg_dagster.config.places import branch_file
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.orchestration.page_links import OF_PARTITION, PAGE
-from mlreg_dagster.runner import asset_config
 from mlreg_dagster_tests.lifecycle import MARKET_HOURS
 
 URL = "http://pages.example.org/mlreg"
@@ -57,10 +56,8 @@ def link_in(world, asset):
     return None if link is None else link.url
 
 
-def test_a_materialization_leads_to_the_page_of_its_partition(make_world, trained_home):
+def test_the_last_hour_of_a_range_leads_to_its_page(make_world, trained_home):
     world = make_world(trained_home, configs={"pages": {"url": URL}})
-    world.run_partition(jobs.EVALUATE, "v1", asset_config("evaluated_model", {"actor": "tester"}))
     world.run_hours(jobs.MARKET, MARKET_HOURS[-2:])
-    assert link_in(world, "evaluated_model") == f"{URL}/versions/v1"
     assert link_in(world, "market_snapshot") == f"{URL}/hours/2026-01-06-23:00"
     assert link_in(world, "market_features") == f"{URL}/hours/2026-01-06-23:00"

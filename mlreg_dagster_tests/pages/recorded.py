@@ -12,6 +12,7 @@ from mlreg_dagster.runner import asset_config
 from mlreg_dagster_tests.lifecycle import LIVE, Lifecycle
 
 PICTURE = "![three points](data:image/svg+xml;base64,PHN2Zy8+)"
+PAGES = "http://pages.example.org/mlreg"
 HOURS = [f"2026-01-01-{hour:02}:00" for hour in range(24)]
 ODD = {
     "flag": True,
@@ -37,7 +38,7 @@ def recorded_home(made_dagster_home: Path, trained_home: Path, tmp_path_factory:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", str(home / "dagster"))
         with dg.DagsterInstance.get() as instance:
-            world = Lifecycle(home, instance=instance)
+            world = Lifecycle(home, {"pages": {"url": PAGES}}, instance)
             world.run_partition(jobs.EVALUATE, "v1", asset_config("evaluated_model", {"actor": "tester"}))
             world.promote("v1", LIVE)
             for key in HOURS:

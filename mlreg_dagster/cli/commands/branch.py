@@ -32,8 +32,8 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the branch.", auto
 @branch.command("create")
 def create_branch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and '-'.")],
-    reason: Reason,
     source: Annotated[str, typer.Option("--from", help="What it is a snapshot of: prod, which is the home.")] = "prod",
+    reason: Reason = "work apart from production",
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
@@ -98,7 +98,7 @@ def branch_env(name: Name) -> None:
 @branch.command("delete")
 def delete_branch(
     name: Name,
-    reason: Reason,
+    reason: Reason = "no longer needed",
     confirm: Annotated[str | None, typer.Option(help="The name once more; default: it is asked for.")] = None,
     actor: Actor = None,
     as_json: AsJson = False,

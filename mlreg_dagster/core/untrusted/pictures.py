@@ -103,7 +103,7 @@ def _require_drawing(element: ElementTree.Element) -> None:
     if element.tag not in _DRAWING:
         raise NotShown(f"It has an element that is not drawing: {_local(element.tag)}.")
     if element.tag == f"{{{_SVG}}}style":
-        _require_plain_style(element.text or "", "style")
+        _require_plain_style("".join(element.itertext()), "style")
     for name, value in list(element.attrib.items()):
         if name in _HREFS:
             is_embedded = element.tag == f"{{{_SVG}}}image" and _EMBEDDED.fullmatch(value)

@@ -121,7 +121,11 @@ class EventFiles:
         return self._ask(question) or set()
 
     def checks(self, asset: str, partition: str | None = None) -> list[RecordedCheck]:
-        """The newest execution of each check, by name; of all partitions where none is named."""
+        """The newest execution of each check, by name; of all partitions where none is named.
+
+        A run over a range of partitions plans a check for each and records one result without a partition: that one is
+        given for a partition of the range.
+        """
         query = (
             "SELECT check_name, execution_status, partition, run_id, evaluation_event FROM asset_check_executions "
             "WHERE id IN (SELECT max(id) FROM asset_check_executions WHERE asset_key = :key "
@@ -132,7 +136,8 @@ class EventFiles:
         wanted = {"key": _key(asset), "partition": partition, "until": self._until}
 
         def question(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            return connection.execute(query, wanted).fetchall()
+            rows = connection.execute(query, wanted).fetchall()
+            return [_of_the_range(connection, _key(asset), *row) if row[1] == "PLANNED" else row for row in rows]
 
         return [self._check(*row) for row in self._ask(question) or []]
 
@@ -167,6 +172,18 @@ class EventFiles:
         with suppress(FileNotFoundError):
             return ask(self._event_log, known, _WAIT_S)
         return None
+
+
+def _of_the_range(
+    connection: sqlite3.Connection, key: str, name: str, status: str, partition: str | None, run_id: str, event: None
+) -> tuple[Any, ...]:
+    """The result of a check that was planned for a partition, as its run recorded it without one; else as it was."""
+    row = connection.execute(
+        "SELECT execution_status, evaluation_event FROM asset_check_executions WHERE asset_key = ? AND check_name = ? "
+        "AND run_id = ? AND partition IS NULL AND evaluation_event IS NOT NULL ORDER BY id DESC LIMIT 1",
+        (key, name, run_id),
+    ).fetchone()
+    return (name, status, partition, run_id, event) if row is None else (name, row[0], partition, run_id, row[1])
 
 
 def _key(asset: str) -> str:

@@ -13,8 +13,8 @@ from mlreg_dagster.verification.client import Client, NoAnswer, QueryFailed
 from mlreg_dagster.verification.embedded import drawn
 
 _Answer = TypeVar("_Answer")
-_LOOKED_AT = (25, 200)
-"""Materializations among which pictures are looked for: the second number where the first does not hold enough."""
+_FEW, _MANY = 5, 200
+"""Materializations among which pictures are looked for, each with all that it carries: many where few don't do."""
 _OF_RUNS = 2_000
 """Materializations among which those of a run are looked for."""
 _EXECUTIONS = 50
@@ -100,12 +100,12 @@ class WebServerFacts:
         if run_id is not None:
             return list(islice(filter(_has_pictures, self._of_run(asset, partition, run_id)), wanted))
         pictured: list[Made] = []
-        for most in _LOOKED_AT:
+        for most in (min(max(_FEW, wanted), _MANY), _MANY):
             found = self._made(asset, most, partition)
             pictured = list(filter(_has_pictures, found))[:wanted]
             if len(pictured) == wanted or len(found) < most:
                 return pictured
-        self._why = self._why or f"Pictures were looked for among the newest {most} materializations alone."
+        self._why = self._why or f"Pictures were looked for among the newest {_MANY} materializations alone."
         return pictured
 
     def _checks(self, asset: str, partition: str | None) -> Iterator[CheckExecution]:

@@ -31,7 +31,7 @@ def found(answer, code=0):
 
 @pytest.fixture
 def staging(on):
-    return found(on("prod", "branch", "create", "staging", *WHY, "--json"))
+    return found(on("prod", "branch", "create", "staging", "--from", "prod", "--json"))
 
 
 def test_a_branch_is_made_listed_entered_and_deleted(on, staging, own_home, dagster_home, tmp_path):
@@ -55,7 +55,8 @@ def test_a_branch_is_made_listed_entered_and_deleted(on, staging, own_home, dags
     assert "is a branch" in on("staging", "backup", "create", str(tmp_path / "backups")).err
     assert "Nothing was deleted" in on("prod", "branch", "delete", "staging", *WHY, "--confirm", "prod").err
     assert "There is no branch 'none'" in on("prod", "branch", "diff", "none").err
-    found(on("prod", "branch", "delete", "staging", *WHY, "--confirm", "staging", "--json"))
+    assert "'live'" in on("prod", "branch", "create", "b", "--from", "live").err
+    found(on("prod", "branch", "delete", "staging", "--confirm", "staging", "--json"))
     assert found(on("prod", "branch", "list", "--json")) == {"branches": [], "not_branches": []}
     assert of_production(own_home) == before
     assert content_of(dagster_home) == runs

@@ -135,7 +135,7 @@ def test_a_number_that_is_another_version_in_the_target_is_refused(prod, staging
     assert state(prod) == before
 
 
-def test_datasets_that_the_target_lacks_come_along_and_are_on_record(prod, staging):
+def test_datasets_that_the_target_lacks_come_along(prod, staging):
     for kind in (TRAINING, HOLDOUT):
         shutil.rmtree(prod.home / "artifacts" / kind)
     for table in ("market_features",):
@@ -144,11 +144,17 @@ def test_datasets_that_the_target_lacks_come_along_and_are_on_record(prod, stagi
     found = sent(staging, prod)
     assert found.arrived == (f"{TRAINING}/{DAY}", f"{HOLDOUT}/{DAY}", "models/v4")
     assert "prod has no rows for 12 of 24 hours of the holdout" in found.remarks[0]
+    assert prod.store.find(HOLDOUT, DAY) is not None
+
+
+def test_a_holdout_that_came_with_a_version_is_on_record(staging, tmp_path):
+    empty = opened(tmp_path / "empty")
+    assert "prod has no rows for 24 of 24 hours of the holdout" in sent(staging, empty).remarks[0]
     sha256 = staging.store.find(HOLDOUT, DAY).sha256
-    assert prod.store.find(HOLDOUT, DAY).sha256 == sha256
+    assert empty.store.find(HOLDOUT, DAY).sha256 == sha256
     with dg.DagsterInstance.ephemeral() as instance:
-        assert is_recorded(instance, prod.registry, HOLDOUT, DAY, sha256)
-        assert not is_recorded(instance, prod.registry, HOLDOUT, DAY, "0" * 64)
+        assert is_recorded(instance, empty.registry, HOLDOUT, DAY, sha256)
+        assert not is_recorded(instance, empty.registry, HOLDOUT, DAY, "0" * 64)
 
 
 def test_a_holdout_that_the_targets_tables_contradict_is_refused(prod, staging):

@@ -95,7 +95,7 @@ def test_alerts_are_filtered_and_past_ones_are_paged(view):
     assert {each.rule: each.alerts for each in late.objectives}["predictions_late"] == PAST + 1
     with pytest.raises(Unclear, match="There is no severity 'x'"):
         facts(replace(view, query={"severity": "x"}))
-    with pytest.raises(Unclear, match="There is no page):
+    with pytest.raises(Unclear, match="There is no page"):
         facts(replace(view, query={"page": "3"}))
 
 

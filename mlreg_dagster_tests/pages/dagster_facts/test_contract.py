@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from mlreg_dagster.core.names import ASSETS
+from mlreg_dagster.orchestration.page_links import PAGE
 from mlreg_dagster.pages.dagster_facts.facts import Partitions
-from mlreg_dagster_tests.pages.recorded import HOURS, ODD, PICTURE
+from mlreg_dagster_tests.pages.recorded import HOURS, ODD, PAGES, PICTURE
 
 MATERIALIZED = ("champion_model", "evaluated_model", "market_snapshot", "predictions")
 
@@ -34,7 +35,7 @@ def test_values_are_those_that_the_step_gave(facts):
     plain = ODD | {"link": ODD["link"].url, "path": None, "table": [{"x": 1, "y": "two"}]}
     assert (made.partition, dict(made.metadata)) == (HOURS[0], plain)
     [evaluated] = facts().materializations("evaluated_model")
-    assert evaluated.partition == "v1"
+    assert (evaluated.partition, evaluated.metadata[PAGE]) == ("v1", f"{PAGES}/versions/v1")
     assert {each.label for each in facts().pictures("evaluated_model")} == {"gate_summary", "scores"}
 
 

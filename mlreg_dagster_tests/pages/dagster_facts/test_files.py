@@ -172,6 +172,20 @@ def test_a_planned_check_follows_from_its_run(home):
     assert statuses == {"STARTED": {"IN_PROGRESS"}, "FAILURE": {"EXECUTION_FAILED"}, "CANCELED": {"SKIPPED"}}
 
 
+def test_a_check_of_a_range_is_the_result_of_its_run_for_each_of_its_partitions(home):
+    results = [(each.name, each.status, each.text) for each in FilesFacts(home).checks("evaluated_model", "v1")]
+    columns = "asset_key, check_name, run_id, create_timestamp"
+    with closing(sqlite3.connect(index_of(home))) as connection, connection:
+        connection.execute("UPDATE asset_check_executions SET partition = NULL")
+        connection.execute(
+            f"INSERT INTO asset_check_executions ({columns}, partition, execution_status) "
+            f"SELECT {columns}, 'v1', 'PLANNED' FROM asset_check_executions"
+        )
+    found = FilesFacts(home).checks("evaluated_model", "v1")
+    assert [(each.name, each.status, each.text) for each in found] == results
+    assert {each.partition for each in found} == {"v1"}
+
+
 def test_dagster_is_not_imported(recorded_home):
     code = (
         "import sys; from pathlib import Path; from mlreg_dagster.pages.dagster_facts.finding import dagster_facts; "

@@ -31,6 +31,7 @@ def answering():
     """The URL of a web server that gives always the same answer."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # who asked has gone
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(text, delay_s=0.0):
@@ -85,3 +86,13 @@ def test_nobody_answers(tmp_path):
     facts = dagster_facts(tmp_path, "http://127.0.0.1:1")
     assert everything(facts) == NOTHING
     assert "http://127.0.0.1:1 does not answer" in facts.why
+
+
+def test_how_far_it_looked_for_pictures_is_said(tmp_path, answering):
+    events = [
+        {"partition": f"v{number}", "runId": "r", "timestamp": "0", "metadataEntries": []} for number in range(200)
+    ]
+    text = json.dumps({"data": {"assetOrError": {"assetMaterializations": events}}})
+    facts = dagster_facts(tmp_path, answering(text))
+    assert facts.pictures("predictions") == []
+    assert facts.why == "Pictures were looked for among the newest 200 materializations alone."

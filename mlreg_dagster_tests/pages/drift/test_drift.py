@@ -113,7 +113,7 @@ def test_a_day_shows_every_number_of_its_families(view):
 def test_what_is_no_day_is_refused(view):
     with pytest.raises(Unclear, match="is no day"):
         day_facts(view, "2026-01-04T12:00")
-    with pytest.raises(Unclear, match="There is no page):
+    with pytest.raises(Unclear, match="There is no page"):
         facts(replace(view, query={"page": "2"}))
 
 

@@ -33,6 +33,14 @@ class ArtifactStoreContract:
         assert {path.name for path in folder(store).iterdir()} == {*FILES, "SHA256SUMS"}
         assert {path.name: path.read_bytes() for path in UPath(artifact.uri).iterdir()}.items() >= FILES.items()
 
+    def test_single_files_are_read_and_verified_alone(self, store):
+        artifact = store.freeze("models", "v1", FILES)
+        (folder(store) / "pipeline.skops").write_bytes(b"other")
+        asked = {"manifest.json", "nothing"}
+        assert store.read("models", "v1", artifact.sha256, asked) == {"manifest.json": FILES["manifest.json"]}
+        with pytest.raises(ArtifactTampered, match=r"pipeline\.skops"):
+            store.read("models", "v1", names={"pipeline.skops"})
+
     def test_the_hash_depends_on_the_content_alone(self, store, tmp_path):
         one = store.freeze("models", "v1", FILES)
         other = open_artifacts(tmp_path / "elsewhere").freeze("other", "x", dict(reversed(FILES.items())))
