@@ -13,11 +13,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from statistics import median
 from unittest.mock import patch
 
-import numpy as np
 import pandas as pd
 from hourly import ANY_MODEL, DAYS
 from replay import START, make_runner
@@ -25,10 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mlreg_dagster import jobs
-from mlreg_dagster.config import FeatureSettings
+from mlreg_dagster.config import FeatureSettings, SimulatedSettings
 from mlreg_dagster.config.places import mirror_root
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_key, hour_range
-from mlreg_dagster.market.features.features import features_table
+from mlreg_dagster.market.features.features import compute_features, features_table
+from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.replay.plan import Replay
 from mlreg_dagster.replay.run import run_replay
@@ -37,6 +38,7 @@ from mlreg_dagster.storage.parquet_mirror.writer import TableMirror
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
 WITH, WITHOUT = "with", "without"
+JANUARY = as_hour("2025-01-01")
 FEATURES = features_table(FeatureSettings())
 STATEMENTS = {
     "newest hour": "SELECT epoch(max(hour)) FROM market_features",
@@ -51,7 +53,8 @@ Spent = dict[str, list[tuple[float, float]]]
 def main(instruments: int = 250, hours: int = 12) -> None:
     """Print the tables."""
     console = Console()
-    console.print(_table("an hour", the_hourly_job(instruments, hours)))
+    if hours:
+        console.print(_table("an hour", the_hourly_job(instruments, hours)))
     console.print(_table("features of 31 days at once", a_range(instruments, 31, rounds=5)))
     console.print(_table("features of 31 days, a write a day", a_range(instruments, 1, rounds=2)))
     console.print(reading(instruments))
@@ -85,7 +88,7 @@ def the_hourly_job(instruments: int, hours: int) -> Spent:
 def a_range(instruments: int, days: int, rounds: int) -> Spent:
     """The features of January, so many days a write."""
     spent: Spent = {WITH: [], WITHOUT: []}
-    frame = _features(instruments, 31)
+    frame = _features(instruments)
     pieces = [piece for _, piece in frame.groupby((frame["hour"] - frame["hour"].iloc[0]).dt.days // days)]
     for _ in range(rounds):
         for way in (WITH, WITHOUT):
@@ -105,7 +108,7 @@ def reading(instruments: int) -> Table:
     with tempfile.TemporaryDirectory(prefix="mlreg-") as folder:
         home = Path(folder)
         tables = DuckDBWarehouse(home / "warehouse.duckdb")
-        frame = _features(instruments, 31)
+        frame = _features(instruments)
         for month in range(12):
             piece = frame.assign(hour=frame["hour"] + pd.Timedelta(days=31 * month))
             for _, day in piece.groupby(piece["hour"].dt.date) if month == 11 else [(None, piece)]:
@@ -127,26 +130,14 @@ def _once(home: Path, sql: str) -> None:
         tables.rows(sql)
 
 
-def _features(instruments: int, days: int) -> pd.DataFrame:
-    """Rows with numbers of a random walk's digits, which no compression makes small."""
-    hours, drawn = (
-        hour_range(as_hour("2025-01-01"), as_hour("2025-01-01") + (24 * days - 1) * HOUR),
-        np.random.default_rng(0),
-    )
-    keys = {
-        "hour": np.repeat(hours, instruments),
-        "instrument_id": np.tile([f"i{n}" for n in range(instruments)], len(hours)),
-    }
-    frame = pd.DataFrame(keys)
-    values = {
-        name: frame["instrument_id"] if spec.dtype in (str, "category") else
-        drawn.integers(0, 2, len(frame)).astype(spec.dtype) if spec.dtype in (int, bool) else
-        frame["hour"] if name not in keys and str(spec.dtype).startswith("datetime") else drawn.normal(size=len(frame))
-        for name, spec in FEATURES.columns.items() if name not in keys
-    }  # fmt: skip
-    frame = frame.assign(**values)[[*FEATURES.columns]]
-    frame["hour"] = frame["hour"].astype("datetime64[us, UTC]")
-    return frame
+@cache
+def _features(instruments: int) -> pd.DataFrame:
+    """The features of a simulated January."""
+    hours, settings, lookback = hour_range(JANUARY, JANUARY + (24 * 31 - 1) * HOUR), FeatureSettings(), 168
+    opens = JANUARY - lookback * HOUR
+    market = SimulatedMarket(SimulatedSettings(opens=opens), instruments)
+    snapshots = market.snapshots(hour_range(opens, hours[-1]), hours[-1] + 2 * HOUR)
+    return compute_features(snapshots, hours, settings, lookback)
 
 
 def _timed(work: Callable[[], object], way: str) -> tuple[float, float]:

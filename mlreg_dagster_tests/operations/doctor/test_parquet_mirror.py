@@ -15,6 +15,7 @@ from mlreg_dagster_tests.operations.conftest import content_of
 
 NAME = "parquet mirror"
 DAY = f"{NOON:%Y-%m-%d}"
+ONE = "(SELECT min(instrument_id) FROM predictions)"
 
 
 def by_hand(home, *statements):
@@ -36,12 +37,12 @@ def lose(home):
 
 DAMAGE = {
     "a deleted row": (
-        lambda home: by_hand(home, f"DELETE FROM predictions WHERE hour = '{NOON}' AND instrument_id LIKE '%a%'"),
+        lambda home: by_hand(home, f"DELETE FROM predictions WHERE hour = '{NOON}' AND instrument_id = {ONE}"),
         rf"predictions: {DAY}\.",
     ),
     "a changed value": (
-        lambda home: by_hand(home, f"UPDATE market_features SET price_usd = price_usd + 1 WHERE hour = '{NOON}'"),
-        rf"market_features: {DAY}\.",
+        lambda home: by_hand(home, f"UPDATE market_snapshot SET price = price + 1 WHERE hour = '{NOON}'"),
+        rf"market_snapshot: {DAY}\.",
     ),
     "a dropped table": (lambda home: by_hand(home, "DROP TABLE model_worth"), "model_worth: it is no table any more"),
     "another column": (
