@@ -46,11 +46,11 @@ def test_functions_of_the_caller_are_known_and_keep_its_way_to_fail():
 
 def test_no_process_of_a_step_goes_on_after_it():
     began = time.monotonic()
-    answer = run("leaves=sleep 60 & echo $!")
+    answer = run("leaves=sleep 600 & echo $!")
     process = Path("/proc", answer.stdout.splitlines()[2])
     assert answer.returncode == 0
     assert time.monotonic() - began < 30
-    wait_for(lambda: not process.exists() or "\nState:\tZ" in (process / "status").read_text())
+    wait_for(lambda: not process.exists() or "\nState:\tZ" in (process / "status").read_text(), 30)
 
 
 def test_stopped_it_ends_its_steps_and_begins_no_other(tmp_path: Path):
