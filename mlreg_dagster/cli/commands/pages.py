@@ -28,6 +28,7 @@ def pages(
 ) -> None:
     """Serve web pages on the home, read only: champions, versions, hours, data, drift, alerts, and branches."""
     from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.pages.process import Options, pages_process
 
     settings, named, networks = load_settings(), tuple(allow_host or ()), tuple(proxy or ())
