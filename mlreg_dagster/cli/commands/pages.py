@@ -32,6 +32,6 @@ def pages(
     from mlreg_dagster.pages.process import Options, pages_process
 
     settings, named, networks = load_settings(), tuple(allow_host or ()), tuple(proxy or ())
-    dagster = dagster or settings.pages.dagster_url
+    load_extensions(settings.extensions.modules)  # features of plug-ins have lookbacks of their own
     options = Options(host, port, token_file, viewer_header, networks, dagster, named, open_to_all, access_log)
     pages_process(home_dir(), settings, options)
