@@ -114,7 +114,7 @@ def reading(instruments: int) -> Table:
             for _, day in piece.groupby(piece["hour"].dt.date) if month == 11 else [(None, piece)]:
                 tables.write(FEATURES, day, day["hour"].unique())
         print(_sizes(home), file=sys.stderr)
-        columns = [*FEATURES.columns][2:7]
+        columns = [name for name, spec in FEATURES.columns.items() if spec.dtype is float][:5]
         last = tables.newest(FEATURES)
         for name, text in STATEMENTS.items():
             sql = text.format(columns=", ".join(columns), column=columns[0], hour=last)
