@@ -8,13 +8,13 @@ admitted it. The directory of people and the audit log are those of now.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NoReturn
 
 from sqlalchemy import Connection
 
 from mlreg_dagster.registry.database import queries
 from mlreg_dagster.registry.database.connection import Database
-from mlreg_dagster.registry.errors import RegistryReadOnly, UnknownVersion
+from mlreg_dagster.registry.database.refusing import RefusingDatabase
+from mlreg_dagster.registry.errors import UnknownVersion
 from mlreg_dagster.registry.names import as_utc, listed
 from mlreg_dagster.registry.records.models import ModelVersion
 from mlreg_dagster.registry.registry import Registry
@@ -57,7 +57,7 @@ class RegistryAsOf(Registry):
         return [each.version for each in self.versions()]
 
 
-class _DatabaseAsOf(Database):
+class _DatabaseAsOf(RefusingDatabase):
     def __init__(self, database: Database, as_of: datetime) -> None:
         self.url = database.url
         self._database, self._as_of = database, as_of
@@ -67,25 +67,3 @@ class _DatabaseAsOf(Database):
         """A connection whose records are those of the time."""
         with self._database.reading() as connection:
             yield connection.execution_options(**{queries.AS_OF: self._as_of})
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Refuse.
-
-        Raises:
-            RegistryReadOnly: Always.
-        """
-        self._refuse()
-        yield  # type: ignore[unreachable] # what makes it a context manager
-
-    def upgrade(self, *, copied: bool = False) -> NoReturn:
-        """Refuse.
-
-        Raises:
-            RegistryReadOnly: Always.
-        """
-        del copied
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise RegistryReadOnly(f"The registry {self.url} was opened as of {self._as_of}, for reading alone.")

@@ -1,10 +1,8 @@
 """A registry that is only asked: it is neither made nor upgraded, and the database itself refuses to be written."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -12,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from mlreg_dagster.registry.database import postgres, sqlite
-from mlreg_dagster.registry.database.connection import Database
-from mlreg_dagster.registry.errors import RegistryReadOnly, RegistryUnavailable
+from mlreg_dagster.registry.database.refusing import RefusingDatabase
+from mlreg_dagster.registry.errors import RegistryUnavailable
 from mlreg_dagster.registry.migrations import schemas
 from mlreg_dagster.registry.registry import Registry
 
@@ -30,34 +28,10 @@ class ReadOnlyRegistry(Registry):
         self._database = _ReadOnlyDatabase(url, wait_s)
 
 
-class _ReadOnlyDatabase(Database):
+class _ReadOnlyDatabase(RefusingDatabase):
     def __init__(self, url: str, wait_s: float) -> None:
         super().__init__(url)
         self._wait_s = wait_s
-
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Refuse.
-
-        Raises:
-            RegistryReadOnly: Always.
-        """
-        self._refuse()
-        yield  # type: ignore[unreachable] # what makes it a context manager
-
-    def upgrade(self, *, copied: bool = False) -> NoReturn:
-        """Refuse.
-
-        Raises:
-            RegistryReadOnly: Always.
-        """
-        del copied
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise RegistryReadOnly(
-            f"The registry {self.url} was opened for reading alone. Promote, approve and train with mlreg."
-        )
 
     @cached_property
     def _engine(self) -> Engine:

@@ -36,13 +36,7 @@ DAEMONS = """
 }
 """
 
-MATERIALIZATIONS = """
-query ($asset: [String!]!, $partitions: [String!], $limit: Int) {
-  assetOrError(assetKey: {path: $asset}) {
-    ... on Asset {
-      assetMaterializations(partitions: $partitions, limit: $limit) {
-        partition
-        runId
+METADATA = """
         metadataEntries {
           label
           ... on IntMetadataEntry { intValue }
@@ -50,14 +44,29 @@ query ($asset: [String!]!, $partitions: [String!], $limit: Int) {
           ... on BoolMetadataEntry { boolValue }
           ... on TextMetadataEntry { text }
           ... on MarkdownMetadataEntry { mdStr }
+          ... on UrlMetadataEntry { url }
           ... on JsonMetadataEntry { jsonString }
           ... on TableMetadataEntry { table { records } }
         }
+"""
+"""What a materialization carries, of the kinds that are used here."""
+
+MATERIALIZATIONS = (
+    """
+query ($asset: [String!]!, $partitions: [String!], $limit: Int) {
+  assetOrError(assetKey: {path: $asset}) {
+    ... on Asset {
+      assetMaterializations(partitions: $partitions, limit: $limit) {
+        partition
+        runId
+        %s
       }
     }
   }
 }
 """
+    % METADATA
+)
 
 PARTITIONS = """
 query ($asset: [String!]!) {

@@ -3,19 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-_METADATA = """
-        metadataEntries {
-          label
-          ... on IntMetadataEntry { intValue }
-          ... on FloatMetadataEntry { floatValue }
-          ... on BoolMetadataEntry { boolValue }
-          ... on TextMetadataEntry { text }
-          ... on MarkdownMetadataEntry { mdStr }
-          ... on UrlMetadataEntry { url }
-          ... on JsonMetadataEntry { jsonString }
-          ... on TableMetadataEntry { table { records } }
-        }
-"""
+from mlreg_dagster.verification.queries import METADATA
+
 _FOUND = """
 query ($asset: [String!]!, $partitions: [String!], $before: String, $limit: Int) {
   assetOrError(assetKey: {path: $asset}) {
@@ -31,7 +20,7 @@ query ($asset: [String!]!, $partitions: [String!], $before: String, $limit: Int)
 }
 """
 
-MATERIALIZATIONS = _FOUND % _METADATA
+MATERIALIZATIONS = _FOUND % METADATA
 WITHOUT_METADATA = _FOUND % ""
 ASSETS = "{ assetsOrError { ... on PythonError { message } ... on AssetConnection { nodes { key { path } } } } }"
 
