@@ -59,13 +59,14 @@ query ($asset: [String!]!, $partitions: [String!], $limit: Int) {
       assetMaterializations(partitions: $partitions, limit: $limit) {
         partition
         runId
-        %s
+"""
+    + METADATA
+    + """
       }
     }
   }
 }
 """
-    % METADATA
 )
 
 PARTITIONS = """
