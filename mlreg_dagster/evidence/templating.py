@@ -45,7 +45,7 @@ def render(template: str, *, package: str = BASE, frame: str = BASE, **values: A
         frame: The package with the templates that it extends, where these are not those of all evidence.
         values: What it shows.
     """
-    return _environment(package, frame, is_html=".html" in template).get_template(template).render(values)
+    return _environment(package, ".html" in template, frame).get_template(template).render(values)
 
 
 def shown(value: Any) -> str:
@@ -68,7 +68,7 @@ def shown(value: Any) -> str:
 
 
 @cache
-def _environment(package: str, frame: str, is_html: bool) -> Environment:
+def _environment(package: str, is_html: bool, frame: str = BASE) -> Environment:
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, frame, BASE))]),
         autoescape=is_html,  # noqa: S701 - Markdown has an escape of its own, see `finalize`

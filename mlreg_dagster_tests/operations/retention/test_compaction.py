@@ -46,7 +46,7 @@ def test_it_shrinks_and_holds_the_same(warehouse):
     warehouse.write(READINGS, noisy(HOURS[20:21], names=3), HOURS[20:21])  # columns and their rules are as they were
     assert len(warehouse.read(READINGS)) == 40_003
     assert {path.name for path in warehouse.path.parent.iterdir()} == {
-        "warehouse.duckdb", "warehouse.lock", "warehouse.lock.json", "warehouse.turn"
+        "mirror", "warehouse.duckdb", "warehouse.lock", "warehouse.lock.json", "warehouse.turn"
     }  # fmt: skip
 
 

@@ -40,7 +40,7 @@ def put(connection: duckdb.DuckDBPyConnection, table: Table, *rows: dict) -> Non
 @pytest.fixture
 def tables() -> Iterator[Tables]:
     """Two days: on the second one all has become worse."""
-    facts = {"quality": "ok", "fast": False, "slow": False, "enough": True, "reasons": []}
+    facts = {"quality": "ok", "fast": False, "slow": False, "enough": True, "peak": 1.0, "reasons": []}
     worse = facts | {"quality": "bad", "fast": True, "reasons": ["volatility jumped"]}
     about = {"action": "none", "table_row": 1, "alerts": "[]", "training": "none", "reasons": ""}
     with duckdb.connect() as connection:
@@ -91,6 +91,12 @@ def test_the_families_of_drift_are_those_of_the_newest_day_that_had_ended(tables
     assert after == families_of(tables, newest_decision(tables, SECOND + DAY), SECOND + DAY)
     assert newest_decision(tables, FIRST) is None
     assert families_of(tables, None, FIRST) == ()
+
+
+def test_features_that_were_not_measured_are_not_stable_where_another_family_was_judged(tables):
+    tables.connection.execute("UPDATE drift_decision SET facts = replace(facts, '\"peak\": 1.0', '\"peak\": null')")
+    features = families_of(tables, newest_decision(tables, SECOND), SECOND)[1]
+    assert (features.family, features.state, features.is_good) == ("features", "unknown", None)
 
 
 def test_worth_is_that_of_the_days_that_had_ended(tables):
