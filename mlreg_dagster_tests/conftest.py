@@ -65,6 +65,7 @@ _LONGEST = (
     "faults/test_concurrency",
     "replay/test_run",
     "test_browser",
+    "pages/test_crawl",
     "automation/test_cancelled_runs",
     "automation/test_ingestion",
     "automation/test_models",
