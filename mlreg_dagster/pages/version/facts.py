@@ -16,6 +16,9 @@ from mlreg_dagster.pages.version.recorded import Recorded, last_bundle
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.registry import AliasEvent, Decision, Evaluation, GateResult, ModelVersion
 
+_PICTURED = ("candidate_model", "evaluated_model")
+"""Assets by version that draw pictures."""
+
 
 @dataclass(frozen=True)
 class EvaluationFacts:
@@ -94,6 +97,7 @@ class VersionFacts:
         experiments: How many evaluations were experiments.
         decisions: About its bytes, the latest one last.
         moves: Of aliases, to it.
+        pictured: The assets whose pictures of it Dagster remembers.
         bundle: Its last evidence bundle; None: there is none.
         card: Everything else, as its card has it.
     """
@@ -121,6 +125,7 @@ class VersionFacts:
     experiments: int
     decisions: tuple[DecisionFacts, ...]
     moves: tuple[Move, ...]
+    pictured: tuple[str, ...]
     bundle: Recorded | None
     card: CardFacts
 
@@ -155,6 +160,7 @@ def facts(view: View, version: str) -> VersionFacts:
         raise NotThere(f"{name} was not registered yet at {view.as_of:%Y-%m-%d %H:%M} UTC.")
     champion = stands.aliases.get(CHAMPION)
     return VersionFacts(
+        pictured=tuple(each for each in _PICTURED if view.dagster.pictured(each, 1, 0, name)),
         version=name,
         asked=version,
         registered_at=found.created_at,
