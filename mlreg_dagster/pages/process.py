@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from mlreg_dagster.pages.homes import Homes
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _SHORTEST_TOKEN = 16
+_YIELDS = 10
+"""By how much the process gives way to others on the machine: runs come first."""
 
 
 class NotSafe(MlregError):
@@ -77,6 +80,7 @@ def pages_process(home: Path, settings: Settings, options: Options) -> None:
     from mlreg_dagster.serving.app.listening import listen, url_of
 
     app = pages_app(home, settings, access_of(options), options.dagster_url)
+    os.nice(_YIELDS)
     with listen(options.host, options.port, "--port") as listener:
         form = "%(asctime)s %(levelname)s %(name)s %(message)s"
         logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format=form)
