@@ -82,3 +82,5 @@ def _serve(connection: Connection) -> None:
             connection.send(answer)
         except (TypeError, ValueError, AttributeError) as error:
             connection.send((TypeError(f"The answer of {make.__name__} can't be sent: {error}"), None))
+        except BrokenPipeError:  # the server ended meanwhile
+            return
