@@ -120,8 +120,8 @@ def reading(instruments: int) -> Table:
             sql = text.format(columns=", ".join(columns), column=columns[0], hour=last)
             with MirrorReader(home).tables() as opened:
                 kept = [_timed(lambda sql=sql, opened=opened: opened.rows(sql), WITH) for _ in range(15)]  # type: ignore[misc]
-            anew = [_timed(lambda sql=sql: _once(home, sql), WITH) for _ in range(15)]  # type: ignore[misc]
-            table.add_row(name, *(f"{1e3 * median(clock for _, clock in each):.0f}" for each in (kept, anew)))
+            again = [_timed(lambda sql=sql: _once(home, sql), WITH) for _ in range(15)]  # type: ignore[misc]
+            table.add_row(name, *(f"{1e3 * median(clock for _, clock in each):.0f}" for each in (kept, again)))
     return table
 
 

@@ -9,7 +9,7 @@ from hmac import compare_digest
 
 from mlreg_dagster.core.untrusted.text import one_line
 
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _LONGEST_NAME = 120
 
 
@@ -43,7 +43,7 @@ class Access:
     token: str | None = None
     viewer_header: str | None = None
     proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
-    hosts: tuple[str, ...] = _LOCAL_NAMES
+    hosts: tuple[str, ...] = LOCAL_NAMES
 
     def look(self, headers: Mapping[str, str], client: str | None) -> "str | Refused | None":
         """Whether a request may be answered.

@@ -74,17 +74,14 @@ class Answering:
     def answer(self, page: Page, asked: Asked, now: datetime | None = None) -> Answer:
         """The page as of now, or as of the time that is asked about; whatever happens, an answer comes."""
         now = now or datetime.now(UTC)
-        shell = Shell(self._pages, page, asked.path, asked.query, viewer=asked.viewer, is_fragment=asked.is_fragment)
+        shell = Shell(self._pages, page, asked.path, asked.query, is_fragment=asked.is_fragment)
         try:
             past = asked_time(asked.query.get("as_of"))
-            as_of, is_past = past or now, past is not None
             opened = self._homes.of(asked.query.get("branch") or None)
-            shell = shell.about(
-                opened.branch, as_of if is_past else None, [each.name for each in self._homes.branches()]
-            )
+            shell = shell.about(opened.branch, past, [each.name for each in self._homes.branches()])
             if problem := opened.trust.problem():
                 return _problem(shell, asked, _UNAVAILABLE, TAMPERED, problem)
-            return self._shown(page, asked, shell, opened, as_of, is_past, now)
+            return self._shown(page, asked, shell, opened, past, now)
         except MlregError as error:
             status = next((status for kind, status in _STATUS if isinstance(error, kind)), _UNAVAILABLE)
             return _problem(shell, asked, status, _heading(status), str(error))
@@ -98,7 +95,7 @@ class Answering:
         return _problem(shell, asked, 404, _heading(404), f"No page has the address {one_line(asked.path, _LONGEST)}.")
 
     def _shown(
-        self, page: Page, asked: Asked, shell: Shell, opened: OpenHome, as_of: datetime, is_past: bool, now: datetime
+        self, page: Page, asked: Asked, shell: Shell, opened: OpenHome, past: datetime | None, now: datetime
     ) -> Answer:
         with opened.mirror.tables() as tables:
             view = View(
@@ -108,9 +105,9 @@ class Answering:
                 opened.artifacts,
                 tables,
                 self._settings,
-                opened.dagster(as_of if is_past else None),
-                as_of,
-                is_past,
+                opened.dagster(past),
+                past or now,
+                past is not None,
                 now,
                 opened.mirror.newest(),
                 self._dagster_url,

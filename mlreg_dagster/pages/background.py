@@ -21,7 +21,7 @@ T = TypeVar("T")
 State = Literal["ready", "computing", "busy", "failed"]
 
 WAITING = 16
-"""Results that wait to be made; whoever asks for another one is told to ask later."""
+"""Results that wait to be made; a request for another one is told to come later."""
 KEPT = 64
 """Results that are remembered; the one that was asked for longest ago goes first."""
 

@@ -1,12 +1,11 @@
 """The homes that can be asked about: the one that the pages were started on, and its branches; each is opened once."""
 
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 
-from mlreg_dagster.config.places import artifacts_root, registry_url
+from mlreg_dagster.config.places import artifacts_root, dagster_home, registry_url
 from mlreg_dagster.operations.branches.finding import Branch, branch_home, branches
 from mlreg_dagster.pages.dagster_facts.facts import DagsterFacts
 from mlreg_dagster.pages.dagster_facts.finding import dagster_facts
@@ -74,16 +73,14 @@ class Homes:
         return branches(self.home)
 
     def _open(self, folder: Path, branch: str | None) -> OpenHome:
-        of_environment = os.environ.get("DAGSTER_HOME") if branch is None else None  # it is that of the home
-        dagster_home = Path(of_environment or folder / "dagster")
-        registry = ReadOnlyRegistry(registry_url(folder))
+        of_dagster, registry = dagster_home(folder), ReadOnlyRegistry(registry_url(folder))
         return OpenHome(
             folder,
             branch,
             registry,
             open_artifacts(artifacts_root(folder)),
             MirrorReader(folder),
-            Trust(registry, dagster_home),
-            dagster_home,
+            Trust(registry, of_dagster),
+            of_dagster,
             self._dagster_url if branch is None else None,
         )

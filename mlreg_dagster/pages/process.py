@@ -10,14 +10,13 @@ from threading import Thread
 
 from mlreg_dagster.config.settings import Settings
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.pages.access import Access
+from mlreg_dagster.pages.access import LOCAL_NAMES, Access
 from mlreg_dagster.pages.answer import Answering
 from mlreg_dagster.pages.app import Guarded, make_app
 from mlreg_dagster.pages.cards.serving import picture_route
 from mlreg_dagster.pages.catalogue import PAGES
 from mlreg_dagster.pages.homes import Homes
 
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _SHORTEST_TOKEN = 16
 _YIELDS = 10
 """By how much the process gives way to others on the machine: runs come first."""
@@ -118,7 +117,7 @@ def access_of(options: Options) -> Access:
             f"{options.host} can be reached from other machines. Ask for a token with --token-file, name a proxy with "
             f"--viewer-header and --proxy, or show the pages to everybody with --open."
         )
-    hosts = () if options.open_to_all or guarded else (*_LOCAL_NAMES, options.host.lower())
+    hosts = () if options.open_to_all or guarded else (*LOCAL_NAMES, options.host.lower())
     named = tuple(host.lower() for host in options.hosts)
     return Access(token, options.viewer_header, tuple(map(_network, options.proxies)), (*hosts, *named))
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from mlreg_dagster.core.page_addresses import page_of_partition
 from mlreg_dagster.core.times import hour_key
 from mlreg_dagster.evidence.templating import render
 from mlreg_dagster.pages import dagster_links
@@ -27,7 +28,6 @@ class Shell:
         branch: Which branch is asked about; None: none.
         as_of: Which time is asked about; None: now.
         branches: Names of those that there are.
-        viewer: Who asks, if that is known.
         is_fragment: Whether the content alone is rendered.
     """
 
@@ -38,7 +38,6 @@ class Shell:
     branch: str | None = None
     as_of: datetime | None = None
     branches: Sequence[str] = ()
-    viewer: str | None = None
     is_fragment: bool = False
 
     def about(self, branch: str | None, as_of: datetime | None, branches: Sequence[str]) -> "Shell":
@@ -86,7 +85,7 @@ def render_page(shell: Shell, view: View, facts: Any) -> str:
         view=view,
         facts=facts,
         link=shell.link,
-        hour_path=lambda hour: f"/hours/{hour_key(hour)}",
+        hour_path=lambda hour: page_of_partition(hour_key(hour)),
         dagster_link=dagster_links.asset_link(view.dagster_url),
         dagster_run=dagster_links.run_link(view.dagster_url),
     )

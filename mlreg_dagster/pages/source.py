@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.config.places import artifacts_root, own_registry_url, registry_url
+from mlreg_dagster.config.places import artifacts_root, registry_url
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.as_of import RegistryAsOf
@@ -38,7 +38,7 @@ def known_state(view: View) -> tuple[object, ...]:
         view.home,
         view.registry.audit_head(),
         view.mirrored_at,
-        view.as_of if view.is_past else None,
+        view.until,
         hour,
     )
 
@@ -49,31 +49,29 @@ class Source:
 
     Attributes:
         home: The data home.
-        is_branch: Whether it is a branch.
         settings: All settings.
         as_of: The time that is asked about.
-        is_past: Whether that is in the past.
+        until: What was recorded or happened later is left out; None: nothing is.
     """
 
     home: Path
-    is_branch: bool
     settings: Settings
     as_of: datetime
-    is_past: bool
+    until: datetime | None
 
     @classmethod
     def of(cls, view: View) -> "Source":
         """That of a view."""
-        return cls(view.home, view.branch is not None, view.settings, view.as_of, view.is_past)
+        return cls(view.home, view.settings, view.as_of, view.until)
 
     def registry(self) -> Registry:
         """The registry as of the time."""
-        found = ReadOnlyRegistry(own_registry_url(self.home) if self.is_branch else registry_url(self.home))
-        return RegistryAsOf(found, self.as_of) if self.is_past else found
+        found = ReadOnlyRegistry(registry_url(self.home))
+        return RegistryAsOf(found, self.until) if self.until is not None else found
 
     def artifacts(self) -> ArtifactStore:
         """The artifacts, as they are now."""
-        return open_artifacts(str(self.home / "artifacts") if self.is_branch else artifacts_root(self.home))
+        return open_artifacts(artifacts_root(self.home))
 
     def read(self, make: "Callable[[ReadOnlyWarehouse], T]") -> T:
         """The result of a function that takes the tables as of the time; it is asked again where files are replaced.
@@ -85,5 +83,5 @@ class Source:
 
         for _ in range(_TRIES):
             with MirrorReader(self.home).tables() as tables, suppress(duckdb.IOException):
-                return make(ReadOnlyWarehouse(tables, self.as_of if self.is_past else None))
+                return make(ReadOnlyWarehouse(tables, self.until))
         raise MirrorBusy(f"The mirror in {self.home} was written each time that it was read. Load it again.")

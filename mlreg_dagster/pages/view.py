@@ -47,3 +47,8 @@ class View:
     dagster_url: str | None = None
     viewer: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def until(self) -> datetime | None:
+        """What was recorded or happened later is left out; None: nothing is."""
+        return self.as_of if self.is_past else None

@@ -65,7 +65,7 @@ def test_missing_approvals_and_who_may_give_them(home):
     assert before.approved_by == ()
 
 
-def test_whoever_is_asked_for_no_approval_is_not_waited_for(home):
+def test_people_who_are_asked_for_no_approval_are_not_waited_for(home):
     (found,) = waiting(home)
     assert found.approvals == 0
     assert found.may_approve == "no approval asked"

@@ -1,25 +1,13 @@
 import json
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 
 import pytest
 
 from mlreg_dagster import cli
 from mlreg_dagster.verification.client import Client, NoAnswer, NotOurLocation, QueryFailed
-
-
-class Answering(BaseHTTPRequestHandler):
-    text, status = "", 200
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(self.status)
-        self.end_headers()
-        self.wfile.write(self.text.encode())
-
-    def log_message(self, *_):
-        pass
+from mlreg_dagster_tests.answering import Answering
 
 
 @pytest.fixture
@@ -29,7 +17,7 @@ def answering():
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(text, status=200):
-        Answering.text, Answering.status = text, status
+        Answering.gives(text, status)
         return Client(f"http://127.0.0.1:{server.server_port}/")
 
     yield answer

@@ -73,7 +73,7 @@ def objectives_of(view: View, fired: Iterable[str]) -> tuple[ObjectiveFacts, ...
 def _levels(view: View) -> list[Level]:
     predicted, determined = (_newest(view.tables, name, view.as_of) for name in (PREDICTIONS_TABLE, OUTCOMES_TABLE))
     horizon = timedelta(hours=view.settings.outcomes.horizon_hours)
-    decided = newest_decision(view.tables, view.as_of if view.is_past else None)
+    decided = newest_decision(view.tables, view.until)
     return [
         predictions_level(predicted, view.as_of),
         outcomes_level(determined, horizon, view.as_of),

@@ -1,11 +1,9 @@
 """What the page of a frozen dataset shows: its two files, verified against their hashes."""
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from mlreg_dagster.datasets.labels import LABELS
 from mlreg_dagster.datasets.low_quality import LEFT_OUT, left_out_in_words
 from mlreg_dagster.datasets.source_record import SOURCE
 from mlreg_dagster.pages.data.pictures import coverage
+from mlreg_dagster.pages.kept import Kept
 from mlreg_dagster.pages.page import NotThere
 from mlreg_dagster.pages.pictures import drawn
 from mlreg_dagster.pages.source import records
@@ -24,9 +23,7 @@ from mlreg_dagster.pages.view import View
 from mlreg_dagster.storage.artifacts import ArtifactError, ArtifactStore
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MOST = 16
-_KEPT: "OrderedDict[tuple[str, str, str, str], File]" = OrderedDict()
-_LOCK = Lock()
+_KEPT: "Kept[File]" = Kept(16)
 
 
 @dataclass(frozen=True)
@@ -134,19 +131,11 @@ def _file(store: ArtifactStore, kind: str, day: str) -> File | None:
         return File(kind, "", str(error))
     if frozen is None:
         return None
-    key = (str(store.root), kind, day, frozen.sha256)
-    with _LOCK:
-        if key in _KEPT:
-            return _KEPT[key]
+    of_file = kind, day, frozen.sha256
     try:
-        found = _read(store, kind, day, frozen.sha256)
+        return _KEPT.get((str(store.root), *of_file), lambda: _read(store, *of_file))
     except ArtifactError as error:
         return File(kind, frozen.sha256, str(error))
-    with _LOCK:
-        _KEPT[key] = found
-        while len(_KEPT) > _MOST:
-            _KEPT.popitem(last=False)
-    return found
 
 
 def _read(store: ArtifactStore, kind: str, day: str, sha256: str) -> File:

@@ -1,9 +1,7 @@
 """What the mirror holds of each table: counted once for each state of the mirror."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +10,12 @@ from mlreg_dagster.evidence.data_audit.catalogue import every_table, is_of_time
 from mlreg_dagster.evidence.data_audit.profiles import time_of
 from mlreg_dagster.evidence.data_audit.reading import Period, by_partition, rows_of, stored_columns
 from mlreg_dagster.extensions.registration.loading import load_extensions
+from mlreg_dagster.pages.kept import Kept
 from mlreg_dagster.pages.view import View
 from mlreg_dagster.storage.warehouse.reader import Tables
 from mlreg_dagster.storage.warehouse.tables import Table
 
-_KEPT: "OrderedDict[tuple[object, ...], tuple[Counted, ...]]" = OrderedDict()
-_MOST = 8
-_LOCK = Lock()
+_KEPT: "Kept[tuple[Counted, ...]]" = Kept(8)
 
 
 @dataclass(frozen=True)
@@ -86,18 +83,12 @@ def _as_of(found: Counted, hour: int) -> Stored:
 
 def _counted(view: View) -> tuple[Counted, ...]:
     """The rows of every table, counted once for each state of the mirror."""
-    key = (view.home, view.mirrored_at, view.settings.features.text)
-    with _LOCK:
-        if key in _KEPT:
-            _KEPT.move_to_end(key)
-            return _KEPT[key]
-    load_extensions(view.settings.extensions.modules)
-    found = tuple(_count(view.tables, table) for table in every_table(view.settings))
-    with _LOCK:
-        _KEPT[key] = found
-        while len(_KEPT) > _MOST:
-            _KEPT.popitem(last=False)
-    return found
+
+    def count() -> tuple[Counted, ...]:
+        load_extensions(view.settings.extensions.modules)
+        return tuple(_count(view.tables, table) for table in every_table(view.settings))
+
+    return _KEPT.get((view.home, view.mirrored_at, view.settings.features.text), count)
 
 
 def _count(tables: Tables, table: Table) -> Counted:

@@ -137,7 +137,7 @@ def facts(view: View) -> DriftFacts:
 
 def tables_of(view: View) -> ReadOnlyWarehouse:
     """The tables as of the time that is asked about."""
-    return ReadOnlyWarehouse(view.tables, view.as_of if view.is_past else None)
+    return ReadOnlyWarehouse(view.tables, view.until)
 
 
 def ensured(tables: Warehouse) -> Any:

@@ -92,7 +92,7 @@ def facts(view: View) -> Models:
     Raises:
         Unclear: A filter or a page that there is not.
     """
-    worth = worth_by_version(newest_worth(view.tables, view.as_of if view.is_past else None))
+    worth = worth_by_version(newest_worth(view.tables, view.until))
     rows = [model_row(each, worth.get(each.version.version)) for each in standings(view.registry, view.as_of).versions]
     detectors, triggers = (tuple(sorted({getattr(row, name) for row in rows})) for name in ("detector", "trigger"))
     filters = Filters(

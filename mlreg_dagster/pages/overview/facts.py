@@ -173,7 +173,7 @@ class Overview:
 
 def facts(view: View) -> Overview:
     """A home as of the time of the request."""
-    until = view.as_of if view.is_past else None
+    until = view.until
     named = view.registry.directory().in_words
     state = home_state(view.registry, view.tables, view.settings, view.as_of, is_past=view.is_past)
     checks = [each for asset in _CHECKED for each in view.dagster.checks(asset)]

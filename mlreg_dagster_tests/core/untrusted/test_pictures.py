@@ -1,4 +1,4 @@
-"""What is shown of a picture is drawing alone, whoever wrote it."""
+"""Of a picture only what draws is shown, by any author."""
 
 import base64
 from xml.etree import ElementTree

@@ -88,7 +88,7 @@ def test_a_dataset_that_is_not_there_is_named_and_the_rest_is_compared(live_home
     assert found.manifests["settings"]
 
 
-def test_gates_stand_side_by_side_whoever_lacks_one(live_home):
+def test_gates_stand_side_by_side_where_a_version_lacks_one(live_home):
     registry, _ = _opened(live_home)
     left, right = (registry.latest_evaluation(name) for name in ("v1", "v3"))
     pairs = gates_side_by_side(replace(left, gates=left.gates[1:]), right)

@@ -3,27 +3,14 @@
 import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 
 from mlreg_dagster.pages.dagster_facts import finding
 from mlreg_dagster.pages.dagster_facts.facts import Partitions
 from mlreg_dagster.pages.dagster_facts.finding import dagster_facts
-
-
-class Answering(BaseHTTPRequestHandler):
-    text, delay_s = "", 0.0
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        time.sleep(self.delay_s)
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(self.text.encode())
-
-    def log_message(self, *_):
-        pass
+from mlreg_dagster_tests.answering import Answering
 
 
 @pytest.fixture
@@ -35,7 +22,7 @@ def answering():
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     def answer(text, delay_s=0.0):
-        Answering.text, Answering.delay_s = text, delay_s
+        Answering.gives(text, delay_s=delay_s)
         return f"http://127.0.0.1:{server.server_port}"
 
     yield answer

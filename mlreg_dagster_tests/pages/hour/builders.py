@@ -14,7 +14,7 @@ from mlreg_dagster.pages.access import Access
 from mlreg_dagster.pages.answer import Answering
 from mlreg_dagster.pages.app import make_app
 from mlreg_dagster.pages.catalogue import PAGES
-from mlreg_dagster.pages.dagster_facts.facts import Made, NothingKnown, Partitions
+from mlreg_dagster.pages.dagster_facts.facts import Made, Partitions
 from mlreg_dagster.pages.homes import Homes
 from mlreg_dagster.pages.rendering import Shell, render_page
 from mlreg_dagster.pages.view import View
@@ -22,6 +22,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
 from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster_tests.pages.nothing_known import NothingKnown
 
 _TYPED = {each.name: each for each in (DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT, CONCEPT_DRIFT)}
 """Tables whose rows are written down in part; the rest is null."""
