@@ -201,7 +201,9 @@ class Deployment:
 
         if self._site is None:
             self._site = client_of(self.folder / "home", dagster_url=self.client.url)
-        assert self._site.get(path).status_code == 200, path
+            self.wait_for("registry", (self.folder / "home" / "registry.sqlite").exists)
+        shown = self._site.get(path)
+        assert shown.status_code == 200, shown.text
         answer = self._site.get(f"{'/overview' if path == '/' else path}.json")
         assert answer.status_code == 200, answer.text
         return answer.json()["facts"]

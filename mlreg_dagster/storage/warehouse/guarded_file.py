@@ -35,7 +35,7 @@ class GuardedFile:
         stay_open: Keep the file open, and other processes out, from its first use until `release`, until a use fails,
             or until one ends while another process waits.
         on_open: Called each time the file was opened: others may have changed it since.
-        on_make: Called once the file was made.
+        on_make: Called before the file that was made gets its name.
         reaches: Folders that statements may read and write besides the file.
     """
 
@@ -180,9 +180,9 @@ class GuardedFile:
             left.unlink(missing_ok=True)
         connect(draft).close()
         draft.chmod(private_files.OF_FILES)
-        draft.rename(self.path)
         if self._on_make is not None:
             self._on_make()
+        draft.rename(self.path)
 
 
 def _foreign_process(error: duckdb.IOException) -> dict[str, object]:
