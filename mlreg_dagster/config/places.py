@@ -12,6 +12,8 @@ from mlreg_dagster.core.untrusted.redaction import password_in
 
 REGISTRY, ARTIFACTS, LATEST = "MLREG_REGISTRY", "MLREG_ARTIFACTS", "MLREG_LATEST"
 """Environment variables that name a registry, and folders of artifacts and of the newest hour, elsewhere, as URLs."""
+TABLES = "MLREG_TABLES"
+"""The environment variable that names a lake, which keeps the tables for many hosts."""
 SERVING_KEYS = "MLREG_SERVING_KEYS"
 """The environment variable that names a file of the server's API keys elsewhere."""
 
@@ -104,8 +106,16 @@ def latest_root(home: Path) -> str:
     return _folder_named_by(LATEST, home) or str(home / "latest")
 
 
+def tables_url(home: Path) -> str | None:
+    """The URL of the lake that keeps the tables, which MLREG_TABLES names; None: a file in the home does.
+
+    It may hold a password, and is never shown; `storage.warehouse.lake` reads it.
+    """
+    return _named_by(TABLES, home)
+
+
 def warehouse_file(home: Path) -> Path:
-    """The file of the tables."""
+    """The file of the tables of a home that keeps them itself."""
     return home / "warehouse.duckdb"
 
 
