@@ -58,4 +58,3 @@ class Guard(Protocol):
     def release(self) -> None:
         """Let go of what stays open between uses; the next use opens it again."""
         ...
-

@@ -1,4 +1,4 @@
-"""Tables that many hosts share: DuckLake, its catalog in PostgreSQL and its Parquet files on a disk or an object store."""
+"""Tables that many hosts share: DuckLake, with its catalog in PostgreSQL and its Parquet files anywhere."""
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.storage.warehouse.guard import Guard
