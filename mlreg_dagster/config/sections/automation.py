@@ -15,7 +15,7 @@ _OF_PEOPLE = frozenset({"dagster/max_retries", "dagster/max_runtime", "dagster/p
 
 
 class AutomationSettings(Section):
-    """automation.yaml: how work is cut into runs, what happens to work whose run was cancelled, and the tags of runs."""
+    """automation.yaml: how work is cut into runs, the tags of runs, and what happens where one was cancelled."""
 
     hours_per_run: Count | None = Field(
         None, description="Hours of a backfill, a replay or a catch-up that one run makes; null = all of them."
