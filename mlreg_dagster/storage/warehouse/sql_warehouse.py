@@ -112,10 +112,10 @@ class SqlWarehouse:
         column = table.partition_column
         with self.writing(table) as connection:
             lacking = self._ensure(connection, table)
-            connection.register("new_rows", frame)
-            connection.register("new_keys", keys)
             self.changes(table, keys["partition_key"])
             with _transaction(connection):
+                connection.register("new_rows", frame)
+                connection.register("new_keys", keys)
                 for name, sql_type in lacking.items():
                     connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {sql_type}')
                 deleted = connection.execute(

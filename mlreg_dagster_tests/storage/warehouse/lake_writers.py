@@ -83,7 +83,7 @@ def _write(url: str, hours: Sequence[pd.Timestamp], names: int, locked: bool, ba
         Lake.writing = lambda _self, _table: nullcontext()  # type: ignore[assignment,method-assign]
     warehouse = warehouse_of(url)
     seconds, errors = [], []
-    frames = [rows([hour], names) for hour in hours]
+    frames = [READINGS.validate(rows([hour], names)) for hour in hours]
     with warehouse.connect():  # the lake is attached
         barrier.wait(timeout=300)
     start = time.time()
@@ -91,7 +91,7 @@ def _write(url: str, hours: Sequence[pd.Timestamp], names: int, locked: bool, ba
         began = time.perf_counter()
         try:
             warehouse.write(READINGS, frame, [hour])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
             errors.append(f"{type(error).__name__}: {error}")
         seconds.append(time.perf_counter() - began)
     answers.put((seconds, errors, start, time.time()))
