@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from upath import UPath
 
+from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.core.times import plain
 from mlreg_dagster.operations.home import Home, materialize, set_aside
@@ -93,7 +94,8 @@ def prediction_log_is_stored(home: Home, now: pd.Timestamp) -> Iterator[Finding]
 
 def there_is_room(home: Home) -> Finding:
     """A gigabyte is free, and enough to compact the tables."""
-    tables = home.warehouse.path.stat().st_size if home.warehouse.path.exists() else 0
+    file = warehouse_file(home.folder)  # none where a lake has the tables
+    tables = file.stat().st_size if file.exists() else 0
     wanted, free = max(_LEAST_FREE_BYTES, 2 * tables), shutil.disk_usage(home.folder).free
     seen = f"{free / _MB:,.0f} MB free on the disk of {home.folder}; the tables take {tables / _MB:,.0f} MB."
     if free >= wanted:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.storage.artifacts import SUMS, RemoteArtifactStore
 from mlreg_dagster.storage.landing import A_DRAFT
@@ -64,7 +65,7 @@ def remove(path: Path) -> None:
 
 
 def _ours(home: Home) -> Iterator[Path]:
-    tables = home.warehouse.path
+    tables = warehouse_file(home.folder)
     names = {f"{tables.stem}{compacted}.new{log}" for compacted in ("", ".compacted") for log in ("", ".wal")}
     yield from _files(tables.parent, lambda name: name in names)
     for spilled in (f"{tables.name}.tmp", f"{tables.stem}.new.tmp", f"{tables.stem}.compacted.new.tmp"):
@@ -74,9 +75,9 @@ def _ours(home: Home) -> Iterator[Path]:
     if home.mirror.local is not None:
         of_mirror = {draft_of(name) for name in FILES}
         yield from _files(home.mirror.local, lambda name: name in of_mirror)
-    mirrored = home.warehouse.mirror.layout
-    for each in mirrored.folders():
-        yield from _files(each, mirrored.is_draft)
+    if (mirror := home.warehouse.mirror) is not None:
+        for each in mirror.layout.folders():
+            yield from _files(each, mirror.layout.is_draft)
     if _is(bundles := home.folder / "bundles", stat.S_ISDIR):
         for path in sorted(bundles.iterdir()):
             if _BUNDLE.fullmatch(path.name):

@@ -26,7 +26,7 @@ def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Ret
     from mlreg_dagster.operations.mirror import mirror_again, mirrors_ahead  # with Arrow, which loading does without
 
     folder = home.folder / "ahead" / f"{now:%Y%m%dT%H%M%SZ}"
-    for table in tables_of_assets(settings) if home.warehouse.path.exists() else ():
+    for table in tables_of_assets(settings) if home.warehouse.exists() else ():
         hours = home.warehouse.partitions(table, last_ended_hour(now) + HOUR)
         if len(hours):
             work = _moving_rows(home, table, hours, folder / f"{table.name}.parquet", settings.ingest.chunk_hours)

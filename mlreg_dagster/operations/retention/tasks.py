@@ -22,6 +22,7 @@ from mlreg_dagster.operations.retention.served import old_hour_files, old_segmen
 from mlreg_dagster.operations.retention.served import remove as remove_served
 from mlreg_dagster.storage.landing import A_PAYLOAD, LandingZone
 from mlreg_dagster.storage.prediction_log import layout_of
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.tables import Table
 
 _LONGEST_PAUSE = pd.Timedelta(days=4)  # a market closes for a long weekend
@@ -65,7 +66,7 @@ def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterat
     policy = settings.retention
     if folders := old_counts(home.folder, home.registry, policy.rollout_count_days, now):
         yield RetentionTask("counts of rollouts", f"{len(folders)} that have ended", partial(remove_counts, folders))
-    if not home.warehouse.path.exists():
+    if not home.warehouse.exists():
         return
     if policy.raw_days and (old := _old_payloads(home, settings, now)):
         yield RetentionTask("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(home.landing, old))
@@ -78,9 +79,10 @@ def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterat
             yield RetentionTask(
                 f"rows of {table.name}", words, _emptying(home, table, hours, settings.ingest.chunk_hours)
             )
-    share = free_share(home.warehouse)
-    if share > 0 and share >= policy.compact_free_share:
-        yield RetentionTask("free room", f"{share:.0%} of {home.warehouse.path}", lambda: compact(home.warehouse))
+    if isinstance(tables := home.warehouse, DuckDBWarehouse):
+        share = free_share(tables)
+        if share > 0 and share >= policy.compact_free_share:
+            yield RetentionTask("free room", f"{share:.0%} of {tables.path}", lambda: compact(tables))
 
 
 def _remove_drafts(home: Home, now: pd.Timestamp) -> None:
