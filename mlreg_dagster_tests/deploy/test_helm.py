@@ -157,6 +157,12 @@ def test_what_the_values_name_is_made_beside_the_chart():
     page = PAGES[1].read_text(encoding="utf-8")
     secrets = {each["name"] for each in code["envSecrets"]} | {VALUES["global"]["postgresqlSecretName"]}
     assert not [name for name in secrets if f"secret generic {name}" not in page]
+    account = VALUES["serviceAccount"]["name"]
+    assert account == INSTANCE["run_launcher"]["config"]["service_account_name"]
+    assert account not in beside.named("ServiceAccount")  # Helm takes over nothing that kustomize made
+    (pages,) = beside.pods({"matchLabels": {"app.kubernetes.io/name": "mlreg-pages"}})
+    web = VALUES["dagsterWebserver"]
+    assert f"http://mlreg-{web['nameOverride']}:{web['service']['port']}" in pages["containers"][0]["args"]
     (server,) = beside.pods({"matchLabels": {"app.kubernetes.io/name": "mlreg-server"}})
     image = VALUES["dagsterWebserver"]["image"]
     assert server["containers"][0]["image"] == f"{image['repository']}:{image['tag']}"
