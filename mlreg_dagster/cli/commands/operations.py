@@ -30,7 +30,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     settings, folder, now = load_settings(), home_dir(), pd.Timestamp.now(tz="UTC")
     home = _home(folder, build_definitions(settings, folder).resources or {})
-    home.warehouse.file.lock.timeout_s = _PATIENCE_S
+    home.warehouse.guard.timeout_s = _PATIENCE_S
     os.environ["DAGSTER_HOME"] = str(dagster_home(folder))  # its file asks for it
     with opened(dagster_home(folder)) as instance:
         if isinstance(instance, Finding):
@@ -118,15 +118,19 @@ def upgrade(
 def mirror(as_json: AsJson = False) -> None:
     """Write the Parquet mirror of all tables again, which pages, clients and notebooks read."""
     from mlreg_dagster.config import home_dir
-    from mlreg_dagster.config.places import warehouse_file
-    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+    from mlreg_dagster.core.errors import MlregError
+    from mlreg_dagster.storage.warehouse.opening import open_warehouse
 
-    tables = DuckDBWarehouse(warehouse_file(home_dir()))
+    tables = open_warehouse(home_dir())
+    if tables.mirror is None:
+        raise MlregError(f"{tables.place} needs no mirror: pages, clients and notebooks read the tables themselves.")
     tables.mirror_again()
     layout = tables.mirror.layout
-    names = layout.names() if tables.path.exists() else []
+    names = layout.names() if tables.exists() else []
     done = (
-        f"{len(names)} tables are mirrored in {layout.root}." if names else f"There are no tables in {tables.path} yet."
+        f"{len(names)} tables are mirrored in {layout.root}."
+        if names
+        else f"There are no tables in {tables.place} yet."
     )
     show(as_json, done, mirror=str(layout.root), tables=names)
 
