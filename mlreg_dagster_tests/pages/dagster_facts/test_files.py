@@ -17,6 +17,8 @@ from mlreg_dagster.orchestration.dagster_internals.dagster_files import UnknownS
 from mlreg_dagster.pages.dagster_facts.files import FilesFacts
 from mlreg_dagster_tests.pages.recorded import HOURS, PICTURE, report
 
+pytestmark = pytest.mark.pictures
+
 
 @pytest.fixture
 def home(recorded_home, tmp_path):
