@@ -54,6 +54,7 @@ def race(url: str, processes: int, hours: int, *, same: bool, names: int = 250, 
         names: Rows in each hour.
         locked: Whether writers keep the table's lock.
     """
+    READINGS.validate(rows([FIRST]))  # what is imported for it is there in all processes
     spans = [
         [FIRST + (number + (0 if same else writer * hours)) * HOUR for number in range(hours)]
         for writer in range(processes)

@@ -1,7 +1,7 @@
 """Addresses of lakes: what is read, what is refused, and that no password is shown."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlreg_dagster.config.section import ConfigError
@@ -66,6 +66,7 @@ def test_an_address_is_the_same_when_it_is_read_again(user, host, database, fold
     assert read_address(str(address)) == address
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_text_is_an_address_or_a_refusal(catalog, place):
     try:
