@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from contextlib import contextmanager
 from itertools import count
 
 import duckdb
@@ -14,7 +15,8 @@ import sqlalchemy
 
 from mlreg_dagster.config.section import ConfigError
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.storage.warehouse.lake import LakeUnavailable, open_lake
+from mlreg_dagster.storage.warehouse.lake import LakeConflict, LakeUnavailable, open_lake
+from mlreg_dagster.storage.warehouse.lake.address import read_address
 from mlreg_dagster.storage.warehouse.opening import warehouse_of
 from mlreg_dagster.storage.warehouse.process_lock import WarehouseBusy
 from mlreg_dagster_tests.postgres import running_server
@@ -183,14 +185,59 @@ def test_a_write_whose_connections_are_lost_is_done_again(disk_lake, lake, monke
 
 
 def _end_sessions(url):
-    catalog = url.removeprefix("ducklake:").partition("#")[0].replace("postgresql:", "postgresql+psycopg:")
-    engine = sqlalchemy.create_engine(catalog)
-    with engine.connect() as connection:
+    with _catalog(url) as connection:
         connection.exec_driver_sql(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
             "AND pid <> pg_backend_pid()"
         )
+
+
+@contextmanager
+def _catalog(url):
+    address = read_address(url).catalog.replace("postgresql:", "postgresql+psycopg:")
+    engine = sqlalchemy.create_engine(address)
+    with engine.connect() as connection:
+        yield connection
     engine.dispose()
+
+
+def test_a_writer_waits_for_a_commit_whose_writer_has_lost_its_lock(disk_lake, lake):
+    lake.write(READINGS, rows(DAY[:1]), DAY[:1])
+    other = warehouse_of(disk_lake, lock_timeout_s=0.2)
+    with _catalog(disk_lake) as connection:
+        connection.exec_driver_sql("LOCK TABLE ducklake_data_file IN ROW EXCLUSIVE MODE")  # as an INSERT takes it
+        with pytest.raises(
+            WarehouseBusy, match=r"storing a change for more than 0\.2 s, .* processes \[\d+\]"
+        ):
+            other.write(READINGS, rows(DAY[:1], price=2.0), DAY[:1])
+    other.write(READINGS, rows(DAY[:1], price=3.0), DAY[:1])
+    assert lake.read(READINGS)["price"].tolist() == [3.0] * 3
+
+
+@pytest.mark.parametrize("conflicts", [2, 3])
+def test_a_write_that_meets_another_program_without_the_lock_is_done_again_a_few_times(lake, monkeypatch, conflicts):
+    lake.write(READINGS, rows(DAY[:2]), DAY[:2])
+    met = []
+
+    def meet(_table):
+        if len(met) < conflicts:
+            met.append(_in_a_thread(lambda: lake.query("DELETE FROM readings WHERE hour = $hour", {"hour": DAY[0]})))
+            _in_a_thread(lambda: _foreign(lake))
+
+    monkeypatch.setattr(lake.guard, "confirm", meet)
+    if conflicts == 3:
+        with pytest.raises(LakeConflict, match="Nothing was stored"):
+            lake.write(READINGS, rows(DAY[:1], price=2.0), DAY[:1])
+    else:
+        lake.write(READINGS, rows(DAY[:1], price=2.0), DAY[:1])
+        assert lake.read(READINGS)["price"].tolist() == [2.0] * 3 + [1.0] * 3
+
+
+def _foreign(lake):
+    frame = rows(DAY[:1], price=9.0)
+    with lake.connect() as connection:
+        connection.register("foreign_rows", frame)
+        connection.execute("INSERT INTO readings BY NAME FROM foreign_rows")
 
 
 def test_a_moved_folder_of_files_is_an_error_that_names_both(disk_lake, lake, tmp_path):
