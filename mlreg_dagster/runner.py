@@ -31,7 +31,7 @@ from mlreg_dagster.orchestration.resources import PREFIX, Clock
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
 _ON_CONSOLE: dict[str, Any] = {
     "loggers": {"console": {}}
@@ -54,6 +54,9 @@ class Runner:
         settings: None = the configuration files.
         home: None = MLREG_HOME.
         resources: Replacements, as in `build_definitions`.
+
+    Attributes:
+        home: The data home.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class Runner:
         resources: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings = settings or load_settings()
-        self._home = home or home_dir()
+        self.home = home or home_dir()
         self.definitions = build_definitions(self.settings, home, resources)
         with explained(f"Dagster's storage in {os.environ.get('DAGSTER_HOME')}"):
             self.instance = instance or dg.DagsterInstance.get()
@@ -77,7 +80,7 @@ class Runner:
         return self._resource("registry").open()  # type: ignore[no-any-return]
 
     @property
-    def warehouse(self) -> DuckDBWarehouse:
+    def warehouse(self) -> SqlWarehouse:
         """The tables that the runs use."""
         return self._resource("warehouse").open()  # type: ignore[no-any-return]
 
@@ -167,7 +170,7 @@ class Runner:
 
         order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
         place_order(self.settings, self.artifacts, **order)
-        elsewhere, partitions = taken_elsewhere(self._home), str(MODEL_VERSIONS.name)
+        elsewhere, partitions = taken_elsewhere(self.home), str(MODEL_VERSIONS.name)
         (version,) = take_versions(
             1,
             self.registry,
@@ -186,7 +189,7 @@ class Runner:
         tables = self.warehouse
         return find_backlog(
             hours,
-            *hourly_orders(self.instance, hours, tables, tables.file.lock.timeout_s),
+            *hourly_orders(self.instance, hours, tables, tables.guard.timeout_s),
             lookback_hours=self.settings.max_lookback_hours,
             horizon_hours=self.settings.outcomes.horizon_hours,
             recent=hours[0],

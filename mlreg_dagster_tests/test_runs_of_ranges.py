@@ -1,4 +1,4 @@
-"""`hours_per_run` and `trainings_at_once` of automation.yaml: what they change, and that nothing changes without them."""
+"""`hours_per_run` and `trainings_at_once` of automation.yaml: what they change, and what is so without them."""
 
 import dagster as dg
 import pytest
@@ -30,6 +30,7 @@ def test_every_hourly_and_daily_asset_is_cut_alike(world_with, hours, by_hour, b
     assert policies == {("%Y-%m-%d-%H:%M", by_hour), ("%Y-%m-%d", by_day)}
 
 
+@pytest.mark.slow
 def test_a_range_in_the_terminal_is_runs_one_after_the_other(world_with):
     world = world_with(hours_per_run=2)
     world.run_hours(jobs.MARKET, MARKET_HOURS[:5])

@@ -35,8 +35,8 @@ from mlreg_dagster.orchestration.instance.repeated_requests import held_back, ne
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.partitions import range_tags, runs_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
-from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
 CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS)
 PATIENCE_S = 10.0  # how long a sensor waits for a process that holds the tables
@@ -207,7 +207,7 @@ class Requests:
 def hourly_orders(
     instance: dg.DagsterInstance,
     hours: pd.DatetimeIndex,
-    tables: DuckDBWarehouse | None = None,
+    tables: SqlWarehouse | None = None,
     patience_s: float | None = None,
 ) -> tuple[Order, ...]:
     """The newest materializations of the hourly assets; of reasons and sketches the older one of both.
@@ -225,7 +225,7 @@ def hourly_orders(
     """
     orders = tuple(order_in(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS)
     if tables is not None and len(hours):
-        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, patience_s or PATIENCE_S)
+        tables.wait_at_most(patience_s or PATIENCE_S)
         for name, order in zip(jobs.HOURLY_ASSETS, orders, strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
@@ -239,13 +239,13 @@ def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) 
     return basis_of_dataset(windows, hours, snapshots, features, lookback_hours=lookback, settings=settings.datasets)
 
 
-def _waits_for_quality(settings: Settings, tables: DuckDBWarehouse, now: pd.Timestamp, day: pd.Timestamp) -> str | None:
+def _waits_for_quality(settings: Settings, tables: SqlWarehouse, now: pd.Timestamp, day: pd.Timestamp) -> str | None:
     """Why the datasets of a day wait for its hours to be repaired, where datasets.yaml lets them."""
     from mlreg_dagster.datasets.choosing import WaitsForRepair, refusal
 
     if settings.datasets.low_quality != "wait":
         return None  # a run says it: it leaves bad days out, or fails with the reason
-    tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, PATIENCE_S)
+    tables.wait_at_most(PATIENCE_S)
     found = refusal(tables, day, settings, now)
     return str(found) if isinstance(found, WaitsForRepair) else None
 

@@ -55,7 +55,7 @@ def run_demo(runner: Runner, console: Console) -> None:
         NotADemoHome: The source is not the simulated market, or other models live in this home.
         RunFailed: A step failed; running the demo again goes on from there.
     """
-    with alone_on(runner.warehouse.path.parent):
+    with alone_on(runner.home):
         _run(runner, console)
 
 
@@ -196,7 +196,7 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
     console.print(outcomes_table(summary(outcomes, settings).to_dict("records"), settings.confidence))
     console.print(_truth_table(runner, outcomes, predicted))
     with runner.warehouse.connect() as connection:
-        worth = newest_worth(Tables(connection, runner.warehouse.path))
+        worth = newest_worth(Tables(connection, runner.warehouse.place))
     console.print(worth_table(worth))
     champion, challenger = registry.holder(CHAMPION), registry.holder(CHALLENGER)
     if champion and challenger and champion.version != challenger.version:

@@ -41,7 +41,7 @@ def run_replay(runner: Runner, replay: Replay, on_step: OnStep) -> None:
         )
     if replay.select == "rollout":
         rollouts.require_playable(runner)
-    with alone_on(runner.warehouse.path.parent):
+    with alone_on(runner.home):
         _run(runner, replay, on_step)
 
 
