@@ -2,7 +2,6 @@
 
 from functools import cache
 
-from mlreg_dagster.storage.warehouse.guard import Guard
 from mlreg_dagster.storage.warehouse.lake.address import read_address
 from mlreg_dagster.storage.warehouse.lake.attachment import Attachment
 from mlreg_dagster.storage.warehouse.lake.errors import LakeConflict, LakeUnavailable
@@ -11,7 +10,7 @@ from mlreg_dagster.storage.warehouse.lake.guard import Lake
 __all__ = ["Lake", "LakeConflict", "LakeUnavailable", "open_lake"]
 
 
-def open_lake(url: str, lock_timeout_s: float) -> Guard:
+def open_lake(url: str, lock_timeout_s: float) -> Lake:
     """The guard of a lake; nothing is opened yet, and all guards of a lake in a process share one connection to it.
 
     Args:

@@ -25,13 +25,20 @@ NAME = "lake"
 _SILENCE_S = 75.0
 _MAKING_S = 60.0
 _PASSWORD = "mlreg_catalog"  # noqa: S105 - a name
+_of_parents: list[object] = []
 
 
 class Attachment:
-    """A lake that is attached when first needed, once in each process."""
+    """A lake that is attached when first needed, once in each process.
 
-    def __init__(self, address: LakeAddress) -> None:
+    Args:
+        address: Where it is.
+        snapshot: The number of the snapshot that is shown, and never written; None: the lake as it is.
+    """
+
+    def __init__(self, address: LakeAddress, snapshot: int | None = None) -> None:
         self.address = address
+        self._snapshot = snapshot
         self._making = threading.Lock()
         self._attached: duckdb.DuckDBPyConnection | None = None
         self._process = os.getpid()
@@ -75,6 +82,7 @@ class Attachment:
 
     def _database(self) -> duckdb.DuckDBPyConnection:
         if self._process != os.getpid():  # the parent's; its sockets are none of this process
+            leave_to_parent(self._attached)
             self._making, self._attached, self._process = threading.Lock(), None, os.getpid()
         with self._making:
             if self._attached is None:
@@ -100,14 +108,14 @@ class Attachment:
             extensions.load(connection, names)
         parameters = postgres.client_bounds(_SILENCE_S, "lake") | postgres.parameters_of(self.address.catalog)
         password = parameters.pop("password", None)
-        secret = ""
+        options = "" if self._snapshot is None else f", SNAPSHOT_VERSION {self._snapshot}"
         try:
             if password is not None:  # DuckDB shows what it was attached to, and hides a secret
                 connection.execute(f"CREATE SECRET {_PASSWORD} (TYPE postgres, PASSWORD {_literal(password)})")
-                secret = f", META_SECRET {_literal(_PASSWORD)}"
+                options += f", META_SECRET {_literal(_PASSWORD)}"
             connection.execute(
                 f"ATTACH {_literal(f'ducklake:postgres:{_conninfo(parameters)}')} AS {NAME} "
-                f"(DATA_PATH {_literal(self.address.data_path)}, DATA_INLINING_ROW_LIMIT 0{secret})"
+                f"(DATA_PATH {_literal(self.address.data_path)}, DATA_INLINING_ROW_LIMIT 0{options})"
             )
         except duckdb.Error as error:
             if "does not match existing data path" in str(error):
@@ -117,6 +125,11 @@ class Attachment:
                     f"that place after the # in MLREG_TABLES, or another catalog."
                 ) from None
             raise in_words(error, self.address) from None
+
+
+def leave_to_parent(of_parent: object) -> None:
+    """Keep, in a forked process, what the parent uses: closing it here would end the parent's sessions."""
+    _of_parents.append(of_parent)
 
 
 def _conninfo(parameters: dict[str, object]) -> str:
