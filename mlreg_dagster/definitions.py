@@ -10,11 +10,14 @@ from mlreg_dagster.automation import build_schedules, build_sensors
 from mlreg_dagster.config import ConfigError, Settings, home_dir, load_settings
 from mlreg_dagster.config.places import (
     REGISTRY,
+    TABLES,
     artifacts_root,
     is_branch,
     is_registry_elsewhere,
     latest_root,
+    raw_roots,
     registry_url,
+    tables_url,
     warehouse_file,
 )
 from mlreg_dagster.core.untrusted.redaction import password_in
@@ -82,7 +85,12 @@ def build_definitions(
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)
     jobs = build_jobs(settings, home)
-    partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
+    partitions = make_partitions(
+        settings.ingest.first_hour,
+        settings.ingest.last_hour,
+        hours_per_run=settings.automation.hours_per_run,
+        days_per_run=settings.automation.days_per_run,
+    )
     assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
         *build_market_assets(settings, partitions),
         *build_dataset_assets(settings, partitions),
@@ -120,8 +128,12 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
     """Every resource, closed to run config; a registry or artifacts that can't be meant are refused at once."""
     named = registry_url(home)
     own: dict[str, Any] = {
-        "source": make_source(settings.ingest, LandingZone(home / "raw")),
-        "warehouse": WarehouseResource(database=str(warehouse_file(home)), latest=latest_root(home)),
+        "source": make_source(settings.ingest, LandingZone(*raw_roots(home))),
+        "warehouse": WarehouseResource(
+            database=str(warehouse_file(home)),
+            lake=None if tables_url(home) is None else dg.EnvVar(TABLES),
+            latest=latest_root(home),
+        ),
         "artifacts": ArtifactsResource(root=artifacts_root(home)),
         "registry": RegistryResource(
             # of a variable Dagster keeps and shows the name alone, never the password in it
@@ -130,7 +142,7 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
         ),
         "clock": Clock(),
     }
-    for name in {"artifacts", "registry"} - set(replacements):
+    for name in {"artifacts", "registry", "warehouse"} - set(replacements):
         own[name].open()
     own["warehouse"].mirror()
     return {PREFIX + name: Fixed(value) for name, value in (own | dict(replacements)).items()}

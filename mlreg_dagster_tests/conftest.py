@@ -19,6 +19,7 @@ from mlreg_dagster_tests.lifecycle import (
     trained,
     trained_home,
 )
+from mlreg_dagster_tests.object_store import s3_bucket, s3_server
 from mlreg_dagster_tests.read_once import read_once
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
@@ -36,6 +37,8 @@ __all__ = [
     "on_trained",
     "read_once",
     "registry",
+    "s3_bucket",
+    "s3_server",
     "trained",
     "trained_home",
 ]

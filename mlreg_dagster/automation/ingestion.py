@@ -5,6 +5,7 @@ Which hours and days are due is worked out in `backlog`, without Dagster.
 
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
+from uuid import uuid4
 
 import dagster as dg
 import numpy as np
@@ -28,13 +29,14 @@ from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.market.sources.base import MarketSource, last_ended_hour
+from mlreg_dagster.orchestration.instance.earlier_runs import TOGETHER
 from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
 from mlreg_dagster.orchestration.instance.repeated_requests import held_back, next_turn
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
-from mlreg_dagster.orchestration.partitions import range_tags
+from mlreg_dagster.orchestration.partitions import range_tags, runs_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
-from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
 CATCH_UP = (jobs.HOURLY, jobs.FOLLOW_UP, jobs.OUTCOMES, jobs.REASONS)
 PATIENCE_S = 10.0  # how long a sensor waits for a process that holds the tables
@@ -166,13 +168,19 @@ class Requests:
         self._held_back: list[str] = []
 
     def add(self, job: str, pieces: Pieces, key_of: Callable[[pd.Timestamp], str]) -> None:
-        """Ask for ranges of hours or days, but for those whose run was cancelled."""
+        """Ask for ranges of hours or days, the oldest first, but for those whose run was cancelled."""
+        settings = self._settings.automation
+        is_daily = key_of is day_key
+        per_run = settings.days_per_run if is_daily else settings.hours_per_run
+        together = {} if per_run is None else {TOGETHER: uuid4().hex}
         for begin, end in pieces:
-            first, last = key_of(begin), key_of(end)
-            if reason := held_back(self._instance, job, first, last, self._settings.automation):
-                self._held_back.append(f"{job} {first}...{last}: {reason}")
-            else:
-                self.runs.append(dg.RunRequest(job_name=job, tags=range_tags(first, last)))
+            times = pd.date_range(begin, end, freq="D" if is_daily else "h", unit="us")
+            for chunk in runs_of(times, per_run):
+                first, last = key_of(chunk[0]), key_of(chunk[-1])
+                if reason := held_back(self._instance, job, first, last, settings):
+                    self._held_back.append(f"{job} {first}...{last}: {reason}")
+                else:
+                    self.runs.append(dg.RunRequest(job_name=job, tags={**range_tags(first, last), **together}))
 
     def add_datasets(self, day: pd.Timestamp, waits: Callable[[pd.Timestamp], str | None]) -> None:
         """Ask for the datasets of a day, unless it waits: once, and again when hours of its week came in later."""
@@ -199,7 +207,7 @@ class Requests:
 def hourly_orders(
     instance: dg.DagsterInstance,
     hours: pd.DatetimeIndex,
-    tables: DuckDBWarehouse | None = None,
+    tables: SqlWarehouse | None = None,
     patience_s: float | None = None,
 ) -> tuple[Order, ...]:
     """The newest materializations of the hourly assets; of reasons and sketches the older one of both.
@@ -217,7 +225,7 @@ def hourly_orders(
     """
     orders = tuple(order_in(instance, table, hours, hour_key) for table in jobs.HOURLY_ASSETS)
     if tables is not None and len(hours):
-        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, patience_s or PATIENCE_S)
+        tables.wait_at_most(patience_s or PATIENCE_S)
         for name, order in zip(jobs.HOURLY_ASSETS, orders, strict=True):
             stored = tables.hours(name, hours[0], hours[-1])
             order[hours.isin(lost_hours(instance, name, hours, stored))] = 0
@@ -231,13 +239,13 @@ def _basis(settings: Settings, instance: dg.DagsterInstance, day: pd.Timestamp) 
     return basis_of_dataset(windows, hours, snapshots, features, lookback_hours=lookback, settings=settings.datasets)
 
 
-def _waits_for_quality(settings: Settings, tables: DuckDBWarehouse, now: pd.Timestamp, day: pd.Timestamp) -> str | None:
+def _waits_for_quality(settings: Settings, tables: SqlWarehouse, now: pd.Timestamp, day: pd.Timestamp) -> str | None:
     """Why the datasets of a day wait for its hours to be repaired, where datasets.yaml lets them."""
     from mlreg_dagster.datasets.choosing import WaitsForRepair, refusal
 
     if settings.datasets.low_quality != "wait":
         return None  # a run says it: it leaves bad days out, or fails with the reason
-    tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, PATIENCE_S)
+    tables.wait_at_most(PATIENCE_S)
     found = refusal(tables, day, settings, now)
     return str(found) if isinstance(found, WaitsForRepair) else None
 

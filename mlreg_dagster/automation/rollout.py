@@ -22,7 +22,7 @@ from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 if TYPE_CHECKING:
     from mlreg_dagster.governance.rollout.looking import Look
     from mlreg_dagster.storage.artifacts import ArtifactStore
-    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+    from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
 EVERY_S = 30
 """How often it looks, seconds: a candidate that breaks its budget is gone within minutes."""
@@ -80,7 +80,7 @@ def build_rollout_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
 def look_at_all(
     registry: Registry,
     store: "ArtifactStore",
-    tables: "DuckDBWarehouse",
+    tables: "SqlWarehouse",
     home: Path,
     settings: Settings,
     now: pd.Timestamp,
@@ -92,7 +92,7 @@ def look_at_all(
     """
     from mlreg_dagster.governance.rollout.looking import look
 
-    tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, PATIENCE_S)
+    tables.wait_at_most(PATIENCE_S)
     aliases = [event.alias for event in registry.open_rollouts()]
     looks = (look(registry, tables, home, settings, alias, now, store=store) for alias in aliases)
     return [each for each in looks if each is not None]

@@ -21,8 +21,8 @@ from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.serving.log.abandoned import seal_abandoned
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.prediction_log import Layout, hours_on_record, layout_of, waiting_hours
-from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
 _JOBS = (jobs.SERVED, jobs.SERVED_OUTCOMES)
 _PREDICTIONS, _OUTCOMES = jobs.SERVED_ASSETS
@@ -55,7 +55,7 @@ def build_served_sensor(settings: Settings, by_name: common.Jobs, home: Path) ->
         if waiting := under_way(context.instance, _JOBS) or failed_just_now(context.instance, _JOBS):
             return dg.SkipReason(waiting)
         now, tables = mlreg_clock.now(), mlreg_warehouse.open()
-        tables.file.lock.timeout_s = min(tables.file.lock.timeout_s, PATIENCE_S)
+        tables.wait_at_most(PATIENCE_S)
         with explained(layout.root):
             seal_abandoned(layout)
         requests = Requests(context.instance, settings)
@@ -81,7 +81,7 @@ def build_served_sensor(settings: Settings, by_name: common.Jobs, home: Path) ->
 
 
 def _hours_to_store(
-    instance: dg.DagsterInstance, settings: Settings, tables: DuckDBWarehouse, layout: Layout, now: pd.Timestamp
+    instance: dg.DagsterInstance, settings: Settings, tables: SqlWarehouse, layout: Layout, now: pd.Timestamp
 ) -> pd.DatetimeIndex:
     """The hours of sealed segments, of files that no run has recorded, and those whose rows the table lost.
 
@@ -100,7 +100,7 @@ def _hours_to_store(
 
 
 def _answers(
-    instance: dg.DagsterInstance, tables: DuckDBWarehouse, hours: pd.DatetimeIndex, oldest: pd.Timestamp, horizon: int
+    instance: dg.DagsterInstance, tables: SqlWarehouse, hours: pd.DatetimeIndex, oldest: pd.Timestamp, horizon: int
 ) -> Order:
     """For each hour the newest materialization with answers about the hour `horizon` before it; 0: there are none.
 

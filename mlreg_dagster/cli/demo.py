@@ -55,7 +55,7 @@ def run_demo(runner: Runner, console: Console) -> None:
         NotADemoHome: The source is not the simulated market, or other models live in this home.
         RunFailed: A step failed; running the demo again goes on from there.
     """
-    with alone_on(runner.warehouse.path.parent):
+    with alone_on(runner.home):
         _run(runner, console)
 
 
@@ -176,9 +176,9 @@ def _against_champion(registry: Registry, version: str) -> tuple[bool, str]:
 
 def _measure(runner: Runner, hours: pd.DatetimeIndex) -> Callable[[], None]:
     def work() -> None:
-        keys = list(map(day_key, hours.normalize().unique()))
-        if not all(runner.has_made(each, keys) for each in jobs.PERFORMANCE_ASSETS):
-            runner.run_range(jobs.PERFORMANCE, keys[0], keys[-1])
+        days = hours.normalize().unique()
+        if not all(runner.has_made(each, map(day_key, days)) for each in jobs.PERFORMANCE_ASSETS):
+            runner.run_days(jobs.PERFORMANCE, days)
 
     return work
 
@@ -196,7 +196,7 @@ def _report(runner: Runner, console: Console, predicted: pd.DatetimeIndex) -> No
     console.print(outcomes_table(summary(outcomes, settings).to_dict("records"), settings.confidence))
     console.print(_truth_table(runner, outcomes, predicted))
     with runner.warehouse.connect() as connection:
-        worth = newest_worth(Tables(connection, runner.warehouse.path))
+        worth = newest_worth(Tables(connection, runner.warehouse.place))
     console.print(worth_table(worth))
     champion, challenger = registry.holder(CHAMPION), registry.holder(CHALLENGER)
     if champion and challenger and champion.version != challenger.version:

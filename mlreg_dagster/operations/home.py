@@ -13,7 +13,7 @@ from mlreg_dagster.registry.database.sqlite import file_of
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.landing import LandingZone
 from mlreg_dagster.storage.mirror import Mirror
-from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Home:
     """
 
     folder: Path
-    warehouse: DuckDBWarehouse
+    warehouse: SqlWarehouse
     artifacts: ArtifactStore
     registry: Registry
     registry_url: str

@@ -33,10 +33,10 @@ _NAME = "newest hour"
 
 def mirror_follows(home: Home, settings: Settings) -> Iterator[Finding]:
     """The mirror shows what the tables hold; what is wrong with the tables themselves is told by other findings."""
-    if not home.warehouse.path.exists():
+    if not home.warehouse.exists():
         return
     try:
-        with home.warehouse.file.connect_read_only() as connection:
+        with home.warehouse.look() as connection:
             features = newest_features(connection, features_table(settings.features))
             thresholds = newest_thresholds(connection, lambda _: "")
     except (MlregError, duckdb.Error):

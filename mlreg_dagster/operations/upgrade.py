@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.orchestration.locks.daemon import DaemonRunsAlready, daemon_kept_out
 from mlreg_dagster.orchestration.locks.lifecycle import alone_on
@@ -13,7 +12,7 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.migrations.schemas import SchemaUpgrade
 from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster.storage.warehouse.opening import open_warehouse
 
 _MOVED = {"mlreg_dagster.orchestration.event_log": "mlreg_dagster.orchestration.dagster_internals.event_log"}
 """Modules that the dagster.yaml of an older release names, and where they are now."""
@@ -74,8 +73,8 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
 
 
 def _mirror(home: Path) -> bool:
-    tables = DuckDBWarehouse(warehouse_file(home))
-    if not tables.path.exists() or tables.mirror.layout.is_complete:
+    tables = open_warehouse(home)
+    if tables.mirror is None or not tables.exists() or tables.mirror.layout.is_complete:
         return False
     tables.mirror_again()
     return True

@@ -15,15 +15,22 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
 from mlreg_dagster.config.places import as_registry_url
+from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.people import current_actor as current_actor
 from mlreg_dagster.orchestration.partitions import is_of_one_hour
 from mlreg_dagster.registry import Registry, RegistryUnavailable
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
 from mlreg_dagster.storage.mirror import Mirror
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster.storage.warehouse.opening import warehouse_of
+from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
 PREFIX = "mlreg_"
 """Resource keys carry it, so that they meet no key of a project that merges these definitions with its own."""
+
+
+class NotNamed(MlregError):
+    """An environment variable that is to name a place is not set in this process."""
 
 
 class WarehouseResource(DuckDBResource):
@@ -35,13 +42,19 @@ class WarehouseResource(DuckDBResource):
     """
 
     lock_timeout_s: float = Field(default=60.0, description="How long to wait for another process, seconds.")
+    lake: str | None = Field(default=None, description="A lake that keeps the tables, as MLREG_TABLES; default: none.")
     latest: str = Field(default="", description="Where the newest hour is mirrored; default: latest/ beside the file.")
 
-    _of_the_run: DuckDBWarehouse | None = PrivateAttr(default=None)
+    _of_the_run: SqlWarehouse | None = PrivateAttr(default=None)
 
-    def open(self) -> DuckDBWarehouse:
+    def open(self) -> SqlWarehouse:
         """The warehouse behind it."""
-        return self._of_the_run or DuckDBWarehouse(self.database, self.lock_timeout_s)
+        return self._of_the_run or self._opened()
+
+    def _opened(self, stay_open: bool = False) -> SqlWarehouse:
+        if self.lake is None:
+            return DuckDBWarehouse(self.database, self.lock_timeout_s, stay_open)
+        return warehouse_of(_named(self.lake, "the lake of the tables"), self.lock_timeout_s)
 
     def mirror(self) -> Mirror:
         """Where the newest hour is mirrored."""
@@ -53,7 +66,7 @@ class WarehouseResource(DuckDBResource):
         if context.run is None or not is_of_one_hour(context.run.tags):
             yield self
             return
-        self._of_the_run = DuckDBWarehouse(self.database, self.lock_timeout_s, stay_open=True)
+        self._of_the_run = self._opened(stay_open=True)
         try:
             yield self
         finally:
@@ -63,7 +76,7 @@ class WarehouseResource(DuckDBResource):
     def release(self) -> None:
         """Close the file, where the run keeps it open."""
         if self._of_the_run is not None:
-            self._of_the_run.file.release()
+            self._of_the_run.guard.release()
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -99,15 +112,10 @@ class RegistryResource(dg.ConfigurableResource):
     @property
     def address(self) -> str:
         """The URL, of an environment variable where it is kept in one: what Dagster shows holds no password then."""
-        url: object = self.url
-        if not isinstance(url, dg.EnvVar):
-            return as_registry_url(str(url))
-        if not (named := url.get_value()):
-            raise RegistryUnavailable(
-                f"The environment variable {url.env_var_name} is to name the registry, and is not set in this process. "
-                f"Set it wherever runs, the daemon and the web server are started."
-            )
-        return as_registry_url(named)
+        try:
+            return as_registry_url(_named(self.url, "the registry"))
+        except NotNamed as error:
+            raise RegistryUnavailable(str(error)) from None
 
 
 class Clock(dg.ConfigurableResource):
@@ -153,3 +161,15 @@ class Fixed(dg.ResourceDefinition):
             {"it": self.value}, instance=context.instance, log_manager=context.log, dagster_run=context.run
         ) as resources:
             yield resources.it
+
+
+def _named(value: object, what: str) -> str:
+    """What a field holds, or the environment variable that it names."""
+    if not isinstance(value, dg.EnvVar):
+        return str(value)
+    if not (named := value.get_value()):
+        raise NotNamed(
+            f"The environment variable {value.env_var_name} is to name {what}, and is not set in this process. Set it "
+            f"wherever runs, the daemon and the web server are started."
+        )
+    return named

@@ -72,7 +72,7 @@ def step(runner: Runner, at: pd.Timestamp, on_step: OnStep) -> None:
         found = look(
             runner.registry,
             runner.warehouse,
-            runner.warehouse.path.parent,
+            runner.home,
             runner.settings,
             CHAMPION,
             runner.clock.now(),

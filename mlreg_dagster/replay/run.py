@@ -41,7 +41,7 @@ def run_replay(runner: Runner, replay: Replay, on_step: OnStep) -> None:
         )
     if replay.select == "rollout":
         rollouts.require_playable(runner)
-    with alone_on(runner.warehouse.path.parent):
+    with alone_on(runner.home):
         _run(runner, replay, on_step)
 
 
@@ -84,7 +84,7 @@ def _score(
     day = day_key(last.floor("D"))
     if not is_scored or not all(_is_made(runner, each, day) for each in jobs.PERFORMANCE_ASSETS):
         on_step(f"performance until {day_key(last)}", end)
-        runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
+        runner.run_days(jobs.PERFORMANCE, pd.date_range(first, last.floor("D"), freq="D", unit="us"))
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:

@@ -12,6 +12,7 @@ import dagster as dg
 from mlreg_dagster import jobs
 from mlreg_dagster.automation.failures.checks import failing_checks
 from mlreg_dagster.config import Settings
+from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.core.times import read_time
 from mlreg_dagster.governance.rollout.table import NEEDS_APPROVAL
 from mlreg_dagster.models.names import CHAMPION
@@ -30,7 +31,7 @@ from mlreg_dagster.orchestration.partitions import partitions_in_tags
 from mlreg_dagster.outcomes.checks import FLAGGED_SHARE
 from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
 from mlreg_dagster.registry import Registry, TrafficEvent
-from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+from mlreg_dagster.storage.warehouse.opening import open_tables
 
 if TYPE_CHECKING:
     from mlreg_dagster.governance.rollout.looking import Look
@@ -55,14 +56,14 @@ class Place:
         instance: Dagster's runs and events.
         checks: The asset checks that there are.
         registry: Versions, aliases, the outbox.
-        tables: The tables' file, in the home.
+        home: The data home.
         looks: Looks at each open rollout.
     """
 
     instance: dg.DagsterInstance
     checks: frozenset[dg.AssetCheckKey]
     registry: Registry
-    tables: Path
+    home: Path
     looks: "Callable[[], Iterable[Look]]" = tuple
 
 
@@ -74,9 +75,9 @@ def examinations(place: Place, settings: Settings, now: datetime) -> Iterator[Ex
     yield ("rollout_rolled_back",), lambda: conditions.rolled_back(_newest_traffic(registry), now)
     yield ("rollout_waits",), lambda: conditions.waiting_rollouts(_waiting_rollouts(place))
     yield ("suspended",), lambda: conditions.suspended(registry.suspended(now).values())
-    yield ("disk_low",), lambda: _low_disk(place.tables)
+    yield ("disk_low",), lambda: _low_disk(place.home)
     yield ("channel_down",), lambda: conditions.silent_channels(registry.undelivered_messages(), now)
-    yield ("flagged_share", *DECISION_RULES), lambda: _judged(place.tables, settings)
+    yield ("flagged_share", *DECISION_RULES), lambda: _judged(place.home, settings)
     late = ("predictions_late", "outcomes_late", "drift_late", "drift_found_late", "retraining_late")
     if settings.ingest.has_ended(now):  # nothing is to come, so that nothing is late
         yield (*late, "champion_old"), lambda: ()
@@ -97,7 +98,7 @@ def levels(place: Place, settings: Settings, now: datetime, *, only_pending: boo
     Raises:
         WarehouseBusy: Another process kept the tables.
     """
-    with WarehouseReader(place.tables, _PATIENCE_S).tables() as tables:
+    with open_tables(place.home, _PATIENCE_S) as tables:
         decided = newest_decision(tables)
     return [
         *hourly_levels(place.instance, settings, now),
@@ -143,16 +144,17 @@ def _waiting_rollouts(place: Place) -> Iterator[conditions.WaitingRollout]:
             yield conditions.WaitingRollout(found.event.candidate, found.event.state, found.decision.reason)
 
 
-def _low_disk(tables: Path) -> list[Alert]:
-    if not tables.parent.is_dir():
+def _low_disk(home: Path) -> list[Alert]:
+    if not home.is_dir():
         return []
+    tables = warehouse_file(home)  # none where a lake has them
     size = tables.stat().st_size if tables.exists() else 0
-    return conditions.low_disk(str(tables.parent), shutil.disk_usage(tables.parent).free, size)
+    return conditions.low_disk(str(home), shutil.disk_usage(home).free, size)
 
 
-def _judged(file: Path, settings: Settings) -> list[Alert]:
+def _judged(home: Path, settings: Settings) -> list[Alert]:
     """What the newest decision on drift says, and the flagged share where that does not."""
-    with WarehouseReader(file, _PATIENCE_S).tables() as tables:
+    with open_tables(home, _PATIENCE_S) as tables:
         decided, share = newest_decision(tables), flagged_share_in(tables, settings.evaluation)
     told = decided is not None and decided.tells_of_drift
     return [*drift_alerts(decided), *conditions.flagged_share(share, is_decided=told)]

@@ -41,7 +41,7 @@ def build_alert_sensor(settings: Settings, home: Path) -> dg.SensorDefinition:
         checks = frozenset(context.repository_def.asset_graph.asset_check_keys)  # type: ignore[union-attr]
         tables = mlreg_warehouse.open()
         looks = partial(look_at_all, registry, mlreg_artifacts.open(), tables, home, settings, mlreg_clock.now())
-        place = Place(context.instance, checks, registry, tables.path, looks)
+        place = Place(context.instance, checks, registry, home, looks)
         alerts: list[Alert] = []
         examined: list[str] = []
         unknown: list[str] = []

@@ -45,16 +45,15 @@ def report(
     from mlreg_dagster.cli.ab_tables import answers_table, arms_table, looks_table
     from mlreg_dagster.cli.rollout_tables import traffic_table
     from mlreg_dagster.config import home_dir, load_settings
-    from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.evidence.rollout_report import render
     from mlreg_dagster.governance.rollout.counts import counts_of
     from mlreg_dagster.governance.rollout.reporting import answers_of, changes_of, report_on
     from mlreg_dagster.governance.rollout.wording import split_in_words
-    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+    from mlreg_dagster.storage.warehouse.opening import open_warehouse
 
     registry, home, now = open_registry(), home_dir(), datetime.now(UTC)
     changes = changes_of(registry, alias, number)
-    made = report_on(DuckDBWarehouse(warehouse_file(home)), changes, load_settings(), now)
+    made = report_on(open_warehouse(home), changes, load_settings(), now)
     answers = answers_of(counts_of(home, changes), changes)
     if html is not None:
         with writing_to(html):

@@ -177,14 +177,13 @@ def weekly(
     import pandas as pd
 
     from mlreg_dagster.config import home_dir, load_settings
-    from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.evidence.weekly.report import make_report
     from mlreg_dagster.evidence.weekly.week import as_week, last_whole_week
-    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+    from mlreg_dagster.storage.warehouse.opening import open_warehouse
 
     registry, now = open_registry(), pd.Timestamp.now("UTC")
     chosen = as_week(week) if week else last_whole_week(now)
-    tables = DuckDBWarehouse(warehouse_file(home_dir()))
+    tables = open_warehouse(home_dir())
     made = make_report(chosen, registry, tables, load_settings(), now)
     with writing_to(out):
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -73,14 +73,14 @@ def impacts_of(registry: "Registry", hours: Iterable[str]) -> "list[Impact]":
 def _opened() -> Iterator[tuple["Tables", Any, Any]]:
     """The tables for reading, the artifacts and the settings of the home."""
     from mlreg_dagster.config import home_dir, load_settings
-    from mlreg_dagster.config.places import artifacts_root, warehouse_file
+    from mlreg_dagster.config.places import artifacts_root
     from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.storage.artifacts import open_artifacts
-    from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+    from mlreg_dagster.storage.warehouse.opening import open_tables, tables_exist
 
-    settings, file = load_settings(), warehouse_file(home_dir())
+    settings = load_settings()
     load_extensions(settings.extensions.modules)
-    if not file.exists():
+    if not tables_exist(home_dir()):
         raise MlregError(f"There are no tables in {home_dir()} yet. Let MLREG_HOME name a home that has worked.")
-    with WarehouseReader(file).tables() as tables:
+    with open_tables(home_dir()) as tables:
         yield tables, open_artifacts(artifacts_root(home_dir())), settings

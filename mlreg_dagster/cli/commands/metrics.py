@@ -68,14 +68,14 @@ def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
     from mlreg_dagster.monitoring.metrics import numbers
     from mlreg_dagster.orchestration.instance.cleanup import opened
     from mlreg_dagster.registry.read_only import ReadOnlyRegistry
-    from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+    from mlreg_dagster.storage.warehouse.opening import open_tables
 
     settings, home, now = load_settings(), home_dir(), datetime.now(UTC)
-    registry, file = ReadOnlyRegistry(registry_url(home)), warehouse_file(home)
+    registry = ReadOnlyRegistry(registry_url(home))
     os.environ["DAGSTER_HOME"] = str(dagster_home(home))  # its file asks for it
 
     def tables() -> "list[Sample]":
-        with WarehouseReader(file, _PATIENCE_S).tables() as found:
+        with open_tables(home, _PATIENCE_S) as found:
             return [*numbers.champion_samples(found, settings.evaluation), *numbers.drift_samples(found)]
 
     with opened(dagster_home(home)) as instance:
@@ -88,7 +88,7 @@ def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
         def objectives() -> "list[Sample]":
             if isinstance(instance, Finding):
                 raise MlregError(instance.seen)
-            return objective_samples(Place(instance, frozenset(), registry, file), settings, now)
+            return objective_samples(Place(instance, frozenset(), registry, home), settings, now)
 
         yield (
             {
@@ -97,7 +97,7 @@ def _parts() -> "Iterator[tuple[dict[str, Part], datetime]]":
                 "tables": tables,
                 "runs": runs,
                 "objectives": objectives,
-                "disk": lambda: _of_disk(home, file),
+                "disk": lambda: _of_disk(home, warehouse_file(home)),
             },
             now,
         )

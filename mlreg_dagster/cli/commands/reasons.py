@@ -21,18 +21,18 @@ def explain(
     """Say which families of features raised an instrument's score, and by how much."""
     from mlreg_dagster.cli.reason_tables import explanation_table
     from mlreg_dagster.config import home_dir, load_settings
-    from mlreg_dagster.config.places import artifacts_root, warehouse_file
+    from mlreg_dagster.config.places import artifacts_root
     from mlreg_dagster.core.times import read_hour
     from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.outcomes.reasons.lookup import look_up, version_at
     from mlreg_dagster.storage.artifacts import open_artifacts
-    from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+    from mlreg_dagster.storage.warehouse.opening import open_tables
 
     settings, when = load_settings(), read_hour(hour)
     load_extensions(settings.extensions.modules)
     chosen = version_at(open_registry(), when, version)
     store = open_artifacts(artifacts_root(home_dir()))
-    with WarehouseReader(warehouse_file(home_dir())).tables() as tables:
+    with open_tables(home_dir()) as tables:
         found = look_up(tables, store, chosen, when, instrument, settings.outcomes.reasons)
     facts = asdict(found)
     if as_json:

@@ -116,17 +116,17 @@ def _show_status(alias: str, as_json: bool) -> None:
 
     from mlreg_dagster.cli.rollout_tables import decision_facts, figures_table, traffic_table
     from mlreg_dagster.config import home_dir, load_settings
-    from mlreg_dagster.config.places import artifacts_root, warehouse_file
+    from mlreg_dagster.config.places import artifacts_root
     from mlreg_dagster.extensions.registration.loading import load_extensions
     from mlreg_dagster.governance.rollout.looking import look
     from mlreg_dagster.governance.rollout.wording import split_in_words
     from mlreg_dagster.registry.records.traffic import of_rollout, plain_facts
     from mlreg_dagster.storage.artifacts import open_artifacts
-    from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+    from mlreg_dagster.storage.warehouse.opening import open_warehouse
 
     registry, home, settings, now = open_registry(), home_dir(), load_settings(), pd.Timestamp.now(tz="UTC")
     load_extensions(settings.extensions.modules)
-    tables, store = DuckDBWarehouse(warehouse_file(home)), open_artifacts(artifacts_root(home))
+    tables, store = open_warehouse(home), open_artifacts(artifacts_root(home))
     changes = of_rollout(registry.traffic_history(alias))
     newest = changes[-1] if changes else None
     found = look(registry, tables, home, settings, alias, now, store=store)

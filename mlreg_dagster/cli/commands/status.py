@@ -14,19 +14,18 @@ def status(as_json: AsJson = False) -> None:
     from mlreg_dagster.cli.outcome_tables import lead_times_table, outcomes_table, worth_table
     from mlreg_dagster.cli.tables import history_table, versions_table
     from mlreg_dagster.config import home_dir, load_settings
-    from mlreg_dagster.config.places import warehouse_file
     from mlreg_dagster.governance.rollout.wording import split_in_words
     from mlreg_dagster.governance.standing import standings
     from mlreg_dagster.outcomes.performance.flagged_share import flagged_share_in
     from mlreg_dagster.outcomes.performance.summary import summarize, summarize_lead_times, summarize_served
     from mlreg_dagster.outcomes.worth.newest import newest_worth
     from mlreg_dagster.registry.records import suspensions, traffic
-    from mlreg_dagster.storage.warehouse.reader import WarehouseReader
+    from mlreg_dagster.storage.warehouse.opening import open_tables
 
     settings, registry, now = load_settings(), open_registry(), datetime.now(UTC)
     found = standings(registry, now)
     moves = [event for history in registry.histories().values() for event in history]
-    with WarehouseReader(warehouse_file(home_dir())).tables() as tables:
+    with open_tables(home_dir()) as tables:
         outcomes = [*summarize(tables, settings.outcomes), *summarize_served(tables, settings.outcomes)]
         flagged = flagged_share_in(tables, settings.evaluation)
         lead_times, worth = summarize_lead_times(tables), newest_worth(tables)

@@ -85,10 +85,10 @@ def _registry_knows_what_predicted(unknown: list[str], made: Made | None) -> Fin
 
 def _stored(home: Home, newest: Newest | None) -> tuple[int, set[tuple[str, str]]]:
     """How many hours of snapshots came after the newest backup, and which versions predicted, with which bytes."""
-    if not home.warehouse.path.exists():
+    if not home.warehouse.exists():
         return 0, set()
     since = newest.newest_hour.timestamp() if newest and newest.newest_hour else 0
-    with home.warehouse.file.connect_read_only() as connection:
+    with home.warehouse.look() as connection:
         there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
         later = f"SELECT count(DISTINCT hour) FROM {SNAPSHOTS} WHERE epoch(hour) > {since}"  # noqa: S608 - our own name
         hours = connection.execute(later).fetchall()[0][0] if SNAPSHOTS in there else 0

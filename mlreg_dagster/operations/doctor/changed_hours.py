@@ -22,7 +22,7 @@ _ADVICE = (
 def frozen_hours_are_unchanged(home: Home) -> Iterator[Finding]:
     """For each version that holds an alias; what can't be read is reported by the findings on tables and records."""
     file = home.registry_file
-    if not home.warehouse.path.exists() or (file is not None and not file.exists()):
+    if not home.warehouse.exists() or (file is not None and not file.exists()):
         return
     try:
         holders: dict[str, list[str]] = {}
@@ -48,7 +48,7 @@ def frozen_hours_are_unchanged(home: Home) -> Iterator[Finding]:
 
 
 def _changes(home: Home, version: str) -> list[ChangedHours]:
-    with home.warehouse.file.connect_read_only() as connection:
+    with home.warehouse.look() as connection:
         return [
             compare(kind, dataset, features_within(connection, dataset.window))
             for kind, dataset in _datasets_behind(home, version)

@@ -134,7 +134,7 @@ def require_agreement(home: Home, settings: Settings, made: Made, now: pd.Timest
             clock is behind the event log.
     """
     stored = no_hours(settings)
-    if home.warehouse.path.exists():
+    if home.warehouse.exists():
         with home.warehouse.connect() as connection:
             stored = stored_hours(connection, settings)
     newest = max((hours.max() for hours in stored.values() if len(hours)), default=last_ended_hour(now))

@@ -21,7 +21,7 @@ def tables_are_mirrored(home: Home) -> Iterator[Finding]:
     Args:
         home: Whose tables; no process writes them meanwhile.
     """
-    if not home.warehouse.path.exists():
+    if home.warehouse.mirror is None or not home.warehouse.exists():
         return
     layout = home.warehouse.mirror.layout
     if not layout.is_complete:
@@ -29,7 +29,7 @@ def tables_are_mirrored(home: Home) -> Iterator[Finding]:
         yield Finding(_NAME, "waiting", seen, f"{_ADVICE}; or the next write of any table writes it.")
         return
     try:
-        with home.warehouse.file.connect_read_only() as connection:
+        with home.warehouse.look() as connection:
             stored = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
             wrong = [
                 f"{name}: {differing}"

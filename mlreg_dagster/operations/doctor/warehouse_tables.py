@@ -19,8 +19,8 @@ from mlreg_dagster.operations.retention.future_hours import no_row_is_ahead
 from mlreg_dagster.outcomes.consistency import hours_under_other_settings, in_words
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.storage.faults import StorageDamaged, StorageNotWritable
-from mlreg_dagster.storage.warehouse.duckdb_warehouse import differing_columns
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
+from mlreg_dagster.storage.warehouse.sql_warehouse import differing_columns
 from mlreg_dagster.storage.warehouse.tables import Table
 
 _RESTORE = "Stop everything that uses it, move it away and put a copy from before in its place; see docs/runbook.md."
@@ -28,12 +28,12 @@ _RESTORE = "Stop everything that uses it, move it away and put a copy from befor
 
 def tables_are_sound(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None) -> list[Finding]:
     """Who holds the file, each table by itself, what follows from what, the hours, and what runs made of them."""
-    path = home.warehouse.path
-    if not path.exists():
+    path = home.warehouse.place
+    if not home.warehouse.exists():
         waiting = Finding("tables", "waiting", f"{path} is not there yet.", "The first run of an hour makes it.")
         return [waiting, *compare_hours(no_hours(settings), made, now)]
     try:
-        with home.warehouse.file.connect_read_only() as connection:
+        with home.warehouse.look() as connection:
             found = _look(connection, settings, now, made, newest_of_snapshot(home.folder))
             return [Finding("lock", "ok", f"{path}: no process holds it."), *found]
     except WarehouseBusy as busy:

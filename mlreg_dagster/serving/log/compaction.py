@@ -98,7 +98,7 @@ def _store(file: Path, tables: Warehouse, hour: datetime) -> None:
     if not file.exists():
         return
     name, columns = SERVED_PREDICTIONS.name, ", ".join(f'"{each}"' for each in SERVED_PREDICTIONS.columns)
-    with tables.session(), tables.connect() as connection:
+    with tables.writing(SERVED_PREDICTIONS) as connection:
         tables.write(SERVED_PREDICTIONS, SERVED_PREDICTIONS.empty(), [])  # makes the table, or completes an older one
         connection.register("hour_answers", reader_of(file, ["answer_id", "segment_sha256"]))
         connection.execute(

@@ -9,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -27,7 +27,7 @@ _FOREIGN_PID = re.compile(r"PID (\d+)")
 
 
 class GuardedFile:
-    """A DuckDB file that one process at a time has open.
+    """A DuckDB file that one process at a time has open: a `Guard`.
 
     Args:
         path: The file; it and its folder are made when first needed.
@@ -56,6 +56,35 @@ class GuardedFile:
         self._kept: duckdb.DuckDBPyConnection | None = None
         self._until_release = ExitStack()
         self._uses = 0
+
+    is_exclusive = True
+    repeatable: tuple[type[Exception], ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    @property
+    def timeout_s(self) -> float:
+        """How long, in seconds, to wait for another process before `WarehouseBusy`."""
+        return self.lock.timeout_s
+
+    @timeout_s.setter
+    def timeout_s(self, seconds: float) -> None:
+        self.lock.timeout_s = seconds
+
+    def exists(self) -> bool:
+        """Whether the file was made already."""
+        return self.path.exists()
+
+    def writing(self, table: str) -> AbstractContextManager[None]:
+        """Nothing more: within a session other processes are kept out of all tables."""
+        del table
+        return nullcontext()
+
+    def confirm(self, table: str) -> None:
+        """Nothing: whoever has the file open keeps others out."""
 
     @contextmanager
     def session(self) -> Iterator[None]:

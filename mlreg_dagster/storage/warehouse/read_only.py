@@ -58,6 +58,10 @@ class ReadOnlyWarehouse:
         del frame, partitions
         raise WarehouseReadOnly(f"{table.name} was opened for reading alone. Materialize its asset.")
 
+    def writing(self, table: Table) -> NoReturn:
+        """Refuse, as `write`."""
+        self.write(table, table.empty(), [])
+
     def changes(self, table: Table, partitions: Iterable[object]) -> NoReturn:
         """Refuse, as `write`."""
         self.write(table, table.empty(), partitions)

@@ -53,6 +53,10 @@ class Warehouse(Protocol):
         """
         ...
 
+    def writing(self, table: Table) -> "AbstractContextManager[duckdb.DuckDBPyConnection]":
+        """A connection for statements of one's own that change a table; no other writer has it meanwhile."""
+        ...
+
     def changes(self, table: Table, partitions: Iterable[object]) -> None:
         """Say that statements of one's own are going to change rows of partitions, before they do, within a session.
 

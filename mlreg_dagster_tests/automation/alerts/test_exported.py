@@ -63,7 +63,7 @@ def test_the_newest_partition_is_told_by_its_end(instance):
 
 def place(instance, tmp_path):
     registry = Registry(f"sqlite:///{tmp_path / 'registry.sqlite'}", lambda: ({}, NOW))
-    return Place(instance, frozenset(), registry, tmp_path / "warehouse.duckdb")
+    return Place(instance, frozenset(), registry, tmp_path)
 
 
 def test_objectives_of_a_market_that_goes_on_are_measured_and_of_one_that_ended_are_not(instance, tmp_path):
