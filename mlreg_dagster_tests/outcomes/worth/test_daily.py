@@ -63,7 +63,7 @@ def test_later_outcomes_change_no_earlier_row(outcomes):
 def test_champions_are_one_opponent_whichever_version_they_were(whole):
     champion = whole[whole["model_version"] == "champion"].groupby("opponent")["pairs"].sum()
     assert champion.to_dict() == dict.fromkeys(("ranking:fall", "ranking:volatility"), DAYS * 24 * INSTRUMENTS)
-    against = rows[rows["opponent"] == "champion"].groupby("model_version")["pairs"].sum()
+    against = whole[whole["opponent"] == "champion"].groupby("model_version")["pairs"].sum()
     assert against.to_dict() == {"v1": 19 * 24 * INSTRUMENTS, "v2": 10 * 24 * INSTRUMENTS}  # never against itself
 
 
