@@ -13,6 +13,7 @@ from mlreg_dagster.operations.doctor.files import (
     prediction_log_is_stored,
     there_is_room,
 )
+from mlreg_dagster.operations.doctor.lake import lake_is_sound
 from mlreg_dagster.operations.doctor.materializations import Made
 from mlreg_dagster.operations.doctor.parquet_mirror import tables_are_mirrored
 from mlreg_dagster.operations.doctor.registry_records import registry_is_sound
@@ -36,6 +37,7 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None
         return [Finding("home", "miss", f"There is no home in {home.folder}.", advice)]
     return [
         *tables_are_sound(home, settings, now, made),
+        *lake_is_sound(home, now),
         *mirror_follows(home, settings),
         *tables_are_mirrored(home),
         *registry_is_sound(home, now, made),
