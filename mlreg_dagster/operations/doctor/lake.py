@@ -15,6 +15,9 @@ from mlreg_dagster.storage.postgres import PostgresUnavailable
 from mlreg_dagster.storage.warehouse.lake import Lake, upkeep
 from mlreg_dagster.storage.warehouse.opening import lake_of
 
+LAKE = "lake"
+"""The finding that the lake answers."""
+
 _PRUNE = "mlreg prune"
 _MANY_SMALL = 48  # what two days of hourly writes leave
 _SHOWN = 3
@@ -35,7 +38,7 @@ def lake_is_sound(home: Home, now: pd.Timestamp) -> Iterator[Finding]:
             yield _nothing_is_unused(connection, now)
             yield _is_written_by(lake, upkeep.table_files(connection))
     except (MlregError, duckdb.Error) as error:
-        yield Finding("lake", "miss", str(error), "Start what it names, or mend its address; see docs/how-to/lake.md.")
+        yield Finding(LAKE, "miss", str(error), "Start what it names, or mend its address; see docs/how-to/lake.md.")
 
 
 def _answers(lake: Lake, connection: duckdb.DuckDBPyConnection) -> Finding:
@@ -47,7 +50,7 @@ def _answers(lake: Lake, connection: duckdb.DuckDBPyConnection) -> Finding:
         f"{lake.place} answers: DuckDB {duckdb.__version__}, form {form} of DuckLake, {snapshots:,} snapshots from "
         f"{oldest:%Y-%m-%d %H:%M} on."
     )
-    return Finding("lake", "ok", seen)
+    return Finding(LAKE, "ok", seen)
 
 
 def _files_are_there(lake: Lake, connection: duckdb.DuckDBPyConnection) -> Finding:

@@ -36,8 +36,8 @@ def _snapshot(lake: Lake, time: datetime) -> int:
         ((number, oldest),) = connection.execute(sql, {"time": time}).fetchall()
     if number is None:
         raise NotKept(
-            f"What the tables of the lake {lake.place} held at {time.isoformat()} is not kept: the oldest time that can "
-            f"be asked for is {oldest.isoformat()}. Ask for a later one; lake_history_days in retention.yaml says how "
+            f"What the tables of the lake {lake.place} held at {time.isoformat()} is not kept: the oldest time that "
+            f"can be asked for is {oldest.isoformat()}. Ask for a later one; lake_history_days in retention.yaml says how "
             f"long each is kept."
         )
     return int(number)

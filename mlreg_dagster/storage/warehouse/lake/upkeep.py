@@ -134,8 +134,8 @@ def snapshots(connection: duckdb.DuckDBPyConnection) -> tuple[int, datetime]:
 
 
 def named_files(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], set[str]]:
-    """The whole paths of the files that any snapshot needs, and of those that none needs and that wait to be removed."""
-    root = f"(SELECT value FROM {CATALOG}.ducklake_metadata WHERE key = 'data_path')"
+    """The paths of the files that any snapshot needs, and of those that none needs and that wait to be removed."""
+    root = f"(SELECT value FROM {CATALOG}.ducklake_metadata WHERE key = 'data_path')"  # noqa: S608 - our own names
     of_schema = f"if(s.path_is_relative, {root} || s.path, s.path)"
     of_table = f"if(t.path_is_relative, {of_schema} || t.path, t.path)"
     found = []
