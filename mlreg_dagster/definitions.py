@@ -15,6 +15,7 @@ from mlreg_dagster.config.places import (
     is_branch,
     is_registry_elsewhere,
     latest_root,
+    raw_roots,
     registry_url,
     tables_url,
     warehouse_file,
@@ -84,7 +85,12 @@ def build_definitions(
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)
     jobs = build_jobs(settings, home)
-    partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
+    partitions = make_partitions(
+        settings.ingest.first_hour,
+        settings.ingest.last_hour,
+        hours_per_run=settings.automation.hours_per_run,
+        days_per_run=settings.automation.days_per_run,
+    )
     assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
         *build_market_assets(settings, partitions),
         *build_dataset_assets(settings, partitions),
@@ -122,7 +128,7 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
     """Every resource, closed to run config; a registry or artifacts that can't be meant are refused at once."""
     named = registry_url(home)
     own: dict[str, Any] = {
-        "source": make_source(settings.ingest, LandingZone(home / "raw")),
+        "source": make_source(settings.ingest, LandingZone(*raw_roots(home))),
         "warehouse": WarehouseResource(
             database=str(warehouse_file(home)),
             lake=None if tables_url(home) is None else dg.EnvVar(TABLES),

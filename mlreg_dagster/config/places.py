@@ -14,10 +14,12 @@ REGISTRY, ARTIFACTS, LATEST = "MLREG_REGISTRY", "MLREG_ARTIFACTS", "MLREG_LATEST
 """Environment variables that name a registry, and folders of artifacts and of the newest hour, elsewhere, as URLs."""
 TABLES = "MLREG_TABLES"
 """The environment variable that names a lake, which keeps the tables for many hosts."""
+DAGSTER = "MLREG_DAGSTER"
+"""The environment variable that names a PostgreSQL database for what Dagster itself stores, as a URL."""
 SERVING_KEYS = "MLREG_SERVING_KEYS"
 """The environment variable that names a file of the server's API keys elsewhere."""
 
-_SCHEME = "://"
+_SCHEME, _OF_DISK = "://", {"file", "local"}
 
 
 def branches_root(home: Path) -> Path:
@@ -38,6 +40,19 @@ def is_branch(home: Path) -> bool:
 def dagster_home(home: Path) -> Path:
     """Dagster's home: what DAGSTER_HOME names, else the folder in the home; always the latter in a branch."""
     return Path(_named_by("DAGSTER_HOME", home) or home / "dagster")
+
+
+def is_dagster_elsewhere(home: Path) -> bool:
+    """Whether MLREG_DAGSTER names the database of Dagster's instance of a home.
+
+    Raises:
+        ConfigError: It names no database in PostgreSQL.
+    """
+    if (named := _named_by(DAGSTER, home)) is None:
+        return False
+    if not named.partition(_SCHEME)[0].startswith("postgresql") or _SCHEME not in named:
+        raise ConfigError(f"{DAGSTER} names no database in PostgreSQL. Write postgresql://user@host/name.")
+    return True
 
 
 def registry_url(home: Path) -> str:
@@ -95,6 +110,19 @@ def artifacts_root(home: Path) -> str:
         ConfigError: MLREG_ARTIFACTS names a folder by a relative path, or has a secret in it.
     """
     return _folder_named_by(ARTIFACTS, home) or str(home / "artifacts")
+
+
+def raw_roots(home: Path) -> tuple[str, ...]:
+    """The folder or URL of raw payloads, and one that is only read: hosts share them where they share artifacts.
+
+    No kind of artifact begins with a dot, so none collides with them. What was landed in the home before is read there.
+
+    Raises:
+        ConfigError: MLREG_ARTIFACTS names a folder by a relative path, or has a secret in it.
+    """
+    own, artifacts = str(home / "raw"), artifacts_root(home)
+    scheme, is_url, _ = artifacts.partition(_SCHEME)
+    return (f"{artifacts.rstrip('/')}/.raw", own) if is_url and scheme not in _OF_DISK else (own,)
 
 
 def latest_root(home: Path) -> str:

@@ -83,8 +83,8 @@ def _were_copied(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConne
     if there == names and all(content_of(source, name) == content_of(target, name) for name in names):
         return True
     raise NotMoved(
-        f"The lake {place} holds tables already ({', '.join(there)}), and tables are moved into an empty one alone. Name "
-        f"another catalog in {TABLES}."
+        f"The lake {place} holds tables already ({', '.join(there)}), and tables are moved into an empty one alone. "
+        f"Name another catalog in {TABLES}."
     )
 
 

@@ -18,7 +18,6 @@ from mlreg_dagster.storage import postgres
 if TYPE_CHECKING:
     import psycopg
 
-_ANSWER_S = 10.0
 _IDLE_CONNECTIONS = 8
 _LOCK_NOT_AVAILABLE = "55P03"
 _KNOWS_TRANSACTION_TIMEOUT = 170000
@@ -41,11 +40,13 @@ class AdvisoryLock:
         url: Of the database, `postgresql://user@host/name`.
         name: What is locked, as messages name it, such as `table features`.
         timeout_s: How long one waits for it; 0 does not wait.
+        answer_s: How long the server may take for any answer, seconds.
     """
 
-    def __init__(self, url: str, name: str, timeout_s: float = 60.0) -> None:
+    def __init__(self, url: str, name: str, timeout_s: float = 60.0, answer_s: float = 10.0) -> None:
         self._url = url
         self._timeout_s = timeout_s
+        self._answer_s = answer_s
         self.name = name
         self.key = int.from_bytes(hashlib.blake2b(f"mlreg\0{name}".encode(), digest_size=8).digest(), signed=True)
 
@@ -71,7 +72,7 @@ class AdvisoryLock:
             PostgresUnavailable: The server can't be reached.
         """
         while True:
-            connection, is_new = _connections.lend(self._url, self._timeout_s + _ANSWER_S)
+            connection, is_new = _connections.lend(self._url, self._timeout_s + self._answer_s)
             import psycopg  # which is there, since there is a connection
 
             try:
@@ -111,7 +112,7 @@ class AdvisoryLock:
         Raises:
             PostgresUnavailable: The server can't be reached.
         """
-        with postgres.connect(self._url, silence_s=_ANSWER_S, purpose="look") as connection:
+        with postgres.connect(self._url, silence_s=self._answer_s, purpose="look") as connection:
             found = connection.execute(
                 "SELECT pid, usename, application_name, coalesce(host(client_addr), 'the same machine'), "
                 "to_char(xact_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') "
@@ -166,6 +167,16 @@ class Hold:
             f"The lock on {self._lock.name} in {postgres.shown(self._url)} is lost: {why}. Another process may have "
             f"it by now. Run this again."
         )
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """The result of a reading statement of one's own, on the connection that holds the lock.
+
+        Raises:
+            LockLost: The lock is no longer held, or the server does not answer.
+        """
+        self.check()
+        assert self._connection is not None  # noqa: S101 - it was checked
+        return self._connection.execute(sql.encode()).fetchall()
 
     def release(self) -> None:
         """Let go of the lock; it is free even where the server does not answer, as the connection ends."""

@@ -72,7 +72,7 @@ def connect(url: str, *, silence_s: float, purpose: str = "") -> "psycopg.Connec
 def client_bounds(silence_s: float, purpose: str = "") -> dict[str, Any]:
     """What libpq is told of a connection: how long to wait for a silent server, and the name it shows."""
     return {
-        "connect_timeout": CONNECT_S,
+        "connect_timeout": max(2, min(CONNECT_S, int(silence_s))),
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,

@@ -32,18 +32,17 @@ from mlreg_dagster.operations.backup.manifest import (
 )
 from mlreg_dagster.operations.backup.newest import remember
 from mlreg_dagster.operations.file_copy import copy_folder
-from mlreg_dagster.operations.home_copy import NotCopied, registry_of
+from mlreg_dagster.operations.home_copy import NotCopied, copy_payloads, kinds_of, registry_of, write_bundle
 from mlreg_dagster.operations.kept_tables import tables_kept
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.errors import RegistryTampered
 from mlreg_dagster.storage import private_files
-from mlreg_dagster.storage.artifacts import SUMS, ArtifactError, ArtifactStore, open_artifacts
+from mlreg_dagster.storage.artifacts import ArtifactError, ArtifactStore, open_artifacts
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.prediction_log import Layout, layout_of
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
 
 _PATIENCE_S = 60.0
-_RAW = "raw"
 
 
 class NotABackupFolder(MlregError):
@@ -95,7 +94,7 @@ def create(home: Path, folder: Path, *, link: bool = True) -> tuple[Path, Manife
                 f"keep a plain copy of its file as evidence."
             )
         left_out = copy_bundles(artifacts, draft / "artifacts", copied, link)
-        copy_folder(home / _RAW, draft / _RAW, link=link)
+        copy_payloads(home, draft / "raw", link=link)
         sequence, digest = copied.audit_head()
         manifest = Manifest(
             form=FORM,
@@ -146,10 +145,7 @@ def copy_bundles(store: ArtifactStore, copy: Path, registry: Registry, link: boo
     """Copy every bundle but models that the registry does not know, which it gives."""
     known = {version.version for version in registry.versions()} | registry.lost_versions()
     left_out = []
-    kinds = sorted(path.name for path in store.root.iterdir()) if store.root.is_dir() else []
-    for kind in kinds:
-        if kind.startswith(".") or not (store.root / kind).is_dir():
-            continue
+    for kind in kinds_of(store):
         for key in store.keys(kind):
             if kind == MODELS and key not in known:
                 left_out.append(f"{kind}/{key}")
@@ -157,18 +153,10 @@ def copy_bundles(store: ArtifactStore, copy: Path, registry: Registry, link: boo
                 copy_folder(store.local / kind / key, copy / kind / key, link=link)
             else:
                 try:
-                    _write(copy / kind / key, store, kind, key)
+                    write_bundle(copy / kind / key, store, kind, key)
                 except ArtifactError:  # it is named with those that are damaged
                     continue
     return tuple(left_out)
-
-
-def _write(folder: Path, store: ArtifactStore, kind: str, key: str) -> None:
-    files = store.read(kind, key)
-    sums = (store.root / kind / key / SUMS).read_bytes()
-    private_files.make_folder(folder)
-    for name, content in {**files, SUMS: sums}.items():
-        private_files.write(folder / name, content)
 
 
 def _damaged(registry: Registry, copy: ArtifactStore) -> Iterator[str]:

@@ -37,7 +37,7 @@ def _snapshot(lake: Lake, time: datetime) -> int:
     if number is None:
         raise NotKept(
             f"What the tables of the lake {lake.place} held at {time.isoformat()} is not kept: the oldest time that "
-            f"can be asked for is {oldest.isoformat()}. Ask for a later one; lake_history_days in retention.yaml says how "
-            f"long each is kept."
+            f"can be asked for is {oldest.isoformat()}. Ask for a later one; lake_history_days in retention.yaml says "
+            f"how long each is kept."
         )
     return int(number)
