@@ -206,9 +206,7 @@ def test_a_writer_waits_for_a_commit_whose_writer_has_lost_its_lock(disk_lake, l
     other = warehouse_of(disk_lake, lock_timeout_s=0.2)
     with _catalog(disk_lake) as connection:
         connection.exec_driver_sql("LOCK TABLE ducklake_data_file IN ROW EXCLUSIVE MODE")  # as an INSERT takes it
-        with pytest.raises(
-            WarehouseBusy, match=r"storing a change for more than 0\.2 s, .* processes \[\d+\]"
-        ):
+        with pytest.raises(WarehouseBusy, match=r"storing a change for more than 0\.2 s, .* processes \[\d+\]"):
             other.write(READINGS, rows(DAY[:1], price=2.0), DAY[:1])
     other.write(READINGS, rows(DAY[:1], price=3.0), DAY[:1])
     assert lake.read(READINGS)["price"].tolist() == [3.0] * 3
