@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
 import httpx
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 import yaml
 
 from mlreg_dagster.cli.intact import require_intact, witnessed_heads
-from mlreg_dagster.orchestration.dagster_internals import dagster_files
+from mlreg_dagster.orchestration.dagster_internals import dagster_files, one_daemon
 from mlreg_dagster.orchestration.dagster_internals.audit_heads import recorded_heads
 from mlreg_dagster.orchestration.dagster_internals.dagster_database import UnknownStorage, database_url
 from mlreg_dagster.orchestration.instance.audit_anchors import heads_on_record
@@ -165,6 +166,14 @@ def test_a_daemon_that_loses_its_lock_takes_it_again_or_ends(url, somebody_else)
                     assert daemon.poll() is None
         finally:
             daemon.kill()
+
+
+def test_a_daemon_without_its_lock_does_not_go_on(monkeypatch):
+    """Dagster would log what its heartbeat raises, and tick."""
+    lock = DaemonLockBetweenHosts("postgresql://nobody@127.0.0.1:1/nowhere")
+    monkeypatch.setattr(one_daemon.os, "_exit", sys.exit)
+    with pytest.raises(SystemExit):
+        one_daemon.OneDaemon.add_daemon_heartbeat(SimpleNamespace(_daemon=lock), None)
 
 
 def _taken(lock):
