@@ -52,7 +52,8 @@ def main() -> None:
             (files,) = upkeep.table_files(connection)
             content = connection.execute(f"SELECT count(*), sum(hash(t)) FROM {TABLE.name} AS t").fetchall()
         print(
-            f"{step}: {files.files} files, {files.size:,} bytes, {len(found)} rows of a day in {seconds:.3f} s, {content}"
+            f"{step}: {files.files} files, {files.size:,} bytes, "
+            f"{len(found)} rows of a day in {seconds:.3f} s, {content}"
         )
         if step == "before":
             began = time.perf_counter()
