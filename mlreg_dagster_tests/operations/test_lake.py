@@ -1,6 +1,9 @@
 """The operations of a home whose tables are in a lake."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +36,16 @@ __all__ = ["postgres_server"]
 pytestmark = pytest.mark.slow  # each asks a server, and opens lakes
 
 _DAY = pd.Timedelta(days=1)
+
+_KILLED_WHILE_IT_MERGES = """
+import os, signal
+from mlreg_dagster.storage.warehouse.lake import open_lake
+lake = open_lake(os.environ["MLREG_TABLES"], 60.0)
+with lake.session(), lake.writing("readings"), lake.connect() as connection:
+    connection.begin()
+    connection.execute("CALL ducklake_merge_adjacent_files('lake', 'readings')")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 def _now() -> pd.Timestamp:
@@ -82,6 +95,17 @@ class TestPrune:
         (unused,) = lake_tasks(lake, 30, _now() + 2 * _DAY)
         unused.do()
         assert len(_parquet_files(tmp_path)) == _files(tables).files
+        assert_stored(tables.read(READINGS), before)
+
+    def test_a_process_that_is_killed_while_it_merges_loses_nothing(self, tables, tmp_path):
+        before, lake = tables.read(READINGS), lake_of(tables)
+        killed = subprocess.run([sys.executable, "-c", _KILLED_WHILE_IT_MERGES], check=False, timeout=60)
+        assert killed.returncode == -signal.SIGKILL
+        assert len(_parquet_files(tmp_path)) == 7  # what it had written is there, and the catalog does not name it
+        assert_stored(tables.read(READINGS), before)
+        upkeep.merge(lake, "readings")
+        upkeep.remove(lake, datetime.now(UTC) + timedelta(days=2))
+        assert (len(_parquet_files(tmp_path)), _files(tables).files) == (1, 1)
         assert_stored(tables.read(READINGS), before)
 
     def test_a_repaired_hour_in_a_merged_file_leaves_one_file_again(self, tables):
@@ -171,11 +195,12 @@ class TestCopies:
         with MirrorReader(tmp_path / "copy").tables() as mirrored:
             assert mirrored.rows("SELECT count(*) FROM readings") == [(18,)]
 
-    def test_a_backup_counts_what_it_took(self, tables, home, tmp_path):
+    @pytest.mark.usefixtures("tables")
+    def test_a_backup_counts_what_it_took(self, home, tmp_path):
         _, manifest = create(home, tmp_path / "backups")
         assert manifest.tables["readings"].rows == 18
 
-    def test_a_lake_without_tables_is_no_old_file(self, home, tmp_path, monkeypatch):
+    def test_a_lake_without_tables_is_no_old_file(self, home, tmp_path):
         DuckDBWarehouse(warehouse_file(home)).write(READINGS, rows(DAY[:2]), DAY[:2])
         copy_home(home, tmp_path / "copy")
         assert not warehouse_file(tmp_path / "copy").exists()
@@ -206,7 +231,8 @@ class TestMove:
         assert not warehouse_file(home).exists()
         assert not (home / "mirror").exists()
 
-    def test_a_move_that_was_killed_after_the_copy_goes_on(self, home, old, monkeypatch):
+    @pytest.mark.usefixtures("old")
+    def test_a_move_that_was_killed_after_the_copy_goes_on(self, home, monkeypatch):
         replace = Path.replace
         monkeypatch.setattr(Path, "replace", _killed)
         with pytest.raises(KeyboardInterrupt):
