@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from mlreg_dagster.config.loading import fit_for_databases
+from mlreg_dagster.config.places import is_dagster_elsewhere
 from mlreg_dagster.config.project import MARKER, project_in, shipped
 from mlreg_dagster.core.errors import MlregError
 
@@ -37,15 +38,18 @@ def template(name: str) -> str:
 def make_project(folder: Path) -> Path:
     """Make a project in a folder that is not there yet, or is empty; in a clone of a project, write its `.env` alone.
 
+    Its `dagster.yaml` is that for PostgreSQL where MLREG_DAGSTER names a database.
+
     Returns:
         The folder, as an absolute path.
 
     Raises:
         NotAnEmptyFolder: Something else is in it, or it is no folder.
-        ConfigError: It has a name that no database can be opened under.
+        ConfigError: It has a name that no database can be opened under, or MLREG_DAGSTER names no PostgreSQL.
         OSError: It can't be written.
     """
     path = fit_for_databases(folder, "mlreg init")
+    in_postgres = is_dagster_elsewhere(path / ".mlreg")
     if odd := sorted(_NOT_IN_ENV.intersection(str(path))):
         raise NotAnEmptyFolder(f"{path}: {' '.join(odd)} can't stand in the name of a project. Choose another name.")
     if not _is_clone(path):
@@ -55,7 +59,8 @@ def make_project(folder: Path) -> Path:
         for config in shipped("configs").glob("*.yaml"):
             shutil.copyfile(config, path / "configs" / config.name)
         for name in FILES:
-            (path / name.replace("gitignore", ".gitignore")).write_text(template(name), encoding="utf-8")
+            text = template("dagster-postgres.yaml" if in_postgres and name == "dagster.yaml" else name)
+            (path / name.replace("gitignore", ".gitignore")).write_text(text, encoding="utf-8")
     (path / ".env").write_text(_ENV.format(home=path / ".mlreg"), encoding="utf-8")
     return path
 

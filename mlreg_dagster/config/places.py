@@ -14,6 +14,8 @@ REGISTRY, ARTIFACTS, LATEST = "MLREG_REGISTRY", "MLREG_ARTIFACTS", "MLREG_LATEST
 """Environment variables that name a registry, and folders of artifacts and of the newest hour, elsewhere, as URLs."""
 TABLES = "MLREG_TABLES"
 """The environment variable that names a lake, which keeps the tables for many hosts."""
+DAGSTER = "MLREG_DAGSTER"
+"""The environment variable that names a PostgreSQL database for what Dagster itself stores, as a URL."""
 SERVING_KEYS = "MLREG_SERVING_KEYS"
 """The environment variable that names a file of the server's API keys elsewhere."""
 
@@ -38,6 +40,19 @@ def is_branch(home: Path) -> bool:
 def dagster_home(home: Path) -> Path:
     """Dagster's home: what DAGSTER_HOME names, else the folder in the home; always the latter in a branch."""
     return Path(_named_by("DAGSTER_HOME", home) or home / "dagster")
+
+
+def is_dagster_elsewhere(home: Path) -> bool:
+    """Whether MLREG_DAGSTER names the database of Dagster's instance of a home.
+
+    Raises:
+        ConfigError: It names no database in PostgreSQL.
+    """
+    if (named := _named_by(DAGSTER, home)) is None:
+        return False
+    if not named.partition(_SCHEME)[0].startswith("postgresql") or _SCHEME not in named:
+        raise ConfigError(f"{DAGSTER} names no database in PostgreSQL. Write postgresql://user@host/name.")
+    return True
 
 
 def registry_url(home: Path) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import yaml
 
 from mlreg_dagster.config import plain_yaml
-from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.orchestration.dagster_internals.dagster_database import ELSEWHERE, UnknownStorage
 
 _Answer = TypeVar("_Answer")
 
@@ -34,14 +34,9 @@ _STORAGES: tuple[Any, ...] = (
         }
     },
 )
-_ELSEWHERE = ("event_log_storage", "run_storage", "local_artifact_storage", "instance_class")
 _WAIT_S = 30.0
 _TRIES, _PAUSE_S = 8, 0.04
 _WITH_WRITE_AHEAD_LOG = b"\x02\x02"  # bytes 18 and 19 of such a file
-
-
-class UnknownStorage(MlregError):
-    """What Dagster stores can't be read without Dagster."""
 
 
 class _NotClosed(UnknownStorage):
@@ -67,8 +62,8 @@ def runs_file(dagster_home: Path) -> Path:
     return dagster_home / "history" / "runs.db"
 
 
-def require_known_schema(connection: sqlite3.Connection) -> None:
-    """Refuse an event log of another schema.
+def require_known_schema(connection: Any) -> None:
+    """Refuse an event log of another schema; in SQLite and in PostgreSQL it is the same.
 
     Raises:
         UnknownStorage: It has another one.
@@ -145,19 +140,28 @@ def _beside(file: Path, suffix: str) -> Path:
     return file.with_name(file.name + suffix)
 
 
-def _require_known(dagster_home: Path) -> None:
-    config = dagster_home / "dagster.yaml"
+def require_known_release() -> None:
+    """Refuse a release of Dagster whose tables are not known.
+
+    Raises:
+        UnknownStorage: It is one.
+    """
     try:
         installed = version("dagster")
     except PackageNotFoundError:
         raise UnknownStorage("Dagster is not installed.") from None
     if not installed.startswith(_RELEASES):
         raise UnknownStorage(f"The files of Dagster {installed} are not known; those of {_RELEASES}x are.")
+
+
+def _require_known(dagster_home: Path) -> None:
+    require_known_release()
+    config = dagster_home / "dagster.yaml"
     if not config.is_file():
         raise UnknownStorage(f"{dagster_home} is no Dagster home yet: the first run makes it.")
     try:
         values = plain_yaml.parse(config.read_text(encoding="utf-8")) or {}
     except (OSError, ValueError, yaml.YAMLError):
         raise UnknownStorage(f"{config} can't be read.") from None
-    if not isinstance(values, dict) or values.get("storage") not in _STORAGES or values.keys() & set(_ELSEWHERE):
+    if not isinstance(values, dict) or values.get("storage") not in _STORAGES or values.keys() & set(ELSEWHERE):
         raise UnknownStorage(f"{config} names a storage that is not a folder of SQLite files.")

@@ -5,74 +5,39 @@ files are those of the stock storage: either can read what the other wrote. See 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import sqlalchemy as sa
-from dagster import DagsterEventType, EventLogEntry
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS as _PATIENCE_S
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
+from mlreg_dagster.orchestration.dagster_internals.batched_events import BATCH_SIZE, BatchedEventLog
 from mlreg_dagster.orchestration.dagster_internals.one_daemon import OneDaemonRunStorage, refuse_a_second_dev
 from mlreg_dagster.orchestration.dagster_internals.version_guard import is_tried
-
-BATCH_SIZE = 1000
-"""Events a transaction; what a killed run had in its buffer is made again by the next run."""
-
-_EVENTS = SqlEventLogStorageTable
-_INDEXED = {DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_MATERIALIZATION_PLANNED}
+from mlreg_dagster.orchestration.locks.daemon import DaemonLock
 
 
-class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+class BatchedSqliteEventLogStorage(BatchedEventLog, SqliteEventLogStorage):
     """The stock event log, but a batch is one transaction a file instead of three for each event."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, sa.Engine] = {}
         super().__init__(base_dir, inst_data)
 
-    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run; materializations, done or planned, in their order."""
-        indexed = [event for event in events if event.dagster_event_type in _INDEXED]
-        for event in events:
-            if event.dagster_event_type not in _INDEXED:
-                self.store_event(event)
-        if not indexed:
-            return
-        rows = [self._event_to_row(event) for event in indexed]
-        with self.run_connection(indexed[0].run_id) as connection:
-            connection.execute(sa.insert(_EVENTS), rows)
+    @contextmanager
+    def _batch_of(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[sa.Connection]:
+        """The file of the run keeps the rows, too."""
+        with self.run_connection(rows[0]["run_id"]) as connection:
+            connection.execute(sa.insert(SqlEventLogStorageTable), list(rows))
         with self.index_transaction() as connection:
-            insert = sa.insert(_EVENTS).returning(_EVENTS.c.id, sort_by_parameter_order=True)
-            ids = list(connection.execute(insert, rows).scalars())
-            self._store_asset_event_tags(connection, indexed, ids)
-            newest = {event.get_dagster_event().asset_key: number for number, event in enumerate(indexed)}
-            for number in newest.values():  # the row of an asset shows its last event alone
-                self._store_asset_event(connection, indexed[number], ids[number])
-
-    def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
-        """As the stock storage does, which serializes the event and binds each value again for each partition."""
-        planned: Any = event.get_dagster_event().event_specific_data
-        subset = planned.partitions_subset
-        row = {
-            "asset_key": planned.asset_key.to_string(),
-            "check_name": planned.check_name,
-            "run_id": event.run_id,
-            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-            "evaluation_event": dg.serialize_value(event),
-            "evaluation_event_timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
-            "evaluation_event_storage_id": event_id,
-        }
-        rows = [{**row, "partition": key} for key in (subset.get_partition_keys() if subset else [None])]
-        with self.index_connection() as connection:
-            connection.execute(sa.insert(AssetCheckExecutionsTable), rows)
+            yield connection
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[sa.Connection]:
@@ -138,10 +103,10 @@ class BatchedSqliteStorage(DagsterSqliteStorage):
     """
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
-        refuse_a_second_dev(Path(base_dir))
+        refuse_a_second_dev(DaemonLock(Path(base_dir)))
         super().__init__(base_dir, inst_data)
         runs = create_db_conn_string(os.path.join(base_dir, "history"), "runs")  # noqa: PTH118
-        self._run_storage = OneDaemonRunStorage(runs, Path(base_dir))
+        self._run_storage = OneDaemonRunStorage(runs, DaemonLock(Path(base_dir)))
         self._event_log_storage = BatchedSqliteEventLogStorage(os.path.join(base_dir, "history", "runs", ""))  # noqa: PTH118
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(BATCH_SIZE))  # Dagster batches only when told so
 

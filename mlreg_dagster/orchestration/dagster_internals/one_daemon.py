@@ -1,6 +1,6 @@
-"""One daemon for a Dagster home: a second one ends before it has looked at anything.
+"""One daemon for a Dagster instance: a second one ends before it has looked at anything.
 
-Two daemons on one home would tick the same sensors and take the same runs from the queue: hours done twice, versions
+Two daemons on one instance would tick the same sensors and take the same runs from the queue: hours done twice, versions
 trained twice. Dagster notices it, writes a line into its log, and goes on. See docs/runbook.md.
 """
 
@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 
 from mlreg_dagster.orchestration.locks.daemon import DaemonLock, DaemonRunsAlready
+from mlreg_dagster.orchestration.locks.daemon_between_hosts import DaemonLockBetweenHosts
 
 if TYPE_CHECKING:
     from dagster._daemon.types import DaemonHeartbeat
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dagster.daemon")
 
 
-class OneDaemonRunStorage(SqliteRunStorage):
-    """The stock storage of runs; what tells a daemon from all other processes is that it sends heartbeats."""
+class OneDaemon(SqlRunStorage):
+    """A stock storage of runs, put before it among the bases, that knows the one daemon by its lock.
 
-    def __init__(self, conn_string: str, home: Path) -> None:
-        super().__init__(conn_string)
-        self._daemon = DaemonLock(home)
+    What tells a daemon from all other processes is that it sends heartbeats.
+    """
+
+    _daemon: DaemonLock | DaemonLockBetweenHosts
 
     def add_daemon_heartbeat(self, daemon_heartbeat: "DaemonHeartbeat") -> None:
         """Take the heartbeat of the one daemon; end the process that sends another one's.
@@ -35,21 +38,33 @@ class OneDaemonRunStorage(SqliteRunStorage):
         try:
             self._daemon.take()
         except DaemonRunsAlready as error:
-            _log.error("%s", error)
-            os._exit(1)  # an exception Dagster would log, and go on; from other exits its daemon does not come back
+            end_daemon(error)
         super().add_daemon_heartbeat(daemon_heartbeat)
 
 
-def refuse_a_second_dev(home: Path) -> None:
-    """End a `dagster dev` on a home that has a daemon before it starts one: it ends with 0 when its daemon is refused.
+class OneDaemonRunStorage(OneDaemon, SqliteRunStorage):
+    """The stock storage of runs in SQLite, of one daemon."""
+
+    def __init__(self, conn_string: str, lock: DaemonLock) -> None:
+        super().__init__(conn_string)
+        self._daemon = lock
+
+
+def end_daemon(why: Exception) -> None:
+    """End this process at once: an exception Dagster would log, and go on; from other exits its daemon stays."""
+    _log.error("%s", why)
+    os._exit(1)
+
+
+def refuse_a_second_dev(lock: DaemonLock | DaemonLockBetweenHosts) -> None:
+    """End a `dagster dev` where there is a daemon before it starts one: it ends with 0 when its daemon is refused.
 
     Raises:
-        SystemExit: Another daemon works on the home.
+        SystemExit: Another daemon works on the instance.
     """
     program, command = Path(sys.argv[0]).name, sys.argv[1:2]
     if program not in {"dagster", "dagster.exe", "__main__.py"} or command != ["dev"]:
         return
-    lock = DaemonLock(home)
     try:
         lock.take()
     except DaemonRunsAlready as error:

@@ -9,6 +9,7 @@ from threading import Lock
 from filelock import FileLock, Timeout
 
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.orchestration.dagster_internals.dagster_database import database_url
 
 _A_LOOK_S = 1.0  # a `dagster dev` that only looks whether there is a daemon holds the lock for a moment
 
@@ -23,8 +24,12 @@ def daemon_kept_out(home: Path) -> Iterator[None]:
 
     Raises:
         DaemonRunsAlready: One works on it.
+        UnknownStorage, PostgresUnavailable: Its storage is in PostgreSQL, and can't be asked.
     """
-    lock = DaemonLock(home)
+    from mlreg_dagster.orchestration.locks.daemon_between_hosts import DaemonLockBetweenHosts
+
+    url = database_url(home)
+    lock = DaemonLockBetweenHosts(url) if url else DaemonLock(home)
     lock.take()
     try:
         yield

@@ -4,19 +4,15 @@ The server bounds statements and waits for locks, within each transaction, so th
 answer may never come: the network or a proxy went silent. Waiting for it is bounded on this side, a little longer.
 """
 
-import os
-import socket
-import time
-from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from mlreg_dagster.registry.errors import RegistryBusy, RegistryReadOnly, RegistryUnavailable
+from mlreg_dagster.storage.postgres import CONNECT_S, bounded_connection, client_bounds
 
-CONNECT_S = 10
 LOCK_S = 30.0
 STATEMENT_S = 60.0
 SILENCE_S = 75.0
@@ -29,7 +25,6 @@ _MAY_NOT_WRITE = {
     "25006": "it only reads: it is a standby, or default_transaction_read_only is on",
     "42501": "this user may not write it",
 }
-_Result = TypeVar("_Result")
 
 
 def make_engine(url: URL, json_serializer: Any) -> Engine:
@@ -44,18 +39,11 @@ def make_engine(url: URL, json_serializer: Any) -> Engine:
         raise RegistryUnavailable(
             f"A registry in PostgreSQL needs the package {error.name}. Install mlreg-dagster[postgres]."
         ) from error
-    defaults = {
-        "connect_timeout": CONNECT_S,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": int(SILENCE_S * 1000),
-        "fallback_application_name": f"mlreg_dagster {socket.gethostname()} {os.getpid()}",
-    }
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> Any:
-        return _bounded_connection().connect(*args, **defaults | parameters)
+        bounds = client_bounds(SILENCE_S) | {"connect_timeout": CONNECT_S}
+        return bounded_connection(SILENCE_S).connect(*args, **bounds | parameters)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -121,27 +109,3 @@ def _holder(connection: Connection) -> str:
 
 def _sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
-
-
-def _bounded_connection() -> Any:
-    """The connection of psycopg, which gives up when no answer comes."""
-    import psycopg
-
-    class BoundedConnection(psycopg.Connection[Any]):
-        def wait(self, gen: Generator[Any, Any, _Result], *args: Any, **how: Any) -> _Result:
-            return super().wait(self._bounded(gen), *args, **how)
-
-        def _bounded(self, gen: Generator[Any, Any, _Result]) -> Generator[Any, Any, _Result]:
-            deadline = time.monotonic() + SILENCE_S
-            try:
-                wanted = next(gen)
-                while True:
-                    ready = yield wanted
-                    if not ready and time.monotonic() > deadline:
-                        self.pgconn.finish()  # the answer may still come, and would be taken for that to the next one
-                        raise psycopg.OperationalError(f"no answer within {SILENCE_S:g} s; the connection was closed")
-                    wanted = gen.send(ready)
-            except StopIteration as done:
-                return done.value  # type: ignore[no-any-return]
-
-    return BoundedConnection

@@ -3,14 +3,13 @@
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from upath import UPath
 
 from mlreg_dagster.core.untrusted.text import one_line, visible
-from mlreg_dagster.storage import regular_files
 from mlreg_dagster.storage.artifacts.base import (
     SUMS,
     Artifact,
@@ -20,10 +19,10 @@ from mlreg_dagster.storage.artifacts.base import (
     InvalidArtifact,
 )
 from mlreg_dagster.storage.faults import explained
-from mlreg_dagster.storage.regular_files import OddFile
 
-_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")  # no path separators; the leading dot is for the store itself
-_LARGEST_FILE, _LARGEST_SUMS = 8 << 30, 1 << 20
+NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,128}")
+"""Of kinds, keys and files: no path separators; the leading dot is for the store itself."""
+LARGEST_FILE, LARGEST_SUMS = 8 << 30, 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)\n")
 
 
@@ -44,24 +43,44 @@ class Bundles(ABC):
         """Write all files of a bundle that is not there; its sums are the last of them."""
 
     @abstractmethod
-    def _require_folders(self, *parts: str) -> None:
-        """Refuse what lies where a folder of the store belongs and is none.
+    def _read_sums(self, kind: str, key: str) -> bytes | None:
+        """The sums of a bundle; None: there is no bundle.
 
         Raises:
-            OddFile: It is a link, a file, a pipe, ….
+            ArtifactTampered: Something else lies in their place.
         """
+
+    @abstractmethod
+    def _listed(self, artifact: Artifact) -> Mapping[str, str]:
+        """What lies where the files of a bundle are: names, and where each is."""
+
+    @abstractmethod
+    def _contents(self, artifact: Artifact, files: Mapping[str, str]) -> Iterable[tuple[str, bytes | None]]:
+        """Files of a bundle as they are now, by what `_listed` gave; None for one that is not there any more.
+
+        Raises:
+            ArtifactTampered: Something else lies in the place of one.
+        """
+
+    @abstractmethod
+    def keys(self, kind: str) -> list[str]:
+        """The keys of all bundles of a kind, in the order of text."""
 
     def _alone(self) -> AbstractContextManager[None]:
         """Keep other writers out, where the store can."""
         return nullcontext()
 
+    def _explained(self, place: str) -> AbstractContextManager[None]:
+        """Turn faults of the store into errors for users."""
+        return explained(place)
+
     def freeze(self, kind: str, key: str, files: Mapping[str, bytes]) -> Artifact:
         """Write a bundle, once; freezing the same content again changes nothing."""
-        _check_names(kind, key, *files)
+        check_names(kind, key, *files)
         if not files or SUMS in files:
             raise InvalidArtifact(f"The bundle {kind}/{key} needs files, none of them called {SUMS}.")
         sums = _sums({name: _sha256(content) for name, content in files.items()})
-        with explained(f"{self.root}/{kind}/{key}"), self._alone():
+        with self._explained(f"{self.root}/{kind}/{key}"), self._alone():
             if not self.is_frozen(kind, key, files):
                 self._write(kind, key, {**files, SUMS: sums})
         return self._artifact(kind, key, sums)
@@ -77,57 +96,33 @@ class Bundles(ABC):
         artifact = self._artifact(kind, key, sums)
         if sha256 is not None and artifact.sha256 != sha256:
             raise _tampered(artifact.uri, SUMS, sha256, artifact.sha256)
-        folder = self._folder(kind, key)
-        for path in folder.iterdir():
-            if path.name not in {*artifact.files, SUMS}:
-                raise _tampered(artifact.uri, visible(path.name, 200), "nothing", "something that was not frozen")
-        contents = {}
-        for name, expected in artifact.files.items():
-            if names is not None and name not in names:
-                continue
-            try:
-                contents[name] = regular_files.read(folder / name, _LARGEST_FILE)
-            except FileNotFoundError:
-                raise _tampered(artifact.uri, name, expected, "no such file") from None
-            except OddFile as error:
-                raise ArtifactTampered(f"{error} The bundle {kind}/{key} needs the file that was frozen.") from error
-            if (found := _sha256(contents[name])) != expected:
-                raise _tampered(artifact.uri, name, expected, found)
-        return contents
+        listed = self._listed(artifact)
+        for found in listed.keys() - {*artifact.files, SUMS}:
+            raise _tampered(artifact.uri, visible(found, 200), "nothing", "something that was not frozen")
+        wanted = [name for name in artifact.files if names is None or name in names]
+        contents = dict(self._contents(artifact, {name: listed[name] for name in wanted if name in listed}))
+        verified = {}
+        for name in wanted:
+            content, expected = contents.get(name), artifact.files[name]
+            digest = "no such file" if content is None else _sha256(content)
+            if content is None or digest != expected:
+                raise _tampered(artifact.uri, name, expected, digest)
+            verified[name] = content
+        return verified
 
     def find(self, kind: str, key: str) -> Artifact | None:
         """What was frozen under a key, if anything; the files themselves are not verified."""
         sums = self._read_sums(kind, key)
         return None if sums is None else self._artifact(kind, key, sums)
 
-    def keys(self, kind: str) -> list[str]:
-        """The keys of all bundles of a kind, in the order of text."""
-        _check_names(kind)
-        folder = self.root / kind
-        if not folder.is_dir():
-            return []
-        self._require_folders(kind)
-        named = [path for path in folder.iterdir() if _NAME.fullmatch(path.name) and not path.is_symlink()]
-        return sorted(path.name for path in named if (path / SUMS).is_file())
-
     def _folder(self, kind: str, key: str) -> UPath:
-        _check_names(kind, key)
+        check_names(kind, key)
         return self.root / kind / key
-
-    def _read_sums(self, kind: str, key: str) -> bytes | None:
-        folder = self._folder(kind, key)
-        try:
-            self._require_folders(kind, key)
-            return regular_files.read(folder / SUMS, _LARGEST_SUMS)
-        except FileNotFoundError:
-            return None
-        except OddFile as error:
-            raise ArtifactTampered(f"{error} The bundle {kind}/{key} can't be there.") from error
 
     def _artifact(self, kind: str, key: str, sums: bytes) -> Artifact:
         folder = self._folder(kind, key)
         text = sums.decode("ascii", errors="replace")
-        files = {name: digest for digest, name in _LINE.findall(text) if _NAME.fullmatch(name)}
+        files = {name: digest for digest, name in _LINE.findall(text) if NAME.fullmatch(name)}
         if _sums(files) != sums:
             raise ArtifactTampered(f"{folder}: {SUMS} is damaged: it is not the sorted list that was frozen.")
         return Artifact(kind, key, folder.as_uri(), _sha256(sums), files)
@@ -151,9 +146,9 @@ class Bundles(ABC):
         return True
 
 
-def _check_names(*names: str) -> None:
+def check_names(*names: str) -> None:
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise InvalidArtifact(
                 f"{one_line(ascii(name), 200)} can't be a kind, key or file name. Use up to 128 letters, digits, '.', "
                 f"'_' and '-', and no dot at the start."

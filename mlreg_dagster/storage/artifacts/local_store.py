@@ -2,17 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from upath import UPath
 
-from mlreg_dagster.storage import private_files
-from mlreg_dagster.storage.artifacts.base import ArtifactStoreBusy
-from mlreg_dagster.storage.artifacts.bundles import Bundles
-from mlreg_dagster.storage.regular_files import require_files_alone, require_folder
+from mlreg_dagster.storage import private_files, regular_files
+from mlreg_dagster.storage.artifacts.base import SUMS, Artifact, ArtifactStoreBusy, ArtifactTampered
+from mlreg_dagster.storage.artifacts.bundles import LARGEST_FILE, LARGEST_SUMS, NAME, Bundles, check_names
+from mlreg_dagster.storage.regular_files import OddFile, require_files_alone, require_folder
 
 _LOCK_WAIT_S = 60.0
 
@@ -45,7 +45,45 @@ class LocalArtifactStore(Bundles):
         finally:
             lock.release()
 
+    def keys(self, kind: str) -> list[str]:
+        """The keys of all bundles of a kind, in the order of text."""
+        check_names(kind)
+        folder = self.root / kind
+        if not folder.is_dir():
+            return []
+        self._require_folders(kind)
+        named = [path for path in folder.iterdir() if NAME.fullmatch(path.name) and not path.is_symlink()]
+        return sorted(path.name for path in named if (path / SUMS).is_file())
+
+    def _read_sums(self, kind: str, key: str) -> bytes | None:
+        folder = self._folder(kind, key)
+        try:
+            self._require_folders(kind, key)
+            return regular_files.read(folder / SUMS, LARGEST_SUMS)
+        except FileNotFoundError:
+            return None
+        except OddFile as error:
+            raise ArtifactTampered(f"{error} The bundle {kind}/{key} can't be there.") from error
+
+    def _listed(self, artifact: Artifact) -> Mapping[str, str]:
+        return {path.name: str(path) for path in (self._folder_path / artifact.kind / artifact.key).iterdir()}
+
+    def _contents(self, artifact: Artifact, files: Mapping[str, str]) -> Iterable[tuple[str, bytes | None]]:
+        for name, place in files.items():
+            try:
+                yield name, regular_files.read(Path(place), LARGEST_FILE)
+            except FileNotFoundError:
+                yield name, None
+            except OddFile as error:
+                bundle = f"{artifact.kind}/{artifact.key}"
+                raise ArtifactTampered(f"{error} The bundle {bundle} needs the file that was frozen.") from error
+
     def _require_folders(self, *parts: str) -> None:
+        """Refuse what lies where a folder of the store belongs and is none.
+
+        Raises:
+            OddFile: It is a link, a file, a pipe, ….
+        """
         folder = self._folder_path
         for part in parts:
             folder = folder / part

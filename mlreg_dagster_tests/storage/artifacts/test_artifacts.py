@@ -22,12 +22,20 @@ from mlreg_dagster.storage.artifacts import (
 )
 from mlreg_dagster.storage.artifacts.borrowing_store import borrow
 from mlreg_dagster.storage.regular_files import OddFile
+from mlreg_dagster_tests.object_store import s3_bucket, s3_server
 from mlreg_dagster_tests.registry.racing import freeze, race
 from mlreg_dagster_tests.storage.artifacts.contract import FILES, ArtifactStoreContract
 
 
-@pytest.fixture(params=["disk", "file url", "memory", "borrowing"])
+__all__ = ["s3_bucket", "s3_server"]
+
+STORES = ["disk", "file url", "memory", "borrowing", pytest.param("s3", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ArtifactStore:
+    if request.param == "s3":
+        return open_artifacts(f"s3://{request.getfixturevalue('s3_bucket')}/artifacts")
     roots = {
         "disk": str(tmp_path / "artifacts"),
         "file url": f"file://{tmp_path}/artifacts",
