@@ -84,7 +84,12 @@ def build_definitions(
     closed = _resources(settings, home, resources or {})
     _require_hidden_password(closed[PREFIX + "registry"].value)
     jobs = build_jobs(settings, home)
-    partitions = make_partitions(settings.ingest.first_hour, settings.ingest.last_hour)
+    partitions = make_partitions(
+        settings.ingest.first_hour,
+        settings.ingest.last_hour,
+        hours_per_run=settings.automation.hours_per_run,
+        days_per_run=settings.automation.days_per_run,
+    )
     assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
         *build_market_assets(settings, partitions),
         *build_dataset_assets(settings, partitions),

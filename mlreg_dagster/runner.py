@@ -14,7 +14,7 @@ from mlreg_dagster.automation.backlog import Backlog, find_backlog
 from mlreg_dagster.automation.ingestion import hourly_orders
 from mlreg_dagster.config import Settings, home_dir, load_settings
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.hours import as_hour, hour_key
+from mlreg_dagster.core.hours import as_hour, day_key, hour_key
 from mlreg_dagster.core.people import OF_THE_PROJECT
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.governance.promotion.request import PromotionRequest
@@ -25,8 +25,8 @@ from mlreg_dagster.operations.branches.numbers import taken_elsewhere
 from mlreg_dagster.orchestration.console import terse_console
 from mlreg_dagster.orchestration.failures import reason_of
 from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
-from mlreg_dagster.orchestration.instance.runs import under_way
-from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags
+from mlreg_dagster.orchestration.instance.runs import all_under_way
+from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS, range_tags, runs_of
 from mlreg_dagster.orchestration.resources import PREFIX, Clock
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
@@ -100,12 +100,14 @@ class Runner:
         return self._resource("source")  # type: ignore[no-any-return]
 
     def run_hours(self, job: str, hours: pd.DatetimeIndex, config: Mapping[str, Any] | None = None) -> None:
-        """Run an hourly job for consecutive hours, as one run."""
-        self.run_range(job, hour_key(hours[0]), hour_key(hours[-1]), config)
+        """Run an hourly job for consecutive hours: as one run, or the oldest `hours_per_run` first, then the next."""
+        for chunk in runs_of(hours, self.settings.automation.hours_per_run):
+            self._execute(job, config, tags=range_tags(hour_key(chunk[0]), hour_key(chunk[-1])))
 
-    def run_range(self, job: str, first: str, last: str, config: Mapping[str, Any] | None = None) -> None:
-        """Run an hourly or daily job for consecutive partition keys, as one run."""
-        self._execute(job, config, tags=range_tags(first, last))
+    def run_days(self, job: str, days: pd.DatetimeIndex, config: Mapping[str, Any] | None = None) -> None:
+        """Run a daily job for consecutive days, likewise."""
+        for chunk in runs_of(days, self.settings.automation.days_per_run):
+            self._execute(job, config, tags=range_tags(day_key(chunk[0]), day_key(chunk[-1])))
 
     def run_partition(
         self, job: str, key: str, config: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None
@@ -150,10 +152,12 @@ class Runner:
         """Train under the next free version, and evaluate it; arguments and errors are those of `train`.
 
         Raises:
-            TrainingUnderWay: Another training or evaluation has not ended.
+            TrainingUnderWay: As many trainings and evaluations as may go on side by side have not ended.
         """
-        if busy := under_way(self.instance, (RETRAIN, TRAIN, EVALUATE)):
-            raise TrainingUnderWay(f"{busy} One version is trained at a time: wait until it has ended.")
+        at_once = self.settings.automation.trainings_at_once or 1
+        if len(busy := all_under_way(self.instance, (RETRAIN, TRAIN, EVALUATE))) >= at_once:
+            many = "One version is" if at_once == 1 else f"{at_once} versions are"
+            raise TrainingUnderWay(f"{busy[0]} {many} trained at a time: wait until it has ended.")
         version = self._take_version(config)
         evaluate = asset_config("evaluated_model", {"actor": config.get("actor")})["ops"]
         self.run_partition(RETRAIN, version, {"ops": {**asset_config("candidate_model", config)["ops"], **evaluate}})
@@ -166,9 +170,11 @@ class Runner:
 
         order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
         place_order(self.settings, self.artifacts, **order)
-        taken = list(self.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)))
-        version = next_version(self.registry, self.artifacts, [*taken, *taken_elsewhere(self.home)])
-        self.add_version(version)
+        elsewhere, records = taken_elsewhere(self.home), self.registry
+        with records.alone():  # of those that take a version at the same moment, one after the other
+            taken = self.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name))
+            version = next_version(records, self.artifacts, [*taken, *elsewhere])
+            self.add_version(version)
         return version
 
     def backlog(self, hours: pd.DatetimeIndex) -> Backlog:

@@ -5,6 +5,7 @@ Which hours and days are due is worked out in `backlog`, without Dagster.
 
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
+from uuid import uuid4
 
 import dagster as dg
 import numpy as np
@@ -28,10 +29,11 @@ from mlreg_dagster.core.hours import HOUR, day_key, hour_key, hour_range
 from mlreg_dagster.datasets.freezing import newest_pair
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.market.sources.base import MarketSource, last_ended_hour
+from mlreg_dagster.orchestration.instance.earlier_runs import TOGETHER
 from mlreg_dagster.orchestration.instance.materialized_hours import lost_hours
 from mlreg_dagster.orchestration.instance.repeated_requests import held_back, next_turn
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
-from mlreg_dagster.orchestration.partitions import range_tags
+from mlreg_dagster.orchestration.partitions import range_tags, runs_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
@@ -166,13 +168,19 @@ class Requests:
         self._held_back: list[str] = []
 
     def add(self, job: str, pieces: Pieces, key_of: Callable[[pd.Timestamp], str]) -> None:
-        """Ask for ranges of hours or days, but for those whose run was cancelled."""
+        """Ask for ranges of hours or days, the oldest first, but for those whose run was cancelled."""
+        settings = self._settings.automation
+        is_daily = key_of is day_key
+        per_run = settings.days_per_run if is_daily else settings.hours_per_run
+        together = {} if per_run is None else {TOGETHER: uuid4().hex}
         for begin, end in pieces:
-            first, last = key_of(begin), key_of(end)
-            if reason := held_back(self._instance, job, first, last, self._settings.automation):
-                self._held_back.append(f"{job} {first}...{last}: {reason}")
-            else:
-                self.runs.append(dg.RunRequest(job_name=job, tags=range_tags(first, last)))
+            times = pd.date_range(begin, end, freq="D" if is_daily else "h", unit="us")
+            for chunk in runs_of(times, per_run):
+                first, last = key_of(chunk[0]), key_of(chunk[-1])
+                if reason := held_back(self._instance, job, first, last, settings):
+                    self._held_back.append(f"{job} {first}...{last}: {reason}")
+                else:
+                    self.runs.append(dg.RunRequest(job_name=job, tags={**range_tags(first, last), **together}))
 
     def add_datasets(self, day: pd.Timestamp, waits: Callable[[pd.Timestamp], str | None]) -> None:
         """Ask for the datasets of a day, unless it waits: once, and again when hours of its week came in later."""

@@ -176,9 +176,9 @@ def _against_champion(registry: Registry, version: str) -> tuple[bool, str]:
 
 def _measure(runner: Runner, hours: pd.DatetimeIndex) -> Callable[[], None]:
     def work() -> None:
-        keys = list(map(day_key, hours.normalize().unique()))
-        if not all(runner.has_made(each, keys) for each in jobs.PERFORMANCE_ASSETS):
-            runner.run_range(jobs.PERFORMANCE, keys[0], keys[-1])
+        days = hours.normalize().unique()
+        if not all(runner.has_made(each, map(day_key, days)) for each in jobs.PERFORMANCE_ASSETS):
+            runner.run_days(jobs.PERFORMANCE, days)
 
     return work
 

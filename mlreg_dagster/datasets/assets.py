@@ -17,6 +17,7 @@ from mlreg_dagster.datasets.weekdays import weekdays_of
 from mlreg_dagster.datasets.windows import labelled_window, windows_of
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.orchestration.instance.earlier_runs import EVERYTHING, wait_for_earlier_runs
 from mlreg_dagster.orchestration.instance.provenance import SHA256, is_recorded
 from mlreg_dagster.orchestration.metadata import OWNERS, table_metadata
 from mlreg_dagster.orchestration.partitions import Partitions, day_of
@@ -27,6 +28,7 @@ from mlreg_dagster.storage.artifacts import ArtifactFrozen, ArtifactStore
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 GROUP = "datasets"
+_LOOKS_BACK = dict.fromkeys(("market_features", "market_snapshot"), EVERYTHING)  # a frozen file is never made again
 
 _SHOWN = ("rows", "unresolved", "crashes", "episodes")
 """What is shown of labelled rows."""
@@ -58,6 +60,7 @@ def _training_dataset(settings: Settings, partitions: Partitions) -> dg.AssetsDe
         mlreg_registry: RegistryResource,
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
+        wait_for_earlier_runs(context, settings.automation, _LOOKS_BACK)
         day, store = day_of(context), mlreg_artifacts.open()
         window, tables = windows_of(day, settings.datasets).training, mlreg_warehouse.open()
         features = tables.read(table, read_from(window, settings.datasets), window.end - HOUR)
@@ -121,6 +124,7 @@ def _eval_holdout(settings: Settings, partitions: Partitions) -> dg.AssetsDefini
         mlreg_registry: RegistryResource,
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
+        wait_for_earlier_runs(context, settings.automation, _LOOKS_BACK)
         day, store, tables = day_of(context), mlreg_artifacts.open(), mlreg_warehouse.open()
         window = windows_of(day, settings.datasets).holdout
         features = tables.read(table, window.first - KNOWN_WITHIN, window.end - HOUR)

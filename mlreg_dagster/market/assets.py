@@ -10,6 +10,7 @@ from mlreg_dagster.market.features.features import compute_features, describe_fe
 from mlreg_dagster.market.plots import change_heat_map, feature_distributions
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.market.sources.base import MarketSource
+from mlreg_dagster.orchestration.instance.earlier_runs import wait_for_earlier_runs
 from mlreg_dagster.orchestration.instance.upstream import require_made
 from mlreg_dagster.orchestration.metadata import (
     MARKET_ENDS_WITH,
@@ -21,7 +22,7 @@ from mlreg_dagster.orchestration.metadata import (
     table_view,
 )
 from mlreg_dagster.orchestration.mirroring import mirrored
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, ended_hours_of
+from mlreg_dagster.orchestration.partitions import Partitions, ended_hours_of
 from mlreg_dagster.orchestration.resources import Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 
@@ -37,7 +38,7 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
     @dg.asset(
         group_name=GROUP,
         partitions_def=partitions.hourly,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.hours_by_run,
         owners=OWNERS,
         kinds={"duckdb", settings.ingest.source},
         metadata=table_metadata(MARKET_SNAPSHOT) | _end_of(settings),
@@ -88,7 +89,7 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
     @dg.asset(
         group_name=GROUP,
         partitions_def=partitions.hourly,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.hours_by_run,
         owners=OWNERS,
         kinds={"duckdb", "numpy"},
         metadata=table_metadata(table),
@@ -103,6 +104,7 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         from mlreg_dagster.market.features.newest import mirror_newest_features
 
         hours = ended_hours_of(context, mlreg_clock.now())
+        wait_for_earlier_runs(context, settings.automation, {MARKET_SNAPSHOT.name: lookback})
         tables = mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows = 0

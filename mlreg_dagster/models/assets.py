@@ -31,6 +31,7 @@ from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.registry import Attribution, Evaluation, ModelVersion, Registry
 
 GROUP = "models"
+POOL = "trainings"
 _DRAWN_ROWS = 5000
 _ALL_DAYS = dg.AllPartitionMapping()  # which day a version was trained on is its own choice, kept in its manifest
 
@@ -79,10 +80,16 @@ def build_model_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     return [_candidate_model(settings), _evaluated_model(settings)]
 
 
+def _pool(settings: Settings) -> str | None:
+    """The pool whose limit the instance sets for all hosts; None: the instance sets none, as versions go one by one."""
+    return POOL if settings.automation.trainings_at_once else None
+
+
 def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         group_name=GROUP,
         partitions_def=MODEL_VERSIONS,
+        pool=_pool(settings),
         owners=OWNERS,
         kinds={"scikitlearn"},
         deps=[dg.AssetDep(freezing.TRAINING, partition_mapping=_ALL_DAYS)],
@@ -159,6 +166,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         group_name=GROUP,
         partitions_def=MODEL_VERSIONS,
+        pool=_pool(settings),
         owners=OWNERS,
         kinds={"scikitlearn"},
         deps=["candidate_model", dg.AssetDep(freezing.HOLDOUT, partition_mapping=_ALL_DAYS)],

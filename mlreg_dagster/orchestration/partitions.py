@@ -25,9 +25,6 @@ class HourNotEnded(MlregError):
 
 MODEL_VERSIONS = dg.DynamicPartitionsDefinition(name="model_version")
 
-SINGLE_RUN = dg.BackfillPolicy.single_run()
-"""Hours are cheap and runs are not: a range of hours is one run."""
-
 
 class NotAPartition(MlregError):
     """A run for hours or days that the configuration leaves out."""
@@ -55,14 +52,29 @@ def _keys(first: str, last: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Partitions:
-    """The time partitions, from the first hour on that the configuration names."""
+    """The time partitions, from the first hour on that the configuration names, and how many one run makes of them."""
 
     hourly: dg.HourlyPartitionsDefinition
     daily: dg.DailyPartitionsDefinition
+    hours_by_run: dg.BackfillPolicy
+    days_by_run: dg.BackfillPolicy
 
 
-def make_partitions(first: pd.Timestamp, last: pd.Timestamp | None = None) -> Partitions:
-    """Hourly and daily partitions, UTC, from the hour `first` to the hour `last`, or for ever."""
+def make_partitions(
+    first: pd.Timestamp,
+    last: pd.Timestamp | None = None,
+    *,
+    hours_per_run: int | None = None,
+    days_per_run: int | None = None,
+) -> Partitions:
+    """Hourly and daily partitions, UTC.
+
+    Args:
+        first: The first hour.
+        last: The last hour; None: they go on for ever.
+        hours_per_run: How many hours one run makes; None: hours are cheap and runs are not, so a range is one run.
+        days_per_run: How many days one run makes; likewise.
+    """
     end = None if last is None else last + HOUR
     return Partitions(
         hourly=Hours(
@@ -77,7 +89,13 @@ def make_partitions(first: pd.Timestamp, last: pd.Timestamp | None = None) -> Pa
             timezone="UTC",
             fmt=DAY_KEY_FORMAT,
         ),
+        hours_by_run=_at_most(hours_per_run),
+        days_by_run=_at_most(days_per_run),
     )
+
+
+def _at_most(partitions: int | None) -> dg.BackfillPolicy:
+    return dg.BackfillPolicy.single_run() if partitions is None else dg.BackfillPolicy.multi_run(partitions)
 
 
 class NoVersion(MlregError):
@@ -153,6 +171,13 @@ def _window_of(context: dg.AssetExecutionContext) -> tuple[pd.Timestamp, pd.Time
         f"{context.asset_key.to_user_string()} has no partitions {keys.start}...{keys.end}: it has them from "
         f"{begins:%Y-%m-%d %H:%M} {until} (start and end in ingest.yaml). Nothing was written. Ask for some of those."
     )
+
+
+def runs_of(times: pd.DatetimeIndex, per_run: int | None) -> list[pd.DatetimeIndex]:
+    """Consecutive hours or days as runs take them, the oldest first; `per_run` = None: one run takes all of them."""
+    if per_run is None:
+        return [times]
+    return [times[start : start + per_run] for start in range(0, len(times), per_run)]
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:

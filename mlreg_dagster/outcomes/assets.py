@@ -16,6 +16,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.detectors.names import scorer_of
 from mlreg_dagster.models.names import CHALLENGER, CHAMPION
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
+from mlreg_dagster.orchestration.instance.earlier_runs import EVERYTHING, wait_for_earlier_runs
 from mlreg_dagster.orchestration.instance.upstream import require_any_made, require_made
 from mlreg_dagster.orchestration.metadata import (
     OWNERS,
@@ -28,7 +29,7 @@ from mlreg_dagster.orchestration.metadata import (
     table_view,
 )
 from mlreg_dagster.orchestration.mirroring import mirrored
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of, ended_hours_of
+from mlreg_dagster.orchestration.partitions import Partitions, days_of, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.names import RANKING, SUSPENDED, VERSION_ROWS, is_version
@@ -75,7 +76,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
     @dg.asset(
         group_name=GROUP,
         partitions_def=partitions.hourly,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.hours_by_run,
         owners=OWNERS,
         kinds={"duckdb", "scikitlearn"},
         metadata=table_metadata(PREDICTIONS),
@@ -99,6 +100,8 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         from mlreg_dagster.outcomes.predicting.rankings import READ_HOURS, rank
         from mlreg_dagster.outcomes.predicting.suspended import hours_in_words, in_words, suspended_hours
 
+        # a threshold that is on record is kept for good, so the hours that it looks back on come first
+        wait_for_earlier_runs(context, settings.automation, {PREDICTIONS.name: EVERYTHING})
         hours, tables, records = (
             ended_hours_of(context, mlreg_clock.now()),
             mlreg_warehouse.open(),
@@ -168,7 +171,7 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
     @dg.asset(
         group_name=GROUP,
         partitions_def=partitions.hourly,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.hours_by_run,
         owners=OWNERS,
         kinds={"duckdb"},
         metadata=table_metadata(PREDICTION_OUTCOMES),
@@ -179,6 +182,8 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
     def prediction_outcomes(
         context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource, mlreg_clock: Clock
     ) -> dg.MaterializeResult:
+        looks_back = {PREDICTIONS.name: horizon, MARKET_SNAPSHOT.name: horizon + FALL_HOURS}
+        wait_for_earlier_runs(context, settings.automation, looks_back)
         hours, tables = ended_hours_of(context, mlreg_clock.now()), mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows, ranking_rows, kinds = 0, 0, Counter[Any]()
@@ -214,7 +219,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
     @dg.asset(
         group_name=GROUP,
         partitions_def=partitions.daily,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.days_by_run,
         owners=OWNERS,
         kinds={"duckdb"},
         metadata=table_metadata(MODEL_PERFORMANCE),

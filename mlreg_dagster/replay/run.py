@@ -84,7 +84,7 @@ def _score(
     day = day_key(last.floor("D"))
     if not is_scored or not all(_is_made(runner, each, day) for each in jobs.PERFORMANCE_ASSETS):
         on_step(f"performance until {day_key(last)}", end)
-        runner.run_range(jobs.PERFORMANCE, day_key(first), day_key(last))
+        runner.run_days(jobs.PERFORMANCE, pd.date_range(first, last.floor("D"), freq="D", unit="us"))
 
 
 def _is_made(runner: Runner, asset: str, key: str) -> bool:

@@ -15,6 +15,7 @@ from mlreg_dagster.core.hours import HOUR, as_hour, chunked, hour_key
 from mlreg_dagster.market.crashes import FALL_HOURS
 from mlreg_dagster.market.names import UNRESOLVED
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
+from mlreg_dagster.orchestration.instance.earlier_runs import EVERYTHING, wait_for_earlier_runs
 from mlreg_dagster.orchestration.instance.upstream import require_made
 from mlreg_dagster.orchestration.metadata import (
     OWNERS,
@@ -24,7 +25,7 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, ended_hours_of, make_partitions
+from mlreg_dagster.orchestration.partitions import Partitions, ended_hours_of, make_partitions
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.served.schema import SERVED_OUTCOMES, SERVED_PREDICTIONS
@@ -51,16 +52,16 @@ def build_serving_assets(settings: Settings, partitions: Partitions, home: Path)
         partitions: Of the market.
         home: Where the prediction log is.
     """
-    return [_served_predictions(settings, home), _served_outcomes(settings, partitions)]
+    return [_served_predictions(settings, partitions, home), _served_outcomes(settings, partitions)]
 
 
-def _served_predictions(settings: Settings, home: Path) -> dg.AssetsDefinition:
+def _served_predictions(settings: Settings, partitions: Partitions, home: Path) -> dg.AssetsDefinition:
     layout = layout_of(home)
 
     @dg.asset(
         group_name=GROUP,
         partitions_def=make_partitions(settings.ingest.first_hour).hourly,  # a server answers after a market's end, too
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.hours_by_run,
         owners=OWNERS,
         kinds={"duckdb", "parquet"},
         metadata=table_metadata(SERVED_PREDICTIONS),
@@ -75,6 +76,7 @@ def _served_predictions(settings: Settings, home: Path) -> dg.AssetsDefinition:
         from mlreg_dagster.serving.log.compaction import as_times, compact
         from mlreg_dagster.serving.plots import served_picture
 
+        wait_for_earlier_runs(context, settings.automation, {SERVED_PREDICTIONS.name: EVERYTHING})
         hours, tables = ended_hours_of(context, mlreg_clock.now()), mlreg_warehouse.open()
         done = compact(layout, tables, as_times(hours))
         counts = Counter[str]()
@@ -106,7 +108,7 @@ def _served_outcomes(settings: Settings, partitions: Partitions) -> dg.AssetsDef
     @dg.asset(
         group_name=GROUP,
         partitions_def=partitions.hourly,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.hours_by_run,
         owners=OWNERS,
         kinds={"duckdb"},
         metadata=table_metadata(SERVED_OUTCOMES),
@@ -124,6 +126,8 @@ def _served_outcomes(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         from mlreg_dagster.outcomes.performance.metrics import count, summary_of_counts
         from mlreg_dagster.outcomes.served.first_answers import as_measured, first_answers, outcomes_of_answers
 
+        looks_back = {SERVED_PREDICTIONS.name: EVERYTHING, MARKET_SNAPSHOT.name: horizon + FALL_HOURS}
+        wait_for_earlier_runs(context, settings.automation, looks_back)
         hours, tables = ended_hours_of(context, mlreg_clock.now()), mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         records, rows, counts = mlreg_registry.open(), Counter[str](), list[pd.DataFrame]()

@@ -27,7 +27,7 @@ def by_hand(trained):
     trained.promote("v1", LIVE)
     trained.promote("v2", LIVE, alias="challenger")
     trained.run_hours(jobs.SCORING, MARKET_HOURS)
-    trained.run_range(jobs.PERFORMANCE, day_key(MARKET_HOURS[0]), day_key(MARKET_HOURS[-1]))
+    trained.run_days(jobs.PERFORMANCE, MARKET_HOURS.normalize().unique())
     return trained
 
 

@@ -51,8 +51,6 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
         mlreg_warehouse: WarehouseResource,
         mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
-        from mlreg_dagster.models.registration import next_version
-
         if waiting := under_way(context.instance, _TRAINING) or failed_just_now(context.instance, _TRAINING):
             return dg.SkipReason(waiting)
         store, records = mlreg_artifacts.open(), mlreg_registry.open()
@@ -68,7 +66,7 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
             context.instance, settings, records, store, mlreg_warehouse, newest, mlreg_clock.now()
         )
         if caused is not None and newest is not None:  # one training at a time; the schedule follows
-            name = next_version(records, store, _taken(context.instance, home))
+            (name,) = _take_versions(1, context.instance, records, store, home)
             return dg.SensorResult(
                 run_requests=[*evaluations, _caused_request(*caused, newest[0], name)],
                 dynamic_partitions_requests=[MODEL_VERSIONS.build_add_request([name])],
@@ -82,8 +80,7 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
                 f"trains {', '.join(policy.models)} every {policy.every_days} days."
             )
             return dg.SkipReason(" ".join(waiting_for) or nothing)
-        first = version_number(next_version(records, store, _taken(context.instance, home)))
-        names = [f"v{first + position}" for position in range(len(ready))]
+        names = _take_versions(len(ready), context.instance, records, store, home)
         trainings = [_training_request(*each, name) for each, name in zip(ready, names, strict=True)]
         return dg.SensorResult(
             run_requests=[*evaluations, *trainings],
@@ -93,9 +90,21 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
     return retrain_sensor
 
 
-def _taken(instance: dg.DagsterInstance, home: Path) -> list[str]:
-    """The versions that have a partition, and those of the home's branches."""
-    return [*instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)), *taken_elsewhere(home)]
+def _take_versions(
+    number: int, instance: dg.DagsterInstance, records: Registry, store: ArtifactStore, home: Path
+) -> list[str]:
+    """Names of versions that nobody else takes: each has its partition before another process looks."""
+    from mlreg_dagster.models.registration import next_version
+
+    if not number:
+        return []
+    elsewhere, partitions = taken_elsewhere(home), str(MODEL_VERSIONS.name)
+    with records.alone():
+        taken = [*instance.get_dynamic_partitions(partitions), *elsewhere]
+        first = version_number(next_version(records, store, taken))
+        names = [f"v{first + position}" for position in range(number)]
+        instance.add_dynamic_partitions(partitions, names)
+    return names
 
 
 def _interrupted(

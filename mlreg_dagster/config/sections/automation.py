@@ -9,7 +9,17 @@ from mlreg_dagster.config.section import Count, Section
 
 
 class AutomationSettings(Section):
-    """automation.yaml: what happens to work whose run was cancelled."""
+    """automation.yaml: how work is cut into runs, and what happens to work whose run was cancelled."""
+
+    hours_per_run: Count | None = Field(
+        None, description="Hours of a backfill, a replay or a catch-up that one run makes; null = all of them."
+    )
+    earlier_hours_minutes: Count = Field(
+        60, description="How long a run waits for runs of earlier hours that it reads, where hours_per_run is set."
+    )
+    trainings_at_once: Count | None = Field(
+        None, description="Versions that are trained and evaluated side by side; null = one at a time."
+    )
 
     ask_again: int = Field(2, ge=0, description="Times that the same work is asked for again.")
     pause_minutes: Count = Field(10, description="From the cancellation to the next request.")
@@ -18,6 +28,11 @@ class AutomationSettings(Section):
     def pause(self) -> timedelta:
         """From the cancellation to the next request."""
         return timedelta(minutes=self.pause_minutes)
+
+    @property
+    def days_per_run(self) -> int | None:
+        """Days that one run makes of what is made by day: those of `hours_per_run`, at least one."""
+        return None if self.hours_per_run is None else max(self.hours_per_run // 24, 1)
 
 
 class VolumeSettings(Section):

@@ -10,9 +10,10 @@ from mlreg_dagster.core.hours import chunked, day_key
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.monitoring.drift.schema import CONCEPT_DRIFT, DATA_QUALITY_DRIFT, FEATURE_DRIFT, PREDICTION_DRIFT
+from mlreg_dagster.orchestration.instance.earlier_runs import EVERYTHING, wait_for_earlier_runs
 from mlreg_dagster.orchestration.instance.upstream import require_any_made
 from mlreg_dagster.orchestration.metadata import OWNERS, report_partitions, result_of_range, table_metadata, table_view
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of
+from mlreg_dagster.orchestration.partitions import Partitions, days_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.storage.warehouse.tables import Table
@@ -33,11 +34,13 @@ def build_drift_assets(settings: Settings, group: str, partitions: Partitions) -
 
 
 def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
+    deps = ["market_features"]
+
     @_daily(
         DATA_QUALITY_DRIFT,
         group,
         partitions,
-        ["market_features"],
+        deps,
         "The quality of each day's data by exact counts against fixed limits: lost values, the universe, "
         "hours missing at the end, frozen and impossible prices.",
     )
@@ -51,6 +54,7 @@ def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.
         from mlreg_dagster.monitoring.drift.plots import measures_picture
         from mlreg_dagster.monitoring.drift.reading import data_quality
 
+        _wait(context, settings, DATA_QUALITY_DRIFT.name, deps)
         days, tables = days_of(context), mlreg_warehouse.open()
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         records, store = mlreg_registry.open(), mlreg_artifacts.open()
@@ -70,11 +74,13 @@ def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.
 
 
 def _features(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
+    deps = ["feature_sketch"]
+
     @_daily(
         FEATURE_DRIFT,
         group,
         partitions,
-        ["feature_sketch"],
+        deps,
         "Each feature of a day against quiet days: location and spread in their standard deviations, and "
         "what the day before did not announce. Effect sizes are shown and decide nothing.",
     )
@@ -89,6 +95,7 @@ def _features(settings: Settings, group: str, partitions: Partitions) -> dg.Asse
         from mlreg_dagster.monitoring.drift.plots import feature_heat_map
         from mlreg_dagster.monitoring.drift.reading import features
 
+        _wait(context, settings, FEATURE_DRIFT.name, deps)
         days, tables, limits = days_of(context), mlreg_warehouse.open(), limits_of(settings.drift.detection)
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         with tables.session():
@@ -116,11 +123,13 @@ def _features(settings: Settings, group: str, partitions: Partitions) -> dg.Asse
 
 
 def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
+    deps = ["predictions", "feature_sketch"]
+
     @_daily(
         PREDICTION_DRIFT,
         group,
         partitions,
-        ["predictions", "feature_sketch"],
+        deps,
         "What the champion flagged of each day, and of the days of its policy, against its limits; how its "
         "scores spread is shown beside it.",
     )
@@ -131,6 +140,7 @@ def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.A
         from mlreg_dagster.monitoring.drift.plots import share_picture
         from mlreg_dagster.monitoring.drift.reading import predictions
 
+        _wait(context, settings, PREDICTION_DRIFT.name, deps)
         days, tables = days_of(context), mlreg_warehouse.open()
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         records = mlreg_registry.open()
@@ -149,11 +159,13 @@ def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.A
 
 
 def _concept(settings: Settings, group: str, partitions: Partitions) -> dg.AssetsDefinition:
+    deps = ["model_worth"]
+
     @_daily(
         CONCEPT_DRIFT,
         group,
         partitions,
-        ["model_worth"],
+        deps,
         "Whether the champion has become worse by matured outcomes: against its predecessor, the "
         "challenger or the best simple ranking on the same rows, with what could have been found.",
     )
@@ -164,6 +176,7 @@ def _concept(settings: Settings, group: str, partitions: Partitions) -> dg.Asset
         from mlreg_dagster.monitoring.drift.plots import difference_picture
         from mlreg_dagster.monitoring.drift.reading import concepts
 
+        _wait(context, settings, CONCEPT_DRIFT.name, deps)
         days, tables = days_of(context), mlreg_warehouse.open()
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         with tables.session():
@@ -187,13 +200,18 @@ def _daily(
     return dg.asset(
         group_name=group,
         partitions_def=partitions.daily,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.days_by_run,
         owners=OWNERS,
         kinds={"duckdb", "numpy"},
         metadata=table_metadata(table),
         deps=deps,
         description=description,
     )
+
+
+def _wait(context: dg.AssetExecutionContext, settings: Settings, own: str, deps: list[str]) -> None:
+    """Days are judged by those before them, whose runs come first."""
+    wait_for_earlier_runs(context, settings.automation, dict.fromkeys([own, *deps], EVERYTHING))
 
 
 def _recent(tables: Warehouse, table: Table, day: pd.Timestamp) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from mlreg_dagster.monitoring.response.stored import DRIFT_DECISIONS, facts_in, 
 from mlreg_dagster.monitoring.response.table import Training
 from mlreg_dagster.monitoring.response.trainings import training_of
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
+from mlreg_dagster.orchestration.instance.earlier_runs import EVERYTHING, wait_for_earlier_runs
 from mlreg_dagster.orchestration.metadata import (
     AUDIT_HEAD,
     OWNERS,
@@ -28,9 +29,10 @@ from mlreg_dagster.orchestration.metadata import (
     table_metadata,
     table_view,
 )
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of
+from mlreg_dagster.orchestration.partitions import Partitions, days_of
 from mlreg_dagster.orchestration.resources import Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
+from mlreg_dagster.outcomes.names import PREDICTIONS_TABLE
 from mlreg_dagster.registry import Attribution, DriftDecision, Registry
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
@@ -55,16 +57,16 @@ def build_response_asset(
         upstream: The assets that the facts are read from.
         facts_of: Reads them.
     """
-    limits = settings.drift.response
+    limits, read_from = settings.drift.response, tuple(upstream)
 
     @dg.asset(
         group_name=group,
         partitions_def=partitions.daily,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.days_by_run,
         owners=OWNERS,
         kinds={"duckdb"},
         metadata=table_metadata(DRIFT_DECISIONS),
-        deps=list(upstream),
+        deps=list(read_from),
         description="What follows from the drift of each day: its state, what is done, who is told, and why. Changes "
         "are records of the registry.",
     )
@@ -77,6 +79,9 @@ def build_response_asset(
     ) -> dg.MaterializeResult:
         from mlreg_dagster.monitoring.response.plots import state_timeline
 
+        # it may move a threshold, which no run of the same backfill has when the backfill is one run
+        looks_back = dict.fromkeys((DRIFT_DECISIONS.name, *read_from), EVERYTHING)
+        wait_for_earlier_runs(context, settings.automation, looks_back, whole=[PREDICTIONS_TABLE])
         days, tables, records = days_of(context), mlreg_warehouse.open(), mlreg_registry.open()
         require_intact(records, context.instance)
         with tables.session():

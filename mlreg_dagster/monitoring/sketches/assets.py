@@ -11,7 +11,7 @@ from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
 from mlreg_dagster.orchestration.instance.upstream import require_made
 from mlreg_dagster.orchestration.metadata import OWNERS, report_hours, result_of_range, table_metadata
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, ended_hours_of
+from mlreg_dagster.orchestration.partitions import Partitions, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.schema import PREDICTIONS
@@ -26,7 +26,7 @@ def build_sketch_asset(settings: Settings, group: str, partitions: Partitions) -
     @dg.asset(
         group_name=group,
         partitions_def=partitions.hourly,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.hours_by_run,
         owners=OWNERS,
         kinds={"duckdb", "numpy"},
         metadata=table_metadata(FEATURE_SKETCH),

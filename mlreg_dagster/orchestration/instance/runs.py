@@ -4,7 +4,7 @@ All times here are the machine's, as Dagster writes them. A clock that was put b
 come; one that is far off, before or after, is no reason to wait.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -26,11 +26,19 @@ UNDER_WAY = [
 
 def under_way(instance: dg.DagsterInstance, jobs: Iterable[str]) -> str | None:
     """Which of these jobs is running or about to, in words; None if none is."""
+    return next(_under_way(instance, jobs), None)
+
+
+def all_under_way(instance: dg.DagsterInstance, jobs: Iterable[str]) -> list[str]:
+    """All runs of these jobs that are running or about to, each in words."""
+    return list(_under_way(instance, jobs))
+
+
+def _under_way(instance: dg.DagsterInstance, jobs: Iterable[str]) -> Iterator[str]:
     for job in jobs:
         for record in instance.get_run_records(dg.RunsFilter(job_name=job, statuses=UNDER_WAY)):
-            if _is_alive(instance, record):
-                return f"{named(record.dagster_run)} is {_IN_WORDS.get(record.dagster_run.status, 'under way')}."
-    return None
+            if is_alive(instance, record):
+                yield f"{named(record.dagster_run)} is {_IN_WORDS.get(record.dagster_run.status, 'under way')}."
 
 
 def failed_just_now(instance: dg.DagsterInstance, jobs: Iterable[str]) -> str | None:
@@ -81,7 +89,8 @@ _IN_WORDS = {
 }
 
 
-def _is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+def is_alive(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    """Whether a run that is under way shows a sign of life: what should have started it, or it itself, may be dead."""
     status = record.dagster_run.status
     if status == dg.DagsterRunStatus.QUEUED:
         return True

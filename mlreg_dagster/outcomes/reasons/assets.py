@@ -9,7 +9,7 @@ from mlreg_dagster.core.hours import chunked, hour_key
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.orchestration.instance.upstream import require_made
 from mlreg_dagster.orchestration.metadata import OWNERS, report_hours, result_of_range, table_metadata, table_view
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, ended_hours_of
+from mlreg_dagster.orchestration.partitions import Partitions, ended_hours_of
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.reasons.summary import explained_share, first_reasons, of_last_hour
@@ -23,7 +23,7 @@ def build_prediction_reasons(settings: Settings, partitions: Partitions, group: 
     @dg.asset(
         group_name=group,
         partitions_def=partitions.hourly,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.hours_by_run,
         owners=OWNERS,
         kinds={"duckdb", "scikitlearn"},
         metadata=table_metadata(PREDICTION_REASONS),

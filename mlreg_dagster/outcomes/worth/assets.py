@@ -9,9 +9,10 @@ from mlreg_dagster.config import Settings
 from mlreg_dagster.core.hours import HOUR, chunked, day_key
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.models.names import CHAMPION
+from mlreg_dagster.orchestration.instance.earlier_runs import EVERYTHING, wait_for_earlier_runs
 from mlreg_dagster.orchestration.instance.upstream import require_any_made
 from mlreg_dagster.orchestration.metadata import OWNERS, report_partitions, result_of_range, table_metadata, table_view
-from mlreg_dagster.orchestration.partitions import SINGLE_RUN, Partitions, days_of
+from mlreg_dagster.orchestration.partitions import Partitions, days_of
 from mlreg_dagster.orchestration.resources import WarehouseResource
 from mlreg_dagster.orchestration.retries import retried
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES
@@ -27,7 +28,7 @@ def build_worth_asset(settings: Settings, group: str, partitions: Partitions) ->
     @dg.asset(
         group_name=group,
         partitions_def=partitions.daily,
-        backfill_policy=SINGLE_RUN,
+        backfill_policy=partitions.days_by_run,
         owners=OWNERS,
         kinds={"duckdb", "numpy"},
         metadata=table_metadata(MODEL_WORTH),
@@ -39,6 +40,8 @@ def build_worth_asset(settings: Settings, group: str, partitions: Partitions) ->
     def model_worth(context: dg.AssetExecutionContext, mlreg_warehouse: WarehouseResource) -> dg.MaterializeResult:
         from mlreg_dagster.outcomes.worth import daily, record
 
+        looks_back = dict.fromkeys((MODEL_WORTH.name, PREDICTION_OUTCOMES.name), EVERYTHING)
+        wait_for_earlier_runs(context, settings.automation, looks_back)
         days, tables, horizon = days_of(context), mlreg_warehouse.open(), settings.outcomes.horizon_hours
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         verdicts = pd.DataFrame()

@@ -1,6 +1,7 @@
 """Versions: registering them, and finding the one that a specifier means."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -69,6 +70,19 @@ class Versions(Aliases):
                     f"{version} is registered already, and names are never reused. "
                     f"The next free name is {self.next_version()}."
                 ) from error
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep all others from writing meanwhile, here and on other hosts: to take the next version and note it.
+
+        Nothing may be written to the registry within it.
+
+        Raises:
+            RegistryUnavailable: The registry can't be reached, or another process kept it.
+            RegistryReadOnly: The server or the user may only read.
+        """
+        with self._database.writing():
+            yield
 
     def next_version(self, also_taken: Iterable[str] = ()) -> str:
         """The name after the highest one.
