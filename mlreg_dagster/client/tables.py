@@ -12,7 +12,7 @@ from mlreg_dagster.outcomes.names import (
     REASONS_TABLE,
     WORTH_TABLE,
 )
-from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
+from mlreg_dagster.storage.warehouse.for_readers import ReadersTables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def _tables() -> "dict[str, Table]":
 
 
 def read_table(
-    mirror: MirrorReader,
+    mirror: ReadersTables,
     name: str,
     first: datetime | None,
     last: datetime | None,

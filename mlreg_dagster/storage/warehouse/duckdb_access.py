@@ -5,7 +5,7 @@ address on the network, and keeps secrets in the user's home folder. Nothing her
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from glob import escape
 from pathlib import Path
 
@@ -17,6 +17,7 @@ _NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": False,
     "allow_persistent_secrets": False,
 }
+_NO_FOLDER = "/dev/null/no-secrets"
 _GLOB = re.compile(r"[*?\[{]")
 
 
@@ -38,14 +39,41 @@ def connect(
         if connection.execute("SELECT current_setting('enable_external_access')").fetchone() == (True,):
             # A statement writes wildcards that stand in a name as plain letters, and DuckDB compares what is written.
             spellings = sorted({each for path in reaches for each in (str(path), escape(str(path)))})
-            paths = ", ".join("'{}'".format(each.replace("'", "''")) for each in spellings)
-            connection.execute(f"SET allowed_paths = [{paths}]")
-            connection.execute(f"SET allowed_directories = [{paths}]")
-            connection.execute("SET enable_external_access = false")
+            _confine(connection, spellings)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def connect_attaching(attach: Callable[[duckdb.DuckDBPyConnection], object], reaches: str) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory, in UTC in all its cursors, and attach another one to it.
+
+    Statements reach what was attached, and of files and addresses no others than those below one place. DuckDB does
+    not forbid them `postgres_scan`, which reaches the databases that a user of this machine may.
+
+    Args:
+        attach: Loads extensions and attaches, before the rest is closed.
+        reaches: The folder, on a disk or in an object store, that statements may read and write.
+    """
+    # What attaches to PostgreSQL asks all keepers of secrets, and fails where that of files is switched off.
+    config = {**_NOTHING_FROM_OUTSIDE, "allow_persistent_secrets": True, "secret_directory": _NO_FOLDER}
+    connection = duckdb.connect(":memory:", config=config)
+    try:
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        attach(connection)
+        _confine(connection, [reaches])
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _confine(connection: duckdb.DuckDBPyConnection, reaches: Sequence[str]) -> None:
+    paths = ", ".join("'{}'".format(each.replace("'", "''")) for each in reaches)
+    connection.execute(f"SET allowed_paths = [{paths}]")
+    connection.execute(f"SET allowed_directories = [{paths}]")
+    connection.execute("SET enable_external_access = false")
 
 
 def folder_of(pattern: str) -> Path:

@@ -16,10 +16,12 @@ class Guard(Protocol):
     Attributes:
         timeout_s: How long, in seconds, to wait for another process before `WarehouseBusy`.
         is_exclusive: Whether a connection is alone with the tables, so that what it saw of them stays true.
+        repeatable: Errors after which what replaces rows may be done again at once: it stored nothing, or all.
     """
 
     timeout_s: float
     is_exclusive: bool
+    repeatable: tuple[type[Exception], ...]
 
     @property
     def place(self) -> str:

@@ -58,6 +58,7 @@ class GuardedFile:
         self._uses = 0
 
     is_exclusive = True
+    repeatable: tuple[type[Exception], ...] = ()
 
     @property
     def place(self) -> str:

@@ -1,7 +1,8 @@
 """The tables by SQL of DuckDB, whatever guards them: one file, or a lake."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Self
 
 import duckdb
@@ -11,6 +12,9 @@ from mlreg_dagster.storage.parquet_mirror.writer import TableMirror, day_names
 from mlreg_dagster.storage.warehouse.guard import Guard
 from mlreg_dagster.storage.warehouse.tables import InvalidRows, Table, select_list
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
+
+_log = logging.getLogger(__name__)
+_ATTEMPTS = 3
 
 
 class SqlWarehouse:
@@ -94,6 +98,18 @@ class SqlWarehouse:
                 f"{table.name}: {len(stray)} rows lie outside the partitions being written (the first in "
                 f"{column} {stray.iloc[0]}). Nothing was stored."
             )
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                return self._replace(table, frame, keys)
+            except self.guard.repeatable as error:
+                if not left:
+                    raise
+                _log.warning("The rows of %s are stored again: %s", table.name, error)
+        raise AssertionError("unreachable")
+
+    def _replace(self, table: Table, frame: pd.DataFrame, keys: pd.DataFrame) -> int:
+        """Replace partitions; what is done twice is stored once."""
+        column = table.partition_column
         with self.writing(table) as connection:
             if not self.guard.is_exclusive:
                 self.forget()
@@ -105,7 +121,9 @@ class SqlWarehouse:
                 for name, sql_type in lacking.items():
                     connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {sql_type}')
                 deleted = connection.execute(
-                    f'DELETE FROM "{table.name}" WHERE "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
+                    f'DELETE FROM "{table.name}" WHERE "{column}" BETWEEN $first AND $last '  # noqa: S608
+                    f'AND "{column}" IN (SELECT partition_key FROM new_keys)',
+                    _bounds(keys["partition_key"]),
                 ).fetchall()
                 connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
             self._lacking[table.ddl()] = {}
@@ -129,9 +147,9 @@ class SqlWarehouse:
         wanted = list(columns or table.columns)
         column = table.partition_column
         with self.connect() as connection:
-            lacking = self._ensure(connection, table)
+            source, lacking = self._source(connection, table)
             frame: pd.DataFrame = connection.execute(
-                f'SELECT {select_list(wanted, lacking)} FROM "{table.name}" '  # noqa: S608
+                f"SELECT {select_list(wanted, lacking)} FROM {source} "  # noqa: S608
                 f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
                 f"ORDER BY {select_list(table.key, {})}",
                 {"first": first, "last": last},
@@ -144,8 +162,8 @@ class SqlWarehouse:
     def newest(self, table: Table) -> pd.Timestamp | None:
         """The newest partition that has rows; None where there is none."""
         with self.connect() as connection:
-            self._ensure(connection, table)
-            sql = f'SELECT max("{table.partition_column}") AS newest FROM "{table.name}"'  # noqa: S608
+            source, _ = self._source(connection, table)
+            sql = f'SELECT max("{table.partition_column}") AS newest FROM {source}'  # noqa: S608
             newest = connection.execute(sql).df()["newest"].iloc[0]
         return None if pd.isna(newest) else newest
 
@@ -153,9 +171,9 @@ class SqlWarehouse:
         """The partitions that have rows, those of `first … last`, ascending."""
         column = table.partition_column
         with self.connect() as connection:
-            self._ensure(connection, table)
+            source, _ = self._source(connection, table)
             found = connection.execute(
-                f'SELECT DISTINCT "{column}" AS partition FROM "{table.name}" '  # noqa: S608
+                f'SELECT DISTINCT "{column}" AS partition FROM {source} '  # noqa: S608
                 f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) ORDER BY 1',
                 {"first": first, "last": last},
             ).df()
@@ -164,8 +182,7 @@ class SqlWarehouse:
     def hours(self, name: str, first: object, last: object) -> pd.DatetimeIndex:
         """The hours from `first` to `last` of which an hourly table holds rows; none where it is not there yet."""
         with self.connect() as connection:
-            there = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = $name", {"name": name})
-            if not there.fetchall()[0][0]:
+            if not _columns(connection, name):
                 return pd.DatetimeIndex([], dtype="datetime64[us, UTC]")
             sql = f'SELECT DISTINCT hour FROM "{name}" WHERE hour BETWEEN $first AND $last ORDER BY 1'  # noqa: S608
             return pd.DatetimeIndex(connection.execute(sql, {"first": first, "last": last}).df()["hour"])
@@ -174,6 +191,14 @@ class SqlWarehouse:
         """The result of a reading statement as a frame."""
         with self.connect() as connection:
             return connection.execute(sql, parameters or {}).df()
+
+    def _source(self, connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, dict[str, str]]:
+        """What a table is read from, and the columns that it lacks; where tables are shared, reading makes none."""
+        if not self.guard.is_exclusive:
+            self.forget()
+            if not _stored(connection, table):
+                return table.nothing(), {}
+        return f'"{table.name}"', self._ensure(connection, table)
 
     def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         """Make the table, if it is not there; the columns that one of an earlier release lacks."""
@@ -193,6 +218,12 @@ class SqlWarehouse:
         return self._lacking[ddl]
 
 
+def _bounds(keys: pd.Series) -> dict[str, object]:
+    """The first and the last of some partitions: constants tell DuckDB which files it need not look into."""
+    first, last = (keys.min(), keys.max()) if len(keys) else (None, None)
+    return {name: getattr(key, "item", lambda key=key: key)() for name, key in (("first", first), ("last", last))}
+
+
 def differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
     """The columns in whose name, type or nullability a stored table differs from what it should be.
 
@@ -208,8 +239,12 @@ def differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> li
 
 def _stored(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, tuple[str, bool]]:
     """Type and nullability of each column of a stored table; nothing where there is none."""
+    return _columns(connection, table.name)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, tuple[str, bool]]:
     try:
-        described = connection.execute(f'DESCRIBE "{table.name}"').fetchall()
+        described = connection.execute(f'DESCRIBE "{name}"').fetchall()
     except duckdb.CatalogException:  # it is not there
         return {}
     return {name: (sql_type, null == "YES") for name, sql_type, null, *_ in described}
@@ -221,6 +256,7 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.rollback()
+        with suppress(duckdb.Error):  # a connection that is gone has nothing to take back
+            connection.rollback()
         raise
     connection.commit()

@@ -155,6 +155,11 @@ class Table:
         ]
         return f'CREATE TABLE IF NOT EXISTS "{self.name}" ({", ".join(lines)})'
 
+    def nothing(self) -> str:
+        """SQL that stands for the table, without rows, where it is not there."""
+        typed = nulls({name: self.sql_type(name) for name in self.columns})
+        return f"(SELECT {', '.join(typed)} LIMIT 0)"
+
     def empty(self) -> pd.DataFrame:
         """No rows, in the columns and types of the table."""
         dtypes = {

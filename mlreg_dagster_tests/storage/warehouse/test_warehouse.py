@@ -1,4 +1,4 @@
-"""The tables in one DuckDB file: the contract, and what DuckDB refuses by itself."""
+"""The tables in one DuckDB file: what DuckDB refuses by itself."""
 
 from dataclasses import replace
 
@@ -8,12 +8,7 @@ import pytest
 
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.tables import column
-from mlreg_dagster_tests.storage.warehouse.contract import WarehouseContract
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, READINGS, assert_stored, rows
-
-
-class TestDuckDBFile(WarehouseContract):
-    pass
 
 
 def test_a_write_that_the_database_refuses_leaves_the_old_partition(warehouse):
