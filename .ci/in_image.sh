@@ -30,7 +30,22 @@ written=$(find / -xdev \( -path /proc -o -path /sys -o -path /dev \) -prune -o -
     grep -Ev '^(/var/lib/mlreg|/var/cache/mlreg|/tmp|/var/tmp|/run/lock|/var/lock)(/|$)' || true)
 [ -z "$written" ] || { echo "$written"; exit 1; }
 
+say "DuckDB loads its extensions from the image: no network, no installation"
+python3 - <<'END'
+import importlib, pathlib, duckdb
+tables = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+for name in ("httpfs", "postgres_scanner", "ducklake"):
+    folder = pathlib.Path(importlib.import_module(f"duckdb_extension_{name}").__path__[0])
+    (file,) = folder.glob(f"extensions/v{duckdb.__version__}/*.duckdb_extension")
+    tables.execute(f"LOAD '{file}'")
+    print(name, duckdb.__version__)
+END
+python3 -c "import dagster_k8s, dagster_postgres, psycopg2, s3fs"
+
 [ -e /var/lib/mlreg/registry.sqlite ] || mlreg demo
+
+say "mlreg doctor"
+mlreg doctor
 
 say "serve"
 mlreg serve --port "$port" --admin-port "$admin" --open >/tmp/serve.log 2>&1 &

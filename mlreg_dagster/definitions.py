@@ -15,6 +15,7 @@ from mlreg_dagster.config.places import (
     is_branch,
     is_registry_elsewhere,
     latest_root,
+    raw_roots,
     registry_url,
     tables_url,
     warehouse_file,
@@ -127,7 +128,7 @@ def _resources(settings: Settings, home: Path, replacements: Mapping[str, Any]) 
     """Every resource, closed to run config; a registry or artifacts that can't be meant are refused at once."""
     named = registry_url(home)
     own: dict[str, Any] = {
-        "source": make_source(settings.ingest, LandingZone(home / "raw")),
+        "source": make_source(settings.ingest, LandingZone(*raw_roots(home))),
         "warehouse": WarehouseResource(
             database=str(warehouse_file(home)),
             lake=None if tables_url(home) is None else dg.EnvVar(TABLES),

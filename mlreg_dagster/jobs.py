@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlreg_dagster.config import Settings
+from mlreg_dagster.config import ConfigError, Settings
 from mlreg_dagster.core.names import (
     BACK_UP,
     BUNDLE,
@@ -43,6 +43,9 @@ from mlreg_dagster.operations.backup.jobs import build_backup_job
 from mlreg_dagster.operations.retention.jobs import build_correct_job, build_prune_job, build_restore_job
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mlreg_dagster.config.sections.automation import Tags
     from mlreg_dagster.orchestration.dagster_internals.queries import Job
 
 __all__ = [
@@ -79,18 +82,43 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
     """All jobs; those of assets take their partitions and asset checks along.
 
     Args:
-        settings: For the jobs that decide, and the one that prunes.
+        settings: For the jobs that decide, the one that prunes, and the tags of runs.
         home: What it prunes.
+
+    Raises:
+        ConfigError: `run_tags` of automation.yaml names a job that is not one of assets.
     """
+    tags = settings.automation.run_tags
+    of_assets = _asset_jobs(tags)
+    if unknown := sorted(set(tags) - {job.name for job in of_assets}):
+        known = ", ".join(job.name for job in of_assets)
+        raise ConfigError(
+            f"automation.yaml: run_tags names {unknown[0]!r}, which is no job of assets; there are {known}"
+        )
+    return [
+        *of_assets,
+        *build_governance_jobs(settings, home),
+        build_prune_job(PRUNE, settings, home),
+        build_correct_job(CORRECT, settings),
+        build_restore_job(RESTORE, settings),
+        build_backup_job(BACK_UP, settings, home),
+    ]
+
+
+def _asset_jobs(tags: "Mapping[str, Tags]") -> "list[Job]":
+    def _job(name: str, description: str, selected: "tuple[str, ...] | dg.AssetSelection") -> "Job":
+        selection = selected if isinstance(selected, dg.AssetSelection) else dg.AssetSelection.assets(*selected)
+        return dg.define_asset_job(name, selection, description=description, tags=tags.get(name))
+
     return [
         _job(HOURLY, "One hour or a range: from snapshot to outcomes, reasons and sketches.", HOURLY_ASSETS),
         _job(MARKET, "One hour or a range: snapshots and features.", HOURLY_ASSETS[:2]),
         _job(PREDICTIONS, "One hour or a range: predictions and their reasons.", ("predictions", "prediction_reasons")),
         _job(SCORING, "One hour or a range: predictions, outcomes, reasons and sketches.", HOURLY_ASSETS[2:]),
-        dg.define_asset_job(
+        _job(
             FOLLOW_UP,
+            "Hours whose market was late or repaired: features and what follows from them.",
             dg.AssetSelection.assets(*HOURLY_ASSETS[1:]) | dg.AssetSelection.checks(FROZEN_HOURS_UNCHANGED),
-            description="Hours whose market was late or repaired: features and what follows from them.",
         ),
         _job(OUTCOMES, "One hour or a range: outcomes.", HOURLY_ASSETS[3:4]),
         _job(REASONS, "One hour or a range: reasons for what was flagged, and sketches.", HOURLY_ASSETS[4:]),
@@ -125,13 +153,4 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
             ("delivery_bundle",),
         ),
         _job(WEEKLY, "Write the report on a week as one HTML file.", ("weekly_report",)),
-        *build_governance_jobs(settings, home),
-        build_prune_job(PRUNE, settings, home),
-        build_correct_job(CORRECT, settings),
-        build_restore_job(RESTORE, settings),
-        build_backup_job(BACK_UP, settings, home),
     ]
-
-
-def _job(name: str, description: str, assets: tuple[str, ...]) -> "Job":
-    return dg.define_asset_job(name, dg.AssetSelection.assets(*assets), description=description)

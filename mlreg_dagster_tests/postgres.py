@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -40,9 +42,18 @@ def _run(*command: str | Path) -> None:
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}"
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The SQLAlchemy URL of a running server's `postgres` database."""
+@dataclass(frozen=True)
+class Server:
+    """A running server: the SQLAlchemy URL of its `postgres` database, and how it is stopped and started."""
+
+    url: str
+    stop: Callable[[], None]
+    start: Callable[[], None]
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A server of one's own, for as long as the block runs; also for scripts."""
     binaries = find_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL binaries on PATH or in /usr/lib/postgresql")
@@ -65,14 +76,29 @@ def postgres_server() -> Iterator[str]:
             "--no-sync",
         )
         options = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c timezone=Asia/Tokyo"
-        # pg_ctl hands its output to the server; without -l it would keep our pipe open.
-        _run(*prefix, binaries / "pg_ctl", "-D", data, "-l", log, "-o", options, "-w", "start")
+        pg_ctl = (*prefix, binaries / "pg_ctl", "-D", data)
+
+        def start() -> None:
+            # pg_ctl hands its output to the server; without -l it would keep our pipe open.
+            _run(*pg_ctl, "-l", log, "-o", options, "-w", "start")
+
+        def stop() -> None:
+            _run(*pg_ctl, "-m", "immediate", "-w", "stop")
+
+        start()
         try:
-            yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+            yield Server(f"postgresql+psycopg://postgres@/postgres?host={folder}", stop, start)
         finally:
-            _run(*prefix, binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+            stop()
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The SQLAlchemy URL of a running server's `postgres` database."""
+    with running_server() as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ DAGSTER = "MLREG_DAGSTER"
 SERVING_KEYS = "MLREG_SERVING_KEYS"
 """The environment variable that names a file of the server's API keys elsewhere."""
 
-_SCHEME = "://"
+_SCHEME, _OF_DISK = "://", {"file", "local"}
 
 
 def branches_root(home: Path) -> Path:
@@ -110,6 +110,19 @@ def artifacts_root(home: Path) -> str:
         ConfigError: MLREG_ARTIFACTS names a folder by a relative path, or has a secret in it.
     """
     return _folder_named_by(ARTIFACTS, home) or str(home / "artifacts")
+
+
+def raw_roots(home: Path) -> tuple[str, ...]:
+    """The folder or URL of raw payloads, and one that is only read: hosts share them where they share artifacts.
+
+    No kind of artifact begins with a dot, so none collides with them. What was landed in the home before is read there.
+
+    Raises:
+        ConfigError: MLREG_ARTIFACTS names a folder by a relative path, or has a secret in it.
+    """
+    own, artifacts = str(home / "raw"), artifacts_root(home)
+    scheme, is_url, _ = artifacts.partition(_SCHEME)
+    return (f"{artifacts.rstrip('/')}/.raw", own) if is_url and scheme not in _OF_DISK else (own,)
 
 
 def latest_root(home: Path) -> str:

@@ -13,6 +13,7 @@ from mlreg_dagster.config.places import (
     artifacts_root,
     latest_root,
     mirror_root,
+    raw_roots,
     registry_file,
     registry_url,
     warehouse_file,
@@ -21,8 +22,11 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.database.sqlite import file_of
 from mlreg_dagster.storage import private_files
+from mlreg_dagster.storage.artifacts import SUMS, ArtifactError, ArtifactStore, open_artifacts
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.folders import is_local, open_folder
+from mlreg_dagster.storage.landing import LandingZone
+from mlreg_dagster.storage.mirror import FILES, Mirror
 from mlreg_dagster.storage.regular_files import kind_of
 from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
@@ -55,11 +59,59 @@ def copy_home(home: Path, target: Path) -> None:
         for name, folder in {"artifacts": artifacts, "latest": latest}.items():
             if is_local(folder) and Path(folder.path).is_dir():
                 shutil.copytree(Path(folder.path), target / name)
-            elif not is_local(folder):
-                folder.fs.get(folder.path, str(target / name), recursive=True)
+        if not is_local(artifacts):
+            _copy_bundles(open_artifacts(artifacts), target / "artifacts")
+        if not is_local(latest):
+            _copy_newest_hour(Mirror(str(latest)), target / "latest")
         with tables_kept(home) as source:
             copy_tables(source, warehouse_file(target))
             copy_folder(mirror_root(home), mirror_root(target), link=True)  # files are replaced, never changed
+
+
+def _copy_bundles(store: ArtifactStore, target: Path) -> None:
+    for kind in kinds_of(store):
+        for key in store.keys(kind):
+            with suppress(ArtifactError):  # it is damaged, and nothing reads it in the home either
+                write_bundle(target / kind / key, store, kind, key)
+
+
+def kinds_of(store: ArtifactStore) -> list[str]:
+    """The kinds of bundles that a store may hold."""
+    found = store.root.iterdir() if store.root.is_dir() else ()
+    return sorted(path.name for path in found if not path.name.startswith(".") and path.is_dir())
+
+
+def write_bundle(folder: Path, store: ArtifactStore, kind: str, key: str) -> None:
+    """Write a bundle of a store elsewhere as a folder of this disk, as a local store keeps it.
+
+    Raises:
+        ArtifactError: It is not what was frozen.
+    """
+    files = store.read(kind, key)
+    sums = (store.root / kind / key / SUMS).read_bytes()
+    private_files.make_folder(folder)
+    for name, content in {**files, SUMS: sums}.items():
+        private_files.write(folder / name, content)
+
+
+def _copy_newest_hour(mirror: Mirror, target: Path) -> None:
+    for name in FILES:
+        with suppress(FileNotFoundError):
+            content = mirror.read(name)
+            private_files.make_folder(target)
+            private_files.write(target / name, content)
+
+
+def copy_payloads(home: Path, target: Path, *, link: bool) -> None:
+    """Copy all raw payloads, from this disk and from an object store.
+
+    Args:
+        home: The data home; MLREG_ARTIFACTS is followed.
+        target: The folder `raw` of the copy.
+        link: Give files of this disk a second name.
+    """
+    copy_folder(home / "raw", target, link=link)
+    LandingZone(*raw_roots(home)).copy_to(target)
 
 
 def registry_of(home: Path) -> Registry:

@@ -29,8 +29,8 @@ def prepare_home(home: Path | None = None) -> dict[str, str]:
         DAGSTER_HOME that is set already is kept, but for a branch, which always has its own.
 
     Raises:
-        ConfigError: MLREG_DAGSTER names no PostgreSQL, the home has a name that no database can be opened under, its `dagster.yaml` is a link to a
-            file that is gone, or DAGSTER_HOME is that of a branch and the home is not.
+        ConfigError: MLREG_DAGSTER names no PostgreSQL, the home has a name that no database can be opened under, its
+            `dagster.yaml` is a link to a file that is gone, or DAGSTER_HOME is that of a branch and the home is not.
         NotAFolder, StorageFull, StorageNotWritable: The home can't be made.
     """
     home = home or home_dir()

@@ -18,6 +18,7 @@ from mlreg_dagster.core.untrusted.text import one_line
 from mlreg_dagster.storage import private_files, regular_files
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.folders import UnknownPlace, is_local, open_folder
+from mlreg_dagster.storage.objects import Objects
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +48,7 @@ class Mirror:
             self.root = open_folder(str(root))
         except UnknownPlace as error:
             raise MirrorError(f"The newest hour can't be mirrored to {error}") from error
+        self._objects = None if is_local(self.root) else Objects(self.root)
 
     def path(self, name: str) -> UPath:
         """Where a file is, for messages, too."""
@@ -62,19 +64,17 @@ class Mirror:
 
         Raises:
             StorageFull, StorageNotWritable: The old one is still there.
-            MirrorError: Something else is in its place, or the store can't be reached.
+            StoreUnreachable: The object store may have the old one or the new one.
+            MirrorError: Something else is in its place.
         """
-        if self.local is None:
-            try:
-                self.path(name).write_bytes(content)  # an object store shows a file once it is there as a whole
-            except Exception as error:
-                raise MirrorError(f"{self.path(name)} can't be written: {_said(error)}.") from error
-            return
         try:
-            with explained(self.local / name):
-                self._replace(self.local, name, content)
+            if self._objects is not None:
+                self._objects.put({name: content})  # an object store shows a file once it is there as a whole
+            elif self.local is not None:
+                with explained(self.local / name):
+                    self._replace(self.local, name, content)
         except OSError as error:
-            raise MirrorError(f"{self.local / name} can't be written: {_said(error)}.") from error
+            raise MirrorError(f"{self.path(name)} can't be written: {_said(error)}.") from error
 
     @staticmethod
     def _replace(folder: Path, name: str, content: bytes) -> None:
@@ -98,6 +98,8 @@ class Mirror:
             MirrorError: Something else lies there, or the store can't be reached.
         """
         try:
+            if self._objects is not None:
+                return self._objects.read(name, LARGEST)
             return regular_files.read(self.path(name), LARGEST)
         except FileNotFoundError:
             raise
@@ -114,9 +116,7 @@ class Mirror:
             if self.local is not None:
                 found = (self.local / name).lstat()
                 return found.st_ino, found.st_mtime_ns, found.st_size
-            path = self.path(name)
-            path.fs.invalidate_cache()
-            return str(sorted((key, str(value)) for key, value in path.fs.info(path.path).items()))
+            return None if self._objects is None else self._objects.stamp(name)
         except FileNotFoundError:
             return None
         except Exception as error:
@@ -124,6 +124,9 @@ class Mirror:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
+        if self._objects is not None:
+            self._objects.remove([name])
+            return
         with explained(self.path(name)):
             self.path(name).unlink(missing_ok=True)
 

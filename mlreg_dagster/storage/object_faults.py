@@ -21,9 +21,7 @@ _KEYS = {
     "PartialCredentialsError",
     "TokenRefreshRequired",
 }
-_ADVICE = (
-    "Look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL, or their like of the store"
-)
+_ADVICE = "Look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL, or the like"
 
 
 class StoreRefused(StorageNotWritable):
@@ -61,9 +59,7 @@ def _fault_in(error: Exception, place: object) -> MlregError | None:
     code, status = said_by(error)
     shown = shown_url(str(place))
     if code == "NoSuchBucket":
-        return StoreRefused(
-            f"{shown}: there is no such bucket. Make it with the tools of the store; none is made here."
-        )
+        return StoreRefused(f"{shown}: there is no such bucket. Make it with the tools of the store.")
     if isinstance(error, (FileNotFoundError, FileExistsError)):
         return None
     kind = type(error).__name__

@@ -61,6 +61,16 @@ class Objects:
             content: bytes = self._fs.cat_file(self._at(key))
         return content
 
+    def stamp(self, key: str) -> str:
+        """What differs once an object was replaced.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        with answered(self._shown(key)):
+            found = self._fs.info(self._at(key))
+        return str(sorted((name, str(value)) for name, value in found.items()))
+
     def read_all(self, keys: Collection[str]) -> dict[str, bytes | None]:
         """The contents of objects, asked for side by side; None for one that is not there."""
         found: dict[str, bytes | None] = {}
@@ -108,6 +118,17 @@ class Objects:
             for path, info in found.items()
             if info["type"] == "file" and (name := path[len(self._path) :].lstrip("/"))
         }
+
+    def folders(self, below: str = "") -> list[str]:
+        """The names of the folders directly in one, in the order of text; none where it is not there."""
+        with answered(self._shown(below)):
+            try:
+                found = self._fs.ls(self._at(below) if below else self._path, detail=True)
+            except FileNotFoundError as error:
+                if error.__cause__ is not None:  # the bucket is missing
+                    raise
+                return []
+        return sorted(info["name"].rstrip("/").rpartition("/")[2] for info in found if info["type"] == "directory")
 
     def remove(self, keys: Collection[str]) -> None:
         """Remove objects; one that is not there is no error."""

@@ -31,17 +31,25 @@ from mlreg_dagster.operations.backup.manifest import (
     write_manifest,
 )
 from mlreg_dagster.operations.backup.newest import remember
-from mlreg_dagster.operations.home_copy import NotCopied, copy_folder, copy_tables, registry_of, tables_kept
+from mlreg_dagster.operations.home_copy import (
+    NotCopied,
+    copy_folder,
+    copy_payloads,
+    copy_tables,
+    kinds_of,
+    registry_of,
+    tables_kept,
+    write_bundle,
+)
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.errors import RegistryTampered
 from mlreg_dagster.storage import private_files
-from mlreg_dagster.storage.artifacts import SUMS, ArtifactError, ArtifactStore, open_artifacts
+from mlreg_dagster.storage.artifacts import ArtifactError, ArtifactStore, open_artifacts
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.prediction_log import Layout, layout_of
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
 
 _PATIENCE_S = 60.0
-_RAW = "raw"
 
 
 class NotABackupFolder(MlregError):
@@ -93,7 +101,7 @@ def create(home: Path, folder: Path, *, link: bool = True) -> tuple[Path, Manife
                 f"keep a plain copy of its file as evidence."
             )
         left_out = copy_bundles(artifacts, draft / "artifacts", copied, link)
-        copy_folder(home / _RAW, draft / _RAW, link=link)
+        copy_payloads(home, draft / "raw", link=link)
         sequence, digest = copied.audit_head()
         manifest = Manifest(
             form=FORM,
@@ -144,10 +152,7 @@ def copy_bundles(store: ArtifactStore, copy: Path, registry: Registry, link: boo
     """Copy every bundle but models that the registry does not know, which it gives."""
     known = {version.version for version in registry.versions()} | registry.lost_versions()
     left_out = []
-    kinds = sorted(path.name for path in store.root.iterdir()) if store.root.is_dir() else []
-    for kind in kinds:
-        if kind.startswith(".") or not (store.root / kind).is_dir():
-            continue
+    for kind in kinds_of(store):
         for key in store.keys(kind):
             if kind == MODELS and key not in known:
                 left_out.append(f"{kind}/{key}")
@@ -155,18 +160,10 @@ def copy_bundles(store: ArtifactStore, copy: Path, registry: Registry, link: boo
                 copy_folder(store.local / kind / key, copy / kind / key, link=link)
             else:
                 try:
-                    _write(copy / kind / key, store, kind, key)
+                    write_bundle(copy / kind / key, store, kind, key)
                 except ArtifactError:  # it is named with those that are damaged
                     continue
     return tuple(left_out)
-
-
-def _write(folder: Path, store: ArtifactStore, kind: str, key: str) -> None:
-    files = store.read(kind, key)
-    sums = (store.root / kind / key / SUMS).read_bytes()
-    private_files.make_folder(folder)
-    for name, content in {**files, SUMS: sums}.items():
-        private_files.write(folder / name, content)
 
 
 def _damaged(registry: Registry, copy: ArtifactStore) -> Iterator[str]:

@@ -32,7 +32,7 @@ from mlreg_dagster.operations.branches.finding import (
 )
 from mlreg_dagster.operations.branches.record import FORM, BranchRecord, write_record
 from mlreg_dagster.operations.branches.tables import table_states
-from mlreg_dagster.operations.home_copy import copy_folder, copy_tables, registry_of, tables_kept
+from mlreg_dagster.operations.home_copy import copy_folder, copy_payloads, copy_tables, registry_of, tables_kept
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.audit import canonical_json
 from mlreg_dagster.registry.errors import RegistryTampered
@@ -44,7 +44,6 @@ from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
 
 LINKED = "linked"
-_RAW = "raw"
 
 
 def create(home: Path, name: str, by: Attribution, settings: Settings) -> Branch:
@@ -123,7 +122,7 @@ def _on_one_disk(source: Path, folder: Path) -> bool:
 
 
 def _take_files(home: Path, draft: Path) -> None:
-    copy_folder(home / _RAW, draft / _RAW, link=True)
+    copy_payloads(home, draft / "raw", link=True)
     latest = open_folder(latest_root(home))
     if is_local(latest):  # elsewhere: the branch's next hourly run writes its own
         copy_folder(Path(latest.path), draft / "latest", link=True)

@@ -8,6 +8,7 @@ from mlreg_dagster.core.health import Finding
 from mlreg_dagster.operations.doctor.backups import backups_are_recent
 from mlreg_dagster.operations.doctor.changed_hours import frozen_hours_are_unchanged
 from mlreg_dagster.operations.doctor.files import (
+    every_object_belongs_to_a_bundle,
     nothing_is_left_behind,
     payloads_can_be_read,
     prediction_log_is_stored,
@@ -45,6 +46,7 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None
         no_payload_is_ahead(home, now),
         *prediction_log_is_stored(home, now),
         nothing_is_left_behind(home, now),
+        *every_object_belongs_to_a_bundle(home, now),
         there_is_room(home),
     ]
 

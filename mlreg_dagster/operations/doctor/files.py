@@ -11,7 +11,7 @@ from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.core.times import plain
 from mlreg_dagster.operations.home import Home, materialize, set_aside
-from mlreg_dagster.operations.retention.drafts import drafts
+from mlreg_dagster.operations.retention.drafts import drafts, remains
 from mlreg_dagster.storage.landing import PayloadDamaged
 from mlreg_dagster.storage.prediction_log import layout_of, waiting_hours
 
@@ -22,12 +22,20 @@ _MB = 1 << 20
 
 
 def payloads_can_be_read(home: Home) -> Finding:
-    """Every landed body is whole, and its description lies beside it."""
-    bodies = sorted(Path(str(home.landing.root)).rglob("*.gz")) if "://" not in str(home.landing.root) else []
-    broken = [path for path in bodies if not path.with_suffix(".json").exists() or not _is_whole(home, path)]
+    """Every landed body is whole, and its description lies beside it; an object store's are counted, not read."""
+    if home.landing.local is None:
+        there = {str(path) for path in home.landing.stored()}
+        bodies = sorted(name for name in there if name.endswith(".gz"))
+        broken = [name for name in bodies if f"{name.removesuffix('.gz')}.json" not in there]
+        well = f"All {len(bodies)} in {home.landing.root} are described; they are not read for this."
+    else:
+        files = sorted(home.landing.local.rglob("*.gz"))
+        bodies = [str(path) for path in files]
+        broken = [str(path) for path in files if not path.with_suffix(".json").exists() or not _is_whole(home, path)]
+        well = f"All {len(bodies)} landed ones can be read."
     if not broken:
-        return Finding("payloads", "ok", f"All {len(bodies)} landed ones can be read.")
-    names = ", ".join(str(path) for path in broken[:_SHOWN])
+        return Finding("payloads", "ok", well)
+    names = ", ".join(broken[:_SHOWN])
     seen = f"{len(broken)} of {len(bodies)} can't be read, or nothing says where they came from: {names}."
     return Finding(
         "payloads", "miss", seen, f"Restore them from a copy, or set them aside: {set_aside(home.folder, broken[0])}"
@@ -44,14 +52,25 @@ def _is_whole(home: Home, path: Path) -> bool:
 
 def nothing_is_left_behind(home: Home, now: pd.Timestamp) -> Finding:
     """No draft of a process that died."""
-    elsewhere = (
-        "" if home.artifacts.local is not None else f" {home.artifacts.root} is not on this disk: not looked at."
-    )
+    elsewhere = "" if home.artifacts.local is not None else f" Of {home.artifacts.root}, see unreferenced objects."
     if found := drafts(home, now):
         names = ", ".join(str(path) for path in found[:_SHOWN])
         seen = f"{len(found)} were left by processes that died: {names}.{elsewhere}"
         return Finding("drafts", "miss", seen, "mlreg prune")
     return Finding("drafts", "ok", f"None was left behind.{elsewhere}")
+
+
+def every_object_belongs_to_a_bundle(home: Home, now: pd.Timestamp) -> Iterator[Finding]:
+    """An object store of artifacts holds nothing of writers that died or were beaten."""
+    if home.artifacts.local is not None:
+        return
+    if found := remains(home, now):
+        half = {place.rpartition("/")[0] for place in found}
+        seen = f"{len(found)} in {len(half)} folders were left by writers that died or were beaten: "
+        seen += f"{', '.join(found[:_SHOWN])}. No bundle refers to them, and none is harmed."
+        yield Finding("unreferenced objects", "miss", seen, "mlreg prune")
+    else:
+        yield Finding("unreferenced objects", "ok", f"None in {home.artifacts.root} is older than a day.")
 
 
 def prediction_log_is_stored(home: Home, now: pd.Timestamp) -> Iterator[Finding]:

@@ -14,13 +14,16 @@ import pandas as pd
 
 from mlreg_dagster.config.places import warehouse_file
 from mlreg_dagster.operations.home import Home
-from mlreg_dagster.storage.artifacts import SUMS
+from mlreg_dagster.storage.artifacts import SUMS, RemoteArtifactStore
 from mlreg_dagster.storage.landing import A_DRAFT
 from mlreg_dagster.storage.mirror import FILES, draft_of
 from mlreg_dagster.storage.prediction_log import layout_of
 
 LEFT_BEHIND_AFTER = pd.Timedelta(hours=1)
 """No draft is written for so long: an older one was left by a process that died."""
+
+UNREFERENCED_AFTER = pd.Timedelta(days=1)
+"""No bundle is written for so long, on a host whose clock is far off or through a line that is slow, either."""
 
 _SPILLED = re.compile(r"duckdb_temp_(storage_\w+-\d+\.tmp|block-\d+\.block)")
 _BUNDLE = re.compile(r"\.[A-Za-z0-9_-]+\.(draft|old)")
@@ -33,6 +36,20 @@ _RUN_LOG = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\d+\.new")
 def drafts(home: Home, now: pd.Timestamp) -> list[Path]:
     """Unfinished files and folders on the local disk; living processes may still write younger ones."""
     return [path for path in _ours(home) if _modified(path) < now - LEFT_BEHIND_AFTER]
+
+
+def remains(home: Home, now: pd.Timestamp) -> list[str]:
+    """What dead or beaten writers left on an object store of artifacts, by its place; nothing refers to it."""
+    store = home.artifacts
+    if not isinstance(store, RemoteArtifactStore):
+        return []
+    return [f"{store.root}/{key}" for key in store.remains((now - UNREFERENCED_AFTER).to_pydatetime())]
+
+
+def remove_remains(home: Home, now: pd.Timestamp) -> None:
+    """Remove what `remains` finds, if it is still found."""
+    if isinstance(home.artifacts, RemoteArtifactStore):
+        home.artifacts.remove_remains((now - UNREFERENCED_AFTER).to_pydatetime())
 
 
 def remove(path: Path) -> None:
@@ -70,7 +87,7 @@ def _ours(home: Home) -> Iterator[Path]:
     log = layout_of(home.folder)
     yield from _files(log.hours, lambda name: _HOUR_DRAFT.fullmatch(name) is not None)
     yield from _files(log.aside, lambda name: _LINES_DRAFT.fullmatch(name) is not None)
-    for folder in home.landing.folders():
+    for folder in home.landing.folders() if home.landing.local is not None else ():
         yield from _files(Path(str(folder)), lambda name: A_DRAFT.fullmatch(name) is not None)
 
 

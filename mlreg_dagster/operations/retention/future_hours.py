@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+from upath import UPath
 
 from mlreg_dagster.config import Settings
 from mlreg_dagster.core.health import Finding
@@ -37,11 +38,10 @@ def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Ret
         yield RetentionTask("newest hour after now", "mirrored again", lambda: mirror_again(home, settings))
 
 
-def payloads_ahead(home: Home, now: pd.Timestamp) -> list[Path]:
+def payloads_ahead(home: Home, now: pd.Timestamp) -> list[UPath]:
     """The folders of payloads that were landed for hours after now."""
-    root = home.landing.root
     return [
-        Path(str(root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"))
+        home.landing.folder(source, kind, hour)
         for source, kind in home.landing.kinds()
         for hour in home.landing.hours(source, kind)
         if hour > last_ended_hour(now)
@@ -84,8 +84,11 @@ def _moving_rows(home: Home, table: Table, hours: pd.DatetimeIndex, file: Path, 
     return move
 
 
-def _move_payloads(home: Home, folders: list[Path], target: Path) -> None:
-    for folder in folders:
+def _move_payloads(home: Home, folders: list[UPath], target: Path) -> None:
+    for remote in folders if home.landing.local is None else ():
+        home.landing.copy_to(target / "raw", remote)
+        home.landing.remove(remote)
+    for folder in (Path(each.path) for each in folders) if home.landing.local is not None else ():
         if folder.is_dir() and not folder.is_symlink():
             place = target / folder.relative_to(home.folder)
             with explained(place):

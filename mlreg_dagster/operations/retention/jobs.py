@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from mlreg_dagster.config import Settings
+from mlreg_dagster.config.places import raw_roots
 from mlreg_dagster.datasets.freezing import HOLDOUT, TRAINING
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.operations.doctor.materializations import Made, require_agreement
@@ -168,7 +169,7 @@ def open_home(
     folder: Path, warehouse: WarehouseResource, artifacts: ArtifactsResource, registry: RegistryResource
 ) -> Home:
     """The home in `folder`, whose parts are where the resources say."""
-    landing = LandingZone(folder / "raw")
+    landing = LandingZone(*raw_roots(folder))
     return Home(
         folder, warehouse.open(), artifacts.open(), registry.open(), registry.address, landing, warehouse.mirror()
     )

@@ -15,12 +15,12 @@ from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.ages import old_before
 from mlreg_dagster.operations.retention.compaction import compact, free_share
-from mlreg_dagster.operations.retention.drafts import drafts, remove
+from mlreg_dagster.operations.retention.drafts import drafts, remains, remove, remove_remains
 from mlreg_dagster.operations.retention.rollout_counts import old_counts
 from mlreg_dagster.operations.retention.rollout_counts import remove as remove_counts
 from mlreg_dagster.operations.retention.served import old_hour_files, old_segments
 from mlreg_dagster.operations.retention.served import remove as remove_served
-from mlreg_dagster.storage.landing import A_PAYLOAD
+from mlreg_dagster.storage.landing import A_PAYLOAD, LandingZone
 from mlreg_dagster.storage.prediction_log import layout_of
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster.storage.warehouse.tables import Table
@@ -56,6 +56,9 @@ def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterat
     """
     if left := drafts(home, now):
         yield RetentionTask("drafts", f"{len(left)} left by processes that died", lambda: _remove_drafts(home, now))
+    if unreferenced := remains(home, now):
+        words = f"{len(unreferenced)} that no bundle refers to, in {home.artifacts.root}"
+        yield RetentionTask("objects", words, lambda: remove_remains(home, now))
     log = layout_of(home.folder)
     for name, old_files in (("stored segments", old_segments), ("features of answers", old_hour_files)):
         if files := old_files(log, settings.retention, now):
@@ -66,7 +69,7 @@ def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterat
     if not home.warehouse.exists():
         return
     if policy.raw_days and (old := _old_payloads(home, settings, now)):
-        yield RetentionTask("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(old))
+        yield RetentionTask("raw payloads", f"of {len(old)} hours", lambda: _remove_payloads(home.landing, old))
     for table, days in (
         (features_table(settings.features), policy.feature_days),
         (MARKET_SNAPSHOT, policy.snapshot_days),
@@ -92,21 +95,30 @@ def _old_payloads(home: Home, settings: Settings, now: pd.Timestamp) -> list[UPa
     policy = settings.retention
     before, pruned_before = (_old_before(home, days, now) for days in (policy.raw_days, policy.snapshot_days))
     stored = set(_old_hours(home, MARKET_SNAPSHOT, policy.raw_days, now))
-    root, old = home.landing.root, []
+    old = []
     for source, kind in home.landing.kinds():
         landed = [hour for hour in home.landing.hours(source, kind) if hour <= now]
         for hour in landed[1:]:
             is_stored = hour in stored or (pruned_before is not None and hour < pruned_before)
-            folder = root / source / kind / f"{hour:%Y-%m-%d}" / f"{hour:%H}"
+            folder = home.landing.folder(source, kind, hour)
             is_old = before is not None and hour < before and is_stored
-            if is_old and any(A_PAYLOAD.fullmatch(path.name) for path in folder.iterdir()):
+            if is_old and _has_payloads(home.landing, folder):
                 old.append(folder)
     return old
 
 
-def _remove_payloads(folders: Iterable[UPath]) -> None:
+def _has_payloads(landing: LandingZone, folder: UPath) -> bool:
+    if landing.local is None:
+        return bool(landing.stored(folder))
+    return any(A_PAYLOAD.fullmatch(path.name) for path in folder.iterdir())
+
+
+def _remove_payloads(landing: LandingZone, folders: Iterable[UPath]) -> None:
     """The payloads in these folders; what else lies there, and then the folder, stays."""
     for folder in folders:
+        if landing.local is None:
+            landing.remove(folder)
+            continue
         found = list(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
         ours = [path for path in found if A_PAYLOAD.fullmatch(path.name) and path.is_file() and not path.is_symlink()]
         for path in sorted(ours, key=lambda path: path.suffix):  # each body before what describes it

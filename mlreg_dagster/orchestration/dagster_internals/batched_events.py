@@ -29,10 +29,7 @@ class BatchedEventLog(SqlEventLogStorage):
         """Store events of one run; materializations, done or planned, in their order."""
         indexed = [event for event in events if event.dagster_event_type in _INDEXED]
         for event in events:
-            if (
-                event.dagster_event_type not in _INDEXED
-                and not event.get_dagster_event().is_asset_failed_to_materialize
-            ):
+            if event.dagster_event_type not in _INDEXED:
                 self.store_event(event)
         if not indexed:
             return

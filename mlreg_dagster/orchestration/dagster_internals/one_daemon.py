@@ -1,7 +1,7 @@
 """One daemon for a Dagster instance: a second one ends before it has looked at anything.
 
-Two daemons on one instance would tick the same sensors and take the same runs from the queue: hours done twice, versions
-trained twice. Dagster notices it, writes a line into its log, and goes on. See docs/runbook.md.
+Two daemons on one instance would tick the same sensors and take the same runs from the queue: hours done twice,
+versions trained twice. Dagster notices it, writes a line into its log, and goes on. See docs/runbook.md.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Allows one replay or demo on a home, and on a registry, at a time: two would train and promote the same versions twice."""
+"""Allows one replay or demo on a home or registry at a time: two would train and promote the same versions twice."""
 
 import json
 import os

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from mlreg_dagster.orchestration.dagster_internals.dagster_files import UnknownStorage
+from mlreg_dagster.orchestration.dagster_internals.dagster_database import UnknownStorage
 from mlreg_dagster.orchestration.dagster_internals.event_files import EventFiles, Recorded
 from mlreg_dagster.pages.dagster_facts.facts import Drawn, Made, Partitions, newest_of, pictures_of
 from mlreg_dagster.verification.answers import CheckExecution

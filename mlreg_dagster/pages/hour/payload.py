@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from upath import UPath
 
+from mlreg_dagster.config.places import raw_roots
 from mlreg_dagster.core.times import NotAnHour, read_time
 from mlreg_dagster.storage.landing import LandingZone, PayloadDamaged
 
@@ -43,7 +44,7 @@ class Payload:
 
 def payloads_of(home: Path, hour: pd.Timestamp, as_of: datetime) -> tuple[tuple[Payload, ...], int]:
     """The payloads of an hour that had come by a time, the first ones alone, and how many there are."""
-    landing = LandingZone(home / "raw")
+    landing = LandingZone(*raw_roots(home))
     found = [
         (source, kind, path) for source, kind in landing.kinds() for path in landing.landed(source, kind, hour)
     ]  # fmt: skip

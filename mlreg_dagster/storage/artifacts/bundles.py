@@ -147,6 +147,11 @@ class Bundles(ABC):
 
 
 def check_names(*names: str) -> None:
+    """Refuse what can't be a kind, key or file name.
+
+    Raises:
+        InvalidArtifact: One can't.
+    """
     for name in names:
         if not NAME.fullmatch(name):
             raise InvalidArtifact(

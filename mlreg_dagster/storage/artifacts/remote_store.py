@@ -62,7 +62,8 @@ class RemoteArtifactStore(Bundles):
         gone = []
         for place in sorted({"/".join(each.split("/")[:2]) for each in self.remains(older_than)}):
             found = self._objects.listed(place)
-            loose = self._loose(*place.split("/"), found, older_than)
+            kind, key = place.split("/")
+            loose = self._loose(kind, key, found, older_than)
             self._objects.remove(loose)
             gone += loose
         return gone

@@ -57,6 +57,14 @@ class Guard(Protocol):
         """
         ...
 
+    def confirm(self, table: str) -> None:
+        """Make sure, before rows are stored, that other writers of a table are still kept out.
+
+        Raises:
+            TransientError: They may no longer be; nothing was stored.
+        """
+        ...
+
     def release(self) -> None:
         """Let go of what stays open between uses; the next use opens it again."""
         ...

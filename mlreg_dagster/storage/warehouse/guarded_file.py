@@ -83,6 +83,9 @@ class GuardedFile:
         del table
         return nullcontext()
 
+    def confirm(self, table: str) -> None:
+        """Nothing: whoever has the file open keeps others out."""
+
     @contextmanager
     def session(self) -> Iterator[None]:
         """Keep the file open, and other processes out, between the connections of a short piece of work.

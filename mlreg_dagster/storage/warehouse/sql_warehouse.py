@@ -111,8 +111,6 @@ class SqlWarehouse:
         """Replace partitions; what is done twice is stored once."""
         column = table.partition_column
         with self.writing(table) as connection:
-            if not self.guard.is_exclusive:
-                self.forget()
             lacking = self._ensure(connection, table)
             connection.register("new_rows", frame)
             connection.register("new_keys", keys)
@@ -126,6 +124,7 @@ class SqlWarehouse:
                     _bounds(keys["partition_key"]),
                 ).fetchall()
                 connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
+                self.guard.confirm(table.name)
             self._lacking[table.ddl()] = {}
             if self.mirror is not None and frame.empty and deleted[0][0]:
                 self.mirror.purge(table.name)
@@ -194,28 +193,32 @@ class SqlWarehouse:
 
     def _source(self, connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, dict[str, str]]:
         """What a table is read from, and the columns that it lacks; where tables are shared, reading makes none."""
-        if not self.guard.is_exclusive:
-            self.forget()
-            if not _stored(connection, table):
-                return table.nothing(), {}
-        return f'"{table.name}"', self._ensure(connection, table)
+        if self.guard.is_exclusive:
+            return f'"{table.name}"', self._ensure(connection, table)
+        if not (stored := _columns(connection, table.name)):
+            return table.nothing(), {}
+        return f'"{table.name}"', self._lacking_in(stored, table)
 
     def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         """Make the table, if it is not there; the columns that one of an earlier release lacks."""
         ddl = table.ddl()
         if self.guard.is_exclusive and ddl in self._lacking:  # the connection was alone all the time
             return self._lacking[ddl]
-        if not _stored(connection, table):
+        if not (stored := _columns(connection, table.name)):
             with self.guard.writing(table.name):
                 connection.execute(ddl)
-        if differing := differing_columns(connection, table):
+            stored = _columns(connection, table.name)
+        self._lacking[ddl] = self._lacking_in(stored, table)
+        return self._lacking[ddl]
+
+    def _lacking_in(self, stored: dict[str, tuple[str, bool]], table: Table) -> dict[str, str]:
+        if differing := _differing(stored, table):
             raise TableChanged(
                 f"{table.name} in {self.place} was written with other columns than the configuration now asks "
                 f"for; they differ in: {', '.join(differing)}. Use another MLREG_HOME for the new "
                 f"configuration, or drop the table and materialize its partitions again."
             )
-        self._lacking[ddl] = table.lacking(_stored(connection, table))
-        return self._lacking[ddl]
+        return table.lacking(stored)
 
 
 def _bounds(keys: pd.Series) -> dict[str, object]:
@@ -229,7 +232,10 @@ def differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> li
 
     Those that it gains with the next write are none of them.
     """
-    stored = _stored(connection, table)
+    return _differing(_columns(connection, table.name), table)
+
+
+def _differing(stored: dict[str, tuple[str, bool]], table: Table) -> list[str]:
     wanted = {
         name: (table.sql_type(name).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE"), spec.nullable)
         for name, spec in table.columns.items()
@@ -237,12 +243,8 @@ def differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> li
     return sorted(dict(stored.items() ^ wanted.items()).keys() - table.lacking(stored).keys())
 
 
-def _stored(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, tuple[str, bool]]:
-    """Type and nullability of each column of a stored table; nothing where there is none."""
-    return _columns(connection, table.name)
-
-
 def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, tuple[str, bool]]:
+    """Type and nullability of each column of a stored table; nothing where there is none."""
     try:
         described = connection.execute(f'DESCRIBE "{name}"').fetchall()
     except duckdb.CatalogException:  # it is not there

@@ -13,7 +13,8 @@ import pytest
 
 from mlreg_dagster.core.names import ASSETS
 from mlreg_dagster.orchestration.dagster_internals import dagster_files
-from mlreg_dagster.orchestration.dagster_internals.dagster_files import UnknownStorage, ask
+from mlreg_dagster.orchestration.dagster_internals.dagster_database import UnknownStorage
+from mlreg_dagster.orchestration.dagster_internals.dagster_files import ask
 from mlreg_dagster.pages.dagster_facts.files import FilesFacts
 from mlreg_dagster_tests.pages.recorded import HOURS, PICTURE, report
 

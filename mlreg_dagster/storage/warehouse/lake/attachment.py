@@ -25,6 +25,7 @@ NAME = "lake"
 _SILENCE_S = 75.0
 _MAKING_S = 60.0
 _PASSWORD = "mlreg_catalog"  # noqa: S105 - a name
+_of_parents: list[object] = []
 
 
 class Attachment:
@@ -75,6 +76,7 @@ class Attachment:
 
     def _database(self) -> duckdb.DuckDBPyConnection:
         if self._process != os.getpid():  # the parent's; its sockets are none of this process
+            leave_to_parent(self._attached)
             self._making, self._attached, self._process = threading.Lock(), None, os.getpid()
         with self._making:
             if self._attached is None:
@@ -117,6 +119,11 @@ class Attachment:
                     f"that place after the # in MLREG_TABLES, or another catalog."
                 ) from None
             raise in_words(error, self.address) from None
+
+
+def leave_to_parent(of_parent: object) -> None:
+    """Keep, in a forked process, what the parent uses: closing it here would end the parent's sessions."""
+    _of_parents.append(of_parent)
 
 
 def _conninfo(parameters: dict[str, object]) -> str:

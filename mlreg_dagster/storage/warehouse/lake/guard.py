@@ -1,19 +1,28 @@
 """Tables in a lake, for many hosts: readers never wait, and one writer at a time changes a table."""
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import duckdb
 
-from mlreg_dagster.storage.advisory_lock import AdvisoryLock, LockBusy
+from mlreg_dagster.storage.advisory_lock import AdvisoryLock, Hold, LockBusy, LockLost
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.postgres import PostgresUnavailable
 from mlreg_dagster.storage.warehouse.lake.address import LakeAddress
-from mlreg_dagster.storage.warehouse.lake.attachment import Attachment
+from mlreg_dagster.storage.warehouse.lake.attachment import NAME, Attachment, leave_to_parent
 from mlreg_dagster.storage.warehouse.lake.errors import LakeConflict, LakeUnavailable, in_words
 from mlreg_dagster.storage.warehouse.process_lock import WarehouseBusy
+
+_COMMIT_POLL_S = 0.02
+_COMMITS = """
+SELECT pid, virtualtransaction FROM pg_locks JOIN pg_class ON pg_class.oid = relation
+WHERE relname LIKE 'ducklake%' AND mode = 'RowExclusiveLock' AND granted AND pid <> pg_backend_pid()
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 @dataclass
@@ -21,7 +30,8 @@ class _Thread:
     """What a thread has of a lake: the connection of its session, and the locks of tables that it holds."""
 
     session: duckdb.DuckDBPyConnection | None = None
-    held: set[str] = field(default_factory=set)
+    held: dict[str, Hold] = field(default_factory=dict)
+    process: int = field(default_factory=os.getpid)
 
 
 class Lake:
@@ -115,26 +125,58 @@ class Lake:
             return
         lock = AdvisoryLock(self.address.catalog, f"table {table}", self.timeout_s)
         try:
-            hold = lock.take()
+            held[table] = lock.take()
         except LockBusy as error:
             raise WarehouseBusy(str(error)) from None
         except PostgresUnavailable as error:
             raise LakeUnavailable(str(error)) from None
-        held.add(table)
         try:
+            self._let_commits_end()
             yield
         finally:
-            held.discard(table)
-            hold.release()
+            held.pop(table).release()
+
+    def confirm(self, table: str) -> None:
+        """Make sure that this thread still has the lock of a table.
+
+        Raises:
+            LakeUnavailable: It may no longer have it; nothing was stored.
+        """
+        if (hold := self._thread.held.get(table)) is None:
+            return
+        try:
+            hold.check()
+        except LockLost as error:
+            raise LakeUnavailable(f"Nothing was stored: {error}") from None
+
+    def _let_commits_end(self) -> None:
+        """Wait until the commits that are under way have ended.
+
+        A writer that was killed, or lost its connection, has let go of its lock; the server may still be storing what
+        it had sent. What begins before that has ended would not see it, and DuckLake would store both.
+        """
+        deadline = time.monotonic() + self.timeout_s
+        with self.connect() as connection:
+            under_way = _commits(connection)
+            while under_way:
+                if time.monotonic() > deadline:
+                    raise WarehouseBusy(
+                        f"The catalog of the lake {self.place} has been storing a change for more than "
+                        f"{self.timeout_s:g} s, in the server processes {sorted(pid for pid, _ in under_way)}. Let "
+                        f"them end, or end them (pg_terminate_backend), then run this again."
+                    )
+                time.sleep(_COMMIT_POLL_S)
+                under_way &= _commits(connection)
 
     def release(self) -> None:
         """Nothing: others are not kept out by the connection that stays."""
 
     @property
     def _thread(self) -> _Thread:
-        if not hasattr(self._threads, "one"):
-            self._threads.one = _Thread()
-        one: _Thread = self._threads.one
+        one: _Thread | None = getattr(self._threads, "one", None)
+        if one is None or one.process != os.getpid():
+            leave_to_parent(one)
+            self._threads.one = one = _Thread()
         return one
 
     @contextmanager
@@ -146,3 +188,11 @@ class Lake:
             if (said := in_words(error, self.address)) is error:
                 raise
             raise said from None
+
+
+def _commits(connection: duckdb.DuckDBPyConnection) -> set[tuple[int, str]]:
+    """The transactions that are changing the catalog now: their server processes and numbers."""
+    found = connection.execute(
+        "SELECT * FROM postgres_query($catalog, $sql)", {"catalog": f"__ducklake_metadata_{NAME}", "sql": _COMMITS}
+    )
+    return set(found.fetchall())
