@@ -52,7 +52,7 @@ import json, sys
 image = json.loads(sys.argv[1])["Docker"]["config"]
 assert image["User"] == "10001:10001", image["User"]
 assert "/healthz" in image["Healthcheck"]["Test"][-1]
-assert set(image["ExposedPorts"]) == {"3000/tcp", "4000/tcp", "8808/tcp", "8809/tcp"}
+assert set(image["ExposedPorts"]) == {"3000/tcp", "4000/tcp", "8808/tcp", "8809/tcp", "8810/tcp"}
 assert not [each for each in image["Env"] if "PASSWORD" in each or "KEY" in each or "://" in each]
 END
 

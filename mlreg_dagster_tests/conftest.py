@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from mlreg_dagster.core.display import plotting
 from mlreg_dagster_tests.commands import mlreg, on_live, on_trained, registry
 from mlreg_dagster_tests.first_day import deployment_folder, first_day, made_first_day
 from mlreg_dagster_tests.lifecycle import (
@@ -18,6 +19,7 @@ from mlreg_dagster_tests.lifecycle import (
     trained,
     trained_home,
 )
+from mlreg_dagster_tests.object_store import s3_bucket, s3_server
 from mlreg_dagster_tests.read_once import read_once
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
@@ -35,6 +37,8 @@ __all__ = [
     "on_trained",
     "read_once",
     "registry",
+    "s3_bucket",
+    "s3_server",
     "trained",
     "trained_home",
 ]
@@ -49,6 +53,7 @@ settings.register_profile("nightly", max_examples=500, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+_UNDRAWN = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
 _ROOM = 4 * 1024**3
 """Bytes; all tests at once keep less than one of these gigabytes."""
 
@@ -85,10 +90,13 @@ _LONGEST = (
 
 
 def pytest_configure() -> None:
-    """Temporary folders in memory, where there is room: on a disk SQLite waits for it at each commit, 5 to 30 ms.
+    """What is imported while tests are found stays: looking for garbage in it would cost a tenth of that time.
+
+    Temporary folders in memory, where there is room: on a disk SQLite waits for it at each commit, 5 to 30 ms.
 
     `PYTEST_DEBUG_TEMPROOT`, pytest's own variable, names another place. What a test that passed has left is removed.
     """
+    gc.disable()
     memory = Path("/dev/shm")
     if "PYTEST_DEBUG_TEMPROOT" in os.environ or not os.access(memory, os.W_OK):
         return
@@ -112,6 +120,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +132,16 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("MLREG_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of fast tests compose their figures, and no pixel of them is drawn, a tenth of all time.
+
+    What tests of pictures (`pictures`) and slow tests draw, and what homes of the whole session hold, is drawn.
+    """
+    if not any(map(request.node.get_closest_marker, ("pictures", "slow"))):
+        monkeypatch.setattr(plotting, "_data_uri", lambda _figure: _UNDRAWN)
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,11 @@ class Page:
     """What a page of the UI can ask."""
 
     def __init__(self, workspace: WorkspaceProcessContext) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The answer to a query; an error of the query fails the test."""
-        answer = execute_dagster_graphql(self._workspace.create_request_context(), query, variables)
+        answer = execute_dagster_graphql(self.workspace.create_request_context(), query, variables)
         return answer.data
 
     def launch(self, job: str, config: Mapping[str, Any], partition: str | None = None) -> dict[str, Any]:

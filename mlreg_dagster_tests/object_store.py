@@ -89,9 +89,17 @@ def make_bucket(url: str) -> str:
         return name
 
 
+def forget_stores() -> None:
+    """Let the next one who asks for a store read the variables: fsspec keeps what it has opened."""
+    from s3fs import S3FileSystem
+
+    S3FileSystem.clear_instance_cache()
+
+
 @pytest.fixture
 def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of an empty bucket of the test's own; `AWS_…` variables lead to it, also in processes that it starts."""
+    forget_stores()
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
     for name, value in variables(s3_server).items():

@@ -52,8 +52,12 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """A server of one's own, for as long as the block runs; also for scripts."""
+def running_server(*, fsync: bool = False) -> Iterator[Server]:
+    """A server of one's own, for as long as the block runs; also for scripts.
+
+    Args:
+        fsync: Whether it waits for the disk, as one that is relied on does.
+    """
     binaries = find_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL binaries on PATH or in /usr/lib/postgresql")
@@ -75,7 +79,8 @@ def running_server() -> Iterator[Server]:
             "UTF8",
             "--no-sync",
         )
-        options = f"-k {folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c timezone=Asia/Tokyo"
+        waits = "on" if fsync else "off"
+        options = f"-k {folder} -c listen_addresses= -c fsync={waits} -c full_page_writes=off -c timezone=Asia/Tokyo"
         pg_ctl = (*prefix, binaries / "pg_ctl", "-D", data)
 
         def start() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlreg_dagster.client.tables import FEATURES_TABLE, read_table
+from mlreg_dagster.client.tables import FEATURES_TABLE, read_rows, read_table
 from mlreg_dagster.config import fit_for_databases, home_dir
 from mlreg_dagster.config.places import (
     REGISTRY,
@@ -319,6 +319,44 @@ class Client:
             columns: Which; None: all.
         """
         return self._read(WORTH_TABLE, first, last, columns, version)
+
+    def table(
+        self,
+        name: str,
+        first: Time | None = None,
+        last: Time | None = None,
+        *,
+        at: Time | None = None,
+        version: str | None = None,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> "pd.DataFrame":
+        """The rows of any table, and where a lake keeps the tables, those that were stored at a time in the past.
+
+        Args:
+            name: Which table, such as `market_snapshot`.
+            first: The first hour or day; None: from the beginning.
+            last: The last one, included; None: to the end.
+            at: When they were stored: what was written or repaired later does not show. None: as they are now.
+            version: Of this version alone.
+            columns: Which; None: all.
+            limit: At most so many rows.
+
+        Raises:
+            NotKept: No lake keeps the tables, or it does not go back to `at`; the message names the oldest time.
+            UnknownTable, UnknownColumns: There is no such table, or none with these columns.
+
+        >>> Client().table("market_snapshot", "2026-01-05T00:00", "2026-01-05T00:00")["hour"].nunique()
+        1
+        """
+        if at is None:
+            opened = self._mirror.tables()
+        else:
+            from mlreg_dagster.storage.warehouse.opening import open_tables_as_of
+
+            opened = open_tables_as_of(self.home, read_time(at))
+        with opened as tables:
+            return read_rows(tables, name, _bound(first), _bound(last), columns, version, limit)
 
     def _read(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.outcomes.names import (
     IS_VERSION,
     OUTCOMES_TABLE,
@@ -13,6 +14,7 @@ from mlreg_dagster.outcomes.names import (
     WORTH_TABLE,
 )
 from mlreg_dagster.storage.warehouse.for_readers import ReadersTables
+from mlreg_dagster.storage.warehouse.reader import Tables, UnknownColumns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,10 @@ _KEYS = {
     WORTH_TABLE: ("day", "model_version", "opponent"),
 }
 """Of each table the columns that make a row unique, the time first."""
+
+
+class UnknownTable(MlregError):
+    """There is no table of that name."""
 
 
 def _fixed_tables() -> "dict[str, Table]":
@@ -97,3 +103,46 @@ def read_table(
             f'AND ($last IS NULL OR "{time}" <= $last) {of_version}ORDER BY {", ".join((time, *others))}',
             parameters,
         )
+
+
+def read_rows(
+    tables: Tables,
+    name: str,
+    first: datetime | None,
+    last: datetime | None,
+    columns: Sequence[str] | None,
+    version: str | None = None,
+    limit: int | None = None,
+) -> "pd.DataFrame":
+    """Rows of any table as they are stored, sorted by their columns.
+
+    Args:
+        tables: Where they are.
+        name: Which table.
+        first: The first hour or day; None: from the beginning.
+        last: The last one, included; None: to the end.
+        columns: Which; None: all.
+        version: Of this version alone.
+        limit: At most so many rows; None: all.
+
+    Raises:
+        UnknownTable: There is none of that name.
+        UnknownColumns: It lacks one of the columns.
+    """
+    stored = tables.columns(name) if name.isidentifier() else []
+    if not stored:
+        raise UnknownTable(f"{tables.place} holds no table {name!a}. Write a name such as {PREDICTIONS_TABLE}.")
+    time = next((each for each in ("hour", "day") if each in stored), None)
+    if time is None and (first or last):
+        raise UnknownColumns(f"{name} has neither an hour nor a day to choose rows by. Ask for all of them.")
+    asked = {*(columns or ()), *({"model_version"} if version else ())}
+    tables.has(name, asked)
+    bounds = {"first": (f'"{time}" >= $first', first), "last": (f'"{time}" <= $last', last),
+              "version": ("model_version = $version", version)}  # fmt: skip
+    chosen = {key: (sql, value) for key, (sql, value) in bounds.items() if value is not None}
+    where = f"WHERE {' AND '.join(sql for sql, _ in chosen.values())} " if chosen else ""
+    shown = ", ".join(f'"{each}"' for each in columns or stored)
+    return tables.frame(
+        f'SELECT {shown} FROM "{name}" {where}ORDER BY ALL{"" if limit is None else f" LIMIT {int(limit)}"}',  # noqa: S608
+        {key: value for key, (_, value) in chosen.items()},
+    )

@@ -3,6 +3,7 @@
 Where the files of a project and of the package lie is decided in `project`.
 """
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -112,13 +113,19 @@ def _yaml_files(folder: Path) -> dict[str, Path]:
 
 
 def _class_of(path: Path) -> type[Section]:
-    classes = {f"{name}.yaml": type(default) for name, default in Settings() if name != "models"}
+    classes = _classes()
     if path.match("model_*.yaml") or path.name == "model.yaml":
         return ModelSettings
     if path.name not in classes:
         known = ", ".join(["model.yaml", "model_<name>.yaml", *classes])
         raise ConfigError(f"{path} is not a config file of this project. Known are: {known}.")
     return classes[path.name]
+
+
+@functools.cache
+def _classes() -> dict[str, type[Section]]:
+    """The section that each file holds, but for those of models."""
+    return {f"{name}.yaml": type(default) for name, default in Settings() if name != "models"}
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from mlreg_dagster.config import load_settings
-from mlreg_dagster.config.places import artifacts_root, latest_root, registry_url
+from mlreg_dagster.config.places import artifacts_root, latest_root, raw_roots, registry_url
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.definitions import build_definitions
 from mlreg_dagster.orchestration.resources import RegistryResource
@@ -44,6 +44,21 @@ def test_where_the_artifacts_are(monkeypatch, named, root):
     if named is not None:
         monkeypatch.setenv("MLREG_ARTIFACTS", named)
     assert artifacts_root(HOME) == root
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "roots"),
+    [
+        (None, ("/somewhere/home/raw",)),
+        ("/elsewhere", ("/somewhere/home/raw",)),
+        ("file:///elsewhere", ("/somewhere/home/raw",)),
+        ("s3://bucket/folder/", ("s3://bucket/folder/.raw", "/somewhere/home/raw")),
+    ],
+)
+def test_raw_payloads_follow_artifacts_onto_an_object_store(monkeypatch, artifacts, roots):
+    if artifacts is not None:
+        monkeypatch.setenv("MLREG_ARTIFACTS", artifacts)
+    assert raw_roots(HOME) == roots
 
 
 def test_where_the_newest_hour_is_mirrored(monkeypatch):

@@ -7,6 +7,8 @@ from mlreg_dagster.datasets.windows import Window
 from mlreg_dagster_tests.market.frames import at, random_market
 from mlreg_dagster_tests.svg import words_of
 
+pytestmark = pytest.mark.pictures
+
 ROWS = random_market(1, length=60)
 
 

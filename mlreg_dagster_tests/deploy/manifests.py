@@ -30,11 +30,13 @@ class Manifests:
 
     Attributes:
         objects: As kustomize builds them.
-        documented: The text of the page that tells which secrets are made by hand.
+        documented: The text of the pages that tell which secrets are made by hand.
+        beside: Templates of pods that something else makes there: labels, and ports of containers.
     """
 
     objects: list[Object]
     documented: str
+    beside: tuple[Object, ...] = ()
 
     def of(self, kind: str) -> list[Object]:
         """Those of one kind."""
@@ -46,11 +48,8 @@ class Manifests:
 
     def pods(self, selector: Object) -> list[Object]:
         """The pod specs that a label selector finds."""
-        return [
-            each["spec"]["template"]["spec"]
-            for each in self.of("Deployment")
-            if _fits(selector, each["spec"]["template"]["metadata"]["labels"])
-        ]
+        templates = [*(each["spec"]["template"] for each in self.of("Deployment")), *self.beside]
+        return [each["spec"] for each in templates if _fits(selector, each["metadata"]["labels"])]
 
     def problems(self) -> list[str]:
         """Everything that is wrong, in sentences."""
@@ -217,3 +216,6 @@ def _network(all_: Manifests) -> Iterator[str]:
     for each in all_.of("Deployment"):
         if each["spec"]["template"]["spec"] not in denied:
             yield f"{each['metadata']['name']}: everything may talk to it"
+    for each in all_.beside:
+        if each["spec"] not in denied:
+            yield f"{each['metadata']['labels']}: everything may talk to it"

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from mlreg_dagster_tests.repository import PROJECT_DIR
 FOLDER = PROJECT_DIR / "deploy" / "docker"
 HADOLINT = Path(sys.executable).with_name("hadolint")
 COMPOSE = FOLDER / "compose.yaml"
+BETWEEN_HOSTS = FOLDER / "compose.hosts.yaml"
+BOTH = pytest.mark.parametrize("file", [COMPOSE, BETWEEN_HOSTS], ids=lambda file: file.stem)
 BUILT = "mlreg-dagster:local"
 
 
@@ -38,10 +41,33 @@ def test_hadolint_finds_what_is_wrong():
     assert {"DL3000", "DL3002"} <= set(re.findall(r"DL\d+", answer.stdout))
 
 
-def test_the_storage_of_dagster_in_the_image_is_of_the_pinned_release():
-    pins = dict(re.findall(r"^([\w-]+)==([\w.]+)$", (PROJECT_DIR / "constraints.txt").read_text(), re.MULTILINE))
-    added = dict(re.findall(r"^([\w-]+)==([\w.]+)$", (FOLDER / "requirements.txt").read_text(), re.MULTILINE))
-    assert added["dagster-postgres"] == pins["dagster-duckdb"]  # Dagster releases its libraries together
+def pinned(text: str) -> dict[str, str]:
+    found = re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
+    return {name.replace("_", "-").lower(): version for name, version in found}
+
+
+def test_what_the_image_has_beside_the_package_is_of_the_locked_versions():
+    locked = pinned((PROJECT_DIR / "constraints.txt").read_text())
+    files = sorted(FOLDER.glob("requirements*.txt"))
+    added = {name: version for file in files for name, version in pinned(file.read_text()).items()}
+    assert added["dagster-postgres"] == locked["dagster-duckdb"]  # Dagster releases its libraries together
+    assert added.items() <= locked.items()
+    lines = [line for file in files for line in file.read_text().splitlines() if line and not line.startswith("#")]
+    assert len(lines) == len(added)
+
+
+def test_the_image_has_what_many_hosts_need_and_nothing_is_installed_later():
+    (extras,) = re.findall(r"^ARG EXTRAS=(\S+)$", (FOLDER / "Dockerfile").read_text(), re.MULTILINE)
+    known = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named, todo = set(), extras.split(",")
+    while todo:
+        for each in known[todo.pop()]:
+            inner = re.match(r"mlreg-dagster\[(.*)\]", each)
+            todo += inner[1].split(",") if inner else []
+            named.add(re.split(r"[\[<>=]", each)[0])
+    assert {"dagster-postgres", "dagster-k8s", "s3fs", "duckdb-extension-ducklake", "uvloop"} <= named
+    locked = pinned((PROJECT_DIR / "constraints.txt").read_text())
+    assert not named - {"mlreg-dagster"} - set(locked)
 
 
 def test_only_what_the_package_is_built_from_gets_into_the_build():
@@ -93,9 +119,23 @@ def compose() -> dict[str, Any]:
     return copy.deepcopy(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")))
 
 
-def test_the_compose_file_is_sound(compose):
-    assert len(compose["services"]) == 6
+@BOTH
+def test_a_compose_file_is_sound(file):
+    compose = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert set(compose["services"]) == {"postgres", "mlreg-code-location", "daemon", "webserver", "server", "pages"}
     assert list(problems(compose)) == []
+
+
+def test_between_hosts_nothing_is_shared_but_the_log_and_all_know_the_same_places():
+    services = yaml.safe_load(BETWEEN_HOSTS.read_text(encoding="utf-8"))["services"]
+    ours = {name: each for name, each in services.items() if each["image"] == BUILT}
+    volumes = {mount.split(":")[0] for each in ours.values() for mount in each.get("volumes", ())}
+    assert {each for each in volumes if not each.startswith(".")} == {"served"}
+    places = ("MLREG_TABLES", "MLREG_ARTIFACTS", "MLREG_REGISTRY", "MLREG_LATEST", "AWS_ENDPOINT_URL")
+    known = [
+        [ours[name]["environment"][place] for place in places] for name in ("mlreg-code-location", "server", "pages")
+    ]
+    assert known[0] == known[1] == known[2]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +161,9 @@ def test_a_planted_error_is_found(compose, service, key, value, problem):
     assert any(problem in each for each in problems(compose))
 
 
-def test_the_places_that_compose_mounts_belong_to_the_user_of_the_image(compose):
+@BOTH
+def test_the_places_that_compose_mounts_belong_to_the_user_of_the_image(file):
+    compose = yaml.safe_load(file.read_text(encoding="utf-8"))
     made = re.search(r"install --directory.*?\n.*", (FOLDER / "Dockerfile").read_text())[0]
     for service in compose["services"].values():
         if service["image"] == BUILT:

@@ -12,20 +12,24 @@ import pytest
 import yaml
 
 from mlreg_dagster.config import load_settings
+from mlreg_dagster_tests.deploy.chart import chart_pods
 from mlreg_dagster_tests.deploy.manifests import Manifests, quantity
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 FOLDER = PROJECT_DIR / "deploy" / "kubernetes"
-PAGE = PROJECT_DIR / "docs" / "serving" / "deploying.md"
+PAGES = [PROJECT_DIR / "docs" / page for page in ("serving/deploying.md", "how-to/kubernetes.md")]
 KUBECTL = shutil.which("kubectl")
 OVERLAYS = ("staging", "production")
+ALL = (*OVERLAYS, "hosts")
+VERSIONS = ("1.31", "1.37")
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl, which builds the overlays, is not here")
 
 
 @cache
 def manifests(overlay: str) -> Manifests:
     answer = subprocess.run([KUBECTL, "kustomize", str(FOLDER / overlay)], capture_output=True, text=True, check=True)
-    return Manifests(list(yaml.safe_load_all(answer.stdout)), PAGE.read_text(encoding="utf-8"))
+    documented = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    return Manifests(list(yaml.safe_load_all(answer.stdout)), documented, chart_pods() if overlay == "hosts" else ())
 
 
 def one(objects: list[Any], kind: str, name: str) -> Any:
@@ -37,15 +41,16 @@ def pod(objects: list[Any], name: str = "mlreg-server") -> Any:
     return one(objects, "Deployment", name)["spec"]["template"]["spec"]
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_every_object_is_valid_by_the_schema(overlay):
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("overlay", ALL)
+def test_every_object_is_valid_by_the_schema(overlay, version):
     objects = manifests(overlay).objects
     assert len(objects) > 15
     for each in objects:
-        kubernetes_validate.validate(each, "1.37", strict=True)
+        kubernetes_validate.validate(each, version, strict=True)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", ALL)
 def test_what_the_schema_cannot_see_is_right_too(overlay):
     assert manifests(overlay).problems() == []
 
@@ -127,7 +132,7 @@ def test_a_planted_error_is_found(kind, name, plant, problem):
     assert any(problem in each for each in Manifests(objects, sound.documented).problems())
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", ALL)
 def test_no_request_is_cut_off_by_a_rolling_update(overlay):
     objects = manifests(overlay).objects
     server = one(objects, "Deployment", "mlreg-server")["spec"]
@@ -154,8 +159,32 @@ def test_servers_read_bundles_and_write_nothing_but_their_log(overlay):
     assert shared == {f"{home}/artifacts": True, f"{home}/latest": True, f"{home}/served": False}
 
 
+def test_beside_the_chart_no_volume_holds_the_home():
+    objects = manifests("hosts").objects
+    assert {each["metadata"]["name"] for each in objects if each["kind"] == "PersistentVolumeClaim"} == {"mlreg-served"}
+    mounts = {each["mountPath"]: each["name"] for each in pod(objects)["containers"][0]["volumeMounts"]}
+    assert {path for path, name in mounts.items() if name == "served"} == {"/var/lib/mlreg/served"}
+    pages = pod(objects, "mlreg-pages")
+    assert not [each for each in pages["volumes"] if "persistentVolumeClaim" in each]
+    known = {each["name"] for each in pages["containers"][0]["env"]} | set(
+        one(objects, "ConfigMap", "mlreg-places")["data"]
+    )
+    assert {"MLREG_TABLES", "MLREG_ARTIFACTS", "MLREG_REGISTRY", "AWS_ENDPOINT_URL"} <= known
+
+
+def test_a_pod_of_the_chart_that_no_policy_closes_is_found():
+    sound = manifests("hosts")
+    (other, *rest) = copy.deepcopy(sound.beside)
+    other["metadata"]["labels"].pop("app.kubernetes.io/part-of")
+    assert any(
+        "everything may talk to it" in each
+        for each in Manifests(sound.objects, sound.documented, (other, *rest)).problems()
+    )
+
+
 def test_the_configuration_of_the_cluster_is_read_by_the_package():
     assert load_settings(FOLDER / "base" / "configs").serving.alias == "champion"
+    assert "dagster-k8s/config" in load_settings(FOLDER / "hosts" / "configs").automation.run_tags["retrain"]
 
 
 @pytest.mark.parametrize(("text", "number"), [("250m", 0.25), ("2", 2), ("1.5", 1.5), ("64Mi", 2**26), ("1G", 1e9)])

@@ -3,12 +3,13 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 from mlreg_dagster.extensions import isolated
-from mlreg_dagster.extensions.registration import plugins
+from mlreg_dagster.extensions.registration import loading, plugins
 
 
 @pytest.fixture
@@ -18,6 +19,7 @@ def plugin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setattr(plugins, "_DISTRIBUTIONS", {})
+    monkeypatch.setattr(loading, "entry_points", entry_points)  # not those that were there at the first look
     before = set(sys.modules)
     with isolated():
         yield folder

@@ -5,7 +5,10 @@ from mlreg_dagster.governance.plots import alias_timeline, traffic_timeline
 from mlreg_dagster.registry import AliasEvent, TrafficEvent
 from mlreg_dagster_tests.svg import is_a_sentence, words_of
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")  # numpy's and matplotlib's
+pytestmark = [
+    pytest.mark.pictures,
+    pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning"),  # numpy's and matplotlib's
+]
 
 START = pd.Timestamp("2020-01-01", tz="UTC")
 

@@ -8,7 +8,10 @@ from mlreg_dagster.market.plots import change_heat_map, feature_distributions
 from mlreg_dagster_tests.market.frames import at, hours_at, random_market, snapshot_of
 from mlreg_dagster_tests.svg import is_a_sentence, words_of
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")  # numpy's and matplotlib's
+pytestmark = [
+    pytest.mark.pictures,
+    pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning"),  # numpy's and matplotlib's
+]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,10 @@ from mlreg_dagster.models.plots import gate_summary, score_distribution
 from mlreg_dagster.registry import GateResult
 from mlreg_dagster_tests.svg import words_of
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")  # numpy's and matplotlib's
+pytestmark = [
+    pytest.mark.pictures,
+    pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning"),  # numpy's and matplotlib's
+]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,10 @@ from mlreg_dagster.outcomes.plots import confusion_picture, performance_picture,
 from mlreg_dagster_tests.outcomes.frames import outcomes_of, predictions_of
 from mlreg_dagster_tests.svg import words_of
 
-pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning")  # numpy's and matplotlib's
+pytestmark = [
+    pytest.mark.pictures,
+    pytest.mark.filterwarnings("error::RuntimeWarning", "error::UserWarning"),  # numpy's and matplotlib's
+]
 
 SETTINGS = OutcomeSettings(bootstrap_samples=100)
 

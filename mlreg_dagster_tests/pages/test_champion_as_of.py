@@ -19,9 +19,9 @@ from mlreg_dagster.registry.records import suspensions, traffic
 from mlreg_dagster_tests.governance.busy_registry import BEGIN
 from mlreg_dagster_tests.pages.asked import BusyHome
 
-TIMES = 500
-IN_HTML = 20
 _EVERY_PAGE = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+TIMES = 500 if _EVERY_PAGE else 150
+IN_HTML = 20 if _EVERY_PAGE else 8
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
 from mlreg_dagster.config.places import warehouse_file
@@ -27,21 +28,27 @@ with GuardedFile(Path(sys.argv[1])).connect():
 
 def test_every_page_of_the_catalogue_is_linked_and_none_changes_the_home(site: TestClient, pages_home: Path) -> None:
     before = digests(pages_home)
-    found = follow(site, each=3)
-    addresses = [address for some in found.values() for address in some]
-    reached = {page.key for page in PAGES for address in addresses if _is_of(page.path, address)}
-    assert reached == {page.key for page in PAGES}
-    for address in addresses:
-        answer = site.get(address)
+
+    def check(address: str, answer: Response) -> None:
         assert len(answer.content) <= LARGEST, (address, len(answer.content))
         if answer.headers["content-type"] == "application/json":
             json.loads(answer.text)
+
+    found = follow(site, each=3, check=check)
+    addresses = [address for some in found.values() for address in some]
+    reached = {page.key for page in PAGES for address in addresses if _is_of(page.path, address)}
+    assert reached == {page.key for page in PAGES}
     assert digests(pages_home) == before
 
 
 def test_every_page_answers_for_any_time(site: TestClient) -> None:
     for as_of in ("2020-01-01", "2026-01-05T06:00", "2026-01-05T12:00", "2026-01-06T23:59:59", "2100-01-01"):
-        follow(site, each=1, first=f"/?as_of={as_of}")
+        follow(site, each=1, first=f"/?as_of={as_of}", wanted=lambda link: "as_of=" in link and not _is_twin(link))
+
+
+def test_every_twin_answers_for_a_time(site: TestClient) -> None:
+    found = follow(site, each=1, first="/?as_of=2026-01-05T12:00", wanted=lambda link: "as_of=" in link)
+    assert len([kind for kind in found if _is_twin(kind)]) >= 10
 
 
 def test_every_page_answers_while_a_process_holds_the_tables(pages_home: Path) -> None:
@@ -64,6 +71,10 @@ def test_a_page_without_a_registry_says_so(page, tmp_path: Path) -> None:
     answer = client_of(tmp_path / "empty").get(path)
     assert answer.status_code == 503
     assert "There is no registry" in answer.text
+
+
+def _is_twin(address: str) -> bool:
+    return address.partition("?")[0].endswith(".json")
 
 
 def _is_of(path: str, address: str) -> bool:

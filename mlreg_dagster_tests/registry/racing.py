@@ -151,3 +151,44 @@ def die_while_freezing(root: str) -> None:
 
     os.fsync = fsync
     open_artifacts(root).freeze("models", "v1", {"a.bin": b"1", "b.bin": b"2"})
+
+
+def freeze_in_store(barrier: Barrier, environment: dict[str, str], root: str, content: str) -> None:
+    """As `freeze`, on an object store to which variables lead; the store has looked before."""
+    import os
+
+    os.environ.update(environment)
+    store = open_artifacts(root)
+    assert store.find("models", "v1") is None
+    assert store.keys("models") == []
+    barrier.wait(WAIT_S)
+    try:
+        store.freeze("models", "v1", {"a.bin": content.encode() * 1000, f"only-{content}.bin": b""})
+    finally:
+        barrier.wait(WAIT_S)
+        files = store.read("models", "v1")
+        winners = {name for name in files if name.startswith("only-")}
+        assert winners == {f"only-{files['a.bin'][:1].decode()}.bin"}, files
+        assert store.keys("models") == ["v1"]
+
+
+def die_at_put(environment: dict[str, str], root: str, key: str, number: int) -> None:
+    """Freeze on an object store, and end this process, as by power loss, before one of its puts."""
+    import os
+    import signal
+
+    os.environ.update(environment)
+    store = open_artifacts(root)
+    filesystem, puts = type(store.root.fs), []
+    call = filesystem._call_s3
+
+    async def counted(self: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if method == "put_object":
+            puts.append(method)
+            if len(puts) == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return await call(self, method, *args, **kwargs)
+
+    filesystem._call_s3 = counted
+    store.freeze("models", key, {"a.bin": b"1", "b.bin": b"2"})
+    os._exit(0)

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import tracemalloc
+import uuid
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,9 +22,11 @@ HOUR_ASKED = as_hour("2026-03-20T09:00")
 RECEIVED = pd.Timestamp("2026-03-20T10:20:30.123456", tz="UTC")
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", pytest.param("s3", marks=pytest.mark.slow)])
 def landing(request: pytest.FixtureRequest, tmp_path: Path) -> LandingZone:
-    """On a local folder, and on an object store as far as one runs in memory."""
+    """On a local folder, and on object stores."""
+    if request.param == "s3":
+        return LandingZone(f"s3://{request.getfixturevalue('s3_bucket')}/artifacts/.raw")
     return LandingZone(tmp_path / "landing" if request.param == "local" else UPath(f"memory://{tmp_path}"))
 
 
@@ -143,8 +146,46 @@ def test_folders_that_we_did_not_make_are_no_hours(landing: LandingZone, tmp_pat
     kind = landing.root / "coingecko" / "coins_markets"
     for name in ("notes/09", "2026-13-01/09", "2026-03-20/later", "2026-03-19/25"):
         (kind / name).mkdir(parents=True)
+        (kind / name / "a note").write_bytes(b"")  # an object store has no empty folders
     (kind / "2026-03-18").write_bytes(b"a file")
     if isinstance(landing.root, Path):
         (tmp_path / "outside" / "07").mkdir(parents=True)
         Path(str(kind / "2026-03-17")).symlink_to(tmp_path / "outside")
     assert list(landing.hours("coingecko", "coins_markets")) == [HOUR_ASKED]
+
+
+def test_on_an_object_store_nothing_is_written_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    landing = LandingZone(UPath(f"memory://{tmp_path}"))
+    monkeypatch.setattr("mlreg_dagster.storage.landing.uuid4", lambda: uuid.UUID(int=7))
+    monkeypatch.setattr(landing, "_bodies_in", lambda _: [])  # as a host that listed at the same moment
+    path = land(landing, b"first")
+    with pytest.raises(FileExistsError):
+        land(landing, b"second")
+    assert landing.read(path) == b"first"
+    assert landing.about(path)["received_at"] == RECEIVED.isoformat()
+
+
+def test_what_was_landed_on_the_disk_before_is_read_on(tmp_path: Path) -> None:
+    before = LandingZone(tmp_path / "raw")
+    old = [land(before, b"old", hour) for hour in (HOUR_ASKED, HOUR_ASKED - HOUR)]
+    landing = LandingZone(f"memory://{tmp_path}/store", tmp_path / "raw")
+    new = [land(landing, b"new", hour) for hour in (HOUR_ASKED, HOUR_ASKED + HOUR)]
+    assert list(landing.hours("coingecko", "coins_markets")) == [HOUR_ASKED + HOUR, HOUR_ASKED, HOUR_ASKED - HOUR]
+    assert landing.kinds() == [("coingecko", "coins_markets")]
+    found = landing.landed("coingecko", "coins_markets", HOUR_ASKED)
+    assert {landing.read(path) for path in found} == {b"old", b"new"}
+    assert landing.about(old[1])["received_at"] == landing.about(new[1])["received_at"] == RECEIVED.isoformat()
+
+
+def test_payloads_of_an_object_store_are_copied_and_removed(tmp_path: Path) -> None:
+    landing = LandingZone(f"memory://{tmp_path}/store")
+    gone, kept = land(landing, b"1"), land(landing, b"2", HOUR_ASKED + HOUR)
+    (gone.parent / "notes.txt").write_bytes(b"of a person")
+    landing.copy_to(tmp_path / "raw")
+    copied = LandingZone(tmp_path / "raw")
+    assert [copied.read(path) for path in copied.landed("coingecko", "coins_markets", HOUR_ASKED)] == [b"1"]
+    assert copied.about(copied.landed("coingecko", "coins_markets", HOUR_ASKED + HOUR)[0]) == landing.about(kept)
+    landing.remove(gone.parent)
+    assert landing.landed("coingecko", "coins_markets", HOUR_ASKED) == []
+    assert landing.read(kept) == b"2"
+    assert (gone.parent / "notes.txt").exists()

@@ -17,6 +17,8 @@ _PATIENCE_S = 10.0  # how long the doctor waits for a process that keeps the tab
 
 def doctor(as_json: AsJson = False) -> None:
     """Check a home without changing it, and say how to fix each finding. Exits with 1 when something is wrong."""
+    from contextlib import nullcontext
+
     import pandas as pd
 
     from mlreg_dagster.cli.tables import findings_table
@@ -27,18 +29,22 @@ def doctor(as_json: AsJson = False) -> None:
     from mlreg_dagster.operations.doctor.doctor import examine, registered_versions
     from mlreg_dagster.operations.retention.jobs import made_by_runs
     from mlreg_dagster.orchestration.instance.cleanup import dagster_is_sound, opened
+    from mlreg_dagster.orchestration.instance.storage_place import storage_place
 
     settings, folder, now = load_settings(), home_dir(), pd.Timestamp.now(tz="UTC")
     home = _home(folder, build_definitions(settings, folder).resources or {})
     home.warehouse.guard.timeout_s = _PATIENCE_S
     os.environ["DAGSTER_HOME"] = str(dagster_home(folder))  # its file asks for it
-    with opened(dagster_home(folder)) as instance:
+    place = storage_place(dagster_home(folder), folder)
+    misplaced = next((finding for finding in place if finding.state == "miss"), None)
+    with opened(dagster_home(folder)) if misplaced is None else nullcontext(misplaced) as instance:
         if isinstance(instance, Finding):
             findings = examine(home, settings, now)
-            findings += [instance] if folder.is_dir() else []
+            findings += [instance] if folder.is_dir() and instance is not misplaced else []
         else:
             findings = examine(home, settings, now, made_by_runs(instance))
             findings += dagster_is_sound(instance, registered_versions(home))
+    findings += place
     show(as_json, home=str(folder), findings=findings_table(str(folder), findings))
     raise typer.Exit(1 if any(finding.state == "miss" for finding in findings) else 0)
 

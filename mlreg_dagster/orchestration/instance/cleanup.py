@@ -27,7 +27,11 @@ _MB = 1 << 20
 
 @contextmanager
 def opened(home: Path) -> Iterator[dg.DagsterInstance | Finding]:
-    """The instance of a Dagster home, or what is wrong with it; nothing is made in a home that is not there yet."""
+    """The instance of a Dagster home, or what is wrong with it; nothing is made in a home that is not there yet.
+
+    Args:
+        home: The folder of `dagster.yaml`, which `storage_place` has found nothing wrong with.
+    """
     name = "Dagster's storage"
     if not (home / "dagster.yaml").exists():
         yield Finding(name, "waiting", f"{home} is no Dagster home yet.", "The first run makes it.")

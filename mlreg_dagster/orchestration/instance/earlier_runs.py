@@ -101,7 +101,7 @@ def _look(context: dg.AssetExecutionContext, looks_back: Mapping[str, int | None
     found = _Found()
     for run_id, record in (others | together).items():
         hours = _hours_of(record.dagster_run.tags)
-        if run_id == context.run_id or hours is None:
+        if run_id == context.run.run_id or hours is None:
             continue
         steps = _steps_of(instance, record.dagster_run)
         for asset in steps & (looks_back.keys() | whole):

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlreg_dagster.config.places import tables_url, warehouse_file
-from mlreg_dagster.storage.warehouse.reader import Tables, WarehouseReader
+from mlreg_dagster.storage.warehouse.reader import NotKept, Tables, WarehouseReader
 
 if TYPE_CHECKING:
     from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
@@ -79,3 +80,28 @@ def tables_exist(home: Path) -> bool:
     from mlreg_dagster.storage.warehouse.lake import open_lake
 
     return open_lake(url, WAIT_S).exists()
+
+
+@contextmanager
+def open_tables_as_of(home: Path, time: datetime) -> Iterator[Tables]:
+    """The tables of a home as they were stored at a time, for reading; a later repair does not show.
+
+    Args:
+        home: The data home.
+        time: In UTC.
+
+    Raises:
+        NotKept: A file keeps the tables, which forgets what it held; or the lake does not go back so far.
+        ConfigError: MLREG_TABLES names no lake that can be meant.
+        LakeUnavailable: The lake can't be reached.
+    """
+    if (url := tables_url(home)) is None:
+        raise NotKept(
+            f"{warehouse_file(home)} keeps the tables as they are now, and not as they were stored at "
+            f"{time.isoformat()}: only a lake does (MLREG_TABLES). Ask without a time."
+        )
+    from mlreg_dagster.storage.warehouse.lake import open_lake
+    from mlreg_dagster.storage.warehouse.lake.history import as_of
+
+    with as_of(open_lake(url, WAIT_S), time) as lake, lake.connect_read_only() as connection:
+        yield Tables(connection, f"{lake.place} as of {time.isoformat()}")

@@ -26,6 +26,10 @@ class UnknownColumns(MlregError):
     """A stored table lacks columns that a reader asks for: another release or configuration wrote it."""
 
 
+class NotKept(MlregError):
+    """What the tables held at a time is not kept, or not any more."""
+
+
 def moment(time: datetime) -> str:
     """A time, as a statement of `Tables.rows` has it."""
     return f"make_timestamptz({round(time.timestamp() * 1_000_000)})"
@@ -47,6 +51,11 @@ class Tables:
     def connection(self) -> duckdb.DuckDBPyConnection | None:
         """The connection; None where there is no file yet."""
         return self._connection
+
+    @property
+    def place(self) -> str:
+        """Where they are, for messages."""
+        return str(self._place)
 
     def has(self, table: str, columns: Iterable[str]) -> bool:
         """Whether a table is there.

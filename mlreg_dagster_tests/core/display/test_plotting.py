@@ -18,6 +18,8 @@ from mlreg_dagster.core.display.plotting import (
     new_figure,
 )
 
+pytestmark = pytest.mark.pictures
+
 
 def _drawn(colour=NORMAL):
     figure = new_figure()

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from mlreg_dagster.core.display.plotting import as_markdown, new_figure
 from mlreg_dagster.core.untrusted.pictures import MOST_BYTES, NotShown, picture_in
 
+pytestmark = pytest.mark.pictures
+
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 

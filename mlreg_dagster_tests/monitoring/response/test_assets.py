@@ -18,6 +18,8 @@ from mlreg_dagster_tests.monitoring.response.days import on
 from mlreg_dagster_tests.monitoring.response.test_fold import PERSISTS, SUDDEN, WORSE
 from mlreg_dagster_tests.svg import words_of
 
+pytestmark = pytest.mark.pictures
+
 FIRST = "2026-01-01"
 
 

@@ -11,6 +11,8 @@ from mlreg_dagster_tests.monitoring.response.days import days, decided, on
 from mlreg_dagster_tests.monitoring.response.test_fold import PERSISTS, SUDDEN, WORSE, long, outcomes
 from mlreg_dagster_tests.svg import words_of
 
+pytestmark = pytest.mark.pictures
+
 NOW = pd.Timestamp("2026-03-01", tz="UTC")
 
 

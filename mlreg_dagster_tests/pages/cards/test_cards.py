@@ -15,6 +15,8 @@ from mlreg_dagster_tests.operations.branches.test_finding import record_of
 from mlreg_dagster_tests.pages.recorded import HOURS, report
 from mlreg_dagster_tests.pages.sites import client_of
 
+pytestmark = pytest.mark.pictures
+
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>{}</text></svg>'
 
 

@@ -9,6 +9,8 @@ from mlreg_dagster.orchestration.page_links import PAGE
 from mlreg_dagster.pages.dagster_facts.facts import Partitions
 from mlreg_dagster_tests.pages.recorded import HOURS, ODD, PAGES, PICTURE
 
+pytestmark = pytest.mark.pictures
+
 MATERIALIZED = ("champion_model", "evaluated_model", "market_snapshot", "predictions")
 
 

@@ -18,6 +18,8 @@ from mlreg_dagster.orchestration.dagster_internals.dagster_files import ask
 from mlreg_dagster.pages.dagster_facts.files import FilesFacts
 from mlreg_dagster_tests.pages.recorded import HOURS, PICTURE, report
 
+pytestmark = pytest.mark.pictures
+
 
 @pytest.fixture
 def home(recorded_home, tmp_path):

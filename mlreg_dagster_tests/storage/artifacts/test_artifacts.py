@@ -22,11 +22,8 @@ from mlreg_dagster.storage.artifacts import (
 )
 from mlreg_dagster.storage.artifacts.borrowing_store import borrow
 from mlreg_dagster.storage.regular_files import OddFile
-from mlreg_dagster_tests.object_store import s3_bucket, s3_server
 from mlreg_dagster_tests.registry.racing import freeze, race
 from mlreg_dagster_tests.storage.artifacts.contract import FILES, ArtifactStoreContract
-
-__all__ = ["s3_bucket", "s3_server"]
 
 STORES = ["disk", "file url", "memory", "borrowing", pytest.param("s3", marks=pytest.mark.slow)]
 

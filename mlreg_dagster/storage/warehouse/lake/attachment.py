@@ -29,10 +29,16 @@ _of_parents: list[object] = []
 
 
 class Attachment:
-    """A lake that is attached when first needed, once in each process."""
+    """A lake that is attached when first needed, once in each process.
 
-    def __init__(self, address: LakeAddress) -> None:
+    Args:
+        address: Where it is.
+        snapshot: The number of the snapshot that is shown, and never written; None: the lake as it is.
+    """
+
+    def __init__(self, address: LakeAddress, snapshot: int | None = None) -> None:
         self.address = address
+        self._snapshot = snapshot
         self._making = threading.Lock()
         self._attached: duckdb.DuckDBPyConnection | None = None
         self._process = os.getpid()
@@ -102,14 +108,14 @@ class Attachment:
             extensions.load(connection, names)
         parameters = postgres.client_bounds(_SILENCE_S, "lake") | postgres.parameters_of(self.address.catalog)
         password = parameters.pop("password", None)
-        secret = ""
+        options = "" if self._snapshot is None else f", SNAPSHOT_VERSION {self._snapshot}"
         try:
             if password is not None:  # DuckDB shows what it was attached to, and hides a secret
                 connection.execute(f"CREATE SECRET {_PASSWORD} (TYPE postgres, PASSWORD {_literal(password)})")
-                secret = f", META_SECRET {_literal(_PASSWORD)}"
+                options += f", META_SECRET {_literal(_PASSWORD)}"
             connection.execute(
                 f"ATTACH {_literal(f'ducklake:postgres:{_conninfo(parameters)}')} AS {NAME} "
-                f"(DATA_PATH {_literal(self.address.data_path)}, DATA_INLINING_ROW_LIMIT 0{secret})"
+                f"(DATA_PATH {_literal(self.address.data_path)}, DATA_INLINING_ROW_LIMIT 0{options})"
             )
         except duckdb.Error as error:
             if "does not match existing data path" in str(error):
