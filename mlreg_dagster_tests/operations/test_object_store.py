@@ -68,13 +68,13 @@ def test_copies_hold_all_of_it(far, live, tmp_path):
     assert manifest.damaged == ()
     copy_home(live.home, tmp_path / "rehearsal")
     made = branch(live.home, "trial", Attribution("anna", datetime.now(UTC), "try it"), live.settings)
-    for folder in (backup, tmp_path / "rehearsal", made.folder):
+    for folder in (backup, tmp_path / "rehearsal", made.home):
         copy = open_artifacts(str(folder / "artifacts"))
         for kind in ("models", "training_dataset", "notes"):
             assert copy.keys(kind) == far.artifacts.keys(kind), (folder, kind)
             for key in copy.keys(kind):
                 assert copy.read(kind, key) == far.artifacts.read(kind, key)
-    for folder in (backup, made.folder):
+    for folder in (backup, made.home):
         landing = LandingZone(folder / "raw")
         (path,) = landing.landed("coingecko", "coins_markets", HOUR_ASKED)
         assert landing.read(path) == b"as received"

@@ -55,10 +55,11 @@ def answering(status: int, code: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"" if self.command == "HEAD" else body)
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
-
         def log_message(self, *_: object) -> None:
             pass
+
+    for method in ("GET", "HEAD", "PUT", "POST", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.answer)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
