@@ -74,9 +74,8 @@ class Team:
             (host.outside / "home" / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(dagster_yaml))
         code = {"host": "127.0.0.1", "port": 4000, "location_name": "mlreg"}
         (self.daemon.outside / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": code}]}))
-        self._start(
-            "code", [BIN / "dagster", "api", "grpc", "-m", "mlreg_dagster.definitions", "-h", "127.0.0.1", "-p", 4000]
-        )
+        module, port = "mlreg_dagster_tests.hosts.served", str(code["port"])
+        self._start("code", [BIN / "dagster", "api", "grpc", "-m", module, "-h", "127.0.0.1", "-p", port])
         self._start("daemon", [BIN / "dagster-daemon", "run", "-w", self.here / "workspace.yaml"])
 
     @property
