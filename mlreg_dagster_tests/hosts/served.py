@@ -5,11 +5,11 @@ import dagster as dg
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.definitions import build_definitions
 
-_all = build_definitions(load_settings())
-defs = dg.Definitions(
-    assets=_all.assets,
-    asset_checks=_all.asset_checks,
-    jobs=_all.jobs,
-    resources=_all.resources,
-    executor=_all.executor,
-)
+
+def _quiet() -> dg.Definitions:
+    whole = build_definitions(load_settings())
+    parts = {"assets": whole.assets, "asset_checks": whole.asset_checks, "jobs": whole.jobs}
+    return dg.Definitions(**parts, resources=whole.resources, executor=whole.executor)
+
+
+defs = _quiet()

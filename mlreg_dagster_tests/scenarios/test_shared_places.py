@@ -1,7 +1,7 @@
 """The lifecycle with tables in a lake, artifacts on S3 and the registry in PostgreSQL: as on a home that has it all."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Places:
 
 
 @pytest.fixture(scope="module")
-def places(postgres_server: str, s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+def places(postgres_server: str, s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Places:
     folder = tmp_path_factory.mktemp("shared")
     named = variables(s3_server) | {
         TABLES: lake_url(postgres_server, folder / "tables"),
@@ -48,7 +48,7 @@ def places(postgres_server: str, s3_server: str, tmp_path_factory: pytest.TempPa
         world = Lifecycle(folder / "home")
         train(world)
         go_live(world)
-    yield Places(folder / "home", named)
+    return Places(folder / "home", named)
 
 
 @pytest.fixture

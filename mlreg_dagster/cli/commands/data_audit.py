@@ -27,8 +27,8 @@ def audit_data(
 ) -> None:
     """Audit the stored data: schema, gaps, nulls, ranges, duplicates, distributions, differences between weeks.
 
-    It reads the Parquet mirror, so that no run waits for it. Exits with 1 when something is wrong; what is unusual
-    alone fails nothing.
+    It reads the Parquet mirror, or the lake itself, so that no run waits for it. Exits with 1 when something is wrong;
+    what is unusual alone fails nothing.
     """
     import pandas as pd
 
