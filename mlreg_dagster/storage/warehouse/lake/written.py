@@ -1,6 +1,6 @@
 """When a lake was written, as its catalog tells; DuckDB is not needed for it, and readers are many."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from mlreg_dagster.storage import postgres
 from mlreg_dagster.storage.warehouse.lake.address import LakeAddress
@@ -21,7 +21,7 @@ SELECT max(snapshot_time) FROM ducklake_snapshot WHERE snapshot_id IN (
 
 
 def written_at(address: LakeAddress, table: str | None = None) -> datetime | None:
-    """When a lake, made already, was last changed, or one table of it; None where that is not known any more.
+    """When a lake, made already, was last changed, UTC, or one table of it; None where that is not known any more.
 
     Args:
         address: Of the lake.
@@ -35,4 +35,4 @@ def written_at(address: LakeAddress, table: str | None = None) -> datetime | Non
             found = catalog.execute(_LAKE if table is None else _TABLE, {"name": table}).fetchone()
     except postgres.PostgresUnavailable as error:
         raise LakeUnavailable(f"The catalog of the lake {address} is away: {error}") from None
-    return None if found is None else found[0]
+    return found[0].astimezone(UTC) if found and found[0] else None
