@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mlreg_dagster.storage.homes import prepare_home
-from mlreg_dagster_tests.lifecycle import LIVE, Lifecycle, _go_live, _train
+from mlreg_dagster_tests.lifecycle import LIVE, Lifecycle, go_live, train
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 COPIES = 9
@@ -80,8 +80,8 @@ def questions(text: str) -> Iterator[Question]:
 def made_home(folder: Path, days: int) -> tuple[str, dict[str, str]]:
     """A home of so many days; what it is, in words, and the environment that names it."""
     world = Lifecycle(folder / "home")
-    _train(world)
-    _go_live(world)
+    train(world)
+    go_live(world)
     with duckdb.connect(world.home / "warehouse.duckdb") as connection:
         for name in ("market_snapshot", "market_features", "predictions", "prediction_outcomes", "prediction_reasons"):
             lay_out(connection, name, days)

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from mlreg_dagster.core.hours import hour_key
 from mlreg_dagster.storage.homes import prepare_home
-from mlreg_dagster_tests.lifecycle import DUE, Lifecycle, _go_live, _train
+from mlreg_dagster_tests.lifecycle import DUE, Lifecycle, go_live, train
 
 ASKING = ("env", "champion", "history", "status", "audit verify", "decisions v1", "refusals", "policy show", "--help")
 DAGSTER, LOCATION = "import dagster", "load the code location"
@@ -52,8 +52,8 @@ def main() -> None:
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     with tempfile.TemporaryDirectory() as folder:
         world = Lifecycle(Path(folder) / "home")
-        _train(world)
-        _go_live(world)
+        train(world)
+        go_live(world)
         environment = {**os.environ, **prepare_home(world.home), "MLREG_CONFIG_DIR": str(world.config_dir)}
         python = lambda *arguments: lambda: cpu_of([sys.executable, "-W", "ignore", *arguments], environment)  # noqa: E731
         measured: dict[str, Callable[[], float]] = {

@@ -25,7 +25,7 @@ from mlreg_dagster.outcomes.names import (
 )
 from mlreg_dagster.registry import AliasEvent, AliasSuspended, ModelVersion
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
-from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
+from mlreg_dagster.storage.warehouse.for_readers import open_for_readers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ class Client:
             )
         self.registry = ReadOnlyRegistry(url)
         self.artifacts = artifacts or artifacts_root(self.home)
-        self._mirror = MirrorReader(self.home)
+        self._mirror = open_for_readers(self.home)
 
     def mirror_age(self, table: str | None = None) -> timedelta | None:
         """How long ago the mirror was last written; None where it holds nothing.

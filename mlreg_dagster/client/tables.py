@@ -13,7 +13,7 @@ from mlreg_dagster.outcomes.names import (
     REASONS_TABLE,
     WORTH_TABLE,
 )
-from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
+from mlreg_dagster.storage.warehouse.for_readers import ReadersTables
 from mlreg_dagster.storage.warehouse.reader import Tables, UnknownColumns
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _tables() -> "dict[str, Table]":
 
 
 def read_table(
-    mirror: MirrorReader,
+    mirror: ReadersTables,
     name: str,
     first: datetime | None,
     last: datetime | None,

@@ -97,6 +97,7 @@ class Answering:
     def _shown(
         self, page: Page, asked: Asked, shell: Shell, opened: OpenHome, past: datetime | None, now: datetime
     ) -> Answer:
+        written = opened.mirror.newest()  # asked before: what is read then is not older
         with opened.mirror.tables() as tables:
             view = View(
                 opened.folder,
@@ -109,7 +110,7 @@ class Answering:
                 past or now,
                 past is not None,
                 now,
-                opened.mirror.newest(),
+                written,
                 self._dagster_url,
                 asked.viewer,
                 {name: value for name, value in asked.query.items() if name not in _SHELL_PARAMETERS},

@@ -12,7 +12,7 @@ from mlreg_dagster.pages.dagster_facts.finding import dagster_facts
 from mlreg_dagster.pages.trust import Trust
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
-from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
+from mlreg_dagster.storage.warehouse.for_readers import ReadersTables, open_for_readers
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class OpenHome:
     branch: str | None
     registry: ReadOnlyRegistry
     artifacts: ArtifactStore
-    mirror: MirrorReader
+    mirror: ReadersTables
     trust: Trust
     dagster_home: Path
     dagster_url: str | None
@@ -79,7 +79,7 @@ class Homes:
             branch,
             registry,
             open_artifacts(artifacts_root(folder)),
-            MirrorReader(folder),
+            open_for_readers(folder),
             Trust(registry, of_dagster),
             of_dagster,
             self._dagster_url if branch is None else None,

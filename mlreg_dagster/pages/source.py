@@ -16,7 +16,8 @@ from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.as_of import RegistryAsOf
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
-from mlreg_dagster.storage.parquet_mirror.reader import MirrorBusy, MirrorReader
+from mlreg_dagster.storage.parquet_mirror.reader import MirrorBusy
+from mlreg_dagster.storage.warehouse.for_readers import open_for_readers
 
 if TYPE_CHECKING:
     from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
@@ -82,6 +83,6 @@ class Source:
         from mlreg_dagster.storage.warehouse.read_only import ReadOnlyWarehouse
 
         for _ in range(_TRIES):
-            with MirrorReader(self.home).tables() as tables, suppress(duckdb.IOException):
+            with open_for_readers(self.home).tables() as tables, suppress(duckdb.IOException):
                 return make(ReadOnlyWarehouse(tables, self.until))
         raise MirrorBusy(f"The mirror in {self.home} was written each time that it was read. Load it again.")

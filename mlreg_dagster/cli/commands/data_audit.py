@@ -27,8 +27,8 @@ def audit_data(
 ) -> None:
     """Audit the stored data: schema, gaps, nulls, ranges, duplicates, distributions, differences between weeks.
 
-    It reads the Parquet mirror, so that no run waits for it. Exits with 1 when something is wrong; what is unusual
-    alone fails nothing.
+    It reads the Parquet mirror, or the lake itself, so that no run waits for it. Exits with 1 when something is wrong;
+    what is unusual alone fails nothing.
     """
     import pandas as pd
 
@@ -37,14 +37,14 @@ def audit_data(
     from mlreg_dagster.evidence.data_audit import page
     from mlreg_dagster.evidence.data_audit.audit import Scope, audit_tables, tables_named
     from mlreg_dagster.extensions.registration.loading import load_extensions
-    from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
+    from mlreg_dagster.storage.warehouse.for_readers import open_for_readers
 
     settings, now = load_settings(), pd.Timestamp.now(tz="UTC")
     load_extensions(settings.extensions.modules)
     names = tuple(table or ())
     tables_named(settings, names)
     begin, end = (None if text is None else as_time(text).to_pydatetime() for text in (first, last))
-    with MirrorReader(home_dir()).tables() as tables:
+    with open_for_readers(home_dir()).tables() as tables:
         claimed = _lost(tables, settings, now) if begin is None and end is None else {}
         scope = Scope(begin, end, names, claimed=claimed)
         made = audit_tables(tables, settings, scope, now.to_pydatetime())

@@ -17,7 +17,7 @@ from mlreg_dagster.pages.page import NotThere
 from mlreg_dagster.pages.pictures import drawn
 from mlreg_dagster.pages.source import Source
 from mlreg_dagster.pages.view import View
-from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
+from mlreg_dagster.storage.warehouse.for_readers import open_for_readers
 
 DAYS = 35
 """Five weeks: four pairs of weeks, of which three say what is usual."""
@@ -91,7 +91,7 @@ def make_audit(source: Source, last: datetime) -> DataAudit:
         last: The last hour.
     """
     load_extensions(source.settings.extensions.modules)
-    with MirrorReader(source.home).tables() as tables:
+    with open_for_readers(source.home).tables() as tables:
         scope = Scope(last - timedelta(days=DAYS) + timedelta(hours=1), last)
         return audit_tables(tables, source.settings, scope, source.as_of)
 

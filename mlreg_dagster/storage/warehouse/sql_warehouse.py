@@ -203,12 +203,13 @@ class SqlWarehouse:
         connection.commit()
 
     def _source(self, connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, dict[str, str]]:
-        """What a table is read from, and the columns that it lacks; where tables are shared, reading makes none."""
-        if self.guard.is_exclusive:
-            return f'"{table.name}"', self._ensure(connection, table)
-        if not (stored := _columns(connection, table.name)):
-            return table.nothing(), {}
-        return f'"{table.name}"', self._lacking_in(stored, table)
+        """What a table is read from, and the columns that it lacks; it is there from now on.
+
+        Statements of one's own follow on a table that was asked about. Nobody is waited for, but for the first writer.
+        """
+        if not self.guard.is_exclusive:
+            self.forget()
+        return f'"{table.name}"', self._ensure(connection, table)
 
     def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
         """Make the table, if it is not there; the columns that one of an earlier release lacks."""

@@ -1,0 +1,1 @@
+"""Several hosts on one machine: namespaces of their own, a network between them, and nothing else shared."""

@@ -1,0 +1,145 @@
+"""The lifecycle with tables in a lake, artifacts on S3 and the registry in PostgreSQL: as on a home that has it all."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from starlette.testclient import TestClient
+
+from mlreg_dagster.client import Client
+from mlreg_dagster.config.places import ARTIFACTS, REGISTRY, TABLES
+from mlreg_dagster.pages.background import BACKGROUND
+from mlreg_dagster.pages.catalogue import PAGES
+from mlreg_dagster_tests.lifecycle import END, Lifecycle, go_live, train
+from mlreg_dagster_tests.object_store import NAMES, make_bucket, s3_server, variables
+from mlreg_dagster_tests.pages.at_once import AtOnce
+from mlreg_dagster_tests.pages.following import follow
+from mlreg_dagster_tests.pages.sites import client_of
+from mlreg_dagster_tests.postgres import postgres_server, schema_of_its_own
+from mlreg_dagster_tests.storage.warehouse.lakes import lake_url
+
+__all__ = ["postgres_server", "s3_server"]
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Places:
+    """A home whose tables, artifacts and registry are elsewhere, and the variables that say so."""
+
+    home: Path
+    variables: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def places(postgres_server: str, s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Places:
+    folder = tmp_path_factory.mktemp("shared")
+    named = variables(s3_server) | {
+        TABLES: lake_url(postgres_server, folder / "tables"),
+        ARTIFACTS: f"s3://{make_bucket(s3_server)}/artifacts",
+        REGISTRY: schema_of_its_own(postgres_server),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        _set(patch, named)
+        world = Lifecycle(folder / "home")
+        train(world)
+        go_live(world)
+    return Places(folder / "home", named)
+
+
+@pytest.fixture
+def shared(places: Places, monkeypatch: pytest.MonkeyPatch) -> Lifecycle:
+    """The world of these places, in which the variables are set."""
+    _set(monkeypatch, places.variables)
+    return Lifecycle(places.home)
+
+
+def _set(patch: pytest.MonkeyPatch, named: Mapping[str, str]) -> None:
+    for name in NAMES:
+        patch.delenv(name, raising=False)
+    for name, value in named.items():
+        patch.setenv(name, value)
+
+
+def _tables(world: Lifecycle) -> dict[str, pd.DataFrame]:
+    """Every table that has rows, sorted by all columns."""
+    with world.warehouse.connect() as connection:
+        names = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
+        frames = {name: connection.execute(f'SELECT * FROM "{name}" ORDER BY ALL').df() for name in names}
+    return {name: frame for name, frame in frames.items() if len(frame)}
+
+
+def _records(world: Lifecycle) -> dict[str, Any]:
+    records = world.registry
+    versions = records.versions()
+    return {
+        "versions": versions,
+        "statuses": [records.status(each.version) for each in versions],
+        "evaluations": [records.evaluations(each.version) for each in versions],
+        "moves": {alias: records.history(alias) for alias in records.aliases()},
+    }
+
+
+def test_tables_registry_and_artifacts_are_those_of_a_home_that_has_it_all(
+    shared: Lifecycle, live_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, records = _tables(shared), _records(shared)
+    kept = {kind: shared.artifacts.keys(kind) for kind in ("training_dataset", "eval_holdout", "models")}
+    assert {path.name for path in shared.home.iterdir()} <= {"latest", "dagster", "bundles"}
+    for name in (TABLES, ARTIFACTS, REGISTRY):
+        monkeypatch.delenv(name)
+    alone = Lifecycle(live_home)
+    expected = _tables(alone)
+    assert found.keys() == expected.keys()
+    assert len(found) > 5
+    for name, frame in expected.items():
+        pd.testing.assert_frame_equal(found[name], frame, check_exact=True, obj=name)
+    assert records == _records(alone)
+    assert len(records["versions"]) == 3
+    assert kept == {kind: alone.artifacts.keys(kind) for kind in kept}
+
+
+def test_every_page_and_its_twin_show_the_same(
+    shared: Lifecycle, live_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BACKGROUND, "_worker", AtOnce())
+    found = _facts(client_of(shared.home))
+    for name in (TABLES, ARTIFACTS, REGISTRY):
+        monkeypatch.delenv(name)
+    expected = _facts(client_of(live_home))
+    assert found.keys() == expected.keys()
+    assert len(found) >= len(PAGES)
+    differing = {
+        address: (found[address], expected[address]) for address in found if found[address] != expected[address]
+    }
+    assert not differing
+
+
+def test_a_client_reads_what_was_just_stored(shared: Lifecycle) -> None:
+    client = Client(shared.home)
+    assert client.behind() == {}
+    of_all, of_table = client.mirror_age(), client.mirror_age("predictions")
+    assert of_all is not None
+    assert of_table is not None
+    assert of_all <= of_table
+    assert len(client.predictions()) == len(_tables(shared)["predictions"])
+
+
+def _facts(site: TestClient) -> dict[str, Any]:
+    """By address the facts of every page that is reached, as of the end; times of writing and places left out."""
+    answers = {}
+    for addresses in follow(site, each=1, first=f"/?as_of={END:%Y-%m-%dT%H:%M}").values():
+        for address in addresses:
+            if (answer := site.get(address)).headers["content-type"].startswith("application/json"):
+                answers[address] = json.loads(answer.text)["facts"]
+    return _comparable(answers)
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _comparable(each) for name, each in value.items() if name not in {"mirrored_at", "home"}}
+    return [_comparable(each) for each in value] if isinstance(value, list) else value
