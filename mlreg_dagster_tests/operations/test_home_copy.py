@@ -80,7 +80,7 @@ def test_a_registry_that_is_being_written_is_waited_for_and_never_copied_half(
 
 def test_tables_are_not_copied_while_they_are_written(home: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(
-        "mlreg_dagster.operations.home_copy.WarehouseReader", lambda path: WarehouseReader(path, lock_timeout_s=0.1)
+        "mlreg_dagster.operations.kept_tables.WarehouseReader", lambda path: WarehouseReader(path, lock_timeout_s=0.1)
     )
     with DuckDBWarehouse(warehouse_file(home)).connect(), pytest.raises(WarehouseBusy):
         copy_home(home, tmp_path / "copy")

@@ -196,7 +196,7 @@ def test_nothing_is_overwritten_and_no_home_is_made(home, backup, tmp_path):
 
 def test_nothing_is_copied_while_tables_are_written_or_answers_are_moved(home, tmp_path, monkeypatch):
     quick = partial(WarehouseReader, lock_timeout_s=0.1)
-    monkeypatch.setattr("mlreg_dagster.operations.home_copy.WarehouseReader", quick)
+    monkeypatch.setattr("mlreg_dagster.operations.kept_tables.WarehouseReader", quick)
     monkeypatch.setattr(creation, "_PATIENCE_S", 0.1)
     with DuckDBWarehouse(warehouse_file(home)).connect(), pytest.raises(WarehouseBusy):
         create(home, tmp_path / "backups")
