@@ -6,6 +6,7 @@ import time
 import pytest
 
 from mlreg_dagster.config.settings import Settings
+from mlreg_dagster.operations import kept_tables
 from mlreg_dagster.operations.branches import creation, deletion
 from mlreg_dagster.operations.branches.creation import create
 from mlreg_dagster.operations.branches.deletion import delete
@@ -51,7 +52,7 @@ def assert_whole_or_none(home):
 @pytest.mark.parametrize(
     ("module", "step"),
     [
-        (creation, "copy_tables"), (creation, "table_states"), (creation, "_take_artifacts"), (creation, "_take_files"),
+        (kept_tables, "copy_file"), (creation, "table_states"), (creation, "_take_artifacts"), (creation, "_take_files"),
         (creation, "_remember_origin"), (creation, "write_record"),
     ],
 )  # fmt: skip
