@@ -116,7 +116,8 @@ class Hosts:
             process.wait()
 
     def _namespaces(self, ways: Sequence[str], command: Sequence[str]) -> int:
-        process = subprocess.Popen(["unshare", *ways, "--fork", "--kill-child", *command])
+        words = ["unshare", *ways, "--fork", "--kill-child", *command]
+        process = subprocess.Popen(words, stderr=subprocess.DEVNULL)  # it complains when a host is lost
         self._first.append(process)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         return int(wait_for(lambda: children.read_text().split()[:1])[0])

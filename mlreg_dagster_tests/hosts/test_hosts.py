@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 
 HOURS, PER_RUN = hour_range(START, START + 95 * HOUR), 24
 CONFIGS = {"automation": {"hours_per_run": PER_RUN}}
+PATIENCE_S = 1200
 NAMES = ("market_snapshot", "market_features")
 BIN = Path(sys.executable).parent
 SETTINGS = {
@@ -181,9 +182,9 @@ def told(team: Team) -> Told:
         said = team.runs_on(lost)
         return len(said) > 1 and "RUN_SUCCESS" in said[0] and "STEP_START" in said[-1]
 
-    wait_for(is_amid_its_second_run)
+    wait_for(is_amid_its_second_run, PATIENCE_S)
     lost.kill()
-    wait_for(team.all_made)
+    wait_for(team.all_made, PATIENCE_S)
     return team.told(left)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from sqlalchemy import URL
 
 from mlreg_dagster.config import plain_yaml
 from mlreg_dagster.core.errors import MlregError
@@ -36,6 +35,8 @@ def database_url(dagster_home: Path) -> str | None:
     try:
         if (url := settings.get("postgres_url")) is not None:
             return _value(url)
+        from sqlalchemy import URL  # which those who read files do without
+
         place = {name: _value(value) for name, value in settings["postgres_db"].items() if name != "params"}
         return URL.create(
             place.get("scheme", "postgresql"),
