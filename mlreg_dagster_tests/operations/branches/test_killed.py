@@ -52,8 +52,8 @@ def assert_whole_or_none(home):
 @pytest.mark.parametrize(
     ("module", "step"),
     [
-        (kept_tables, "copy_file"), (creation, "table_states"), (creation, "_take_artifacts"), (creation, "_take_files"),
-        (creation, "_remember_origin"), (creation, "write_record"),
+        (kept_tables, "copy_file"), (creation, "table_states"), (creation, "_take_artifacts"),
+        (creation, "_take_files"), (creation, "_remember_origin"), (creation, "write_record"),
     ],
 )  # fmt: skip
 def test_no_step_of_making_leaves_half_a_branch(home, monkeypatch, module, step):
