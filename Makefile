@@ -15,7 +15,7 @@ doctest: setup     ## the examples in docstrings
 	$(BIN)/python -m pytest -q --doctest-modules mlreg_dagster --ignore=mlreg_dagster/client
 
 coverage: setup    ## the share of the code that the fast tests run; fails below the floor of pyproject.toml
-	$(BIN)/python -m pytest -m "not slow" -n 6 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 lint: setup        ## style and formatting
 	$(BIN)/ruff check .

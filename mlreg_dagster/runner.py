@@ -165,16 +165,19 @@ class Runner:
 
     def _take_version(self, config: Mapping[str, Any]) -> str:
         """The next free version, once what is asked for can be trained."""
-        from mlreg_dagster.models.registration import next_version
+        from mlreg_dagster.models.registration import take_versions
         from mlreg_dagster.models.training_request import place_order
 
         order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
         place_order(self.settings, self.artifacts, **order)
-        elsewhere, records = taken_elsewhere(self.home), self.registry
-        with records.alone():  # of those that take a version at the same moment, one after the other
-            taken = self.instance.get_dynamic_partitions(str(MODEL_VERSIONS.name))
-            version = next_version(records, self.artifacts, [*taken, *elsewhere])
-            self.add_version(version)
+        elsewhere, partitions = taken_elsewhere(self.home), str(MODEL_VERSIONS.name)
+        (version,) = take_versions(
+            1,
+            self.registry,
+            self.artifacts,
+            lambda: [*self.instance.get_dynamic_partitions(partitions), *elsewhere],
+            lambda names: self.instance.add_dynamic_partitions(partitions, names),
+        )
         return version
 
     def backlog(self, hours: pd.DatetimeIndex) -> Backlog:

@@ -126,7 +126,14 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the home, the configs or the Dagster instance of the person who runs it."""
-    for name in ("MLREG_CONFIG_DIR", "MLREG_REGISTRY", "MLREG_ARTIFACTS", "MLREG_LATEST", "DAGSTER_HOME"):
+    for name in (
+        "MLREG_CONFIG_DIR",
+        "MLREG_REGISTRY",
+        "MLREG_ARTIFACTS",
+        "MLREG_LATEST",
+        "MLREG_DAGSTER",
+        "DAGSTER_HOME",
+    ):
         monkeypatch.setenv(name, "")  # so that whatever the test makes of it is undone
         monkeypatch.delenv(name)
     home = tmp_path / "home"

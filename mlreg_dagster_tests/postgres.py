@@ -81,7 +81,7 @@ def running_server(*, fsync: bool = False) -> Iterator[Server]:
         )
         waits = "on" if fsync else "off"
         options = f"-k {folder} -c listen_addresses= -c fsync={waits} -c full_page_writes=off -c timezone=Asia/Tokyo"
-        pg_ctl = (*prefix, binaries / "pg_ctl", "-D", data)
+        pg_ctl: tuple[str | Path, ...] = (*prefix, binaries / "pg_ctl", "-D", data)
 
         def start() -> None:
             # pg_ctl hands its output to the server; without -l it would keep our pipe open.

@@ -13,7 +13,7 @@ from pathlib import Path
 from mlreg_dagster import jobs
 from mlreg_dagster.cli.progress import Advance
 from mlreg_dagster.config import home_dir
-from mlreg_dagster.config.places import ARTIFACTS, LATEST, REGISTRY
+from mlreg_dagster.config.places import ARTIFACTS, DAGSTER, LATEST, REGISTRY
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, as_hour, chunked, hour_range
 from mlreg_dagster.datasets import freezing
@@ -97,7 +97,7 @@ def _taken(tried: _Try, advance: Advance) -> Release:
 @contextmanager
 def _working_on(copy: Path) -> Iterator[None]:
     """Let the variables name the copy, with a Dagster of its own, whatever storage the project's Dagster has."""
-    names = ("MLREG_HOME", "DAGSTER_HOME", REGISTRY, ARTIFACTS, LATEST)
+    names = ("MLREG_HOME", "DAGSTER_HOME", DAGSTER, REGISTRY, ARTIFACTS, LATEST)
     before = {name: os.environ.pop(name) for name in names if name in os.environ}
     dagster_home = copy / "dagster"
     private_files.make_folder(dagster_home)

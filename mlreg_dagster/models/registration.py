@@ -4,13 +4,13 @@ A crash between the two leaves bytes that no record names. The same training giv
 finds its own and registers them. Any other bytes that lie there were not trained by this run and are refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.manifests import CODE
-from mlreg_dagster.registry import Attribution, ModelVersion, Registry, VersionExists
+from mlreg_dagster.registry import Attribution, ModelVersion, Registry, VersionExists, version_number
 from mlreg_dagster.storage.artifacts import Artifact, ArtifactFrozen, ArtifactStore
 
 MAY_CHANGE = ("libraries", CODE)
@@ -20,6 +20,31 @@ MAY_CHANGE = ("libraries", CODE)
 def next_version(registry: Registry, store: ArtifactStore, partition_keys: list[str]) -> str:
     """A name that no record, no bundle and no partition uses, and none that a restore from a copy has lost."""
     return registry.next_version([*store.keys(artifact.MODELS), *partition_keys, *registry.lost_versions()])
+
+
+def take_versions(
+    number: int,
+    registry: Registry,
+    store: ArtifactStore,
+    taken: Callable[[], Iterable[str]],
+    note: Callable[[list[str]], object],
+) -> list[str]:
+    """The next names of versions, which no other process takes: one looks and notes after the other, on all hosts.
+
+    Args:
+        number: How many.
+        registry: Whose write lock is held meanwhile.
+        store: Where bundles are.
+        taken: Looks up the names that have a partition, or are given away elsewhere.
+        note: Gives the new names a partition, so that the next one finds them taken.
+    """
+    if not number:
+        return []
+    with registry.alone():
+        first = version_number(next_version(registry, store, list(taken())))
+        names = [f"v{first + position}" for position in range(number)]
+        note(names)
+    return names
 
 
 def register(model: Model, store: ArtifactStore, registry: Registry, by: Attribution) -> ModelVersion:

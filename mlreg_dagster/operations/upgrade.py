@@ -1,7 +1,8 @@
 """Bringing a home that an older release made up to date: registry, mirror of the tables, modules in dagster.yaml."""
 
 import re
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,20 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
         WarehouseBusy: A process keeps the tables; the registry was upgraded.
         BackupNeeded, SchemaMismatch, RegistryDamaged, RegistryUnavailable: As `Registry.upgrade`.
     """
+    with at_rest(home, dagster_home):
+        done = registry.upgrade(copied=copied)
+        file = dagster_home / "dagster.yaml"
+        return HomeUpgrade(done, _mirror(home), file if _name_moved_modules(file) else None)
+
+
+@contextmanager
+def at_rest(home: Path, dagster_home: Path) -> Iterator[None]:
+    """Keep daemons, replays and demos out of a home meanwhile.
+
+    Raises:
+        HomeAtWork: A daemon works on it; nothing was changed.
+        HomeInUse: A replay or demo works on it; nothing was changed.
+    """
     with ExitStack() as stack:
         if home.is_dir():
             stack.enter_context(alone_on(home))
@@ -65,11 +80,9 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
                     stack.enter_context(daemon_kept_out(dagster_home))
             except DaemonRunsAlready as error:
                 raise HomeAtWork(
-                    f"A dagster daemon works on {dagster_home}; nothing was upgraded. Stop it, then run this again."
+                    f"A dagster daemon works on {dagster_home}; nothing was changed. Stop it, then run this again."
                 ) from error
-        done = registry.upgrade(copied=copied)
-        file = dagster_home / "dagster.yaml"
-        return HomeUpgrade(done, _mirror(home), file if _name_moved_modules(file) else None)
+        yield
 
 
 def _mirror(home: Path) -> bool:

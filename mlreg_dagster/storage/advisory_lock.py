@@ -168,6 +168,16 @@ class Hold:
             f"it by now. Run this again."
         )
 
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """The result of a reading statement of one's own, on the connection that holds the lock.
+
+        Raises:
+            LockLost: The lock is no longer held, or the server does not answer.
+        """
+        self.check()
+        assert self._connection is not None  # noqa: S101 - it was checked
+        return self._connection.execute(sql.encode()).fetchall()
+
     def release(self) -> None:
         """Let go of the lock; it is free even where the server does not answer, as the connection ends."""
         connection, self._connection = self._connection, None

@@ -27,6 +27,7 @@ VALUES = values()
 LAUNCHER = VALUES["runLauncher"]["config"]["k8sRunLauncher"]
 INSTANCE = yaml.safe_load((FOLDER / "dagster.yaml").read_text(encoding="utf-8"))
 ROLES = (VALUES["dagsterWebserver"], VALUES["dagsterDaemon"], deployment(VALUES))
+TICKING = ("sensors", "schedules")
 REQUIRED = {"runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001}
 
 
@@ -81,7 +82,8 @@ def test_the_instance_is_that_of_the_values():
     limits, monitoring = INSTANCE["concurrency"], VALUES["dagsterDaemon"]["runMonitoring"]
     assert limits["runs"]["max_concurrent_runs"] == VALUES["concurrency"]["runs"]["maxConcurrentRuns"]
     assert limits["pools"]["default_limit"] == VALUES["concurrency"]["pools"]["defaultLimit"]
-    assert INSTANCE["run_monitoring"]["start_timeout_seconds"] == monitoring["startTimeoutSeconds"]
+    for ours, theirs in (("run_monitoring", monitoring), *((each, VALUES["dagsterDaemon"][each]) for each in TICKING)):
+        assert INSTANCE[ours] == {re.sub(r"([A-Z])", r"_\1", key).lower(): value for key, value in theirs.items()}
     assert INSTANCE["run_retries"] == VALUES["additionalInstanceConfig"]["run_retries"]
 
 

@@ -114,6 +114,27 @@ def suspend_champion(barrier: Barrier, url: str, name: str) -> None:
     )
 
 
+def take_next(barrier: Barrier, url: str, folder: str, process: int) -> None:
+    """Take the next version; a file of its name stands for its partition, and holds a line for each who took it."""
+    from mlreg_dagster.models.registration import take_versions
+
+    registry, store, partitions = Registry(url), open_artifacts(f"{folder}/artifacts"), Path(folder, "partitions")
+    registry.versions()
+
+    def taken() -> list[str]:
+        names = [each.name for each in partitions.iterdir()]
+        time.sleep(0.05)  # so that all would look before one notes
+        return names
+
+    def note(names: list[str]) -> None:
+        for name in names:
+            with (partitions / name).open("a") as file:
+                file.write(f"{process}\n")
+
+    barrier.wait(WAIT_S)
+    take_versions(2, registry, store, taken, note)
+
+
 def register_next(barrier: Barrier, url: str, name: str) -> None:
     registry = Registry(url)
     # Making the tables takes long, so that all of them find a new database.

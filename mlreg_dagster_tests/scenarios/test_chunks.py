@@ -55,6 +55,7 @@ def of_one_run(home, tmp_path_factory):
     return _tables(world)
 
 
+@pytest.mark.filterwarnings("ignore:.*AssetSelection.sources")  # by Dagster itself
 @pytest.mark.parametrize("kind", KINDS)
 def test_runs_side_by_side_in_any_order_make_what_one_run_makes(home, of_one_run, kind, tmp_path, monkeypatch):
     shutil.copytree(home, tmp_path / "world")
@@ -63,7 +64,7 @@ def test_runs_side_by_side_in_any_order_make_what_one_run_makes(home, of_one_run
     monkeypatch.setenv("MLREG_HOME", str(world.home))
     monkeypatch.setenv("MLREG_CONFIG_DIR", str(world.config_dir))
     with page_of(instance) as page:
-        _launch(page, kind)
+        _launch(page, kind, jobs.HOURLY, [hour_key(hour) for hour in HOURS])
         failures = list(execute_backfill_iteration(page.workspace, logging.getLogger("test")))
         assert not any(failures), failures
     runs = sorted(instance.get_runs(), key=lambda run: run.tags["dagster/asset_partition_range_start"])
@@ -71,14 +72,7 @@ def test_runs_side_by_side_in_any_order_make_what_one_run_makes(home, of_one_run
         (hour_key(HOURS[first]), hour_key(HOURS[first + 23])) for first in (0, 24, 48, 72)
     ]
     instance.dispose()
-    processes = []
-    for run in reversed(runs):  # the last hours begin first
-        process = multiprocessing.get_context("fork").Process(target=_execute, args=(run.run_id, world.home, tmp_path))
-        process.start()
-        processes.append(process)
-        time.sleep(1.0)
-    for process in processes:
-        process.join(300)
+    _side_by_side([(run.run_id, world.home, tmp_path, jobs.HOURLY) for run in reversed(runs)])  # the last hours first
     again = _instance(tmp_path / "dagster")
     assert {run.status for run in again.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
     again.dispose()
@@ -86,13 +80,47 @@ def test_runs_side_by_side_in_any_order_make_what_one_run_makes(home, of_one_run
         pd.testing.assert_frame_equal(table, of_one_run[name], obj=name)
 
 
-def _launch(page, kind):
+def test_evaluations_of_several_versions_are_one_backfill_whose_runs_go_side_by_side(home, tmp_path, monkeypatch):
+    shutil.copytree(home, tmp_path / "world")
+    world = _world(tmp_path / "world", CHUNKED, adopts=False)
+    before = {each.version: len(world.registry.evaluations(each.version)) for each in world.registry.versions()}
+    instance = _instance(tmp_path / "dagster")
+    instance.add_dynamic_partitions("model_version", list(before))
+    monkeypatch.setenv("MLREG_HOME", str(world.home))
+    monkeypatch.setenv("MLREG_CONFIG_DIR", str(world.config_dir))
+    with page_of(instance) as page:
+        _launch(page, "job", jobs.EVALUATE, list(before))
+        failures = list(execute_backfill_iteration(page.workspace, logging.getLogger("test")))
+        assert not any(failures), failures
+    runs = instance.get_runs()
+    assert sorted(run.tags["dagster/partition"] for run in runs) == ["v1", "v2", "v3"]
+    instance.dispose()
+    _side_by_side([(run.run_id, world.home, tmp_path, jobs.EVALUATE) for run in runs])
+    again = _instance(tmp_path / "dagster")
+    assert {run.status for run in again.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
+    again.dispose()
+    assert {each: len(world.registry.evaluations(each)) for each in before} == {
+        each: number + 1 for each, number in before.items()
+    }
+
+
+def _side_by_side(arguments):
+    processes = []
+    for each in arguments:
+        process = multiprocessing.get_context("fork").Process(target=_execute, args=each)
+        process.start()
+        processes.append(process)
+        time.sleep(1.0)  # the first one has begun
+    for process in processes:
+        process.join(300)
+
+
+def _launch(page, kind, job, keys):
     """As a person does in the UI: a backfill of the job, or of its assets."""
-    keys = [hour_key(hour) for hour in HOURS]
     parameters = {"partitionNames": keys, "fromFailure": False}
     if kind == "job":
         repository = {"repositoryLocationName": "mlreg_dagster", "repositoryName": "__repository__"}
-        selector = {"partitionSetName": f"{jobs.HOURLY}_partition_set", "repositorySelector": repository}
+        selector = {"partitionSetName": f"{job}_partition_set", "repositorySelector": repository}
         parameters |= {"selector": selector}
     else:
         parameters |= {"assetSelection": [{"path": [asset]} for asset in jobs.HOURLY_ASSETS]}
@@ -108,11 +136,11 @@ def _launch(page, kind):
     assert answer["__typename"] == "LaunchBackfillSuccess", json.dumps(answer)
 
 
-def _execute(run_id, home, folder):
+def _execute(run_id, home, folder, name):
     instance = _instance(folder / "dagster")
     run = instance.get_run_by_id(run_id)
     definitions = _world(home, CHUNKED, instance, adopts=False).definitions
-    job = definitions.resolve_job_def(jobs.HOURLY)
+    job = definitions.resolve_job_def(name)
     if run.asset_selection:
         job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection=run.asset_selection)
     execute_run(InMemoryJob(job), run, instance)

@@ -26,7 +26,7 @@ from mlreg_dagster.orchestration.instance.repeated_requests import RUN_KEY, base
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
-from mlreg_dagster.registry import ModelVersion, Registry, version_number
+from mlreg_dagster.registry import ModelVersion, Registry
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -94,17 +94,16 @@ def _take_versions(
     number: int, instance: dg.DagsterInstance, records: Registry, store: ArtifactStore, home: Path
 ) -> list[str]:
     """Names of versions that nobody else takes: each has its partition before another process looks."""
-    from mlreg_dagster.models.registration import next_version
+    from mlreg_dagster.models.registration import take_versions
 
-    if not number:
-        return []
     elsewhere, partitions = taken_elsewhere(home), str(MODEL_VERSIONS.name)
-    with records.alone():
-        taken = [*instance.get_dynamic_partitions(partitions), *elsewhere]
-        first = version_number(next_version(records, store, taken))
-        names = [f"v{first + position}" for position in range(number)]
-        instance.add_dynamic_partitions(partitions, names)
-    return names
+    return take_versions(
+        number,
+        records,
+        store,
+        lambda: [*instance.get_dynamic_partitions(partitions), *elsewhere],
+        lambda names: instance.add_dynamic_partitions(partitions, names),
+    )
 
 
 def _interrupted(

@@ -23,6 +23,7 @@ class RetentionSettings(Section):
     rollout_count_days: Count | None = Field(90, description="What servers counted for rollouts that have ended.")
     run_log_days: Count | None = Field(90, description="Step logs of ended runs that made no version or move.")
     tick_days: Annotated[int, Field(ge=2)] | None = Field(30, description="Ticks of schedules and sensors.")
+    lake_history_days: Count = Field(30, description="How far back a lake says what its tables held at a time.")
     compact_free_share: Share = Field(0.2, description="Free share of the DuckDB file from which it is written again.")
     backups: BackupSettings = BackupSettings()
 

@@ -31,16 +31,9 @@ from mlreg_dagster.operations.backup.manifest import (
     write_manifest,
 )
 from mlreg_dagster.operations.backup.newest import remember
-from mlreg_dagster.operations.home_copy import (
-    NotCopied,
-    copy_folder,
-    copy_payloads,
-    copy_tables,
-    kinds_of,
-    registry_of,
-    tables_kept,
-    write_bundle,
-)
+from mlreg_dagster.operations.file_copy import copy_folder
+from mlreg_dagster.operations.home_copy import NotCopied, copy_payloads, kinds_of, registry_of, write_bundle
+from mlreg_dagster.operations.kept_tables import tables_kept
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.errors import RegistryTampered
 from mlreg_dagster.storage import private_files
@@ -93,7 +86,7 @@ def create(home: Path, folder: Path, *, link: bool = True) -> tuple[Path, Manife
             _copy_prediction_log(layout_of(home), layout_of(draft), link)
             with tables_kept(home) as tables:
                 registry.copy_to(registry_file(draft))
-                copy_tables(tables, warehouse_file(draft))
+                tables.copy_to(draft)
         copied = Registry(own_registry_url(draft))
         if broken := copied.find_tampering():
             raise RegistryTampered(

@@ -10,7 +10,7 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.governance.people.restored import erase_again
 from mlreg_dagster.operations.backup.drafts import draft_of
 from mlreg_dagster.operations.backup.manifest import NAME, SUM, Manifest, read_manifest, verify
-from mlreg_dagster.operations.home_copy import copy_folder
+from mlreg_dagster.operations.file_copy import copy_folder
 from mlreg_dagster.operations.recovery import record_backup
 from mlreg_dagster.registry import Attribution, Registry, Restore
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse

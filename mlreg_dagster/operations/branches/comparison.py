@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mlreg_dagster.config import Settings
-from mlreg_dagster.config.places import registry_url, warehouse_file
+from mlreg_dagster.config.places import registry_url
 from mlreg_dagster.operations.branches.creation import section_hashes
 from mlreg_dagster.operations.branches.finding import Branch
 from mlreg_dagster.operations.branches.record import TableState
 from mlreg_dagster.operations.branches.tables import table_states
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
+from mlreg_dagster.storage.warehouse.opening import open_tables
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def compare(home: Path, branch: Branch, settings: Settings) -> Comparison:
         aliases=_differing(_holders(there), _holders(here)),
         policy=None if policies.branch == policies.prod else policies,
         records=_differing(_counts(there, at + 1), _counts(here, at)),  # the branch's first record says what it is
-        tables=_tables(branch, table_states(warehouse_file(branch.home)), table_states(warehouse_file(home))),
+        tables=_tables(branch, _states(branch.home), _states(home)),
         configs=_changed(branch.record.configs, section_hashes(settings)),
     )
 
@@ -125,6 +126,11 @@ def _counts(registry: Registry, after: int) -> dict[str, int]:
     for record in registry.audit_log()[after:]:
         counts[record.kind] = counts.get(record.kind, 0) + 1
     return counts
+
+
+def _states(home: Path) -> dict[str, TableState]:
+    with open_tables(home) as tables:
+        return table_states(tables)
 
 
 def _tables(

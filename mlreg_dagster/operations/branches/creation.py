@@ -14,7 +14,6 @@ from mlreg_dagster.config.places import (
     artifacts_root,
     branches_root,
     latest_root,
-    mirror_root,
     own_registry_url,
     registry_file,
     warehouse_file,
@@ -32,7 +31,9 @@ from mlreg_dagster.operations.branches.finding import (
 )
 from mlreg_dagster.operations.branches.record import FORM, BranchRecord, write_record
 from mlreg_dagster.operations.branches.tables import table_states
-from mlreg_dagster.operations.home_copy import copy_folder, copy_payloads, copy_tables, registry_of, tables_kept
+from mlreg_dagster.operations.file_copy import copy_folder
+from mlreg_dagster.operations.home_copy import copy_payloads, registry_of
+from mlreg_dagster.operations.kept_tables import tables_kept
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.registry.audit import canonical_json
 from mlreg_dagster.registry.errors import RegistryTampered
@@ -42,6 +43,7 @@ from mlreg_dagster.storage.artifacts.borrowing_store import borrow
 from mlreg_dagster.storage.folders import is_local, open_folder
 from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
+from mlreg_dagster.storage.warehouse.reader import WarehouseReader
 
 LINKED = "linked"
 
@@ -77,8 +79,8 @@ def create(home: Path, name: str, by: Attribution, settings: Settings) -> Branch
     with draft_of(target, WORK) as draft:
         with tables_kept(home) as tables:
             registry.copy_to(registry_file(draft))
-            copy_tables(tables, warehouse_file(draft))
-            copy_folder(mirror_root(home), mirror_root(draft), link=True)  # its writer holds the tables, too
+            tables.copy_to(draft)
+            tables.mirror_in(draft)
         copied = Registry(own_registry_url(draft))
         if broken := copied.find_tampering():
             raise RegistryTampered(
@@ -135,6 +137,8 @@ def _record(
     if tables.exists():
         with connect(tables) as connection:
             connection.execute("CHECKPOINT")  # what lies in the log beside the file is in the file afterwards
+    with WarehouseReader(tables).tables() as copy:
+        states = table_states(copy)
     return BranchRecord(
         form=FORM,
         name=name,
@@ -146,7 +150,7 @@ def _record(
         audit_sequence=sequence,
         audit_hash=digest,
         versions=tuple(version.version for version in copied.versions()),
-        tables=table_states(tables),
+        tables=states,
         configs=section_hashes(settings),
         artifacts=artifacts,
     )

@@ -1,28 +1,21 @@
 """How much the tables of a home hold: what two homes are compared by."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from mlreg_dagster.operations.branches.record import TableState
-from mlreg_dagster.storage.warehouse.reader import Tables, WarehouseReader
+from mlreg_dagster.storage.warehouse.reader import Tables
 
 
-def table_states(file: Path) -> dict[str, TableState]:
-    """Rows, hours (or days) and the newest of them of each table, by name; nothing where there is no file.
-
-    Raises:
-        WarehouseBusy: A process kept the tables.
-        StorageNotWritable, StorageDamaged: The file can't be read.
-    """
-    with WarehouseReader(file).tables() as tables:
-        times = dict(
-            tables.rows(
-                "SELECT table_name, max(column_name) FILTER (column_name IN ('hour', 'day') "
-                "AND data_type LIKE 'TIMESTAMP%') FROM duckdb_columns() WHERE NOT internal "
-                "AND table_name IN (SELECT table_name FROM duckdb_tables()) GROUP BY 1 ORDER BY 1"
-            )
+def table_states(tables: Tables) -> dict[str, TableState]:
+    """Rows, hours (or days) and the newest of them of each table, by name; nothing where there are none."""
+    times = dict(
+        tables.rows(
+            "SELECT table_name, max(column_name) FILTER (column_name IN ('hour', 'day') "
+            "AND data_type LIKE 'TIMESTAMP%') FROM duckdb_columns() WHERE NOT internal "
+            "AND table_name IN (SELECT table_name FROM duckdb_tables()) GROUP BY 1 ORDER BY 1"
         )
-        return {name: _state(tables, name, time) for name, time in times.items()}
+    )
+    return {name: _state(tables, name, time) for name, time in times.items()}
 
 
 def _state(tables: Tables, name: str, time: str | None) -> TableState:

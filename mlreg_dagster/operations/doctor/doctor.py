@@ -14,6 +14,7 @@ from mlreg_dagster.operations.doctor.files import (
     prediction_log_is_stored,
     there_is_room,
 )
+from mlreg_dagster.operations.doctor.lake import LAKE, lake_is_sound
 from mlreg_dagster.operations.doctor.materializations import Made
 from mlreg_dagster.operations.doctor.parquet_mirror import tables_are_mirrored
 from mlreg_dagster.operations.doctor.registry_records import registry_is_sound
@@ -35,8 +36,12 @@ def examine(home: Home, settings: Settings, now: pd.Timestamp, made: Made | None
     if not home.folder.is_dir():
         advice = "mlreg demo makes one; or let MLREG_HOME name the one that you mean."
         return [Finding("home", "miss", f"There is no home in {home.folder}.", advice)]
+    lake = list(lake_is_sound(home, now))
+    if any(each.name == LAKE and each.state == "miss" for each in lake):  # all that asks for tables would say the same
+        return [*lake, payloads_can_be_read(home), nothing_is_left_behind(home, now), there_is_room(home)]
     return [
         *tables_are_sound(home, settings, now, made),
+        *lake,
         *mirror_follows(home, settings),
         *tables_are_mirrored(home),
         *registry_is_sound(home, now, made),

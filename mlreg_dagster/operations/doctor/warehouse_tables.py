@@ -35,7 +35,8 @@ def tables_are_sound(home: Home, settings: Settings, now: pd.Timestamp, made: Ma
     try:
         with home.warehouse.look() as connection:
             found = _look(connection, settings, now, made, newest_of_snapshot(home.folder))
-            return [Finding("lock", "ok", f"{path}: no process holds it."), *found]
+            free = Finding("lock", "ok", f"{path}: no process holds it.")  # a lake's are told with it
+            return [*([free] if home.warehouse.mirror is not None else []), *found]
     except WarehouseBusy as busy:
         return [Finding("lock", "miss", str(busy), "Let that process end, or end it: kill <its pid>.")]
     except (StorageDamaged, StorageNotWritable, duckdb.Error) as error:

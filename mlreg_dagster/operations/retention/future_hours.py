@@ -13,7 +13,8 @@ from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.evidence.data_audit.catalogue import tables_of_assets
 from mlreg_dagster.market.sources.base import last_ended_hour
 from mlreg_dagster.operations.home import Home
-from mlreg_dagster.operations.retention.tasks import RetentionTask, empty
+from mlreg_dagster.operations.retention.task import RetentionTask
+from mlreg_dagster.operations.retention.tasks import empty
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.private_files import make_folder
 from mlreg_dagster.storage.warehouse.tables import Table

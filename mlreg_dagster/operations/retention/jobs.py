@@ -17,7 +17,8 @@ from mlreg_dagster.operations.doctor.materializations import Made, require_agree
 from mlreg_dagster.operations.home import Home
 from mlreg_dagster.operations.retention.ages import old_before
 from mlreg_dagster.operations.retention.future_hours import set_aside
-from mlreg_dagster.operations.retention.tasks import RetentionTask, retention_tasks
+from mlreg_dagster.operations.retention.task import RetentionTask
+from mlreg_dagster.operations.retention.tasks import retention_tasks
 from mlreg_dagster.orchestration.instance.audit_anchors import witnessed_heads
 from mlreg_dagster.orchestration.instance.cleanup import old_logs, old_ticks, purge_ticks, remove_logs
 from mlreg_dagster.orchestration.instance.materialized_hours import (

@@ -1,7 +1,6 @@
 """The retention tasks of a home, by retention.yaml. Each can be repeated; a killed task loses nothing else."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -20,27 +19,14 @@ from mlreg_dagster.operations.retention.rollout_counts import old_counts
 from mlreg_dagster.operations.retention.rollout_counts import remove as remove_counts
 from mlreg_dagster.operations.retention.served import old_hour_files, old_segments
 from mlreg_dagster.operations.retention.served import remove as remove_served
+from mlreg_dagster.operations.retention.task import RetentionTask
 from mlreg_dagster.storage.landing import A_PAYLOAD, LandingZone
 from mlreg_dagster.storage.prediction_log import layout_of
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster.storage.warehouse.opening import lake_of
 from mlreg_dagster.storage.warehouse.tables import Table
 
 _LONGEST_PAUSE = pd.Timedelta(days=4)  # a market closes for a long weekend
-
-
-@dataclass(frozen=True)
-class RetentionTask:
-    """Something to delete.
-
-    Attributes:
-        name: What it is.
-        found: How much of it there is, in words.
-        do: Deletes it.
-    """
-
-    name: str
-    found: str
-    do: Callable[[], object]
 
 
 def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[RetentionTask]:
@@ -83,6 +69,10 @@ def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterat
         share = free_share(tables)
         if share > 0 and share >= policy.compact_free_share:
             yield RetentionTask("free room", f"{share:.0%} of {tables.path}", lambda: compact(tables))
+    elif (lake := lake_of(tables)) is not None:
+        from mlreg_dagster.operations.retention.lake import lake_tasks
+
+        yield from lake_tasks(lake, policy.lake_history_days, now)
 
 
 def _remove_drafts(home: Home, now: pd.Timestamp) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 
-from mlreg_dagster.orchestration.locks.daemon import DaemonLock, DaemonRunsAlready
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.orchestration.locks.daemon import DaemonLock
 from mlreg_dagster.orchestration.locks.daemon_between_hosts import DaemonLockBetweenHosts
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class OneDaemon(SqlRunStorage):
         """
         try:
             self._daemon.take()
-        except DaemonRunsAlready as error:
+        except MlregError as error:  # another one has the lock, or it can't be had: Dagster would go on without
             end_daemon(error)
         super().add_daemon_heartbeat(daemon_heartbeat)
 
@@ -60,13 +61,13 @@ def refuse_a_second_dev(lock: DaemonLock | DaemonLockBetweenHosts) -> None:
     """End a `dagster dev` where there is a daemon before it starts one: it ends with 0 when its daemon is refused.
 
     Raises:
-        SystemExit: Another daemon works on the instance.
+        SystemExit: Another daemon works on the instance, or that can't be found out.
     """
     program, command = Path(sys.argv[0]).name, sys.argv[1:2]
     if program not in {"dagster", "dagster.exe", "__main__.py"} or command != ["dev"]:
         return
     try:
         lock.take()
-    except DaemonRunsAlready as error:
+    except MlregError as error:
         raise SystemExit(f"dagster dev: {error}") from None
     lock.release()  # for the daemon that it starts

@@ -10,6 +10,7 @@ from mlreg_dagster.config.places import tables_url, warehouse_file
 from mlreg_dagster.storage.warehouse.reader import NotKept, Tables, WarehouseReader
 
 if TYPE_CHECKING:
+    from mlreg_dagster.storage.warehouse.lake import Lake
     from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
 WAIT_S = 60.0
@@ -39,6 +40,15 @@ def warehouse_of(url: str, lock_timeout_s: float = WAIT_S) -> "SqlWarehouse":
     from mlreg_dagster.storage.warehouse.sql_warehouse import SqlWarehouse
 
     return SqlWarehouse(open_lake(url, lock_timeout_s))
+
+
+def lake_of(tables: "SqlWarehouse") -> "Lake | None":
+    """The lake that keeps the tables; None: a file does."""
+    if tables.mirror is not None:
+        return None
+    from mlreg_dagster.storage.warehouse.lake import Lake
+
+    return tables.guard if isinstance(tables.guard, Lake) else None
 
 
 @contextmanager

@@ -110,19 +110,18 @@ class SqlWarehouse:
     def _replace(self, table: Table, frame: pd.DataFrame, keys: pd.DataFrame) -> int:
         """Replace partitions; what is done twice is stored once."""
         column = table.partition_column
+        within = f'"{column}" BETWEEN $first AND $last'
         with self.writing(table) as connection:
-            lacking = self._ensure(connection, table)
-            connection.register("new_rows", frame)
-            connection.register("new_keys", keys)
             self.changes(table, keys["partition_key"])
-            with _transaction(connection):
-                for name, sql_type in lacking.items():
+            with self._transaction(connection):
+                for name, sql_type in self._ensure(connection, table).items():
                     connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{name}" {sql_type}')
-                deleted = connection.execute(
-                    f'DELETE FROM "{table.name}" WHERE "{column}" BETWEEN $first AND $last '  # noqa: S608
-                    f'AND "{column}" IN (SELECT partition_key FROM new_keys)',
-                    _bounds(keys["partition_key"]),
-                ).fetchall()
+                if len(keys) > 1:
+                    connection.register("new_keys", keys)
+                    within += f' AND "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
+                sql = f'DELETE FROM "{table.name}" WHERE {within}'  # noqa: S608
+                deleted = connection.execute(sql, _bounds(keys["partition_key"])).fetchall()
+                connection.register("new_rows", frame)
                 connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
                 self.guard.confirm(table.name)
             self._lacking[table.ddl()] = {}
@@ -191,6 +190,18 @@ class SqlWarehouse:
         with self.connect() as connection:
             return connection.execute(sql, parameters or {}).df()
 
+    @contextmanager
+    def _transaction(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        connection.begin()
+        try:
+            yield
+        except BaseException:
+            self.forget()
+            with suppress(duckdb.Error):  # a connection that is gone has nothing to take back
+                connection.rollback()
+            raise
+        connection.commit()
+
     def _source(self, connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, dict[str, str]]:
         """What a table is read from, and the columns that it lacks; it is there from now on.
 
@@ -251,15 +262,3 @@ def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, tupl
     except duckdb.CatalogException:  # it is not there
         return {}
     return {name: (sql_type, null == "YES") for name, sql_type, null, *_ in described}
-
-
-@contextmanager
-def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    connection.begin()
-    try:
-        yield
-    except BaseException:
-        with suppress(duckdb.Error):  # a connection that is gone has nothing to take back
-            connection.rollback()
-        raise
-    connection.commit()

@@ -1,25 +1,37 @@
 """Dagster's storage on a real PostgreSQL: tables like those of the stock storage, one daemon, witnesses."""
 
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
+import httpx
 import psycopg
 import pytest
 import sqlalchemy as sa
 import yaml
 
-from mlreg_dagster.orchestration.dagster_internals import dagster_files
+from mlreg_dagster.cli.intact import require_intact, witnessed_heads
+from mlreg_dagster.orchestration.dagster_internals import dagster_files, one_daemon
 from mlreg_dagster.orchestration.dagster_internals.audit_heads import recorded_heads
 from mlreg_dagster.orchestration.dagster_internals.dagster_database import UnknownStorage, database_url
 from mlreg_dagster.orchestration.instance.audit_anchors import heads_on_record
 from mlreg_dagster.orchestration.locks.daemon import DaemonRunsAlready, daemon_kept_out
 from mlreg_dagster.orchestration.locks.daemon_between_hosts import DaemonLockBetweenHosts
-from mlreg_dagster.registry.witness import AUDIT_HEAD
+from mlreg_dagster.orchestration.locks.lifecycle import HomeInUse, alone_on
+from mlreg_dagster.pages.trust import Trust
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.registry.witness import AUDIT_HEAD, RegistryTampered
 from mlreg_dagster.storage.homes import prepare_home
 from mlreg_dagster_tests.orchestration.dagster_internals.test_event_log import run_a_range, told
+from mlreg_dagster_tests.ports import free_port
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url, schema_of_its_own
+from mlreg_dagster_tests.registry.builders import register
 from mlreg_dagster_tests.waiting import PATIENCE_S, wait_for
 
 __all__ = ["postgres_server", "postgres_url"]
@@ -57,7 +69,7 @@ def _rows(url):
         "SELECT dagster_event_type, step_key, asset_key, partition FROM event_logs ORDER BY 1, 2, 3, 4",
         "SELECT asset_key, last_materialization IS NULL, asset_details, wipe_timestamp, cached_status_data "
         "FROM asset_keys ORDER BY 1",
-        "SELECT tags.asset_key, key, CASE WHEN tags.asset_key LIKE '%price%' THEN value END, partition "  # others: of runs
+        "SELECT tags.asset_key, key, CASE WHEN tags.asset_key LIKE '%price%' THEN value END, partition "
         "FROM asset_event_tags tags JOIN event_logs ON event_id = event_logs.id ORDER BY 1, 4, 2, 3",
         "SELECT asset_key, check_name, partition, execution_status FROM asset_check_executions ORDER BY 1, 2, 3, 4",
         "SELECT status, partition FROM runs",
@@ -156,6 +168,14 @@ def test_a_daemon_that_loses_its_lock_takes_it_again_or_ends(url, somebody_else)
             daemon.kill()
 
 
+def test_a_daemon_without_its_lock_does_not_go_on(monkeypatch):
+    """Dagster would log what its heartbeat raises, and tick."""
+    lock = DaemonLockBetweenHosts("postgresql://nobody@127.0.0.1:1/nowhere")
+    monkeypatch.setattr(one_daemon.os, "_exit", sys.exit)
+    with pytest.raises(SystemExit):
+        one_daemon.OneDaemon.add_daemon_heartbeat(SimpleNamespace(_daemon=lock), None)
+
+
 def _taken(lock):
     try:
         lock.take()
@@ -195,3 +215,75 @@ def test_witnesses_are_read_without_dagster_as_dagster_tells_them(url, tmp_path,
             connection.execute("UPDATE alembic_version SET version_num = %s", (dagster_files._SCHEMA,))
         instance.wipe_assets([dg.AssetKey("champion_model")])
         assert recorded_heads(home) is None
+
+
+def test_a_cut_of_the_audit_log_is_noticed_by_what_dagster_remembers(url, tmp_path):
+    del url
+    file = tmp_path / "registry.sqlite"
+    registry = Registry(f"sqlite:///{file}")
+    for number in range(1, 4):
+        register(registry, f"v{number}")
+    with dg.DagsterInstance.get() as instance:
+        _report_heads(instance, {registry.audit_head()})
+    trust = Trust(registry, tmp_path / "dagster")
+    assert trust.problem() is None
+    last = registry.audit_log()[-1]
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for table in (last.kind, "audit_log"):  # as somebody who may drop the triggers can
+            connection.execute(f"DROP TRIGGER {table}_no_delete")
+            connection.execute(f"DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})")
+    assert registry.find_tampering(set()) is None  # the log alone does not tell
+    assert "Record 3 was witnessed" in Trust(registry, tmp_path / "dagster").problem()
+    with pytest.raises(RegistryTampered):
+        require_intact(registry, witnessed_heads())  # of `mlreg audit verify`
+
+
+def test_replays_of_two_homes_on_one_registry_keep_each_other_out(url, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLREG_REGISTRY", url)
+    with alone_on(tmp_path / "one"):
+        named = rf"Another replay or demo works on the registry that MLREG_REGISTRY names.* {os.getpid()} lock"
+        with pytest.raises(HomeInUse, match=named), alone_on(tmp_path / "two"):
+            pass
+        assert not (tmp_path / "two" / "lifecycle.lock.json").exists()
+    with alone_on(tmp_path / "two"):
+        pass
+
+
+LOCATION = """
+import dagster as dg
+
+@dg.asset(partitions_def=dg.HourlyPartitionsDefinition("2026-01-01-00:00"))
+def price(): ...
+
+defs = dg.Definitions(assets=[price], jobs=[dg.define_asset_job("hourly", selection=[price])])
+"""
+
+
+def test_daemon_web_server_and_an_hourly_run_work_on_it(url, tmp_path):
+    """The run waits in the queue until the daemon takes it; the second `dagster dev` is refused."""
+    del url
+    location, port = tmp_path / "location.py", free_port()
+    location.write_text(LOCATION)
+    with (tmp_path / "dagster" / "dagster.yaml").open("a") as config:
+        config.write("run_queue: {dequeue_interval_seconds: 1}\n")
+    programs = Path(sys.executable).parent
+    begin = [programs / "dagster", "dev", "-f", location, "-p", str(port)]
+    with (tmp_path / "log.txt").open("w") as log, dg.DagsterInstance.get() as instance:
+        dev = subprocess.Popen(begin, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+        try:
+            wait_for(instance.get_daemon_heartbeats)
+            tags = '{"dagster/partition": "2026-01-01-05:00"}'
+            command = [programs / "dagster", "job", "launch", "-f", location, "-j", "hourly", "--tags", tags]
+            subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+            wait_for(lambda: [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.SUCCESS])
+            assert instance.get_materialized_partitions(dg.AssetKey("price")) == {"2026-01-01-05:00"}
+            wait_for(lambda: httpx.get(f"http://127.0.0.1:{port}/server_info", timeout=PATIENCE_S).is_success)
+            second = subprocess.run(
+                [*begin[:-1], "0"], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S
+            )
+            assert second.returncode == 1
+            assert "Another dagster daemon works on this Dagster instance" in second.stderr
+            assert "Traceback" not in second.stderr
+        finally:
+            os.killpg(dev.pid, signal.SIGKILL)
+            dev.wait(PATIENCE_S)

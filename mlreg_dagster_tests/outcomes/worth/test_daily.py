@@ -25,9 +25,14 @@ def outcomes():
     return market()
 
 
-@pytest.mark.parametrize("size", [1, 4, 7, 10])
-def test_days_that_are_counted_piece_by_piece_equal_those_of_one_range(outcomes, size):
-    whole = counted_in([days_from(1, DAYS)], outcomes)
+@pytest.fixture(scope="module")
+def whole(outcomes):
+    """All days in one range."""
+    return counted_in([days_from(1, DAYS)], outcomes)
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_days_that_are_counted_piece_by_piece_equal_those_of_one_range(outcomes, whole, size):
     single = counted_in([days_from(day, min(size, DAYS + 1 - day)) for day in range(1, DAYS + 1, size)], outcomes)
     pd.testing.assert_frame_equal(whole[[*MODEL_WORTH.key, *COLUMNS]], single[[*MODEL_WORTH.key, *COLUMNS]])
     same = whole[whole["verdict"].notna()]
@@ -37,9 +42,8 @@ def test_days_that_are_counted_piece_by_piece_equal_those_of_one_range(outcomes,
     MODEL_WORTH.validate(whole)
 
 
-def test_the_verdict_is_that_of_all_rows_up_to_the_day(outcomes):
-    rows = counted_in([days_from(1, DAYS)], outcomes)
-    last = rows[(rows["day"] == rows["day"].max()) & (rows["model_version"] == "v2")]
+def test_the_verdict_is_that_of_all_rows_up_to_the_day(outcomes, whole):
+    last = whole[(whole["day"] == whole["day"].max()) & (whole["model_version"] == "v2")]
     direct = worth_of(outcomes, "v2", ["ranking:fall", "ranking:volatility"], SETTINGS.worth)
     assert set(last["worth"]) == {direct.verdict} == {"better"}
     assert set(last["sentence"]) == {direct.sentence}
@@ -56,11 +60,10 @@ def test_later_outcomes_change_no_earlier_row(outcomes):
     pd.testing.assert_frame_equal(rows, counted_in([days_from(1, 14)], altered))
 
 
-def test_champions_are_one_opponent_whichever_version_they_were(outcomes):
-    rows = counted_in([days_from(1, DAYS)], outcomes)
-    champion = rows[rows["model_version"] == "champion"].groupby("opponent")["pairs"].sum()
+def test_champions_are_one_opponent_whichever_version_they_were(whole):
+    champion = whole[whole["model_version"] == "champion"].groupby("opponent")["pairs"].sum()
     assert champion.to_dict() == dict.fromkeys(("ranking:fall", "ranking:volatility"), DAYS * 24 * INSTRUMENTS)
-    against = rows[rows["opponent"] == "champion"].groupby("model_version")["pairs"].sum()
+    against = whole[whole["opponent"] == "champion"].groupby("model_version")["pairs"].sum()
     assert against.to_dict() == {"v1": 19 * 24 * INSTRUMENTS, "v2": 10 * 24 * INSTRUMENTS}  # never against itself
 
 

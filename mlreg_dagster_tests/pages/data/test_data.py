@@ -173,6 +173,7 @@ def test_the_audit_has_the_numbers_of_the_rows(site, pages_home):
     assert site.get(f"/data/audit?table=predictions&column=nope&{past}").status_code == 404
 
 
+@pytest.mark.pictures
 def test_a_fault_shows_on_the_page_and_hostile_names_stay_text(pages_home, tmp_path):
     home = tmp_path / "spoilt"
     copied(pages_home, home)

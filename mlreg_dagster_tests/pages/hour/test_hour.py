@@ -185,6 +185,7 @@ def test_a_page_that_there_is_not_is_refused(tmp_path, page):
             module.facts(view_of(tmp_path, tables(), query={"page": page}), *parts)
 
 
+@pytest.mark.pictures
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=HOSTILE)
 def test_names_of_others_stay_text(tmp_path, name):

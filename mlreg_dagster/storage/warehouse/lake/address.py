@@ -11,12 +11,10 @@ from urllib.parse import urlsplit
 
 from mlreg_dagster.config.places import TABLES
 from mlreg_dagster.config.section import ConfigError
-from mlreg_dagster.core.untrusted.redaction import password_in
 
 _SCHEME = "ducklake:"
 _SHAPE = "Write ducklake:postgresql://user@host/database#s3://bucket/folder, or #/folder for one on a shared disk."
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_HIDDEN = ("password", "sslpassword")
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def read_address(text: str) -> LakeAddress:
 
 def _checked_catalog(catalog: str) -> str:
     """The URL of a catalog as messages show it."""
-    from sqlalchemy import make_url
+    from sqlalchemy import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
     if not catalog.startswith(("postgresql://", "postgresql+psycopg://")):
@@ -78,9 +76,10 @@ def _checked_catalog(catalog: str) -> str:
         raise _refused("has an address of the catalog that can't be read") from None  # whose cause may show it
     if not url.database:
         raise _refused("names no database for the catalog")
-    if any(option.lower() in _HIDDEN for option in url.query) or password_in(str(url.set(password=None))):
+    if any("passw" in option.lower() for option in url.query if option != "passfile"):
         raise _refused("has a password among its options, where messages would show it; write user:password@host")
-    return url.set(drivername="postgresql", password=None).render_as_string()
+    shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+    return shown.render_as_string()
 
 
 def _checked_path(text: str) -> str:

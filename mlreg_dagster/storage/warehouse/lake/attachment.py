@@ -22,6 +22,9 @@ from mlreg_dagster.storage.warehouse.lake.errors import LakeUnavailable, in_word
 NAME = "lake"
 """What the lake is called within DuckDB."""
 
+SNAPSHOTS = f"FROM ducklake_snapshots('{NAME}')"
+"""SQL of the lake's snapshots, one a commit: snapshot_id and snapshot_time."""
+
 _SILENCE_S = 75.0
 _MAKING_S = 60.0
 _PASSWORD = "mlreg_catalog"  # noqa: S105 - a name

@@ -13,7 +13,7 @@ from mlreg_dagster.storage.advisory_lock import AdvisoryLock, Hold, LockBusy, Lo
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.postgres import PostgresUnavailable
 from mlreg_dagster.storage.warehouse.lake.address import LakeAddress
-from mlreg_dagster.storage.warehouse.lake.attachment import NAME, Attachment, leave_to_parent
+from mlreg_dagster.storage.warehouse.lake.attachment import Attachment, leave_to_parent
 from mlreg_dagster.storage.warehouse.lake.errors import LakeConflict, LakeUnavailable, in_words
 from mlreg_dagster.storage.warehouse.process_lock import WarehouseBusy
 
@@ -131,7 +131,8 @@ class Lake:
         except PostgresUnavailable as error:
             raise LakeUnavailable(str(error)) from None
         try:
-            self._let_commits_end()
+            with self._in_words():
+                self._let_commits_end(held[table])
             yield
         finally:
             held.pop(table).release()
@@ -142,31 +143,27 @@ class Lake:
         Raises:
             LakeUnavailable: It may no longer have it; nothing was stored.
         """
-        if (hold := self._thread.held.get(table)) is None:
-            return
-        try:
-            hold.check()
-        except LockLost as error:
-            raise LakeUnavailable(f"Nothing was stored: {error}") from None
+        with self._in_words():
+            if (hold := self._thread.held.get(table)) is not None:
+                hold.check()
 
-    def _let_commits_end(self) -> None:
+    def _let_commits_end(self, hold: Hold) -> None:
         """Wait until the commits that are under way have ended.
 
         A writer that was killed, or lost its connection, has let go of its lock; the server may still be storing what
         it had sent. What begins before that has ended would not see it, and DuckLake would store both.
         """
         deadline = time.monotonic() + self.timeout_s
-        with self.connect() as connection:
-            under_way = _commits(connection)
-            while under_way:
-                if time.monotonic() > deadline:
-                    raise WarehouseBusy(
-                        f"The catalog of the lake {self.place} has been storing a change for more than "
-                        f"{self.timeout_s:g} s, in the server processes {sorted(pid for pid, _ in under_way)}. Let "
-                        f"them end, or end them (pg_terminate_backend), then run this again."
-                    )
-                time.sleep(_COMMIT_POLL_S)
-                under_way &= _commits(connection)
+        under_way = set(hold.ask(_COMMITS))
+        while under_way:
+            if time.monotonic() > deadline:
+                raise WarehouseBusy(
+                    f"The catalog of the lake {self.place} has been storing a change for more than "
+                    f"{self.timeout_s:g} s, in the server processes {sorted(pid for pid, _ in under_way)}. Let them "
+                    f"end, or end them (pg_terminate_backend), then run this again."
+                )
+            time.sleep(_COMMIT_POLL_S)
+            under_way &= set(hold.ask(_COMMITS))
 
     def release(self) -> None:
         """Nothing: others are not kept out by the connection that stays."""
@@ -184,15 +181,9 @@ class Lake:
         try:
             with explained(self.place):
                 yield
+        except LockLost as error:
+            raise LakeUnavailable(f"Nothing was stored: {error}") from None
         except duckdb.Error as error:
             if (said := in_words(error, self.address)) is error:
                 raise
             raise said from None
-
-
-def _commits(connection: duckdb.DuckDBPyConnection) -> set[tuple[int, str]]:
-    """The transactions that are changing the catalog now: their server processes and numbers."""
-    found = connection.execute(
-        "SELECT * FROM postgres_query($catalog, $sql)", {"catalog": f"__ducklake_metadata_{NAME}", "sql": _COMMITS}
-    )
-    return set(found.fetchall())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from mlreg_dagster.storage.warehouse.lake.attachment import NAME, Attachment
+from mlreg_dagster.storage.warehouse.lake.attachment import SNAPSHOTS, Attachment
 from mlreg_dagster.storage.warehouse.lake.guard import Lake
 from mlreg_dagster.storage.warehouse.reader import NotKept
 
@@ -32,14 +32,12 @@ def _snapshot(lake: Lake, time: datetime) -> int:
     if not lake.exists():
         raise NotKept(f"The lake {lake.place} holds no tables yet. The first run of an hour makes them.")
     with lake.connect_read_only() as connection:
-        ((number, oldest),) = connection.execute(
-            "SELECT max(snapshot_id) FILTER (snapshot_time <= $time), min(snapshot_time) "
-            f"FROM ducklake_snapshots('{NAME}')",  # noqa: S608 - our own name
-            {"time": time},
-        ).fetchall()
+        sql = f"SELECT max(snapshot_id) FILTER (snapshot_time <= $time), min(snapshot_time) {SNAPSHOTS}"
+        ((number, oldest),) = connection.execute(sql, {"time": time}).fetchall()
     if number is None:
         raise NotKept(
-            f"What the tables of the lake {lake.place} held at {time.isoformat()} is not kept: the oldest time that can be "
-            f"asked for is {oldest.isoformat()}. Ask for a later one; lake_history_days in retention.yaml says how long."
+            f"What the tables of the lake {lake.place} held at {time.isoformat()} is not kept: the oldest time that "
+            f"can be asked for is {oldest.isoformat()}. Ask for a later one; lake_history_days in retention.yaml says "
+            f"how long each is kept."
         )
     return int(number)

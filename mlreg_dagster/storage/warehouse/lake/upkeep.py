@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from mlreg_dagster.storage.advisory_lock import AdvisoryLock, LockBusy
-from mlreg_dagster.storage.warehouse.lake.attachment import NAME
+from mlreg_dagster.storage.warehouse.lake.attachment import NAME, SNAPSHOTS
 from mlreg_dagster.storage.warehouse.lake.guard import Lake
 from mlreg_dagster.storage.warehouse.process_lock import WarehouseBusy
 
@@ -117,16 +117,47 @@ def old_snapshots(connection: duckdb.DuckDBPyConnection, before: datetime) -> tu
     Returns:
         Their number, and the time of the first that is kept; None where there are none.
     """
-    ((kept,),) = connection.execute(
-        f"SELECT max(snapshot_time) FROM ducklake_snapshots('{NAME}') WHERE snapshot_time <= $before",
-        {"before": before},
-    ).fetchall()
+    newest = f"SELECT max(snapshot_time) {SNAPSHOTS} WHERE snapshot_time <= $before"
+    ((kept,),) = connection.execute(newest, {"before": before}).fetchall()
     if kept is None:
         return 0, None
     ((old,),) = connection.execute(
-        f"SELECT count(*) FROM ducklake_snapshots('{NAME}') WHERE snapshot_time < $kept", {"kept": kept}
+        f"SELECT count(*) {SNAPSHOTS} WHERE snapshot_time < $kept", {"kept": kept}
     ).fetchall()
     return old, kept
+
+
+def snapshots(connection: duckdb.DuckDBPyConnection) -> tuple[int, datetime]:
+    """How many snapshots are kept, and the time of the oldest."""
+    ((number, oldest),) = connection.execute(f"SELECT count(*), min(snapshot_time) {SNAPSHOTS}").fetchall()
+    return number, oldest
+
+
+def named_files(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], set[str]]:
+    """The paths of the files that any snapshot needs, and of those that none needs and that wait to be removed."""
+    root = f"(SELECT value FROM {CATALOG}.ducklake_metadata WHERE key = 'data_path')"  # noqa: S608 - our own names
+    of_schema = f"if(s.path_is_relative, {root} || s.path, s.path)"
+    of_table = f"if(t.path_is_relative, {of_schema} || t.path, t.path)"
+    found = []
+    for kind in ("data", "delete"):
+        found += connection.execute(
+            f"SELECT if(f.path_is_relative, {of_table} || f.path, f.path) FROM {CATALOG}.ducklake_{kind}_file AS f "  # noqa: S608
+            f"JOIN {CATALOG}.ducklake_table AS t USING (table_id) JOIN {CATALOG}.ducklake_schema AS s USING (schema_id)"
+        ).fetchall()
+    waiting = connection.execute(
+        f"SELECT if(path_is_relative, {root} || path, path) FROM {CATALOG}.ducklake_files_scheduled_for_deletion"  # noqa: S608
+    ).fetchall()
+    return {path for (path,) in found}, {path for (path,) in waiting}
+
+
+def days_of(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """On how many days a table has rows; 0 where it has no hour and no day."""
+    columns = {column for (column, *_) in connection.execute(f'DESCRIBE "{table}"').fetchall()}
+    time = next((each for each in ("hour", "day") if each in columns), None)
+    if time is None:
+        return 0
+    sql = f'SELECT count(DISTINCT date_trunc(\'day\', "{time}")) FROM "{table}"'  # noqa: S608
+    return int(connection.execute(sql).fetchall()[0][0])
 
 
 def expire(lake: Lake, before: datetime) -> None:
@@ -186,8 +217,8 @@ def _alone_with(lake: Lake, table: str) -> Iterator[duckdb.DuckDBPyConnection]:
 def _alone(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection, while no other process clears the lake."""
     try:
-        with AdvisoryLock(lake.address.catalog, "the clearing of the lake", lake.timeout_s).held():
-            with lake.connect() as connection:
-                yield connection
+        lock = AdvisoryLock(lake.address.catalog, "the clearing of the lake", lake.timeout_s)
+        with lock.held(), lake.connect() as connection:
+            yield connection
     except LockBusy as error:
         raise WarehouseBusy(str(error)) from None
