@@ -1,7 +1,7 @@
 """The lifecycle with tables in a lake, artifacts on S3 and the registry in PostgreSQL: as on a home that has it all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +66,19 @@ def _tables(world: Lifecycle) -> dict[str, pd.DataFrame]:
 
 
 def _records(world: Lifecycle) -> dict[str, Any]:
+    """What the registry holds, without the ids of runs, which are drawn."""
     records = world.registry
-    versions = records.versions()
+    names = [each.version for each in records.versions()]
     return {
-        "versions": versions,
-        "statuses": [records.status(each.version) for each in versions],
-        "evaluations": [records.evaluations(each.version) for each in versions],
-        "moves": {alias: records.history(alias) for alias in records.aliases()},
+        "versions": [_without_run(each) for each in records.versions()],
+        "statuses": [records.status(name) for name in names],
+        "evaluations": [_without_run(each) for name in names for each in records.evaluations(name)],
+        "moves": [_without_run(each) for alias in records.aliases() for each in records.history(alias)],
     }
+
+
+def _without_run(record: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(record).items() if name != "run_id"}
 
 
 def test_tables_registry_and_artifacts_are_those_of_a_home_that_has_it_all(
