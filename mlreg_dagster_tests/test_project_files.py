@@ -39,4 +39,5 @@ def test_a_commit_is_checked_as_ci_checks():
     of_hooks = {" ".join(hook["entry"].split()[:2]) for hook in hooks[0]["hooks"]}
     script = (PROJECT_DIR / ".ci" / "run").read_text(encoding="utf-8")
     of_ci = {" ".join(line.split()[:2]) for line in script.splitlines() if line.lstrip().startswith(".venv/bin/")}
-    assert of_hooks == {command for command in of_ci if "page_commands" not in command}
+    own = ("page_commands", "python -c")  # the demo with the documentation, and what is compiled before the tests
+    assert of_hooks == {command for command in of_ci if not any(word in command for word in own)}

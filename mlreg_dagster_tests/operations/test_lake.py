@@ -19,6 +19,7 @@ from mlreg_dagster.operations.doctor.lake import lake_is_sound
 from mlreg_dagster.operations.home_copy import copy_home
 from mlreg_dagster.operations.move_tables import NotMoved, move_tables
 from mlreg_dagster.operations.retention.lake import lake_tasks
+from mlreg_dagster.operations.retention.tasks import empty
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
@@ -128,6 +129,10 @@ class TestPrune:
         assert young.exists()
         assert not old.exists()
         assert len(tables.read(READINGS)) == 18
+
+    def test_rows_that_the_policy_does_not_keep_go(self, tables):
+        empty(_Home(tables), READINGS, pd.DatetimeIndex(DAY[:4]), 3)
+        assert tables.partitions(READINGS).tolist() == [DAY[0] + _DAY, DAY[1] + _DAY]
 
     def test_snapshots_go_by_age_and_the_one_that_says_what_was_then_stays(self, tables, home):
         lake = lake_of(tables)

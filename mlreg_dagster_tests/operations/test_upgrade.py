@@ -83,7 +83,7 @@ def test_a_home_at_work_is_left_alone(mlreg, old_home, dagster_home):
     before = content_of(old_home)
     with daemon_kept_out(dagster_home):
         answer = mlreg("upgrade")
-    assert (answer.code, "nothing was upgraded. Stop it" in answer.err) == (1, True)
+    assert (answer.code, "nothing was changed. Stop it" in answer.err) == (1, True)
     with alone_on(old_home):
         answer = mlreg("upgrade")
     assert (answer.code, "Another replay or demo works on" in answer.err) == (1, True)

@@ -97,7 +97,8 @@ def there_is_room(home: Home) -> Finding:
     file = warehouse_file(home.folder)  # none where a lake has the tables
     tables = file.stat().st_size if file.exists() else 0
     wanted, free = max(_LEAST_FREE_BYTES, 2 * tables), shutil.disk_usage(home.folder).free
-    seen = f"{free / _MB:,.0f} MB free on the disk of {home.folder}; the tables take {tables / _MB:,.0f} MB."
+    seen = f"{free / _MB:,.0f} MB free on the disk of {home.folder}"
+    seen += f"; the tables take {tables / _MB:,.0f} MB." if home.warehouse.mirror is not None else "."
     if free >= wanted:
         return Finding("disk", "ok", seen)
     advice = f"Make room: {wanted / _MB:,.0f} MB should be free. mlreg prune --dry-run says what could go."
