@@ -26,7 +26,7 @@ class ByTurns(RunLauncher, ConfigurableClass):
         self._hosts, self._here, self._inst_data = dict(hosts), Path(here), inst_data
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._started = 0
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
@@ -46,6 +46,7 @@ class ByTurns(RunLauncher, ConfigurableClass):
         name = alive[self._started % len(alive)]
         self._started += 1
         self._instance.add_run_tags(run.run_id, {RAN_ON: name})
+        assert run.job_code_origin is not None
         args = ExecuteRunArgs(run.job_code_origin, run.run_id, instance_ref=None).get_command_args()
         into = ["nsenter", "-t", str(self._hosts[name]), "-n", "-m", "-u", "-p"]
         log = f"exec {{}} > {self._here}/run-{self._started}.log 2>&1"

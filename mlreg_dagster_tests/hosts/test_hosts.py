@@ -58,7 +58,8 @@ class Team:
     """Five hosts: `database`, `store`, `daemon`, and two workers, of which `worker1` is going to be lost."""
 
     def __init__(self, made: Hosts) -> None:
-        self.database, self.store, self.daemon = (made.add(name) for name in ("database", "store", "daemon"))
+        self.daemon = made.add("daemon")  # whose launcher has to see the first processes of the others
+        self.database, self.store = (made.add(name, can_be_lost=True) for name in ("database", "store"))
         self.workers = [made.add(name, can_be_lost=True) for name in ("worker1", "worker2")]
         self.here = made.folder / "here"
         self._start_database()
