@@ -1,5 +1,6 @@
 """The lifecycle with tables in a lake, artifacts on S3 and the registry in PostgreSQL: as on a home that has it all."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,8 +10,10 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config.places import ARTIFACTS, REGISTRY, TABLES
-from mlreg_dagster_tests.lifecycle import Lifecycle, go_live, train
+from mlreg_dagster.pages.catalogue import PAGES
+from mlreg_dagster_tests.lifecycle import END, Lifecycle, go_live, train
 from mlreg_dagster_tests.object_store import NAMES, make_bucket, s3_server, variables
+from mlreg_dagster_tests.pages.sites import client_of
 from mlreg_dagster_tests.postgres import postgres_server, schema_of_its_own
 from mlreg_dagster_tests.storage.warehouse.lakes import lake_url
 
@@ -98,3 +101,37 @@ def test_tables_registry_and_artifacts_are_those_of_a_home_that_has_it_all(
     assert records == _records(alone)
     assert len(records["versions"]) == 3
     assert kept == {kind: alone.artifacts.keys(kind) for kind in kept}
+
+
+def test_pages_show_the_same(shared: Lifecycle, live_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _facts(shared.home)
+    for name in (TABLES, ARTIFACTS, REGISTRY):
+        monkeypatch.delenv(name)
+    expected = _facts(live_home)
+    assert len(found) > 5
+    for address, facts in expected.items():
+        assert found[address] == facts, address
+
+
+def _facts(home: Path) -> dict[str, Any]:
+    """By address the facts of pages of the whole, as of the end; times of writing and places left out."""
+    site, answers = client_of(home), {}
+    for page in PAGES:
+        if "{" not in page.path:
+            twin = "/overview.json" if page.path == "/" else f"{page.path}.json"
+            for address in (page.path, twin):
+                answer = site.get(address, params={"as_of": f"{END:%Y-%m-%dT%H:%M}"})
+                assert answer.status_code == 200, (address, answer.text)
+            answers[page.path] = _comparable(json.loads(answer.text.replace(str(home), "home"))["facts"])
+    return answers
+
+
+_OWN = {"mirrored_at", "home", "run_id"}
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _comparable(each) for name, each in value.items() if name not in {"mirrored_at", "home", "run_id"}
+        }
+    return [_comparable(each) for each in value] if isinstance(value, list) else value
