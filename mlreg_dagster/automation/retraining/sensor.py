@@ -26,7 +26,7 @@ from mlreg_dagster.orchestration.instance.repeated_requests import RUN_KEY, base
 from mlreg_dagster.orchestration.instance.runs import failed_just_now, under_way
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster.orchestration.resources import ArtifactsResource, Clock, RegistryResource, WarehouseResource
-from mlreg_dagster.registry import ModelVersion, Registry
+from mlreg_dagster.registry import ModelVersion, Registry, version_number
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.warehouse.guarded_file import WarehouseBusy
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
@@ -51,6 +51,8 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
         mlreg_warehouse: WarehouseResource,
         mlreg_clock: Clock,
     ) -> dg.SensorResult | dg.SkipReason:
+        from mlreg_dagster.models.registration import next_version
+
         if waiting := under_way(context.instance, _TRAINING) or failed_just_now(context.instance, _TRAINING):
             return dg.SkipReason(waiting)
         store, records = mlreg_artifacts.open(), mlreg_registry.open()
@@ -66,7 +68,7 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
             context.instance, settings, records, store, mlreg_warehouse, newest, mlreg_clock.now()
         )
         if caused is not None and newest is not None:  # one training at a time; the schedule follows
-            (name,) = _take_versions(1, context.instance, records, store, home)
+            name = next_version(records, store, _taken(context.instance, home))
             return dg.SensorResult(
                 run_requests=[*evaluations, _caused_request(*caused, newest[0], name)],
                 dynamic_partitions_requests=[MODEL_VERSIONS.build_add_request([name])],
@@ -80,7 +82,8 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
                 f"trains {', '.join(policy.models)} every {policy.every_days} days."
             )
             return dg.SkipReason(" ".join(waiting_for) or nothing)
-        names = _take_versions(len(ready), context.instance, records, store, home)
+        first = version_number(next_version(records, store, _taken(context.instance, home)))
+        names = [f"v{first + position}" for position in range(len(ready))]
         trainings = [_training_request(*each, name) for each, name in zip(ready, names, strict=True)]
         return dg.SensorResult(
             run_requests=[*evaluations, *trainings],
@@ -90,20 +93,9 @@ def build_retrain_sensor(settings: Settings, by_name: common.Jobs, home: Path) -
     return retrain_sensor
 
 
-def _take_versions(
-    number: int, instance: dg.DagsterInstance, records: Registry, store: ArtifactStore, home: Path
-) -> list[str]:
-    """Names of versions that nobody else takes: each has its partition before another process looks."""
-    from mlreg_dagster.models.registration import take_versions
-
-    elsewhere, partitions = taken_elsewhere(home), str(MODEL_VERSIONS.name)
-    return take_versions(
-        number,
-        records,
-        store,
-        lambda: [*instance.get_dynamic_partitions(partitions), *elsewhere],
-        lambda names: instance.add_dynamic_partitions(partitions, names),
-    )
+def _taken(instance: dg.DagsterInstance, home: Path) -> list[str]:
+    """The versions that have a partition, and those of the home's branches."""
+    return [*instance.get_dynamic_partitions(str(MODEL_VERSIONS.name)), *taken_elsewhere(home)]
 
 
 def _interrupted(
