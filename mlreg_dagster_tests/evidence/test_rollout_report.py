@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from mlreg_dagster.evidence.rollout_report import interval_over_time, render
 from mlreg_dagster.governance.rollout.reporting import answers_of
 from mlreg_dagster.storage.rollout_counts import ArmCounts, Counted, CountedPeriod
@@ -35,6 +37,7 @@ def test_one_that_is_too_young_has_no_picture_of_an_interval():
     assert text.count("<img") == 1
 
 
+@pytest.mark.pictures
 def test_the_picture_is_the_same_for_the_same_looks_and_shows_the_stop():
     stopped = report(market(recall=0.2), OVER, day=30)
     assert interval_over_time(stopped) == interval_over_time(stopped)
