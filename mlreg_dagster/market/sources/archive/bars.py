@@ -87,7 +87,9 @@ def first_bar(
 
     For error messages: it makes the connection slow.
     """
-    (name,) = connection.execute(f"SELECT min(file) FROM bars WHERE {where}").fetchall()[0]  # noqa: S608
+    # not `min(file)`: DuckDB 1.5.5 fails on it where the file's statistics rule rows out
+    sql = f"SELECT file FROM bars WHERE {where} ORDER BY file LIMIT 1"  # noqa: S608
+    (name,) = connection.execute(sql).fetchall()[0]
     connection.execute("SET threads = 1")  # so that rows come in the order of the file
     bars = _select([file for file in bar_files(connection, path) if file.path == name], columns, ())
     found = connection.execute(
