@@ -129,6 +129,11 @@ class Team:
             self._psql("dagster", "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE')")
         )
 
+    def has_ended_again(self) -> bool:
+        """Whether a run that was tried again has ended well: one may be lost once its hours were recorded."""
+        sql = "SELECT count(*) FROM runs JOIN run_tags USING (run_id) WHERE key = 'dagster/retry_number' "
+        return int(self._psql("dagster", f"{sql}AND status = 'SUCCESS'")) > 0
+
     def _psql(self, database: str, sql: str) -> str:
         server = ["-h", self.database.address, "-U", "postgres", "-d", database]
         return self.database.run([self._binaries / "psql", *server, "-Atc", sql]).strip()
@@ -169,8 +174,12 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("team")
     for each in (folder, *folder.parents[:3]):
         each.chmod(each.stat().st_mode | 0o011)  # the server of the database is another user
-    with hosts(folder) as made:
-        yield Team(made)
+    before = os.umask(0o022)  # commands that ran in this process keep what they make to their user
+    try:
+        with hosts(folder) as made:
+            yield Team(made)
+    finally:
+        os.umask(before)
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +194,7 @@ def told(team: Team) -> Told:
 
     wait_for(is_amid_its_second_run, PATIENCE_S)
     lost.kill()
+    wait_for(team.has_ended_again, PATIENCE_S)
     wait_for(team.all_made, PATIENCE_S)
     return team.told(left)
 
