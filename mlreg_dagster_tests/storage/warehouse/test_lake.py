@@ -147,9 +147,9 @@ def test_tables_for_reading_are_of_one_moment_and_can_not_be_changed(lake):
     assert len(lake.read(READINGS)) == 3
 
 
-def test_a_question_makes_no_table(lake):
-    assert lake.read(READINGS).empty
-    assert lake.query("SHOW TABLES").empty
+def test_statements_of_ones_own_follow_a_question_about_a_table(lake):
+    assert lake.newest(READINGS) is None
+    assert lake.query(f"SELECT * FROM {READINGS.name}").empty
 
 
 def test_readers_and_writers_go_on_after_the_catalog_was_restarted(tmp_path):
