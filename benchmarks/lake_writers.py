@@ -21,7 +21,7 @@ COLUMNS = ("hours", "table", "writes", "writes/s", "p50 ms", "p95 ms", "stored t
 
 
 def main(processes: int = 8, hours: int = 50, names: int = 250, *, locked: bool = True) -> None:
-    """Run the four cases, and print what came of them."""
+    """Run the four cases, and print their outcomes."""
     table = Table(*COLUMNS, title=f"{processes} processes x {hours} hours x {names} rows, lock: {locked}")
     failures: list[str] = []
     with running_server() as server, tempfile.TemporaryDirectory() as folder:

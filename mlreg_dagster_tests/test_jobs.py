@@ -36,7 +36,7 @@ def weekly_report():
 
 
 def run_of(job):
-    """The run that Dagster makes of a job, whoever asks for it: its tags are those of the job and its own."""
+    """The run that Dagster makes of a job, by any request: its tags are those of the job and its own."""
     definitions = dg.Definitions(assets=[weekly_report], jobs=[job])
     with dg.DagsterInstance.ephemeral() as instance:
         result = definitions.resolve_job_def(job.name).execute_in_process(instance=instance, tags={"own": "1"})

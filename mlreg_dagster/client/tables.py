@@ -13,8 +13,7 @@ from mlreg_dagster.outcomes.names import (
     REASONS_TABLE,
     WORTH_TABLE,
 )
-from mlreg_dagster.storage.warehouse.for_readers import ReadersTables
-from mlreg_dagster.storage.warehouse.reader import Tables, UnknownColumns
+from mlreg_dagster.storage.warehouse.reader import ReadersTables, Tables, UnknownColumns, time_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +131,7 @@ def read_rows(
     stored = tables.columns(name) if name.isidentifier() else []
     if not stored:
         raise UnknownTable(f"{tables.place} holds no table {name!a}. Write a name such as {PREDICTIONS_TABLE}.")
-    time = next((each for each in ("hour", "day") if each in stored), None)
+    time = time_column(stored)
     if time is None and (first or last):
         raise UnknownColumns(f"{name} has neither an hour nor a day to choose rows by. Ask for all of them.")
     asked = {*(columns or ()), *({"model_version"} if version else ())}

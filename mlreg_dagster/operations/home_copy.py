@@ -61,16 +61,10 @@ def copy_home(home: Path, target: Path) -> None:
 
 
 def _copy_bundles(store: ArtifactStore, target: Path) -> None:
-    for kind in kinds_of(store):
+    for kind in store.kinds():
         for key in store.keys(kind):
             with suppress(ArtifactError):  # it is damaged, and nothing reads it in the home either
                 write_bundle(target / kind / key, store, kind, key)
-
-
-def kinds_of(store: ArtifactStore) -> list[str]:
-    """The kinds of bundles that a store may hold."""
-    found = store.root.iterdir() if store.root.is_dir() else ()
-    return sorted(path.name for path in found if not path.name.startswith(".") and path.is_dir())
 
 
 def write_bundle(folder: Path, store: ArtifactStore, kind: str, key: str) -> None:

@@ -12,7 +12,8 @@ from mlreg_dagster.pages.dagster_facts.finding import dagster_facts
 from mlreg_dagster.pages.trust import Trust
 from mlreg_dagster.registry.read_only import ReadOnlyRegistry
 from mlreg_dagster.storage.artifacts import ArtifactStore, open_artifacts
-from mlreg_dagster.storage.warehouse.for_readers import ReadersTables, open_for_readers
+from mlreg_dagster.storage.warehouse.for_readers import open_for_readers
+from mlreg_dagster.storage.warehouse.reader import ReadersTables
 
 
 @dataclass(frozen=True)

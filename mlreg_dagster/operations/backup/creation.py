@@ -32,7 +32,7 @@ from mlreg_dagster.operations.backup.manifest import (
 )
 from mlreg_dagster.operations.backup.newest import remember
 from mlreg_dagster.operations.file_copy import copy_folder
-from mlreg_dagster.operations.home_copy import NotCopied, copy_payloads, kinds_of, registry_of, write_bundle
+from mlreg_dagster.operations.home_copy import NotCopied, copy_payloads, registry_of, write_bundle
 from mlreg_dagster.operations.kept_tables import tables_kept
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.errors import RegistryTampered
@@ -41,6 +41,8 @@ from mlreg_dagster.storage.artifacts import ArtifactError, ArtifactStore, open_a
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.prediction_log import Layout, layout_of
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
+from mlreg_dagster.storage.warehouse.reader import time_column
+from mlreg_dagster.storage.warehouse.table_copy import table_names
 
 _PATIENCE_S = 60.0
 
@@ -145,7 +147,7 @@ def copy_bundles(store: ArtifactStore, copy: Path, registry: Registry, link: boo
     """Copy every bundle but models that the registry does not know, which it gives."""
     known = {version.version for version in registry.versions()} | registry.lost_versions()
     left_out = []
-    for kind in kinds_of(store):
+    for kind in store.kinds():
         for key in store.keys(kind):
             if kind == MODELS and key not in known:
                 left_out.append(f"{kind}/{key}")
@@ -179,19 +181,16 @@ def _tables(file: Path) -> dict[str, TableEntry]:
         connection = connect(file)
         try:
             connection.execute("CHECKPOINT")
-            return {name: _table(connection, name) for name in _table_names(connection)}
+            return {name: _table(connection, name) for name in table_names(connection)}
         finally:
             connection.close()
-
-
-def _table_names(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    return [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
 
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str) -> TableEntry:
     columns = "SELECT column_name FROM duckdb_columns() WHERE table_name = $name AND data_type LIKE 'TIMESTAMP%'"
     times = {column for (column,) in connection.execute(columns, {"name": name}).fetchall()}
-    partition = next((f'epoch(max("{each}"))' for each in ("hour", "day") if each in times), "NULL")
+    time = time_column(times)
+    partition = "NULL" if time is None else f'epoch(max("{time}"))'
     sql = f'SELECT count(*), {partition} FROM "{name}"'  # noqa: S608 - our own names
     rows, newest = connection.execute(sql).fetchall()[0]
     return TableEntry(rows=rows, newest=None if newest is None else datetime.fromtimestamp(newest, UTC))

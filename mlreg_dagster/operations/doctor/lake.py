@@ -10,7 +10,6 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.core.times import plain
 from mlreg_dagster.operations.home import Home
-from mlreg_dagster.storage.advisory_lock import AdvisoryLock
 from mlreg_dagster.storage.postgres import PostgresUnavailable
 from mlreg_dagster.storage.warehouse.lake import Lake, upkeep
 from mlreg_dagster.storage.warehouse.opening import lake_of
@@ -38,7 +37,7 @@ def lake_is_sound(home: Home, now: pd.Timestamp) -> Iterator[Finding]:
             yield _nothing_is_unused(connection, now)
             yield _is_written_by(lake, upkeep.table_files(connection))
     except (MlregError, duckdb.Error) as error:
-        yield Finding(LAKE, "miss", str(error), "Start what it names, or mend its address; see docs/how-to/lake.md.")
+        yield Finding(LAKE, "miss", str(error), "Start what it names, or fix its address; see docs/how-to/lake.md.")
 
 
 def _answers(lake: Lake, connection: duckdb.DuckDBPyConnection) -> Finding:
@@ -94,7 +93,7 @@ def _is_written_by(lake: Lake, tables: list[upkeep.TableFiles]) -> Finding:
     holders = []
     for each in tables:
         try:
-            holder = AdvisoryLock(lake.address.catalog, f"table {each.name}").holder()
+            holder = lake.writer_of(each.name)
         except PostgresUnavailable as error:
             return Finding("lock", "miss", str(error), "Start the server of the catalog.")
         holders += [f"{each.name}: {holder}"] if holder else []

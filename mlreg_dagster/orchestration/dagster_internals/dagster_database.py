@@ -57,7 +57,7 @@ def database_url(dagster_home: Path) -> str | None:
 
 
 def is_ours(dagster_home: Path) -> bool:
-    """Whether the database is opened by the project's own storage, which mends the scheme of its URL."""
+    """Whether the database is opened by the project's own storage, which fixes the scheme of its URL."""
     storage = _storage(dagster_home / "dagster.yaml")
     return isinstance(storage, dict) and "custom" in storage
 

@@ -4,8 +4,6 @@ Two daemons on one instance would tick the same sensors and take the same runs f
 versions trained twice. Dagster notices it, writes a line into its log, and goes on. See docs/runbook.md.
 """
 
-import logging
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +12,11 @@ from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.orchestration.locks.daemon import DaemonLock
+from mlreg_dagster.orchestration.locks.daemon import DaemonLock, end_daemon
 from mlreg_dagster.orchestration.locks.daemon_between_hosts import DaemonLockBetweenHosts
 
 if TYPE_CHECKING:
     from dagster._daemon.types import DaemonHeartbeat
-
-_log = logging.getLogger("dagster.daemon")
 
 
 class OneDaemon(SqlRunStorage):
@@ -49,12 +45,6 @@ class OneDaemonRunStorage(OneDaemon, SqliteRunStorage):
     def __init__(self, conn_string: str, lock: DaemonLock) -> None:
         super().__init__(conn_string)
         self._daemon = lock
-
-
-def end_daemon(why: Exception) -> None:
-    """End this process at once: an exception Dagster would log, and go on; from other exits its daemon stays."""
-    _log.error("%s", why)
-    os._exit(1)
 
 
 def refuse_a_second_dev(lock: DaemonLock | DaemonLockBetweenHosts) -> None:

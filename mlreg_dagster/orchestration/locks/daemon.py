@@ -1,5 +1,6 @@
 """The lock that a daemon holds on its Dagster home until it ends; which process takes it when is decided elsewhere."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.orchestration.dagster_internals.dagster_database import database_url
 
 _A_LOOK_S = 1.0  # a `dagster dev` that only looks whether there is a daemon holds the lock for a moment
+_log = logging.getLogger("dagster.daemon")
 
 
 class DaemonRunsAlready(MlregError):
@@ -35,6 +37,12 @@ def daemon_kept_out(home: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def end_daemon(why: Exception) -> None:
+    """End this process at once: an exception Dagster would log, and go on; from other exits its daemon stays."""
+    _log.error("%s", why)
+    os._exit(1)
 
 
 class DaemonLock:

@@ -6,11 +6,10 @@ given the lock to another one. What ends it, its supervisor starts again.
 """
 
 import logging
-import os
 import threading
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.orchestration.locks.daemon import DaemonRunsAlready
+from mlreg_dagster.orchestration.locks.daemon import DaemonRunsAlready, end_daemon
 from mlreg_dagster.storage.advisory_lock import AdvisoryLock, Hold, LockBusy, LockLost
 
 NAME = "the dagster daemon"
@@ -61,7 +60,7 @@ class DaemonLockBetweenHosts:
                 hold.release()
 
     def _watch(self, hold: Hold) -> None:
-        """Ask again and again whether the lock is held; take it anew, or end the process."""
+        """Ask again and again whether the lock is held; take it again, or end the process."""
         while True:
             threading.Event().wait(_CHECK_S)
             with self._one_thread:
@@ -75,5 +74,6 @@ class DaemonLockBetweenHosts:
                 try:
                     self._hold = hold = self._lock.take()
                 except MlregError as error:
-                    _log.error("The daemon can't have its lock again and ends, as another one may begin. %s", error)
-                    os._exit(1)  # an exception would end this thread alone
+                    end_daemon(
+                        MlregError(f"The daemon can't have its lock again and ends, as another one may begin. {error}")
+                    )

@@ -111,6 +111,10 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    def kinds(self) -> list[str]:
+        """The kinds of bundles that may be there, in the order of text."""
+        ...
+
     def keys(self, kind: str) -> list[str]:
         """The keys of all bundles of a kind, in the order of text."""
         ...

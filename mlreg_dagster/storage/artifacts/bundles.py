@@ -63,6 +63,10 @@ class Bundles(ABC):
         """
 
     @abstractmethod
+    def kinds(self) -> list[str]:
+        """The kinds of bundles that may be there, in the order of text."""
+
+    @abstractmethod
     def keys(self, kind: str) -> list[str]:
         """The keys of all bundles of a kind, in the order of text."""
 

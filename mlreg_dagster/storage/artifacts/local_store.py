@@ -45,6 +45,11 @@ class LocalArtifactStore(Bundles):
         finally:
             lock.release()
 
+    def kinds(self) -> list[str]:
+        """The kinds of bundles that may be there, in the order of text."""
+        found = self._folder_path.iterdir() if self._folder_path.is_dir() else ()
+        return sorted(path.name for path in found if not path.name.startswith(".") and path.is_dir())
+
     def keys(self, kind: str) -> list[str]:
         """The keys of all bundles of a kind, in the order of text."""
         check_names(kind)

@@ -1,8 +1,8 @@
 """Artifacts on an object store: any number of hosts write, without a lock.
 
 A bundle's files lie in `<kind>/<key>/<hash of its sums>/`, so two writers of different bytes never touch the same
-object. `<kind>/<key>/SHA256SUMS` is put last, only where there is none: whoever puts it has frozen the bundle. Until
-then there is no bundle, and what a dead or a beaten writer leaves is referenced by nothing.
+object. `<kind>/<key>/SHA256SUMS` is put last, only where there is none: the writer that puts it has frozen the bundle.
+Until then there is no bundle, and what a dead or a beaten writer leaves is referenced by nothing.
 """
 
 import hashlib
@@ -39,8 +39,8 @@ class RemoteArtifactStore(Bundles):
         return sorted(key for _, key, *rest in parts if rest == [SUMS] and NAME.fullmatch(key))
 
     def kinds(self) -> list[str]:
-        """The kinds of all bundles, and of what was left of some, in the order of text."""
-        return sorted({key.split("/")[0] for key in self._objects.listed() if NAME.fullmatch(key.split("/")[0])})
+        """The kinds of bundles that may be there, in the order of text."""
+        return [name for name in self._objects.folders() if not name.startswith(".")]
 
     def remains(self, older_than: datetime) -> list[str]:
         """Objects that no bundle refers to, of writers that died or were beaten, by their keys below the root.

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,7 @@ from mlreg_dagster.core.errors import MlregError, TransientError
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.parquet_mirror.layout import Columns, Layout, Pieces, month_of
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
-from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.reader import ReadersTables, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ class MirrorBusy(TransientError):
     """Files of the mirror were removed each time they were to be read."""
 
 
-class MirrorReader:
+class MirrorReader(ReadersTables):
     """The mirror of a home, for readers.
 
     Args:
@@ -92,16 +92,6 @@ class MirrorReader:
             names = self._layout.names() if table is None else [table]
             version = max((self._layout.pieces(name).version for name in names), default=0)
         return datetime.fromtimestamp(version / 1e3, UTC) if version else None
-
-    def age(self, table: str | None = None, now: datetime | None = None) -> timedelta | None:
-        """How long ago the mirror was last written; None where it holds nothing.
-
-        Args:
-            table: Of this table alone.
-            now: None: the machine's time.
-        """
-        newest = self.newest(table)
-        return None if newest is None else (now or datetime.now(UTC)) - newest
 
 
 class MirroredTables(Tables):

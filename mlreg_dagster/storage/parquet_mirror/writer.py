@@ -21,6 +21,8 @@ from mlreg_dagster.storage import private_files
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.parquet_mirror.layout import ALL, Columns, Layout, Piece, Pieces, bounds, draft_of, month_of
 from mlreg_dagster.storage.parquet_mirror.reader import quoted
+from mlreg_dagster.storage.warehouse.reader import TIMES
+from mlreg_dagster.storage.warehouse.table_copy import table_names
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +35,6 @@ GRACE_MS = 60_000
 _MOST_SUPERSEDED = 3
 """So many versions of a day, superseded one after the other within a shorter time, stay."""
 
-_TIMES = ("hour", "day")
 _FAULTS = (MlregError, OSError, duckdb.Error)
 
 
@@ -107,7 +108,7 @@ class TableMirror:
                 for name in marked | self._marked
             }
             if whole:
-                behind = {name: frozenset([ALL]) for name in {*_stored_tables(connection), *self.layout.names()}}
+                behind = {name: frozenset([ALL]) for name in {*table_names(connection), *self.layout.names()}}
                 self.layout.set_behind(behind)
             faults: list[Exception] = []
             for name, days in sorted(behind.items()):
@@ -145,7 +146,7 @@ class _TableWriter:
         if not types:
             shutil.rmtree(folder, ignore_errors=True)
             return
-        self._time = next((each for each in _TIMES if types.get(each) == "TIMESTAMP WITH TIME ZONE"), None)
+        self._time = next((each for each in TIMES if types.get(each) == "TIMESTAMP WITH TIME ZONE"), None)
         known = self._layout.columns(self._table)
         gains = known is not None and known.time == self._time and known.types.items() <= types.items()
         whole = not gains or ALL in days
@@ -237,11 +238,6 @@ class _TableWriter:
             described = self._connection.execute(f'DESCRIBE "{self._table}"').fetchall()
             return {name: sql_type for name, sql_type, *_ in described}
         return {}
-
-
-def _stored_tables(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    sql = "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND NOT temporary"
-    return [name for (name,) in connection.execute(sql).fetchall()]
 
 
 def day_names(partitions: Iterable[object]) -> Mapping[str, None]:

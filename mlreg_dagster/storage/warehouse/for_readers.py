@@ -3,42 +3,19 @@
 A file has one user at a time, so that readers of such a home take its Parquet mirror. Readers of a lake never wait.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
+from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from mlreg_dagster.config.places import tables_url
-from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.opening import lake_of_home
+from mlreg_dagster.storage.warehouse.reader import ReadersTables, Tables
 
 if TYPE_CHECKING:
     from mlreg_dagster.storage.warehouse.lake import Lake
 
-_WAIT_S = 60.0
 
-
-class ReadersTables(Protocol):
-    """The tables of a home, for readers outside of the graph."""
-
-    def tables(self) -> AbstractContextManager[Tables]:
-        """The tables; each statement sees one moment of them."""
-        ...
-
-    def behind(self) -> dict[str, list[str]]:
-        """By table the days of which rows were stored that readers may not see yet; `all`: any day."""
-        ...
-
-    def newest(self, table: str | None = None) -> datetime | None:
-        """When what readers see was last written, all tables or one; None where there is nothing."""
-        ...
-
-    def age(self, table: str | None = None, now: datetime | None = None) -> timedelta | None:
-        """How long ago that was; `now` = None: by the machine's time."""
-        ...
-
-
-class LakeReader:
+class LakeReader(ReadersTables):
     """The tables in the lake that MLREG_TABLES names: what was stored is there for readers at once.
 
     Args:
@@ -48,18 +25,9 @@ class LakeReader:
     def __init__(self, lake: "Lake") -> None:
         self._lake = lake
 
-    @contextmanager
-    def tables(self) -> Iterator[Tables]:
-        """All tables as of one moment.
-
-        Raises:
-            LakeUnavailable: The catalog or the files can't be reached.
-        """
-        if not self._lake.exists():
-            yield Tables(None, self._lake.place)
-            return
-        with self._lake.connect_read_only() as connection:
-            yield Tables(connection, self._lake.place)
+    def tables(self) -> AbstractContextManager[Tables]:
+        """All tables as of one moment; see `Lake.tables`."""
+        return self._lake.tables()
 
     def behind(self) -> dict[str, list[str]]:
         """Nothing: there is no copy that could be behind."""
@@ -76,17 +44,7 @@ class LakeReader:
         """
         from mlreg_dagster.storage.warehouse.lake.written import written_at
 
-        return written_at(self._lake.address, table) if self._lake.exists() else None
-
-    def age(self, table: str | None = None, now: datetime | None = None) -> timedelta | None:
-        """How long ago that was; None where there is none.
-
-        Args:
-            table: Of this table alone.
-            now: None: the machine's time.
-        """
-        newest = self.newest(table)
-        return None if newest is None else (now or datetime.now(UTC)) - newest
+        return written_at(self._lake.address, table)
 
 
 def open_for_readers(home: Path) -> ReadersTables:
@@ -95,10 +53,8 @@ def open_for_readers(home: Path) -> ReadersTables:
     Raises:
         ConfigError: MLREG_TABLES names no lake that can be meant.
     """
-    if (url := tables_url(home)) is not None:
-        from mlreg_dagster.storage.warehouse.lake import open_lake
-
-        return LakeReader(open_lake(url, _WAIT_S))
+    if (lake := lake_of_home(home)) is not None:
+        return LakeReader(lake)
     from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader
 
     return MirrorReader(home)

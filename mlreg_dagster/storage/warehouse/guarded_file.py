@@ -84,7 +84,7 @@ class GuardedFile:
         return nullcontext()
 
     def confirm(self, table: str) -> None:
-        """Nothing: whoever has the file open keeps others out."""
+        """Nothing: the process that has the file open keeps others out."""
 
     @contextmanager
     def session(self) -> Iterator[None]:

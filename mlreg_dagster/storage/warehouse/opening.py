@@ -51,6 +51,19 @@ def lake_of(tables: "SqlWarehouse") -> "Lake | None":
     return tables.guard if isinstance(tables.guard, Lake) else None
 
 
+def lake_of_home(home: Path, lock_timeout_s: float = WAIT_S) -> "Lake | None":
+    """The lake that keeps the tables of a home; None: a file does. Nothing is opened yet.
+
+    Raises:
+        ConfigError: MLREG_TABLES names no lake that can be meant.
+    """
+    if (url := tables_url(home)) is None:
+        return None
+    from mlreg_dagster.storage.warehouse.lake import open_lake
+
+    return open_lake(url, lock_timeout_s)
+
+
 @contextmanager
 def open_tables(home: Path, lock_timeout_s: float = WAIT_S) -> Iterator[Tables]:
     """The tables of a home for reading from outside the graph, without pandas; nothing is made.
@@ -60,36 +73,14 @@ def open_tables(home: Path, lock_timeout_s: float = WAIT_S) -> Iterator[Tables]:
         WarehouseBusy: A process kept the file for longer than `lock_timeout_s`; it is named.
         StorageNotWritable, StorageDamaged: They can't be read.
     """
-    if (url := tables_url(home)) is None:
-        with WarehouseReader(warehouse_file(home), lock_timeout_s).tables() as tables:
-            yield tables
-        return
-    from mlreg_dagster.storage.warehouse.lake import open_lake
-
-    lake = open_lake(url, lock_timeout_s)
-    if not lake.exists():
-        yield Tables(None, lake.place)
-        return
-    with lake.connect_read_only() as connection:
-        yield Tables(connection, lake.place)
-
-
-def tables_place(home: Path) -> str:
-    """Where the tables of a home are, for messages; it shows no password."""
-    if (url := tables_url(home)) is None:
-        return str(warehouse_file(home))
-    from mlreg_dagster.storage.warehouse.lake import open_lake
-
-    return open_lake(url, WAIT_S).place
+    lake = lake_of_home(home, lock_timeout_s)
+    with (lake or WarehouseReader(warehouse_file(home), lock_timeout_s)).tables() as tables:
+        yield tables
 
 
 def tables_exist(home: Path) -> bool:
     """Whether tables were made already."""
-    if (url := tables_url(home)) is None:
-        return warehouse_file(home).exists()
-    from mlreg_dagster.storage.warehouse.lake import open_lake
-
-    return open_lake(url, WAIT_S).exists()
+    return (lake_of_home(home) or warehouse_file(home)).exists()
 
 
 @contextmanager
@@ -105,13 +96,12 @@ def open_tables_as_of(home: Path, time: datetime) -> Iterator[Tables]:
         ConfigError: MLREG_TABLES names no lake that can be meant.
         LakeUnavailable: The lake can't be reached.
     """
-    if (url := tables_url(home)) is None:
+    if (lake := lake_of_home(home)) is None:
         raise NotKept(
             f"{warehouse_file(home)} keeps the tables as they are now, and not as they were stored at "
             f"{time.isoformat()}: only a lake does (MLREG_TABLES). Ask without a time."
         )
-    from mlreg_dagster.storage.warehouse.lake import open_lake
     from mlreg_dagster.storage.warehouse.lake.history import as_of
 
-    with as_of(open_lake(url, WAIT_S), time) as lake, lake.connect_read_only() as connection:
+    with as_of(lake, time) as then, then.connect_read_only() as connection:
         yield Tables(connection, f"{lake.place} as of {time.isoformat()}")

@@ -13,12 +13,9 @@ import pandas as pd
 
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
-from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.reader import Tables, time_column
 from mlreg_dagster.storage.warehouse.tables import Table, select_list
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
-
-_TIMES = ("hour", "day")
-"""The columns by which a row is known from a time on: the hour at which it was, or the day at whose end."""
 
 
 class WarehouseReadOnly(MlregError):
@@ -152,7 +149,7 @@ def _hide_after(connection: duckdb.DuckDBPyConnection, until: datetime) -> None:
     ).fetchall()
     stamp = f"TIMESTAMPTZ '{until.isoformat()}'"
     for database, schema, name, columns in described:
-        known = next((column for column in _TIMES if column in columns), None)
+        known = time_column(columns)
         if known is not None:
             limit = stamp if known == "hour" else f"{stamp} - INTERVAL 1 DAY"
             connection.execute(

@@ -4,11 +4,11 @@ Nothing is made here: a home that is not there has no tables. What the graph its
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlreg_dagster.storage.warehouse.tables import Table
+
+
+TIMES = ("hour", "day")
+"""The columns by which a row is known from a time on: the hour at which it was, or the day at whose end."""
+
+
+def time_column(columns: Collection[str]) -> str | None:
+    """That of a table with these columns; None where its rows have no time."""
+    return next((name for name in TIMES if name in columns), None)
 
 
 class UnknownColumns(MlregError):
@@ -95,6 +104,32 @@ class Tables:
         """The result of a reading statement on a table that is there, as a frame."""
         assert self._connection is not None  # noqa: S101 - `has` was asked
         return self._connection.execute(sql, dict(parameters or {})).df()
+
+
+class ReadersTables(Protocol):
+    """The tables of a home, for readers outside of the graph."""
+
+    def tables(self) -> AbstractContextManager[Tables]:
+        """The tables; each statement sees one moment of them."""
+        ...
+
+    def behind(self) -> dict[str, list[str]]:
+        """By table the days of which rows were stored that readers may not see yet; `all`: any day."""
+        ...
+
+    def newest(self, table: str | None = None) -> datetime | None:
+        """When what readers see was last written, all tables or one; None where there is nothing."""
+        ...
+
+    def age(self, table: str | None = None, now: datetime | None = None) -> timedelta | None:
+        """How long ago what readers see was last written; None where there is nothing.
+
+        Args:
+            table: Of this table alone.
+            now: None: the machine's time.
+        """
+        newest = self.newest(table)
+        return None if newest is None else (now or datetime.now(UTC)) - newest
 
 
 class WarehouseReader(GuardedFile):

@@ -145,9 +145,9 @@ class SqlWarehouse:
         wanted = list(columns or table.columns)
         column = table.partition_column
         with self.connect() as connection:
-            source, lacking = self._source(connection, table)
+            lacking = self._ensure(connection, table)
             frame: pd.DataFrame = connection.execute(
-                f"SELECT {select_list(wanted, lacking)} FROM {source} "  # noqa: S608
+                f'SELECT {select_list(wanted, lacking)} FROM "{table.name}" '  # noqa: S608
                 f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
                 f"ORDER BY {select_list(table.key, {})}",
                 {"first": first, "last": last},
@@ -160,8 +160,8 @@ class SqlWarehouse:
     def newest(self, table: Table) -> pd.Timestamp | None:
         """The newest partition that has rows; None where there is none."""
         with self.connect() as connection:
-            source, _ = self._source(connection, table)
-            sql = f'SELECT max("{table.partition_column}") AS newest FROM {source}'  # noqa: S608
+            self._ensure(connection, table)
+            sql = f'SELECT max("{table.partition_column}") AS newest FROM "{table.name}"'  # noqa: S608
             newest = connection.execute(sql).df()["newest"].iloc[0]
         return None if pd.isna(newest) else newest
 
@@ -169,9 +169,9 @@ class SqlWarehouse:
         """The partitions that have rows, those of `first … last`, ascending."""
         column = table.partition_column
         with self.connect() as connection:
-            source, _ = self._source(connection, table)
+            self._ensure(connection, table)
             found = connection.execute(
-                f'SELECT DISTINCT "{column}" AS partition FROM {source} '  # noqa: S608
+                f'SELECT DISTINCT "{column}" AS partition FROM "{table.name}" '  # noqa: S608
                 f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) ORDER BY 1',
                 {"first": first, "last": last},
             ).df()
@@ -202,17 +202,12 @@ class SqlWarehouse:
             raise
         connection.commit()
 
-    def _source(self, connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[str, dict[str, str]]:
-        """What a table is read from, and the columns that it lacks; it is there from now on.
-
-        Statements of one's own follow on a table that was asked about. Nobody is waited for, but for the first writer.
-        """
-        if not self.guard.is_exclusive:
-            self.forget()
-        return f'"{table.name}"', self._ensure(connection, table)
-
     def _ensure(self, connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-        """Make the table, if it is not there; the columns that one of an earlier release lacks."""
+        """Make the table, if it is not there; the columns that one of an earlier release lacks.
+
+        Statements of one's own follow on a table that was asked about. Where tables are shared, only
+        the first writer is waited for.
+        """
         ddl = table.ddl()
         if self.guard.is_exclusive and ddl in self._lacking:  # the connection was alone all the time
             return self._lacking[ddl]

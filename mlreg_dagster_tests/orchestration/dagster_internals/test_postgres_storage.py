@@ -171,7 +171,7 @@ def test_a_daemon_that_loses_its_lock_takes_it_again_or_ends(url, somebody_else)
 def test_a_daemon_without_its_lock_does_not_go_on(monkeypatch):
     """Dagster would log what its heartbeat raises, and tick."""
     lock = DaemonLockBetweenHosts("postgresql://nobody@127.0.0.1:1/nowhere")
-    monkeypatch.setattr(one_daemon.os, "_exit", sys.exit)
+    monkeypatch.setattr(os, "_exit", sys.exit)
     with pytest.raises(SystemExit):
         one_daemon.OneDaemon.add_daemon_heartbeat(SimpleNamespace(_daemon=lock), None)
 

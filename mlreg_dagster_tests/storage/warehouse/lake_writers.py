@@ -17,7 +17,7 @@ from mlreg_dagster_tests.storage.warehouse.sample_table import FIRST, READINGS, 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of the writes.
+    """The outcome of the writes.
 
     Attributes:
         seconds: How long each write took, ascending.

@@ -63,6 +63,11 @@ class Attachment:
             raise in_words(error, self.address) from None
         return cursor
 
+    @property
+    def is_attached(self) -> bool:
+        """Whether this process has the lake attached, so that its catalog was made."""
+        return self._attached is not None and self._process == os.getpid()
+
     def exists(self) -> bool:
         """Whether the catalog was made already.
 

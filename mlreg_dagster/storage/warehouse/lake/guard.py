@@ -16,6 +16,7 @@ from mlreg_dagster.storage.warehouse.lake.address import LakeAddress
 from mlreg_dagster.storage.warehouse.lake.attachment import Attachment, leave_to_parent
 from mlreg_dagster.storage.warehouse.lake.errors import LakeConflict, LakeUnavailable, in_words
 from mlreg_dagster.storage.warehouse.process_lock import WarehouseBusy
+from mlreg_dagster.storage.warehouse.reader import Tables
 
 _COMMIT_POLL_S = 0.02
 _COMMITS = """
@@ -99,6 +100,19 @@ class Lake:
                 cursor.close()
 
     @contextmanager
+    def tables(self) -> Iterator[Tables]:
+        """The tables for readers, all as of one moment; nothing is made.
+
+        Raises:
+            LakeUnavailable: The catalog or the files can't be reached.
+        """
+        if not (self._attachment.is_attached or self.exists()):
+            yield Tables(None, self.place)
+            return
+        with self.connect_read_only() as connection:
+            yield Tables(connection, self.place)
+
+    @contextmanager
     def session(self) -> Iterator[None]:
         """Keep a connection between the uses of this thread; others read and write meanwhile."""
         thread = self._thread
@@ -123,9 +137,8 @@ class Lake:
         if table in held:
             yield
             return
-        lock = AdvisoryLock(self.address.catalog, f"table {table}", self.timeout_s)
         try:
-            held[table] = lock.take()
+            held[table] = self._lock_of(table).take()
         except LockBusy as error:
             raise WarehouseBusy(str(error)) from None
         except PostgresUnavailable as error:
@@ -136,6 +149,17 @@ class Lake:
             yield
         finally:
             held.pop(table).release()
+
+    def writer_of(self, table: str) -> str | None:
+        """Who writes a table now, in words; None where nobody does.
+
+        Raises:
+            PostgresUnavailable: The catalog can't be reached.
+        """
+        return self._lock_of(table).holder()
+
+    def _lock_of(self, table: str) -> AdvisoryLock:
+        return AdvisoryLock(self.address.catalog, f"table {table}", self.timeout_s)
 
     def confirm(self, table: str) -> None:
         """Make sure that this thread still has the lock of a table.

@@ -15,6 +15,7 @@ from mlreg_dagster.storage.advisory_lock import AdvisoryLock, LockBusy
 from mlreg_dagster.storage.warehouse.lake.attachment import NAME, SNAPSHOTS
 from mlreg_dagster.storage.warehouse.lake.guard import Lake
 from mlreg_dagster.storage.warehouse.process_lock import WarehouseBusy
+from mlreg_dagster.storage.warehouse.reader import time_column
 
 CATALOG = f"__ducklake_metadata_{NAME}.public"
 """The tables of the catalog, as DuckDB names them."""
@@ -153,8 +154,7 @@ def named_files(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], set[st
 def days_of(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """On how many days a table has rows; 0 where it has no hour and no day."""
     columns = {column for (column, *_) in connection.execute(f'DESCRIBE "{table}"').fetchall()}
-    time = next((each for each in ("hour", "day") if each in columns), None)
-    if time is None:
+    if (time := time_column(columns)) is None:
         return 0
     sql = f'SELECT count(DISTINCT date_trunc(\'day\', "{time}")) FROM "{table}"'  # noqa: S608
     return int(connection.execute(sql).fetchall()[0][0])

@@ -21,7 +21,7 @@ SELECT max(snapshot_time) FROM ducklake_snapshot WHERE snapshot_id IN (
 
 
 def written_at(address: LakeAddress, table: str | None = None) -> datetime | None:
-    """When a lake, made already, was last changed, UTC, or one table of it; None where that is not known any more.
+    """When a lake was last changed, UTC, or one table of it; None where it is not made, or that is not known any more.
 
     Args:
         address: Of the lake.
@@ -32,7 +32,12 @@ def written_at(address: LakeAddress, table: str | None = None) -> datetime | Non
     """
     try:
         with postgres.connect(address.catalog, silence_s=_ANSWER_S, purpose="look") as catalog:
-            found = catalog.execute(_LAKE if table is None else _TABLE, {"name": table}).fetchone()
+            from psycopg.errors import UndefinedTable  # which is there, since there is a connection
+
+            try:
+                found = catalog.execute(_LAKE if table is None else _TABLE, {"name": table}).fetchone()
+            except UndefinedTable:
+                return None
     except postgres.PostgresUnavailable as error:
         raise LakeUnavailable(f"The catalog of the lake {address} is away: {error}") from None
     return found[0].astimezone(UTC) if found and found[0] else None
