@@ -130,8 +130,8 @@ _OWN = {"mirrored_at", "home", "run_id"}
 
 
 def _comparable(value: Any) -> Any:
+    """Without what is of a home alone; a lake has the table that was asked about, a mirror the one that was written."""
     if isinstance(value, dict):
-        return {
-            name: _comparable(each) for name, each in value.items() if name not in {"mirrored_at", "home", "run_id"}
-        }
+        kept = {name: _comparable(each) for name, each in value.items() if name not in _OWN}
+        return kept if kept.get("partitions", 1) else kept | {"is_there": False, "partitions": None}
     return [_comparable(each) for each in value] if isinstance(value, list) else value
