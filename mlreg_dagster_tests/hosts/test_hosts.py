@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ PATIENCE_S = 1200
 NAMES = ("market_snapshot", "market_features")
 BIN = Path(sys.executable).parent
 SETTINGS = {
-    "run_monitoring": {"enabled": True, "poll_interval_seconds": 2, "start_timeout_seconds": 300},
+    "run_monitoring": {"enabled": True, "poll_interval_seconds": 2, "start_timeout_seconds": PATIENCE_S},
     "run_queue": {"dequeue_interval_seconds": 1},
 }
 ASK = """mutation ($it: LaunchBackfillParams!) {
@@ -113,6 +114,22 @@ class Team:
         """What the runs on a host have said so far, each."""
         return [log.read_text(errors="replace") for log in sorted(host.outside.glob("run-*.log"))]
 
+    def assert_none_failed(self) -> None:
+        """No host was lost so far, so that no run may have failed."""
+        for host in self.workers:
+            for said in self.runs_on(host):
+                assert "RUN_FAILURE" not in said, said[-3000:]
+
+    @contextmanager
+    def logs_where_it_fails(self) -> Iterator[None]:
+        """The ends of all logs, in the output of a test that fails within."""
+        try:
+            yield
+        except AssertionError:
+            for log in sorted((self.here.parent / "hosts").glob("*/*.log")):
+                print(f"--- {log.parent.name}/{log.name}\n{log.read_text(errors='replace')[-2000:]}")
+            raise
+
     def told(self, by: Host) -> Told:
         by.run([sys.executable, "-m", "mlreg_dagster_tests.hosts.telling", self.here / "told"], self.environment)
         folder = by.outside / "told"
@@ -190,12 +207,15 @@ def told(team: Team) -> Told:
 
     def is_amid_its_second_run() -> bool:
         said = team.runs_on(lost)
+        team.assert_none_failed()
         return len(said) > 1 and "RUN_SUCCESS" in said[0] and "STEP_START" in said[-1]
 
-    wait_for(is_amid_its_second_run, PATIENCE_S)
+    with team.logs_where_it_fails():
+        wait_for(is_amid_its_second_run, PATIENCE_S)
     lost.kill()
-    wait_for(team.has_ended_again, PATIENCE_S)
-    wait_for(team.all_made, PATIENCE_S)
+    with team.logs_where_it_fails():
+        wait_for(team.has_ended_again, PATIENCE_S)
+        wait_for(team.all_made, PATIENCE_S)
     return team.told(left)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mlreg_dagster_tests.lifecycle import END, Lifecycle, go_live, train
 from mlreg_dagster_tests.object_store import NAMES, make_bucket, s3_server, variables
 from mlreg_dagster_tests.pages.sites import client_of
 from mlreg_dagster_tests.postgres import postgres_server, schema_of_its_own
+from mlreg_dagster_tests.same_homes import records_of, tables_of
 from mlreg_dagster_tests.storage.warehouse.lakes import lake_url
 
 __all__ = ["postgres_server", "s3_server"]
@@ -61,33 +62,14 @@ def _set(patch: pytest.MonkeyPatch, named: Mapping[str, str]) -> None:
 
 
 def _tables(world: Lifecycle) -> dict[str, pd.DataFrame]:
-    """Every table that has rows, sorted by all columns."""
     with world.warehouse.connect() as connection:
-        names = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
-        frames = {name: connection.execute(f'SELECT * FROM "{name}" ORDER BY ALL').df() for name in names}
-    return {name: frame for name, frame in frames.items() if len(frame)}
-
-
-def _records(world: Lifecycle) -> dict[str, Any]:
-    """What the registry holds, without the ids of runs, which are drawn."""
-    records = world.registry
-    names = [each.version for each in records.versions()]
-    return {
-        "versions": [_without_run(each) for each in records.versions()],
-        "statuses": [records.status(name) for name in names],
-        "evaluations": [_without_run(each) for name in names for each in records.evaluations(name)],
-        "moves": [_without_run(each) for alias in records.aliases() for each in records.history(alias)],
-    }
-
-
-def _without_run(record: Any) -> dict[str, Any]:
-    return {name: value for name, value in asdict(record).items() if name != "run_id"}
+        return tables_of(connection)
 
 
 def test_tables_registry_and_artifacts_are_those_of_a_home_that_has_it_all(
     shared: Lifecycle, live_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, records = _tables(shared), _records(shared)
+    found, records = _tables(shared), records_of(shared.registry)
     kept = {kind: shared.artifacts.keys(kind) for kind in ("training_dataset", "eval_holdout", "models")}
     assert {path.name for path in shared.home.iterdir()} <= {"latest", "dagster", "bundles"}
     for name in (TABLES, ARTIFACTS, REGISTRY):
@@ -98,7 +80,7 @@ def test_tables_registry_and_artifacts_are_those_of_a_home_that_has_it_all(
     assert len(found) > 5
     for name, frame in expected.items():
         pd.testing.assert_frame_equal(found[name], frame, check_exact=True, obj=name)
-    assert records == _records(alone)
+    assert records == records_of(alone.registry)
     assert len(records["versions"]) == 3
     assert kept == {kind: alone.artifacts.keys(kind) for kind in kept}
 
