@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from mlreg_dagster.models.manifests import STUDY, SWEEP, name_in
 from mlreg_dagster.models.sweeps.table import rows_of, sentence_of
 from mlreg_dagster.pages.experiments import reading
 from mlreg_dagster.pages.page import Unclear
@@ -16,7 +15,7 @@ from mlreg_dagster.registry import ModelVersion, Registry
 KINDS = ("study", "sweep", "evaluation")
 _A_PAGE = 30
 _SHOWN_VERSIONS = 20
-_FIRST = datetime.min
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -82,31 +81,29 @@ def facts(view: View) -> Experiments:
     days = tuple(sorted({each.dataset_day for each in found if each.dataset_day}, reverse=True))
     kind, day = _chosen(view.query, "kind", KINDS), _chosen(view.query, "dataset", days)
     kept = [each for each in found if kind in (None, each.kind) and day in (None, each.dataset_day)]
-    kept.sort(key=lambda each: (each.at or _FIRST.replace(tzinfo=view.now.tzinfo), each.kind, each.name), reverse=True)
+    kept.sort(key=lambda each: (each.at or _FIRST, each.kind, each.name), reverse=True)
     shown, place = list_page(kept, view.query.get("page"), _A_PAGE)
     counts = {each: sum(one.kind == each for one in found) for each in KINDS}
     return Experiments(tuple(shown), place, counts, kind, day, days)
 
 
 def _studies(view: View, versions: Sequence[ModelVersion]) -> Iterator[Experiment]:
-    for each in reading.studies(view):
-        made = [one.version for one in versions if name_in(one.manifest, STUDY) == each.name]
+    for each in reading.studies(view, versions):
         if each.record is None:
-            yield Experiment("study", each.name, None, None, "", tuple(made), problem=each.problem)
-            continue
-        tried = f"{len(each.record.finished)} trials of {each.record.model}.yaml. {each.record.result}"
-        yield _experiment("study", each.name, each.at, each.record.dataset_day, tried, made)
+            yield _experiment("study", each.name, None, None, "", each.versions, each.problem)
+        else:
+            tried = f"{len(each.record.finished)} trials of {each.record.model}.yaml. {each.record.result}"
+            yield _experiment("study", each.name, each.at, each.record.dataset_day, tried, each.versions)
 
 
 def _sweeps(view: View, registry: Registry, versions: Sequence[ModelVersion]) -> Iterator[Experiment]:
     confidence = view.settings.evaluation.comparison.confidence
-    for each in reading.sweeps(view):
-        made = [one.version for one in versions if name_in(one.manifest, SWEEP) == each.name]
+    for each in reading.sweeps(view, versions):
         if each.record is None:
-            yield Experiment("sweep", each.name, None, None, "", tuple(made), problem=each.problem)
-            continue
-        sentence = sentence_of(rows_of(each.record, registry), confidence)
-        yield _experiment("sweep", each.name, each.at, each.record.dataset_day, sentence, made)
+            yield _experiment("sweep", each.name, None, None, "", each.versions, each.problem)
+        else:
+            sentence = sentence_of(rows_of(each.record, registry), confidence)
+            yield _experiment("sweep", each.name, each.at, each.record.dataset_day, sentence, each.versions)
 
 
 def _evaluations(registry: Registry, versions: Sequence[ModelVersion]) -> Iterator[Experiment]:
@@ -121,10 +118,16 @@ def _evaluations(registry: Registry, versions: Sequence[ModelVersion]) -> Iterat
 
 
 def _experiment(
-    kind: str, name: str, at: datetime | None, day: str | None, sentence: str, versions: Sequence[str]
+    kind: str,
+    name: str,
+    at: datetime | None,
+    day: str | None,
+    sentence: str,
+    versions: Sequence[str],
+    problem: str | None = None,
 ) -> Experiment:
     shown = tuple(versions[:_SHOWN_VERSIONS])
-    return Experiment(kind, name, at, day, sentence, shown, len(versions) - len(shown))
+    return Experiment(kind, name, at, day, sentence, shown, len(versions) - len(shown), problem)
 
 
 def _chosen(query: Mapping[str, str], name: str, known: Sequence[str]) -> str | None:

@@ -1,13 +1,13 @@
 """What the page of a study shows: its trials, the best one, and tuned against default."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from mlreg_dagster.core.json_values import plain
-from mlreg_dagster.models.manifests import STUDY, name_in
-from mlreg_dagster.models.tuning.record import COMPLETE, FAILED, PRUNED, STUDIES, Fold, Measured, Study, Trial
+from mlreg_dagster.models.manifests import STUDY
+from mlreg_dagster.models.tuning.record import COMPLETE, FAILED, PRUNED, Fold, Measured, Study, Trial
 from mlreg_dagster.pages.experiments import reading
 from mlreg_dagster.pages.experiments.pictures import Point, study_picture
 from mlreg_dagster.pages.page import NotThere, Unclear
@@ -15,6 +15,7 @@ from mlreg_dagster.pages.paging import ListPage, list_page
 from mlreg_dagster.pages.pictures import drawn
 from mlreg_dagster.pages.source import records
 from mlreg_dagster.pages.view import View
+from mlreg_dagster.registry import ModelVersion
 
 _A_PAGE = 50
 STATES = (COMPLETE, PRUNED, FAILED)
@@ -91,18 +92,18 @@ def facts(view: View, name: str) -> StudyFacts:
         NotThere: There is none of this name, or had none finished then.
         Unclear: A filter or a page that there is not.
     """
-    found = reading.study(view, name)
-    if found is None or (found.record is None and name not in view.artifacts.keys(STUDIES)):
+    versions = records(view).versions()
+    found = reading.study(view, name, versions)
+    if found is None:
         raise NotThere(f"There is no finished study {name[:80]!r}{' by then' if view.is_past else ''}.")
     study = found.record
     if study is None:
-        return StudyFacts(name, None, found.problem)
+        return StudyFacts(name, None, found.problem, versions=_made(found.versions, versions))
     state, order = _chosen(view, "state", STATES), _chosen(view, "order", ORDERS) or ORDERS[0]
     kept = [trial for trial in study.trials if state in (None, trial.state)]
     if order == "value":
         kept.sort(key=lambda trial: (trial.value is None, -(trial.value or 0.0), trial.number))
     shown, place = list_page(kept, view.query.get("page"), _A_PAGE)
-    made = [one for one in records(view).versions() if name_in(one.manifest, STUDY) == name]
     return StudyFacts(
         name=name,
         finished_at=found.at,
@@ -119,9 +120,14 @@ def facts(view: View, name: str) -> StudyFacts:
         list_page=place,
         state=state,
         order=order,
-        versions=tuple(VersionOfStudy(each.version, each.manifest[STUDY].get("trial")) for each in made),
+        versions=_made(found.versions, versions),
         points=tuple((trial.number, trial.value, trial.state) for trial in study.trials if trial.value is not None),
     )
+
+
+def _made(names: Sequence[str], versions: Sequence[ModelVersion]) -> tuple[VersionOfStudy, ...]:
+    found = (each for each in versions if each.version in names)
+    return tuple(VersionOfStudy(each.version, each.manifest[STUDY].get("trial")) for each in found)
 
 
 def _summary(study: Study) -> dict[str, Any]:

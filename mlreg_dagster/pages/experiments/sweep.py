@@ -20,7 +20,7 @@ class SweepFacts:
         name: Its name.
         planned_at: When it was planned; None: its plan can't be read.
         dataset_day: Day of the dataset that all are trained on.
-        model: The model file that is its base.
+        model: The model file that is its base; empty where the plan is in another home.
         of: How many configurations it has beside the base.
         sentence: What it says.
         baseline_average_precision: Of the baseline, a robust z-score, on the features of the base.
@@ -58,13 +58,14 @@ def facts(view: View, name: str) -> SweepFacts:
     Raises:
         NotThere: There is none of this name, or was none then.
     """
-    found = reading.sweep(view, name)
-    if found is None or (found.record is None and name not in view.artifacts.keys("sweeps")):
+    registry = records(view)
+    found = reading.sweep(view, name, registry.versions())
+    if found is None:
         raise NotThere(f"There is no sweep {name[:80]!r}{' by then' if view.is_past else ''}.")
     plan = found.record
     if plan is None:
         return SweepFacts(name, None, problem=found.problem)
-    rows = rows_of(plan, records(view))
+    rows = rows_of(plan, registry)
     return SweepFacts(
         name=name,
         planned_at=plan.planned_at,
@@ -74,7 +75,7 @@ def facts(view: View, name: str) -> SweepFacts:
         sentence=sentence_of(rows, view.settings.evaluation.comparison.confidence),
         baseline_average_precision=baseline_of(rows),
         base=plan.base.version,
-        is_base_trained=is_registered(rows[0]),
+        is_base_trained=not rows[0].number and is_registered(rows[0]),
         rows=rows,
     )
 
