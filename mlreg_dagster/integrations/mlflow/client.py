@@ -132,22 +132,23 @@ def open_client(place: Place) -> "MlflowClient":
         MlflowNotInstalled: The extra is not installed.
     """
     require_extra()
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent anywhere else
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.ERROR)
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=place.uri, registry_uri=place.uri)
 
 
 def require_extra() -> None:
-    """Refuse to go on without the extra.
+    """Refuse to go on without the extra; what it reads when it is loaded is set before: that it sends and draws nothing.
 
     Raises:
         MlflowNotInstalled: It is not installed; the message says how to install it.
     """
     if find_spec("mlflow") is None:
         raise MlflowNotInstalled("mlflow is not installed. Install the extra: pip install 'mlreg-dagster[mlflow]'.")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The model of a version as MLflow keeps one: code that opens the frozen bundle beside it, and no pickle."""
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def build(folder: Path, store: ArtifactStore, version: ModelVersion) -> Path:
     import json
 
     from mlflow.models import Model, ModelSignature
-    from mlflow.pyfunc import FLAVOR_NAME, save_model
+    from mlflow.pyfunc import FLAVOR_NAME
     from mlflow.types import ColSpec, Schema
 
     contents = store.read(MODELS, version.version, version.artifact_sha256)
@@ -52,7 +53,7 @@ def build(folder: Path, store: ArtifactStore, version: ModelVersion) -> Path:
     code.write_text(_CODE, encoding="utf-8")
     features = json.loads(contents[MANIFEST])["features"]
     made = folder / MODEL
-    save_model(
+    _save(
         path=str(made),
         python_model=str(code),
         artifacts={STORE: str(folder / STORE)},
@@ -72,6 +73,15 @@ def build(folder: Path, store: ArtifactStore, version: ModelVersion) -> Path:
     artifact["uri"] = artifact["path"]  # of the machine that wrote it otherwise
     described.save(str(made / "MLmodel"))
     return made
+
+
+def _save(**what: Any) -> None:
+    """Save without MLflow's advice to add type hints and an example: the signature says all there is."""
+    from mlflow.pyfunc import save_model
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        save_model(**what)
 
 
 def requirements(manifest: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """One sync, or one look: registry to MLflow, never the other way."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -117,7 +118,8 @@ def sync(
         return _report(place, wanted, differing, calls)
 
 
-def _alone(place: Place) -> FileLock:
+@contextmanager
+def _alone(place: Place) -> Iterator[None]:
     private_files.make_folder(place.lock.parent)
     lock = FileLock(place.lock, timeout=_WAIT_S, mode=private_files.OF_FILES)
     try:
@@ -127,7 +129,10 @@ def _alone(place: Place) -> FileLock:
             f"Another process has kept {place.lock} for more than {_WAIT_S:g} s, as it writes the mirror. Nothing was "
             f"written. Run this again when it has ended."
         ) from None
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _builder(registry: Registry, store: ArtifactStore) -> Build:

@@ -28,7 +28,7 @@ class Place:
     @property
     def shown(self) -> str:
         """The URI without a user, password or secret options."""
-        return shown_url(self.uri)
+        return self.uri if self.uri.startswith("sqlite") else shown_url(self.uri)
 
     @property
     def is_missing(self) -> bool:
