@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.untrusted.redaction import blotted, password_in, shown_url
+from mlreg_dagster.core.untrusted.redaction import blotted, password_in
 from mlreg_dagster.integrations.mlflow.content import (
     FILES,
     MARK,
@@ -19,8 +19,8 @@ from mlreg_dagster.integrations.mlflow.content import (
     PLACEHOLDER,
     REGISTRY,
     REPLACED,
-    SUBJECT,
     STATE,
+    SUBJECT,
     WRITING,
     Dataset,
     Model,
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _PAGE = 1000
 _BOOKKEEPING = {MARK, REPLACED, SUBJECT}
-
 
 
 class MlflowNotInstalled(MlregError):
@@ -138,7 +137,7 @@ def open_client(place: Place) -> "MlflowClient":
 
 
 def require_extra() -> None:
-    """Refuse to go on without the extra; what it reads when it is loaded is set before: that it sends and draws nothing.
+    """Refuse to go on without the extra; have it send nothing and draw nothing, which it asks when it is loaded.
 
     Raises:
         MlflowNotInstalled: It is not installed; the message says how to install it.
@@ -264,7 +263,7 @@ def _versions(
             if PLACEHOLDER in tags:
                 placeholders.append(int(each.version))
                 continue
-            content = Version(subjects.get(each.run_id), each.description or "", _own(tags))
+            content = Version(subjects.get(each.run_id or ""), each.description or "", _own(tags))
             found[int(each.version)] = FoundVersion(each.run_id, content, tags.get(MARK))
         if not (token := page.token):
             return found, tuple(sorted(placeholders))

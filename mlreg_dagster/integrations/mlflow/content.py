@@ -31,7 +31,7 @@ REPLACED = OWN + "replaced"
 """A tag of a run in MLflow's trash, which another run took the place of."""
 
 PLACEHOLDER = OWN + "placeholder"
-"""A tag of a version in MLflow that is made and deleted, so that the number of one that we don't have is passed over."""
+"""A tag of a version in MLflow that is made and deleted to pass over its number, as the registry has none of it."""
 
 REGISTRY = OWN + "registry"
 """A tag of the experiment: the first record of the audit log of the registry that is mirrored."""

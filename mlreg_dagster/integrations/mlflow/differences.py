@@ -105,7 +105,11 @@ def _of_runs(found: Found, wanted: Wanted, files: Mapping[str, list[str]]) -> It
     for subject, run in wanted.runs.items():
         there = found.runs.get(subject)
         if there is None:
-            yield subject, "its run is not there", any(each.version.tags.get(VERSION) == subject for each in found.versions.values())
+            yield (
+                subject,
+                "its run is not there",
+                any(each.version.tags.get(VERSION) == subject for each in found.versions.values()),
+            )
             continue
         if there.deleted:
             yield subject, "its run was deleted", True

@@ -69,8 +69,9 @@ def build(folder: Path, store: ArtifactStore, version: ModelVersion) -> Path:
         ),
     )
     described = Model.load(str(made))
-    artifact = described.flavors[FLAVOR_NAME]["artifacts"][STORE]
-    artifact["uri"] = artifact["path"]  # of the machine that wrote it otherwise
+    flavor = described.flavors[FLAVOR_NAME]  # which names folders of the machine that wrote it
+    flavor["model_code_path"] = code.name
+    flavor["artifacts"][STORE]["uri"] = flavor["artifacts"][STORE]["path"]
     described.save(str(made / "MLmodel"))
     return made
 

@@ -2,17 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
-import mlflow.pyfunc
+from mlflow.pyfunc import PythonModel
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mlreg_dagster.models.artifacts.artifact import Model
 
 
-class FrozenVersion(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class FrozenVersion(PythonModel):  # type: ignore[misc]
     """A version; nothing of its bundle is used before its hash is that of `model_config`, the registry's."""
 
+    _skip_type_hint_validation = True  # MLflow's advice to add hints: the signature says what is taken
     _model: "Model"
 
     def load_context(self, context: Any) -> None:
@@ -34,17 +33,18 @@ class FrozenVersion(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         store = open_artifacts(context.artifacts[STORE])
         self._model = artifact.load(store, chosen["version"], chosen["artifact_sha256"])
 
-    def predict(self, context: Any, model_input: "pd.DataFrame", params: Any = None) -> "pd.DataFrame":  # noqa: ARG002
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def] # noqa: ARG002 - see above
         """The score of each row, and whether it is above the frozen threshold.
 
         Args:
             context: As MLflow gives it.
             model_input: The features of the version, as numbers; NaN is unknown.
             params: There are none.
+
+        Returns:
+            A data frame on the index of the rows.
         """
         import pandas as pd
 
         scores = self._model.score(model_input[self._model.features])
-        return pd.DataFrame(
-            {"score": scores, "is_anomaly": scores > self._model.threshold}, index=model_input.index
-        )
+        return pd.DataFrame({"score": scores, "is_anomaly": scores > self._model.threshold}, index=model_input.index)

@@ -88,7 +88,7 @@ def _trial_run(study: Study, trial: Trial) -> Mirrored:
     end = milliseconds(read_time(study.finished_at))
     facts = {name: getattr(trial, name) for name in ("value", "planted", "worth", "seconds")}
     metrics = dict(numbers_of(facts))
-    points = {name: (Point(value, 0, end),) for name, value in metrics.items()}
+    points: dict[str, tuple[Point, ...]] = {name: (Point(value, 0, end),) for name, value in metrics.items()}
     if trial.steps:
         metrics["objective"] = float(trial.steps[-1])
         points["objective"] = tuple(Point(float(value), step, end) for step, value in enumerate(trial.steps))

@@ -4,7 +4,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.integrations.mlflow.content import OWN, SUBJECT, VERSION, Dataset, History, Model, Point, Run, Version, Wanted
+from mlreg_dagster.integrations.mlflow.content import (
+    OWN,
+    SUBJECT,
+    VERSION,
+    Dataset,
+    History,
+    Model,
+    Point,
+    Run,
+    Version,
+    Wanted,
+)
 from mlreg_dagster.integrations.mlflow.studies import Mirrored, study_runs, sweep_runs, sweep_subject
 from mlreg_dagster.integrations.mlflow.values import (
     LONGEST_TAG,
@@ -100,7 +111,9 @@ def _run_of(version: ModelVersion, counting: list[Evaluation]) -> Mirrored:
             [
                 _dataset(f"training_dataset {version.dataset_day}", version.dataset_sha256, "training"),
                 *(
-                    _dataset(f"eval_holdout {each.holdout_day or version.dataset_day}", each.holdout_sha256, "evaluation")
+                    _dataset(
+                        f"eval_holdout {each.holdout_day or version.dataset_day}", each.holdout_sha256, "evaluation"
+                    )
                     for each in counting
                 ),
             ]

@@ -173,7 +173,7 @@ class Writing(VersionWriting):
         self._do("log_artifacts", run_id, str(model), MODEL)
         there = listed(self._client, run_id)
         if others := sorted(there - made.keys()):
-            root = get_artifact_repository(self._client.get_run(run_id).info.artifact_uri, self._place.uri)
+            root: Any = get_artifact_repository(self._client.get_run(run_id).info.artifact_uri, self._place.uri)
             for name in others:
                 self._count()
                 root.delete_artifacts(f"{MODEL}/{name}")
@@ -205,7 +205,9 @@ def _is_past_help(there: FoundRun, run: Run) -> bool:
     """Whether a run holds what MLflow neither changes nor deletes: then another takes its place."""
     wrong = any(run.params.get(name) != value for name, value in there.run.params.items())
     unknown = there.run.metrics.keys() - run.metrics.keys() or there.run.datasets - run.datasets
-    changed = there.is_touched and any(run.metrics[name] != value for name, value in there.run.metrics.items() if name in run.metrics)
+    changed = there.is_touched and any(
+        run.metrics[name] != value for name, value in there.run.metrics.items() if name in run.metrics
+    )
     return bool(wrong or unknown or changed)
 
 
@@ -226,5 +228,3 @@ def _batches(things: Iterable[Any], size: int) -> Iterable[list[Any]]:
     rest = iter(things)
     while batch := list(islice(rest, size)):
         yield batch
-
-
