@@ -22,27 +22,63 @@ def experiment(world):
 
 
 CHANGES = {
-    "an alias is moved": (lambda w: w.client.set_registered_model_alias("mlreg", "champion", "1"), "alias champion is v1 in MLflow, v2 by"),
-    "an alias is deleted": (lambda w: w.client.delete_registered_model_alias("mlreg", "champion"), "alias champion is absent in MLflow, v2"),
-    "an alias is added": (lambda w: w.client.set_registered_model_alias("mlreg", "prod", "3"), "alias prod is v3 in MLflow, absent by"),
-    "history is edited": (lambda w: w.client.set_registered_model_tag("mlreg", "mlreg.alias.champion.000001", "me"), "000001 is me in MLflow"),
-    "a status is edited": (lambda w: w.client.set_model_version_tag("mlreg", "3", "mlreg.status", "evaluated"), "mlreg.status is evaluated in"),
-    "a tag is deleted": (lambda w: w.client.delete_tag(w.run(), "mlreg.trained_by"), "tag mlreg.trained_by is absent in MLflow"),
-    "a description is edited": (lambda w: w.client.update_model_version("mlreg", "1", "mine"), "description is mine in MLflow"),
+    "an alias is moved": (
+        lambda w: w.client.set_registered_model_alias("mlreg", "champion", "1"),
+        "alias champion is v1 in MLflow, v2 by",
+    ),
+    "an alias is deleted": (
+        lambda w: w.client.delete_registered_model_alias("mlreg", "champion"),
+        "alias champion is absent in MLflow, v2",
+    ),
+    "an alias is added": (
+        lambda w: w.client.set_registered_model_alias("mlreg", "prod", "3"),
+        "alias prod is v3 in MLflow, absent by",
+    ),
+    "history is edited": (
+        lambda w: w.client.set_registered_model_tag("mlreg", "mlreg.alias.champion.000001", "me"),
+        "000001 is me in MLflow",
+    ),
+    "a status is edited": (
+        lambda w: w.client.set_model_version_tag("mlreg", "3", "mlreg.status", "evaluated"),
+        "mlreg.status is evaluated in",
+    ),
+    "a tag is deleted": (
+        lambda w: w.client.delete_tag(w.run(), "mlreg.trained_by"),
+        "tag mlreg.trained_by is absent in MLflow",
+    ),
+    "a description is edited": (
+        lambda w: w.client.update_model_version("mlreg", "1", "mine"),
+        "description is mine in MLflow",
+    ),
     "a run is renamed": (lambda w: w.client.update_run(w.run(), name="mine"), "name is mine in MLflow, v1 by"),
     "a run is failed": (lambda w: w.client.set_terminated(w.run(), "FAILED"), "status is FAILED in MLflow"),
     "a run is deleted": (lambda w: w.client.delete_run(w.run()), "v1: its run was deleted"),
     "a version is deleted": (lambda w: w.client.delete_model_version("mlreg", "2"), "version 2: is not there"),
-    "the model is deleted": (lambda w: w.client.delete_registered_model("mlreg"), "registered model mlreg: is not there"),
+    "the model is deleted": (
+        lambda w: w.client.delete_registered_model("mlreg"),
+        "registered model mlreg: is not there",
+    ),
     "the experiment is deleted": (lambda w: w.client.delete_experiment(experiment(w)), "experiment mlreg: was deleted"),
-    "a metric is logged": (lambda w: w.client.log_metric(w.run(), "average_precision", 0.99, step=999), "average_precision is 0.99"),
-    "a metric is added": (lambda w: w.client.log_metric(w.run(), "mine", 0.99), "metric mine is 0.99 in MLflow, absent by"),
-    "a parameter is added": (lambda w: w.client.log_param(w.run(), "mine", "1"), "parameter mine is 1 in MLflow, absent by"),
+    "a metric is logged": (
+        lambda w: w.client.log_metric(w.run(), "average_precision", 0.99, step=999),
+        "average_precision is 0.99",
+    ),
+    "a metric is added": (
+        lambda w: w.client.log_metric(w.run(), "mine", 0.99),
+        "metric mine is 0.99 in MLflow, absent by",
+    ),
+    "a parameter is added": (
+        lambda w: w.client.log_param(w.run(), "mine", "1"),
+        "parameter mine is 1 in MLflow, absent by",
+    ),
     "a dataset is added": (add_input, "dataset more is"),
     "a bit of a model is flipped": (flip, "file artifacts/manifest.json of its model is not what was uploaded"),
-    "a file is added to a model": (lambda w: (w.model() / "more.py").write_text("x"), "file more.py of its model is not"),
+    "a file is added to a model": (
+        lambda w: (w.model() / "more.py").write_text("x"),
+        "file more.py of its model is not",
+    ),
     "a file of a model is deleted": (lambda w: (w.model() / "MLmodel").unlink(), "file MLmodel of its model is not"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.slow
@@ -72,8 +108,10 @@ def _state(world):
         {number: (each.version, each.mark) for number, each in found.versions.items()},
         found.model,
         {
-            subject: {p.name: p.read_bytes() for p in world.model(subject).rglob("*") if p.is_file()}
-            for subject in found.runs
+            (name, path.name): path.read_bytes()
+            for name in found.runs
+            for path in world.model(name).rglob("*")
+            if path.is_file()
         },
     )
 

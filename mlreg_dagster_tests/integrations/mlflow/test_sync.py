@@ -19,9 +19,8 @@ NOW = Attribution("anna", datetime(2026, 1, 9, tzinfo=UTC), "a test asks for it"
 def evaluate_again(world, **changed):
     last = world.writable.latest_evaluation("v2")
     kept = {name: getattr(last, name) for name in ("artifact_sha256", "holdout_sha256", "thresholds", "holdout_day")}
-    return world.writable.record_evaluation(
-        "v2", NOW, gates=last.gates, metrics={"average_precision": 0.5}, **kept, **changed
-    )
+    measured = {"gates": last.gates, "metrics": {"average_precision": 0.5}}
+    return world.writable.record_evaluation("v2", NOW, **measured, **kept, **changed)
 
 
 def test_versions_have_our_numbers_and_statuses(synced):
@@ -175,9 +174,26 @@ def test_studies_and_their_trials_are_nested_runs(synced):
         Trial(1, {"params.n_neighbors": 30}, PRUNED, 0.2, 0.2, 0.1, (0.2,), 0.5),
     )
     study = Study(
-        "night", "model", "local_outlier_factor", {}, "2026-01-04", "ab" * 32, 7, {"trials": 2}, {}, (fold,), (1, 2), (), (3,),
-        trials, 0, (), "No gain.", 2.5, "2026-01-09T00:00:00+00:00",
-    )  # fmt: skip
+        "night",
+        "model",
+        "local_outlier_factor",
+        {},
+        "2026-01-04",
+        "ab" * 32,
+        7,
+        {"trials": 2},
+        {},
+        (fold,),
+        (1, 2),
+        (),
+        (3,),
+        trials,
+        0,
+        (),
+        "No gain.",
+        2.5,
+        "2026-01-09T00:00:00+00:00",
+    )
     write_study(synced.store, study)
     assert synced.sync().foreign == ()
     client, parent = synced.client, synced.run("study night")
