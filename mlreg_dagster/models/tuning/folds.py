@@ -81,10 +81,10 @@ def plan_folds(
     if not folds:
         needed = settings.measured_days * _DAY + _DAY + 2 * horizon_hours + gap + settings.min_train_days * _DAY
         raise TooShort(
-            f"A study needs {needed} hours of market before the holdout: {settings.min_train_days} days to train on, an "
-            f"embargo of {gap} h, a day to judge by, {settings.measured_days} measured days and the horizons of their "
-            f"labels. Features begin {earliest:%Y-%m-%d %H:%M}, {max(int((end - earliest) / HOUR), 0)} hours before. "
-            f"Take a later day, or lower measured_days or min_train_days in tuning.yaml."
+            f"A study needs {needed} hours of market before the holdout: {settings.min_train_days} days to train on, "
+            f"an embargo of {gap} h, a day to judge by, {settings.measured_days} measured days and the horizons of "
+            f"their labels. Features begin {earliest:%Y-%m-%d %H:%M}, {max(int((end - earliest) / HOUR), 0)} hours "
+            f"before. Take a later day, or lower measured_days or min_train_days in tuning.yaml."
         )
     return Plan(folds, splits[-1])
 

@@ -32,7 +32,7 @@ from mlreg_dagster.models.evaluation.rounds import PlantedRound, plant_anomalies
 from mlreg_dagster.models.tuning.folds import Plan, Split, days_of
 from mlreg_dagster.models.tuning.record import Fold
 from mlreg_dagster.storage import private_files
-from mlreg_dagster.storage.warehouse.reader import Tables
+from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _FACTS, _ROUND, _PLANTED = "facts.json", "_round", "_planted"
 
@@ -69,7 +69,7 @@ class FoldMaterial:
 
 
 def gather(
-    tables: Tables,
+    tables: Warehouse,
     settings: Settings,
     chosen: ModelSettings,
     plan: Plan,
@@ -152,7 +152,11 @@ def save(folder: Path, folds: Sequence[FoldMaterial]) -> None:
     private_files.make_folder(folder)
     facts = []
     for number, fold in enumerate(folds):
-        rounds = [each.rows.assign(**{_ROUND: place, _PLANTED: each.planted}) for place, each in enumerate(fold.rounds)]
+        rounds = []
+        for place, each in enumerate(fold.rounds):
+            marked = each.rows.copy()
+            marked[_ROUND], marked[_PLANTED] = place, each.planted
+            rounds.append(marked)
         frames = {"train": fold.train.rows, "labelled": fold.train.labelled, "judged": fold.judged}
         for name, frame in {**frames, "rounds": pd.concat(rounds) if rounds else None}.items():
             if frame is not None:
