@@ -151,9 +151,9 @@ def _asset_jobs(tags: "Mapping[str, Tags]") -> "list[Job]":
         ),
         _job(
             TUNE,
-            "Search better parameters of a model file on days and plantings that no gate uses. Choose the partition `Add a "
-            "partition`, and name the study; running it again goes on with it. The config names model file, dataset and "
-            "budgets.",
+            "Search better parameters of a model file on days and plantings that no gate uses. Choose the partition "
+            "`Add a partition`, and name the study; running it again goes on with it. The config names model file, "
+            "dataset and budgets.",
             ("tuning_study",),
         ),
         _job(

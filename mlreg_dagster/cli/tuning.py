@@ -18,6 +18,7 @@ from mlreg_dagster.orchestration.partitions import STUDIES
 from mlreg_dagster.runner import Runner, asset_config
 
 _LOOK_S = 1.0
+_Look = Callable[[], tuple[int, int]]
 
 
 def run_with_progress(runner: Runner, console: Console, name: str | None, asked: Mapping[str, Any]) -> str:
@@ -37,7 +38,7 @@ def run_with_progress(runner: Runner, console: Console, name: str | None, asked:
         ConfigError, NoDataset, CannotLearn, InvalidArtifact: It can't be begun; no run was made.
         RunFailed: It failed; running it again goes on.
     """
-    finished = study_names(runner.artifacts)
+    finished = [each for each in study_names(runner.artifacts) if runner.has_made("tuning_study", [each])]
     if name in finished:
         return str(name)
     require_extra()
@@ -47,11 +48,13 @@ def run_with_progress(runner: Runner, console: Console, name: str | None, asked:
     )
     if order.name in finished:
         return order.name
+    from mlreg_dagster.models.tuning.search import watch  # before there are threads: two can't import at a time
+
     runner.instance.add_dynamic_partitions(str(STUDIES.name), [order.name])
     config = asset_config("tuning_study", {**asked, "dataset": order.dataset_day})
     database, over = Place(tuning_root(runner.home)).database, threading.Event()
     with step_progress(console, order.tuning.trials) as advance:
-        watcher = threading.Thread(target=_watch, args=(database, order.name, advance, over), daemon=True)
+        watcher = threading.Thread(target=_watch, args=(watch, database, order.name, advance, over), daemon=True)
         watcher.start()
         try:
             runner.run_partition(TUNE, order.name, config)
@@ -61,23 +64,20 @@ def run_with_progress(runner: Runner, console: Console, name: str | None, asked:
     return order.name
 
 
-def _watch(database: Path, name: str, advance: Advance, over: threading.Event) -> None:
+def _watch(
+    watch: Callable[[Path, str], _Look], database: Path, name: str, advance: Advance, over: threading.Event
+) -> None:
     """Show how many trials are finished, until the run is over."""
-    look: Callable[[], tuple[int, int]] | None = None
-    told, step = -1, "read the market, and plant anomalies"
-    advance(step, 0)
+    look: _Look | None = None
+    told = -1
+    advance("read the market, and plant anomalies", 0)
     while not over.wait(_LOOK_S):
         try:
-            look = look or _looking(database, name)
+            if look is None and database.is_file():
+                look = watch(database, name)
             finished, pruned = look() if look else (0, 0)
         except Exception:  # noqa: BLE001, S112  # the database is not there yet, or busy: progress can wait
             continue
         if finished != told and look is not None:
             told = finished
             advance(f"{finished} trials finished, {pruned} of them pruned", finished)
-
-
-def _looking(database: Path, name: str) -> Callable[[], tuple[int, int]] | None:
-    from mlreg_dagster.models.tuning.search import watch
-
-    return watch(database, name) if database.is_file() else None

@@ -13,8 +13,8 @@ def history(study: Study) -> str:
     figure = new_figure(height=2.8)
     axes = figure.subplots()
     for state, colour, marker in ((PRUNED, MUTED, "x"), (COMPLETE, NORMAL, "o")):
-        chosen = [each for each in study.trials if each.state == state and each.value is not None]
-        axes.scatter([each.number for each in chosen], [each.value for each in chosen], s=22, c=colour, marker=marker)
+        chosen = [(each.number, each.value) for each in study.trials if each.state == state and each.value is not None]
+        axes.scatter([number for number, _ in chosen], [value for _, value in chosen], s=22, c=colour, marker=marker)
     complete = _complete(study)
     if complete:
         best = np.maximum.accumulate([float(each.value or 0.0) for each in complete])
@@ -82,7 +82,8 @@ class _Scale:
         known = [value for value in values if value is not None]
         self._choices = list(dimension.get("choices") or ())
         self._log = bool(dimension.get("log"))
-        self._low, self._high = (0.0, 1.0) if self._choices or not known else (min(known), max(known))
+        self._low: float = 0.0 if self._choices or not known else min(known)
+        self._high: float = 1.0 if self._choices or not known else max(known)
 
     def of(self, value: Any) -> float:
         if value is None:
