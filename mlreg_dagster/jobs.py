@@ -20,6 +20,7 @@ from mlreg_dagster.core.names import (
     HOURLY,
     HOURLY_ASSETS,
     MARKET,
+    MLFLOW_SYNC,
     OUTCOMES,
     PERFORMANCE,
     PERFORMANCE_ASSETS,
@@ -35,10 +36,12 @@ from mlreg_dagster.core.names import (
     SERVED_ASSETS,
     SERVED_OUTCOMES,
     TRAIN,
+    TUNE,
     WEEKLY,
 )
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
+from mlreg_dagster.integrations.mlflow.jobs import build_mlflow_job
 from mlreg_dagster.operations.backup.jobs import build_backup_job
 from mlreg_dagster.operations.retention.jobs import build_correct_job, build_prune_job, build_restore_job
 
@@ -58,6 +61,7 @@ __all__ = [
     "HOURLY",
     "HOURLY_ASSETS",
     "MARKET",
+    "MLFLOW_SYNC",
     "OUTCOMES",
     "PERFORMANCE",
     "PERFORMANCE_ASSETS",
@@ -73,6 +77,7 @@ __all__ = [
     "SERVED_ASSETS",
     "SERVED_OUTCOMES",
     "TRAIN",
+    "TUNE",
     "WEEKLY",
     "build_jobs",
 ]
@@ -102,6 +107,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
         build_correct_job(CORRECT, settings),
         build_restore_job(RESTORE, settings),
         build_backup_job(BACK_UP, settings, home),
+        build_mlflow_job(MLFLOW_SYNC, home),
     ]
 
 
@@ -146,6 +152,13 @@ def _asset_jobs(tags: "Mapping[str, Tags]") -> "list[Job]":
             RETRAIN,
             "Train a new version, then evaluate it. Partition and config as for `train`.",
             ("candidate_model", "evaluated_model"),
+        ),
+        _job(
+            TUNE,
+            "Search better parameters of a model file on days and plantings that no gate uses. Choose the partition "
+            "`Add a partition`, and name the study; running it again goes on with it. The config names model file, "
+            "dataset and budgets.",
+            ("tuning_study",),
         ),
         _job(
             BUNDLE,

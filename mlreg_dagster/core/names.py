@@ -30,6 +30,7 @@ ASSETS = (
     *DATASET_ASSETS,
     "candidate_model",
     "evaluated_model",
+    "tuning_study",
     "champion_model",
     *PERFORMANCE_ASSETS,
     "delivery_bundle",
@@ -50,6 +51,7 @@ SCORING = "scoring"
 FOLLOW_UP = "follow_up"
 TRAIN = "train"
 EVALUATE = "evaluate"
+TUNE = "tune"
 RETRAIN = "retrain"
 PROMOTE = "promote"
 ROLLOUT = "rollout"
@@ -68,6 +70,7 @@ PRUNE = "prune"
 CORRECT = "correct"
 RESTORE = "restore"
 BACK_UP = "back_up"
+MLFLOW_SYNC = "mlflow_sync"
 
 JOBS = (
     *(
@@ -83,9 +86,9 @@ JOBS = (
         DATASETS,
         PERFORMANCE,
     ),
-    *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT, SUSPEND, RESUME),
+    *(TRAIN, EVALUATE, RETRAIN, TUNE, PROMOTE, ROLLOUT, SUSPEND, RESUME),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
-    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD, BACK_UP),
+    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD, BACK_UP, MLFLOW_SYNC),
 )
 
 HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE, AUDIT_SCHEDULE, BACKUP_SCHEDULE = SCHEDULES = (
@@ -95,6 +98,8 @@ HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE, AUDIT_SCHEDULE, BACKUP_SCHEDUL
     "audit_schedule",
     "backup_schedule",
 )
+
+MLFLOW_SENSOR = "mlflow_sensor"
 
 SENSORS = (
     "catch_up_sensor",
@@ -108,4 +113,5 @@ SENSORS = (
     "never_started_sensor",
     "check_sensor",
     "alert_sensor",
+    MLFLOW_SENSOR,
 )

@@ -46,6 +46,9 @@ class TrainConfig(dg.Config):
     overrides: dict[str, Any] = Field(
         default={}, description="Values that replace those of the file, this time; recorded in the manifest."
     )
+    study: str | None = Field(
+        default=None, description="A finished study whose best is trained, instead of a model file and overrides."
+    )
     actor: str | None = Field(default=None, description="Trained by; null = MLREG_ACTOR or the system's user.")
     trigger: str | None = Field(
         default=None,
