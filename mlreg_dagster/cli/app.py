@@ -29,6 +29,7 @@ from mlreg_dagster.cli.commands.incident import incident
 from mlreg_dagster.cli.commands.incidents import impact, what_if
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
+from mlreg_dagster.cli.commands.mlflow import mlflow
 from mlreg_dagster.cli.commands.models import compare, evaluate, evaluations, promote, rollback
 from mlreg_dagster.cli.commands.operations import correct, doctor, mirror, prune, restore, upgrade
 from mlreg_dagster.cli.commands.pages import pages
@@ -94,6 +95,7 @@ app.add_typer(backup, name="backup")
 app.add_typer(branch, name="branch")
 app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")
+app.add_typer(mlflow, name="mlflow")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from mlreg_dagster.models.sweeps.file import read_configurations
 from mlreg_dagster.models.sweeps.plan import Plan, checked_name, freeze_plan, make_plan, read_plan, require_same
 from mlreg_dagster.models.sweeps.table import Row, rows_of
 from mlreg_dagster.models.training_request import place_order
+from mlreg_dagster.orchestration.instance.runs import cancel_those_left
 from mlreg_dagster.runner import RunFailed, Runner, asset_config
 
 SWEEP_TAG = "mlreg/sweep"
@@ -50,12 +51,15 @@ def run_sweep(runner: Runner, plan: Plan, actor: str | None, advance: Advance) -
         actor: Who asks; None: MLREG_ACTOR or the system's user.
         advance: Takes each step.
 
+    Nobody else sweeps this home, see `alone_on`: a run of this sweep that has not ended was killed.
+
     Returns:
         Why trainings or evaluations failed, by version. A failed one does not end the sweep.
     """
     waiting = [row for row in rows_of(plan, runner.registry) if not row.is_compared and row.state != "taken"]
     if not waiting:
         return {}
+    cancel_those_left(runner.instance, {SWEEP_TAG: plan.name})
     runner.require_room()
     failed: dict[str, str] = {}
     done = len(plan.configurations) - len(waiting)

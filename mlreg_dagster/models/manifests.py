@@ -34,7 +34,13 @@ CAUSE = "cause"
 SWEEP = "sweep"
 """In a manifest: the sweep that a version is of: its name, number, of how many, and what differs from the base."""
 
-ORIGINS = ("study", SWEEP, "variant")
+STUDY = "study"
+"""In a manifest: the study that a version came from: its name, and the number of the trial."""
+
+VARIANT = "variant"
+"""In a manifest: the version that this one is a smaller variant of, and what was changed."""
+
+ORIGINS = (STUDY, SWEEP, VARIANT)
 """In a manifest: where a version comes from, where it was not a training of its own; others have none of them."""
 
 TOLD_APART_BY = {
@@ -60,10 +66,10 @@ def origin_in(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {name: manifest[name] for name in ORIGINS if name in manifest}
 
 
-def sweep_of(manifest: Mapping[str, Any]) -> str | None:
-    """The name of the sweep that a version is of; None: of none."""
-    sweep = manifest.get(SWEEP)
-    return None if sweep is None else str(sweep["name"])
+def name_in(manifest: Mapping[str, Any], origin: str) -> str | None:
+    """The name of the study or the sweep that a version is of; None: of none."""
+    found = manifest.get(origin)
+    return None if found is None else str(found["name"])
 
 
 def recorded_settings(settings: ModelSettings) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def sweep(
     from mlreg_dagster.cli.sweeping import planned_sweep, run_sweep
     from mlreg_dagster.models.sweeps.plan import SWEEPS, read_plan
     from mlreg_dagster.models.sweeps.table import rows_of, sentence_of
+    from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 
     runner, failed = open_runner(), dict[str, str]()
     if file is None:
@@ -51,10 +52,12 @@ def sweep(
             known = ", ".join(runner.artifacts.keys(SWEEPS)) or "none"
             raise MlregError(f"There is no sweep {shown!r}. Sweeps: {known}.")
     else:
-        found = planned_sweep(runner, _text_of(file), file.name, name or file.stem, day)
-        if not plan:
-            with step_progress(progress_console if as_json else console, len(found.configurations)) as advance:
-                failed = run_sweep(runner, found, actor, advance)
+        text = _text_of(file)
+        with alone_on(runner.home):
+            found = planned_sweep(runner, text, file.name, name or file.stem, day)
+            if not plan:
+                with step_progress(progress_console if as_json else console, len(found.configurations)) as advance:
+                    failed = run_sweep(runner, found, actor, advance)
     rows = rows_of(found, runner.registry)
     sentence = sentence_of(rows, runner.settings.evaluation.comparison.confidence)
     versions = [each.version for each in found.configurations]

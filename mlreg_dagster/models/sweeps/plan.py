@@ -15,7 +15,8 @@ from mlreg_dagster.config import FROZEN, ModelSettings
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.times import read_time
 from mlreg_dagster.models.manifests import SWEEP, recorded_settings
-from mlreg_dagster.models.sweeps.file import Configuration
+from mlreg_dagster.models.sweeps.file import BASE, Configuration
+from mlreg_dagster.registry import ModelVersion
 from mlreg_dagster.storage.artifacts import ArtifactStore
 from mlreg_dagster.storage.artifacts.base import ArtifactError, ArtifactFrozen
 
@@ -154,6 +155,18 @@ def read_plan(store: ArtifactStore, name: str) -> Plan | None:
     if facts.get("name") != name or not configurations:
         raise NotASweep(f"The plan of the sweep {name} is of another sweep, or empty.")
     return plan
+
+
+def plan_of_versions(name: str, versions: Sequence[ModelVersion]) -> Plan:
+    """What versions say themselves of the sweep that they are of, where its plan lies in another home."""
+    found = []
+    for each in versions:
+        sweep = each.manifest[SWEEP]
+        number, changes = int(sweep["number"]), dict(sweep["changes"])
+        in_words = f"number {number}" if number else BASE
+        found.append(Planned(number, in_words, each.version, "", changes, dict(each.manifest["settings"])))
+    found.sort(key=lambda planned: planned.number)
+    return Plan(name, versions[0].dataset_day, min(each.created_at for each in versions), tuple(found))
 
 
 def require_same(plan: Plan, configurations: Sequence[Configuration], day: str | None) -> None:

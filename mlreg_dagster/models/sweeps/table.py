@@ -94,11 +94,6 @@ def rows_of(plan: Plan, registry: Registry) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def sweeps_in(versions: Iterable[ModelVersion]) -> tuple[str, ...]:
-    """The names of the sweeps that versions are of."""
-    return tuple(sorted({str(each.manifest[SWEEP]["name"]) for each in versions if SWEEP in each.manifest}))
-
-
 def baseline_of(rows: Sequence[Row]) -> float | None:
     """Average precision of the baseline, on the features of the base; None: not measured yet."""
     return next((row.baseline_average_precision for row in rows if not row.number), None)
