@@ -73,7 +73,7 @@ def _watch(
     advance("read the market, and plant anomalies", 0)
     while not over.wait(_LOOK_S):
         try:
-            if look is None and database.is_file():
+            if look is None and database.is_file() and database.stat().st_size:
                 look = watch(database, name)
             finished, pruned = look() if look else (0, 0)
         except Exception:  # noqa: BLE001, S112  # the database is not there yet, or busy: progress can wait

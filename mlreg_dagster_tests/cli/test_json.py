@@ -7,8 +7,11 @@ import pytest
 from typer.main import get_command
 
 from mlreg_dagster.cli import app
+from mlreg_dagster.models.tuning.record import write_study
 from mlreg_dagster.runner import Runner
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.lifecycle import DUE_HOURS, LIVE_HOURS
+from mlreg_dagster_tests.models.tuning.studies import a_study
 from mlreg_dagster_tests.repository import PROJECT_DIR
 
 DOCUMENTED = (PROJECT_DIR / "docs" / "json.md").read_text(encoding="utf-8")
@@ -69,6 +72,14 @@ def assert_documented(name, facts):
     for each in facts if isinstance(facts, list) else [facts]:
         assert {intervals.sub("", key) for key in each} == keys_of(name, "object"), name
     assert facts
+
+
+def test_a_study(ask, own_home):
+    write_study(open_artifacts(str(own_home / "artifacts")), a_study())
+    found = ask("tune", "--show", "forest")
+    assert (found["study"]["finished"], found["study"]["best"], found["version"]) == (3, 1, None)
+    for name in ("trials", "measured"):
+        assert_documented(name, found[name])
 
 
 def test_what_is(ask):

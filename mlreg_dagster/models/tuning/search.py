@@ -50,7 +50,7 @@ def study_in(database: Path, name: str, tuning: TuningSettings) -> optuna.Study:
     pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     if rules.enabled:
         pruner = optuna.pruners.MedianPruner(n_startup_trials=rules.startup_trials, n_warmup_steps=rules.warmup_steps)
-    with _quiet():
+    with _opening(database), _quiet():
         storage = RDBStorage(
             f"sqlite:///{database}",
             engine_kwargs={"connect_args": {"timeout": _BUSY_S}},
@@ -64,8 +64,12 @@ def study_in(database: Path, name: str, tuning: TuningSettings) -> optuna.Study:
 
 
 def watch(database: Path, name: str) -> Callable[[], tuple[int, int]]:
-    """How many trials of a study are finished, and how many of these were pruned; none before it has begun."""
-    with _quiet():
+    """A look at how many trials of a study are finished, and how many of these were pruned.
+
+    Raises:
+        KeyError: It has not begun.
+    """
+    with _opening(database), _quiet():
         storage = RDBStorage(f"sqlite:///{database}", engine_kwargs={"connect_args": {"timeout": _BUSY_S}})
         study = optuna.load_study(study_name=name, storage=storage)
 
@@ -74,6 +78,11 @@ def watch(database: Path, name: str) -> Callable[[], tuple[int, int]]:
         return sum(state in FINISHED for state in states), states.count(TrialState.PRUNED)
 
     return look
+
+
+def _opening(database: Path) -> FileLock:
+    """Who opens a new database makes its tables: one after the other."""
+    return FileLock(database.with_suffix(".lock"), timeout=_BUSY_S, mode=private_files.OF_FILES)
 
 
 def begin(study: optuna.Study, order: Order) -> int:

@@ -1,6 +1,7 @@
 """Studies on the small world: what they find, keep, and refuse."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import optuna
@@ -42,6 +43,16 @@ def test_the_same_seed_with_one_process_finds_the_same_also_after_an_interruptio
     assert all(each.planted is not None for each in whole.finished)
     assert not (tunable.home / "tuning" / "stopped").exists()
     assert read_study(tunable.artifacts, "stopped") == stopped == tune("stopped", trials=50)
+
+
+@pytest.mark.slow
+def test_a_new_database_can_be_opened_by_many_at_once(tunable, tmp_path):
+    order = order_of(tunable)
+    with ThreadPoolExecutor(6) as threads:
+        opened = list(
+            threads.map(lambda _: search.study_in(tmp_path / "t" / "s.sqlite", order.name, order.tuning), range(6))
+        )
+    assert {study.study_name for study in opened} == {order.name}
 
 
 def test_another_seed_proposes_other_parameters(tunable):
