@@ -154,31 +154,56 @@ class Runner:
         Raises:
             TrainingUnderWay: As many trainings and evaluations as may go on side by side have not ended.
         """
+        self.require_room()
+        version = self._take_version(config)
+        self.train_and_evaluate(version, config)
+        return version
+
+    def require_room(self) -> None:
+        """Refuse to begin a training while as many as may go on side by side have not ended.
+
+        Raises:
+            TrainingUnderWay: They have not.
+        """
         at_once = self.settings.automation.trainings_at_once or 1
         if len(busy := all_under_way(self.instance, (RETRAIN, TRAIN, EVALUATE))) >= at_once:
             many = "One version is" if at_once == 1 else f"{at_once} versions are"
             raise TrainingUnderWay(f"{busy[0]} {many} trained at a time: wait until it has ended.")
-        version = self._take_version(config)
+
+    def train_and_evaluate(
+        self, version: str, config: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Train under a version that was taken, and evaluate it; `config` is that of `candidate_model`.
+
+        Raises:
+            RunFailed: The training or the evaluation failed; a gate that says no is no failure.
+        """
         evaluate = asset_config("evaluated_model", {"actor": config.get("actor")})["ops"]
-        self.run_partition(RETRAIN, version, {"ops": {**asset_config("candidate_model", config)["ops"], **evaluate}})
-        return version
+        both = {"ops": {**asset_config("candidate_model", config)["ops"], **evaluate}}
+        self.run_partition(RETRAIN, version, both, tags)
 
     def _take_version(self, config: Mapping[str, Any]) -> str:
         """The next free version, once what is asked for can be trained."""
-        from mlreg_dagster.models.registration import take_versions
+        from mlreg_dagster.models.sweeps.order import requested
         from mlreg_dagster.models.training_request import place_order
 
-        order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
+        order, _ = requested(self.artifacts, {name: value for name, value in config.items() if value is not None})
         place_order(self.settings, self.artifacts, **order)
+        (version,) = self.take_versions(1)
+        return version
+
+    def take_versions(self, number: int) -> list[str]:
+        """The next free versions, each with a partition, which nobody else takes."""
+        from mlreg_dagster.models.registration import take_versions
+
         elsewhere, partitions = taken_elsewhere(self.home), str(MODEL_VERSIONS.name)
-        (version,) = take_versions(
-            1,
+        return take_versions(
+            number,
             self.registry,
             self.artifacts,
             lambda: [*self.instance.get_dynamic_partitions(partitions), *elsewhere],
             lambda names: self.instance.add_dynamic_partitions(partitions, names),
         )
-        return version
 
     def backlog(self, hours: pd.DatetimeIndex) -> Backlog:
         """What is missing or outdated among consecutive hours.

@@ -31,6 +31,7 @@ from mlreg_dagster.models.manifests import (
     USUAL,
     WALK_FORWARD,
     cause_in,
+    origin_in,
     recorded_settings,
     remember_scores,
     remember_usual,
@@ -59,6 +60,7 @@ def train(
     *,
     use_case_sha256: str | None = None,
     cause: Mapping[str, str] | None = None,
+    origin: Mapping[str, Any] | None = None,
     apart: bool = True,
     explained: bool = True,
 ) -> Model:
@@ -71,6 +73,7 @@ def train(
         settings: Detector, parameters, contamination, seed, features.
         use_case_sha256: Of the use case that it is built under; written into the manifest.
         cause: Why it is trained, where it is not the schedule: trigger, key and reason; written into the manifest.
+        origin: Where it comes from, by one of `ORIGINS`, where it is not a training of its own; written likewise.
         apart: Whether a local outlier factor counts identical rows once, and the manifest says how many there are.
         explained: Whether the manifest holds what is usual in the training rows, for reasons without the pipelines.
 
@@ -83,7 +86,7 @@ def train(
             detector refuses, or the rows are too few or all alike.
         ConfigError: A parameter that the detector does not have.
     """
-    features = _chosen_features(dataset, settings)
+    features = chosen_features(dataset, settings)
     known = known_rows(dataset, settings)
     chosen = sampled(known, settings)
     rows = chosen[features].to_numpy(dtype=np.float64)
@@ -121,6 +124,7 @@ def train(
         "dataset_sha256": dataset.sha256,
         "use_case_sha256": use_case_sha256,
         **({CAUSE: dict(cause)} if cause is not None else {}),
+        **(origin or {}),
         **({IDENTICAL_ROWS: len(rows) - len(distinct_rows(rows)[0])} if apart else {}),
         "graph": said_of_graph,
         **_learned(pipeline, dataset),
@@ -145,6 +149,7 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
         settings_in(manifest),
         use_case_sha256=manifest.get("use_case_sha256"),  # versions of before there were use cases name none
         cause=cause_in(manifest),
+        origin=origin_in(manifest),
         apart=IDENTICAL_ROWS in manifest,  # earlier versions count identical rows as often as they occur
         explained=USUAL in manifest,
     )
@@ -263,7 +268,12 @@ def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Datas
         )
 
 
-def _chosen_features(dataset: Dataset, settings: ModelSettings) -> list[str]:
+def chosen_features(dataset: Dataset, settings: ModelSettings) -> list[str]:
+    """The features of a dataset that the settings ask for, in their order.
+
+    Raises:
+        CannotTrain: The dataset does not have one of them.
+    """
     engineered = [name for name in dataset.rows.columns if name not in NOT_FEATURES]
     if settings.features is None:
         return engineered

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 if TYPE_CHECKING:
     from mlreg_dagster.models.artifacts.artifact import Model
 
 
-class FrozenVersion(PythonModel):  # type: ignore[misc]
+class FrozenVersion(PythonModel):
     """A version; nothing of its bundle is used before its hash is that of `model_config`, the registry's."""
 
     _skip_type_hint_validation = True  # MLflow's advice to add hints: the signature says what is taken
