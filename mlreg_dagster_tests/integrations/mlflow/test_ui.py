@@ -1,4 +1,4 @@
-"""MLflow's own pages show the mirror. Its UI can't be installed beside this package: it needs an environment of its own.
+"""MLflow's own pages show the mirror. Its UI can't be installed beside this package, but in an environment of its own.
 
 python -m venv ui && ui/bin/pip install mlflow==3.17.2
 MLREG_MLFLOW_UI=ui/bin/mlflow pytest mlreg_dagster_tests/integrations/mlflow/test_ui.py
