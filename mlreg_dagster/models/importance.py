@@ -23,6 +23,7 @@ from mlreg_dagster.models.detectors.scoring import anomaly_scores
 from mlreg_dagster.models.evaluation.rounds import PlantedRound
 from mlreg_dagster.models.families import family_of_each
 from mlreg_dagster.models.manifests import settings_in
+from mlreg_dagster.models.optimisation.making import refitted_alike
 from mlreg_dagster.models.training import fit_to, require_dataset, require_enough, rows_to_fit
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -174,8 +175,9 @@ def _refitted(model: Model, training: Dataset, count: int) -> list[Score]:
     rows, rng, scorers = rows_to_fit(training, chosen), np.random.default_rng(_SEED), list[Score]()
     for _ in range(count):
         part, pipeline = rows.iloc[np.sort(rng.integers(len(rows), size=len(rows)))], make_pipeline(chosen)
-        require_enough(_matrix(model, part), pipeline, training)
-        fit_to(pipeline, part, model.features, training)
+        matrix = _matrix(model, part)
+        require_enough(matrix, pipeline, training)
+        pipeline = refitted_alike(fit_to(pipeline, part, model.features, training), model.manifest, matrix)
         scorers.append(lambda matrix, pipeline=pipeline: anomaly_scores(pipeline, matrix))  # type: ignore[misc]
     return scorers
 

@@ -31,8 +31,17 @@ CODE = "code"
 CAUSE = "cause"
 """In a manifest: why a version was trained, where it was not the schedule: `trigger`, `key`, `reason`."""
 
+VARIANT = "variant"
+"""In a manifest: which version it is a smaller variant `of`, and by which `change`; others have none.
+
+The settings are those that the other version was trained with: the change comes after them.
+"""
+
+OF_ORIGIN = (VARIANT, "study", "sweep", "origin")
+"""What says of a version where it came from: nothing of that holds for another version that is made of it."""
+
 TOLD_APART_BY = {
-    "settings": ("settings",),
+    "settings": ("settings", VARIANT),
     "features": ("feature_settings", "feature_fingerprint"),
     "data": ("dataset_day", "dataset_sha256", "training_first_hour", "training_end", "training_rows"),
     "libraries": ("libraries", "plugin"),
