@@ -154,22 +154,53 @@ class Runner:
         Raises:
             TrainingUnderWay: As many trainings and evaluations as may go on side by side have not ended.
         """
+        self._require_room()
+        version = self._take_version(config)
+        self._train_and_evaluate(version, config)
+        return version
+
+    def make_variant(self, of: str, change: str, actor: str | None = None) -> str:
+        """Make a smaller variant of a version under the next free version, and evaluate it.
+
+        Args:
+            of: The version.
+            change: One of `models.optimisation.variants.CHANGES`.
+            actor: Requested by.
+
+        Raises:
+            NotForThisKind, UnknownChange, VariantOfAVariant: The change is not possible; no version was used up.
+            TrainingUnderWay: As many trainings and evaluations as may go on side by side have not ended.
+            RunFailed: The variant could not be made.
+        """
+        from mlreg_dagster.models.optimisation.ordering import variant_order
+
+        order = variant_order(self.registry, self.artifacts, of, change)
+        self._require_room()
+        version = self._take_name()
+        self._train_and_evaluate(version, {"variant_of": order.of, "change": change, "actor": actor})
+        return version
+
+    def _require_room(self) -> None:
         at_once = self.settings.automation.trainings_at_once or 1
         if len(busy := all_under_way(self.instance, (RETRAIN, TRAIN, EVALUATE))) >= at_once:
             many = "One version is" if at_once == 1 else f"{at_once} versions are"
             raise TrainingUnderWay(f"{busy[0]} {many} trained at a time: wait until it has ended.")
-        version = self._take_version(config)
+
+    def _train_and_evaluate(self, version: str, config: Mapping[str, Any]) -> None:
         evaluate = asset_config("evaluated_model", {"actor": config.get("actor")})["ops"]
         self.run_partition(RETRAIN, version, {"ops": {**asset_config("candidate_model", config)["ops"], **evaluate}})
-        return version
 
     def _take_version(self, config: Mapping[str, Any]) -> str:
         """The next free version, once what is asked for can be trained."""
-        from mlreg_dagster.models.registration import take_versions
         from mlreg_dagster.models.training_request import place_order
 
         order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
         place_order(self.settings, self.artifacts, **order)
+        return self._take_name()
+
+    def _take_name(self) -> str:
+        from mlreg_dagster.models.registration import take_versions
+
         elsewhere, partitions = taken_elsewhere(self.home), str(MODEL_VERSIONS.name)
         (version,) = take_versions(
             1,

@@ -31,6 +31,7 @@ from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
 from mlreg_dagster.cli.commands.models import compare, evaluate, evaluations, promote, rollback
 from mlreg_dagster.cli.commands.operations import correct, doctor, mirror, prune, restore, upgrade
+from mlreg_dagster.cli.commands.optimise import optimise
 from mlreg_dagster.cli.commands.pages import pages
 from mlreg_dagster.cli.commands.people import people
 from mlreg_dagster.cli.commands.project import env, init, runbook
@@ -75,7 +76,7 @@ def _options(
 _COMMANDS = (
     init, env, demo, replay, train, retrain, evaluate, evaluations, approve, reject, waive, withdraw, decisions,
     promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, features, status, champion,
-    history, compare, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, pages, doctor,
+    history, compare, optimise, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, pages, doctor,
     prune, correct, restore, upgrade, mirror, table, move_tables, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:

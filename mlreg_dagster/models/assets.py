@@ -20,7 +20,7 @@ from mlreg_dagster.models.asset_metadata import (
 )
 from mlreg_dagster.models.detectors.names import require_known_detectors
 from mlreg_dagster.models.gates import asked_gates, require_known_gates, with_registered_gates
-from mlreg_dagster.models.manifests import LEARNED
+from mlreg_dagster.models.manifests import LEARNED, VARIANT
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.provenance import require_recorded
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
@@ -45,6 +45,12 @@ class TrainConfig(dg.Config):
     )
     overrides: dict[str, Any] = Field(
         default={}, description="Values that replace those of the file, this time; recorded in the manifest."
+    )
+    variant_of: str | None = Field(
+        default=None, description="A version to make a smaller variant of, in place of a training (v3); with change."
+    )
+    change: str | None = Field(
+        default=None, description="Of variant_of: half_trees, quarter_trees, float32 or quantised; see mlreg optimise."
     )
     actor: str | None = Field(default=None, description="Trained by; null = MLREG_ACTOR or the system's user.")
     trigger: str | None = Field(
@@ -105,6 +111,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import registration, training
+        from mlreg_dagster.models.optimisation.making import make_variant
+        from mlreg_dagster.models.optimisation.ordering import stated_variant
         from mlreg_dagster.models.plots import score_distribution
         from mlreg_dagster.models.training_request import CAUSE_TAG, TRIGGER_TAG, place_order, stated_cause
 
@@ -115,15 +123,19 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         cause = stated_cause(config.trigger, config.cause, config.reason, run.run_id, run.tags)
         if cause is not None:  # also where a person launched it
             context.instance.add_run_tags(run.run_id, {TRIGGER_TAG: cause["trigger"], CAUSE_TAG: cause["key"]})
-        chosen, day = place_order(
-            settings, store, model=config.model, dataset=config.dataset, overrides=config.overrides
-        )
+        order = {"model": config.model, "dataset": config.dataset, "overrides": config.overrides}
+        variant = stated_variant(records, store, config.variant_of, config.change, order)
+        chosen, day = (None, variant.dataset_day) if variant else place_order(settings, store, **order)
         dataset = freezing.load(store, freezing.TRAINING, day)
-        scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
         records = mlreg_registry.open()
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case, actor = settings.use_case.sha256, records.acting(current_actor(config.actor))
-        model = training.train(name, dataset, scores_from, chosen, use_case_sha256=use_case, cause=cause)
+        said = {"use_case_sha256": use_case, "cause": cause}
+        if variant:
+            model = make_variant(name, variant.parent, variant.of, variant.change, dataset, **said)
+        else:
+            scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
+            model = training.train(name, dataset, scores_from, chosen, **said)
         by = Attribution(actor, mlreg_clock.now(), run_id=context.run.run_id)
         version = registration.register(model, store, records, by)
         shown = dataset.rows.iloc[:: 1 + len(dataset.rows) // _DRAWN_ROWS]
@@ -147,7 +159,7 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",
                 "graph": model.manifest["graph"],
-                **{name: model.manifest[name] for name in LEARNED if name in model.manifest},
+                **{name: model.manifest[name] for name in (*LEARNED, VARIANT) if name in model.manifest},
                 "trained_by": version.created_by,
                 "cause": f"{cause['trigger']}: {cause['reason']} ({cause['key']})" if cause else "schedule",
                 AUDIT_HEAD: audit_head(records),

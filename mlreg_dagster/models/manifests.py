@@ -66,6 +66,11 @@ def recorded_settings(settings: ModelSettings) -> dict[str, Any]:
     return values
 
 
+def is_trained_by(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a version is what training by recorded settings gives: a variant of such a one is not."""
+    return VARIANT not in manifest and bool(manifest["settings"] == settings)
+
+
 def settings_in(manifest: Mapping[str, Any]) -> ModelSettings:
     """The settings that a version was trained with."""
     return ModelSettings.model_validate({"flagging": FROZEN, **manifest["settings"]})

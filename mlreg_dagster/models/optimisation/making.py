@@ -15,7 +15,7 @@ from mlreg_dagster.core.revision import code_revision
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model, library_versions
 from mlreg_dagster.models.manifests import CAUSE, CODE, OF_ORIGIN, VARIANT, settings_in
-from mlreg_dagster.models.optimisation.variants import Matrix, NotForThisKind, changed
+from mlreg_dagster.models.optimisation.variants import Matrix, changed
 from mlreg_dagster.models.own_rows import said_of
 from mlreg_dagster.models.training import require_dataset, rows_to_fit, sampled
 
@@ -32,7 +32,7 @@ def require_whole(manifest: Mapping[str, Any]) -> None:
     """
     if VARIANT in manifest:
         of = manifest[VARIANT]["of"]
-        raise VariantOfAVariant(f"{manifest['version']} is a variant of {of} already. Make another variant of {of}.")
+        raise VariantOfAVariant(f"it is a variant of {of} already. Make another variant of {of}.")
 
 
 def make_variant(
@@ -65,14 +65,10 @@ def make_variant(
     require_whole(parent.manifest)
     require_dataset(parent.manifest, dataset)
     settings, features = settings_in(parent.manifest), parent.features
-    rows, usual = (_matrix(each, features) for each in (rows_to_fit(dataset, settings), sampled(dataset.rows, settings)))
-    try:
-        pipeline = changed(parent.pipeline, change, rows)
-    except NotForThisKind as reason:
-        raise NotForThisKind(
-            f"The change {change} is not for {of}, a model of the detector {settings.detector}: {reason}. "
-            f"mlreg optimise {of} lists what it admits."
-        ) from reason
+    rows, usual = (
+        _matrix(each, features) for each in (rows_to_fit(dataset, settings), sampled(dataset.rows, settings))
+    )
+    pipeline = changed(parent.pipeline, change, rows)
     said, graph = said_of(pipeline, parent.baseline, rows, usual, settings, features, version, dataset)
     manifest = {
         **{name: value for name, value in parent.manifest.items() if name not in (CAUSE, *OF_ORIGIN)},

@@ -61,37 +61,48 @@ def changed(pipeline: Pipeline, change: str, rows: Matrix) -> Pipeline:
         UnknownChange: There is no such change.
         NotForThisKind: The detector does not admit it.
     """
-    if change not in CHANGES:
-        raise UnknownChange(f"There is no change {change!r}. Choose one of {', '.join(CHANGES)}.")
+    require_admitted(pipeline, change)
     detector = pipeline[-1]
     if isinstance(detector, RankEnsemble):
         return _ending_with(pipeline, _ensemble(detector, change, own_space(pipeline, rows)))
     return _ending_with(pipeline, _one(detector, change))
 
 
+def require_admitted(pipeline: Pipeline, change: str) -> None:
+    """Refuse a change that a detector does not admit, before anything is made.
+
+    Raises:
+        UnknownChange: There is no such change.
+        NotForThisKind: The detector, or each member of an ensemble, does not admit it.
+    """
+    if change not in CHANGES:
+        raise UnknownChange(f"There is no change {change!r}. Choose one of {', '.join(CHANGES)}.")
+    detector = pipeline[-1]
+    parts = [each[-1] for each in detector.members_] if isinstance(detector, RankEnsemble) else [detector]
+    reasons = [found for part in parts if isinstance(found := _change_of(part, change), str)]
+    if len(reasons) == len(parts):
+        said = "; ".join(dict.fromkeys(reasons))
+        raise NotForThisKind(said if len(parts) == 1 else f"none of its members admits it ({said})")
+
+
 def _ending_with(pipeline: Pipeline, detector: Any) -> Pipeline:
     return Pipeline([*pipeline.steps[:-1], (pipeline.steps[-1][0], detector)])
 
 
+def _change_of(detector: Any, change: str) -> Change | str:
+    """What makes the change, or why there is none."""
+    admitted = _ADMITTED.get(type(detector))
+    return "a plug-in's detector is the plug-in's affair" if admitted is None else admitted.get(change, _NO_TREES)
+
+
 def _one(detector: Any, change: str) -> Any:
-    admitted = _ADMITTED.get(type(detector), {})
-    found = admitted.get(change, "a plug-in's detector is the plug-in's affair" if not admitted else _NO_TREES)
-    if isinstance(found, str):
-        raise NotForThisKind(found)
-    return found(detector)
+    found = _change_of(detector, change)
+    return detector if isinstance(found, str) else found(detector)
 
 
 def _ensemble(ensemble: RankEnsemble, change: str, rows: Matrix) -> RankEnsemble:
     """Change the members that admit it."""
-    members, reasons = [], []
-    for member in ensemble.members_:
-        try:
-            members.append(_ending_with(member, _one(member[-1], change)))
-        except NotForThisKind as reason:
-            members.append(member)
-            reasons.append(str(reason))
-    if len(reasons) == len(members):
-        raise NotForThisKind(f"none of its members admits it ({'; '.join(dict.fromkeys(reasons))})")
+    members = [_ending_with(each, _one(each[-1], change)) for each in ensemble.members_]
     return anchored(_with(ensemble, members_=members), rows)
 
 
@@ -153,17 +164,17 @@ def _features_of(tree: Any, own: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.where(inner, own[np.where(inner, tree.tree_.feature, 0)], -1)
 
 
-def _with_thresholds(
-    forest: IsolationForest, rounded: Callable[[Matrix, NDArray[np.intp]], Matrix]
-) -> IsolationForest:
+def _with_thresholds(forest: IsolationForest, rounded: Callable[[Matrix, NDArray[np.intp]], Matrix]) -> IsolationForest:
+    """Other thresholds; what trees know of their growth, which scores no row, is rounded to 32 bit."""
     trees = []
     for tree, own in _trees(forest):
         make, arguments, state = tree.tree_.__reduce__()
         features = _features_of(tree, own)
         nodes = state["nodes"].copy()
         nodes["threshold"] = np.where(features >= 0, rounded(nodes["threshold"], features), nodes["threshold"])
+        nodes["impurity"] = _in_32_bit(nodes["impurity"])
         made = make(*arguments)
-        made.__setstate__({**state, "nodes": nodes})
+        made.__setstate__({**state, "nodes": nodes, "values": _in_32_bit(state["values"])})
         trees.append(_with(tree, tree_=made))
     return _with(forest, estimators_=trees)
 

@@ -68,9 +68,9 @@ def test_nothing_is_told_of_a_variant_that_was_told_of_its_parent(model_of, worl
 
 def test_what_can_not_be_a_variant_is_refused_in_words(model_of, world):
     made = variant_of(model_of("isolation_forest"), world, HALF)
-    with pytest.raises(VariantOfAVariant, match="v9 is a variant of v1 already. Make another variant of v1."):
+    with pytest.raises(VariantOfAVariant, match=r"it is a variant of v1 already\. Make another variant of v1\."):
         variant_of(made, world, QUARTER)
-    with pytest.raises(NotForThisKind, match="half_trees is not for v1, a model of the detector robust_z_score: it has"):
+    with pytest.raises(NotForThisKind, match="it has no trees"):
         variant_of(model_of("robust_z_score"), world, HALF)
     other = with_manifest(model_of("isolation_forest"), dataset_sha256="0" * 64)
     with pytest.raises(CannotTrain, match="was trained on dataset 000"):

@@ -77,7 +77,7 @@ def test_a_forest_in_32_bit_scores_any_row_the_same(forest, rows, seed, spread):
 
 
 def test_quantised_thresholds_are_few_and_near(world, rows):
-    forest = world.train(params={"n_estimators": 60, "max_samples": 1.0}).pipeline
+    forest = world.train(params={"n_estimators": 150, "max_samples": 1.0}).pipeline
     found = changed(forest, QUANTISED, rows)
     before, after = ({}, {})
     for pipeline, known in ((forest, before), (found, after)):
