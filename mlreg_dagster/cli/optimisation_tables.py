@@ -62,7 +62,7 @@ def variants_table(report: "OptimisationReport") -> Grid:
         grid.add_row(each.change, *row)
     found = "none" if report.average_precision is None else f"{report.average_precision:.4f}"
     grid.caption = (
-        f"Against {report.version} on the {report.holdout_rows:,} rows of holdout {report.holdout}. AP: average precision "
-        f"at finding the anomalies of {report.rounds} rounds, {found}; {report.confidence:.0%} intervals."
+        f"Against {report.version} on the {report.holdout_rows:,} rows of holdout {report.holdout}. AP: average "
+        f"precision at finding the anomalies of {report.rounds} rounds, {found}; {report.confidence:.0%} intervals."
     )
     return grid

@@ -176,7 +176,7 @@ def report_on(
     settings: ComparisonSettings,
     *,
     seconds: float = 2.0,
-    sizes: Sequence[int] = ROWS,
+    sizes: Sequence[int] | None = None,
     note: Note = lambda _: None,
 ) -> OptimisationReport:
     """Profile a version and its variants.
@@ -189,7 +189,7 @@ def report_on(
         rounds: Anomalies planted into it.
         settings: Of the intervals.
         seconds: Budget of each measurement of time.
-        sizes: Numbers of rows that are timed.
+        sizes: Numbers of rows that are timed; None: `profile.ROWS`.
         note: Called with each step, in words.
 
     Raises:
@@ -199,7 +199,7 @@ def report_on(
     if holdout.rows.empty:
         raise NothingToScore(f"Holdout {holdout.day} has no rows to score. Choose a version of another dataset.")
     model = artifact.load(store, version.version, version.artifact_sha256)
-    rows = {count: rows_like(holdout, count) for count in sizes}
+    rows = {count: rows_like(holdout, count) for count in sizes or ROWS}
     note("reading and opening the bundle")
     parts = reading_parts(version, store, model, seconds)
     for count, each in rows.items():
