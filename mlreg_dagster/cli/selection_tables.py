@@ -29,8 +29,8 @@ def groups_table(found: "Selection") -> Grid:
     grid.caption = (
         f"AP: average precision at finding anomalies planted in {found.rounds} rounds into {len(found.folds)} folds of "
         f"the training days of {found.dataset_day}, with seeds of their own. Worth: share of crashes among what is "
-        f"flagged, {found.crashes} crash rows known. {found.refits} refits to halves of the hours; their orders of the groups "
-        f"correlate by {order}. {found.confidence:.0%} intervals."
+        f"flagged, {found.crashes} crash rows known. {found.refits} refits to halves of the hours; their orders of the "
+        f"groups correlate by {order}. {found.confidence:.0%} intervals."
     )
     return grid
 
@@ -52,8 +52,8 @@ def ablation_table(found: "Selection") -> Grid:
             _interval(each.worth_low, each.worth_high) if each.verdict else "",
         )
     grid.caption = (
-        "Each list is fitted to the rows before each fold and held against all features on the same rows, with anomalies "
-        "of other seeds than groups were chosen by. The days are the same ones: a holdout decides."
+        "Each list is fitted to the rows before each fold and held against all features on the same rows, with "
+        "anomalies of other seeds than groups were chosen by. The days are the same ones: a holdout decides."
     )
     return grid
 

@@ -123,19 +123,22 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         cause = stated_cause(config.trigger, config.cause, config.reason, run.run_id, run.tags)
         if cause is not None:  # also where a person launched it
             context.instance.add_run_tags(run.run_id, {TRIGGER_TAG: cause["trigger"], CAUSE_TAG: cause["key"]})
-        order = {"model": config.model, "dataset": config.dataset, "overrides": config.overrides}
+        order: dict[str, Any] = {"model": config.model, "dataset": config.dataset, "overrides": config.overrides}
         variant = stated_variant(records, store, config.variant_of, config.change, order)
-        chosen, day = (None, variant.dataset_day) if variant else place_order(settings, store, **order)
+        if variant is None:
+            chosen, day = place_order(settings, store, **order)
+        else:
+            day = variant.dataset_day
         dataset = freezing.load(store, freezing.TRAINING, day)
         records = mlreg_registry.open()
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case, actor = settings.use_case.sha256, records.acting(current_actor(config.actor))
-        said = {"use_case_sha256": use_case, "cause": cause}
-        if variant:
-            model = make_variant(name, variant.parent, variant.of, variant.change, dataset, **said)
-        else:
+        said: dict[str, Any] = {"use_case_sha256": use_case, "cause": cause}
+        if variant is None:
             scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
             model = training.train(name, dataset, scores_from, chosen, **said)
+        else:
+            model = make_variant(name, variant.parent, variant.of, variant.change, dataset, **said)
         by = Attribution(actor, mlreg_clock.now(), run_id=context.run.run_id)
         version = registration.register(model, store, records, by)
         shown = dataset.rows.iloc[:: 1 + len(dataset.rows) // _DRAWN_ROWS]

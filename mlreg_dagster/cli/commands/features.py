@@ -11,8 +11,6 @@ from mlreg_dagster.cli.session import AsJson, console, open_registry, progress_c
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
-    from click import Context
-
     from mlreg_dagster.models.selection.selecting import Selection
 
 _MEASURE = "measure"
@@ -21,7 +19,7 @@ _MEASURE = "measure"
 class _MeasuresByDefault(TyperGroup):
     """`mlreg features v3` measures, as before there was anything to select."""
 
-    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = [_MEASURE, *args]
         return super().parse_args(ctx, args)

@@ -249,22 +249,26 @@ class _HeldAgainst:
     def variant(self, change: str, made: Model) -> Variant:
         size = sum(map(len, artifact.files_of(str(made.manifest["version"]), made).values()))
         found = compare(made, self.model, self.holdout, self.rounds, self.settings)
-        ends = (None if end is None else 0.0 - end for end in (found.high, found.low))
         return Variant(
             change,
             CHANGES[change],
-            "",
-            size,
-            size / self.size,
-            tuple(self._latency(made, count, rows) for count, rows in self.rows.items()),
-            1 - found.agreement,
-            found.average_precision[0],
-            None if found.difference is None else 0.0 - found.difference,
-            *ends,
-            found.verdict,
-            found.reason,
+            bytes=size,
+            size_ratio=size / self.size,
+            latency=tuple(self._latency(made, count, rows) for count, rows in self.rows.items()),
+            label_flips=1 - found.agreement,
+            average_precision=found.average_precision[0],
+            loss=_less(found.difference),
+            low=_less(found.high),
+            high=_less(found.low),
+            verdict=found.verdict,
+            detail=found.reason,
         )
 
     def _latency(self, made: Model, count: int, rows: pd.DataFrame) -> LatencyRatio:
         small, whole = side_by_side([lambda: scored(made, rows), lambda: scored(self.model, rows)], self.seconds)
         return LatencyRatio(count, small.median_ms / whole.median_ms, whole.repeats)
+
+
+def _less(difference: float | None) -> float | None:
+    """How much less the left one of two has."""
+    return None if difference is None else 0.0 - difference

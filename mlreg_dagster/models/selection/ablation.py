@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
@@ -43,14 +44,14 @@ class Ablation:
     name: str
     features: int
     average_precision: float
-    difference: float | None
-    low: float | None
-    high: float | None
-    verdict: Verdict | None
-    worth: float | None
-    worth_difference: float | None
-    worth_low: float | None
-    worth_high: float | None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    verdict: Verdict | None = None
+    worth: float | None = None
+    worth_difference: float | None = None
+    worth_low: float | None = None
+    worth_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class Judged:
                 chosen = self.model.model_copy(update={"seed": self.model.seed + seed})
                 pipeline = fitted(fold.known, features, chosen, self.dataset, f"{fold.first:%F}")
 
-                def score(rows: pd.DataFrame, pipeline: object = pipeline) -> Scores:
-                    return anomaly_scores(pipeline, rows.to_numpy(dtype=np.float64))  # type: ignore[arg-type]
+                def score(rows: pd.DataFrame, pipeline: Pipeline = pipeline) -> Scores:
+                    return anomaly_scores(pipeline, rows.to_numpy(dtype=np.float64))
 
                 scores += score_once(score, [each.rows[list(features)] for each in fold.others])
                 judged = anomaly_scores(pipeline, matrix_of(fold.judged, features))
@@ -124,7 +125,7 @@ def ablate(judged: Judged, lists: Mapping[str, Sequence[str]], note: Note) -> It
         worth = float(found.worths.mean()) if found.worths.size else None
         if whole is None:
             whole = found
-            yield Ablation(name, len(features), found.precisions[0], *[None] * 4, worth, *[None] * 3)
+            yield Ablation(name, len(features), found.precisions[0], worth=worth)
             continue
         chances = [*found.chance, *whole.chance]
         told = precision_difference(rounds, found.scores, whole.scores, judged.settings, chances=chances)

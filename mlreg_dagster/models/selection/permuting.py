@@ -6,7 +6,7 @@ half of the hours of its fold, drawn without replacement, as in stability select
 2010): what is among the first only for some halves is chance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -19,7 +19,7 @@ from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores
-from mlreg_dagster.models.importance import drops_in_precision, mean_with_interval, permuted
+from mlreg_dagster.models.importance import Score, drops_in_precision, mean_with_interval, permuted
 from mlreg_dagster.models.selection.folds import Fold, precision_at_budget
 from mlreg_dagster.models.training import CannotTrain, fit_to, require_enough, sampled
 
@@ -109,7 +109,7 @@ def drops_by_group(
             )
             for refit, half in enumerate(_halves(fold.known, number, refits))
         ]
-        scorers = [lambda rows, pipeline=each: anomaly_scores(pipeline, rows) for each in pipelines]
+        scorers = [_scorer(each) for each in pipelines]
         values = matrix_of(fold.judged, features)
         planted = [matrix_of(each.rows[each.planted], features) for each in fold.rounds]
         for group, found in drops_in_precision(scorers, values, planted, groups)[1].items():
@@ -134,14 +134,14 @@ def drops_by_group(
     }
 
 
-def top_shares(drops: dict[str, Drops], top: int) -> dict[str, float]:
+def top_shares(drops: Mapping[str, Drops], top: int) -> dict[str, float]:
     """How often each group is among the first `top`, over refits and folds; ties count for those that share a place."""
     units = np.array([each.by_unit.ravel() for each in drops.values()])  # groups x units
     above = (units[np.newaxis] > units[:, np.newaxis]).sum(axis=1)  # how many drop more, of each group in each unit
     return dict(zip(drops, (above < top).mean(axis=1).tolist(), strict=True))
 
 
-def rank_correlation(drops: dict[str, Drops]) -> float | None:
+def rank_correlation(drops: Mapping[str, Drops]) -> float | None:
     """Spearman's correlation of the order of groups in two refits, the mean over all pairs; None: there is none."""
     from scipy.stats import rankdata
 
@@ -162,6 +162,10 @@ def _halves(rows: pd.DataFrame, fold: int, refits: int) -> list[pd.DataFrame]:
         chosen = rng.choice(len(hours), max(1, len(hours) // 2), replace=False)
         halves.append(rows[rows["hour"].isin(hours[np.sort(chosen)])])
     return halves
+
+
+def _scorer(pipeline: Pipeline) -> Score:
+    return lambda rows: anomaly_scores(pipeline, rows)
 
 
 def _worth(scores: Matrix, fold: Fold, settings: ModelSettings) -> float:

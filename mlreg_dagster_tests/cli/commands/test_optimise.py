@@ -10,6 +10,7 @@ from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.commands import refused
 
 
+@pytest.mark.slow
 def test_a_report_is_printed_and_written_and_changes_nothing(on_trained, registry, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "ROWS", (1, 50))
     before, file = registry.audit_log(), tmp_path / "made" / "v3.html"

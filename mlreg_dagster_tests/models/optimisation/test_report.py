@@ -44,6 +44,7 @@ def of_z_score(model_of, report_of):
     return report_of(model_of("robust_z_score"))
 
 
+@pytest.mark.slow
 def test_the_bundle_is_told_by_file_and_the_time_by_part(model_of, of_forest):
     report = of_forest
     stored = artifact.files_of("v1", model_of("isolation_forest"))
@@ -61,6 +62,7 @@ def test_the_bundle_is_told_by_file_and_the_time_by_part(model_of, of_forest):
     assert {part.name for part in report.parts if part.share is None} >= {ONNX, WHOLE}
 
 
+@pytest.mark.slow
 def test_a_variant_is_held_against_its_version_on_the_same_rows(model_of, of_forest, world, many_rounds):
     model, report, rounds = model_of("isolation_forest"), of_forest, many_rounds
     found = {each.change: each for each in report.variants}
@@ -105,6 +107,7 @@ def test_without_planted_anomalies_a_loss_is_not_told(model_of, report_of):
     assert "can't be told" in report.sentences[1]
 
 
+@pytest.mark.slow
 def test_the_variant_that_is_named_is_the_smallest_that_is_not_shown_to_be_worse(of_forest):
     report, small = of_forest, of_forest.variants[0]
     worse = replace(small, bytes=1, size_ratio=0.1, verdict="worse", change="worst")
