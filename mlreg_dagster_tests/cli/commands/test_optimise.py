@@ -7,6 +7,7 @@ import pytest
 from mlreg_dagster.evidence.reproduction import reproduce
 from mlreg_dagster.models.optimisation import report
 from mlreg_dagster.storage.artifacts import open_artifacts
+from mlreg_dagster_tests.cli.test_json import keys_of
 from mlreg_dagster_tests.commands import refused
 
 
@@ -17,6 +18,13 @@ def test_a_report_is_printed_and_written_and_changes_nothing(on_trained, registr
     answer = on_trained("optimise", "v3", "--seconds", "0.001", "--report", str(file), "--json")
     assert answer.code == 0, answer
     found = json.loads(answer.out)
+    assert set(found) == keys_of("optimise")
+    for name, documented in (
+        ("files", "bundle_files"),
+        ("parts", "profiled_parts"),
+        ("variants", "smaller_variants"),
+    ):
+        assert set(found[name][0]) <= keys_of(documented, "object")
     assert (found["version"], found["detector"]) == ("v3", "isolation_forest")
     assert {each["change"]: bool(each["reason"]) for each in found["variants"]} == {
         "half_trees": False,
@@ -33,6 +41,7 @@ def test_a_report_is_printed_and_written_and_changes_nothing(on_trained, registr
 def test_a_variant_becomes_a_version_by_the_ordinary_way(on_trained, registry, own_home):
     answer = on_trained("optimise", "v3", "--register", "half_trees", "--json")
     found = json.loads(answer.out)
+    assert set(found) == keys_of("optimise")
     made, evaluation = registry.version("v4"), registry.evaluations("v4")[-1]
     assert (found["version"], found["status"]) == ("v4", registry.status("v4"))
     assert found["evaluation"]["gates"]
