@@ -20,6 +20,7 @@ from mlreg_dagster.core.names import (
     HOURLY,
     HOURLY_ASSETS,
     MARKET,
+    MLFLOW_SYNC,
     OUTCOMES,
     PERFORMANCE,
     PERFORMANCE_ASSETS,
@@ -39,6 +40,7 @@ from mlreg_dagster.core.names import (
 )
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
 from mlreg_dagster.governance.jobs import build_governance_jobs
+from mlreg_dagster.integrations.mlflow.jobs import build_mlflow_job
 from mlreg_dagster.operations.backup.jobs import build_backup_job
 from mlreg_dagster.operations.retention.jobs import build_correct_job, build_prune_job, build_restore_job
 
@@ -58,6 +60,7 @@ __all__ = [
     "HOURLY",
     "HOURLY_ASSETS",
     "MARKET",
+    "MLFLOW_SYNC",
     "OUTCOMES",
     "PERFORMANCE",
     "PERFORMANCE_ASSETS",
@@ -102,6 +105,7 @@ def build_jobs(settings: Settings, home: Path) -> "list[Job]":
         build_correct_job(CORRECT, settings),
         build_restore_job(RESTORE, settings),
         build_backup_job(BACK_UP, settings, home),
+        build_mlflow_job(MLFLOW_SYNC, home),
     ]
 
 

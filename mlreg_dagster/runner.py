@@ -154,41 +154,47 @@ class Runner:
         Raises:
             TrainingUnderWay: As many trainings and evaluations as may go on side by side have not ended.
         """
-        self._require_room()
+        self.require_room()
         version = self._take_version(config)
-        self._train_and_evaluate(version, config)
+        self.train_and_evaluate(version, config)
         return version
 
     def make_variant(self, of: str, change: str, actor: str | None = None) -> str:
-        """Make a smaller variant of a version under the next free version, and evaluate it.
-
-        Args:
-            of: The version.
-            change: One of `models.optimisation.variants.CHANGES`.
-            actor: Requested by.
+        """Make a smaller variant of a version under the next free version, and evaluate it; errors as of `retrain`.
 
         Raises:
             NotForThisKind, UnknownChange, VariantOfAVariant: The change is not possible; no version was used up.
-            TrainingUnderWay: As many trainings and evaluations as may go on side by side have not ended.
-            RunFailed: The variant could not be made.
         """
         from mlreg_dagster.models.optimisation.ordering import variant_order
 
         order = variant_order(self.registry, self.artifacts, of, change)
-        self._require_room()
-        version = self._take_name()
-        self._train_and_evaluate(version, {"variant_of": order.of, "change": change, "actor": actor})
+        self.require_room()
+        (version,) = self.take_versions(1)
+        self.train_and_evaluate(version, {"variant_of": order.of, "change": change, "actor": actor})
         return version
 
-    def _require_room(self) -> None:
+    def require_room(self) -> None:
+        """Refuse to begin a training while as many as may go on side by side have not ended.
+
+        Raises:
+            TrainingUnderWay: They have not.
+        """
         at_once = self.settings.automation.trainings_at_once or 1
         if len(busy := all_under_way(self.instance, (RETRAIN, TRAIN, EVALUATE))) >= at_once:
             many = "One version is" if at_once == 1 else f"{at_once} versions are"
             raise TrainingUnderWay(f"{busy[0]} {many} trained at a time: wait until it has ended.")
 
-    def _train_and_evaluate(self, version: str, config: Mapping[str, Any]) -> None:
+    def train_and_evaluate(
+        self, version: str, config: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    ) -> None:
+        """Train under a version that was taken, and evaluate it; `config` is that of `candidate_model`.
+
+        Raises:
+            RunFailed: The training or the evaluation failed; a gate that says no is no failure.
+        """
         evaluate = asset_config("evaluated_model", {"actor": config.get("actor")})["ops"]
-        self.run_partition(RETRAIN, version, {"ops": {**asset_config("candidate_model", config)["ops"], **evaluate}})
+        both = {"ops": {**asset_config("candidate_model", config)["ops"], **evaluate}}
+        self.run_partition(RETRAIN, version, both, tags)
 
     def _take_version(self, config: Mapping[str, Any]) -> str:
         """The next free version, once what is asked for can be trained."""
@@ -196,20 +202,21 @@ class Runner:
 
         order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
         place_order(self.settings, self.artifacts, **order)
-        return self._take_name()
+        (version,) = self.take_versions(1)
+        return version
 
-    def _take_name(self) -> str:
+    def take_versions(self, number: int) -> list[str]:
+        """The next free versions, each with a partition, which nobody else takes."""
         from mlreg_dagster.models.registration import take_versions
 
         elsewhere, partitions = taken_elsewhere(self.home), str(MODEL_VERSIONS.name)
-        (version,) = take_versions(
-            1,
+        return take_versions(
+            number,
             self.registry,
             self.artifacts,
             lambda: [*self.instance.get_dynamic_partitions(partitions), *elsewhere],
             lambda names: self.instance.add_dynamic_partitions(partitions, names),
         )
-        return version
 
     def backlog(self, hours: pd.DatetimeIndex) -> Backlog:
         """What is missing or outdated among consecutive hours.

@@ -40,7 +40,8 @@ if os.environ["MLREG_TEST_RUNS"] == "forked":
     contexts = multiprocessing.context
     contexts.SpawnProcess._Popen = staticmethod(contexts.ForkServerProcess._Popen)
 
-common.EVERY_S = rollout.EVERY_S = 5
+# Looks cost much where several deployments share two cores, and a test waits for a few of them alone.
+common.EVERY_S = rollout.EVERY_S = 10
 retries.WAIT_S = 0
 runs.PAUSE_AFTER_A_FAILURE = pd.Timedelta(seconds=15)
 

@@ -2,7 +2,7 @@
 
 `backlog` and `retraining` work out what is due and know nothing of Dagster; the other modules turn it into runs. All
 schedules and sensors are on by default, except for the schedule that deletes and, until a place is configured, those
-that publish the head of the audit log and make backups.
+that publish the head of the audit log, make backups and mirror the registry into MLflow.
 """
 
 from pathlib import Path
@@ -20,6 +20,7 @@ from mlreg_dagster.automation.failures.runs import (
     build_never_started_sensor,
 )
 from mlreg_dagster.automation.ingestion import build_catch_up_sensor, build_days_sensor, build_hourly_schedule
+from mlreg_dagster.automation.mlflow import build_mlflow_sensor
 from mlreg_dagster.automation.models import build_promote_sensor
 from mlreg_dagster.automation.notification import require_known_notifier
 from mlreg_dagster.automation.retraining.sensor import build_retrain_sensor
@@ -42,7 +43,7 @@ def build_schedules(settings: Settings) -> list[dg.ScheduleDefinition]:
 
 
 def build_sensors(settings: Settings, by_name: Jobs, home: Path) -> list[dg.SensorDefinition]:
-    """Catch-up, served answers, days, retraining, promotion, rollouts, notices of failed checks and runs, alerts.
+    """Catch-up, served answers, days, retraining, promotion, rollouts, notices of what failed, alerts, MLflow.
 
     Raises:
         ConfigError: The settings name a notifier that no plug-in registers, or an alert rule that there is not.
@@ -61,4 +62,5 @@ def build_sensors(settings: Settings, by_name: Jobs, home: Path) -> list[dg.Sens
         build_never_started_sensor(by_name),
         build_check_sensor(settings),
         build_alert_sensor(settings, home),
+        build_mlflow_sensor(by_name, home),
     ]

@@ -15,6 +15,7 @@ from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.governance.rollout.labels import Comparison
 from mlreg_dagster.governance.rollout.request import RolloutAction
 from mlreg_dagster.governance.rollout.wording import split_in_words
+from mlreg_dagster.models.manifests import SWEEP, name_in
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.orchestration.instance.repeated_requests import next_turn
 from mlreg_dagster.orchestration.instance.runs import under_way
@@ -66,7 +67,11 @@ def build_promote_sensor(settings: Settings, by_name: common.Jobs) -> dg.SensorD
             return dg.SkipReason(f"{suspension.in_words}. Nothing is promoted until a person resumes it.")
         refusals = [protected] if protected else []
         tried = {each.candidate: _TRIED[each.state] for each in rollouts if each.state in _TRIED}
+        of_sweeps = {each.version: name for each in records.versions() if (name := name_in(each.manifest, SWEEP))}
         for version in reversed(_newer_than_all_champions(records)):
+            if version in of_sweeps:
+                refusals.append(f"{version} is of the sweep {of_sweeps[version]}: a person chooses among its versions")
+                continue
             evaluation = records.latest_evaluation(version)
             if evaluation is None:
                 refusals.append(f"{version} is not evaluated yet")

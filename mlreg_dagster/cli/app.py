@@ -30,6 +30,7 @@ from mlreg_dagster.cli.commands.incident import incident
 from mlreg_dagster.cli.commands.incidents import impact, what_if
 from mlreg_dagster.cli.commands.lifecycle import demo, replay
 from mlreg_dagster.cli.commands.metrics import metrics
+from mlreg_dagster.cli.commands.mlflow import mlflow
 from mlreg_dagster.cli.commands.models import compare, evaluate, evaluations, promote, rollback
 from mlreg_dagster.cli.commands.operations import correct, doctor, mirror, prune, restore, upgrade
 from mlreg_dagster.cli.commands.optimise import optimise
@@ -43,6 +44,7 @@ from mlreg_dagster.cli.commands.scoring import score
 from mlreg_dagster.cli.commands.serving import keys, serve
 from mlreg_dagster.cli.commands.status import status, verify
 from mlreg_dagster.cli.commands.suspension import resume, suspend
+from mlreg_dagster.cli.commands.sweep import sweep
 from mlreg_dagster.cli.commands.tables import move_tables, table
 from mlreg_dagster.cli.commands.training import retrain, train
 from mlreg_dagster.cli.session import Terminal
@@ -75,7 +77,7 @@ def _options(
 
 
 _COMMANDS = (
-    init, env, demo, replay, train, retrain, evaluate, evaluations, approve, reject, waive, withdraw, decisions,
+    init, env, demo, replay, train, retrain, sweep, evaluate, evaluations, approve, reject, waive, withdraw, decisions,
     promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, status, champion,
     history, compare, optimise, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve,
     pages, doctor, prune, correct, restore, upgrade, mirror, table, move_tables, keygen, runbook,
@@ -95,6 +97,7 @@ app.add_typer(backup, name="backup")
 app.add_typer(branch, name="branch")
 app.add_typer(people, name="people")
 app.add_typer(keys, name="keys")
+app.add_typer(mlflow, name="mlflow")
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ def run_demo(runner: Runner, console: Console) -> None:
     """Ingest, freeze, train, evaluate, promote, predict, validate; then print a report.
 
     Raises:
-        HomeInUse: Another replay or demo works on this home.
+        HomeInUse: Another replay, demo or sweep works on this home.
         NotADemoHome: The source is not the simulated market, or other models live in this home.
         RunFailed: A step failed; running the demo again goes on from there.
     """

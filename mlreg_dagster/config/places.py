@@ -18,6 +18,8 @@ DAGSTER = "MLREG_DAGSTER"
 """The environment variable that names a PostgreSQL database for what Dagster itself stores, as a URL."""
 SERVING_KEYS = "MLREG_SERVING_KEYS"
 """The environment variable that names a file of the server's API keys elsewhere."""
+MLFLOW = "MLFLOW_TRACKING_URI"
+"""MLflow's own environment variable, which names a database or a server for the mirror of the registry."""
 
 _SCHEME, _OF_DISK = "://", {"file", "local"}
 
@@ -161,6 +163,29 @@ def serving_keys_file(home: Path) -> Path:
     if not (named := _named_by(SERVING_KEYS, home)):
         return home / "serving-keys.json"
     return _require_absolute(SERVING_KEYS, Path(named).expanduser())
+
+
+def mlflow_uri(home: Path) -> str:
+    """The tracking URI of the mirror in MLflow: what MLFLOW_TRACKING_URI names, else a file in the home.
+
+    It may hold a password, and is never shown.
+    """
+    return _named_by(MLFLOW, home) or f"sqlite:///{mlflow_file(home)}"
+
+
+def is_mlflow_named(home: Path) -> bool:
+    """Whether MLFLOW_TRACKING_URI decides where the mirror of a home is."""
+    return _named_by(MLFLOW, home) is not None
+
+
+def mlflow_file(home: Path) -> Path:
+    """The database of MLflow of a home whose mirror is not elsewhere."""
+    return home / "mlflow.sqlite"
+
+
+def mlflow_artifacts(home: Path) -> Path:
+    """The folder of the models of the mirror, where no server keeps them."""
+    return home / "mlflow"
 
 
 def _named_by(variable: str, home: Path) -> str | None:

@@ -68,6 +68,7 @@ PRUNE = "prune"
 CORRECT = "correct"
 RESTORE = "restore"
 BACK_UP = "back_up"
+MLFLOW_SYNC = "mlflow_sync"
 
 JOBS = (
     *(
@@ -85,7 +86,7 @@ JOBS = (
     ),
     *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT, SUSPEND, RESUME),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
-    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD, BACK_UP),
+    *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD, BACK_UP, MLFLOW_SYNC),
 )
 
 HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE, AUDIT_SCHEDULE, BACKUP_SCHEDULE = SCHEDULES = (
@@ -95,6 +96,8 @@ HOURLY_SCHEDULE, PRUNE_SCHEDULE, WEEKLY_SCHEDULE, AUDIT_SCHEDULE, BACKUP_SCHEDUL
     "audit_schedule",
     "backup_schedule",
 )
+
+MLFLOW_SENSOR = "mlflow_sensor"
 
 SENSORS = (
     "catch_up_sensor",
@@ -108,4 +111,5 @@ SENSORS = (
     "never_started_sensor",
     "check_sensor",
     "alert_sensor",
+    MLFLOW_SENSOR,
 )

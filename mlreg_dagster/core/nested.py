@@ -24,7 +24,7 @@ def differing(left: Mapping[str, Any], right: Mapping[str, Any], absent: Any = N
         >>> differing({"a": {"b": 1, "c": 2}}, {"a": {"b": 3, "c": 2}})
         [Differing(key='a.b', left=1, right=3)]
     """
-    before, after = dict(_flat(left)), dict(_flat(right))
+    before, after = dict(flat(left)), dict(flat(right))
     return [
         Differing(key, before.get(key, absent), after.get(key, absent))
         for key in sorted(before.keys() | after.keys())
@@ -47,9 +47,10 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any], absent: str) 
     return [f"{each.key}: {each.left} → {each.right}" for each in differing(left, right, absent)]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested mappings, under dotted names; an empty mapping is a value."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

@@ -20,7 +20,7 @@ from mlreg_dagster.models.asset_metadata import (
 )
 from mlreg_dagster.models.detectors.names import require_known_detectors
 from mlreg_dagster.models.gates import asked_gates, require_known_gates, with_registered_gates
-from mlreg_dagster.models.manifests import LEARNED, VARIANT
+from mlreg_dagster.models.manifests import LEARNED
 from mlreg_dagster.orchestration.instance.audit_anchors import require_intact
 from mlreg_dagster.orchestration.instance.provenance import require_recorded
 from mlreg_dagster.orchestration.metadata import AUDIT_HEAD, OWNERS, audit_head, table_view
@@ -112,33 +112,34 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import registration, training
         from mlreg_dagster.models.optimisation.making import make_variant
-        from mlreg_dagster.models.optimisation.ordering import stated_variant
+        from mlreg_dagster.models.optimisation.ordering import VariantOrder, stated_variant
         from mlreg_dagster.models.plots import score_distribution
-        from mlreg_dagster.models.training_request import CAUSE_TAG, TRIGGER_TAG, place_order, stated_cause
+        from mlreg_dagster.models.sweeps.order import order_of
+        from mlreg_dagster.models.training_request import CAUSE_TAG, TRIGGER_TAG
 
         store, records = mlreg_artifacts.open(), mlreg_registry.open()
         require_intact(records, context.instance)
         name = version_of(context)
         run = context.run
-        cause = stated_cause(config.trigger, config.cause, config.reason, run.run_id, run.tags)
+        asked = config.model_dump(exclude={"actor"}, exclude_defaults=True)
+        variant = stated_variant(name, records, store, asked, run.run_id, run.tags)
+        order = variant or order_of(name, settings, store, asked, run.run_id, run.tags)
+        cause, origin = order.cause, order.origin
         if cause is not None:  # also where a person launched it
             context.instance.add_run_tags(run.run_id, {TRIGGER_TAG: cause["trigger"], CAUSE_TAG: cause["key"]})
-        order: dict[str, Any] = {"model": config.model, "dataset": config.dataset, "overrides": config.overrides}
-        variant = stated_variant(records, store, config.variant_of, config.change, order)
-        if variant is None:
-            chosen, day = place_order(settings, store, **order)
-        else:
-            day = variant.dataset_day
-        dataset = freezing.load(store, freezing.TRAINING, day)
+        dataset = freezing.load(store, freezing.TRAINING, order.day)
+        scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
         records = mlreg_registry.open()
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case, actor = settings.use_case.sha256, records.acting(current_actor(config.actor))
-        said: dict[str, Any] = {"use_case_sha256": use_case, "cause": cause}
-        if variant is None:
-            scores_from = as_hour(dataset.day) + pd.Timedelta(days=1)
-            model = training.train(name, dataset, scores_from, chosen, **said)
+        if isinstance(order, VariantOrder):
+            model = make_variant(
+                name, order.parent, order.of, order.change, dataset, use_case_sha256=use_case, cause=cause
+            )
         else:
-            model = make_variant(name, variant.parent, variant.of, variant.change, dataset, **said)
+            model = training.train(
+                name, dataset, scores_from, order.settings, use_case_sha256=use_case, cause=cause, origin=origin
+            )
         by = Attribution(actor, mlreg_clock.now(), run_id=context.run.run_id)
         version = registration.register(model, store, records, by)
         shown = dataset.rows.iloc[:: 1 + len(dataset.rows) // _DRAWN_ROWS]
@@ -162,9 +163,10 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
                 "training_anomaly_rate": model.manifest["training_anomaly_rate"],
                 "scores_from": f"{model.scores_from:%Y-%m-%d %H:%M} UTC",
                 "graph": model.manifest["graph"],
-                **{name: model.manifest[name] for name in (*LEARNED, VARIANT) if name in model.manifest},
+                **{name: model.manifest[name] for name in LEARNED if name in model.manifest},
                 "trained_by": version.created_by,
                 "cause": f"{cause['trigger']}: {cause['reason']} ({cause['key']})" if cause else "schedule",
+                **{key: dict(value) for key, value in origin.items()},
                 AUDIT_HEAD: audit_head(records),
                 "scores": dg.MetadataValue.md(score_distribution(scores, model.threshold, "training rows")),
             },
@@ -207,6 +209,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         from mlreg_dagster.models.evaluation.holdout_days import further_days
         from mlreg_dagster.models.evaluation.rounds import plant_anomalies
         from mlreg_dagster.models.plots import gate_summary, refit_scatter, score_distribution
+        from mlreg_dagster.models.sweeps.base import against_base
 
         store, records = mlreg_artifacts.open(), mlreg_registry.open()
         require_intact(records, context.instance)
@@ -228,6 +231,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
         versus = comparison.against_champion(
             model, holdout, rounds, records, store, thresholds.comparison, chance.chance
         )
+        versus_base = against_base(model, records, store, holdout, rounds, thresholds.comparison, chance.chance)
         result = evaluation.evaluate(
             model,
             holdout,
@@ -253,7 +257,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
             artifact_sha256=version.artifact_sha256,
             holdout_sha256=holdout.sha256,
             gates=result.gates,
-            metrics=result.metrics | days | {"versus_champion": versus} | refits | matters,
+            metrics=result.metrics | days | {"versus_champion": versus} | versus_base | refits | matters,
             thresholds=thresholds.model_dump(mode="json"),
             holdout_day=holdout.day,
             code_sha256=experiments.code_sha256(),
@@ -279,6 +283,7 @@ def _evaluated_model(settings: Settings) -> dg.AssetsDefinition:
                 **{name: table_view(importance_rows(each)) for name, each in matters.items()},
                 "versus_champion": table_view(versus_rows(versus)),
                 "versus_champion_verdict": verdict_text(versus),
+                **{f"{key}_verdict": verdict_text(value) for key, value in versus_base.items()},
                 **{name: dg.MetadataValue.md(refit_scatter(each)) for name, each in refits.items()},
             },
             check_results=_check_results(recorded),

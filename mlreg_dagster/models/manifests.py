@@ -31,14 +31,20 @@ CODE = "code"
 CAUSE = "cause"
 """In a manifest: why a version was trained, where it was not the schedule: `trigger`, `key`, `reason`."""
 
+SWEEP = "sweep"
+"""In a manifest: the sweep that a version is of: its name, number, of how many, and what differs from the base."""
+
+STUDY = "study"
+"""In a manifest: the study that a version came from: its name, and the number of the trial."""
+
 VARIANT = "variant"
-"""In a manifest: which version it is a smaller variant `of`, and by which `change`; others have none.
+"""In a manifest: which version it is a smaller variant `of`, and by which `change`.
 
 The settings are those that the other version was trained with: the change comes after them.
 """
 
-OF_ORIGIN = (VARIANT, "study", "sweep", "origin")
-"""What says of a version where it came from: nothing of that holds for another version that is made of it."""
+ORIGINS = (STUDY, SWEEP, VARIANT)
+"""In a manifest: where a version comes from, where it was not a training of its own; others have none of them."""
 
 TOLD_APART_BY = {
     "settings": ("settings", VARIANT),
@@ -56,6 +62,17 @@ def cause_in(manifest: Mapping[str, Any]) -> Mapping[str, str] | None:
     """Why a version was trained; None: on schedule, or by hand without a cause."""
     cause: Mapping[str, str] | None = manifest.get(CAUSE)
     return cause
+
+
+def origin_in(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a version comes from: the entries of its manifest that say so, if any."""
+    return {name: manifest[name] for name in ORIGINS if name in manifest}
+
+
+def name_in(manifest: Mapping[str, Any], origin: str) -> str | None:
+    """The name of the study or the sweep that a version is of; None: of none."""
+    found = manifest.get(origin)
+    return None if found is None else str(found["name"])
 
 
 def recorded_settings(settings: ModelSettings) -> dict[str, Any]:

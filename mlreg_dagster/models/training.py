@@ -31,6 +31,7 @@ from mlreg_dagster.models.manifests import (
     VARIANT,
     WALK_FORWARD,
     cause_in,
+    origin_in,
     recorded_settings,
     remember_usual,
     settings_in,
@@ -58,6 +59,7 @@ def train(
     *,
     use_case_sha256: str | None = None,
     cause: Mapping[str, str] | None = None,
+    origin: Mapping[str, Any] | None = None,
     apart: bool = True,
     explained: bool = True,
 ) -> Model:
@@ -70,6 +72,7 @@ def train(
         settings: Detector, parameters, contamination, seed, features.
         use_case_sha256: Of the use case that it is built under; written into the manifest.
         cause: Why it is trained, where it is not the schedule: trigger, key and reason; written into the manifest.
+        origin: Where it comes from, by one of `ORIGINS`, where it is not a training of its own; written likewise.
         apart: Whether a local outlier factor counts identical rows once, and the manifest says how many there are.
         explained: Whether the manifest holds what is usual in the training rows, for reasons without the pipelines.
 
@@ -114,6 +117,7 @@ def train(
         "dataset_sha256": dataset.sha256,
         "use_case_sha256": use_case_sha256,
         **({CAUSE: dict(cause)} if cause is not None else {}),
+        **(origin or {}),
         **({IDENTICAL_ROWS: len(rows) - len(distinct_rows(rows)[0])} if apart else {}),
         **_learned(pipeline, dataset),
         "libraries": library_versions(),
@@ -139,6 +143,7 @@ def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
         settings_in(manifest),
         use_case_sha256=manifest.get("use_case_sha256"),  # versions of before there were use cases name none
         cause=cause_in(manifest),
+        origin=None if VARIANT in manifest else origin_in(manifest),  # which comes after the training
         apart=IDENTICAL_ROWS in manifest,  # earlier versions count identical rows as often as they occur
         explained=USUAL in manifest,
     )

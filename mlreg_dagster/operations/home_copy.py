@@ -20,7 +20,7 @@ from mlreg_dagster.operations.kept_tables import tables_kept
 from mlreg_dagster.registry import Registry
 from mlreg_dagster.registry.database.sqlite import file_of
 from mlreg_dagster.storage import private_files
-from mlreg_dagster.storage.artifacts import SUMS, ArtifactError, ArtifactStore, open_artifacts
+from mlreg_dagster.storage.artifacts import SUMS, ArtifactError, ArtifactMissing, ArtifactStore, open_artifacts
 from mlreg_dagster.storage.faults import explained
 from mlreg_dagster.storage.folders import is_local, open_folder
 from mlreg_dagster.storage.landing import LandingZone
@@ -73,10 +73,12 @@ def write_bundle(folder: Path, store: ArtifactStore, kind: str, key: str) -> Non
     Raises:
         ArtifactError: It is not what was frozen.
     """
-    files = store.read(kind, key)
-    sums = (store.root / kind / key / SUMS).read_bytes()
+    artifact = store.find(kind, key)
+    if artifact is None:
+        raise ArtifactMissing(f"{kind}/{key} is no longer in {store.root}.")
+    files = store.read(kind, key, artifact.sha256)
     private_files.make_folder(folder)
-    for name, content in {**files, SUMS: sums}.items():
+    for name, content in {**files, SUMS: artifact.sums}.items():
         private_files.write(folder / name, content)
 
 

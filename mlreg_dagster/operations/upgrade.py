@@ -53,7 +53,7 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
 
     Raises:
         HomeAtWork: A daemon works on it; nothing was changed.
-        HomeInUse: A replay or demo works on it; nothing was changed.
+        HomeInUse: A replay, demo or sweep works on it; nothing was changed.
         WarehouseBusy: A process keeps the tables; the registry was upgraded.
         BackupNeeded, SchemaMismatch, RegistryDamaged, RegistryUnavailable: As `Registry.upgrade`.
     """
@@ -65,11 +65,11 @@ def upgrade(registry: Registry, home: Path, dagster_home: Path, *, copied: bool 
 
 @contextmanager
 def at_rest(home: Path, dagster_home: Path) -> Iterator[None]:
-    """Keep daemons, replays and demos out of a home meanwhile.
+    """Keep daemons, replays, demos and sweeps out of a home meanwhile.
 
     Raises:
         HomeAtWork: A daemon works on it; nothing was changed.
-        HomeInUse: A replay or demo works on it; nothing was changed.
+        HomeInUse: A replay, demo or sweep works on it; nothing was changed.
     """
     with ExitStack() as stack:
         if home.is_dir():

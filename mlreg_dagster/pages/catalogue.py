@@ -6,6 +6,7 @@ from mlreg_dagster.pages.champions import page as champions
 from mlreg_dagster.pages.compare import page as compare
 from mlreg_dagster.pages.data import page as data
 from mlreg_dagster.pages.drift import page as drift
+from mlreg_dagster.pages.experiments import page as experiments
 from mlreg_dagster.pages.hour import page as hour
 from mlreg_dagster.pages.models import page as models
 from mlreg_dagster.pages.overview import page as overview
@@ -17,6 +18,7 @@ PAGES: tuple[Page, ...] = (
     models.PAGE,
     version.PAGE,
     *compare.PAGES,
+    *experiments.PAGES,
     champions.PAGE,
     *data.PAGES,
     *hour.PAGES,

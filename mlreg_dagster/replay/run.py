@@ -28,7 +28,7 @@ def run_replay(runner: Runner, replay: Replay, on_step: OnStep) -> None:
 
     Raises:
         CannotReplay: The period is empty, or begins before the partitions do.
-        HomeInUse: Another replay or demo works on the home.
+        HomeInUse: Another replay, demo or sweep works on the home.
         RunFailed: A run failed; starting the same replay again goes on from there.
     """
     ingest = runner.settings.ingest

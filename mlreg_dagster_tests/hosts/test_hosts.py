@@ -211,11 +211,11 @@ def told(team: Team) -> Told:
         return len(said) > 1 and "RUN_SUCCESS" in said[0] and "STEP_START" in said[-1]
 
     with team.logs_where_it_fails():
-        wait_for(is_amid_its_second_run, PATIENCE_S)
+        wait_for(is_amid_its_second_run, PATIENCE_S, rarest_s=0.5)
     lost.kill()
     with team.logs_where_it_fails():
-        wait_for(team.has_ended_again, PATIENCE_S)
-        wait_for(team.all_made, PATIENCE_S)
+        wait_for(team.has_ended_again, PATIENCE_S, rarest_s=2)
+        wait_for(team.all_made, PATIENCE_S, rarest_s=2)
     return team.told(left)
 
 

@@ -86,7 +86,7 @@ def test_a_home_at_work_is_left_alone(mlreg, old_home, dagster_home):
     assert (answer.code, "nothing was changed. Stop it" in answer.err) == (1, True)
     with alone_on(old_home):
         answer = mlreg("upgrade")
-    assert (answer.code, "Another replay or demo works on" in answer.err) == (1, True)
+    assert (answer.code, "Another replay, demo or sweep works on" in answer.err) == (1, True)
     after = {name: sha for name, sha in content_of(old_home).items() if not name.startswith("lifecycle.lock")}
     assert after == before
     assert mlreg("upgrade").code == 0

@@ -34,6 +34,7 @@ def facts_of(
     evaluation: Evaluation,
     by: Attribution,
     *,
+    as_of: datetime | None = None,
     matured_outcomes: Callable[[], int],
     worth: Callable[[], tuple[WorthFound, ...]],
     changed_hours: int | None = None,
@@ -46,6 +47,7 @@ def facts_of(
         rules: In force.
         evaluation: The one that it is judged by.
         by: Who promotes, and when.
+        as_of: The time at which the evaluation has its age; None: that of `by`.
         matured_outcomes: Counts those of the version; asked only where the policy wants some.
         worth: Holds its outcomes against its opponents'; asked only where the policy wants it.
         changed_hours: Hours of the training data that changed since they were frozen; None: not known.
@@ -81,7 +83,7 @@ def facts_of(
             for name in each.waives
         },
         frozen=None if freeze is None else f"{freeze.reason}, until {freeze.until:%Y-%m-%d %H:%M}",
-        evaluation_age_days=_age(evaluation, version, now) / pd.Timedelta(days=1),
+        evaluation_age_days=_age(evaluation, version, now if as_of is None else as_utc(as_of)) / pd.Timedelta(days=1),
         matured_outcomes=matured_outcomes() if asks_for_outcomes else None,
         worth=worth() if asks_for_worth else None,
         is_rollback=is_rollback,
@@ -189,10 +191,10 @@ def _settings_of(evaluation: Evaluation) -> EvaluationSettings | None:
         return None
 
 
-def _age(evaluation: Evaluation, version: ModelVersion, now: datetime) -> pd.Timedelta:
+def _age(evaluation: Evaluation, version: ModelVersion, as_of: datetime) -> pd.Timedelta:
     """How old the evaluation is, or the data that it looked at, whichever is older."""
     seen_until = as_hour(evaluation.holdout_day or version.dataset_day) + pd.Timedelta(days=1)
-    return pd.Timedelta(now - min(evaluation.recorded_at, seen_until))
+    return pd.Timedelta(as_of - min(evaluation.recorded_at, seen_until))
 
 
 def _stranger(actor: str, alias: str, policy: PromotionSettings) -> str | None:

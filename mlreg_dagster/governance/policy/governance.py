@@ -86,6 +86,7 @@ class Governance:
         rules: Rules,
         by: Attribution,
         *,
+        as_of: datetime | None = None,
         changed_hours: int | None = None,
         worth: tuple[WorthFound, ...] | None = None,
         rolled_out: bool = False,
@@ -96,6 +97,7 @@ class Governance:
             dossier: All that is on record: of which version, for which alias.
             rules: In force.
             by: Who promotes, and when.
+            as_of: When the evaluation must not be too old: where a replay promotes in the past; None: at `by.time`.
             changed_hours: Hours of the training data that changed since they were frozen; None: not known.
             worth: What `worth_asked` found; None: it is measured where the policy asks for it.
             rolled_out: Whether a rollout asks.
@@ -111,6 +113,7 @@ class Governance:
             rules,
             evaluation,
             by,
+            as_of=as_of,
             matured_outcomes=lambda: self.matured_outcomes(version),
             worth=lambda: self.worth(version, rival_in(dossier), by.time) if worth is None else worth,
             changed_hours=changed_hours,

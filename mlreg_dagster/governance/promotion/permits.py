@@ -66,7 +66,7 @@ def by_policy(
         governance: What it is judged by.
         rules: In force.
         by: Who promotes, when and why.
-        as_of: Outcomes that fell due later do not count.
+        as_of: When the move takes effect: outcomes that are due later do not count, and the evaluation is that old.
         rollback: What the trial of a former holder found; None: it is none.
         rollout: The number of the rollout that asks; None: none does.
     """
@@ -78,7 +78,7 @@ def by_policy(
 
     def permit(dossier: Dossier) -> Permission:
         judgement = governance.consider(
-            dossier, rules, by, changed_hours=changed, worth=worth, rolled_out=rollout is not None
+            dossier, rules, by, as_of=as_of, changed_hours=changed, worth=worth, rolled_out=rollout is not None
         )
         if judgement.verdict.outcome != "promote":
             raise not_promoted(version.version, dossier.alias, judgement.verdict)

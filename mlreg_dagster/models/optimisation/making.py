@@ -14,10 +14,11 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.revision import code_revision
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.models.artifacts.artifact import Model, library_versions
-from mlreg_dagster.models.manifests import CAUSE, CODE, OF_ORIGIN, VARIANT, settings_in
+from mlreg_dagster.models.manifests import CAUSE, CODE, ORIGINS, VARIANT, settings_in
 from mlreg_dagster.models.optimisation.variants import Matrix, changed
 from mlreg_dagster.models.own_rows import said_of
 from mlreg_dagster.models.training import require_dataset, rows_to_fit, sampled
+from mlreg_dagster.registry.records.models import ORIGIN
 
 
 class VariantOfAVariant(MlregError):
@@ -71,7 +72,7 @@ def make_variant(
     pipeline = changed(parent.pipeline, change, rows)
     said, graph = said_of(pipeline, parent.baseline, rows, usual, settings, features, version, dataset)
     manifest = {
-        **{name: value for name, value in parent.manifest.items() if name not in (CAUSE, *OF_ORIGIN)},
+        **{name: value for name, value in parent.manifest.items() if name not in (CAUSE, *ORIGINS, ORIGIN)},
         **said,
         "version": version,
         "use_case_sha256": use_case_sha256,

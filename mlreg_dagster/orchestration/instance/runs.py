@@ -4,7 +4,7 @@ All times here are the machine's, as Dagster writes them. A clock that was put b
 come; one that is far off, before or after, is no reason to wait.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 import pandas as pd
@@ -71,6 +71,18 @@ def cancel_those_that_never_started(instance: dg.DagsterInstance, jobs: Iterable
                 instance.report_run_canceled(record.dagster_run, message)
                 cancelled.append(record.dagster_run.run_id)
     return cancelled
+
+
+def cancel_those_left(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> list[str]:
+    """Cancel the runs with these tags that have not ended, as the process that executed them is known to be dead.
+
+    Returns:
+        The ids of those runs.
+    """
+    left = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=UNDER_WAY))
+    for run in left:
+        instance.report_run_canceled(run, "The process that executed it ended before it did.")
+    return [run.run_id for run in left]
 
 
 def named(run: dg.DagsterRun) -> str:

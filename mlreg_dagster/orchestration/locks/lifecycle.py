@@ -1,4 +1,4 @@
-"""Allows one replay or demo on a home or registry at a time: two would train and promote the same versions twice."""
+"""Allows one replay, demo or sweep on a home or registry at a time: two would train the same versions twice."""
 
 import json
 import os
@@ -18,12 +18,12 @@ from mlreg_dagster.storage.private_files import make_folder
 
 
 class HomeInUse(MlregError):
-    """Another replay or demo works on the home."""
+    """Another replay, demo or sweep works on the home."""
 
 
 @contextmanager
 def alone_on(home: Path) -> Iterator[None]:
-    """Keep other replays and demos out of a home, and out of a registry in PostgreSQL that several hosts share.
+    """Keep other replays, demos and sweeps out of a home, and out of a registry in PostgreSQL that several hosts share.
 
     A killed process leaves no lock.
 
@@ -40,8 +40,8 @@ def alone_on(home: Path) -> Iterator[None]:
                 stack.enter_context(lock.acquire(timeout=0))
             except Timeout:
                 raise HomeInUse(
-                    f"Another replay or demo works on {home}. This one ends; nothing was done. Wait until it ends, end "
-                    f"it, or let MLREG_HOME name another home. Holder: {_described(holder)}"
+                    f"Another replay, demo or sweep works on {home}. This one ends; nothing was done. Wait until it "
+                    f"ends, end it, or let MLREG_HOME name another home. Holder: {_described(holder)}"
                 ) from None
             stack.callback(holder.unlink, missing_ok=True)
             holder.write_text(json.dumps(_this_process()))
@@ -56,8 +56,8 @@ def _alone_on_registry(url: str) -> Iterator[None]:
         hold = AdvisoryLock(url, "replays and demos", timeout_s=0).take()
     except LockBusy as error:
         raise HomeInUse(
-            f"Another replay or demo works on the registry that MLREG_REGISTRY names, from this home or another one. "
-            f"This one ends. {error}"
+            f"Another replay, demo or sweep works on the registry that MLREG_REGISTRY names, from this home or another "
+            f"one. This one ends. {error}"
         ) from None
     try:
         yield

@@ -6,6 +6,7 @@ from datetime import datetime
 from mlreg_dagster.evidence.compared.differences import Differences, GatePair, differences_of, gates_side_by_side
 from mlreg_dagster.evidence.compared.hours import Stretch, stretches
 from mlreg_dagster.governance.standing import Badge, VersionStanding, standings
+from mlreg_dagster.models.manifests import SWEEP, name_in
 from mlreg_dagster.pages.compare.computed import Computed, HoldoutFacts, holdout_of, on_holdout, on_record
 from mlreg_dagster.pages.page import NotThere
 from mlreg_dagster.pages.source import records
@@ -23,6 +24,7 @@ class Side:
         detector: Which detector.
         dataset_day: Day of its training dataset.
         artifact_sha256: The hash of its artifact.
+        sweep: The sweep that it is of; None: of none.
         status: By the evaluation that counts.
         badges: What it is and was.
     """
@@ -33,6 +35,7 @@ class Side:
     detector: str
     dataset_day: str
     artifact_sha256: str
+    sweep: str | None
     status: str
     badges: tuple[Badge, ...]
 
@@ -142,6 +145,7 @@ def _side(standing: VersionStanding, asked: str) -> Side:
         version.detector,
         version.dataset_day,
         version.artifact_sha256,
+        name_in(version.manifest, SWEEP),
         standing.status,
         standing.badges,
     )

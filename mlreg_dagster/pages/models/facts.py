@@ -23,12 +23,14 @@ class Filters:
     Attributes:
         detector: A detector.
         trigger: By what trainings were started.
+        sweep: A sweep.
         experiment: `with` experiments, `without` any, `only` experiments.
         metric: Which metric is drawn.
     """
 
     detector: str | None
     trigger: str | None
+    sweep: str | None
     experiment: str | None
     metric: str
 
@@ -40,7 +42,8 @@ class Filters:
             "without": row.experiments == 0,
             "only": row.experiments > 0 and row.evaluated_at is None,
         }
-        return self.detector in (None, row.detector) and self.trigger in (None, row.trigger) and kinds[self.experiment]
+        chosen = ((self.detector, row.detector), (self.trigger, row.trigger), (self.sweep, row.sweep))
+        return all(asked in (None, found) for asked, found in chosen) and kinds[self.experiment]
 
     @property
     def query(self) -> dict[str, str | None]:
@@ -48,6 +51,7 @@ class Filters:
         return {
             "detector": self.detector,
             "trigger": self.trigger,
+            "sweep": self.sweep,
             "experiment": self.experiment,
             "metric": self.metric,
         }
@@ -64,6 +68,7 @@ class Models:
         filters: What the list is narrowed to.
         detectors: All there are.
         triggers: All there are.
+        sweeps: All there are.
         metrics: Name and title of each metric that can be drawn.
         points: The metric over the versions that the filters keep, the oldest first.
         champion_worth: What outcomes say of whichever version was champion; None: no verdict was asked yet.
@@ -75,6 +80,7 @@ class Models:
     filters: Filters
     detectors: tuple[str, ...]
     triggers: tuple[str, ...]
+    sweeps: tuple[str, ...]
     metrics: Mapping[str, str]
     points: tuple[Point, ...]
     champion_worth: WorthOnRecord | None
@@ -95,9 +101,11 @@ def facts(view: View) -> Models:
     worth = worth_by_version(newest_worth(view.tables, view.until))
     rows = [model_row(each, worth.get(each.version.version)) for each in standings(view.registry, view.as_of).versions]
     detectors, triggers = (tuple(sorted({getattr(row, name) for row in rows})) for name in ("detector", "trigger"))
+    sweeps = tuple(sorted({row.sweep for row in rows if row.sweep is not None}))
     filters = Filters(
         _chosen(view.query, "detector", detectors),
         _chosen(view.query, "trigger", triggers),
+        _chosen(view.query, "sweep", sweeps),
         _chosen(view.query, "experiment", _EXPERIMENTS),
         _chosen(view.query, "metric", METRICS) or next(iter(METRICS)),
     )
@@ -111,6 +119,7 @@ def facts(view: View) -> Models:
         filters=filters,
         detectors=detectors,
         triggers=triggers,
+        sweeps=sweeps,
         metrics={name: each.title for name, each in METRICS.items()},
         points=tuple(point for point in points if point is not None),
         champion_worth=worth.get("champion"),

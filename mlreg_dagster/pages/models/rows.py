@@ -7,7 +7,7 @@ from typing import Any
 
 from mlreg_dagster.governance.standing import Badge, VersionStanding
 from mlreg_dagster.models.gates.planted import AVERAGE_PRECISION
-from mlreg_dagster.models.manifests import cause_in
+from mlreg_dagster.models.manifests import STUDY, SWEEP, cause_in, name_in
 from mlreg_dagster.outcomes.names import RANKING, WorthVerdict
 
 SCHEDULE = "schedule"
@@ -46,6 +46,8 @@ class ModelRow:
         detector: Which detector.
         trigger: By what its training was started.
         cause: Why it was trained; None: on schedule, or by hand without a cause.
+        study: The study that it came from; None: from none.
+        sweep: The sweep that it is of; None: of none.
         dataset_day: The day of its dataset.
         trained_at: When it was registered.
         trained_by: Who trained it, as recorded.
@@ -66,6 +68,8 @@ class ModelRow:
     detector: str
     trigger: str
     cause: str | None
+    study: str | None
+    sweep: str | None
     dataset_day: str
     trained_at: datetime
     trained_by: str
@@ -95,6 +99,8 @@ def model_row(standing: VersionStanding, worth: WorthOnRecord | None) -> ModelRo
         detector=version.detector,
         trigger=cause["trigger"] if cause else SCHEDULE,
         cause=cause.get("reason") if cause else None,
+        study=name_in(version.manifest, STUDY),
+        sweep=name_in(version.manifest, SWEEP),
         dataset_day=version.dataset_day,
         trained_at=version.created_at,
         trained_by=version.created_by,

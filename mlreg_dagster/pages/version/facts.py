@@ -6,7 +6,7 @@ from typing import Any
 
 from mlreg_dagster.core.times import read_time
 from mlreg_dagster.governance.standing import Badge, standings
-from mlreg_dagster.models.manifests import cause_in
+from mlreg_dagster.models.manifests import cause_in, origin_in
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.pages.page import NotThere
 from mlreg_dagster.pages.source import records
@@ -81,6 +81,7 @@ class VersionFacts:
         run_id: The Dagster run that did, if any.
         detector: Which detector.
         cause: Why it was trained, where it was not the schedule: `trigger`, `key`, `reason`.
+        origin: Where it comes from, by `study`, `sweep` or `variant`; empty: it is a training of its own.
         dataset_day: Day of its training dataset.
         dataset_sha256: Its hash.
         training_first_hour: The first hour of its training rows.
@@ -109,6 +110,7 @@ class VersionFacts:
     run_id: str | None
     detector: str
     cause: dict[str, str] | None
+    origin: dict[str, Any]
     dataset_day: str
     dataset_sha256: str
     training_first_hour: datetime | None
@@ -168,6 +170,7 @@ def facts(view: View, version: str) -> VersionFacts:
         run_id=found.run_id,
         detector=found.detector,
         cause=dict(cause) if (cause := cause_in(manifest)) else None,
+        origin=origin_in(manifest),
         dataset_day=found.dataset_day,
         dataset_sha256=found.dataset_sha256,
         training_first_hour=_time(manifest.get("training_first_hour")),

@@ -58,6 +58,20 @@ class Artifact:
     sha256: str
     files: dict[str, str]
 
+    @property
+    def sums(self) -> bytes:
+        """The content of its `SHA256SUMS`."""
+        return sums_of(self.files)
+
+
+def sums_of(files: Mapping[str, str]) -> bytes:
+    """The list whose hash is that of a bundle, as `sha256sum -c` reads it.
+
+    Args:
+        files: File name to the file's hash.
+    """
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode("ascii")
+
 
 class ArtifactStore(Protocol):
     """Frozen bundles of named files: models, datasets, anything that is named by its hash.

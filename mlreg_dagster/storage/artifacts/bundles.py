@@ -17,6 +17,7 @@ from mlreg_dagster.storage.artifacts.base import (
     ArtifactMissing,
     ArtifactTampered,
     InvalidArtifact,
+    sums_of,
 )
 from mlreg_dagster.storage.faults import explained
 
@@ -83,7 +84,7 @@ class Bundles(ABC):
         check_names(kind, key, *files)
         if not files or SUMS in files:
             raise InvalidArtifact(f"The bundle {kind}/{key} needs files, none of them called {SUMS}.")
-        sums = _sums({name: _sha256(content) for name, content in files.items()})
+        sums = sums_of({name: _sha256(content) for name, content in files.items()})
         with self._explained(f"{self.root}/{kind}/{key}"), self._alone():
             if not self.is_frozen(kind, key, files):
                 self._write(kind, key, {**files, SUMS: sums})
@@ -127,7 +128,7 @@ class Bundles(ABC):
         folder = self._folder(kind, key)
         text = sums.decode("ascii", errors="replace")
         files = {name: digest for digest, name in _LINE.findall(text) if NAME.fullmatch(name)}
-        if _sums(files) != sums:
+        if sums_of(files) != sums:
             raise ArtifactTampered(f"{folder}: {SUMS} is damaged: it is not the sorted list that was frozen.")
         return Artifact(kind, key, folder.as_uri(), _sha256(sums), files)
 
@@ -166,10 +167,6 @@ def check_names(*names: str) -> None:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _sums(files: Mapping[str, str]) -> bytes:
-    return "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items())).encode("ascii")
 
 
 def _tampered(uri: str, name: str, expected: str, found: str) -> ArtifactTampered:

@@ -4,6 +4,7 @@ By itself DuckDB downloads and loads extensions that a query happens to name, re
 address on the network, and keeps secrets in the user's home folder. Nothing here needs that.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from glob import escape
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-_NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
+_THREADS = max(1, (os.cpu_count() or 1) // 2)
+"""Of a process. As many as cores only wait for each other where anything else runs: see docs/decisions/0069."""
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "threads": _THREADS,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
@@ -31,9 +35,7 @@ def connect(
         read_only: Change nothing.
         reaches: Files, and folders with all that is in them, that statements may read and write besides the database.
     """
-    connection = duckdb.connect(
-        ":memory:" if database is None else str(database), read_only=read_only, config=_NOTHING_FROM_OUTSIDE
-    )
+    connection = duckdb.connect(":memory:" if database is None else str(database), read_only=read_only, config=_CONFIG)
     try:
         connection.execute("SET TimeZone = 'UTC'")
         if connection.execute("SELECT current_setting('enable_external_access')").fetchone() == (True,):
@@ -57,7 +59,7 @@ def connect_attaching(attach: Callable[[duckdb.DuckDBPyConnection], object], rea
         reaches: The folder, on a disk or in an object store, that statements may read and write.
     """
     # What attaches to PostgreSQL asks all keepers of secrets, and fails where that of files is switched off.
-    config = {**_NOTHING_FROM_OUTSIDE, "allow_persistent_secrets": True, "secret_directory": _NO_FOLDER}
+    config = {**_CONFIG, "allow_persistent_secrets": True, "secret_directory": _NO_FOLDER}
     connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")

@@ -5,6 +5,7 @@ import pytest
 
 from mlreg_dagster.core.people import NotAName
 from mlreg_dagster.governance.policy.in_force import PolicyNotAdopted
+from mlreg_dagster.governance.promotion.permits import PromotionHeld
 from mlreg_dagster.governance.promotion.promotion import PromotionRefused
 from mlreg_dagster.models.artifacts.artifact import MODELS
 from mlreg_dagster.models.artifacts.trust import UntrustedModel
@@ -28,6 +29,12 @@ def test_a_version_that_passed_its_gates_takes_the_alias(move, registry):
 
 def test_without_a_time_it_counts_from_now_on(move):
     assert move("v1").effective_at == NOW
+
+
+def test_in_a_replay_an_evaluation_is_as_old_as_it_was_when_the_move_took_effect(move, refused, in_force):
+    strict = in_force(max_evaluation_age_days=1)
+    refused(PromotionHeld, "days old, allowed are 1", governance=strict)
+    assert move(governance=strict, effective_at=DAY_ENDS)
 
 
 @pytest.mark.parametrize("reason", ["", "    ", "  abcd  "])

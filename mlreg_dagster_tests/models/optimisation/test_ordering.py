@@ -2,10 +2,8 @@
 
 import pytest
 
-from mlreg_dagster.models.optimisation.ordering import NotAVariantOrder
+from mlreg_dagster.models.optimisation.ordering import NotAVariantOrder, stated_variant
 from mlreg_dagster_tests.lifecycle import failure
-
-TRAINING = {"model": "model", "dataset": None, "overrides": {}}
 
 
 @pytest.mark.parametrize(
@@ -19,17 +17,19 @@ TRAINING = {"model": "model", "dataset": None, "overrides": {}}
     ],
 )
 def test_half_a_request_or_more_than_one_is_refused(trained, config, said):
-    from mlreg_dagster.models.optimisation.ordering import stated_variant
-
-    asked = {**TRAINING, **{name: config[name] for name in TRAINING if name in config}}
     with pytest.raises(NotAVariantOrder, match=said):
-        stated_variant(trained.registry, trained.artifacts, config.get("variant_of"), config.get("change"), asked)
+        stated_variant("v4", trained.registry, trained.artifacts, config, "run-1", {})
 
 
 def test_without_a_variant_it_is_a_training(trained):
-    from mlreg_dagster.models.optimisation.ordering import stated_variant
+    assert stated_variant("v4", trained.registry, trained.artifacts, {"model": "model_lof"}, "run-1", {}) is None
 
-    assert stated_variant(trained.registry, trained.artifacts, None, None, TRAINING) is None
+
+def test_a_reason_is_kept_and_an_alias_is_resolved(live):
+    asked = {"variant_of": "champion", "change": "float32", "reason": "a smaller image"}
+    found = stated_variant("v4", live.registry, live.artifacts, asked, "run-1234-5", {})
+    assert (found.of, found.origin) == ("v2", {"variant": {"of": "v2", "change": "float32"}})
+    assert found.cause == {"trigger": "manual", "key": "manual-run-1234", "reason": "a smaller image"}
 
 
 @pytest.mark.slow

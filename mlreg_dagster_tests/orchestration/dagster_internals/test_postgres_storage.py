@@ -241,7 +241,7 @@ def test_a_cut_of_the_audit_log_is_noticed_by_what_dagster_remembers(url, tmp_pa
 def test_replays_of_two_homes_on_one_registry_keep_each_other_out(url, tmp_path, monkeypatch):
     monkeypatch.setenv("MLREG_REGISTRY", url)
     with alone_on(tmp_path / "one"):
-        named = rf"Another replay or demo works on the registry that MLREG_REGISTRY names.* {os.getpid()} lock"
+        named = rf"Another replay, demo or sweep works on the registry that MLREG_REGISTRY names.* {os.getpid()} lock"
         with pytest.raises(HomeInUse, match=named), alone_on(tmp_path / "two"):
             pass
         assert not (tmp_path / "two" / "lifecycle.lock.json").exists()

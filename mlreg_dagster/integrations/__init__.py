@@ -1,0 +1,1 @@
+"""Bridges to other tools: each is optional, and nothing else imports it."""

@@ -1,0 +1,282 @@
+"""Opens MLflow and reads what it holds of the mirror; the one place that asks for the package."""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.untrusted.redaction import blotted, password_in
+from mlreg_dagster.integrations.mlflow.content import (
+    FILES,
+    MARK,
+    NAME,
+    OWN,
+    PARENT,
+    PLACEHOLDER,
+    REGISTRY,
+    REPLACED,
+    STATE,
+    SUBJECT,
+    WRITING,
+    Dataset,
+    Model,
+    Run,
+    Version,
+    digest,
+)
+from mlreg_dagster.integrations.mlflow.place import Place
+from mlreg_dagster.storage.faults import explained
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_PAGE = 1000
+_BOOKKEEPING = {MARK, REPLACED, SUBJECT}
+
+
+class MlflowNotInstalled(MlregError):
+    """The extra is not there."""
+
+
+class MlflowRefused(MlregError):
+    """MLflow can't be reached, or does not do what it was asked."""
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run in MLflow.
+
+    Attributes:
+        id: MLflow's.
+        run: What it holds.
+        mark: The hash of what was written of it.
+        deleted: Whether it is in the trash.
+        files_sha256: Of the model that was uploaded; None: of none.
+    """
+
+    id: str
+    run: Run
+    mark: str | None
+    deleted: bool
+    files_sha256: str | None
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether someone changed it since it was written."""
+        return self.deleted or self.mark != digest(self.run.facts)
+
+
+@dataclass(frozen=True)
+class FoundVersion:
+    """A version in MLflow; `run_id` is the run that it comes from."""
+
+    run_id: str | None
+    version: Version
+    mark: str | None
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether someone changed it since it was written."""
+        return self.mark != digest(self.version.facts)
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """The registered model in MLflow."""
+
+    model: Model
+    mark: str | None
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether someone changed it since it was written."""
+        return self.mark != digest(self.model.facts)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What MLflow holds of the mirror.
+
+    Attributes:
+        experiment: Its id; None: there is none.
+        is_deleted: Whether the experiment is in the trash.
+        registry: Which registry it mirrors.
+        is_whole: Whether the last sync came to its end, so that what differs was changed by others.
+        runs: By subject.
+        spare: Ids of runs that stand beside those, or were replaced and brought back.
+        versions: By number, those of others among them.
+        placeholders: Numbers of versions that only pass over a number.
+        model: The registered model.
+    """
+
+    experiment: str | None = None
+    is_deleted: bool = False
+    registry: str | None = None
+    is_whole: bool = False
+    runs: Mapping[str, FoundRun] = field(default_factory=dict)
+    spare: tuple[str, ...] = ()
+    versions: Mapping[int, FoundVersion] = field(default_factory=dict)
+    placeholders: tuple[int, ...] = ()
+    model: FoundModel | None = None
+
+
+def open_client(place: Place) -> "MlflowClient":
+    """MLflow at a place; a database is made there if there is none.
+
+    Raises:
+        MlflowNotInstalled: The extra is not installed.
+    """
+    require_extra()
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=place.uri, registry_uri=place.uri)
+
+
+def require_extra() -> None:
+    """Refuse to go on without the extra; have it send nothing and draw nothing, which it asks when it is loaded.
+
+    Raises:
+        MlflowNotInstalled: It is not installed; the message says how to install it.
+    """
+    if find_spec("mlflow") is None:
+        raise MlflowNotInstalled("mlflow is not installed. Install the extra: pip install 'mlreg-dagster[mlflow]'.")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextmanager
+def in_words(place: Place) -> Iterator[None]:
+    """Turn what MLflow, its database and its server raise into a message without a password.
+
+    Raises:
+        MlflowRefused: Something was raised.
+    """
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with explained(place.shown):
+            yield
+    except (MlflowException, RequestException, SQLAlchemyError, ModuleNotFoundError) as error:
+        message = blotted(str(error).splitlines()[0][:500], [password_in(place.uri)]).replace(place.uri, place.shown)
+        raise MlflowRefused(
+            f"MLflow at {place.shown} does not do what it was asked: {message} What was mirrored so far stays; run "
+            f"mlreg mlflow sync again once that is mended."
+        ) from None
+
+
+def read(client: "MlflowClient", name: str = NAME) -> Found:
+    """What MLflow holds now; nothing is written."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return Found(versions=_versions(client, name, {})[0], model=_model(client, name))
+    everything = _runs(client, experiment.experiment_id)
+    runs, spare = _by_subject(everything, {each.run_id for each in _versions(client, name, {})[0].values()})
+    subjects = {each.id: subject for subject, each in runs.items()}
+    versions, placeholders = _versions(client, name, subjects)
+    return Found(
+        experiment=experiment.experiment_id,
+        is_deleted=experiment.lifecycle_stage == "deleted",
+        registry=experiment.tags.get(REGISTRY),
+        is_whole=REGISTRY in experiment.tags and experiment.tags.get(STATE) != WRITING,
+        runs=runs,
+        spare=spare,
+        versions=versions,
+        placeholders=placeholders,
+        model=_model(client, name),
+    )
+
+
+def _runs(client: "MlflowClient", experiment: str) -> list[Any]:
+    from mlflow.entities import ViewType
+
+    found: list[Any] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment], run_view_type=ViewType.ALL, max_results=_PAGE, page_token=token)
+        found += page
+        if not (token := page.token):
+            return found
+
+
+def _by_subject(runs: Iterable[Any], used: set[str | None]) -> tuple[dict[str, FoundRun], tuple[str, ...]]:
+    """The run of each subject, and those that should be in the trash; runs of others are in neither."""
+    chosen: dict[str, Any] = {}
+    spare: list[str] = []
+    for run in sorted(runs, key=lambda each: _worth(each, used), reverse=True):
+        subject = run.data.params.get(SUBJECT) or run.data.tags.get(SUBJECT)
+        if subject is None:
+            continue
+        if subject in chosen or REPLACED in run.data.tags:
+            if run.info.lifecycle_stage == "active":
+                spare.append(run.info.run_id)
+        else:
+            chosen[subject] = run
+    subjects = {run.info.run_id: subject for subject, run in chosen.items()}
+    return {subject: _found_run(run, subjects) for subject, run in chosen.items()}, tuple(sorted(spare))
+
+
+def _worth(run: Any, used: set[str | None]) -> tuple[bool, bool, bool, str]:
+    """Which of several runs of one subject is the mirror: the one that a version comes from, then a whole one."""
+    return run.info.run_id in used, run.info.lifecycle_stage == "active", MARK in run.data.tags, run.info.run_id
+
+
+def _found_run(run: Any, subjects: Mapping[str, str]) -> FoundRun:
+    params, tags = dict(run.data.params), dict(run.data.tags)
+    parent = tags.get(PARENT)
+    content = Run(
+        name=run.info.run_name,
+        status=run.info.status,
+        end=run.info.end_time or 0,
+        params={name: value for name, value in params.items() if name != FILES},
+        metrics=dict(run.data.metrics),
+        tags=_own(tags),
+        datasets=frozenset(_dataset(each) for each in run.inputs.dataset_inputs) if run.inputs else frozenset(),
+        parent=None if parent is None else subjects.get(parent, parent),
+    )
+    deleted = run.info.lifecycle_stage == "deleted"
+    return FoundRun(run.info.run_id, content, tags.get(MARK), deleted, params.get(FILES))
+
+
+def _dataset(found: Any) -> Dataset:
+    context = next((tag.value for tag in found.tags if tag.key == "mlflow.data.context"), "")
+    return Dataset(found.dataset.name, found.dataset.digest, found.dataset.source, context)
+
+
+def _versions(
+    client: "MlflowClient", name: str, subjects: Mapping[str, str]
+) -> tuple[dict[int, FoundVersion], tuple[int, ...]]:
+    found: dict[int, FoundVersion] = {}
+    placeholders = []
+    token = None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", max_results=_PAGE, page_token=token)
+        for each in page:
+            tags = dict(each.tags)
+            if PLACEHOLDER in tags:
+                placeholders.append(int(each.version))
+                continue
+            content = Version(subjects.get(each.run_id or ""), each.description or "", _own(tags))
+            found[int(each.version)] = FoundVersion(each.run_id, content, tags.get(MARK))
+        if not (token := page.token):
+            return found, tuple(sorted(placeholders))
+
+
+def _model(client: "MlflowClient", name: str) -> FoundModel | None:
+    found = [each for each in client.search_registered_models(f"name = '{name}'") if each.name == name]
+    if not found:
+        return None
+    tags = dict(found[0].tags)
+    aliases = {alias: int(number) for alias, number in found[0].aliases.items()}
+    return FoundModel(Model(found[0].description or "", _own(tags), aliases), tags.get(MARK))
+
+
+def _own(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in tags.items() if name.startswith(OWN) and name not in _BOOKKEEPING}
