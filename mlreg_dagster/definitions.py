@@ -32,7 +32,9 @@ from mlreg_dagster.jobs import build_jobs
 from mlreg_dagster.market.assets import build_market_assets
 from mlreg_dagster.market.checks import build_market_checks
 from mlreg_dagster.market.sources import make_source
+from mlreg_dagster.models.assets import GROUP as MODELS
 from mlreg_dagster.models.assets import build_model_assets
+from mlreg_dagster.models.tuning.assets import build_tuning_asset
 from mlreg_dagster.monitoring.assets import build_monitoring_assets
 from mlreg_dagster.monitoring.checks import build_monitoring_checks
 from mlreg_dagster.orchestration.graph_description import describe_graph
@@ -95,6 +97,7 @@ def build_definitions(
         *build_market_assets(settings, partitions),
         *build_dataset_assets(settings, partitions),
         *build_model_assets(settings),
+        build_tuning_asset(settings, home, MODELS),
         *build_outcome_assets(settings, partitions),
         *build_serving_assets(settings, partitions, home),
         *build_monitoring_assets(settings, partitions),

@@ -36,6 +36,7 @@ from mlreg_dagster.core.names import (
     SERVED_ASSETS,
     SERVED_OUTCOMES,
     TRAIN,
+    TUNE,
     WEEKLY,
 )
 from mlreg_dagster.governance.checks import FROZEN_HOURS_UNCHANGED
@@ -76,6 +77,7 @@ __all__ = [
     "SERVED_ASSETS",
     "SERVED_OUTCOMES",
     "TRAIN",
+    "TUNE",
     "WEEKLY",
     "build_jobs",
 ]
@@ -150,6 +152,13 @@ def _asset_jobs(tags: "Mapping[str, Tags]") -> "list[Job]":
             RETRAIN,
             "Train a new version, then evaluate it. Partition and config as for `train`.",
             ("candidate_model", "evaluated_model"),
+        ),
+        _job(
+            TUNE,
+            "Search better parameters of a model file on days and plantings that no gate uses. Choose the partition "
+            "`Add a partition`, and name the study; running it again goes on with it. The config names model file, "
+            "dataset and budgets.",
+            ("tuning_study",),
         ),
         _job(
             BUNDLE,

@@ -198,9 +198,10 @@ class Runner:
 
     def _take_version(self, config: Mapping[str, Any]) -> str:
         """The next free version, once what is asked for can be trained."""
+        from mlreg_dagster.models.sweeps.order import requested
         from mlreg_dagster.models.training_request import place_order
 
-        order = {name: config[name] for name in ("model", "dataset", "overrides") if name in config}
+        order, _ = requested(self.artifacts, {name: value for name, value in config.items() if value is not None})
         place_order(self.settings, self.artifacts, **order)
         (version,) = self.take_versions(1)
         return version

@@ -47,6 +47,7 @@ from mlreg_dagster.cli.commands.suspension import resume, suspend
 from mlreg_dagster.cli.commands.sweep import sweep
 from mlreg_dagster.cli.commands.tables import move_tables, table
 from mlreg_dagster.cli.commands.training import retrain, train
+from mlreg_dagster.cli.commands.tuning import tune
 from mlreg_dagster.cli.session import Terminal
 from mlreg_dagster.config import load_project_environment
 from mlreg_dagster.core.errors import MlregError
@@ -77,10 +78,10 @@ def _options(
 
 
 _COMMANDS = (
-    init, env, demo, replay, train, retrain, sweep, evaluate, evaluations, approve, reject, waive, withdraw, decisions,
-    promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, status, champion,
-    history, compare, optimise, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve,
-    pages, doctor, prune, correct, restore, upgrade, mirror, table, move_tables, keygen, runbook,
+    init, env, demo, replay, train, retrain, tune, sweep, evaluate, evaluations, approve, reject, waive, withdraw,
+    decisions, promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, status,
+    champion, history, compare, optimise, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics,
+    serve, pages, doctor, prune, correct, restore, upgrade, mirror, table, move_tables, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

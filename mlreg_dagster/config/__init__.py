@@ -28,6 +28,7 @@ from mlreg_dagster.config.sections.pages import PagesSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.sections.rollout import RolloutPolicy, RolloutSettings
 from mlreg_dagster.config.sections.simulated import ClusteringSettings, PlantedDriftSettings, SimulatedSettings
+from mlreg_dagster.config.sections.tuning import TuningSettings
 from mlreg_dagster.config.settings import Settings
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "Settings",
     "SimulatedSettings",
     "SnapshotChecks",
+    "TuningSettings",
     "UseCaseSettings",
     "WorthSettings",
     "canonical",

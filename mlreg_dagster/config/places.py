@@ -154,6 +154,11 @@ def mirror_root(home: Path) -> Path:
     return home / "mirror"
 
 
+def tuning_root(home: Path) -> Path:
+    """Where studies are worked at: Optuna's storage, and what their trials are judged by."""
+    return home / "tuning"
+
+
 def serving_keys_file(home: Path) -> Path:
     """The file of the server's API keys: what MLREG_SERVING_KEYS names, else the file in the home.
 

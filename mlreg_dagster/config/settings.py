@@ -24,6 +24,7 @@ from mlreg_dagster.config.sections.pages import PagesSettings
 from mlreg_dagster.config.sections.retention import RetentionSettings
 from mlreg_dagster.config.sections.rollout import RolloutSettings
 from mlreg_dagster.config.sections.serving import ServingSettings
+from mlreg_dagster.config.sections.tuning import TuningSettings
 
 
 class Settings(Section):
@@ -50,12 +51,22 @@ class Settings(Section):
     serving: ServingSettings = ServingSettings()
     rollout: RolloutSettings = RolloutSettings()
     pages: PagesSettings = PagesSettings()
+    tuning: TuningSettings = TuningSettings()
     extensions: ExtensionSettings = ExtensionSettings()
 
     @model_validator(mode="after")
     def _retrained_models_exist(self) -> Self:
         for name in self.retraining.models:
             self.model(name)
+        return self
+
+    @model_validator(mode="after")
+    def _tuning_sees_no_gate(self) -> Self:
+        if shared := self.tuning.shared_seeds(self.evaluation.injection.all_seeds):
+            raise ConfigError(
+                f"tuning.yaml: planting_seeds and measured_seeds share {', '.join(map(str, shared))} with the "
+                f"injection of evaluation.yaml: gates would judge by what was tuned on. Name other seeds."
+            )
         return self
 
     @model_validator(mode="after")

@@ -30,6 +30,7 @@ ASSETS = (
     *DATASET_ASSETS,
     "candidate_model",
     "evaluated_model",
+    "tuning_study",
     "champion_model",
     *PERFORMANCE_ASSETS,
     "delivery_bundle",
@@ -50,6 +51,7 @@ SCORING = "scoring"
 FOLLOW_UP = "follow_up"
 TRAIN = "train"
 EVALUATE = "evaluate"
+TUNE = "tune"
 RETRAIN = "retrain"
 PROMOTE = "promote"
 ROLLOUT = "rollout"
@@ -84,7 +86,7 @@ JOBS = (
         DATASETS,
         PERFORMANCE,
     ),
-    *(TRAIN, EVALUATE, RETRAIN, PROMOTE, ROLLOUT, SUSPEND, RESUME),
+    *(TRAIN, EVALUATE, RETRAIN, TUNE, PROMOTE, ROLLOUT, SUSPEND, RESUME),
     *(APPROVE, REJECT, WAIVE, WITHDRAW, APPROVE_POLICY, ADOPT_POLICY),
     *(CORRECT, RESTORE, BUNDLE, WEEKLY, PRUNE, PUBLISH_HEAD, BACK_UP, MLFLOW_SYNC),
 )

@@ -52,6 +52,9 @@ class TrainConfig(dg.Config):
     change: str | None = Field(
         default=None, description="Of variant_of: half_trees, quarter_trees, float32 or quantised; see mlreg optimise."
     )
+    study: str | None = Field(
+        default=None, description="A finished study whose best is trained, instead of a model file and overrides."
+    )
     actor: str | None = Field(default=None, description="Trained by; null = MLREG_ACTOR or the system's user.")
     trigger: str | None = Field(
         default=None,

@@ -85,7 +85,7 @@ def train(
             detector refuses, or the rows are too few or all alike.
         ConfigError: A parameter that the detector does not have.
     """
-    features = _chosen_features(dataset, settings)
+    features = chosen_features(dataset, settings)
     known = known_rows(dataset, settings)
     chosen = sampled(known, settings)
     rows = chosen[features].to_numpy(dtype=np.float64)
@@ -243,7 +243,12 @@ def require_enough(rows: NDArray[np.float64], pipeline: Pipeline, dataset: Datas
         )
 
 
-def _chosen_features(dataset: Dataset, settings: ModelSettings) -> list[str]:
+def chosen_features(dataset: Dataset, settings: ModelSettings) -> list[str]:
+    """The features of a dataset that the settings ask for, in their order.
+
+    Raises:
+        CannotTrain: The dataset does not have one of them.
+    """
     engineered = [name for name in dataset.rows.columns if name not in NOT_FEATURES]
     if settings.features is None:
         return engineered

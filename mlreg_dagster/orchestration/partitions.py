@@ -24,6 +24,7 @@ class HourNotEnded(MlregError):
 
 
 MODEL_VERSIONS = dg.DynamicPartitionsDefinition(name="model_version")
+STUDIES = dg.DynamicPartitionsDefinition(name="study")
 
 
 class NotAPartition(MlregError):

@@ -1,6 +1,7 @@
 """Pages of a home that has nothing but a registry, asked without a web server."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Site:
         self._answering = Answering(Homes(folder, None), load_settings(), PAGES, None)
 
     def facts(self, key: str, **query: object) -> dict[str, Any]:
-        """The facts of a page's twin."""
+        """The facts of a page's twin; the query also names the parts of its address."""
         answer = self._asked(key, query, is_json=True)
         assert answer.status == 200, answer.text
         found: dict[str, Any] = json.loads(answer.text)["facts"]
@@ -48,7 +49,8 @@ class Site:
         texts = {
             name: value.isoformat() if isinstance(value, datetime) else str(value) for name, value in query.items()
         }
-        return self._answering.answer(page, Asked(page.path, {}, texts, is_json=is_json))
+        parts = {name: texts.pop(name) for name in re.findall(r"{(\w+)}", page.path)}
+        return self._answering.answer(page, Asked(page.path.format(**parts), parts, texts, is_json=is_json))
 
 
 class BusyHome(Site):

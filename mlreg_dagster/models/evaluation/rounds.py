@@ -5,6 +5,7 @@ What is planted and how is in `injection`; intervals are in `planted`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,17 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.datasets.freezing import Dataset
 from mlreg_dagster.market.features.features import compute_features
 from mlreg_dagster.market.features.provenance import require_settings
-from mlreg_dagster.models.artifacts.artifact import Model
 from mlreg_dagster.models.evaluation.injection import plant_rounds
 
 _KEY = ["hour", "instrument_id"]
+
+
+class Selects(Protocol):
+    """A model, as far as rounds know it: it picks its features out of rows that hold more."""
+
+    def select(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The model's features, in its order."""
+        ...
 
 
 class NotAHoldout(MlregError):
@@ -100,14 +108,14 @@ def _of_same_instrument(rows: pd.DataFrame, chosen: NDArray[np.bool_]) -> NDArra
 
 
 def average_precision_by_kind(
-    model: Model, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: Sequence[PlantedRound]
+    model: Selects, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: Sequence[PlantedRound]
 ) -> dict[str, float]:
     """Average precision at finding the planted rows by `score` of the model, a mean over the rounds of each kind."""
     return found_by_kind(rounds, score_rounds(model, score, rounds))
 
 
 def score_rounds(
-    model: Model, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: Sequence[PlantedRound]
+    model: Selects, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: Sequence[PlantedRound]
 ) -> list[NDArray[np.float64]]:
     """The score of each row of each round, by the model's features."""
     return score_once(score, [model.select(planted.rows) for planted in rounds]) if rounds else []

@@ -10,9 +10,10 @@ from mlreg_dagster.datasets import freezing
 from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER
 from mlreg_dagster.models.sweeps.plan import planned_for
 from mlreg_dagster.models.training_request import place_order, stated_cause
+from mlreg_dagster.models.tuning.best import request_for
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
-_ORDER, _CAUSE = ("model", "dataset", "overrides"), ("trigger", "cause", "reason")
+_ORDER, _CAUSE = ("model", "dataset", "overrides", "study"), ("trigger", "cause", "reason")
 
 
 class PlannedOtherwise(MlregError):
@@ -36,6 +37,17 @@ class Order:
     origin: Mapping[str, Any] = field(default_factory=dict)
 
 
+def requested(store: ArtifactStore, asked: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A request as `place_order` takes it, and where the version comes from: a study says what its best is.
+
+    Raises:
+        NoStudy, NothingToTrain: It names a study that is not finished, or has nothing of its own to train.
+    """
+    request = {name: asked[name] for name in _ORDER if name in asked}
+    study = request.pop("study", None)
+    return (request, {}) if study is None else request_for(store, study, request)
+
+
 def order_of(
     version: str,
     settings: Settings,
@@ -50,7 +62,8 @@ def order_of(
         version: Under which.
         settings: The configuration.
         store: Where datasets and plans of sweeps are.
-        config: Run config where it differs from its defaults: model, dataset, overrides, trigger, cause, reason.
+        config: Run config where it differs from its defaults: model, dataset, overrides, study, trigger, cause,
+            reason.
         run_id: The run that trains.
         tags: Of that run.
 
@@ -63,8 +76,8 @@ def order_of(
     if found is None:
         trigger, key, reason = (asked.get(name) for name in _CAUSE)
         cause = stated_cause(trigger, key, reason, run_id, tags)
-        chosen, day = place_order(settings, store, **{name: asked[name] for name in _ORDER if name in asked})
-        return Order(chosen, day, cause)
+        request, origin = requested(store, {name: asked[name] for name in _ORDER if name in asked})
+        return Order(*place_order(settings, store, **request), cause, origin)
     plan, planned = found
     if asked:
         raise PlannedOtherwise(

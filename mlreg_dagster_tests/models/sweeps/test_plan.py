@@ -1,0 +1,103 @@
+"""Plans of sweeps: frozen once, the same again, and kept for whoever launches a planned version."""
+
+import dataclasses
+
+import pytest
+
+from mlreg_dagster.config import load_settings
+from mlreg_dagster.models.sweeps.file import read_configurations
+from mlreg_dagster.models.sweeps.order import PlannedOtherwise, order_of
+from mlreg_dagster.models.sweeps.plan import (
+    NotASweep,
+    checked_name,
+    freeze_plan,
+    plan_of_versions,
+    planned_for,
+    read_plan,
+    require_same,
+)
+from mlreg_dagster.models.training_request import NoDataset
+from mlreg_dagster.registry import Registry
+from mlreg_dagster.storage.artifacts import ArtifactTampered, open_artifacts
+from mlreg_dagster_tests.models.sweeps.plans import FILE, a_plan, train_planned
+from mlreg_dagster_tests.registry.builders import NOW
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_artifacts(str(tmp_path / "artifacts"))
+
+
+def test_a_plan_reads_back_and_another_one_does_not_take_its_place(store):
+    assert read_plan(store, "trees") is None
+    freeze_plan(a_plan(), store)
+    freeze_plan(a_plan(), store)
+    assert read_plan(store, "trees") == a_plan()
+    assert [each.model_settings for each in a_plan().configurations[1:]] == [
+        load_settings().model("model").override({"params": {"n_estimators": 50, "max_samples": 1.0}}),
+        load_settings().model("model_lof"),
+    ]
+    with pytest.raises(NotASweep, match="Another sweep was planned as trees"):
+        freeze_plan(a_plan(first=9), store)
+
+
+def test_a_plan_that_was_changed_is_refused(store, tmp_path):
+    freeze_plan(a_plan(), store)
+    file = tmp_path / "artifacts/sweeps/trees/sweep.json"
+    file.chmod(0o600)
+    file.write_text(file.read_text().replace("50", "51"))
+    with pytest.raises(ArtifactTampered):
+        read_plan(store, "trees")
+    assert planned_for(store, "v5") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"name": "trees"}', b'{"name": 1, "configurations": []}'])
+def test_what_is_no_plan_is_refused_in_words(store, content):
+    store.freeze("sweeps", "trees", {"sweep.json": content})
+    with pytest.raises(NotASweep, match="The plan of the sweep trees"):
+        read_plan(store, "trees")
+
+
+@pytest.mark.parametrize("name", ["", "Trees", "../trees", "a b", "-a", "a" * 65])
+def test_a_name_that_no_address_can_have_is_refused(name):
+    with pytest.raises(NotASweep, match="can't be the name of a sweep"):
+        checked_name(name)
+
+
+def test_the_same_file_goes_on_and_another_one_asks_for_another_name():
+    def configurations(text):
+        return read_configurations(text, "trees.yaml", load_settings())
+
+    require_same(a_plan(), configurations(FILE), None)
+    require_same(a_plan(), configurations(FILE), "2017-12-19")
+    with pytest.raises(NotASweep, match="was planned on the dataset of 2017-12-19, not of 2017-12-20"):
+        require_same(a_plan(), configurations(FILE), "2017-12-20")
+    with pytest.raises(NotASweep, match="2 beside the base; now 2, first in number 1"):
+        require_same(a_plan(), configurations(FILE.replace("50", "51")), None)
+    with pytest.raises(NotASweep, match="2 beside the base; now 1"):
+        require_same(a_plan(), configurations("configurations: [{name: few, params.n_estimators: 50}]"), None)
+
+
+def test_a_planned_version_is_what_the_plan_says_whoever_launches_it(store):
+    freeze_plan(a_plan(), store)
+    order = order_of("v5", load_settings(), store, {"actor": "anna"}, "run", {})
+    assert (order.settings, order.day) == (a_plan().configurations[1].model_settings, "2017-12-19")
+    assert order.cause == {"trigger": "manual", "key": "sweep-trees-1", "reason": "Sweep trees, configuration 1 of 2."}
+    assert order.origin == {"sweep": {"name": "trees", "number": 1, "of": 2, "changes": {"params.n_estimators": 50}}}
+    base = order_of("v4", load_settings(), store, {}, "run", {})
+    assert (base.origin["sweep"]["number"], base.cause["reason"]) == (0, "Sweep trees, the base.")
+    with pytest.raises(PlannedOtherwise, match=r"v5 is kept for number 1 of the sweep trees.* Leave model, reason out"):
+        order_of("v5", load_settings(), store, {"reason": "why", "model": "model_lof"}, "run", {})
+    with pytest.raises(NoDataset):  # any other version is trained as it is asked for
+        order_of("v7", load_settings(), store, {"model": "model_lof"}, "run", {})
+
+
+def test_versions_tell_of_a_sweep_whose_plan_is_not_here(tmp_path):
+    registry = Registry(f"sqlite:///{tmp_path / 'registry.sqlite'}")
+    for number in (2, 0):
+        train_planned(registry, a_plan(), number)
+    found = plan_of_versions("trees", registry.versions())
+    assert (found.name, found.dataset_day, found.planned_at) == ("trees", "2017-12-19", NOW)
+    kept = [(each.number, each.version, each.changes, each.settings) for each in a_plan().configurations]
+    assert [(e.number, e.version, e.changes, e.settings) for e in found.configurations] == [kept[0], kept[2]]
+    assert dataclasses.astuple(found.base)[1] == "base"
