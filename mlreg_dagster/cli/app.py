@@ -79,9 +79,9 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, tune, sweep, evaluate, evaluations, approve, reject, waive, withdraw,
-    decisions, promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, status, champion,
-    history, compare, optimise, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve,
-    pages, doctor, prune, correct, restore, upgrade, mirror, table, move_tables, keygen, runbook,
+    decisions, promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, status,
+    champion, history, compare, optimise, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics,
+    serve, pages, doctor, prune, correct, restore, upgrade, mirror, table, move_tables, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

@@ -46,14 +46,14 @@ class TrainConfig(dg.Config):
     overrides: dict[str, Any] = Field(
         default={}, description="Values that replace those of the file, this time; recorded in the manifest."
     )
-    study: str | None = Field(
-        default=None, description="A finished study whose best is trained, instead of a model file and overrides."
-    )
     variant_of: str | None = Field(
         default=None, description="A version to make a smaller variant of, in place of a training (v3); with change."
     )
     change: str | None = Field(
         default=None, description="Of variant_of: half_trees, quarter_trees, float32 or quantised; see mlreg optimise."
+    )
+    study: str | None = Field(
+        default=None, description="A finished study whose best is trained, instead of a model file and overrides."
     )
     actor: str | None = Field(default=None, description="Trained by; null = MLREG_ACTOR or the system's user.")
     trigger: str | None = Field(

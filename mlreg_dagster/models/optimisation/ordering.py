@@ -74,10 +74,10 @@ def stated_variant(
         return None
     if of is None or change is None:
         raise NotAVariantOrder("A variant is of a version and by a change. Give both: variant_of and change.")
-    if config.keys() & {"model", "dataset", "overrides"}:
+    if config.keys() & {"model", "dataset", "overrides", "study"}:
         raise NotAVariantOrder(
-            f"A variant of {of} has the model file, the dataset and the settings of {of}. Leave model, dataset and "
-            f"overrides out, or train another version."
+            f"A variant of {of} has the model file, the dataset and the settings of {of}. Leave model, dataset, "
+            f"overrides and study out, or train another version."
         )
     if (kept := planned_for(store, version)) is not None:
         raise PlannedOtherwise(

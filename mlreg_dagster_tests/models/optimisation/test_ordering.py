@@ -5,15 +5,27 @@ import pytest
 from mlreg_dagster.models.optimisation.ordering import NotAVariantOrder, stated_variant
 from mlreg_dagster_tests.lifecycle import failure
 
+OTHERWISE = "Leave model, dataset, overrides and study out"
+
 
 @pytest.mark.parametrize(
     ("config", "said"),
     [
         ({"variant_of": "v3"}, "A variant is of a version and by a change"),
         ({"change": "float32"}, "A variant is of a version and by a change"),
-        ({"variant_of": "v3", "change": "float32", "dataset": "2026-01-04"}, "Leave model, dataset and overrides out"),
-        ({"variant_of": "v3", "change": "float32", "overrides": {"seed": 1}}, "Leave model, dataset and overrides out"),
-        ({"variant_of": "v3", "change": "float32", "model": "model_lof"}, "Leave model, dataset and overrides out"),
+        (
+            {"variant_of": "v3", "change": "float32", "dataset": "2026-01-04"},
+            OTHERWISE,
+        ),
+        (
+            {"variant_of": "v3", "change": "float32", "overrides": {"seed": 1}},
+            OTHERWISE,
+        ),
+        ({"variant_of": "v3", "change": "float32", "study": "s"}, OTHERWISE),
+        (
+            {"variant_of": "v3", "change": "float32", "model": "model_lof"},
+            OTHERWISE,
+        ),
     ],
 )
 def test_half_a_request_or_more_than_one_is_refused(trained, config, said):
