@@ -61,4 +61,12 @@ installed "$scratch/venv" >"$scratch/after"
 diff "$scratch/before" "$scratch/after"
 [[ -z $(find "$empty" -mindepth 1 -maxdepth 1 ! -name shop) ]]
 
+say "the extra mlflow: a mirror, a second sync that writes nothing, the champion's scores, a flipped bit that is put back"
+pip install -qq --no-compile --disable-pip-version-check -c "$repository/constraints.txt" "$wheel[mlflow]"
+mlreg mlflow sync
+mlreg mlflow sync --check
+python "$repository/.ci/mlflow_scores.py" "$PWD/.mlreg"
+if mlreg mlflow sync; then exit 1; fi   # it lists what was changed
+mlreg mlflow sync --check
+
 say "the wheel works"

@@ -159,6 +159,20 @@ class Runner:
         self.train_and_evaluate(version, config)
         return version
 
+    def make_variant(self, of: str, change: str, actor: str | None = None) -> str:
+        """Make a smaller variant of a version under the next free version, and evaluate it; errors as of `retrain`.
+
+        Raises:
+            NotForThisKind, UnknownChange, VariantOfAVariant: The change is not possible; no version was used up.
+        """
+        from mlreg_dagster.models.optimisation.ordering import variant_order
+
+        order = variant_order(self.registry, self.artifacts, of, change)
+        self.require_room()
+        (version,) = self.take_versions(1)
+        self.train_and_evaluate(version, {"variant_of": order.of, "change": change, "actor": actor})
+        return version
+
     def require_room(self) -> None:
         """Refuse to begin a training while as many as may go on side by side have not ended.
 

@@ -12,6 +12,7 @@ from mlreg_dagster.cli.commands.backup import backup
 from mlreg_dagster.cli.commands.branch import branch
 from mlreg_dagster.cli.commands.data_audit import audit_data
 from mlreg_dagster.cli.commands.evidence import bundle, dossier, report, schema, weekly
+from mlreg_dagster.cli.commands.features import features
 from mlreg_dagster.cli.commands.governance import (
     approve,
     champion,
@@ -32,10 +33,11 @@ from mlreg_dagster.cli.commands.metrics import metrics
 from mlreg_dagster.cli.commands.mlflow import mlflow
 from mlreg_dagster.cli.commands.models import compare, evaluate, evaluations, promote, rollback
 from mlreg_dagster.cli.commands.operations import correct, doctor, mirror, prune, restore, upgrade
+from mlreg_dagster.cli.commands.optimise import optimise
 from mlreg_dagster.cli.commands.pages import pages
 from mlreg_dagster.cli.commands.people import people
 from mlreg_dagster.cli.commands.project import env, init, runbook
-from mlreg_dagster.cli.commands.reasons import explain, features
+from mlreg_dagster.cli.commands.reasons import explain
 from mlreg_dagster.cli.commands.release import rehearse, release
 from mlreg_dagster.cli.commands.rollout import rollout
 from mlreg_dagster.cli.commands.scoring import score
@@ -77,14 +79,15 @@ def _options(
 
 _COMMANDS = (
     init, env, demo, replay, train, retrain, tune, sweep, evaluate, evaluations, approve, reject, waive, withdraw,
-    decisions, promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, features, status,
-    champion, history, compare, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve, pages,
-    doctor, prune, correct, restore, upgrade, mirror, table, move_tables, keygen, runbook,
+    decisions, promote, rollback, suspend, resume, release, rehearse, refusals, score, explain, status, champion,
+    history, compare, optimise, impact, what_if, bundle, dossier, report, schema, weekly, verify, metrics, serve,
+    pages, doctor, prune, correct, restore, upgrade, mirror, table, move_tables, keygen, runbook,
 )  # fmt: skip
 for command in _COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.command("except", hidden=True)(except_)  # names in release 0.1
 app.command("tidy", hidden=True)(prune)
+app.add_typer(features, name="features")
 app.add_typer(rollout, name="rollout")
 app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")

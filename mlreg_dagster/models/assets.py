@@ -49,6 +49,12 @@ class TrainConfig(dg.Config):
     study: str | None = Field(
         default=None, description="A finished study whose best is trained, instead of a model file and overrides."
     )
+    variant_of: str | None = Field(
+        default=None, description="A version to make a smaller variant of, in place of a training (v3); with change."
+    )
+    change: str | None = Field(
+        default=None, description="Of variant_of: half_trees, quarter_trees, float32 or quantised; see mlreg optimise."
+    )
     actor: str | None = Field(default=None, description="Trained by; null = MLREG_ACTOR or the system's user.")
     trigger: str | None = Field(
         default=None,
@@ -108,6 +114,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         mlreg_clock: Clock,
     ) -> dg.MaterializeResult:
         from mlreg_dagster.models import registration, training
+        from mlreg_dagster.models.optimisation.making import make_variant
+        from mlreg_dagster.models.optimisation.ordering import VariantOrder, stated_variant
         from mlreg_dagster.models.plots import score_distribution
         from mlreg_dagster.models.sweeps.order import order_of
         from mlreg_dagster.models.training_request import CAUSE_TAG, TRIGGER_TAG
@@ -117,7 +125,8 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         name = version_of(context)
         run = context.run
         asked = config.model_dump(exclude={"actor"}, exclude_defaults=True)
-        order = order_of(name, settings, store, asked, run.run_id, run.tags)
+        variant = stated_variant(name, records, store, asked, run.run_id, run.tags)
+        order = variant or order_of(name, settings, store, asked, run.run_id, run.tags)
         cause, origin = order.cause, order.origin
         if cause is not None:  # also where a person launched it
             context.instance.add_run_tags(run.run_id, {TRIGGER_TAG: cause["trigger"], CAUSE_TAG: cause["key"]})
@@ -126,9 +135,14 @@ def _candidate_model(settings: Settings) -> dg.AssetsDefinition:
         records = mlreg_registry.open()
         require_recorded(context.instance, records, freezing.TRAINING, dataset.day, dataset.sha256)
         use_case, actor = settings.use_case.sha256, records.acting(current_actor(config.actor))
-        model = training.train(
-            name, dataset, scores_from, order.settings, use_case_sha256=use_case, cause=cause, origin=origin
-        )
+        if isinstance(order, VariantOrder):
+            model = make_variant(
+                name, order.parent, order.of, order.change, dataset, use_case_sha256=use_case, cause=cause
+            )
+        else:
+            model = training.train(
+                name, dataset, scores_from, order.settings, use_case_sha256=use_case, cause=cause, origin=origin
+            )
         by = Attribution(actor, mlreg_clock.now(), run_id=context.run.run_id)
         version = registration.register(model, store, records, by)
         shown = dataset.rows.iloc[:: 1 + len(dataset.rows) // _DRAWN_ROWS]

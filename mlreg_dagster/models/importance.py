@@ -23,6 +23,7 @@ from mlreg_dagster.models.detectors.scoring import anomaly_scores
 from mlreg_dagster.models.evaluation.rounds import PlantedRound
 from mlreg_dagster.models.families import family_of_each
 from mlreg_dagster.models.manifests import settings_in
+from mlreg_dagster.models.optimisation.making import refitted_alike
 from mlreg_dagster.models.training import fit_to, require_dataset, require_enough, rows_to_fit
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -118,21 +119,13 @@ def measure(
     if not rounds:
         raise NothingPlanted("No anomaly could be planted into the holdout, so importance can't be measured.")
     families, values = family_of_each(model), _matrix(model, holdout.rows)
-    rng = np.random.default_rng(_SEED)
-    normal = values[np.sort(rng.choice(len(values), min(_NORMAL_ROWS, len(values)), replace=False))]
     planted = [_matrix(model, each.rows[each.planted]) for each in rounds]
-    rows, weight = np.concatenate([normal, *planted]), len(values) / len(normal)
-    scorers = [_frozen(model), *refits]
-    whole = np.array([_found(score(rows), len(normal), planted, weight) for score in scorers])
+    whole, drops = drops_in_precision([_frozen(model), *refits], values, planted, list(families.values()))
     kinds = np.array([each.kind for each in rounds])
     found = []
-    for family in dict.fromkeys(families.values()):
-        columns = np.array([each == family for each in families.values()])
-        donors = np.random.default_rng([_SEED, crc32(family.encode())]).integers(len(values), size=len(rows))
-        permuted = np.where(columns, values[donors], rows)
-        drops = whole - np.array([_found(score(permuted), len(normal), planted, weight) for score in scorers])
+    for family, dropped in drops.items():
         members = tuple(name for name, each in families.items() if each == family)
-        found.append(Importance(family, members, *_mean_with_interval(drops, kinds, confidence)))
+        found.append(Importance(family, members, *mean_with_interval(dropped, kinds, confidence)))
     return Importances(
         average_precision=_by_kind(whole[0], kinds),
         rounds=len(rounds),
@@ -141,6 +134,44 @@ def measure(
         remark=remark,
         families=tuple(sorted(found, key=lambda each: -each.drop)),
     )
+
+
+def drops_in_precision(
+    scorers: Sequence[Score], values: Matrix, planted: Sequence[Matrix], groups: Sequence[str]
+) -> tuple[Matrix, dict[str, Matrix]]:
+    """What models find, and what they find less of when a group of columns is permuted.
+
+    Args:
+        scorers: Of the models.
+        values: Rows that are not planted, of which a sample is scored; permuted values are drawn from all of them.
+        planted: The planted rows of each round.
+        groups: That of each column.
+
+    Returns:
+        Average precision, models x rounds; and for each group how much lower it is.
+    """
+    rng = np.random.default_rng(_SEED)
+    normal = values[np.sort(rng.choice(len(values), min(_NORMAL_ROWS, len(values)), replace=False))]
+    rows, weight = np.concatenate([normal, *planted]), len(values) / len(normal)
+    whole = np.array([_found(score(rows), len(normal), planted, weight) for score in scorers])
+    drops = {}
+    for group in dict.fromkeys(groups):
+        changed = permuted(rows, values, groups, group)
+        drops[group] = whole - np.array([_found(score(changed), len(normal), planted, weight) for score in scorers])
+    return whole, drops
+
+
+def permuted(rows: Matrix, values: Matrix, groups: Sequence[str], group: str) -> Matrix:
+    """Rows whose columns of a group come, jointly, from other rows.
+
+    Args:
+        rows: What is changed.
+        values: The rows that values are drawn from, each time the same ones.
+        groups: That of each column.
+        group: Which columns.
+    """
+    donors = np.random.default_rng([_SEED, crc32(group.encode())]).integers(len(values), size=len(rows))
+    return np.where(np.array([each == group for each in groups]), values[donors], rows)
 
 
 def of_evaluation(
@@ -174,8 +205,9 @@ def _refitted(model: Model, training: Dataset, count: int) -> list[Score]:
     rows, rng, scorers = rows_to_fit(training, chosen), np.random.default_rng(_SEED), list[Score]()
     for _ in range(count):
         part, pipeline = rows.iloc[np.sort(rng.integers(len(rows), size=len(rows)))], make_pipeline(chosen)
-        require_enough(_matrix(model, part), pipeline, training)
-        fit_to(pipeline, part, model.features, training)
+        matrix = _matrix(model, part)
+        require_enough(matrix, pipeline, training)
+        pipeline = refitted_alike(fit_to(pipeline, part, model.features, training), model.manifest, matrix)
         scorers.append(lambda matrix, pipeline=pipeline: anomaly_scores(pipeline, matrix))  # type: ignore[misc]
     return scorers
 
@@ -206,7 +238,7 @@ def _by_kind(values: Matrix, kinds: NDArray[Any]) -> float:
     return float(np.mean([values[kinds == kind].mean() for kind in np.unique(kinds)]))
 
 
-def _mean_with_interval(
+def mean_with_interval(
     drops: Matrix, kinds: NDArray[Any], confidence: float
 ) -> tuple[float, float | None, float | None]:
     """The mean of models x rounds, with Student's interval: what rounds of a kind and what refits differ by add up."""

@@ -38,13 +38,16 @@ STUDY = "study"
 """In a manifest: the study that a version came from: its name, and the number of the trial."""
 
 VARIANT = "variant"
-"""In a manifest: the version that this one is a smaller variant of, and what was changed."""
+"""In a manifest: which version it is a smaller variant `of`, and by which `change`.
+
+The settings are those that the other version was trained with: the change comes after them.
+"""
 
 ORIGINS = (STUDY, SWEEP, VARIANT)
 """In a manifest: where a version comes from, where it was not a training of its own; others have none of them."""
 
 TOLD_APART_BY = {
-    "settings": ("settings",),
+    "settings": ("settings", VARIANT),
     "features": ("feature_settings", "feature_fingerprint"),
     "data": ("dataset_day", "dataset_sha256", "training_first_hour", "training_end", "training_rows"),
     "libraries": ("libraries", "plugin"),
@@ -78,6 +81,11 @@ def recorded_settings(settings: ModelSettings) -> dict[str, Any]:
     if settings.flagging.policy == FROZEN.policy:
         del values["flagging"]
     return values
+
+
+def is_trained_by(manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a version is what training by recorded settings gives: a variant of such a one is not."""
+    return VARIANT not in manifest and bool(manifest["settings"] == settings)
 
 
 def settings_in(manifest: Mapping[str, Any]) -> ModelSettings:

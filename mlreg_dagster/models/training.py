@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from mlreg_dagster.config import FROZEN, ModelSettings
+from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.config.loading import versioned_folder
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.revision import code_revision
@@ -22,21 +22,21 @@ from mlreg_dagster.models.detectors.ensemble import detectors_in
 from mlreg_dagster.models.detectors.local_density import distinct_rows
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER
-from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training_scores
+from mlreg_dagster.models.detectors.scoring import fit
 from mlreg_dagster.models.families import families_named
 from mlreg_dagster.models.manifests import (
     CAUSE,
     CODE,
-    TRAINING_SCORES,
     USUAL,
+    VARIANT,
     WALK_FORWARD,
     cause_in,
     origin_in,
     recorded_settings,
-    remember_scores,
     remember_usual,
     settings_in,
 )
+from mlreg_dagster.models.own_rows import said_of
 from mlreg_dagster.models.usual import learned
 
 IDENTICAL_ROWS = "identical_rows"
@@ -44,7 +44,6 @@ IDENTICAL_ROWS = "identical_rows"
 
 NOT_FEATURES = ("hour", "instrument_id", FEATURE_SETTINGS)
 
-_COMPARED_ROWS = 512
 _BASELINE = ModelSettings(detector="robust_z_score", params={})
 
 
@@ -100,20 +99,14 @@ def train(
             f"{settings.detector} can't be fitted to the {len(rows)} rows of dataset {dataset.day}: {error}"
         ) from error
     fit(baseline, usual)
-    scores = training_scores(pipeline, rows)
-    threshold = float(np.quantile(scores, 1 - settings.contamination))
-    own_scores = scores if len(scores) == len(rows) else anomaly_scores(pipeline, rows)
-    nearest = rows[np.argsort(np.abs(own_scores - threshold), kind="stable")[:_COMPARED_ROWS]]
-    graph, said_of_graph = _graph(pipeline, threshold, features, version, nearest)
+    said, graph = said_of(pipeline, baseline, rows, usual, settings, features, version, dataset)
     manifest: dict[str, Any] = {
         "version": version,
         "settings": recorded_settings(settings),
         "features": features,
         "feature_settings": dataset.lineage["feature_settings"],
         "feature_fingerprint": dataset.lineage["feature_fingerprint"],
-        "threshold": threshold,
-        "training_anomaly_rate": float(np.mean(scores > threshold)),
-        **_remembered(settings, scores, baseline, usual, dataset),
+        **said,
         **({USUAL: _usual(baseline, features, dataset)} if explained else {}),
         "training_rows": len(rows),
         "sampled_from_rows": len(known),
@@ -126,7 +119,6 @@ def train(
         **({CAUSE: dict(cause)} if cause is not None else {}),
         **(origin or {}),
         **({IDENTICAL_ROWS: len(rows) - len(distinct_rows(rows)[0])} if apart else {}),
-        "graph": said_of_graph,
         **_learned(pipeline, dataset),
         "libraries": library_versions(),
         CODE: code_revision(versioned_folder()),
@@ -138,20 +130,35 @@ def train(
 def retrain(manifest: dict[str, Any], dataset: Dataset) -> Model:
     """Train a version again from what its manifest says; it gives the same scores.
 
+    A variant is made again of the version that it is a variant of, which is trained first.
+
     Raises:
         CannotTrain: The dataset is not the one that the manifest names.
     """
     require_dataset(manifest, dataset)
-    return train(
+    again = train(
         manifest["version"],
         dataset,
         pd.Timestamp(manifest["scores_from"]),
         settings_in(manifest),
         use_case_sha256=manifest.get("use_case_sha256"),  # versions of before there were use cases name none
         cause=cause_in(manifest),
-        origin=origin_in(manifest),
+        origin=None if VARIANT in manifest else origin_in(manifest),  # which comes after the training
         apart=IDENTICAL_ROWS in manifest,  # earlier versions count identical rows as often as they occur
         explained=USUAL in manifest,
+    )
+    if VARIANT not in manifest:
+        return again
+    from mlreg_dagster.models.optimisation.making import make_variant
+
+    return make_variant(
+        manifest["version"],
+        again,
+        manifest[VARIANT]["of"],
+        manifest[VARIANT]["change"],
+        dataset,
+        use_case_sha256=manifest.get("use_case_sha256"),
+        cause=cause_in(manifest),
     )
 
 
@@ -201,38 +208,6 @@ def _learned(pipeline: Pipeline, dataset: Dataset) -> dict[str, Any]:
     """What a classifier learned from, and how well it ranked what came later; nothing of other detectors."""
     found = getattr(pipeline[-1], "walk_forward_", None)
     return {} if found is None else {LABELS: dataset.lineage[LABELS], WALK_FORWARD: found}
-
-
-def _graph(
-    pipeline: Pipeline, threshold: float, features: list[str], version: str, rows: NDArray[np.float64]
-) -> tuple[bytes | None, str]:
-    """The portable graph, if it labels the rows nearest to the threshold as the pipeline does; and why, or why not."""
-    from mlreg_dagster.models.scorers import onnx_graph, onnx_scorer
-    from mlreg_dagster.models.scorers.graph_builder import NotPortable
-
-    try:
-        graph = onnx_graph.export(pipeline, threshold, features, version)
-    except NotPortable as reason:
-        return None, str(reason)
-    _, labels = onnx_scorer.load(graph, version).score(rows)
-    differing = int(np.sum(labels != (anomaly_scores(pipeline, rows) > threshold)))
-    if differing:
-        return None, f"of the {len(rows)} training rows nearest to the threshold it labelled {differing} differently"
-    return graph, f"labels the {len(rows)} training rows nearest to the threshold as the pipeline does"
-
-
-def _remembered(
-    settings: ModelSettings,
-    scores: NDArray[np.float64],
-    baseline: Pipeline,
-    rows: NDArray[np.float64],
-    dataset: Dataset,
-) -> dict[str, Any]:
-    """The training scores, for a policy that looks back on earlier scores; a frozen threshold needs none."""
-    if settings.flagging.policy == FROZEN.policy:
-        return {}
-    rows_an_hour = len(dataset.rows) / len(dataset.window.hours)
-    return {TRAINING_SCORES: remember_scores(scores, anomaly_scores(baseline, rows), rows_an_hour)}
 
 
 def _usual(baseline: Pipeline, features: list[str], dataset: Dataset) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.classifier.labels import CannotLearn
-from mlreg_dagster.models.manifests import recorded_settings
+from mlreg_dagster.models.manifests import is_trained_by, recorded_settings
 from mlreg_dagster.models.names import CHAMPION, NOBODY
 from mlreg_dagster.registry import version_number
 from mlreg_dagster.replay import policies, rollouts, selection
@@ -152,7 +152,7 @@ def _version_of(runner: Runner, model: str, day: str) -> str | None:
     """The version that an earlier attempt at this replay has trained already, if any."""
     wanted = recorded_settings(runner.settings.model(model))
     for version in runner.registry.versions():
-        if version.dataset_day == day and version.manifest["settings"] == wanted:
+        if version.dataset_day == day and is_trained_by(version.manifest, wanted):
             return version.version
     return None
 

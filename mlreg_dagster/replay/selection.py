@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlreg_dagster.config import ModelSettings, OutcomeSettings
 from mlreg_dagster.core.hours import as_hour
-from mlreg_dagster.models.manifests import recorded_settings
+from mlreg_dagster.models.manifests import is_trained_by, recorded_settings
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.outcomes.worth.record import worth_on_record
 from mlreg_dagster.outcomes.worth.verdict import Comparison
@@ -48,7 +48,7 @@ def shadows(
             trained = as_hour(version.dataset_day) + _DAY
             is_young = trained < first or (trained == first and not before)
             evaluation = registry.latest_evaluation(version.version)
-            if version.manifest["settings"] != wanted or not is_young or trained < free_from:
+            if not is_trained_by(version.manifest, wanted) or not is_young or trained < free_from:
                 continue
             if evaluation is None or not evaluation.passed:
                 continue

@@ -6,6 +6,7 @@ import pytest
 
 from mlreg_dagster import jobs
 from mlreg_dagster.automation.common import ACTOR
+from mlreg_dagster.cli.sweeping import planned_sweep
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.orchestration.partitions import MODEL_VERSIONS
 from mlreg_dagster_tests.automation.failing import NOT_TRAINABLE
@@ -115,6 +116,17 @@ def test_a_version_that_is_not_evaluated_yet_does_not_stand_in_the_way(candidate
     assert location.world.train({"model": "model"}) == "v4"
     (request,) = location.ask("promote_sensor").run_requests
     assert request.run_config["ops"]["champion_model"]["config"]["version"] == "v2"
+
+
+def test_a_version_of_a_sweep_is_for_a_person_to_choose(candidates):
+    location = candidates()
+    plan = planned_sweep(location.world, "grid: {seed: [7]}", "seeds.yaml", "seeds", None)
+    location.world.run_partition(jobs.RETRAIN, plan.base.version)
+    assert location.world.registry.status("v4") == "evaluated"
+    (request,) = location.ask("promote_sensor").run_requests
+    assert request.run_config["ops"]["champion_model"]["config"]["version"] == "v2"
+    location.world.promote("v3")
+    assert "v4 is of the sweep seeds: a person chooses" in location.ask("promote_sensor").skip_message
 
 
 def test_where_promotions_are_left_to_people_nothing_is_promoted(candidates):

@@ -11,7 +11,19 @@ import pytest
 from mlreg_dagster.registry import Registry
 from mlreg_dagster_tests.registry.builders import open_incident
 
-HEAVY = ("dagster", "pandas", "scipy", "sklearn", "skops", "onnx", "numba", "matplotlib", "pandera", "alembic")
+HEAVY = (
+    "dagster",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "skops",
+    "onnx",
+    "numba",
+    "matplotlib",
+    "pandera",
+    "alembic",
+    "mlflow",
+)
 COMMANDS = (
     ["env"],
     ["champion"],

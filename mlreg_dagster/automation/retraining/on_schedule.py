@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlreg_dagster.config import ModelSettings, RetrainingSettings
 from mlreg_dagster.core.hours import as_hour
-from mlreg_dagster.models.manifests import recorded_settings
+from mlreg_dagster.models.manifests import VARIANT, recorded_settings
 from mlreg_dagster.registry import ModelVersion
 
 
@@ -55,10 +55,15 @@ def due_trainings(
     due: dict[str, Training] = {}
     for name in settings.models:
         digest = _digest(recorded_settings(models[name]))
-        days = [as_hour(version.dataset_day) for version in versions if _digest(version.manifest["settings"]) == digest]
+        days = [as_hour(each.dataset_day) for each in versions if _trained_digest(each.manifest) == digest]
         if not days or as_hour(day) >= max(days) + pause:
             due.setdefault(digest, Training(name, day, sha256, digest))  # two files may say the same
     return list(due.values())
+
+
+def _trained_digest(manifest: Mapping[str, Any]) -> str | None:
+    """None of a variant, which no training on schedule gives."""
+    return None if VARIANT in manifest else _digest(manifest["settings"])
 
 
 def _digest(settings: Mapping[str, Any]) -> str:

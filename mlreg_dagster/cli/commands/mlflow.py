@@ -41,15 +41,15 @@ def sync_mlflow(
     os.environ.update(prepare_home())
     heads = witnessed_heads()
     report = (look if check else sync)(registry, open_artifacts(artifacts_root(home)), place, heads)
-    verb = "is to be put back" if check else "was put back"
+    foreign = "to be put back" if check else "put back"
     missing = "Not mirrored yet" if check else "Mirrored now"
     show(
         as_json,
         *(f"Changed in MLflow: {each}." for each in report.foreign),
         *(f"{missing}: {each}." for each in report.missing[:_SHOWN]),
         *([f"… and {len(report.missing) - _SHOWN} more."] if len(report.missing) > _SHOWN else []),
-        f"{report.versions} versions and {report.runs} runs in {report.place}; {len(report.foreign)} changes of others "
-        f"{verb}, {len(report.missing)} differences were not mirrored yet, {report.calls} calls wrote.",
+        f"{report.versions} versions and {report.runs} runs are in {report.place}. Changed by others and {foreign}: "
+        f"{len(report.foreign)}. {missing}: {len(report.missing)}. Calls that wrote: {report.calls}.",
         **vars(report),
     )
     raise typer.Exit(1 if report.foreign or (check and report.missing) else 0)

@@ -177,16 +177,22 @@ def save(store: ArtifactStore, version: str, model: Model) -> Artifact:
         UntrustedModel: It could be written, but not loaded again; nothing was written.
         ArtifactFrozen: The version is frozen with other content.
     """
+    files = files_of(version, model)
+    _load_pipelines(files, model.manifest, version)
+    return store.freeze(MODELS, version, files)
+
+
+def files_of(version: str, model: Model) -> dict[str, bytes]:
+    """The files of a bundle, by name: what `save` would freeze under a version."""
     files: dict[str, bytes] = {
         name: canonical.to_bytes(pipeline)
         for name, pipeline in ((_PIPELINE, model.pipeline), (_BASELINE, model.baseline))
     }
-    _load_pipelines(files, model.manifest, version)
     if model.graph is not None:
         files[GRAPH] = model.graph
     files[MANIFEST] = json.dumps(dict(model.manifest), indent=1, sort_keys=True).encode()
     files[sbom.SBOM] = sbom.of_environment(version)
-    return store.freeze(MODELS, version, files)
+    return files
 
 
 def load(store: ArtifactStore, version: str, sha256: str) -> Model:
@@ -206,6 +212,17 @@ def load(store: ArtifactStore, version: str, sha256: str) -> Model:
         raise UntrustedModel(f"{version} lacks {', '.join(missing)}; it is no model. Nothing of it was run.")
     manifest = _read_manifest(files[MANIFEST], version)
     return Model(*_load_pipelines(files, manifest, version), manifest, files.get(GRAPH))
+
+
+def open_afresh(files: Mapping[str, bytes], version: str) -> tuple[Pipeline, Pipeline]:
+    """The two pipelines of a bundle, opened as by a process that has never seen them.
+
+    Raises:
+        UntrustedModel: They are no skops files of pipelines, or ask for types that are not on the list.
+    """
+    detector = str(_read_manifest(files[MANIFEST], version)["settings"]["detector"])
+    load = load_pipeline.__wrapped__  # past what the process keeps
+    return load(files[_PIPELINE], version, trusted_types(detector, version)), load(files[_BASELINE], version)
 
 
 def _load_pipelines(files: Mapping[str, bytes], manifest: Mapping[str, Any], version: str) -> tuple[Pipeline, Pipeline]:

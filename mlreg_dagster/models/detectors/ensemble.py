@@ -1,6 +1,7 @@
 """Several detectors as one: the mean of the ranks that they give a row among their training rows."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Self
 
 import numpy as np
@@ -33,19 +34,28 @@ class RankEnsemble(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Matrix, y: object = None) -> Self:  # noqa: ARG002
         """Fit every member to the rows of `X` (rows x features, no nulls), and keep the quantiles of its scores."""
         self.members_ = [fit(clone(each), X) for each in self.members]
+        return self._anchor(X)
+
+    def score_samples(self, X: Matrix) -> Matrix:
+        """Minus the mean rank of each row, from -1 to 0: higher is more normal, as in scikit-learn."""
+        return -self._mean_rank([anomaly_scores(each, X) for each in self.members_])
+
+    def _anchor(self, X: Matrix) -> Self:
+        """Keep the quantiles of the scores that its members give the rows that they were fitted to."""
         found = [training_scores(each, X) for each in self.members_]
         self.quantiles_ = [np.quantile(scores, np.linspace(0, 1, _STEPS + 1)) for scores in found]
         self.highest_rank_ = len(X) / (len(X) + 1)
         self.training_scores_ = self._mean_rank(found)
         return self
 
-    def score_samples(self, X: Matrix) -> Matrix:
-        """Minus the mean rank of each row, from -1 to 0: higher is more normal, as in scikit-learn."""
-        return -self._mean_rank([anomaly_scores(each, X) for each in self.members_])
-
     def _mean_rank(self, scores: Sequence[Matrix]) -> Matrix:
         ranks = [rank(each, known, self.highest_rank_) for each, known in zip(scores, self.quantiles_, strict=True)]
         return np.asarray(np.mean(ranks, axis=0))
+
+
+def anchored(ensemble: RankEnsemble, X: Matrix) -> RankEnsemble:
+    """The same members, whose scores are ranked among those that they give the rows of `X` now."""
+    return copy(ensemble)._anchor(X)
 
 
 def rank(scores: Matrix, quantiles: Matrix, highest: float) -> Matrix:

@@ -118,7 +118,7 @@ def score_rounds(
     model: Selects, score: Callable[[pd.DataFrame], NDArray[np.float64]], rounds: Sequence[PlantedRound]
 ) -> list[NDArray[np.float64]]:
     """The score of each row of each round, by the model's features."""
-    return _score_once(score, [model.select(planted.rows) for planted in rounds]) if rounds else []
+    return score_once(score, [model.select(planted.rows) for planted in rounds]) if rounds else []
 
 
 def found_by_kind(rounds: Sequence[PlantedRound], scores: Sequence[NDArray[np.float64]]) -> dict[str, float]:
@@ -137,7 +137,7 @@ def mean_over_kinds(by_kind: Mapping[str, float]) -> float:
     return float(np.mean(list(by_kind.values())))
 
 
-def _score_once(
+def score_once(
     score: Callable[[pd.DataFrame], NDArray[np.float64]], frames: list[pd.DataFrame]
 ) -> list[NDArray[np.float64]]:
     """Scores of each frame; the rounds share most of their rows, and each distinct row is scored once."""

@@ -21,6 +21,7 @@ from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.evaluation.rounds import PlantedRound
 from mlreg_dagster.models.evaluation.training_chance import refit_precision
 from mlreg_dagster.models.manifests import settings_in
+from mlreg_dagster.models.optimisation.making import refitted_alike
 from mlreg_dagster.models.training import CannotTrain, fit_to, require_dataset, require_enough, rows_to_fit
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -61,6 +62,7 @@ def measure(model: Model, training: Dataset, rounds: list[PlantedRound], setting
             fit_to(pipeline, part, model.features, training)
         except (ValueError, CannotTrain) as error:
             return _not_measured(f"{chosen.detector} can't be fitted to the {len(part)} rows of {name}: {error}")
+        pipeline = refitted_alike(pipeline, model.manifest, features)
         values.setdefault(kind, []).append(refit_precision(model, pipeline, rounds))
     deviations = {kind: float(np.std(found, ddof=1)) for kind, found in values.items()}
     largest = max(deviations.values())

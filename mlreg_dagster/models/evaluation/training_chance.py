@@ -20,6 +20,7 @@ from mlreg_dagster.models.detectors.scoring import anomaly_scores
 from mlreg_dagster.models.evaluation.rounds import PlantedRound, average_precision_by_kind, mean_over_kinds
 from mlreg_dagster.models.evaluation.statistics import Chance
 from mlreg_dagster.models.manifests import settings_in
+from mlreg_dagster.models.optimisation.making import refitted_alike
 from mlreg_dagster.models.training import fit_to, require_dataset, rows_to_fit
 from mlreg_dagster.storage.artifacts import ArtifactStore
 
@@ -67,7 +68,9 @@ def measure(model: Model, training: Dataset, rounds: Sequence[PlantedRound], ref
     found = [mean_over_kinds(average_precision_by_kind(model, model.score, rounds))]
     for seed in range(chosen.seed + 1, chosen.seed + 1 + refits):
         settings = chosen.model_copy(update={"seed": seed})
-        pipeline = fit_to(make_pipeline(settings), rows_to_fit(training, settings), model.features, training)
+        rows = rows_to_fit(training, settings)
+        pipeline = fit_to(make_pipeline(settings), rows, model.features, training)
+        pipeline = refitted_alike(pipeline, model.manifest, rows[model.features].to_numpy(dtype=np.float64))
         found.append(refit_precision(model, pipeline, rounds))
     return TrainingChance(Chance(float(np.std(found, ddof=1)), refits), tuple(found))
 

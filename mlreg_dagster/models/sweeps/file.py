@@ -108,7 +108,7 @@ def _of_grid(grid: Any, base: Configuration, where: str, settings: Settings) -> 
     found = [base]
     for chosen in itertools.product(*grid.values()):
         changes = dict(zip(grid, chosen, strict=True))
-        place = f"{where}: grid: {_as_text(changes)}"
+        place = f"{where}: grid: {in_short(changes)}"
         made = _configuration(len(found), None, changes, base, place, settings)
         same = _same(made, found)
         if same is None:
@@ -145,7 +145,7 @@ def _configuration(
     resolved = _resolved(settings, model, overrides, where)
     flat = dict(_flat(changes))
     if name is None:
-        name = in_short if _NAME.fullmatch(in_short := _as_text(flat)) else f"number {number}"
+        name = short if _NAME.fullmatch(short := in_short(flat)) else f"number {number}"
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == BASE:
         raise ConfigError(
             f"{where}: name: use at most 64 letters, digits, blanks and . _ = , + -, and not {BASE!r}, which is the "
@@ -203,6 +203,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _as_text(changes: Mapping[str, Any]) -> str:
-    """Changes in short, as the name of a configuration that has none."""
+def in_short(changes: Mapping[str, Any]) -> str:
+    """Changes in a line, which is the name of a configuration that was given none."""
     return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in changes.items())

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mlreg_dagster.models.gates.planted import AVERAGE_PRECISION
 from mlreg_dagster.models.manifests import SWEEP
+from mlreg_dagster.models.sweeps.file import in_short
 from mlreg_dagster.models.sweeps.plan import Plan
 from mlreg_dagster.registry import Evaluation, ModelVersion, Registry
 
@@ -63,6 +64,11 @@ class Row:
     reason: str = ""
     anomaly_rate: float | None = None
     failed_gates: tuple[str, ...] = ()
+
+    @property
+    def more(self) -> str:
+        """What differs from the base, in words; empty where its name says so."""
+        return "" if self.name == in_short(self.changes) else ", ".join(f"{k}: {v}" for k, v in self.changes.items())
 
     @property
     def is_compared(self) -> bool:

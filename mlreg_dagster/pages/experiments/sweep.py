@@ -26,6 +26,7 @@ class SweepFacts:
         baseline_average_precision: Of the baseline, a robust z-score, on the features of the base.
         base: The version of the base.
         is_base_trained: Whether it was registered by then.
+        versions: Those that were registered by then.
         rows: Every configuration, the base first.
         problem: Why its plan can't be read; None: it can.
     """
@@ -39,6 +40,7 @@ class SweepFacts:
     baseline_average_precision: float | None = None
     base: str | None = None
     is_base_trained: bool = False
+    versions: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     problem: str | None = None
 
@@ -76,6 +78,7 @@ def facts(view: View, name: str) -> SweepFacts:
         baseline_average_precision=baseline_of(rows),
         base=plan.base.version,
         is_base_trained=not rows[0].number and is_registered(rows[0]),
+        versions=found.versions,
         rows=rows,
     )
 

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 
 import pytest
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from mlreg_dagster.integrations.mlflow import mirror
 from mlreg_dagster.integrations.mlflow.client import open_client
@@ -79,6 +80,7 @@ def copied(source, home, mirrored=True):
                     f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(source / "mlflow"), f"{home}/mlflow")
                 )
         connection.close()
+        _artifact_repos_cache.clear()  # by the ids of runs, which all copies share
     return Mirrored(home)
 
 

@@ -88,7 +88,7 @@ def test_the_mirror_follows_a_move_and_an_evaluation(synced):
     assert synced.look().foreign == ()
     report = synced.sync()
     assert report.foreign == ()
-    assert synced.client.get_registered_model("mlreg").aliases == {"champion": "1", "challenger": "2"}
+    assert synced.client.get_registered_model("mlreg").aliases == {"champion": 1, "challenger": 2}
     history = synced.client.get_metric_history(synced.run("v2"), "average_precision")
     assert [(each.step, each.value) for each in history][-1] == (evaluation.id, 0.5)
     assert len(history) == 2
@@ -164,7 +164,7 @@ def test_a_number_that_was_used_up_makes_the_model_again(synced, without):
     without()
     synced.sync()
     assert {each.version for each in synced.client.search_model_versions("name = 'mlreg'")} == {1, 2, 3}
-    assert synced.client.get_registered_model("mlreg").aliases == {"champion": "2"}
+    assert synced.client.get_registered_model("mlreg").aliases == {"champion": 2}
 
 
 def test_studies_and_their_trials_are_nested_runs(synced):

@@ -72,6 +72,7 @@ def test_what_was_not_there_yet_is_not_shown(site):
     assert names(site, as_of=NOW) == ["forest"]
     planned = site.facts("sweep", name="trees", as_of=NOW + HOUR)
     assert [row["state"] for row in planned["rows"]] == ["missing"] * 3
+    assert "/models?sweep" not in page_of(site, "sweep", "trees", as_of=NOW + HOUR)  # Models knows no such sweep yet
     assert "There is no sweep" in page_of(site, "sweep", "trees", status=404, as_of=NOW)
     assert "There is no finished study" in page_of(site, "study", "forest", status=404, as_of=NOW - HOUR)
     for key in ("sweep", "study"):

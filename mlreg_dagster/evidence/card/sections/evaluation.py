@@ -7,7 +7,7 @@ from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.elements import Fact, Picture, Section, Table, Text, Values, flat, when
 from mlreg_dagster.models.asset_metadata import importance_rows
 from mlreg_dagster.models.gates import STRICT_GATES
-from mlreg_dagster.models.manifests import LEARNED
+from mlreg_dagster.models.manifests import LEARNED, ORIGINS
 from mlreg_dagster.registry import Evaluation, ModelVersion
 
 _TABLES = ("versus_champion", "stability", "importance")
@@ -50,7 +50,7 @@ def _training(version: ModelVersion) -> Fact:
             "trained": version.created_at,
             "trained by": version.created_by,
             "run": version.run_id,
-            **flat({name: manifest[name] for name in LEARNED if name in manifest}),
+            **flat({name: manifest[name] for name in (*LEARNED, *ORIGINS) if name in manifest}),
             **{f"plug-in.{name}": value for name, value in flat(manifest.get("plugin") or {}).items()},
         },
         key="training",
