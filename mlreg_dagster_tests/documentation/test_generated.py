@@ -32,7 +32,7 @@ def test_every_key_of_every_config_file(generated):
     for path in (PROJECT / "configs").glob("*.yaml"):
         chapter = chapters["model.yaml" if path.name.startswith("model") else path.name]
         keys = set(keys_of(yaml.safe_load(path.read_text(encoding="utf-8"))))
-        keys = {re.sub(r"^params\..*", "params", key) for key in keys}
+        keys = {re.sub(r"^(params|spaces)\..*", r"\1", key) for key in keys}
         assert {key for key in keys if f"| `{key}` |" not in chapter} == set()
 
 

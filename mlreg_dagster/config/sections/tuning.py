@@ -144,7 +144,8 @@ class TuningSettings(Section):
     spaces: dict[str, Space] = Field(
         default_factory=_default_spaces,
         description="What is searched, by detector: a place in the model file (params.n_neighbors, whiten, "
-        "members.isolation_forest.params.max_samples) and its values.",
+        "members.isolation_forest.params.max_samples) and its values: low and high, with step or log; or choices; and "
+        "only_if, values of parameters named before it, without which it is not searched.",
     )
 
     @field_validator("planting_seeds", "measured_seeds")

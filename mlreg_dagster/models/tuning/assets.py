@@ -46,9 +46,8 @@ def build_tuning_asset(settings: Settings, home: Path, group: str) -> dg.AssetsD
         owners=OWNERS,
         kinds={"optuna"},
         deps=[
-            dg.AssetDep(freezing.TRAINING, partition_mapping=dg.AllPartitionMapping()),
-            "market_features",
-            "market_snapshot",
+            dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
+            for name in (freezing.TRAINING, "market_features", "market_snapshot")
         ],
         description="A search for better parameters of a model file, on days and planting seeds that no gate uses: its "
         "trials, the best, and tuned against default with an interval. Its partition is the name of the study; running "
