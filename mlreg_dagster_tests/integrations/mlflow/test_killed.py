@@ -1,5 +1,9 @@
-"""A sync that is killed at any point is healed by the next one."""
+"""A sync that is killed at any point is healed by the next one.
 
+With MLREG_LONG=1 it is killed after every call that writes; otherwise after some of them, spread over all.
+"""
+
+import itertools
 import os
 import shutil
 import signal
@@ -14,6 +18,7 @@ from mlreg_dagster.integrations.mlflow import mirror
 from mlreg_dagster.integrations.mlflow.content import digest
 from mlreg_dagster_tests.integrations.mlflow.conftest import copied
 from mlreg_dagster_tests.integrations.mlflow.test_sync import NOW
+from mlreg_dagster_tests.serving.running import LONG
 
 pytestmark = pytest.mark.slow
 
@@ -48,11 +53,9 @@ for each in dir(MlflowClient):
         setattr(Dying, each, _dying(each))
 
 
-def killed_at_each_call(make):
-    """Kill the sync of a world after its first call that writes, of another after the second one, and so on."""
-    after = 0
-    while True:
-        after += 1
+def killed_at_calls(make, every):
+    """Kill the sync of a world after its first call that writes, of another `every` calls later, and so on."""
+    for after in itertools.count(1, 1 if LONG else every):
         world = make(after)
         client = Dying(world.place.uri, after)
         try:
@@ -94,7 +97,7 @@ def test_the_first_sync(live_home, empty_store, tmp_path, quick):  # noqa: ARG00
         return world
 
     points = 0
-    for points, world in enumerate(killed_at_each_call(make), 1):  # noqa: B007
+    for points, world in enumerate(killed_at_calls(make, every=2), 1):  # noqa: B007
         assert world.look().foreign == ()
         assert world.sync().foreign == ()
         whole(world)
@@ -121,7 +124,7 @@ def test_a_sync_that_puts_back(synced_home, tmp_path, quick, change):  # noqa: A
         change(world)
         return world
 
-    for world in killed_at_each_call(make):
+    for world in killed_at_calls(make, every=6):
         world.sync()
         whole(world)
 
