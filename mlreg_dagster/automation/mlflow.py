@@ -1,6 +1,7 @@
 """The sensor that keeps the mirror in MLflow in step: once the registry has a new record, and every hour."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import dagster as dg
@@ -16,15 +17,19 @@ _HOUR_S = 3600
 
 
 def build_mlflow_sensor(by_name: common.Jobs, home: Path) -> dg.SensorDefinition:
-    """On where MLFLOW_TRACKING_URI names a place; else a person turns it on, and the mirror is in the home."""
+    """On where MLFLOW_TRACKING_URI names a place and MLflow is installed; else a person turns it on.
+
+    Without the variable the mirror is in the home.
+    """
+    is_asked_for = is_mlflow_named(home) and find_spec("mlflow") is not None
 
     @dg.sensor(
         name=MLFLOW_SENSOR,
         job=by_name[MLFLOW_SYNC],
         minimum_interval_seconds=common.EVERY_S,
-        default_status=dg.DefaultSensorStatus.RUNNING if is_mlflow_named(home) else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if is_asked_for else dg.DefaultSensorStatus.STOPPED,
         description="Mirrors the registry into MLflow once it has a new record, and looks every hour whether someone "
-        "changed something there; off until MLFLOW_TRACKING_URI names a place.",
+        "changed something there; off until MLFLOW_TRACKING_URI names a place and MLflow is installed.",
     )
     def mlflow_sensor(
         context: dg.SensorEvaluationContext,

@@ -15,7 +15,8 @@ def test_it_expects_what_is_defined():
     assert {name for name in repository.job_names if not name.startswith("__")} == set(names.JOBS)
     assert {each.name for each in repository.schedule_defs} == set(names.SCHEDULES)
     assert {each.name for each in repository.sensor_defs} == set(names.SENSORS)
-    off = {each.name for each in repository.schedule_defs if each.default_status.value == "STOPPED"}
+    instigators = [*repository.schedule_defs, *repository.sensor_defs]
+    off = {each.name for each in instigators if each.default_status.value == "STOPPED"}
     assert off == set(expected.MAY_BE_OFF)
     assert {key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).freshness_policy} == set(
         expected.WITH_FRESHNESS
