@@ -5,6 +5,7 @@ import pytest
 
 from mlreg_dagster.automation.common import ACTOR
 from mlreg_dagster.core.hours import as_hour, hour_range
+from mlreg_dagster.core.names import MLFLOW_SENSOR
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests.location import SENSORS
 
@@ -58,7 +59,9 @@ def test_everything_is_on_by_default(reopen):
         "alert_sensor",
         "served_sensor",
         "rollout_sensor",
+        MLFLOW_SENSOR,
     }
-    assert {each.default_status for each in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
+    on = {each.name for each in repository.sensor_defs if each.default_status == dg.DefaultSensorStatus.RUNNING}
+    assert on == {each.name for each in repository.sensor_defs} - {MLFLOW_SENSOR}  # nobody named a place of MLflow
     on = {each.name for each in repository.schedule_defs if each.default_status == dg.DefaultScheduleStatus.RUNNING}
     assert on == {"hourly_schedule", "weekly_schedule"}  # one deletes, one has no place to publish at
