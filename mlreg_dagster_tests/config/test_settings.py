@@ -44,7 +44,12 @@ def test_the_shipped_files_spell_out_every_key(path):
     parts = {name: part.model_dump(mode="json") for name, part in section if isinstance(part, Section)}
     recorded = parts | section.model_dump(mode="json")  # a part that says nothing new is left out of what is recorded
     optional = {f".{name}" for name, _ in section} - _keys(recorded | unused)  # unset, and so not recorded
-    assert _keys(_without_unused(written)) - optional == _keys(recorded | unused)
+    assert _spelt_out(_keys(_without_unused(written)) - optional) == _spelt_out(_keys(recorded | unused))
+
+
+def _spelt_out(keys):
+    """Without what people name themselves: of a range in a search space most files need not say all."""
+    return {key for key in keys if not key.startswith(".spaces.")}
 
 
 def test_every_section_has_a_file():
