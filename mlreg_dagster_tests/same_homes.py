@@ -10,8 +10,8 @@ from mlreg_dagster.registry import Registry
 
 DRAWN = frozenset({"run_id"})
 """Of records: ids that are drawn by chance."""
-TIMES = frozenset({"recorded_at", "created_at", "evaluated_at", "trained_at", "evaluation_age_days"})
-"""Of records, and of what is kept with them: the clock, where it is not fixed."""
+TIMES = frozenset({"recorded_at", "created_at", "evaluated_at", "trained_at"})
+"""Of records: the clock, where it is not fixed."""
 
 
 def tables_of(connection: duckdb.DuckDBPyConnection) -> dict[str, pd.DataFrame]:

@@ -50,6 +50,8 @@ def test_the_commands_on_pages_exist(call: str):
     command = COMMANDS[name]
     if words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words[0]]
+    elif hasattr(command, "default"):
+        command = command.commands[command.default]
     assert not hasattr(command, "commands") or command.invoke_without_command
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known

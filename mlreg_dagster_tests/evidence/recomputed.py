@@ -154,7 +154,7 @@ def promotion(home: Home) -> Iterator[tuple[Place, Any]]:
         yield ("moves", number, "reason"), move["reason"]
         evidence = f"evidence_of_{move['alias']}_move_{move['sequence']}"
         held = datetime.fromisoformat(home.evaluation["holdout_day"]).replace(tzinfo=UTC) + timedelta(days=1)
-        age = datetime.fromisoformat(stored_time(move["recorded_at"])) - held
+        age = datetime.fromisoformat(stored_time(move["effective_at"])) - held
         yield (evidence, "facts.evaluation_age_days"), age / timedelta(days=1)
     decisions = home.sql("SELECT * FROM decisions WHERE version = ? ORDER BY id", home.version)
     yield ("decisions", len), len(decisions)

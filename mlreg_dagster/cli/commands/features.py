@@ -19,9 +19,11 @@ _MEASURE = "measure"
 class _MeasuresByDefault(TyperGroup):
     """`mlreg features v3` measures, as before there was anything to select."""
 
+    default = _MEASURE
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
-            args = [_MEASURE, *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 
