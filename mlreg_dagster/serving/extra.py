@@ -1,8 +1,7 @@
 """Whether the extra `serve` is installed, which the server needs; importing this takes nothing of it."""
 
-from importlib.util import find_spec
-
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.extras import require_installed
 
 _NEEDED = ("httptools", "msgspec", "prometheus_client", "starlette", "uvicorn", "uvloop")
 
@@ -17,7 +16,4 @@ def require_extra() -> None:
     Raises:
         ServeNotInstalled: A package of it is not installed; the message says how to install it.
     """
-    if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise ServeNotInstalled(
-            f"{', '.join(missing)} is not installed. Install the extra: pip install 'mlreg-dagster[serve]'."
-        )
+    require_installed("serve", _NEEDED, ServeNotInstalled)

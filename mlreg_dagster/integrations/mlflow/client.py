@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.extras import require_installed
 from mlreg_dagster.core.untrusted.redaction import blotted, password_in
 from mlreg_dagster.integrations.mlflow.content import (
     FILES,
@@ -142,8 +142,7 @@ def require_extra() -> None:
     Raises:
         MlflowNotInstalled: It is not installed; the message says how to install it.
     """
-    if find_spec("mlflow") is None:
-        raise MlflowNotInstalled("mlflow is not installed. Install the extra: pip install 'mlreg-dagster[mlflow]'.")
+    require_installed("mlflow", ("mlflow",), MlflowNotInstalled)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in ("mlflow", "alembic"):
@@ -168,19 +167,19 @@ def in_words(place: Place) -> Iterator[None]:
         message = blotted(str(error).splitlines()[0][:500], [password_in(place.uri)]).replace(place.uri, place.shown)
         raise MlflowRefused(
             f"MLflow at {place.shown} does not do what it was asked: {message} What was mirrored so far stays; run "
-            f"mlreg mlflow sync again once that is mended."
+            f"mlreg mlflow sync again once that is fixed."
         ) from None
 
 
 def read(client: "MlflowClient", name: str = NAME) -> Found:
     """What MLflow holds now; nothing is written."""
     experiment = client.get_experiment_by_name(name)
+    everything = _versions(client, name)
     if experiment is None:
-        return Found(versions=_versions(client, name, {})[0], model=_model(client, name))
-    everything = _runs(client, experiment.experiment_id)
-    runs, spare = _by_subject(everything, {each.run_id for each in _versions(client, name, {})[0].values()})
-    subjects = {each.id: subject for subject, each in runs.items()}
-    versions, placeholders = _versions(client, name, subjects)
+        return Found(versions=_by_number(everything, {})[0], model=_model(client, name))
+    used = {each.run_id for each in everything if PLACEHOLDER not in each.tags}
+    runs, spare = _by_subject(_runs(client, experiment.experiment_id), used)
+    versions, placeholders = _by_number(everything, {each.id: subject for subject, each in runs.items()})
     return Found(
         experiment=experiment.experiment_id,
         is_deleted=experiment.lifecycle_stage == "deleted",
@@ -250,23 +249,28 @@ def _dataset(found: Any) -> Dataset:
     return Dataset(found.dataset.name, found.dataset.digest, found.dataset.source, context)
 
 
-def _versions(
-    client: "MlflowClient", name: str, subjects: Mapping[str, str]
-) -> tuple[dict[int, FoundVersion], tuple[int, ...]]:
-    found: dict[int, FoundVersion] = {}
-    placeholders = []
+def _versions(client: "MlflowClient", name: str) -> list[Any]:
+    found: list[Any] = []
     token = None
     while True:
         page = client.search_model_versions(f"name = '{name}'", max_results=_PAGE, page_token=token)
-        for each in page:
-            tags = dict(each.tags)
-            if PLACEHOLDER in tags:
-                placeholders.append(int(each.version))
-                continue
-            content = Version(subjects.get(each.run_id or ""), each.description or "", _own(tags))
-            found[int(each.version)] = FoundVersion(each.run_id, content, tags.get(MARK))
+        found += page
         if not (token := page.token):
-            return found, tuple(sorted(placeholders))
+            return found
+
+
+def _by_number(versions: Iterable[Any], subjects: Mapping[str, str]) -> tuple[dict[int, FoundVersion], tuple[int, ...]]:
+    """The versions, and the numbers of placeholders; `subjects` by the ids of runs."""
+    found: dict[int, FoundVersion] = {}
+    placeholders = []
+    for each in versions:
+        tags = dict(each.tags)
+        if PLACEHOLDER in tags:
+            placeholders.append(int(each.version))
+            continue
+        content = Version(subjects.get(each.run_id or ""), each.description or "", _own(tags))
+        found[int(each.version)] = FoundVersion(each.run_id, content, tags.get(MARK))
+    return found, tuple(sorted(placeholders))
 
 
 def _model(client: "MlflowClient", name: str) -> FoundModel | None:

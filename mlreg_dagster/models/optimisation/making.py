@@ -26,7 +26,7 @@ class VariantOfAVariant(MlregError):
 
 
 def require_whole(manifest: Mapping[str, Any]) -> None:
-    """Refuse to change a variant: what came of a version by two changes could not be told from its manifest.
+    """Refuse to change a variant: two changes to one version could not be told from a manifest.
 
     Raises:
         VariantOfAVariant: It is one.

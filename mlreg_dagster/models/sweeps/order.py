@@ -1,4 +1,4 @@
-"""What a run trains under a version: what a sweep has planned for it, whoever launches it, or else what it asks for."""
+"""What a run trains under a version: what a sweep has planned for it, wherever it is launched, or what it asks for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,7 +76,7 @@ def order_of(
     if found is None:
         trigger, key, reason = (asked.get(name) for name in _CAUSE)
         cause = stated_cause(trigger, key, reason, run_id, tags)
-        request, origin = requested(store, {name: asked[name] for name in _ORDER if name in asked})
+        request, origin = requested(store, asked)
         return Order(*place_order(settings, store, **request), cause, origin)
     plan, planned = found
     if asked:

@@ -1,8 +1,7 @@
 """Whether the extra `tune` is installed, which a search needs; importing this takes nothing of it."""
 
-from importlib.util import find_spec
-
 from mlreg_dagster.core.errors import MlregError
+from mlreg_dagster.core.extras import require_installed
 
 
 class TuneNotInstalled(MlregError):
@@ -15,5 +14,4 @@ def require_extra() -> None:
     Raises:
         TuneNotInstalled: Optuna is not installed; the message says how to install it.
     """
-    if find_spec("optuna") is None:
-        raise TuneNotInstalled("optuna is not installed. Install the extra: pip install 'mlreg-dagster[tune]'.")
+    require_installed("tune", ("optuna",), TuneNotInstalled)

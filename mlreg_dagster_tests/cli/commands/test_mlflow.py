@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mlreg_dagster.core import extras
 from mlreg_dagster.integrations.mlflow import client, mirror
 from mlreg_dagster_tests.commands import refused
 from mlreg_dagster_tests.integrations.mlflow.conftest import quick_build
@@ -33,7 +34,7 @@ def test_exit_codes_tell_what_was_changed(on_live, own_home, monkeypatch):
 
 
 def test_without_the_extra_it_says_what_to_install(on_trained, monkeypatch):
-    monkeypatch.setattr(client, "find_spec", lambda _: None)
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
     refused(on_trained("mlflow", "sync"), "pip install 'mlreg-dagster[mlflow]'")
 
 

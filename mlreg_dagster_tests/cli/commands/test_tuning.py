@@ -98,7 +98,5 @@ def test_what_can_not_be_tuned_is_said_before_anything_is_begun(on_trained, own_
 
 def test_without_the_extra_it_says_what_to_install(on_trained, monkeypatch):
     real = importlib.util.find_spec
-    monkeypatch.setattr(
-        "mlreg_dagster.models.tuning.extra.find_spec", lambda name: None if name == "optuna" else real(name)
-    )
+    monkeypatch.setattr("mlreg_dagster.core.extras.find_spec", lambda name: None if name == "optuna" else real(name))
     refused(on_trained("tune"), "optuna is not installed. Install the extra: pip install 'mlreg-dagster[tune]'.")

@@ -1,4 +1,4 @@
-"""Plans of sweeps: frozen once, the same again, and kept for whoever launches a planned version."""
+"""Plans of sweeps: frozen once, the same again, and kept for any run of a planned version."""
 
 import dataclasses
 
@@ -78,7 +78,7 @@ def test_the_same_file_goes_on_and_another_one_asks_for_another_name():
         require_same(a_plan(), configurations("configurations: [{name: few, params.n_estimators: 50}]"), None)
 
 
-def test_a_planned_version_is_what_the_plan_says_whoever_launches_it(store):
+def test_a_planned_version_is_what_the_plan_says_wherever_it_is_launched(store):
     freeze_plan(a_plan(), store)
     order = order_of("v5", load_settings(), store, {"actor": "anna"}, "run", {})
     assert (order.settings, order.day) == (a_plan().configurations[1].model_settings, "2017-12-19")
