@@ -49,8 +49,9 @@ class ByTurns(RunLauncher, ConfigurableClass):
         assert run.job_code_origin is not None
         args = ExecuteRunArgs(run.job_code_origin, run.run_id, instance_ref=None).get_command_args()
         into = ["nsenter", "-t", str(self._hosts[name]), "-n", "-m", "-u", "-p"]
-        log = f"exec {{}} > {self._here}/run-{self._started}.log 2>&1"
-        command = [*into, "sh", "-c", log.format('"$@"'), "sh", *args]
+        log = self._here / f"run-{self._started}.log"
+        script = '"$@" > "$0" 2>&1 || echo "RUN_FAILURE: ended with $?" >> "$0"'
+        command = [*into, "sh", "-c", script, str(log), *args]
         self._running[run.run_id] = subprocess.Popen(command, env={**os.environ, "RUN_OF_HOST": name}, cwd="/")
 
     def terminate(self, run_id: str) -> bool:

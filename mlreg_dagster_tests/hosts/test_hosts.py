@@ -88,6 +88,7 @@ class Team:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLREG_", "AWS_"))}
         return {
             **kept,
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",  # Dagster starts a run by the name of its program
             **object_store.variables(f"http://{self.store.address}:5000"),
             TABLES: f"ducklake:{server}/lake#s3://team/tables",
             ARTIFACTS: "s3://team/artifacts",
