@@ -146,15 +146,13 @@ class SqlWarehouse:
         column = table.partition_column
         with self.connect() as connection:
             lacking = self._ensure(connection, table)
-            frame: pd.DataFrame = connection.execute(
+            rows = connection.execute(
                 f'SELECT {select_list(wanted, lacking)} FROM "{table.name}" '  # noqa: S608
                 f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
                 f"ORDER BY {select_list(table.key, {})}",
                 {"first": first, "last": last},
-            ).df()
-        for name in wanted:
-            if table.sql_type(name) == "VARCHAR" and frame[name].isna().all():
-                frame[name] = pd.Series(index=frame.index, dtype="str")  # no text to tell the type from
+            ).to_arrow_table()
+        frame: pd.DataFrame = rows.to_pandas()  # in less than half the time of `df()`, whose texts are objects first
         return frame
 
     def newest(self, table: Table) -> pd.Timestamp | None:
