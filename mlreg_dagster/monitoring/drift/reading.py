@@ -137,7 +137,7 @@ def _under(
     table, families = features_table(settings.features), families_of(settings.features)
     all_bins = bins_of(tables, store, reference, tuple(families))
     first = reference.opened.floor("D") - feature.HISTORY_DAYS * _DAY
-    complete(tables, table, all_bins, reference, first, days[-1] + 23 * HOUR, settings.ingest.chunk_hours)
+    complete(tables, table, all_bins, reference, first, days[-1] + 23 * HOUR, settings.ingest.hours_at_once)
     names = takes_part(families)
     bins = all_bins.only(names)
     columns = ", ".join(SUMS)
