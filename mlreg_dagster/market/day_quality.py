@@ -93,10 +93,11 @@ def quality_of_days(
 
 
 def _shares(
-    found: npt.NDArray[np.bool_], names: Sequence[str], day: npt.NDArray[np.int64], days: pd.DatetimeIndex
+    found: npt.NDArray[np.bool_], names: list[str], day: npt.NDArray[np.int64], days: pd.DatetimeIndex
 ) -> pd.DataFrame:
     """By day the share of its rows of which each column says yes; NaN without rows."""
-    return pd.DataFrame(found, columns=names).groupby(day).mean().reindex(range(len(days))).set_axis(days)
+    shares: pd.DataFrame = pd.DataFrame(found, columns=names).groupby(day).mean()
+    return shares.reindex(range(len(days))).set_axis(days)
 
 
 def _first_of_instrument(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
