@@ -41,7 +41,8 @@ def test_families_are_chosen_by_other_anomalies_than_the_choice_is_judged_by(fol
     assert {each.seed for fold in folds.judging for each in fold.rounds} == {7001}
 
 
-def test_a_classifier_learns_from_labels_that_were_known_before_each_fold(dataset, market, settings):
+def test_a_classifier_learns_from_labels_that_were_known_before_each_fold(dataset, market, settings, monkeypatch):
+    monkeypatch.setattr("mlreg_dagster.models.classifier.labels.FEWEST_EPISODES", 20)
     model = settings.model("model").model_copy(update={"detector": "crash_classifier", "params": {}})
     settings = settings.model_copy(update={"outcomes": OUTCOMES})  # those that the dataset was labelled under
     found = make_folds(dataset, market, model, settings, 1, SEEDS)
