@@ -113,8 +113,17 @@ def features_of(dataset: Dataset, model: ModelSettings) -> list[str]:
     return there if model.features is None else list(model.features)
 
 
+def family_of_each(dataset: Dataset, features: Sequence[str]) -> dict[str, str]:
+    """The family of each feature, in their order, as reasons and importance name it."""
+    return dict(zip(features, families_named(features, dataset.lineage["feature_settings"]), strict=True))
+
+
 def members_of(families: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """The features of each family, in their order, of the family of each."""
+    """The features of each family, in their order.
+
+    Args:
+        families: That of each feature.
+    """
     return {
         family: tuple(name for name, each in families.items() if each == family)
         for family in dict.fromkeys(families.values())
@@ -152,7 +161,7 @@ def select_features(
     """
     model = settings.model(name)
     features = features_of(dataset, model)
-    named = dict(zip(features, families_named(features, dataset.lineage["feature_settings"]), strict=True))
+    named = family_of_each(dataset, features)
     members = members_of(named)
     if len(members) < 2:
         raise CannotSelect(
@@ -248,7 +257,7 @@ def _told(
 
 def steps(dataset: Dataset, model: ModelSettings) -> int:
     """How often a selection notes what it does next, at most."""
-    return 4 + len(set(families_named(features_of(dataset, model), dataset.lineage["feature_settings"])))
+    return 4 + len(members_of(family_of_each(dataset, features_of(dataset, model))))
 
 
 def fragment(found: Selection) -> list[str]:

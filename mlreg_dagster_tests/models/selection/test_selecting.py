@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlreg_dagster.extensions import load_extensions
 from mlreg_dagster.models.selection.ablation import Ablation
 from mlreg_dagster.models.selection.folds import CannotSelect
 from mlreg_dagster.models.selection.permuting import Drops, rank_correlation, top_shares
@@ -15,12 +16,29 @@ from mlreg_dagster.models.selection.selecting import (
     STABLE_SHARE,
     Family,
     _told,
+    family_of_each,
     features_of,
     fragment,
+    members_of,
     select_features,
     steps,
 )
 from mlreg_dagster.models.training import CannotTrain
+from mlreg_dagster_tests.extensions.conftest import install, plugin_folder, write_plugin
+
+__all__ = ["install", "plugin_folder", "write_plugin"]
+
+PLUGIN = """
+from mlreg_dagster.extensions import feature
+
+@feature("turnover_lag_9h", lookback=9, description="What was traded", unit="1", family="volume")
+def turnover(grid):
+    return grid.lagged("volume_24h", 9)
+
+@feature("slog_volume_24h_own", lookback=0, description="Own", unit="1")
+def own(grid):
+    return grid.now("volume_24h")
+"""
 
 CHOSEN = ["slog_volume_24h", "slog_volume_24h_lag_1h", "hour_of_day", "is_gap"]  # volume, clock, gaps
 
@@ -111,6 +129,19 @@ def test_what_can_not_be_selected_is_refused_in_words(dataset, market, settings)
         select_features(dataset, market, "model", one)
     with pytest.raises(CannotTrain, match=r"does not have: moon\."):
         features_of(dataset, one.model("model").model_copy(update={"features": ["moon"]}))
+
+
+def test_a_feature_stands_with_its_family_and_one_of_a_plug_in_that_names_none_by_itself(dataset, install):
+    """Whatever its name looks like."""
+    install("own-features", "1.0", "own_features", PLUGIN)
+    load_extensions()
+    own = ["turnover_lag_9h", "slog_volume_24h_own"]
+    lineage = {"feature_settings": {**dataset.lineage["feature_settings"], "own": dict.fromkeys(own, "1")}}
+    found = family_of_each(replace(dataset, lineage=lineage), ["slog_volume_24h", *own, "slog_volume_24h_lag_1h"])
+    assert members_of(found) == {
+        "volume": ("slog_volume_24h", "turnover_lag_9h", "slog_volume_24h_lag_1h"),
+        "slog_volume_24h_own": ("slog_volume_24h_own",),
+    }
 
 
 def drops_of(by_unit):
