@@ -51,6 +51,50 @@ def test_a_plan_that_was_changed_is_refused(store, tmp_path):
     assert planned_for(store, "v5") is None
 
 
+def test_a_version_finds_its_plan_without_reading_those_of_other_sweeps(store, monkeypatch):
+    plans = [a_plan(f"s{number}", first=10 * number) for number in range(1, 6)]
+    for plan in plans:
+        freeze_plan(plan, store)
+    read, real = [], type(store).read
+    monkeypatch.setattr(
+        type(store), "read", lambda *given, **options: read.append(given[1:3]) or real(*given, **options)
+    )
+    assert planned_for(store, "v31") == (plans[2], plans[2].configurations[1])
+    assert read == [("sweeps", "s3")]
+    assert planned_for(store, "v13") is None
+    assert planned_for(store, "champion") is None
+    assert read == [("sweeps", "s3")]
+
+
+def test_a_sweep_that_was_killed_between_its_versions_and_its_plan_keeps_no_version(store, monkeypatch):
+    real = type(store).freeze
+
+    def killed(self, kind, *given):
+        if kind == "sweeps":
+            raise KeyboardInterrupt
+        return real(self, kind, *given)
+
+    with monkeypatch.context() as until:
+        until.setattr(type(store), "freeze", killed)
+        with pytest.raises(KeyboardInterrupt):
+            freeze_plan(a_plan(), store)
+    assert planned_for(store, "v5") is None
+    freeze_plan(a_plan("others", first=5), store)  # v5 was free, after all
+    freeze_plan(a_plan(first=9), store)  # the command again: with other versions
+    assert planned_for(store, "v5")[0].name == "others"
+    assert [planned_for(store, name)[0].name for name in ("v9", "v10", "v11")] == ["trees"] * 3
+    assert planned_for(store, "v4") is None
+
+
+def test_versions_of_sweeps_that_were_planned_at_once_are_told_apart(store):
+    one, other = a_plan("one"), a_plan("other")
+    for plan, versions in ((one, ("v4", "v6", "v8")), (other, ("v5", "v7", "v9"))):
+        each = zip(plan.configurations, versions, strict=True)
+        configurations = tuple(dataclasses.replace(planned, version=version) for planned, version in each)
+        freeze_plan(dataclasses.replace(plan, configurations=configurations), store)
+    assert [planned_for(store, f"v{number}")[0].name for number in range(4, 10)] == ["one", "other"] * 3
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"name": "trees"}', b'{"name": 1, "configurations": []}'])
 def test_what_is_no_plan_is_refused_in_words(store, content):
     store.freeze("sweeps", "trees", {"sweep.json": content})

@@ -1,28 +1,13 @@
 """What trials are judged by."""
 
-import numpy as np
 import pytest
 
 from mlreg_dagster.config.sections.tuning import ObjectiveSettings
 from mlreg_dagster.models.tuning.measuring import sentence
-from mlreg_dagster.models.tuning.objective import Figures, precision_at_budget
+from mlreg_dagster.models.tuning.objective import Figures
 from mlreg_dagster.models.tuning.record import Measured
 
 EQUAL = ObjectiveSettings()
-
-
-def test_precision_counts_the_highest_scores_alone():
-    scores, crashed = np.array([9.0, 8.0, 7.0, 1.0]), np.array([True, False, True, True])
-    assert precision_at_budget(scores, crashed, 0.5) == 0.5
-    assert precision_at_budget(scores, crashed, 0.75) == pytest.approx(2 / 3)
-    assert precision_at_budget(scores, crashed, 0.01) == 1.0  # one row at least
-
-
-def test_equal_scores_at_the_end_of_the_budget_share_it_whatever_their_order():
-    scores, crashed = np.array([1.0, 1.0, 1.0, 1.0, 5.0]), np.array([True, False, False, False, False])
-    first = precision_at_budget(scores, crashed, 0.4)
-    assert first == pytest.approx(0.125)
-    assert precision_at_budget(scores[::-1], crashed[::-1], 0.4) == first
 
 
 def test_the_objective_is_a_weighted_mean_of_what_is_known():

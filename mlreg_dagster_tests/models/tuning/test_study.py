@@ -7,6 +7,7 @@ import numpy as np
 import optuna
 import pytest
 
+from mlreg_dagster.models.folds import files
 from mlreg_dagster.models.tuning import material, search
 from mlreg_dagster.models.tuning.best import NothingToTrain, request_for
 from mlreg_dagster.models.tuning.order import OtherStudy, keep, kept
@@ -95,9 +96,9 @@ def test_folds_come_back_from_their_folder_as_they_were(tunable, tmp_path):
     plan = plan_of(order, tunable.settings, tunable.warehouse)
     made, measured = material.gather(tunable.warehouse, tunable.settings, order.chosen, plan, ((700, 701), (800,)))
     folds = [*made, measured]
-    assert material.load(tmp_path / "m") is None
-    material.save(tmp_path / "m", folds)
-    again = material.load(tmp_path / "m")
+    assert files.load(tmp_path / "m") is None
+    files.save(tmp_path / "m", folds)
+    again = files.load(tmp_path / "m")
     assert [each.split for each in again] == [each.split for each in folds] == [*plan.folds, plan.measured]
     for before, after in zip(folds, again, strict=True):
         assert before.train.rows.equals(after.train.rows)
