@@ -2,7 +2,9 @@
 
 import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -128,6 +130,18 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """In this process figures are composed, and no pixel of them is drawn: what is drawn is a sixth of a replay.
+
+    What tests of pictures (`pictures`) draw is drawn; homes that many tests share hold no drawn picture.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if not item.get_closest_marker("pictures"):
+            patch.setattr(plotting, "_data_uri", lambda _figure: _UNDRAWN)
+        return (yield)
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the home, the configs or the Dagster instance of the person who runs it."""
@@ -144,16 +158,6 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("MLREG_HOME", str(home))
     return home
-
-
-@pytest.fixture(autouse=True)
-def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of fast tests compose their figures, and no pixel of them is drawn, a tenth of all time.
-
-    What tests of pictures (`pictures`) and slow tests draw, and what homes of the whole session hold, is drawn.
-    """
-    if not any(map(request.node.get_closest_marker, ("pictures", "slow"))):
-        monkeypatch.setattr(plotting, "_data_uri", lambda _figure: _UNDRAWN)
 
 
 @pytest.fixture(scope="session")

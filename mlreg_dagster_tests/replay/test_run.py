@@ -180,6 +180,7 @@ def test_the_replayed_time_never_goes_back(replay: tuple[Lifecycle, Told]) -> No
     assert (clocks[0], clocks[-1]) == (LIVE, END)
 
 
+@pytest.mark.pictures
 def test_the_report_stands_alone_and_says_who_was_champion(replayed: Lifecycle, tmp_path: Path) -> None:
     page = make_report(replayed, PLAN)
     (tmp_path / "replay.html").write_text(page)
