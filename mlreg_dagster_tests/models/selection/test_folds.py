@@ -41,6 +41,7 @@ def test_families_are_chosen_by_other_anomalies_than_the_choice_is_judged_by(fol
     assert {each.seed for fold in folds.judging for each in fold.rounds} == {7001}
 
 
+@pytest.mark.slow
 def test_a_classifier_learns_from_labels_that_were_known_before_each_fold(dataset, market, settings, monkeypatch):
     monkeypatch.setattr("mlreg_dagster.models.classifier.labels.FEWEST_EPISODES", 20)
     model = settings.model("model").model_copy(update={"detector": "crash_classifier", "params": {}})

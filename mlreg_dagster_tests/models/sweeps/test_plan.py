@@ -6,7 +6,6 @@ import pytest
 
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.models.sweeps.file import read_configurations
-from mlreg_dagster.models.sweeps.order import PlannedOtherwise, order_of
 from mlreg_dagster.models.sweeps.plan import (
     NotASweep,
     checked_name,
@@ -16,16 +15,10 @@ from mlreg_dagster.models.sweeps.plan import (
     read_plan,
     require_same,
 )
-from mlreg_dagster.models.training_request import NoDataset
 from mlreg_dagster.registry import Registry
-from mlreg_dagster.storage.artifacts import ArtifactTampered, open_artifacts
+from mlreg_dagster.storage.artifacts import ArtifactTampered
 from mlreg_dagster_tests.models.sweeps.plans import FILE, a_plan, train_planned
 from mlreg_dagster_tests.registry.builders import NOW
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_artifacts(str(tmp_path / "artifacts"))
 
 
 def test_a_plan_reads_back_and_another_one_does_not_take_its_place(store):
@@ -120,20 +113,6 @@ def test_the_same_file_goes_on_and_another_one_asks_for_another_name():
         require_same(a_plan(), configurations(FILE.replace("50", "51")), None)
     with pytest.raises(NotASweep, match="2 beside the base; now 1"):
         require_same(a_plan(), configurations("configurations: [{name: few, params.n_estimators: 50}]"), None)
-
-
-def test_a_planned_version_is_what_the_plan_says_wherever_it_is_launched(store):
-    freeze_plan(a_plan(), store)
-    order = order_of("v5", load_settings(), store, {"actor": "anna"}, "run", {})
-    assert (order.settings, order.day) == (a_plan().configurations[1].model_settings, "2017-12-19")
-    assert order.cause == {"trigger": "manual", "key": "sweep-trees-1", "reason": "Sweep trees, configuration 1 of 2."}
-    assert order.origin == {"sweep": {"name": "trees", "number": 1, "of": 2, "changes": {"params.n_estimators": 50}}}
-    base = order_of("v4", load_settings(), store, {}, "run", {})
-    assert (base.origin["sweep"]["number"], base.cause["reason"]) == (0, "Sweep trees, the base.")
-    with pytest.raises(PlannedOtherwise, match=r"v5 is kept for number 1 of the sweep trees.* Leave model, reason out"):
-        order_of("v5", load_settings(), store, {"reason": "why", "model": "model_lof"}, "run", {})
-    with pytest.raises(NoDataset):  # any other version is trained as it is asked for
-        order_of("v7", load_settings(), store, {"model": "model_lof"}, "run", {})
 
 
 def test_versions_tell_of_a_sweep_whose_plan_is_not_here(tmp_path):
