@@ -115,3 +115,7 @@ SENSORS = (
     "alert_sensor",
     MLFLOW_SENSOR,
 )
+
+RESULT_ASSETS = ("evaluated_model", "delivery_bundle")
+"""Assets whose checks are results: a rejected candidate and an incomplete card are seen by who asked for them, and say
+nothing of the deployment."""

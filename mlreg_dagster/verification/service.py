@@ -7,6 +7,9 @@ from mlreg_dagster.core.health import Finding
 from mlreg_dagster.verification import expected
 from mlreg_dagster.verification.answers import CheckExecution, CodeLocation, Daemon, Run
 
+_RESULTS = dict(
+    zip(names.RESULT_ASSETS, ("Gates that a version failed", "Sections of a card that are not complete"), strict=True)
+)
 _WITHOUT_RESULT = ("SKIPPED", "EXECUTION_FAILED")
 
 
@@ -79,21 +82,21 @@ def no_check_is_left(checks: Iterable[CheckExecution], never_run: Iterable[tuple
 def checks_pass(checks: Iterable[CheckExecution]) -> Finding:
     """No check failed last. What the UI shows red or yellow is reported here.
 
-    A gate that a version failed is a result of its evaluation, not a fault of the deployment; the gates of the champion
-    have a finding of their own.
+    A gate that a version failed is a result of its evaluation, and a section that a card lacks one of its making, not
+    faults of the deployment; the gates of the champion have a finding of their own.
     """
     failed = [check for check in checks if check.status == "FAILED"]
-    gates = [check for check in failed if check.asset == "evaluated_model"]
-    besides_gates = [check for check in failed if check.asset != "evaluated_model"]
-    seen = [f"{check.name} of {check.asset}: {check.text}" for check in besides_gates]
-    if gates:
-        failing = ", ".join(f"{check.partition or 'a version'} {check.name}" for check in gates)
-        seen.append(f"Gates that a version failed: {failing}.")
+    others = [check for check in failed if check.asset not in names.RESULT_ASSETS]
+    seen = [f"{check.name} of {check.asset}: {check.text}" for check in others]
+    for asset, what in _RESULTS.items():
+        if results := [check for check in failed if check.asset == asset]:
+            listed = ", ".join(f"{check.partition or 'a version'} {check.name}" for check in results)
+            seen.append(f"{what}: {listed}.")
     text = "; ".join(seen) or "None failed last."
     advice = "Open the check in the UI: it says what to do."
-    if any(check.severity == "ERROR" for check in besides_gates):
+    if any(check.severity == "ERROR" for check in others):
         return Finding("checks", "miss", text, advice)
-    return Finding("checks", "warning", text, advice) if besides_gates else Finding("checks", "ok", text)
+    return Finding("checks", "warning", text, advice) if others else Finding("checks", "ok", text)
 
 
 def assets_are_fresh(freshness: Mapping[str, str | None], last_hour: str | None) -> Finding:

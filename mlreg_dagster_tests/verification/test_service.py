@@ -86,6 +86,15 @@ def test_a_gate_that_a_version_failed_is_a_result_and_is_told():
     assert (finding.state, finding.seen) == ("ok", "Gates that a version failed: v3 silhouette.")
 
 
+def test_a_section_that_a_card_lacks_is_a_result_and_is_told():
+    section = CheckExecution("delivery_bundle", "gate_06_monitoring", "FAILED", "v2", "ERROR", "Too little is known.")
+    finding = service.checks_pass([PASSED, section])
+    assert finding.state == "ok"
+    assert finding.seen == "Sections of a card that are not complete: v2 gate_06_monitoring."
+    failed = replace(PASSED, status="FAILED", severity="ERROR")
+    assert service.checks_pass([failed, section]).state == "miss"
+
+
 def test_a_check_that_never_ran_is_told():
     finding = service.no_check_is_left([PASSED], [("champion_model", "gates_passed")])
     assert (finding.state, finding.seen) == ("warning", "Not evaluated yet: gates_passed of champion_model.")

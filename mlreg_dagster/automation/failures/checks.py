@@ -9,13 +9,11 @@ import dagster as dg
 from mlreg_dagster.automation import common
 from mlreg_dagster.automation.notification import LogNotifier, NotDelivered, Notice, make_notifier
 from mlreg_dagster.config import Settings
+from mlreg_dagster.core.names import RESULT_ASSETS
 from mlreg_dagster.monitoring.drift.checks import DATA_IN_ORDER
 from mlreg_dagster.monitoring.response.checks import NO_DRIFT
 from mlreg_dagster.orchestration.instance.check_log import latest_results
 from mlreg_dagster.orchestration.partitions import partitions_in_tags
-
-_RESULTS = ("evaluated_model", "delivery_bundle")
-"""A rejected candidate and an incomplete card are results, which the person who asked for them sees."""
 
 _OF_ALERTS = (NO_DRIFT, DATA_IN_ORDER)
 """Checks on what drift decisions tell people as alerts."""
@@ -57,7 +55,9 @@ def failing_checks(
 
     Left out are warnings, results that people asked for, and checks that alerts of drift tell of.
     """
-    watched = [key for key in keys if key.asset_key.to_user_string() not in _RESULTS and key.name not in _OF_ALERTS]
+    watched = [
+        key for key in keys if key.asset_key.to_user_string() not in RESULT_ASSETS and key.name not in _OF_ALERTS
+    ]
     return {
         key: row
         for key, row in latest_results(instance, watched).items()

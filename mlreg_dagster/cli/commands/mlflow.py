@@ -48,7 +48,7 @@ def sync_mlflow(
         *(f"Changed in MLflow: {each}." for each in report.foreign),
         *(f"{missing}: {each}." for each in report.missing[:_SHOWN]),
         *([f"… and {len(report.missing) - _SHOWN} more."] if len(report.missing) > _SHOWN else []),
-        f"{report.versions} versions and {report.runs} runs are in {report.place}. Changed by others and {foreign}: "
+        f"{report.versions} versions and {report.runs} runs belong in {report.place}. Changed by others and {foreign}: "
         f"{len(report.foreign)}. {missing}: {len(report.missing)}. Calls that wrote: {report.calls}.",
         **vars(report),
     )

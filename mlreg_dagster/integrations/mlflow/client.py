@@ -2,14 +2,11 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.extras import require_installed
-from mlreg_dagster.core.untrusted.redaction import blotted, password_in
 from mlreg_dagster.integrations.mlflow.content import (
     FILES,
     MARK,
@@ -28,22 +25,24 @@ from mlreg_dagster.integrations.mlflow.content import (
     Version,
     digest,
 )
+from mlreg_dagster.integrations.mlflow.errors import MlflowNotInstalled, MlflowRefused
 from mlreg_dagster.integrations.mlflow.place import Place
-from mlreg_dagster.storage.faults import explained
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _PAGE = 1000
 _BOOKKEEPING = {MARK, REPLACED, SUBJECT}
+_ASKED_OF_MLFLOW = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",  # seconds
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # MLflow's own 7, of 120 s each, are a quarter of an hour
+}
+"""What the environment may say otherwise."""
 
-
-class MlflowNotInstalled(MlregError):
-    """The extra is not there."""
-
-
-class MlflowRefused(MlregError):
-    """MLflow can't be reached, or does not do what it was asked."""
+_NO_MLFLOW = "What answers is no MLflow:"
+_OTHER_PLACE = "Let MLFLOW_TRACKING_URI name the address of a tracking server."
 
 
 @dataclass(frozen=True)
@@ -137,43 +136,27 @@ def open_client(place: Place) -> "MlflowClient":
 
 
 def require_extra() -> None:
-    """Refuse to go on without the extra; have it send nothing and draw nothing, which it asks when it is loaded.
+    """Refuse to go on without the extra; have it send nothing, draw nothing and give up on a server in a minute or two.
 
     Raises:
         MlflowNotInstalled: It is not installed; the message says how to install it.
     """
     require_installed("mlflow", ("mlflow",), MlflowNotInstalled)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name, value in _ASKED_OF_MLFLOW.items():
+        os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-@contextmanager
-def in_words(place: Place) -> Iterator[None]:
-    """Turn what MLflow, its database and its server raise into a message without a password.
+def read(client: "MlflowClient", name: str = NAME) -> Found:
+    """What MLflow holds now; nothing is written.
 
     Raises:
-        MlflowRefused: Something was raised.
+        MlflowRefused: What answers is no MLflow.
     """
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        with explained(place.shown):
-            yield
-    except (MlflowException, RequestException, SQLAlchemyError, ModuleNotFoundError) as error:
-        message = blotted(str(error).splitlines()[0][:500], [password_in(place.uri)]).replace(place.uri, place.shown)
-        raise MlflowRefused(
-            f"MLflow at {place.shown} does not do what it was asked: {message} What was mirrored so far stays; run "
-            f"mlreg mlflow sync again once that is fixed."
-        ) from None
-
-
-def read(client: "MlflowClient", name: str = NAME) -> Found:
-    """What MLflow holds now; nothing is written."""
     experiment = client.get_experiment_by_name(name)
+    if experiment is not None and not experiment.experiment_id:
+        raise MlflowRefused(f"{_NO_MLFLOW} it names no id of the experiment {name}. {_OTHER_PLACE}")
     everything = _versions(client, name)
     if experiment is None:
         return Found(versions=_by_number(everything, {})[0], model=_model(client, name))
@@ -264,6 +247,8 @@ def _by_number(versions: Iterable[Any], subjects: Mapping[str, str]) -> tuple[di
     found: dict[int, FoundVersion] = {}
     placeholders = []
     for each in versions:
+        if not str(each.version).isdecimal():
+            raise MlflowRefused(f"{_NO_MLFLOW} a version has the number {each.version!a}. {_OTHER_PLACE}")
         tags = dict(each.tags)
         if PLACEHOLDER in tags:
             placeholders.append(int(each.version))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.integrations.mlflow.client import Found, MlflowRefused, in_words, open_client, read, require_extra
+from mlreg_dagster.integrations.mlflow.client import Found, open_client, read, require_extra
 from mlreg_dagster.integrations.mlflow.content import MODEL, Wanted
 from mlreg_dagster.integrations.mlflow.differences import Difference, compare, refuse
+from mlreg_dagster.integrations.mlflow.errors import MlflowRefused, in_words
 from mlreg_dagster.integrations.mlflow.files import build, hash_of, sums
 from mlreg_dagster.integrations.mlflow.place import Place
 from mlreg_dagster.integrations.mlflow.wanted import wanted as asked_for

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlreg_dagster.integrations.mlflow.client import Found, FoundVersion, MlflowRefused
+from mlreg_dagster.integrations.mlflow.client import Found, FoundVersion
 from mlreg_dagster.integrations.mlflow.content import MARK, MODEL, NAME, PLACEHOLDER, VERSION, Version, Wanted, digest
+from mlreg_dagster.integrations.mlflow.errors import MlflowRefused
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

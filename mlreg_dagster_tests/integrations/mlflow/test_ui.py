@@ -1,51 +1,25 @@
-"""MLflow's own pages show the mirror. Its UI can't be installed beside this package, but in an environment of its own.
-
-python -m venv ui && ui/bin/pip install mlflow==3.17.2
-MLREG_MLFLOW_UI=ui/bin/mlflow pytest mlreg_dagster_tests/integrations/mlflow/test_ui.py
-"""
+"""MLflow's own pages show the mirror; `servers` says how to have them."""
 
 import json
-import os
-import subprocess
-import urllib.request
 
 import pytest
 from playwright import sync_api as playwright
 
+from mlreg_dagster_tests.integrations.mlflow.servers import mlflow_server, needs_program
 from mlreg_dagster_tests.pages.crawler import CHROMIUM
-from mlreg_dagster_tests.ports import free_port
-from mlreg_dagster_tests.waiting import wait_for
 
-PROGRAM = os.environ.get("MLREG_MLFLOW_UI")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system"),
-    pytest.mark.skipif(
-        PROGRAM is None, reason="MLREG_MLFLOW_UI names no mlflow with its UI: it asks for an older pyarrow"
-    ),
+    needs_program,
 ]
 PATIENCE_MS = 60_000
 
 
 @pytest.fixture
 def address(synced):
-    port = free_port()
-    command = [PROGRAM, "server", "--backend-store-uri", synced.place.uri, "--port", str(port), "--workers", "1"]
-    own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    with subprocess.Popen(command, env=own | {"MLFLOW_DISABLE_TELEMETRY": "true"}, start_new_session=True) as server:
-        try:
-            wait_for(lambda: _answers(f"http://127.0.0.1:{port}/health"), rarest_s=1.0)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            os.killpg(server.pid, 15)
-
-
-def _answers(url):
-    try:
-        with urllib.request.urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
+    with mlflow_server(synced.place.uri) as found:
+        yield found
 
 
 def test_list_version_and_compare_are_shown_and_nobody_else_is_asked(synced, address, tmp_path):

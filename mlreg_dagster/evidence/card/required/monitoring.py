@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from mlreg_dagster.core.names import RESULT_ASSETS
 from mlreg_dagster.evidence.card.context import CardContext
 from mlreg_dagster.evidence.card.drift import drift_remarks
 from mlreg_dagster.evidence.card.elements import when
@@ -19,9 +20,6 @@ from mlreg_dagster.evidence.card.requirements import (
 )
 from mlreg_dagster.evidence.card.worth import worth_asked
 from mlreg_dagster.models.names import CHAMPION
-
-_SHOWN_ELSEWHERE = ("evaluated_model", "delivery_bundle")
-"""Their checks are the gates of the newest version, and the state of the last card."""
 
 
 def _predictions(context: CardContext) -> Finding:
@@ -88,7 +86,7 @@ def _checks(context: CardContext) -> Finding:
 
 
 def _speaks_against(asset: str, last_result: str) -> bool:
-    return last_result == "FAILED" and asset not in _SHOWN_ELSEWHERE
+    return last_result == "FAILED" and asset not in RESULT_ASSETS
 
 
 _MONITORING = ("EU AI Act, Art. 72", "SR 11-7, V", "NIST AI RMF, MEASURE 2.4")
