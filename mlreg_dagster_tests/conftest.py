@@ -2,7 +2,9 @@
 
 import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -62,34 +64,46 @@ _LONGEST = (
     "scenarios/test_causes",
     "replay/test_killed_replay",
     "scenarios/test_cold_start",
-    "cli/test_demo",
+    "replay/test_run",
+    "replay/test_rolled_back",
     "replay/test_rollouts",
-    "scenarios/",
+    "cli/test_demo",
     "cli/test_fresh_dataset",
-    "faults/test_restored_copies",
+    "scenarios/",
     "integrations/mlflow/test_killed",
-    "evidence/card/test_contradictions",
+    "faults/test_restored_copies",
+    "automation/test_models",
     "deploy/test_ci",
     "hosts/",
+    "evidence/card/test_contradictions",
+    "automation/test_ingestion",
+    "automation/test_cancelled_runs",
+    "pages/test_crawl",
+    "evidence/card/test_build",
     "examples/test_project",
     "faults/test_concurrency",
-    "replay/test_run",
     "test_browser",
-    "pages/test_crawl",
-    "automation/test_cancelled_runs",
-    "automation/test_ingestion",
-    "automation/test_models",
-    "automation/test_automation",
-    "governance/test_champion",
     "governance/rollout/test_stops",
+    "replay/",
+    "automation/test_rollout",
+    "automation/test_automation",
+    "monitoring/response/test_assets",
+    "cli/commands/test_models",
+    "governance/test_champion",
+    "cli/test_places",
+    "outcomes/reasons/test_explaining",
+    "outcomes/predicting/test_rankings",
+    "operations/test_mirror",
+    "operations/doctor/test_warehouse_tables",
+    "outcomes/test_assets",
+    "models/test_assets",
+    "governance/decisions/test_decide",
     "monitoring/drift/test_assets",
+    "evidence/card/",
     "documentation/test_compliance",
     "serving/following/test_served",
     "serving/clients/test_schemathesis",
     "storage/warehouse/test_guarded_file",
-    "governance/decisions/test_decide",
-    "cli/commands/test_models",
-    "models/test_assets",
 )
 """Files that take longest, the longest first: begun last, one of them would keep a process busy after all others."""
 
@@ -128,6 +142,18 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """In this process figures are composed, and no pixel of them is drawn: what is drawn is a sixth of a replay.
+
+    What tests of pictures (`pictures`) draw is drawn; homes that many tests share hold no drawn picture.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if not item.get_closest_marker("pictures"):
+            patch.setattr(plotting, "_data_uri", lambda _figure: _UNDRAWN)
+        return (yield)
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the home, the configs or the Dagster instance of the person who runs it."""
@@ -144,16 +170,6 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("MLREG_HOME", str(home))
     return home
-
-
-@pytest.fixture(autouse=True)
-def undrawn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of fast tests compose their figures, and no pixel of them is drawn, a tenth of all time.
-
-    What tests of pictures (`pictures`) and slow tests draw, and what homes of the whole session hold, is drawn.
-    """
-    if not any(map(request.node.get_closest_marker, ("pictures", "slow"))):
-        monkeypatch.setattr(plotting, "_data_uri", lambda _figure: _UNDRAWN)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from rich.markup import escape
 
-from mlreg_dagster.cli.outcome_tables import as_number
+from mlreg_dagster.cli.figures import as_number
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.governance.rollout.ab import Report
 from mlreg_dagster.governance.rollout.reporting import Answers

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mlreg_dagster.cli.outcome_tables import as_number, challenge_table
+from mlreg_dagster.cli.figures import as_interval, as_number
+from mlreg_dagster.cli.outcome_tables import challenge_table
 from mlreg_dagster.core.display.text_table import Grid
 
 if TYPE_CHECKING:
@@ -95,9 +96,8 @@ def _at_budget(version: str, found: "Comparison") -> Grid:
     grid = Grid(title, ("", version, "champion", "difference", "interval for a single look"), None)
     for name in ("precision", "recall", "average_precision"):
         each = getattr(found, name)
-        interval = f"{as_number(each.low)} to {as_number(each.high)}"
         values = (as_number(value) for value in (each.value, each.opponent, each.difference))
-        grid.add_row(name.replace("_", " "), *values, interval)
+        grid.add_row(name.replace("_", " "), *values, as_interval(each.low, each.high))
     if found.evidence.missing:
         grid.notes.append(f"Too early for a verdict: {found.evidence.missing}.")
     return grid

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from mlreg_dagster.cli.figures import as_change, as_interval, in_colour
 from mlreg_dagster.core.display.text_table import Grid
 
 if TYPE_CHECKING:  # with what it takes to score
@@ -55,11 +56,9 @@ def variants_table(report: "OptimisationReport") -> Grid:
             grid.add_row(each.change, *("-" for _ in columns[2:]), f"not for this kind: {escape(each.reason)}")
             continue
         ratios = {found.rows: f"{found.ratio:.0%}" for found in each.latency}
-        loss = "-" if each.loss is None else f"{each.loss:+.4f}"
-        ends = "can't be told" if each.low is None or each.high is None else f"{each.low:+.4f} to {each.high:+.4f}"
-        told = each.verdict or ""
-        row = (f"{each.size_ratio:.0%}", *(ratios[rows] for rows in sizes), f"{each.label_flips:.2%}", loss, ends, told)
-        grid.add_row(each.change, *row)
+        told = (as_change(each.loss), as_interval(each.low, each.high, as_change), in_colour(each.verdict))
+        row = (f"{each.size_ratio:.0%}", *(ratios[rows] for rows in sizes), f"{each.label_flips:.2%}")
+        grid.add_row(each.change, *row, *told)
     found = "none" if report.average_precision is None else f"{report.average_precision:.4f}"
     grid.caption = (
         f"Against {report.version} on the {report.holdout_rows:,} rows of holdout {report.holdout}. AP: average "

@@ -3,13 +3,13 @@
 The facts of each table are documented in docs/json.md.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from mlreg_dagster.cli.figures import Shown, as_interval, as_number, as_percent, in_colour, is_missing, with_interval
 from mlreg_dagster.core.display.text_table import Grid
 
 if TYPE_CHECKING:  # with what it takes to compare models
@@ -27,7 +27,7 @@ def outcomes_table(rows: Sequence[Mapping[Any, Any]], confidence: float) -> Grid
     for name in _COUNTS:
         grid.add_row(name.replace("_", " "), *(f"{row[name]:,}" for row in rows))
     for name in ("recall", "precision", "false_alarm_rate", "base_rate"):
-        grid.add_row(name.replace("_", " "), *(_interval(row, name, _percent) for row in rows))
+        grid.add_row(name.replace("_", " "), *(_interval(row, name, as_percent) for row in rows))
     grid.add_row("lift", *(_interval(row, "lift", as_number) for row in rows))
     return grid
 
@@ -42,8 +42,8 @@ def lead_times_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
     )
     for row in rows:
         ends = (row["lower_quartile_hours"], row["upper_quartile_hours"])
-        between = "-" if _is_missing(ends[0]) else f"{ends[0]:.0f} to {ends[1]:.0f}"
-        median = "-" if _is_missing(row["median_hours"]) else f"{row['median_hours']:.1f}"
+        between = "-" if is_missing(ends[0]) else f"{ends[0]:.0f} to {ends[1]:.0f}"
+        median = "-" if is_missing(row["median_hours"]) else f"{row['median_hours']:.1f}"
         grid.add_row(str(row["model_version"]), f"{row['episodes']:,}", f"{row['caught']:,}", median, between)
     return grid
 
@@ -61,8 +61,8 @@ def worth_table(rows: Sequence[Mapping[str, Any]]) -> Grid:
         grid.add_row(
             *(str(row[name]) for name in ("model_version", "as_of", "worth")),
             str(row["opponent"]).partition(":")[2],
-            *(_percent(row[name]) for name in ("precision", "opponent_precision")),
-            _interval(row, "precision_difference", _percent),
+            *(as_percent(row[name]) for name in ("precision", "opponent_precision")),
+            _interval(row, "precision_difference", as_percent),
             *(f"{row[name]:.0f}" for name in ("weeks", "independent_episodes")),
         )
     grid.notes += [escape(str(rows[0]["sentence"]))] if rows else []
@@ -77,8 +77,8 @@ def comparison_table(compared: "Comparison") -> Grid:
     title = f"On the same {compared.rows} holdout rows"
     grid = Grid(title, ("", compared.left, compared.right), asdict(compared))
     grid.add_row("injection average precision", *(as_number(value) for value in compared.average_precision))
-    grid.add_row("flagged", *(_percent(value) for value in compared.anomaly_rate))
-    grid.add_row("same label", _percent(compared.agreement), "")
+    grid.add_row("flagged", *(as_percent(value) for value in compared.anomaly_rate))
+    grid.add_row("same label", as_percent(compared.agreement), "")
     grid.add_row("rank correlation of scores", as_number(compared.rank_correlation), "")
     if compared.in_sample:
         grid.add_row("knew this holdout (numbers flatter it)", ", ".join(compared.in_sample), "")
@@ -100,28 +100,13 @@ def challenge_table(found: "Challenge") -> Grid:
     grid = Grid(title, columns, asdict(found))
     for name in ("informedness", "recall", "precision", "error_rate"):
         each = getattr(found, name)
-        interval = f"{as_number(each.low)} to {as_number(each.high)}"
-        said = f"{each.verdict} ({each.reason})" if each.reason else each.verdict
-        grid.add_row(name.replace("_", " "), as_number(each.difference), interval, escape(said))
+        said = in_colour(each.verdict) + (f" ({escape(each.reason)})" if each.reason else "")
+        ends = as_interval(each.low, each.high)
+        grid.add_row(name.replace("_", " "), as_number(each.difference), ends, said)
     return grid
 
 
-def _is_missing(value: float | None) -> bool:
-    return value is None or math.isnan(value)
-
-
-def as_number(value: Any) -> str:
-    """A number in a few digits."""
-    return "-" if _is_missing(value) else f"{value:.3g}"
-
-
-def _percent(value: Any) -> str:
-    return "-" if _is_missing(value) else f"{value:.1%}"
-
-
-def _interval(row: Mapping[Any, Any], name: str, shown: Any) -> str:
-    if _is_missing(row[name]):
+def _interval(row: Mapping[Any, Any], name: str, shown: Shown) -> str:
+    if is_missing(row[name]):
         return "undefined"
-    if _is_missing(row[f"{name}_low"]):
-        return str(shown(row[name]))
-    return f"{shown(row[name])} ({shown(row[f'{name}_low'])} to {shown(row[f'{name}_high'])})"
+    return with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"], shown)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from mlreg_dagster.cli.figures import as_change, as_interval
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.errors import MlregError
 
@@ -49,9 +50,9 @@ def importance_table(version: str, found: "Importances") -> Grid:
     columns = ("family", "drop in AP", f"{found.confidence:.0%} interval", "needed", "features")
     grid = Grid(f"What {version} finds less of when a family of features is permuted", columns, list(found.families))
     for each in found.families:
-        ends = "can't be told" if each.low is None or each.high is None else f"{each.low:+.3f} to {each.high:+.3f}"
+        ends = as_interval(each.low, each.high, as_change)
         needed = "[green]yes[/]" if set(each.features) <= set(found.needed) else "not shown"
-        grid.add_row(escape(each.family), f"{each.drop:+.3f}", ends, needed, escape(", ".join(each.features)))
+        grid.add_row(escape(each.family), as_change(each.drop), ends, needed, escape(", ".join(each.features)))
     grid.caption = (
         f"AP: average precision at finding planted anomalies, {found.average_precision:.3f}. Intervals over "
         f"{found.rounds} rounds of planting and {found.refits} refits."
@@ -59,23 +60,23 @@ def importance_table(version: str, found: "Importances") -> Grid:
     return grid
 
 
-def selected_lines(version: str, found: "Importances", selected: Sequence[str]) -> list[str]:
+def needed_lines(version: str, found: "Importances", needed: Sequence[str]) -> list[str]:
     """Lines of YAML for a model file: the features of the families that a version is shown to need.
 
     Raises:
         MlregError: No family is shown to be needed.
     """
-    if not selected:
+    if not needed:
         raise MlregError(
             f"No family of features is shown to be needed by {version}: of none the interval lies above 0. Plant more "
             f"rounds (injection.rounds in evaluation.yaml), or keep all features."
         )
-    kept = [each.family for each in found.families if set(each.features) <= set(selected)]
+    kept = [each.family for each in found.families if set(each.features) <= set(needed)]
     left_out = [each.family for each in found.families if each.family not in kept]
     return [
         f"# Needed by {version}: {', '.join(kept)}. Not shown to be needed: {', '.join(left_out) or 'none'}.",
         f"# {found.confidence:.0%} intervals over {found.rounds} rounds of planting and {found.refits} refits.",
         "# Families that stand in for each other may all look unneeded: train it as a challenger, and compare.",
         "features:",
-        *(f"  - {name}" for name in selected),
+        *(f"  - {name}" for name in needed),
     ]

@@ -162,7 +162,7 @@ def _compute_features(tried: _Try) -> int:
     stored = tables.hours(table.name, as_hour("1970-01-01"), runner.clock.now())
     with tables.connect() as connection:
         connection.execute(f'DROP TABLE "{table.name}"')
-    for chunk in chunked(hour_range(stored[0], stored[-1]), settings.ingest.chunk_hours):
+    for chunk in chunked(hour_range(stored[0], stored[-1]), settings.ingest.hours_at_once):
         snapshots = tables.read(MARKET_SNAPSHOT, chunk[0] - lookback * HOUR, chunk[-1])
         tables.write(table, compute_features(snapshots, chunk, settings.features, lookback), chunk)
     mirror_newest_features(tables, table, Mirror(tried.home / "latest"))

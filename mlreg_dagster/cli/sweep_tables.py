@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from mlreg_dagster.cli.outcome_tables import as_number
+from mlreg_dagster.cli.figures import as_number, in_colour, with_interval
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.models.sweeps.plan import Plan
 from mlreg_dagster.models.sweeps.table import Row, baseline_of
@@ -22,7 +22,6 @@ _COLUMNS = (
     "verdict",
     "failed gates",
 )
-_COLOURS = {"better": "green", "worse": "red"}
 
 
 def sweep_table(plan: Plan, rows: Sequence[Row], failed: Mapping[str, str] | None = None) -> Grid:
@@ -51,9 +50,9 @@ def sweep_table(plan: Plan, rows: Sequence[Row], failed: Mapping[str, str] | Non
             row.version,
             {"evaluated": "[green]evaluated[/]", "rejected": "[red]rejected[/]"}.get(row.state, row.state),
             as_number(row.average_precision),
-            _with_interval(row.margin, row.margin_low, row.margin_high),
-            _with_interval(row.difference, row.low, row.high),
-            f"[{_COLOURS[verdict]}]{verdict}[/]" if verdict in _COLOURS else verdict,
+            with_interval(row.margin, row.margin_low, row.margin_high),
+            with_interval(row.difference, row.low, row.high),
+            in_colour(verdict),
             escape(", ".join(row.failed_gates)) or "-",
         )
     if baseline is not None:
@@ -66,10 +65,3 @@ def sweep_table(plan: Plan, rows: Sequence[Row], failed: Mapping[str, str] | Non
 def plan_facts(plan: Plan) -> dict[str, Any]:
     """A plan as plain values."""
     return {"name": plan.name, "dataset_day": plan.dataset_day, "planned_at": plan.planned_at, "of": plan.of}
-
-
-def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "-"
-    ends = "" if low is None or high is None else f" ({as_number(low)} to {as_number(high)})"
-    return f"{as_number(value)}{ends}"

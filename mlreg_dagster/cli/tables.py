@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from mlreg_dagster.cli.outcome_tables import as_number
+from mlreg_dagster.cli.figures import as_interval, as_number
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.core.health import Finding
 from mlreg_dagster.governance.moves import approved_by, move_facts
@@ -83,7 +83,7 @@ def gates_table(evaluation: Evaluation) -> Grid:
     for gate in evaluation.gates:
         passed = "[green]yes[/]" if gate.passed else "[red]NO[/]"
         low, high = ((gate.interval or {}).get(name) for name in ("low", "high"))
-        interval = "" if low is None else f"{as_number(low)} to {as_number(high)}"
+        interval = "" if low is None else as_interval(low, high)
         grid.add_row(gate.name, passed, as_number(gate.value), interval, escape(gate.threshold))
     grid.notes += [escape(f"{gate.name}: {gate.detail}") for gate in evaluation.gates if gate.interval]
     return grid

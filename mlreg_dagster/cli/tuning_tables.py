@@ -5,13 +5,12 @@ from typing import Any
 
 from rich.markup import escape
 
-from mlreg_dagster.cli.outcome_tables import as_number
+from mlreg_dagster.cli.figures import as_number, in_colour
 from mlreg_dagster.core.display.text_table import Grid
 from mlreg_dagster.models.tuning.record import COMPLETE, Study
 
 _SHOWN = 10
 _FIGURES = {"planted": "planted anomalies (AP)", "worth": "worth (precision at the flag budget)"}
-_COLOURS = {"better": "green", "worse": "red"}
 
 
 def trials_table(study: Study) -> Grid:
@@ -43,10 +42,8 @@ def measured_table(study: Study) -> Grid:
         empty="The default is the best: there is nothing to hold against it.",
     )
     for each in study.measured:
-        colour = _COLOURS.get(each.verdict)
-        verdict = f"[{colour}]{each.verdict}[/]" if colour else each.verdict
         numbers = (each.tuned, each.default, each.difference, each.low, each.high)
-        grid.add_row(_FIGURES[each.figure], *map(as_number, numbers), verdict)
+        grid.add_row(_FIGURES[each.figure], *map(as_number, numbers), in_colour(each.verdict))
     return grid
 
 

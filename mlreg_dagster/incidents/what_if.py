@@ -152,7 +152,7 @@ def _scored(
     moved = MovedThresholds(registry.drift_decisions())
     assigned = scoring.Assignment(version.version, version.artifact_sha256, scoring.REQUESTED, hours[0], hours[-1])
     made: list[pd.DataFrame] = []
-    for chunk in chunked(hours, settings.ingest.chunk_hours):
+    for chunk in chunked(hours, settings.ingest.hours_at_once):
         rows = _read(tables, features, chunk[0], chunk[-1])
         kept = recorded[(recorded["hour"] < hours[0]) | (recorded["hour"] >= chunk[0])]
         past = pd.concat([*(each[list(history.COLUMNS)] for each in made), kept]).sort_values("hour", kind="stable")

@@ -54,7 +54,7 @@ def _market_snapshot(settings: Settings, partitions: Partitions) -> dg.AssetsDef
     ) -> dg.MaterializeResult:
         hours = ended_hours_of(context, mlreg_clock.now())
         rows, instruments, unknown = 0, set[str](), Counter[str]()
-        for chunk in chunked(hours, settings.ingest.chunk_hours):
+        for chunk in chunked(hours, settings.ingest.hours_at_once):
             frame = mlreg_source.snapshots(chunk, mlreg_clock.now())
             unknown.update(mlreg_source.unknown)
             rows += mlreg_warehouse.open().write(MARKET_SNAPSHOT, frame, chunk)
@@ -108,7 +108,7 @@ def _market_features(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         tables = mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows = 0
-        for chunk in chunked(hours, settings.ingest.chunk_hours):
+        for chunk in chunked(hours, settings.ingest.hours_at_once):
             with tables.session():
                 snapshots = tables.read(MARKET_SNAPSHOT, chunk[0] - lookback * HOUR, chunk[-1])
                 frame = compute_features(snapshots, chunk, settings.features, lookback)

@@ -45,7 +45,7 @@ def build_market_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     features = features_table(settings.features)
     return [
         _snapshot_checks(settings.ingest),
-        _feature_checks(features, settings.ingest.chunk_hours),
+        _feature_checks(features, settings.ingest.hours_at_once),
         _known_check(features, settings),
     ]
 
@@ -63,7 +63,7 @@ def _snapshot_checks(settings: IngestSettings) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         with mlreg_warehouse.open().session() as tables:
             hours = _hours_to_check(context, tables, MARKET_SNAPSHOT)
-            chunks = chunked(hours, settings.chunk_hours)
+            chunks = chunked(hours, settings.hours_at_once)
             pieces = (tables.read(MARKET_SNAPSHOT, chunk[0], chunk[-1]) for chunk in chunks)
             before = tables.read(MARKET_SNAPSHOT, hours[0] - _SEEN_WITHIN, hours[0] - HOUR, columns=_PRICES)
             findings, newest = check_snapshots(pieces, hours, settings, before), tables.newest(MARKET_SNAPSHOT)

@@ -64,40 +64,46 @@ def quality_of_days(
         max_abs_change_1h_pct: A larger move within an hour is impossible.
         min_frozen_hours: A price that does not move in so many consecutive hours of a day is frozen.
     """
-    rows, names = features.sort_values(["instrument_id", "hour"], ignore_index=True), list(lookbacks)
-    first, every = _first_of_instrument(rows), np.ones(len(rows), dtype=bool)
-    known = rows[names].notna().to_numpy()
-    midnight = rows["hour"].dt.floor("D")
+    names = list(lookbacks)
+    ids, labels = pd.factorize(features["instrument_id"], sort=True)
+    order = np.lexsort((pd.DatetimeIndex(features["hour"]).asi8, ids))
+    rows, ids = features[list(dict.fromkeys(["hour", _MOVE, *names]))].take(order), ids[order]
+    first, every = _first_of_instrument(ids), np.ones(len(rows), dtype=bool)
+    known = rows[names].notna().to_numpy(dtype=bool)
     unbroken = _unbroken_hours(rows["hour"], first, every) - 1  # before the row's own
     lost = ~known & _known_before(known, first) & (unbroken[:, np.newaxis] >= np.array(list(lookbacks.values())))
     moves = rows[_MOVE].to_numpy(dtype=np.float64)
-    counted = pd.DataFrame(
-        {
-            "day": midnight,
-            "instrument_id": rows["instrument_id"],
-            "frozen_hours": np.minimum(
-                _unbroken_hours(rows["hour"], first, moves == 0), rows["hour"].dt.hour.to_numpy() + 1
-            ),
-            "impossible": np.abs(moves) > max_abs_change_1h_pct,
-        }
+    frozen = np.minimum(_unbroken_hours(rows["hour"], first, moves == 0), rows["hour"].dt.hour.to_numpy() + 1)
+    day = days.get_indexer(pd.DatetimeIndex(rows["hour"]).floor("D"))
+    asked = day >= 0
+    day, lost, known = day[asked], lost[asked], known[asked]
+    found, of_instrument = np.unique(day * len(labels) + ids[asked], return_inverse=True)
+    counted = pd.DataFrame({"frozen_hours": frozen, "impossible": np.abs(moves) > max_abs_change_1h_pct})[asked]
+    instruments = _of_instruments(counted, lost, names, of_instrument).set_axis(
+        pd.MultiIndex.from_arrays(
+            [days[found // max(len(labels), 1)], labels[found % max(len(labels), 1)]], names=["day", "instrument_id"]
+        )
     )
-    asked = midnight.isin(days).to_numpy()
-    counted, lost, known = counted[asked], lost[asked], known[asked]
-    instruments = _of_instruments(counted, lost, names)
-    by_day = counted["day"].to_numpy()
     return DayQuality(
         days=_of_days(rows["hour"][asked], instruments, days, universe, min_universe_share, min_frozen_hours),
-        nulls=pd.DataFrame(~known, columns=names).groupby(by_day).mean().reindex(days),
-        lost=pd.DataFrame(lost, columns=names).groupby(by_day).mean().reindex(days),
+        nulls=_shares(~known, names, day, days),
+        lost=_shares(lost, names, day, days),
         instruments=instruments,
     )
 
 
-def _first_of_instrument(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+def _shares(
+    found: npt.NDArray[np.bool_], names: list[str], day: npt.NDArray[np.int64], days: pd.DatetimeIndex
+) -> pd.DataFrame:
+    """By day the share of its rows of which each column says yes; NaN without rows."""
+    shares: pd.DataFrame = pd.DataFrame(found, columns=names).groupby(day).mean()
+    return shares.reindex(range(len(days))).set_axis(days)
+
+
+def _first_of_instrument(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """For each row, the first row of its instrument."""
-    ids = rows["instrument_id"]
-    begins = (ids != ids.shift()).to_numpy()
-    return np.maximum.accumulate(np.where(begins, np.arange(len(rows)), 0)) if len(rows) else np.zeros(0, np.int64)
+    begins = np.diff(ids, prepend=-1) != 0
+    return np.maximum.accumulate(np.where(begins, np.arange(len(ids)), 0)) if len(ids) else np.zeros(0, np.int64)
 
 
 def _known_before(known: npt.NDArray[np.bool_], first: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -120,15 +126,15 @@ def _unbroken_hours(
     return np.where(chosen, places - start + 1, 0)
 
 
-def _of_instruments(counted: pd.DataFrame, lost: npt.NDArray[np.bool_], names: Sequence[str]) -> pd.DataFrame:
-    groups = counted.groupby(["day", "instrument_id"])
-    found = groups.agg(
+def _of_instruments(
+    counted: pd.DataFrame, lost: npt.NDArray[np.bool_], names: Sequence[str], group: npt.NDArray[np.int64]
+) -> pd.DataFrame:
+    """One row for each group of rows: an instrument's on a day."""
+    found = counted.groupby(group).agg(
         rows=("impossible", "size"), frozen_hours=("frozen_hours", "max"), impossible=("impossible", "sum")
     )
-    codes = groups.ngroup().to_numpy()
-    sums = np.zeros((len(found), len(names)), dtype=np.int64)
-    np.add.at(sums, codes, lost)
-    worst = sums.argmax(axis=1) if len(names) else np.zeros(len(found), dtype=np.int64)
+    sums = pd.DataFrame(lost.astype(np.int64)).groupby(group).sum().to_numpy()
+    worst = sums.argmax(axis=1) if sums.size else np.zeros(len(found), dtype=np.int64)
     labels: Any = np.array([*names, ""], dtype=object)
     most = sums.max(axis=1, initial=0)
     return found.assign(lost=most / found["rows"], lost_feature=labels[np.where(most > 0, worst, len(names))])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from mlreg_dagster.config.places import tables_url
 from mlreg_dagster.config.settings import Settings
 from mlreg_dagster.pages.dagster_facts.facts import DagsterFacts
 from mlreg_dagster.registry import Registry
@@ -47,6 +48,11 @@ class View:
     dagster_url: str | None = None
     viewer: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_in_lake(self) -> bool:
+        """Whether a lake keeps the tables, which MLREG_TABLES names, and not a file of the home."""
+        return tables_url(self.home) is not None
 
     @property
     def until(self) -> datetime | None:

@@ -59,7 +59,7 @@ def _run(runner: Runner, replay: Replay, on_step: OnStep) -> None:
             promote_by_outcomes(runner, replay, first, on_step)
         retrain(runner, replay, first, on_step)
         if not _is_made(runner, "market_features", hour_key(end - HOUR)):
-            ahead = min(max(end, first + ingest.chunk_hours * HOUR), replay.end)
+            ahead = min(max(end, first + ingest.hours_at_once * HOUR), replay.end)
             on_step(f"market until {day_key(ahead - HOUR)}", first)
             runner.run_hours(jobs.MARKET, hour_range(first, ahead - HOUR))
         beside = scored_beside(runner, replay, first)

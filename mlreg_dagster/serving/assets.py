@@ -131,7 +131,7 @@ def _served_outcomes(settings: Settings, partitions: Partitions) -> dg.AssetsDef
         hours, tables = ended_hours_of(context, mlreg_clock.now()), mlreg_warehouse.open()
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         records, rows, counts = mlreg_registry.open(), Counter[str](), list[pd.DataFrame]()
-        for chunk in chunked(hours, settings.ingest.chunk_hours):
+        for chunk in chunked(hours, settings.ingest.hours_at_once):
             first = chunk[0] - horizon * HOUR
             with tables.session():
                 answers = first_answers(tables, first, chunk[-1] - horizon * HOUR)

@@ -21,6 +21,7 @@ from mlreg_dagster import Client, load_model
 from mlreg_dagster.client import NoHome
 from mlreg_dagster.client import client as client_module
 from mlreg_dagster.client import model as model_module
+from mlreg_dagster.client import rows as rows_module
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import NotAnHour
 from mlreg_dagster.market.features.provenance import OtherFeatureSettings
@@ -65,9 +66,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("home")
-@pytest.mark.parametrize("module", [client_module, model_module])
+@pytest.mark.parametrize("module", [client_module, model_module, rows_module])
 def test_the_examples_are_as_they_say(module):
-    found = doctest.testmod(module)
+    found = doctest.testmod(module, extraglobs={"Client": Client})
     assert (found.failed, found.attempted > 3) == (0, True)
 
 

@@ -5,10 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlreg_dagster.config import (
     ConfigError,
     EvaluationSettings,
+    IngestSettings,
     RolloutPolicy,
     Settings,
     UseCaseSettings,
@@ -215,3 +218,12 @@ def test_a_tier_that_does_not_ask_for_intervals_is_recorded_as_before():
     assert TierPolicy(planted_interval=True).model_dump(mode="json")["planted_interval"] is True
     assert Settings().promotion.high.planted_interval
     assert not Settings().promotion.low.planted_interval
+
+
+@given(universe=st.integers(1, 200_000), hours=st.integers(24, 9000), rows=st.integers(1, 2_000_000))
+def test_the_hours_in_memory_have_no_more_rows_than_asked_unless_one_day_has(universe, hours, rows):
+    ingest = IngestSettings(universe=universe, chunk_hours=hours, chunk_rows=rows)
+    at_once = ingest.hours_at_once
+    assert 24 <= at_once <= hours
+    assert at_once * universe <= rows or at_once == 24
+    assert at_once == hours or (at_once % 24 == 0 and (at_once + 24) * universe > rows)

@@ -40,7 +40,8 @@ def test_what_a_key_means(generated):
     text = generated.GENERATORS["configuration"]()
     assert "| `universe` | Instruments; at least 1<br>*integer ≥ 1; default `100`* |" in text
     assert '`never`, `passed`, `better`; default `"better"`*' in text
-    assert "| `chunk_hours` | Hours held in memory at once.<br>*integer ≥ 24; default `744`* |" in text
+    assert "| `chunk_hours` | Hours held in memory at once, at most; of a large universe fewer, see" in text
+    assert "*integer ≥ 24; default `744`* |" in text
     assert "| `freezes[].until` | *time (UTC); required* |" in text
     assert "| `people.NAME.roles` |" in text
     assert "*block or null; default `null`* |" in text

@@ -14,6 +14,7 @@ from mlreg_dagster.models.training import train
 from mlreg_dagster.testing import world as contracts
 from mlreg_dagster.testing.market import random_market
 from mlreg_dagster.testing.world import DATASETS, DAY, DAY_ENDS, FEATURES, INJECTION, LOOKBACK
+from mlreg_dagster_tests.lifecycle import Lifecycle
 
 __all__ = ["DATASETS", "DAY", "DAY_ENDS", "DETECTORS", "FEATURES", "INJECTION", "LOOKBACK", "World"]
 
@@ -66,3 +67,9 @@ def frozen_at(model: Model, threshold: float) -> Model:
 
 def with_rows(dataset: Dataset, rows: pd.DataFrame) -> Dataset:
     return replace(dataset, rows=rows.reset_index(drop=True))
+
+
+def bundle_of(world: Lifecycle, version: str) -> dict[str, tuple[bytes, int]]:
+    """Every byte of an artifact, and when it was written."""
+    folder = world.home / "artifacts" / "models" / version
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}

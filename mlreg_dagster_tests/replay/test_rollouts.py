@@ -7,21 +7,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlreg_dagster import jobs
-from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
+from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.governance.rollout import looking
-from mlreg_dagster.governance.rollout.labels import BURN_IN
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import PREDICTIONS
-from mlreg_dagster.replay import rollouts
 from mlreg_dagster.replay.plan import CannotReplay, Replay
 from mlreg_dagster.replay.run import run_replay
-from mlreg_dagster_tests import location
-from mlreg_dagster_tests.extensions.conftest import plugin_folder, write_plugin
 from mlreg_dagster_tests.lifecycle import CONFIGS, LIVE, Lifecycle
 from mlreg_dagster_tests.serving.running import LONG
-
-__all__ = ["plugin_folder", "write_plugin"]
 
 pytestmark = pytest.mark.slow
 
@@ -37,33 +30,6 @@ ROLLOUT = {
     "require_not_worse": False,
 }
 WITH_ROLLOUT = {"promotion": {**CONFIGS.get("promotion", {}), "automatic": "passed", "low": {"rollout": ROLLOUT}}}
-
-
-WITH_LABELS = {
-    **WITH_ROLLOUT,
-    "ingest": {"start": "2026-01-01", "universe": 60, "simulated": {"opens": "2025-12-15T00:00", "crashes": 2.0}},
-    "promotion": {"automatic": "passed", "low": {"rollout": {**ROLLOUT, "watch_hours": 600, "max_hold_hours": 700}}},
-    "evaluation": location.CONFIGS["evaluation"],
-}
-DAYS = 24
-_OF_ONE_CHANGE = {"features": ["change_24h_pct", "change_1h_pct"], "whiten": False}
-INVERTED = """
-import numpy as np
-from mlreg_dagster.extensions import detector
-
-@detector("moved")
-class Moved:
-    sign = 1
-
-    def fit(self, X): pass
-
-    def score(self, X):
-        return self.sign * np.abs(X[:, 0])
-
-@detector("inverted")
-class Inverted(Moved):
-    sign = -1
-"""
 
 
 class Killed(Exception):
@@ -141,48 +107,6 @@ def test_a_replay_killed_after_each_step_decides_the_same(
             assert attempts < 60
     assert attempts > 3
     assert changes(world) == changes(replayed)
-
-
-@pytest.fixture
-def inverted(write_plugin: Callable[..., str], tmp_path: Path) -> Lifecycle:
-    """v1 flags what moved most within a day, v2 what moved least; both passed lenient gates."""
-    module = write_plugin("inverted_detector", INVERTED)
-    world = Lifecycle(
-        tmp_path / "world",
-        {
-            **WITH_LABELS,
-            "extensions": {"modules": [module]},
-            "model": {"detector": "moved", **_OF_ONE_CHANGE},
-            "model_inverted": {"detector": "inverted", **_OF_ONE_CHANGE},
-        },
-        clock=Clock(fixed=f"{LIVE + 30 * _DAY:%Y-%m-%dT%H:%M}"),
-    )
-    first = Replay(LIVE, LIVE + _DAY, 1, ("model",), world.settings.promotion)
-    run_replay(world, first, lambda *_: None)
-    version = world.retrain({"model": "model_inverted", "actor": "ann"})
-    assert world.registry.latest_evaluation(version).passed
-    return world
-
-
-def test_an_inverted_version_is_rolled_back_at_the_first_valid_look_at_outcomes(inverted: Lifecycle) -> None:
-    at = LIVE + _DAY
-    rollouts.start(inverted, "v2", "it passed its gates", at, lambda *_: None)
-    opened = at
-    inverted.run_hours(jobs.MARKET, hour_range(at, at + DAYS * _DAY - HOUR))
-    for _ in range(DAYS):
-        rollouts.step(inverted, at, lambda *_: None)
-        if not rollouts.is_open_at(inverted, at):
-            break
-        inverted.run_hours(jobs.SCORING, hour_range(at, at + _DAY - HOUR))
-        at += _DAY
-    history = inverted.registry.traffic_history("champion")
-    newest = history[-1]
-    assert [each.state for each in history] == ["staging", "shadow", "canary_25", "full", "rolled_back"]
-    assert newest.reason == "Matured outcomes show that the candidate is worse than the champion."
-    assert newest.facts["labels"]["blocks"] >= BURN_IN
-    assert newest.facts["labels"]["low"] > 0
-    assert as_hour(newest.effective_at) == opened + (2 * newest.facts["labels"]["blocks"] + 1) * _DAY
-    assert inverted.registry.holder("champion").version == "v1"
 
 
 def test_a_policy_that_asks_for_requests_is_refused_with_what_to_do(tmp_path: Path) -> None:

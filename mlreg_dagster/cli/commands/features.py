@@ -1,10 +1,9 @@
-"""`mlreg features`: which features a version needs, and which a model file could do with."""
+"""`mlreg features`: which features a version needs, and which ones a model file could do with."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from mlreg_dagster.cli.arguments import complete_models, complete_versions, writing_to
 from mlreg_dagster.cli.session import AsJson, console, open_registry, progress_console, show
@@ -13,27 +12,12 @@ from mlreg_dagster.core.errors import MlregError
 if TYPE_CHECKING:
     from mlreg_dagster.models.selection.selecting import Selection
 
-_MEASURE = "measure"
-
-
-class _MeasuresByDefault(TyperGroup):
-    """`mlreg features v3` measures, as before there was anything to select."""
-
-    default = _MEASURE
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
-            args = [self.default, *args]
-        return super().parse_args(ctx, args)
-
-
 features = typer.Typer(
-    cls=_MeasuresByDefault,
-    help="The features that a version needs (`mlreg features VERSION` measures), and a list for a model file.",
+    no_args_is_help=True, help="What a version needs of its features, and which ones a model file could do with."
 )
 
 
-@features.command(_MEASURE)
+@features.command("measure")
 def measure_features(
     version: Annotated[
         str, typer.Argument(help="v7, latest, latest-1, or an alias.", autocompletion=complete_versions)
@@ -41,13 +25,13 @@ def measure_features(
     refits: Annotated[
         int, typer.Option(min=0, max=20, help="Fits to other rows of the training window, for the intervals.")
     ] = 3,
-    select: Annotated[
-        bool, typer.Option("--select", help="Print the features to keep, as lines for a model file; change nothing.")
+    needed: Annotated[
+        bool, typer.Option("--needed", help="Print the features that it is shown to need, as lines for a model file.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure which families of features a version needs: what it finds less of when one is permuted."""
-    from mlreg_dagster.cli.reason_tables import importance_table, selected_lines
+    from mlreg_dagster.cli.reason_tables import importance_table, needed_lines
     from mlreg_dagster.config import home_dir, load_settings
     from mlreg_dagster.config.places import artifacts_root
     from mlreg_dagster.datasets import freezing
@@ -64,11 +48,11 @@ def measure_features(
     holdout = freezing.load(store, freezing.HOLDOUT, chosen.dataset_day)
     rounds = plant_anomalies(holdout, settings.evaluation.injection, settings.features, settings.max_lookback_hours)
     found = measure_with_refits(model, store, holdout, rounds, settings.evaluation.comparison.confidence, refits)
-    selected = [name for name in model.features if name in found.needed]
+    names = [name for name in model.features if name in found.needed]
     if as_json:
-        show(True, version=chosen.version, **found.facts, selected=selected)
-    elif select:
-        typer.echo("\n".join(selected_lines(chosen.version, found, selected)))
+        show(True, version=chosen.version, **found.facts, needed=names)
+    elif needed:
+        typer.echo("\n".join(needed_lines(chosen.version, found, names)))
     else:
         show(False, *([found.remark] if found.remark else []), families=importance_table(chosen.version, found))
 
@@ -82,18 +66,18 @@ def select_features(
     write: Annotated[
         Path | None, typer.Option(help="Write the list to a file, too, as lines for a model file.")
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, max=20, help="Parts of the training days that are judged.")] = 3,
-    seeds: Annotated[int, typer.Option(min=1, max=20, help="Planting seeds of each part.")] = 2,
-    refits: Annotated[int, typer.Option(min=2, max=50, help="Fits to halves of the hours before each part.")] = 5,
+    folds: Annotated[int, typer.Option(min=1, max=20, help="Days of the training window that are judged.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="Planting seeds of each day.")] = 2,
+    refits: Annotated[int, typer.Option(min=2, max=50, help="Fits to halves of the hours before each day.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Propose a list of features: permute groups inside the training days, over refits, and hold the list against all.
+    """Propose a list of features: permute families in the training days, over refits; hold the list against all.
 
     Nothing is registered, and no holdout is looked at.
     """
     from dataclasses import asdict
 
-    from mlreg_dagster.cli.selection_tables import ablation_table, groups_table
+    from mlreg_dagster.cli.selection_tables import ablation_table, families_table
     from mlreg_dagster.models.selection.selecting import fragment
 
     found = _selection(day, model, {"folds": folds, "seeds": seeds, "refits": refits}, as_json)
@@ -102,13 +86,13 @@ def select_features(
             write.parent.mkdir(parents=True, exist_ok=True)
             write.write_text("\n".join([*fragment(found), ""]), encoding="utf-8")
         progress_console.print(f"The list is in {write}.", markup=False, highlight=False)
-    facts = asdict(found) | {"groups": groups_table(found), "ablation": ablation_table(found)}
+    facts = asdict(found) | {"families": families_table(found), "ablation": ablation_table(found)}
     show(as_json, found.sentence, **facts)
 
 
 def _selection(day: str | None, name: str, how: dict[str, Any], as_json: bool) -> "Selection":
     from mlreg_dagster.cli.progress import step_progress
-    from mlreg_dagster.config import home_dir, load_settings
+    from mlreg_dagster.config import EvaluationSettings, home_dir, load_settings
     from mlreg_dagster.config.places import artifacts_root
     from mlreg_dagster.core.hours import HOUR
     from mlreg_dagster.datasets import freezing
@@ -131,7 +115,11 @@ def _selection(day: str | None, name: str, how: dict[str, Any], as_json: bool) -
     market = open_warehouse(home_dir()).read(MARKET_SNAPSHOT, window.first, window.end - HOUR)
     if market.empty:
         raise MlregError(f"No market is stored for {window}, the training days of dataset {dataset_day}.")
+    policy = open_registry().policy_in_force()
+    gates = EvaluationSettings.of_record(policy.content["evaluation"]).injection.all_seeds if policy else ()
     total = steps(dataset, chosen)
     with step_progress(progress_console if as_json else console, total) as advance:
         numbers = iter(range(1, total + 1))
-        return select_features(dataset, market, name, settings, **how, note=lambda text: advance(text, next(numbers)))
+        return select_features(
+            dataset, market, name, settings, **how, gates=gates, note=lambda text: advance(text, next(numbers))
+        )

@@ -100,7 +100,10 @@ class IngestSettings(Section):
     start: Hour = read_hour("2026-01-01")
     end: Hour | None = Field(None, description="The hour after the last partition; None = there is no last one.")
     universe: Count = 100
-    chunk_hours: Annotated[int, Field(ge=24)] = Field(744, description="Hours held in memory at once.")
+    chunk_hours: Annotated[int, Field(ge=24)] = Field(
+        744, description="Hours held in memory at once, at most; of a large universe fewer, see `chunk_rows`."
+    )
+    chunk_rows: Count = Field(420_000, description="Rows of the market held in memory at once; never less than a day.")
     catch_up_hours: Count = Field(
         504, description="How far back an empty home is filled, and how many hours of a longer outage at once."
     )
@@ -124,6 +127,15 @@ class IngestSettings(Section):
     def last_hour(self) -> "pd.Timestamp | None":
         """The last partition, if there is a last one."""
         return None if self.end is None else _as_stamp(self.end - timedelta(hours=1))
+
+    @property
+    def hours_at_once(self) -> int:
+        """How many hours are held in memory at once: `chunk_hours`, or the whole days that `chunk_rows` allows."""
+        return self.hours_holding(self.universe)
+
+    def hours_holding(self, rows_an_hour: int) -> int:
+        """Likewise, of a table that has so many rows an hour; a day at least."""
+        return min(self.chunk_hours, 24 * max(self.chunk_rows // (24 * rows_an_hour), 1))
 
     def has_ended(self, now: datetime) -> bool:
         """Whether there is a last partition and it lies in the past: no hour is to come."""

@@ -4,20 +4,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.config.sections.evaluation import ComparisonSettings
-from mlreg_dagster.datasets.freezing import Dataset
-from mlreg_dagster.models.detectors.scoring import anomaly_scores
 from mlreg_dagster.models.evaluation.planted import precision_difference
-from mlreg_dagster.models.evaluation.rounds import found_by_kind, mean_over_kinds, score_once
+from mlreg_dagster.models.evaluation.rounds import found_by_kind, mean_over_kinds
 from mlreg_dagster.models.evaluation.statistics import Chance, Verdict
+from mlreg_dagster.models.folds.fitting import fit_fold
+from mlreg_dagster.models.folds.material import Fold
 from mlreg_dagster.models.importance import mean_with_interval
-from mlreg_dagster.models.selection.folds import Fold, precision_at_budget
-from mlreg_dagster.models.selection.permuting import fitted, matrix_of
 
 Scores = NDArray[np.float64]
 Note = Callable[[str], object]
@@ -76,13 +72,11 @@ class Judged:
     Attributes:
         folds: Of the training days.
         model: What is fitted.
-        dataset: Of the folds.
         settings: Of the intervals, and how many further training seeds show what chance does.
     """
 
     folds: Sequence[Fold]
     model: ModelSettings
-    dataset: Dataset
     settings: ComparisonSettings
 
     def found(self, features: Sequence[str]) -> _Found:
@@ -92,19 +86,14 @@ class Judged:
             scores: list[Scores] = []
             worth: list[float] = []
             for fold in self.folds:
-                chosen = self.model.model_copy(update={"seed": self.model.seed + seed})
-                pipeline = fitted(fold.known, features, chosen, self.dataset, f"{fold.first:%F}")
-
-                def score(rows: pd.DataFrame, pipeline: Pipeline = pipeline) -> Scores:
-                    return anomaly_scores(pipeline, rows.to_numpy(dtype=np.float64))
-
-                scores += score_once(score, [each.rows[list(features)] for each in fold.others])
-                judged = anomaly_scores(pipeline, matrix_of(fold.judged, features))
-                flagged = precision_at_budget(judged, fold.crashed, self.model.flagging.budget)
+                changed = {"features": tuple(features), "seed": self.model.seed + seed}
+                fitted = fit_fold(self.model.model_copy(update=changed), fold)
+                scores += fitted.score_rounds(fold.rounds)
+                flagged = fitted.worth(fold, self.model.flagging.budget)
                 worth += [] if flagged is None else [flagged]
             by_seed.append(scores)
             worths.append(worth)
-        rounds = [each for fold in self.folds for each in fold.others]
+        rounds = [each for fold in self.folds for each in fold.rounds]
         precisions = [mean_over_kinds(found_by_kind(rounds, each)) for each in by_seed]
         return _Found(by_seed[0], precisions, np.array(worths, dtype=np.float64))
 
@@ -117,7 +106,7 @@ def ablate(judged: Judged, lists: Mapping[str, Sequence[str]], note: Note) -> It
         lists: Features by name; the first has all of them.
         note: Called with each list.
     """
-    rounds = [each for fold in judged.folds for each in fold.others]
+    rounds = [each for fold in judged.folds for each in fold.rounds]
     whole: _Found | None = None
     for name, features in lists.items():
         note(f"ablation: {name}")

@@ -23,6 +23,13 @@ from mlreg_dagster.storage.artifacts.base import ArtifactError, ArtifactFrozen
 SWEEPS = "sweeps"
 """The kind of bundle that a plan is."""
 
+VERSIONS = "sweep_versions"
+"""The kind of bundle whose keys say which plan has which versions: the first, the last, and the name of the sweep.
+
+So a training finds its plan by a list of names, without reading those of other sweeps. It is frozen before the plan: a
+kill in between leaves a key that leads nowhere, and a plan that is there can be found.
+"""
+
 _FILE = "sweep.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -131,6 +138,8 @@ def freeze_plan(plan: Plan, store: ArtifactStore) -> None:
     """
     facts = asdict(plan) | {"planned_at": plan.planned_at.isoformat()}
     content = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    versions = [each.version for each in plan.configurations]
+    store.freeze(VERSIONS, _key_of(plan), {_FILE: json.dumps({"name": plan.name, "versions": versions}).encode()})
     try:
         store.freeze(SWEEPS, plan.name, {_FILE: content})
     except ArtifactFrozen as error:
@@ -193,7 +202,7 @@ def require_same(plan: Plan, configurations: Sequence[Configuration], day: str |
 
 def planned_for(store: ArtifactStore, version: str) -> tuple[Plan, Planned] | None:
     """The plan that gave a version its configuration; None: no sweep did. A plan that can't be read is passed over."""
-    for name in store.keys(SWEEPS):
+    for name in _sweeps_around(store, version):
         try:
             plan = read_plan(store, name)
         except (ArtifactError, NotASweep):
@@ -202,3 +211,25 @@ def planned_for(store: ArtifactStore, version: str) -> tuple[Plan, Planned] | No
             if plan and each.version == version:
                 return plan, each
     return None
+
+
+def _key_of(plan: Plan) -> str:
+    numbers = [_number(each.version) or 0 for each in plan.configurations]
+    return f"v{min(numbers)}.v{max(numbers)}.{plan.name}"
+
+
+def _sweeps_around(store: ArtifactStore, version: str) -> list[str]:
+    """The names of the sweeps whose versions begin at or before this one and end at or after it; rarely two."""
+    wanted, found = _number(version), []
+    for key in store.keys(VERSIONS) if wanted is not None else ():
+        first, _, rest = key.partition(".")
+        last, _, name = rest.partition(".")
+        ends = _number(first), _number(last)
+        if None not in ends and ends[0] <= wanted <= ends[1]:  # type: ignore[operator]
+            found.append(name)
+    return found
+
+
+def _number(version: str) -> int | None:
+    """None: it is no version."""
+    return int(version[1:]) if re.fullmatch(r"v[0-9]{1,18}", version) else None

@@ -1,45 +1,23 @@
 """Which hours a study judges by: days before the holdout, each by what was known an embargo before it.
 
-Purged walk-forward (López de Prado, "Advances in Financial Machine Learning", 2018, section 7.4): the label of a judged
-hour reads prices up to the horizon after it, so such hours end a horizon before the holdout; those of trials end a
-horizon before the days that the best is measured on; and training ends an embargo, no shorter than the horizon, before
-what is judged.
+The days of trials end a horizon before the days that the best is measured on, which end a horizon before the holdout.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from mlreg_dagster.config import TuningSettings
 from mlreg_dagster.core.errors import MlregError
-from mlreg_dagster.core.hours import HOUR, as_hour
+from mlreg_dagster.core.hours import HOUR
 from mlreg_dagster.datasets.windows import Window
-from mlreg_dagster.models.tuning.record import Fold
+from mlreg_dagster.models.folds.splits import Split, hours_before, last_days, split_before
 
 _DAY = 24
 
 
 class TooShort(MlregError):
     """The market before the holdout is too short for a single fold; the message says how much is needed."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Hours to train on, and those that are judged."""
-
-    train: Window
-    judged: Window
-
-    def as_fold(self) -> Fold:
-        """As a record has it."""
-        return Fold(*(each.isoformat() for window in (self.train, self.judged) for each in (window.first, window.end)))
-
-    @classmethod
-    def of_fold(cls, fold: Fold) -> "Split":
-        """Back from a record."""
-        first, end, judged, judged_end = (as_hour(each) for each in vars(fold).values())
-        return cls(Window(first, end), Window(judged, judged_end))
 
 
 @dataclass(frozen=True)
@@ -72,10 +50,10 @@ def plan_folds(
         TooShort: Not one fold, or not the measured days, has `min_train_days` before it.
     """
     gap = max(settings.embargo_hours, horizon_hours)
-    measured = _before(end - horizon_hours * HOUR, settings.measured_days * _DAY)
+    measured = hours_before(end - horizon_hours * HOUR, settings.measured_days * _DAY)
     until = measured.first - horizon_hours * HOUR
-    blocks = [_before(until - number * _DAY * HOUR, _DAY) for number in range(settings.folds)]
-    splits = [_split(block, earliest, gap, train_days) for block in (*blocks, measured)]
+    blocks = (*last_days(until, settings.folds), measured)
+    splits = [split_before(block, earliest, gap, train_days * _DAY) for block in blocks]
     long_enough = [(each.train.end - each.train.first) / HOUR >= settings.min_train_days * _DAY for each in splits]
     folds = tuple(split for split, enough in zip(splits[:-1], long_enough[:-1], strict=True) if enough)
     if not folds:
@@ -87,18 +65,3 @@ def plan_folds(
             f"before. Take a later day, or lower measured_days or min_train_days in tuning.yaml."
         )
     return Plan(folds, splits[-1])
-
-
-def _before(end: pd.Timestamp, hours: int) -> Window:
-    return Window(end - hours * HOUR, end)
-
-
-def _split(judged: Window, earliest: pd.Timestamp, gap: int, train_days: int) -> Split:
-    end = judged.first - gap * HOUR
-    return Split(Window(min(max(end - train_days * _DAY * HOUR, earliest), end), end), judged)
-
-
-def days_of(window: Window) -> list[Window]:
-    """A window in parts of a day from its first hour on."""
-    starts: list[Any] = list(pd.date_range(window.first, window.end - HOUR, freq=f"{_DAY}h"))
-    return [Window(start, min(start + _DAY * HOUR, window.end)) for start in starts]

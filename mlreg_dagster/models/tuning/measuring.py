@@ -12,8 +12,9 @@ from mlreg_dagster.core.hours import hours_since_epoch
 from mlreg_dagster.models.evaluation.planted import precision_difference
 from mlreg_dagster.models.evaluation.rounds import found_by_kind, mean_over_kinds
 from mlreg_dagster.models.evaluation.statistics import Chance
-from mlreg_dagster.models.tuning.material import FoldMaterial
-from mlreg_dagster.models.tuning.objective import Fitted, fit_fold, precision_at_budget
+from mlreg_dagster.models.folds.fitting import Fitted, fit_fold
+from mlreg_dagster.models.folds.material import Fold
+from mlreg_dagster.models.folds.precision import precision_at_budget
 from mlreg_dagster.models.tuning.record import Measured
 
 PLANTED, WORTH = "planted", "worth"
@@ -23,7 +24,7 @@ FEWEST_DAYS = 6
 
 
 def measure(
-    tuned: ModelSettings, default: ModelSettings, fold: FoldMaterial, settings: ComparisonSettings
+    tuned: ModelSettings, default: ModelSettings, fold: Fold, settings: ComparisonSettings
 ) -> tuple[Measured, ...]:
     """Tuned against default in both figures, paired: fitted to the same rows, judged by the same rows.
 
@@ -50,11 +51,11 @@ def measure(
     return planted, _worth(fitted, (tuned.flagging.budget, default.flagging.budget), fold, settings.confidence)
 
 
-def _precision(fold: FoldMaterial, scores: Sequence[NDArray[np.float64]]) -> float | None:
+def _precision(fold: Fold, scores: Sequence[NDArray[np.float64]]) -> float | None:
     return mean_over_kinds(found_by_kind(fold.rounds, scores)) if fold.rounds else None
 
 
-def _chance(settings: ModelSettings, fold: FoldMaterial, refits: int) -> Chance:
+def _chance(settings: ModelSettings, fold: Fold, refits: int) -> Chance:
     """How far the average precision moves with the training seed alone."""
     found = []
     for seed in range(settings.seed, settings.seed + refits + 1):
@@ -63,7 +64,7 @@ def _chance(settings: ModelSettings, fold: FoldMaterial, refits: int) -> Chance:
     return Chance(float(np.std(found, ddof=1)), refits)
 
 
-def _worth(fitted: Sequence[Fitted], budgets: tuple[float, float], fold: FoldMaterial, confidence: float) -> Measured:
+def _worth(fitted: Sequence[Fitted], budgets: tuple[float, float], fold: Fold, confidence: float) -> Measured:
     crashed = fold.crashed
     if not crashed.any():
         reason = f"too few samples: no crash follows any of {len(crashed)} rows."

@@ -8,19 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 from mlreg_dagster.config import ModelSettings
 from mlreg_dagster.config.sections.tuning import ObjectiveSettings
-from mlreg_dagster.models.detectors.making import make_pipeline
-from mlreg_dagster.models.detectors.scoring import anomaly_scores
-from mlreg_dagster.models.evaluation.rounds import PlantedRound, found_by_kind, mean_over_kinds, score_rounds
-from mlreg_dagster.models.training import CannotTrain, chosen_features, fit_to, require_enough, rows_to_fit
-from mlreg_dagster.models.tuning.material import FoldMaterial
-
-Scores = NDArray[np.float64]
+from mlreg_dagster.models.evaluation.rounds import found_by_kind, mean_over_kinds
+from mlreg_dagster.models.folds.fitting import fit_fold
+from mlreg_dagster.models.folds.material import Fold
 
 
 @dataclass(frozen=True)
@@ -43,51 +36,7 @@ class Figures:
         return sum(value * weight for value, weight in known) / total if total else 0.0
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A pipeline that was fitted to a fold, and the features that it sees."""
-
-    pipeline: Pipeline
-    features: list[str]
-
-    def select(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The features out of rows that hold more."""
-        return rows[self.features]
-
-    def score(self, features: pd.DataFrame) -> Scores:
-        """Anomaly scores; higher is more anomalous."""
-        return anomaly_scores(self.pipeline, features.to_numpy(dtype=np.float64))
-
-    def score_rounds(self, rounds: Sequence[PlantedRound]) -> list[Scores]:
-        """The score of each row of each round."""
-        return score_rounds(self, self.score, rounds)
-
-    def worth(self, fold: FoldMaterial, budget: float) -> float | None:
-        """Precision at the flag budget among the judged rows; None where no crash is among them."""
-        if not fold.crashed.any():
-            return None
-        return precision_at_budget(self.score(self.select(fold.judged)), fold.crashed, budget)
-
-
-def fit_fold(settings: ModelSettings, fold: FoldMaterial) -> Fitted:
-    """Fit the settings to the training rows of a fold, as a version is fitted to its dataset.
-
-    Raises:
-        CannotTrain, CannotLearn: The rows are too few, or a parameter has a value that the detector refuses.
-        ConfigError: A parameter that the detector does not have.
-    """
-    features, rows = chosen_features(fold.train, settings), rows_to_fit(fold.train, settings)
-    pipeline = make_pipeline(settings)
-    require_enough(rows[features].to_numpy(dtype=np.float64), pipeline, fold.train)
-    try:
-        return Fitted(fit_to(pipeline, rows, features, fold.train), features)
-    except (ValueError, TypeError) as error:
-        raise CannotTrain(
-            f"{settings.detector} can't be fitted to the {len(rows)} rows {fold.train.day}: {error}"
-        ) from error
-
-
-def steps(settings: ModelSettings, folds: Sequence[FoldMaterial]) -> Iterator[Figures]:
+def steps(settings: ModelSettings, folds: Sequence[Fold]) -> Iterator[Figures]:
     """The figures after each step; the last ones are those of the trial.
 
     Raises:
@@ -112,21 +61,6 @@ def steps(settings: ModelSettings, folds: Sequence[FoldMaterial]) -> Iterator[Fi
         if fold.rounds:
             planted.append(mean_over_kinds(found_by_kind(fold.rounds, scores)))
         yield figures()
-
-
-def precision_at_budget(scores: Scores, crashed: NDArray[np.bool_], budget: float) -> float:
-    """The share of crashes among the rows with the highest scores; equal scores at the end of the budget share it.
-
-    Args:
-        scores: Of each row; at least one.
-        crashed: Whether a crash followed each.
-        budget: Share of the rows that is flagged; one row at least.
-    """
-    wanted = max(1, round(budget * len(scores)))
-    lowest = np.partition(scores, -wanted)[-wanted]
-    above, tied = scores > lowest, scores == lowest
-    share = (wanted - above.sum()) / tied.sum()
-    return float((crashed[above].sum() + share * crashed[tied].sum()) / wanted)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 
 from mlreg_dagster.config import TuningSettings
 from mlreg_dagster.config.sections.tuning import all_of
-from mlreg_dagster.models.tuning.material import FoldMaterial
+from mlreg_dagster.models.folds.material import Fold
 from mlreg_dagster.models.tuning.objective import steps
 from mlreg_dagster.models.tuning.order import Order
 from mlreg_dagster.models.tuning.space import settings_with, suggest
@@ -115,7 +115,7 @@ def counted(study: optuna.Study) -> tuple[int, int]:
 def work(
     study: optuna.Study,
     order: Order,
-    folds: Sequence[FoldMaterial],
+    folds: Sequence[Fold],
     folder: Path,
     budget: int,
     deadline: float | None = None,
@@ -152,7 +152,7 @@ def work(
         time.sleep(_WAIT_S)
 
 
-def _try(trial: optuna.Trial, order: Order, folds: Sequence[FoldMaterial], claim: FileLock) -> float:
+def _try(trial: optuna.Trial, order: Order, folds: Sequence[Fold], claim: FileLock) -> float:
     is_default = bool(trial.user_attrs.get(DEFAULT))
     values = {} if is_default else suggest(trial, order.space)
     claim.release()  # it has begun, and counts
@@ -167,7 +167,7 @@ def _try(trial: optuna.Trial, order: Order, folds: Sequence[FoldMaterial], claim
     return value
 
 
-def _steps_in(folds: Sequence[FoldMaterial]) -> int:
+def _steps_in(folds: Sequence[Fold]) -> int:
     first = folds[0]
     return len(folds) + (0 < first.first_rounds < len(first.rounds))
 

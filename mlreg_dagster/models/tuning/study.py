@@ -14,9 +14,10 @@ from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.core.hours import HOUR, as_hour
 from mlreg_dagster.datasets.windows import windows_of
 from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER
+from mlreg_dagster.models.folds import files
+from mlreg_dagster.models.folds.material import Fold
 from mlreg_dagster.models.tuning import material, measuring, record
 from mlreg_dagster.models.tuning.folds import Plan, plan_folds
-from mlreg_dagster.models.tuning.material import FoldMaterial
 from mlreg_dagster.models.tuning.order import Order, keep
 from mlreg_dagster.models.tuning.processes import TuningFailed, alone_at, run_workers
 from mlreg_dagster.models.tuning.record import Study, Trial
@@ -118,21 +119,19 @@ def plan_of(order: Order, settings: Settings, tables: Warehouse) -> Plan:
     return plan_folds(earliest, end, order.tuning, train_days=train_days, horizon_hours=horizon)
 
 
-def _material(order: Order, settings: Settings, tables: Warehouse, folder: Path) -> list[FoldMaterial]:
+def _material(order: Order, settings: Settings, tables: Warehouse, folder: Path) -> list[Fold]:
     """The folds, then the measured days; planted once."""
-    kept = material.load(folder / _MATERIAL)
+    kept = files.load(folder / _MATERIAL)
     if kept is None:
         plan = plan_of(order, settings, tables)
         seeds = (order.tuning.planting_seeds, order.tuning.measured_seeds)
         folds, measured = material.gather(tables, settings, order.chosen, plan, seeds)
-        material.save(folder / _MATERIAL, [*folds, measured])
+        files.save(folder / _MATERIAL, [*folds, measured])
         kept = [*folds, measured]
     return kept
 
 
-def _record(
-    order: Order, settings: Settings, study: "optuna.Study", folds: Sequence[FoldMaterial], now: pd.Timestamp
-) -> Study:
+def _record(order: Order, settings: Settings, study: "optuna.Study", folds: Sequence[Fold], now: pd.Timestamp) -> Study:
     from mlreg_dagster.models.tuning import search
 
     trials = tuple(_trial(each) for each in study.get_trials(deepcopy=False) if each.state.is_finished())
@@ -162,9 +161,9 @@ def _record(
         seed=tuning.seed,
         settings={**facts["tuning"], "judged_by": order.judged_by},
         space=facts["space"],
-        folds=tuple(each.split.as_fold() for each in folds[:-1]),
+        folds=tuple(record.Fold(*each.split.as_texts()) for each in folds[:-1]),
         planting_seeds=tuning.planting_seeds,
-        measured_folds=(measured_fold.split.as_fold(),),
+        measured_folds=(record.Fold(*measured_fold.split.as_texts()),),
         measured_seeds=tuning.measured_seeds,
         trials=trials,
         best=best.number,

@@ -21,7 +21,8 @@ def main(folder: Path, database: Path, number: int, budget: int, deadline: float
 
     from mlreg_dagster.core.errors import MlregError
     from mlreg_dagster.extensions.registration.loading import load_extensions
-    from mlreg_dagster.models.tuning import material, search
+    from mlreg_dagster.models.folds import files
+    from mlreg_dagster.models.tuning import search
     from mlreg_dagster.models.tuning.order import kept
     from mlreg_dagster.storage import private_files
 
@@ -29,7 +30,7 @@ def main(folder: Path, database: Path, number: int, budget: int, deadline: float
         try:
             order = kept(folder)
             load_extensions(order.modules)
-            folds = material.load(folder / "material") or []
+            folds = files.load(folder / "material") or []
             study = search.study_in(database, order.name, order.tuning)
             search.work(study, order, folds[:-1], folder, budget, deadline)
         except MlregError as error:

@@ -137,7 +137,7 @@ def _under(
     table, families = features_table(settings.features), families_of(settings.features)
     all_bins = bins_of(tables, store, reference, tuple(families))
     first = reference.opened.floor("D") - feature.HISTORY_DAYS * _DAY
-    complete(tables, table, all_bins, reference, first, days[-1] + 23 * HOUR, settings.ingest.chunk_hours)
+    complete(tables, table, all_bins, reference, first, days[-1] + 23 * HOUR, settings.ingest.hours_at_once)
     names = takes_part(families)
     bins = all_bins.only(names)
     columns = ", ".join(SUMS)
@@ -162,8 +162,7 @@ def _under(
 def predictions(tables: Warehouse, registry: Registry, days: pd.DatetimeIndex, settings: Settings) -> pd.DataFrame:
     """Rows of PREDICTION_DRIFT."""
     longest = 31 * _DAY
-    rows = tables.read(PREDICTIONS, days[0] - longest, days[-1] + 23 * HOUR, columns=prediction.ROWS)
-    rows = rows[rows["role"] == CHAMPION]
+    rows = tables.read(PREDICTIONS, days[0] - longest, days[-1] + 23 * HOUR, prediction.ROWS, only={"role": CHAMPION})
     versions = sorted(rows["model_version"].unique())
     sketches = tables.read(FEATURE_SKETCH, days[0], days[-1] + 23 * HOUR)
     sketches = sketches[sketches["reference"].isin(versions)]

@@ -30,7 +30,7 @@ def set_aside(home: Home, settings: Settings, now: pd.Timestamp) -> Iterator[Ret
     for table in tables_of_assets(settings) if home.warehouse.exists() else ():
         hours = home.warehouse.partitions(table, last_ended_hour(now) + HOUR)
         if len(hours):
-            work = _moving_rows(home, table, hours, folder / f"{table.name}.parquet", settings.ingest.chunk_hours)
+            work = _moving_rows(home, table, hours, folder / f"{table.name}.parquet", settings.ingest.hours_at_once)
             yield RetentionTask(f"rows of {table.name} after now", f"{_span(hours)}, kept in {folder}", work)
     if found := payloads_ahead(home, now):
         words = f"of {len(found)} hours, kept in {folder}"

@@ -63,7 +63,7 @@ def retention_tasks(home: Home, settings: Settings, now: pd.Timestamp) -> Iterat
         if len(hours := _old_hours(home, table, days, now)):
             words = f"{len(hours)} hours up to {hours.max():%Y-%m-%d %H:%M}"
             yield RetentionTask(
-                f"rows of {table.name}", words, _emptying(home, table, hours, settings.ingest.chunk_hours)
+                f"rows of {table.name}", words, _emptying(home, table, hours, settings.ingest.hours_at_once)
             )
     if isinstance(tables := home.warehouse, DuckDBWarehouse):
         share = free_share(tables)

@@ -14,7 +14,7 @@ import pandas as pd
 from mlreg_dagster.core.errors import MlregError
 from mlreg_dagster.storage.warehouse.duckdb_access import connect
 from mlreg_dagster.storage.warehouse.reader import Tables, time_column
-from mlreg_dagster.storage.warehouse.tables import Table, select_list
+from mlreg_dagster.storage.warehouse.tables import Table, rows_of
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
 
 
@@ -64,21 +64,15 @@ class ReadOnlyWarehouse:
         self.write(table, table.empty(), partitions)
 
     def read(
-        self, table: Table, first: object = None, last: object = None, columns: Sequence[str] | None = None
+        self,
+        table: Table,
+        first: object = None,
+        last: object = None,
+        columns: Sequence[str] | None = None,
+        only: Mapping[str, object] | None = None,
     ) -> pd.DataFrame:
         """Rows whose partition lies in `first … last`, ordered by key."""
-        wanted, column = list(columns or table.columns), table.partition_column
-        lacking = self._ensure(table)
-        frame = self.query(
-            f'SELECT {select_list(wanted, lacking)} FROM "{table.name}" '  # noqa: S608
-            f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
-            f"ORDER BY {select_list(table.key, {})}",
-            {"first": first, "last": last},
-        )
-        for name in wanted:
-            if table.sql_type(name) == "VARCHAR" and frame[name].isna().all():
-                frame[name] = pd.Series(index=frame.index, dtype="str")  # no text to tell the type from
-        return frame
+        return rows_of(self._connection, table, self._ensure(table), first, last, columns, only)
 
     def newest(self, table: Table) -> pd.Timestamp | None:
         """The newest partition that has rows; None where there is none."""

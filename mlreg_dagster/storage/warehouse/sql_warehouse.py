@@ -1,7 +1,7 @@
 """The tables by SQL of DuckDB, whatever guards them: one file, or a lake."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Self
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlreg_dagster.storage.parquet_mirror.writer import TableMirror, day_names
 from mlreg_dagster.storage.warehouse.guard import Guard
-from mlreg_dagster.storage.warehouse.tables import InvalidRows, Table, select_list
+from mlreg_dagster.storage.warehouse.tables import InvalidRows, Table, rows_of
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
 
 _log = logging.getLogger(__name__)
@@ -140,22 +140,11 @@ class SqlWarehouse:
         first: object = None,
         last: object = None,
         columns: Sequence[str] | None = None,
+        only: Mapping[str, object] | None = None,
     ) -> pd.DataFrame:
         """Rows whose partition lies in `first … last`, ordered by key."""
-        wanted = list(columns or table.columns)
-        column = table.partition_column
         with self.connect() as connection:
-            lacking = self._ensure(connection, table)
-            frame: pd.DataFrame = connection.execute(
-                f'SELECT {select_list(wanted, lacking)} FROM "{table.name}" '  # noqa: S608
-                f'WHERE ($first IS NULL OR "{column}" >= $first) AND ($last IS NULL OR "{column}" <= $last) '
-                f"ORDER BY {select_list(table.key, {})}",
-                {"first": first, "last": last},
-            ).df()
-        for name in wanted:
-            if table.sql_type(name) == "VARCHAR" and frame[name].isna().all():
-                frame[name] = pd.Series(index=frame.index, dtype="str")  # no text to tell the type from
-        return frame
+            return rows_of(connection, table, self._ensure(connection, table), first, last, columns, only)
 
     def newest(self, table: Table) -> pd.Timestamp | None:
         """The newest partition that has rows; None where there is none."""

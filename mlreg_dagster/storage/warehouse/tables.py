@@ -5,7 +5,7 @@ Rows are validated by pandera, which is loaded with the first rows: a code locat
 The tables themselves stand in the room that writes them (`<room>/schema.py`).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 from mlreg_dagster.core.errors import MlregError
 
 if TYPE_CHECKING:
+    import duckdb
     import pandera.pandas as pa
 
 UTC = "datetime64[us, UTC]"
@@ -194,6 +195,31 @@ def select_list(names: Iterable[str], lacking: Mapping[str, str]) -> str:
     """The columns of a SELECT; those that the stored table lacks (`Table.lacking`) are null."""
     absent = dict(zip(lacking, nulls(lacking), strict=True))
     return ", ".join(absent.get(name) or '"{}"'.format(name.replace('"', '""')) for name in names)
+
+
+def rows_of(
+    connection: "duckdb.DuckDBPyConnection",
+    table: Table,
+    lacking: Mapping[str, str],
+    first: object,
+    last: object,
+    columns: Sequence[str] | None,
+    only: Mapping[str, object] | None,
+) -> pd.DataFrame:
+    """Rows of a stored table, ordered by key; arguments are those of `Warehouse.read`, and `Table.lacking`."""
+    partition, wanted = f'"{table.partition_column}"', list(columns or table.columns)
+    values = {f"only_{name}": value for name, value in (only or {}).items()}
+    chosen = "".join(f' AND "{name}" = ${parameter}' for name, parameter in zip(only or {}, values, strict=True))
+    found = connection.execute(
+        f'SELECT {select_list(wanted, lacking)} FROM "{table.name}" WHERE '  # noqa: S608
+        f"($first IS NULL OR {partition} >= $first) AND ($last IS NULL OR {partition} <= $last){chosen} "
+        f"ORDER BY {select_list(table.key, {})}",
+        {"first": first, "last": last, **values},
+    )
+    frame: pd.DataFrame = (
+        found.to_arrow_table().to_pandas()
+    )  # in half the time of `df()`, whose texts are objects first
+    return frame
 
 
 def nulls(lacking: Mapping[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 Each kind of warehouse passes the contract in `mlreg_dagster_tests/storage/warehouse/contract.py`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -65,11 +65,23 @@ class Warehouse(Protocol):
         ...
 
     def read(
-        self, table: Table, first: object = None, last: object = None, columns: Sequence[str] | None = None
+        self,
+        table: Table,
+        first: object = None,
+        last: object = None,
+        columns: Sequence[str] | None = None,
+        only: Mapping[str, object] | None = None,
     ) -> pd.DataFrame:
         """Rows whose partition lies in `first … last` (both included, None = open), ordered by key.
 
         A table that was never written is empty. A column that an earlier release did not have is null.
+
+        Args:
+            table: Which.
+            first: The first partition.
+            last: The last one.
+            columns: Which columns, in this order; None = all.
+            only: Column to the one value that its rows have.
 
         Raises:
             TableChanged: The stored table has other columns.

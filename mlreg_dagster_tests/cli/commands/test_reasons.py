@@ -97,22 +97,22 @@ def test_a_home_without_tables_is_said(on_trained, own_home):
 
 
 def test_features_are_ranked_by_what_a_version_finds_less_of(on_trained):
-    found = _facts(on_trained("features", "v1", "--refits", "1", "--json"))
+    found = _facts(on_trained("features", "measure", "v1", "--refits", "1", "--json"))
     assert (found["version"], found["refits"], found["rounds"]) == ("v1", 1, 8)
     drops = [each["drop"] for each in found["families"]]
     assert drops == sorted(drops, reverse=True)
-    said = on_trained("features", "v1", "--refits", "0").out
+    said = on_trained("features", "measure", "v1", "--refits", "0").out
     assert "What v1 finds less of when a family of features is permuted" in said
     assert "change_24h" in said
 
 
 def test_the_selection_is_a_piece_of_a_model_file(on_trained, own_home):
     before = sorted(own_home.parent.rglob("*.yaml"))
-    answer = on_trained("features", "v1", "--refits", "0", "--select")
-    facts = _facts(on_trained("features", "v1", "--refits", "0", "--json"))
-    if not facts["selected"]:
+    answer = on_trained("features", "measure", "v1", "--refits", "0", "--needed")
+    facts = _facts(on_trained("features", "measure", "v1", "--refits", "0", "--json"))
+    if not facts["needed"]:
         refused(answer, "No family of features is shown to be needed by v1")
         return
-    assert yaml.safe_load(answer.out) == {"features": facts["selected"]}
+    assert yaml.safe_load(answer.out) == {"features": facts["needed"]}
     assert answer.out.startswith("# Needed by v1: ")
     assert sorted(own_home.parent.rglob("*.yaml")) == before

@@ -13,7 +13,6 @@ from mlreg_dagster.models.evaluation.rounds import average_precision_by_kind, me
 from mlreg_dagster.models.optimisation.making import make_variant
 from mlreg_dagster.models.optimisation.profile import ONNX, SELECT, THRESHOLDS, WHOLE, rows_like
 from mlreg_dagster.models.optimisation.report import NothingToScore, report_on
-from mlreg_dagster.models.optimisation.timing import side_by_side
 from mlreg_dagster.models.registration import register
 from mlreg_dagster.registry import Attribution, Registry
 from mlreg_dagster.storage.artifacts import open_artifacts
@@ -127,15 +126,6 @@ def test_more_rows_than_there_are_lie_in_the_hours_that_follow(world):
     assert len(rows) == 2 * len(world.holdout.rows) + 3
     assert not rows.duplicated(["hour", "instrument_id"]).any()
     assert rows["hour"].is_monotonic_increasing
-
-
-def test_calls_side_by_side_are_repeated_alike():
-    seen = []
-    left, right = side_by_side([lambda: seen.append("left"), lambda: seen.append("right")], 0.001)
-    assert left.repeats == right.repeats == len(seen) // 2 - 1
-    assert seen == ["left", "right"] * (len(seen) // 2)
-    (once,) = side_by_side([lambda: None], 0.0)
-    assert (once.repeats, once.p95_ms) == (1, None)
 
 
 def test_the_page_shows_variants_and_refusals_and_runs_nothing(of_z_score):

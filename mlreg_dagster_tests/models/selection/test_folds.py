@@ -1,47 +1,58 @@
-"""Folds see nothing of the holdout, nothing after themselves, and no planting seed of an evaluation."""
+"""Folds see nothing of the holdout, nothing after themselves, and are planted with the seeds that are named."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mlreg_dagster.config import InjectionSettings
 from mlreg_dagster.core.hours import HOUR
-from mlreg_dagster.models.selection.folds import CannotSelect, make_folds, market_window, own_seeds, precision_at_budget
-from mlreg_dagster.models.selection.groups import groups_of
+from mlreg_dagster.datasets.labels import LABEL
+from mlreg_dagster.models.classifier.labels import CannotLearn
+from mlreg_dagster.models.selection.folds import CannotSelect, Seeds, make_folds, market_window
+from mlreg_dagster.models.training import known_rows
+from mlreg_dagster.testing.world import OUTCOMES
+
+SEEDS = Seeds((7000,), (7001,))
 
 
 @pytest.fixture(scope="module")
 def folds(dataset, market, settings):
-    return list(make_folds(dataset, market, settings.model("model"), settings, 2, 1))
+    return make_folds(dataset, market, settings.model("model"), settings, 2, SEEDS)
 
 
 def test_what_is_learned_from_lies_before_what_is_judged_by_more_than_a_label(folds, settings, dataset):
-    assert len(folds) == 2
-    for fold in folds:
-        assert fold.known["hour"].max() + settings.outcomes.horizon_hours * HOUR < fold.first
-        assert fold.judged["hour"].between(fold.first, fold.end - HOUR).all()
-        assert fold.end <= dataset.window.end
-        for each in (*fold.rounds, *fold.others):
-            assert each.rows["hour"].between(fold.first, fold.end - HOUR).all()
+    horizon = settings.outcomes.horizon_hours * HOUR
+    assert len(folds.choosing) == len(folds.judging) == 2
+    for fold in (*folds.choosing, *folds.judging):
+        hours = fold.judged["hour"]
+        assert fold.train.rows["hour"].max() + horizon < fold.split.judged.first
+        assert hours.between(fold.split.judged.first, fold.split.judged.end - HOUR).all()
+        assert hours.max() + horizon < dataset.window.end
+        for each in fold.rounds:
+            assert each.rows["hour"].between(fold.split.judged.first, fold.split.judged.end - HOUR).all()
             assert each.planted.any()
+    first, second = (fold.split.judged for fold in folds.choosing)
+    assert first.end == second.first
 
 
-def test_anomalies_are_planted_with_seeds_of_their_own(folds, settings):
-    chosen, others = (
-        {each.seed for fold in folds for each in part(fold)} for part in (lambda f: f.rounds, lambda f: f.others)
-    )
-    assert chosen == {7000}
-    assert others == {7001}
-    assert not (chosen | others) & set(settings.evaluation.injection.all_seeds)
+def test_families_are_chosen_by_other_anomalies_than_the_choice_is_judged_by(folds):
+    assert {each.seed for fold in folds.choosing for each in fold.rounds} == {7000}
+    assert {each.seed for fold in folds.judging for each in fold.rounds} == {7001}
 
 
-@given(st.lists(st.integers(6995, 7010), min_size=1, max_size=12, unique=True), st.integers(1, 6))
-def test_no_seed_of_an_evaluation_is_ever_used(taken, count):
-    found = own_seeds(InjectionSettings(seeds=tuple(taken)), count)
-    assert len(set(found)) == count
-    assert not set(found) & set(taken)
+@pytest.mark.slow
+def test_a_classifier_learns_from_labels_that_were_known_before_each_fold(dataset, market, settings, monkeypatch):
+    monkeypatch.setattr("mlreg_dagster.models.classifier.labels.FEWEST_EPISODES", 20)
+    model = settings.model("model").model_copy(update={"detector": "crash_classifier", "params": {}})
+    settings = settings.model_copy(update={"outcomes": OUTCOMES})  # those that the dataset was labelled under
+    found = make_folds(dataset, market, model, settings, 1, SEEDS)
+    for fold in found.choosing:
+        rows = known_rows(fold.train, model)
+        assert rows["hour"].max() + 2 * OUTCOMES.horizon_hours * HOUR < fold.split.judged.first
+        assert set(rows[LABEL]) == {"crash", "no_crash"}
+    with pytest.raises(CannotLearn, match="has no labelled rows"):
+        make_folds(replace(dataset, labelled=None), market, model, settings, 2, SEEDS)
 
 
 def test_prices_of_the_holdout_change_nothing(dataset, market, settings, folds):
@@ -49,12 +60,10 @@ def test_prices_of_the_holdout_change_nothing(dataset, market, settings, folds):
     after = market["hour"] >= dataset.window.end
     assert after.any()
     others = market.assign(price=np.where(after, market["price"] / 100, market["price"]))
-    again = list(make_folds(dataset, others, settings.model("model"), settings, 2, 1))
-    for one, other in zip(folds, again, strict=True):
+    again = make_folds(dataset, others, settings.model("model"), settings, 2, SEEDS)
+    for one, other in zip(folds.choosing, again.choosing, strict=True):
         np.testing.assert_array_equal(one.crashed, other.crashed)
         pd.testing.assert_frame_equal(one.rounds[0].rows, other.rounds[0].rows)
-    known_until = dataset.window.end - settings.outcomes.horizon_hours * HOUR
-    assert np.isnan(folds[-1].crashed[(folds[-1].judged["hour"] >= known_until).to_numpy()]).all()
 
 
 def test_the_market_that_is_needed_is_what_features_look_back_on(dataset, market, settings):
@@ -62,30 +71,8 @@ def test_the_market_that_is_needed_is_what_features_look_back_on(dataset, market
     assert window.end == dataset.window.end
     gone = market[market["hour"] != dataset.window.first]
     with pytest.raises(CannotSelect, match="is not stored any more"):
-        list(make_folds(dataset, gone, settings.model("model"), settings, 2, 1))
+        make_folds(dataset, gone, settings.model("model"), settings, 2, SEEDS)
     with pytest.raises(CannotSelect, match="Lower --folds"):
-        list(make_folds(dataset, market, settings.model("model"), settings, 500, 1))
-
-
-@given(st.data())
-def test_precision_at_budget_counts_crashes_among_the_highest_scores(data):
-    size = data.draw(st.integers(4, 30))
-    crashed = np.array(data.draw(st.lists(st.sampled_from([0.0, 1.0, np.nan]), min_size=size, max_size=size)))
-    found = precision_at_budget(np.nan_to_num(crashed, nan=5.0), crashed, 0.25)
-    known = crashed[~np.isnan(crashed)]
-    if len(set(known.tolist())) < 2:
-        assert found is None
-    else:
-        flagged = int(np.ceil(0.25 * len(known)))
-        assert found == pytest.approx(min(known.sum() / flagged, 1.0))
-
-
-def test_a_feature_stands_with_its_logarithm_lags_and_windows():
-    found = groups_of(
-        ["change_1h_pct", "slog_volume_24h", "slog_change_1h_pct", "slog_volume_24h_std_6h", "hour_of_day"]
-    )
-    assert found == {
-        "change_1h_pct": ("change_1h_pct", "slog_change_1h_pct"),
-        "volume_24h": ("slog_volume_24h", "slog_volume_24h_std_6h"),
-        "hour_of_day": ("hour_of_day",),
-    }
+        make_folds(dataset, market, settings.model("model"), settings, 20, SEEDS)
+    with pytest.raises(CannotSelect, match="No anomaly could be planted"):
+        make_folds(dataset, market, settings.model("model"), settings, 2, Seeds((), ()))

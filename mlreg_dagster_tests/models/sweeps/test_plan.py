@@ -6,7 +6,6 @@ import pytest
 
 from mlreg_dagster.config import load_settings
 from mlreg_dagster.models.sweeps.file import read_configurations
-from mlreg_dagster.models.sweeps.order import PlannedOtherwise, order_of
 from mlreg_dagster.models.sweeps.plan import (
     NotASweep,
     checked_name,
@@ -16,16 +15,10 @@ from mlreg_dagster.models.sweeps.plan import (
     read_plan,
     require_same,
 )
-from mlreg_dagster.models.training_request import NoDataset
 from mlreg_dagster.registry import Registry
-from mlreg_dagster.storage.artifacts import ArtifactTampered, open_artifacts
+from mlreg_dagster.storage.artifacts import ArtifactTampered
 from mlreg_dagster_tests.models.sweeps.plans import FILE, a_plan, train_planned
 from mlreg_dagster_tests.registry.builders import NOW
-
-
-@pytest.fixture
-def store(tmp_path):
-    return open_artifacts(str(tmp_path / "artifacts"))
 
 
 def test_a_plan_reads_back_and_another_one_does_not_take_its_place(store):
@@ -49,6 +42,50 @@ def test_a_plan_that_was_changed_is_refused(store, tmp_path):
     with pytest.raises(ArtifactTampered):
         read_plan(store, "trees")
     assert planned_for(store, "v5") is None
+
+
+def test_a_version_finds_its_plan_without_reading_those_of_other_sweeps(store, monkeypatch):
+    plans = [a_plan(f"s{number}", first=10 * number) for number in range(1, 6)]
+    for plan in plans:
+        freeze_plan(plan, store)
+    read, real = [], type(store).read
+    monkeypatch.setattr(
+        type(store), "read", lambda *given, **options: read.append(given[1:3]) or real(*given, **options)
+    )
+    assert planned_for(store, "v31") == (plans[2], plans[2].configurations[1])
+    assert read == [("sweeps", "s3")]
+    assert planned_for(store, "v13") is None
+    assert planned_for(store, "champion") is None
+    assert read == [("sweeps", "s3")]
+
+
+def test_a_sweep_that_was_killed_between_its_versions_and_its_plan_keeps_no_version(store, monkeypatch):
+    real = type(store).freeze
+
+    def killed(self, kind, *given):
+        if kind == "sweeps":
+            raise KeyboardInterrupt
+        return real(self, kind, *given)
+
+    with monkeypatch.context() as until:
+        until.setattr(type(store), "freeze", killed)
+        with pytest.raises(KeyboardInterrupt):
+            freeze_plan(a_plan(), store)
+    assert planned_for(store, "v5") is None
+    freeze_plan(a_plan("others", first=5), store)  # v5 was free, after all
+    freeze_plan(a_plan(first=9), store)  # the command again: with other versions
+    assert planned_for(store, "v5")[0].name == "others"
+    assert [planned_for(store, name)[0].name for name in ("v9", "v10", "v11")] == ["trees"] * 3
+    assert planned_for(store, "v4") is None
+
+
+def test_versions_of_sweeps_that_were_planned_at_once_are_told_apart(store):
+    one, other = a_plan("one"), a_plan("other")
+    for plan, versions in ((one, ("v4", "v6", "v8")), (other, ("v5", "v7", "v9"))):
+        each = zip(plan.configurations, versions, strict=True)
+        configurations = tuple(dataclasses.replace(planned, version=version) for planned, version in each)
+        freeze_plan(dataclasses.replace(plan, configurations=configurations), store)
+    assert [planned_for(store, f"v{number}")[0].name for number in range(4, 10)] == ["one", "other"] * 3
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"name": "trees"}', b'{"name": 1, "configurations": []}'])
@@ -76,20 +113,6 @@ def test_the_same_file_goes_on_and_another_one_asks_for_another_name():
         require_same(a_plan(), configurations(FILE.replace("50", "51")), None)
     with pytest.raises(NotASweep, match="2 beside the base; now 1"):
         require_same(a_plan(), configurations("configurations: [{name: few, params.n_estimators: 50}]"), None)
-
-
-def test_a_planned_version_is_what_the_plan_says_wherever_it_is_launched(store):
-    freeze_plan(a_plan(), store)
-    order = order_of("v5", load_settings(), store, {"actor": "anna"}, "run", {})
-    assert (order.settings, order.day) == (a_plan().configurations[1].model_settings, "2017-12-19")
-    assert order.cause == {"trigger": "manual", "key": "sweep-trees-1", "reason": "Sweep trees, configuration 1 of 2."}
-    assert order.origin == {"sweep": {"name": "trees", "number": 1, "of": 2, "changes": {"params.n_estimators": 50}}}
-    base = order_of("v4", load_settings(), store, {}, "run", {})
-    assert (base.origin["sweep"]["number"], base.cause["reason"]) == (0, "Sweep trees, the base.")
-    with pytest.raises(PlannedOtherwise, match=r"v5 is kept for number 1 of the sweep trees.* Leave model, reason out"):
-        order_of("v5", load_settings(), store, {"reason": "why", "model": "model_lof"}, "run", {})
-    with pytest.raises(NoDataset):  # any other version is trained as it is asked for
-        order_of("v7", load_settings(), store, {"model": "model_lof"}, "run", {})
 
 
 def test_versions_tell_of_a_sweep_whose_plan_is_not_here(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mlreg_dagster.config import TuningSettings
 from mlreg_dagster.core.hours import HOUR, as_hour
-from mlreg_dagster.models.tuning.folds import Split, TooShort, days_of, plan_folds
+from mlreg_dagster.models.tuning.folds import TooShort, plan_folds
 
 END = as_hour("2026-02-01")
 
@@ -48,11 +48,3 @@ def test_a_market_that_is_too_short_is_refused_with_what_is_needed():
     with pytest.raises(TooShort, match=r"A study needs 216 hours of market before the holdout.* 192 hours before"):
         plan(8)
     assert plan(9).folds
-
-
-def test_a_split_comes_back_from_its_record_and_days_are_whole():
-    split = plan().folds[0]
-    assert Split.of_fold(split.as_fold()) == split
-    days = days_of(plan().measured.judged)
-    assert [(day.end - day.first) / HOUR for day in days] == [24, 24]
-    assert days[-1].end == plan().measured.judged.end

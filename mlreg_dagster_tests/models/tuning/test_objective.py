@@ -1,28 +1,11 @@
 """What trials are judged by."""
 
-import numpy as np
 import pytest
 
 from mlreg_dagster.config.sections.tuning import ObjectiveSettings
-from mlreg_dagster.models.tuning.measuring import sentence
-from mlreg_dagster.models.tuning.objective import Figures, precision_at_budget
-from mlreg_dagster.models.tuning.record import Measured
+from mlreg_dagster.models.tuning.objective import Figures
 
 EQUAL = ObjectiveSettings()
-
-
-def test_precision_counts_the_highest_scores_alone():
-    scores, crashed = np.array([9.0, 8.0, 7.0, 1.0]), np.array([True, False, True, True])
-    assert precision_at_budget(scores, crashed, 0.5) == 0.5
-    assert precision_at_budget(scores, crashed, 0.75) == pytest.approx(2 / 3)
-    assert precision_at_budget(scores, crashed, 0.01) == 1.0  # one row at least
-
-
-def test_equal_scores_at_the_end_of_the_budget_share_it_whatever_their_order():
-    scores, crashed = np.array([1.0, 1.0, 1.0, 1.0, 5.0]), np.array([True, False, False, False, False])
-    first = precision_at_budget(scores, crashed, 0.4)
-    assert first == pytest.approx(0.125)
-    assert precision_at_budget(scores[::-1], crashed[::-1], 0.4) == first
 
 
 def test_the_objective_is_a_weighted_mean_of_what_is_known():
@@ -31,30 +14,3 @@ def test_the_objective_is_a_weighted_mean_of_what_is_known():
     assert Figures(0.6, 0.2).combined(ObjectiveSettings(planted=0, worth=1)) == pytest.approx(0.2)
     assert Figures(0.6, None).combined(EQUAL) == pytest.approx(0.6)
     assert Figures(None, None).combined(EQUAL) == 0
-
-
-def measured(figure="planted", verdict="not distinguishable"):
-    return Measured(figure, 0.52, 0.5, 0.02, -0.01, 0.05, verdict, "of 24 instruments.")
-
-
-@pytest.mark.parametrize(
-    ("best", "found", "begins"),
-    [
-        (None, (), "No result: "),
-        (0, (), "No gain: no trial was better than the default settings"),
-        (3, (measured(), measured("worth")), "No gain can be told: trial 3 is not distinguishable"),
-        (3, (measured(verdict="better"), measured("worth")), "A gain: trial 3 is better"),
-        (3, (measured(verdict="worse"), measured("worth", "better")), "No gain: trial 3 is worse"),
-        (3, (measured(), measured("worth", "better")), "A gain: trial 3 is better"),
-    ],
-)
-def test_the_result_is_one_sentence_that_claims_no_more_than_the_interval(best, found, begins):
-    said = sentence(best, found, EQUAL, "2 days")
-    assert said.startswith(begins)
-    assert said.endswith(".")
-
-
-def test_a_figure_without_weight_is_not_spoken_of():
-    only_planted = ObjectiveSettings(planted=1, worth=0)
-    said = sentence(3, (measured(), measured("worth", "better")), only_planted, "2 days")
-    assert said.startswith("No gain can be told")

@@ -120,6 +120,14 @@ class WarehouseContract:
         warehouse.write(READINGS, rows(DAY).sample(frac=1, random_state=0), DAY)
         assert_stored(warehouse.read(READINGS, columns=["price", "name"]), rows(DAY)[["price", "name"]])
 
+    def test_rows_of_one_value_can_be_chosen(self, warehouse):
+        warehouse.write(READINGS, rows(DAY), DAY)
+        expected = rows(DAY).query("name == 'i1'").reset_index(drop=True)
+        assert_stored(warehouse.read(READINGS, only={"name": "i1"}), expected)
+        of_one = warehouse.read(READINGS, DAY[2], DAY[2], ["price"], only={"name": "i1", "flag": True})
+        assert_stored(of_one, expected[["price"]][2:3])
+        assert warehouse.read(READINGS, only={"name": "i1", "flag": False}).empty
+
     def test_the_newest_partition_is_the_last_with_rows(self, warehouse):
         assert warehouse.newest(READINGS) is None
         warehouse.write(READINGS, rows(DAY[:3]), DAY)
