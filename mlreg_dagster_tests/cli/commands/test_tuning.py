@@ -92,7 +92,11 @@ def test_a_finished_study_is_shown(on_trained, own_home):
 
 def finished_study(own_home, **changes):
     """A study of the home's forest and dataset, as if it had been searched."""
-    default = {"detector": "isolation_forest", "params": {"n_estimators": 10}, "features": ["change_1h_pct", "change_24h_pct"]}
+    default = {
+        "detector": "isolation_forest",
+        "params": {"n_estimators": 10},
+        "features": ["change_1h_pct", "change_24h_pct"],
+    }
     trials = (
         Trial(0, {}, COMPLETE, 0.1, 0.1, 0.1, (), 1.0),
         Trial(1, {"params.n_estimators": 5}, COMPLETE, 0.2, 0.2, 0.2, (), 1.0),
