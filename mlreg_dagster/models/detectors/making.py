@@ -92,7 +92,7 @@ def require_allowed(pipeline: Pipeline, detector: str) -> None:
     for each in [member[-1] for member in last.members] if isinstance(last, RankEnsemble) else [last]:
         if hasattr(each, "_parameter_constraints"):
             try:
-                each._validate_params()  # noqa: SLF001  # what its own fit asks first
+                each._validate_params()  # what its own fit asks first
             except ValueError as error:
                 raise ConfigError(f"params of detector {detector}: {error}") from error
 

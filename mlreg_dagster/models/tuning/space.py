@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 def space_of(tuning: TuningSettings, settings: ModelSettings) -> Space:
-    """The search space of the detector of a model file, once every place of it is one of that file.
+    """The search space of the detector of a model file, once its ends and choices are allowed there.
 
     Raises:
-        ConfigError: There is none for this detector, or it names a member that the file does not have.
+        ConfigError: There is none for this detector, it names a member that the file does not have, or the detector
+            does not take a parameter or a value of it.
     """
     space = tuning.spaces.get(settings.detector)
     if space is None:
@@ -22,8 +23,20 @@ def space_of(tuning: TuningSettings, settings: ModelSettings) -> Space:
             f"tuning.yaml: spaces has no {settings.detector}, so nothing of it can be searched. Name its parameters "
             f"there; it has spaces for {', '.join(tuning.spaces)}."
         )
-    overrides_of({place: _any_value(dimension) for place, dimension in space.items()}, settings)
+    for place, dimension in space.items():
+        for value in dimension.choices or (dimension.low, dimension.high):
+            _require_allowed({**dimension.only_if, place: value}, settings, place)
     return space
+
+
+def _require_allowed(values: Mapping[str, Any], settings: ModelSettings, place: str) -> None:
+    from mlreg_dagster.models.detectors.making import make_pipeline, require_allowed
+
+    chosen = settings_with(values, settings)
+    try:
+        require_allowed(make_pipeline(chosen), chosen.detector)
+    except ConfigError as error:
+        raise ConfigError(f"tuning.yaml: spaces.{settings.detector}: {place}: {error}") from error
 
 
 def suggest(trial: "Trial", space: Space) -> dict[str, Any]:
@@ -79,7 +92,3 @@ def settings_with(values: Mapping[str, Any], settings: ModelSettings) -> ModelSe
         ConfigError: A value is not allowed there.
     """
     return settings.override(overrides_of(values, settings), "tuning.yaml, over the model file")
-
-
-def _any_value(dimension: Dimension) -> Any:
-    return dimension.choices[0] if dimension.choices else dimension.low

@@ -9,13 +9,16 @@ import sqlite3
 import time
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 
 import dagster as dg
 import pytest
 import yaml
 
 from mlreg_dagster import jobs
-from mlreg_dagster.models.tuning.record import FAILED, write_study
+from mlreg_dagster.cli.tuning import STUDY_TAG
+from mlreg_dagster.models.tuning.record import COMPLETE, FAILED, Trial, write_study
+from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests import killable
 from mlreg_dagster_tests.commands import refused
@@ -85,6 +88,58 @@ def test_a_finished_study_is_shown(on_trained, own_home):
     assert "Study forest: 3 trials of model.yaml (isolation_forest), 33% pruned" in answer.out
     assert "not distinguishable" in answer.out
     assert answer.out.endswith("No gain can be told.\n")
+
+
+def finished_study(own_home, **changes):
+    """A study of the home's forest and dataset, as if it had been searched."""
+    default = {
+        "detector": "isolation_forest",
+        "params": {"n_estimators": 10},
+        "features": ["change_1h_pct", "change_24h_pct"],
+    }
+    trials = (
+        Trial(0, {}, COMPLETE, 0.1, 0.1, 0.1, (), 1.0),
+        Trial(1, {"params.n_estimators": 5}, COMPLETE, 0.2, 0.2, 0.2, (), 1.0),
+    )
+    facts = {"model": "model_forest", "default": default, "dataset_day": "2026-01-04", "trials": trials, **changes}
+    write_study(open_artifacts(str(own_home / "artifacts")), replace(a_study(), **facts))
+
+
+@pytest.mark.slow
+def test_the_best_becomes_a_version_once_also_after_a_kill(on_trained, own_home, registry):
+    finished_study(own_home)
+    with dg.DagsterInstance.get() as instance:  # as a SIGKILL leaves it
+        killed = instance.add_run(
+            dg.DagsterRun("retrain", tags={STUDY_TAG: "forest"}, status=dg.DagsterRunStatus.STARTED)
+        )
+        Lifecycle(own_home, configs={}, instance=instance).train(
+            {"study": "forest", "trigger": "manual", "reason": "trial 1 of study forest", "actor": "anna"}
+        )
+    assert registry.evaluations("v4") == []
+    answer = on_trained("tune", "--show", "forest", "--train", "--json")
+    told = json.loads(answer.out)
+    assert (told["version"], [each.version for each in registry.versions()][3:]) == ("v4", ["v4"])
+    (evaluation,) = registry.evaluations("v4")
+    assert answer.code == (0 if evaluation.passed else 1)
+    assert all(gate.name in json.dumps(told["evaluation"]) for gate in evaluation.gates)
+    manifest = registry.version("v4").manifest
+    assert (manifest["study"], manifest["settings"]["params"]) == ({"name": "forest", "trial": 1}, {"n_estimators": 5})
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.CANCELED
+    again = on_trained("tune", "--show", "forest", "--train")
+    assert again.code == answer.code
+    assert "v4 is " in again.out
+    assert len(registry.evaluations("v4")) == 1
+    with alone_on(own_home):
+        refused(on_trained("tune", "--show", "forest", "--train"), "Another replay, demo or sweep works on")
+
+
+def test_a_best_that_is_the_default_is_a_result_and_trains_nothing(on_trained, own_home, registry):
+    finished_study(own_home, best=0)
+    answer = on_trained("tune", "--show", "forest", "--train")
+    assert answer.code == 0
+    assert answer.out.endswith("Nothing was trained: the best is model_forest.yaml as it was.\n")
+    assert len(registry.versions()) == 3
 
 
 def test_what_can_not_be_tuned_is_said_before_anything_is_begun(on_trained, own_home):

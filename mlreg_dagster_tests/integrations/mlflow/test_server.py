@@ -18,6 +18,15 @@ from mlreg_dagster_tests.integrations.mlflow.test_sync import evaluate_again
 pytestmark = [pytest.mark.slow, needs_program]
 
 PASSWORD = "the-password-of-a-test"
+AUTH = """[mlflow]
+default_permission = READ
+database_uri = sqlite:///auth.sqlite
+admin_username = admin
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+grant_default_workspace_access = false
+auth_cache_ttl_seconds = 600
+"""
+"""MLflow's own, but that a password is hashed once and not for each request, which takes most of the time."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +34,12 @@ def served(live_home, tmp_path_factory):
     """A registry, and a server that asks for a name and a password."""
     folder = tmp_path_factory.mktemp("server")
     options = ("--app-name", "basic-auth", "--artifacts-destination", str(folder / "artifacts"))
-    secrets = {"MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD, "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-a-test"}
+    (folder / "auth.ini").write_text(AUTH)
+    secrets = {
+        "MLFLOW_AUTH_ADMIN_PASSWORD": PASSWORD,
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-a-test",
+    }
     world = copied(live_home, folder / "home", mirrored=False)
     with mlflow_server(f"sqlite:///{folder}/server.sqlite", *options, cwd=folder, **secrets) as address:
         world.place = Place(address, None, folder / "mlflow.lock")

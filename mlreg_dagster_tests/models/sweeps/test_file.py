@@ -79,12 +79,12 @@ def test_a_grid_is_the_product_and_the_combination_that_is_the_base_is_not_train
             "grid: {params.n_estimators: [5, 0]}",
             "grid: n_estimators=0: params of detector isolation_forest: The 'n_est",
         ),
-        ("grid: {params.n_estimators: [many]}", "n_estimators=many: params of detector isolation_forest: The 'n_est"),
+        ("grid: {params.n_estimators: [many]}", "n_estimators=many: params of detector isolation_forest: The"),
         ("grid: {seed: [99999999999999999999]}", "params of detector isolation_forest: The 'random_state'"),
         ("model: model_lof\ngrid: {params.n_neighbors: [.5]}", "params of detector local_outlier_factor: The 'n_nei"),
         (
-            "model: model_ensemble\nconfigurations: [{members: [{detector: isolation_forest, params: {max_samples: -1}}, "
-            "{detector: robust_z_score}]}]",
+            "model: model_ensemble\nconfigurations: "
+            "[{members: [{detector: isolation_forest, params: {max_samples: -1}}, {detector: robust_z_score}]}]",
             "configuration 1: params of detector ensemble: The 'max_samples'",
         ),
         ("grid: {contamination: [.nan]}", "contamination: Input should be a finite number"),

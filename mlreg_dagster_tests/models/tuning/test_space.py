@@ -48,3 +48,21 @@ def test_what_has_no_space_or_no_such_member_is_named():
     members = (MemberSettings(detector="isolation_forest"), MemberSettings(detector="robust_z_score"))
     with pytest.raises(ConfigError, match="the model file has no member nearest_neighbors"):
         space_of(TuningSettings(), ModelSettings(detector="ensemble", members=members))
+
+
+@pytest.mark.parametrize(
+    ("detector", "space", "says"),
+    [
+        ("isolation_forest", {"params.trees": {"low": 1, "high": 2}}, "params.trees: params of detector"),
+        ("isolation_forest", {"params.n_estimators": {"low": -5, "high": 5}}, "The 'n_estimators' parameter"),
+        ("isolation_forest", {"params.max_samples": {"low": 0.5, "high": 1.5}}, "The 'max_samples' parameter"),
+        ("isolation_forest", {"params.n_estimators": {"choices": [10, "many"]}}, "The 'n_estimators' parameter"),
+        ("local_outlier_factor", {"params.n_neighbors": {"low": 0.5, "high": 9.5}}, "The 'n_neighbors' parameter"),
+        ("ensemble", {"members.isolation_forest.params.max_samples": {"low": -1, "high": 1}}, "The 'max_samples'"),
+        ("crash_classifier", {"params.trees": {"low": 1, "high": 2}}, "params.trees: params of detector crash_"),
+    ],
+)
+def test_ends_and_choices_that_the_detector_does_not_take_are_refused_before_a_study(detector, space, says):
+    tuning = TuningSettings().override({"spaces": {detector: space}}, "tuning.yaml")
+    with pytest.raises(ConfigError, match=says):
+        space_of(tuning, ModelSettings(detector=detector))
