@@ -148,7 +148,7 @@ class Runner:
         self.run_partition(TRAIN, version, asset_config("candidate_model", config), tags)
         return version
 
-    def retrain(self, config: Mapping[str, Any]) -> str:
+    def retrain(self, config: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> str:
         """Train under the next free version, and evaluate it; arguments and errors are those of `train`.
 
         Raises:
@@ -156,7 +156,7 @@ class Runner:
         """
         self.require_room()
         version = self._take_version(config)
-        self.train_and_evaluate(version, config)
+        self.train_and_evaluate(version, config, tags)
         return version
 
     def make_variant(self, of: str, change: str, actor: str | None = None) -> str:

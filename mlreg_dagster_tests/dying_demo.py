@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from mlreg_dagster.cli import demo
+from mlreg_dagster.core.display import plotting
 from mlreg_dagster.storage.artifacts.local_store import LocalArtifactStore
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 
@@ -38,7 +39,9 @@ def die_after(owner, name, matches):
 
 
 def shrink_and_die(death):
-    """What is done to a process before it runs `mlreg demo`; `death` is one of DEATHS, or None."""
-    shrink(pytest.MonkeyPatch())
+    """What is done to a process before it runs `mlreg demo`; `death` is one of DEATHS, or None. It draws no picture."""
+    patch = pytest.MonkeyPatch()
+    shrink(patch)
+    patch.setattr(plotting, "_data_uri", lambda _figure: plotting._DATA_URI)
     if death:
         die_after(*DEATHS[death])

@@ -1,4 +1,4 @@
-"""Runs a study through the graph, with its progress."""
+"""Runs a study through the graph, with its progress, and trains its best."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -10,12 +10,19 @@ from rich.console import Console
 from mlreg_dagster.cli.progress import Advance, step_progress
 from mlreg_dagster.config.places import tuning_root
 from mlreg_dagster.core.names import TUNE
+from mlreg_dagster.jobs import EVALUATE
+from mlreg_dagster.models.tuning.best import best_settings
 from mlreg_dagster.models.tuning.extra import require_extra
 from mlreg_dagster.models.tuning.order import place_study
-from mlreg_dagster.models.tuning.record import study_names
+from mlreg_dagster.models.tuning.record import Study, study_names
 from mlreg_dagster.models.tuning.study import Place
+from mlreg_dagster.orchestration.instance.runs import cancel_those_left
+from mlreg_dagster.orchestration.locks.lifecycle import alone_on
 from mlreg_dagster.orchestration.partitions import STUDIES
 from mlreg_dagster.runner import Runner, asset_config
+
+STUDY_TAG = "mlreg/study"
+"""Of the run that trains the best of a study: its name, by which the Dagster UI filters."""
 
 _LOOK_S = 1.0
 _Look = Callable[[], tuple[int, int]]
@@ -62,6 +69,39 @@ def run_with_progress(runner: Runner, console: Console, name: str | None, asked:
             over.set()
             watcher.join()
     return order.name
+
+
+def train_best(runner: Runner, study: Study, actor: str | None) -> str:
+    """Train and evaluate the best of a study, or what a run that was killed left of it; a second time it is as it was.
+
+    Args:
+        runner: The graph and its storage.
+        study: A finished one.
+        actor: Who asks; None: MLREG_ACTOR or the system's user.
+
+    Returns:
+        The version, evaluated.
+
+    Raises:
+        NothingToTrain: The best is the default.
+        HomeInUse: Another command works on this home.
+        TrainingUnderWay: As many trainings and evaluations as may go on side by side have not ended.
+        RunFailed: The training or the evaluation failed.
+    """
+    best_settings(study)
+    tags = {STUDY_TAG: study.name}
+    with alone_on(runner.home):
+        cancel_those_left(runner.instance, tags)
+        origin = {"name": study.name, "trial": study.best}
+        known = [each.version for each in runner.registry.versions() if each.manifest.get("study") == origin]
+        if not known:
+            reason = f"trial {study.best} of study {study.name}"
+            asked = {"study": study.name, "trigger": "manual", "reason": reason, "actor": actor}
+            return runner.retrain(asked, tags)
+        if not runner.registry.evaluations(known[-1]):
+            runner.require_room()
+            runner.run_partition(EVALUATE, known[-1], asset_config("evaluated_model", {"actor": actor}), tags)
+    return known[-1]
 
 
 def _watch(

@@ -67,6 +67,8 @@ def validated(cls: type[_Validated], values: Mapping[str, Any], where: str) -> _
     except ValidationError as error:
         problems = []
         for item in error.errors():
+            if item["type"] == "default_factory_not_called":
+                continue  # which follows from another problem that is named
             key = ".".join(str(part) for part in item["loc"])
             if item["type"] == "extra_forbidden":
                 known = _class_at(cls, item["loc"][:-1]).model_fields

@@ -26,6 +26,9 @@ from mlreg_dagster.config.sections.rollout import RolloutSettings
 from mlreg_dagster.config.sections.serving import ServingSettings
 from mlreg_dagster.config.sections.tuning import TuningSettings
 
+_VERSIONS_SCORED = 2
+"""Champion and challenger, beside the rankings."""
+
 
 class Settings(Section):
     """All files together.
@@ -108,6 +111,13 @@ class Settings(Section):
     def max_lookback_hours(self) -> int:
         """How far back the features of an hour read the snapshots."""
         return max((168, *self.features.lag_hours, *self.features.rolling_hours))
+
+    @property
+    def scored_hours_at_once(self) -> int:
+        """How many hours of predictions or outcomes are held in memory at once; their rows are a fifth as wide."""
+        rankings = self.outcomes.rankings
+        of_each = len(rankings.panel) + len(rankings.own) + _VERSIONS_SCORED
+        return self.ingest.hours_holding(max(self.ingest.universe * of_each // 5, 1))
 
     @property
     def hours_in_use(self) -> int:

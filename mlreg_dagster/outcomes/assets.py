@@ -120,7 +120,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
         policies = [*scoring.policies_of(records, assignments), rankings.flagging]
         counts = Counter(rows=0, hours=len(hours), flagged=0, in_sample=0, ranking_rows=0)
         remarks: dict[str, list[str]] = {}
-        for chunk in chunked(hours, settings.ingest.hours_at_once):
+        for chunk in chunked(hours, settings.scored_hours_at_once):
             with tables.session():
                 rows = tables.read(features, chunk[0], chunk[-1])
                 market = tables.read(MARKET_SNAPSHOT, chunk[0] - READ_HOURS * HOUR, chunk[-1], columns=_RANKED_BY)
@@ -188,7 +188,7 @@ def _prediction_outcomes(settings: Settings, partitions: Partitions) -> dg.Asset
         require_made(context, tables, MARKET_SNAPSHOT, hours)
         rows, ranking_rows, kinds = 0, 0, Counter[Any]()
         counts: list[pd.DataFrame] = []
-        for chunk in chunked(hours, settings.ingest.hours_at_once):
+        for chunk in chunked(hours, settings.scored_hours_at_once):
             with tables.session():
                 first = chunk[0] - horizon * HOUR
                 made = tables.read(PREDICTIONS, first, chunk[-1] - horizon * HOUR)
@@ -233,7 +233,7 @@ def _model_performance(settings: Settings, partitions: Partitions) -> dg.AssetsD
     ) -> dg.MaterializeResult:
         days, tables = days_of(context), mlreg_warehouse.open()
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
-        for chunk in chunked(days, settings.ingest.hours_at_once // 24):
+        for chunk in chunked(days, settings.scored_hours_at_once // 24):
             with tables.session():
                 outcomes = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR)
                 served = tables.read(SERVED_OUTCOMES, chunk[0], chunk[-1] + 23 * HOUR, columns=MEASURED)

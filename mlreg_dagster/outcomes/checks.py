@@ -75,7 +75,7 @@ def _outcomes_check(settings: Settings) -> dg.AssetChecksDefinition:
                     return dg.AssetCheckResult(passed=True, description="No prediction has fallen due yet.")
                 hours = hour_range(newest - 23 * HOUR, newest)
             predictions, outcomes, same = 0, 0, True
-            for chunk in chunked(hours, settings.ingest.hours_at_once):
+            for chunk in chunked(hours, settings.scored_hours_at_once):
                 made = tables.read(PREDICTIONS, chunk[0] - horizon, chunk[-1] - horizon, columns=key)
                 came = tables.read(PREDICTION_OUTCOMES, chunk[0], chunk[-1], columns=key)
                 predictions, outcomes = predictions + len(made), outcomes + len(came)

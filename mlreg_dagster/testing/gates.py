@@ -1,6 +1,7 @@
 """What every gate must do, those of the package and those of plug-ins."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from mlreg_dagster.config.sections.governance import Constraints
 from mlreg_dagster.extensions.gates import GATES, Gate
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.models.artifacts.artifact import Model
-from mlreg_dagster.models.evaluation.evaluation import evaluate
+from mlreg_dagster.models.evaluation.evaluation import EvaluationResult, evaluate
 from mlreg_dagster.models.gates import GateContext, asked_gates, results_of
 from mlreg_dagster.registry import GateResult
 from mlreg_dagster.storage.artifacts import open_artifacts
@@ -43,6 +44,7 @@ class GateContract:
     needs_rows: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
     _models: ClassVar[dict[str, Model]] = {}
+    _evaluated: ClassVar[dict[str, EvaluationResult]] = {}
 
     @property
     def registered(self) -> Gate:
@@ -57,10 +59,17 @@ class GateContract:
         settings = model_settings("isolation_forest", {"n_estimators": 25})
         return self._models.get("forest") or self._models.setdefault("forest", shared_world().train(settings))
 
+    @property
+    def evaluated(self) -> EvaluationResult:
+        """What an evaluation of the model gives; the same for every gate, so that it is made once."""
+        if "forest" not in self._evaluated:
+            found = evaluate(self.model, shared_world().holdout, shared_rounds(), EvaluationSettings())
+            self._evaluated["forest"] = found
+        return deepcopy(self._evaluated["forest"])
+
     def context(self, **changes: Any) -> GateContext:
         """What an evaluation of a sound version knows."""
-        settings, world = EvaluationSettings(), shared_world()
-        result = evaluate(self.model, world.holdout, shared_rounds(), settings)
+        settings, world, result = EvaluationSettings(), shared_world(), self.evaluated
         whole = GateContext(
             model=self.model,
             holdout=world.holdout,

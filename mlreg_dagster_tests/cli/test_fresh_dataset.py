@@ -13,11 +13,12 @@ from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster_tests.lifecycle import START, Lifecycle
 
-SOON = "2026-01-04T00:30"
-"""Three days after the start of the market: two to train on, one to hold out."""
+SOON = "2026-01-03T00:30"
+"""Two days after the start of the market: one to train on, one to hold out."""
+TWO_DAYS = {"datasets": {"history_hours": 48, "min_training_hours": 16, "min_snapshots_per_instrument": 12}}
 LAST = last_ended_hour(pd.Timestamp(SOON, tz="UTC"))
 HOURS = len(hour_range(START, LAST))
-NEWEST_DAY = "2026-01-03"
+NEWEST_DAY = "2026-01-02"
 
 
 class Forgetful(SimulatedMarket):
@@ -39,10 +40,12 @@ def _hours_of(world: Lifecycle, asset: str) -> set[str]:
 
 @pytest.fixture
 def young(make_world):
-    """An empty home three days after the start of the market."""
+    """An empty home two days after the start of the market."""
 
     def make(name: str = "world", configs=None, **resources) -> Lifecycle:
-        return make_world(None, name=name, configs=configs, clock=Clock(fixed=SOON), **resources)
+        return make_world(
+            None, name=name, configs={**TWO_DAYS, **(configs or {})}, clock=Clock(fixed=SOON), **resources
+        )
 
     return make
 
@@ -70,14 +73,14 @@ def test_an_empty_home_takes_in_what_the_newest_complete_day_looks_back_on(world
     windows = [freezing.load(world.artifacts, kind, fresh.day).window for kind in (freezing.TRAINING, freezing.HOLDOUT)]
     assert windows[1].end == LAST + HOUR
     assert fresh.sentences[0].startswith(
-        f"{HOURS} hours were missing and were taken in: 2026-01-01-00:00...2026-01-03-23:00"
+        f"{HOURS} hours were missing and were taken in: 2026-01-01-00:00...2026-01-02-23:00"
     )
-    assert fresh.sentences[-1] == "The dataset of 2026-01-03 is frozen now."
+    assert fresh.sentences[-1] == "The dataset of 2026-01-02 is frozen now."
 
     runs = len(world.instance.get_runs())
     again = _made_fresh(world)
     assert again == FreshDataset(NEWEST_DAY, False, [], [], [])
-    assert again.sentences == ["No hour was missing.", "The dataset of 2026-01-03 was frozen before."]
+    assert again.sentences == ["No hour was missing.", "The dataset of 2026-01-02 was frozen before."]
     assert len(world.instance.get_runs()) == runs
 
 
@@ -94,7 +97,7 @@ def test_only_what_is_missing_is_taken_in_and_what_was_repaired_is_made_again(wo
 
 @pytest.mark.slow
 def test_features_after_a_gap_that_is_filled_are_made_again(world):
-    gap = START + 30 * HOUR
+    gap = START + 20 * HOUR
     for first, last in ((START, gap - HOUR), (gap + HOUR, LAST)):
         world.run_hours(jobs.HOURLY, hour_range(first, last))
     fresh = _made_fresh(world)
@@ -142,9 +145,9 @@ def test_hours_that_stay_missing_are_told_where_enough_are_left(forgetful):
 
 @pytest.mark.slow
 def test_a_market_that_has_too_few_hours_says_which_settings_ask_for_more(young):
-    world = young(configs={"datasets": {"history_hours": 72, "min_training_hours": 48}, "ingest": {
-        "start": (LAST - 60 * HOUR).isoformat(), "universe": 4}})  # fmt: skip
-    with pytest.raises(NothingFresh, match=r"needs 48 hours for training.*set an earlier `start`"):
+    world = young(configs={"datasets": {"history_hours": 48, "min_training_hours": 24}, "ingest": {
+        "start": (LAST - 36 * HOUR).isoformat(), "universe": 4}})  # fmt: skip
+    with pytest.raises(NothingFresh, match=r"needs 24 hours for training.*set an earlier `start`"):
         _made_fresh(world)
 
 

@@ -1,4 +1,4 @@
-"""Commands on a registry in PostgreSQL and artifacts outside of the home."""
+"""Commands on a registry in PostgreSQL and artifacts outside of the home; with MLREG_LONG=1 also in a plain folder."""
 
 import json
 import shutil
@@ -11,6 +11,7 @@ from upath import UPath
 from mlreg_dagster.registry import Registry
 from mlreg_dagster_tests.postgres import postgres_server, postgres_url
 from mlreg_dagster_tests.registry.migrations.old_registry import copy_rows, create_by_scripts, restore_dump
+from mlreg_dagster_tests.serving.running import LONG
 
 __all__ = ["postgres_server", "postgres_url"]
 
@@ -18,7 +19,7 @@ WHY = ("--reason", "a good reason")
 PASSWORD = "topsecret-topsecret"
 
 
-@pytest.fixture(params=["a folder", "memory"])
+@pytest.fixture(params=["a folder", "memory"] if LONG else ["memory"])
 def elsewhere(request, on_trained, own_home, postgres_url, tmp_path, monkeypatch):
     """The trained home, whose registry is in PostgreSQL, and whose artifacts are in another folder or in memory."""
     url = postgres_url.replace("postgres@", f"postgres:{PASSWORD}@")

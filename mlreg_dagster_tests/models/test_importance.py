@@ -103,7 +103,7 @@ def test_the_interval_covers_the_mean_over_many_rounds(volumes, world):
         return PlantedRound("burst", rows, chosen)
 
     holdout = replace(world.holdout, rows=values.assign(slog_volume_24h=10.0 + rng.normal(0, 1, len(values))))
-    many = measure(volumes, holdout, [burst() for _ in range(300)], 0.95).families[0].drop
+    many = measure(volumes, holdout, [burst() for _ in range(120)], 0.95).families[0].drop
     few = [measure(volumes, holdout, [burst() for _ in range(5)], 0.95) for _ in range(40)]
     held = [_by_family(each)["volume"].low <= many <= _by_family(each)["volume"].high for each in few]
     assert np.mean(held) >= 0.85

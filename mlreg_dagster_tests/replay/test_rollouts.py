@@ -19,7 +19,7 @@ from mlreg_dagster_tests.serving.running import LONG
 pytestmark = pytest.mark.slow
 
 _DAY = pd.Timedelta(days=1)
-END = LIVE + 6 * _DAY
+END = LIVE + 7 * _DAY
 LATER = Clock(fixed=f"{END + 3 * _DAY:%Y-%m-%dT%H:%M}")
 ROLLOUT = {
     "steps": ["shadow", "canary_25"],

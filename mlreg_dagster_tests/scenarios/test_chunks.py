@@ -15,7 +15,7 @@ from dagster._core.execution.api import execute_run
 from dagster._daemon.backfill import execute_backfill_iteration
 
 from mlreg_dagster import jobs
-from mlreg_dagster.core.hours import HOUR, as_hour, hour_key, hour_range
+from mlreg_dagster.core.hours import HOUR, hour_key, hour_range
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.monitoring.sketches.schema import FEATURE_SKETCH
@@ -23,24 +23,25 @@ from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.storage.homes import DAGSTER_YAML
 from mlreg_dagster_tests.graphql import page_of
-from mlreg_dagster_tests.lifecycle import LIVE, NOON, Lifecycle
+from mlreg_dagster_tests.lifecycle import DUE, LIVE, Lifecycle
 
 pytestmark = pytest.mark.slow
 
-HOURS = hour_range(LIVE, LIVE + 95 * HOUR)
+CHUNK = 12
+HOURS = hour_range(DUE, DUE + (4 * CHUNK - 1) * HOUR)
 NOW = "2026-01-09T00:30:00"
 CONFIGS = {"outcomes": {"bootstrap_samples": 100}}  # with the rankings, whose thresholds look back on a week
-CHUNKED = {**CONFIGS, "automation": {"hours_per_run": 24}}
+CHUNKED = {**CONFIGS, "automation": {"hours_per_run": CHUNK}}
 KINDS = ["job", "assets"]
 
 
 @pytest.fixture(scope="module")
 def home(trained_home, tmp_path_factory):
-    """Three days are there; the champion changes within a chunk, and again in another."""
+    """The market of the first two chunks is there; the champion changes within a chunk, and again in another."""
     folder = tmp_path_factory.mktemp("chunks") / "home"
     shutil.copytree(trained_home, folder)
     world = _world(folder, CONFIGS)
-    for version, since in (("v1", LIVE), ("v2", NOON), ("v1", as_hour("2026-01-07T06:00"))):
+    for version, since in (("v1", LIVE), ("v2", DUE + 6 * HOUR), ("v1", DUE + 30 * HOUR)):
         world.promote(version, since)
     return folder
 
@@ -69,7 +70,7 @@ def test_runs_side_by_side_in_any_order_make_what_one_run_makes(home, of_one_run
         assert not any(failures), failures
     runs = sorted(instance.get_runs(), key=lambda run: run.tags["dagster/asset_partition_range_start"])
     assert [_range(run) for run in runs] == [
-        (hour_key(HOURS[first]), hour_key(HOURS[first + 23])) for first in (0, 24, 48, 72)
+        (hour_key(HOURS[first]), hour_key(HOURS[first + CHUNK - 1])) for first in range(0, 4 * CHUNK, CHUNK)
     ]
     instance.dispose()
     _side_by_side([(run.run_id, world.home, tmp_path, jobs.HOURLY) for run in reversed(runs)])  # the last hours first

@@ -39,7 +39,7 @@ TOLD = {
 POLICY = {
     "dwell_hours": 0,
     "watch_hours": 0,
-    "min_requests": 100,
+    "min_requests": 100 if LONG else 50,
     "min_pairs": 0,
     "require_not_worse": False,
 }
@@ -49,7 +49,7 @@ BUDGETS = {
 }  # fmt: skip
 """Quick ones, for a machine that may be busy: its own slowness is no fault of a version."""
 
-CLIENTS, ROWS = 6, 8
+CLIENTS, ROWS = 6, 16
 
 
 def now() -> str:

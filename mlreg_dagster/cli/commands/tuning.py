@@ -32,12 +32,12 @@ def tune(
 ) -> None:
     """Search better parameters of a model file on days and plantings that no gate uses; running it again goes on.
 
-    With --train: exits with 1 when a gate fails.
+    With --train: exits with 1 when a gate fails; a best that is trained already is shown, and a study whose best is the
+    model file as it was trains nothing.
     """
     from mlreg_dagster.cli.tables import gates_table
-    from mlreg_dagster.cli.tuning import run_with_progress
+    from mlreg_dagster.cli.tuning import run_with_progress, train_best
     from mlreg_dagster.cli.tuning_tables import measured_table, study_facts, trials_table
-    from mlreg_dagster.models.tuning.best import best_settings
     from mlreg_dagster.models.tuning.record import read_study
 
     asked: dict[str, Any] = {"trials": trials, "jobs": jobs, "minutes": minutes, "seed": seed}
@@ -51,13 +51,13 @@ def tune(
     found = read_study(runner.artifacts, shown)
     version = evaluation = None
     sentences = [found.result]
-    if train:
-        best_settings(found)
-        reason = f"trial {found.best} of study {found.name}"
-        version = runner.retrain({"study": found.name, "trigger": "manual", "reason": reason, "actor": actor})
+    if train and found.best_trial is not None and found.best_trial.params:
+        version = train_best(runner, found, actor)
         evaluation = runner.registry.evaluations(version)[-1]
         status = runner.registry.status(version)
         sentences.append(f"{version} is {status}: trial {found.best} of study {found.name}, by the gates of any other.")
+    elif train:
+        sentences.append(f"Nothing was trained: the best is {found.model}.yaml as it was.")
     show(
         as_json,
         *sentences,

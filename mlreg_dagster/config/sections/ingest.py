@@ -131,8 +131,11 @@ class IngestSettings(Section):
     @property
     def hours_at_once(self) -> int:
         """How many hours are held in memory at once: `chunk_hours`, or the whole days that `chunk_rows` allows."""
-        days = max(self.chunk_rows // (24 * self.universe), 1)
-        return min(self.chunk_hours, 24 * days)
+        return self.hours_holding(self.universe)
+
+    def hours_holding(self, rows_an_hour: int) -> int:
+        """Likewise, of a table that has so many rows an hour; a day at least."""
+        return min(self.chunk_hours, 24 * max(self.chunk_rows // (24 * rows_an_hour), 1))
 
     def has_ended(self, now: datetime) -> bool:
         """Whether there is a last partition and it lies in the past: no hour is to come."""

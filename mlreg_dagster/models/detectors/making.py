@@ -78,6 +78,25 @@ def make_pipeline(settings: ModelSettings) -> Pipeline:
     return Pipeline([*known, ("detector", RankEnsemble([_member(each, settings.seed) for each in settings.members]))])
 
 
+def require_allowed(pipeline: Pipeline, detector: str) -> None:
+    """Refuse values of parameters that scikit-learn's detectors do not allow, before rows are there to fit.
+
+    Args:
+        pipeline: As `make_pipeline` made it.
+        detector: Its name, for the message.
+
+    Raises:
+        ConfigError: A value is not allowed.
+    """
+    last = pipeline[-1]
+    for each in [member[-1] for member in last.members] if isinstance(last, RankEnsemble) else [last]:
+        if hasattr(each, "_parameter_constraints"):
+            try:
+                each._validate_params()  # noqa: SLF001  # what its own fit asks first
+            except ValueError as error:
+                raise ConfigError(f"params of detector {detector}: {error}") from error
+
+
 def _member(settings: MemberSettings, seed: int) -> Pipeline:
     if settings.detector not in _MEMBERS:
         raise ConfigError(

@@ -156,7 +156,7 @@ def _configuration(
 
 def _resolved(settings: Settings, model: str, changes: Mapping[str, Any], where: str) -> ModelSettings:
     """A model file with changes, once a detector can be made from it."""
-    from mlreg_dagster.models.detectors.making import make_pipeline
+    from mlreg_dagster.models.detectors.making import make_pipeline, require_allowed
 
     try:
         base = settings.model(model)
@@ -164,7 +164,7 @@ def _resolved(settings: Settings, model: str, changes: Mapping[str, Any], where:
         raise ConfigError(f"{where}: {error}") from error
     chosen = base.override(_overrides(changes, base, where), f"{where}, over {model}.yaml")
     try:
-        make_pipeline(chosen)
+        require_allowed(make_pipeline(chosen), chosen.detector)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
     return chosen

@@ -54,7 +54,7 @@ def build_sketch_asset(settings: Settings, group: str, partitions: Partitions) -
         require_made(context, tables, features, hours)
         known, names = references(records), tuple(describe_features(settings.features))
         counts = Counter(hours=len(hours), rows=0, hours_without_reference=0)
-        for chunk in chunked(hours, settings.ingest.hours_at_once):
+        for chunk in chunked(hours, settings.scored_hours_at_once):
             with tables.session():
                 parts, covered = [], 0
                 for reference, own in split(known, chunk):

@@ -44,7 +44,7 @@ def build_prediction_reasons(settings: Settings, partitions: Partitions, group: 
         hours, tables = ended_hours_of(context, mlreg_clock.now()), mlreg_warehouse.open()
         require_made(context, tables, PREDICTIONS, hours)
         counts, first = Counter[str](hours=len(hours), rows=0, flags=0), Counter[str]()
-        for chunk in chunked(hours, settings.ingest.hours_at_once):
+        for chunk in chunked(hours, settings.scored_hours_at_once):
             with tables.session():
                 predictions = tables.read(PREDICTIONS, chunk[0], chunk[-1])
                 rows = tables.read(features, chunk[0], chunk[-1])

@@ -39,7 +39,7 @@ def build_reasons_check(settings: Settings) -> dg.AssetChecksDefinition:
                 if newest is None:
                     return dg.AssetCheckResult(passed=True, description="No prediction has reasons yet.")
                 hours = hour_range(newest, newest)
-            for chunk in chunked(hours, settings.ingest.hours_at_once):
+            for chunk in chunked(hours, settings.scored_hours_at_once):
                 predictions = tables.read(PREDICTIONS, chunk[0], chunk[-1], columns=_USED)
                 reasons = tables.read(PREDICTION_REASONS, chunk[0], chunk[-1])
                 counts.update(asdict(compare(predictions, reasons)))

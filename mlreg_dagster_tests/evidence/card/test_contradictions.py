@@ -261,6 +261,12 @@ PLANTED = (
 )
 
 
+@pytest.fixture(scope="module")
+def untouched(champion):
+    """The champion's card in a world in which nothing is planted."""
+    return make_card(champion[1])
+
+
 def titled(planted):
     return planted.plant.__name__
 
@@ -279,15 +285,15 @@ def test_a_contradiction_is_in_the_headline_and_its_section_is_not_complete(live
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=titled)
-def test_without_it_there_is_no_such_sentence(live, champion, planted):
-    card = planted.leave(live) if planted.leave else make_card(champion[1])
+def test_without_it_there_is_no_such_sentence(request, planted):
+    card = planted.leave(request.getfixturevalue("live")) if planted.leave else request.getfixturevalue("untouched")
     assert finding(card, planted.requirement).state == "there"
     texts = [card.headline, *card.answers.values(), *(each.text for part in card.sections for each in part.remarks)]
     assert not any(re.search(planted.sentence, text) for text in texts)
 
 
-def test_a_simulated_market_is_named_in_every_headline(champion):
-    assert "Its market is simulated." in make_card(champion[1]).headline
+def test_a_simulated_market_is_named_in_every_headline(untouched):
+    assert "Its market is simulated." in untouched.headline
 
 
 def test_the_policy_of_the_registry_counts_and_a_mismatch_is_named(live):

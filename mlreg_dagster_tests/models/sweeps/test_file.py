@@ -75,6 +75,20 @@ def test_a_grid_is_the_product_and_the_combination_that_is_the_base_is_not_train
         ("grid: {seed: 1}", "seed: write a list of values"),
         ("grid: {seed: [1, 1]}", "another combination has the same settings"),
         ("grid: {seed: [42]}", "its only combination is model.yaml as it stands"),
+        (
+            "grid: {params.n_estimators: [5, 0]}",
+            "grid: n_estimators=0: params of detector isolation_forest: The 'n_est",
+        ),
+        ("grid: {params.n_estimators: [many]}", "n_estimators=many: params of detector isolation_forest: The 'n_est"),
+        ("grid: {seed: [99999999999999999999]}", "params of detector isolation_forest: The 'random_state'"),
+        ("model: model_lof\ngrid: {params.n_neighbors: [.5]}", "params of detector local_outlier_factor: The 'n_nei"),
+        (
+            "model: model_ensemble\nconfigurations: [{members: [{detector: isolation_forest, params: {max_samples: -1}}, "
+            "{detector: robust_z_score}]}]",
+            "configuration 1: params of detector ensemble: The 'max_samples'",
+        ),
+        ("grid: {contamination: [.nan]}", "contamination: Input should be a finite number"),
+        ("grid: {params: [1]}", "params: Input should be an object (found 1)."),
         ("grid: {seed: [1, 2], params.trees: [3]}", "grid: seed=1, trees=3: params of detector"),
     ],
 )

@@ -18,8 +18,6 @@ from mlreg_dagster_tests.monitoring.response.days import on
 from mlreg_dagster_tests.monitoring.response.test_fold import PERSISTS, SUDDEN, WORSE
 from mlreg_dagster_tests.svg import words_of
 
-pytestmark = pytest.mark.pictures
-
 FIRST = "2026-01-01"
 
 
@@ -81,6 +79,7 @@ def shown(result):
     return {name: value.value for name, value in event.metadata.items()}
 
 
+@pytest.mark.pictures
 def test_days_are_judged_stored_and_shown_and_changes_are_recorded(decisions):
     result = decisions.judge({}, SUDDEN, PERSISTS, PERSISTS)
     assert decisions.states == ["stable", "watch", "confirmed", "confirmed"]

@@ -1,0 +1,35 @@
+"""Versions of a replay: trained for a cause, or waiting for people."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from mlreg_dagster import jobs
+from mlreg_dagster.core.hours import HOUR, as_hour, day_key, hour_range
+from mlreg_dagster.replay.champions import retrain
+from mlreg_dagster.replay.run import run_replay
+from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE, Lifecycle
+from mlreg_dagster_tests.replay.test_run import PLAN, moves
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_training_for_a_cause_states_it_as_that_of_the_sensor_does(make_world: Callable[..., Lifecycle]) -> None:
+    world = make_world(None)
+    world.run_hours(jobs.MARKET, hour_range(as_hour("2026-01-01"), LIVE - HOUR))
+    why = {"trigger": "drift", "cause": "data-sudden-2026-01-04-v1", "reason": "volatility has doubled"}
+    retrain(world, PLAN, LIVE, lambda *_: None, why)
+    (version,) = world.registry.versions()
+    assert version.manifest["cause"] == {"trigger": "drift", "key": why["cause"], "reason": why["reason"]}
+    assert version.dataset_day == day_key(DATASET_DAY)
+
+
+def test_a_version_that_waits_for_approvals_does_not_stop_a_replay(make_world: Callable[..., Lifecycle]) -> None:
+    world = make_world(None, configs={"promotion": {"low": {"approvals": 1}}})
+    told: list[str] = []
+    plan = replace(PLAN, end=LIVE + pd.Timedelta(days=1), policy=world.settings.promotion)
+    run_replay(world, plan, lambda step, _: told.append(step))
+    assert "v1 has to wait: 0 of 1 approvals are there" in told
+    assert (told[-1], moves(world)) == ("done", [])
