@@ -157,7 +157,8 @@ def _scored(
         kept = recorded[(recorded["hour"] < hours[0]) | (recorded["hour"] >= chunk[0])]
         past = pd.concat([*(each[list(history.COLUMNS)] for each in made), kept]).sort_values("hour", kind="stable")
         now = prices[prices["hour"].between(chunk[0], chunk[-1])]
-        made.append(scoring.score([assigned], rows, now, store, None, history.History(past, chunk[0]), moved))
+        recorded_then = history.History(history.by_kind(past), chunk[0])
+        made.append(scoring.score([assigned], rows, now, store, None, recorded_then, moved))
     return pd.concat(made, ignore_index=True)
 
 

@@ -3,7 +3,7 @@
 They are read before the hours are written again. How a threshold follows from them is in `models.flagging`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -17,46 +17,47 @@ from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 COLUMNS = ("hour", "model_version", "score", "threshold", "is_anomaly", "in_sample", "artifact_sha256")
-
-_WITHIN = f"FROM {PREDICTIONS.name} WHERE hour BETWEEN $first AND $last"
-_KINDS = (  # the same texts stand in very many rows: a number for each takes a fifth of the memory
-    "SELECT *, row_number() OVER (ORDER BY model_version, artifact_sha256) - 1 AS number "  # noqa: S608
-    f"FROM (SELECT DISTINCT model_version, artifact_sha256 {_WITHIN})"
-)
-_NUMBERED = (
-    "SELECT hour, score, threshold, is_anomaly, in_sample, number "  # noqa: S608
-    f"FROM (SELECT * {_WITHIN}) JOIN ({_KINDS}) USING (model_version, artifact_sha256) ORDER BY hour, number"
-)
+_OWN = ("hour", "score", "threshold", "is_anomaly", "in_sample")
+Recorded = Mapping[tuple[str, str], pd.DataFrame]
+"""Stored predictions with the columns of `_OWN`, by version and artifact, ordered by hour."""
 
 
-def read(tables: Warehouse, hours: pd.DatetimeIndex, policies: Iterable[FlaggingSettings]) -> pd.DataFrame:
+def read(tables: Warehouse, hours: pd.DatetimeIndex, policies: Iterable[FlaggingSettings]) -> Recorded:
     """The stored predictions that the policies look back on from `hours`, those of `hours` included."""
     days = max((each.days for each in policies if each.policy == "trailing_share"), default=0)
-    bounds: dict[str, object] = {"first": hours[0] - 24 * days * HOUR, "last": hours[-1]}
+    first, last = hours[0] - 24 * days * HOUR, hours[-1]
     with tables.session():
         tables.newest(PREDICTIONS)  # the table is there from now on
-        kinds = tables.query(f"{_KINDS} ORDER BY number", bounds)
-        rows = tables.query(_NUMBERED, bounds)
-    numbers = rows.pop("number").to_numpy()
-    for name in ("model_version", "artifact_sha256"):
-        codes, names = pd.factorize(kinds[name])
-        rows[name] = pd.Categorical.from_codes(codes[numbers], names)
-    return rows[list(COLUMNS)]
+        kinds = tables.query(
+            f"SELECT DISTINCT model_version, artifact_sha256 FROM {PREDICTIONS.name} "  # noqa: S608 - a name of ours
+            "WHERE hour BETWEEN $first AND $last",
+            {"first": first, "last": last},
+        )
+        # One after the other: the same two texts in each of very many rows would take most of the memory.
+        return {
+            (version, sha256): tables.read(
+                PREDICTIONS, first, last, _OWN, only={"model_version": version, "artifact_sha256": sha256}
+            )
+            for version, sha256 in kinds.itertuples(index=False)
+        }
+
+
+def by_kind(predictions: pd.DataFrame) -> Recorded:
+    """Rows of PREDICTIONS with COLUMNS, ordered by hour, by version and artifact."""
+    by = predictions.groupby(["model_version", "artifact_sha256"], sort=False, observed=True)
+    return {(str(version), str(sha256)): rows for (version, sha256), rows in by}
 
 
 class History:
     """Stored predictions, by version and artifact.
 
     Args:
-        recorded: Rows of PREDICTIONS with COLUMNS, ordered by hour; None: there are none.
+        recorded: What `read` or `by_kind` gives; None: there are none.
         first: The first hour that is going to be written; policies look back on what lies before it.
     """
 
-    def __init__(self, recorded: pd.DataFrame | None, first: pd.Timestamp) -> None:
-        recorded = PREDICTIONS.empty() if recorded is None else recorded
-        by = recorded.groupby(["model_version", "artifact_sha256"], sort=False, observed=True)
-        self._rows = {(str(version), str(sha256)): rows for (version, sha256), rows in by}
-        self._first = first
+    def __init__(self, recorded: Recorded | None, first: pd.Timestamp) -> None:
+        self._rows, self._first = recorded or {}, first
 
     def thresholds(
         self,

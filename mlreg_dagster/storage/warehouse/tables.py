@@ -215,10 +215,10 @@ def rows_of(
         f"($first IS NULL OR {partition} >= $first) AND ($last IS NULL OR {partition} <= $last){chosen} "
         f"ORDER BY {select_list(table.key, {})}",
         {"first": first, "last": last, **values},
-    )
-    frame: pd.DataFrame = (
-        found.to_arrow_table().to_pandas()
-    )  # in half the time of `df()`, whose texts are objects first
+    ).to_arrow_table()
+    if not found.num_rows:
+        return table.empty()[wanted]  # texts without a chunk of Arrow's can't be merged
+    frame: pd.DataFrame = found.to_pandas()  # in half the time of `df()`, whose texts are objects first
     return frame
 
 

@@ -15,7 +15,7 @@ from mlreg_dagster.outcomes.assets import build_outcome_assets
 from mlreg_dagster.outcomes.names import RANKING, VERSION_ROWS
 from mlreg_dagster.outcomes.performance.summary import summarize
 from mlreg_dagster.outcomes.predicting import scoring
-from mlreg_dagster.outcomes.predicting.history import History
+from mlreg_dagster.outcomes.predicting.history import History, by_kind
 from mlreg_dagster.outcomes.predicting.rankings import rank
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.registry import UnknownVersion
@@ -127,7 +127,7 @@ def test_nothing_after_an_hour_changes_its_rankings_and_a_range_is_its_hours(liv
     expected = whole[whole["hour"] <= last].reset_index(drop=True)
     pd.testing.assert_frame_equal(until, expected, check_exact=True)
     rest = features[features["hour"] > last]
-    after = _ranked(live, rest, market[market["hour"] > last - 24 * HOUR], history=History(until, last + HOUR))
+    after = _ranked(live, rest, market[market["hour"] > last - 24 * HOUR], history=History(by_kind(until), last + HOUR))
     expected = whole[whole["hour"] > last].reset_index(drop=True)
     pd.testing.assert_frame_equal(after, expected, check_exact=True)
 
