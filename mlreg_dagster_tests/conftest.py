@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from mlreg_dagster.core.display import plotting
 from mlreg_dagster_tests.commands import mlreg, on_live, on_trained, registry
+from mlreg_dagster_tests.drawing import drawing
 from mlreg_dagster_tests.first_day import deployment_folder, first_day, made_first_day
 from mlreg_dagster_tests.lifecycle import (
     dagster_home,
@@ -55,7 +55,6 @@ settings.register_profile("nightly", max_examples=500, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-_UNDRAWN = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
 _ROOM = 4 * 1024**3
 """Bytes; all tests at once keep less than one of these gigabytes."""
 
@@ -144,13 +143,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """In this process figures are composed, and no pixel of them is drawn: what is drawn is a sixth of a replay.
-
-    What tests of pictures (`pictures`) draw is drawn; homes that many tests share hold no drawn picture.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        if not item.get_closest_marker("pictures"):
-            patch.setattr(plotting, "_data_uri", lambda _figure: _UNDRAWN)
+    """Tests of pictures (`pictures`) draw, and their fixtures; no other test does, nor a fixture of whichever scope."""
+    with drawing(item.get_closest_marker("pictures") is not None):
         return (yield)
 
 

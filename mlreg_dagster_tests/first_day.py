@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mlreg_dagster_tests.drawing import drawing
 from mlreg_dagster_tests.lifecycle import made_once
 from mlreg_dagster_tests.location import Location
 
@@ -38,7 +39,8 @@ def made_first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the first day was run through: its dataset is frozen, v1 is champion. What was run stands beside it."""
     with made_once(tmp_path_factory, "first_day") as (folder, made):
         if not made:
-            ran = Location(folder, FIRST_DAY_OVER).settle()
+            with drawing(True):  # `mlreg verify` looks at its pictures
+                ran = Location(folder, FIRST_DAY_OVER).settle()
             folder.with_name("first_day.txt").write_text("\n".join(ran))
     return folder
 

@@ -16,7 +16,11 @@ from mlreg_dagster_tests.waiting import PATIENCE_S
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.pictures,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system"),
+]
 
 NOW = "2026-01-02T00:30"
 CALM = ["--no-sandbox", "--disable-gpu", "--no-first-run"]

@@ -10,7 +10,11 @@ from mlreg_dagster_tests.pages.sites import client_of
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 from mlreg_dagster_tests.pages.crawler import CHROMIUM, browser, crawl
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.pictures,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system"),
+]
 
 
 def test_every_link_leads_to_a_page_that_everybody_can_use(pages_home):

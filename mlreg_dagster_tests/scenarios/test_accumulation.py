@@ -8,7 +8,7 @@ from mlreg_dagster_tests.deployment import ENDED, Deployment, rows_of_versions
 from mlreg_dagster_tests.lifecycle import CONFIGS as SMALL
 from mlreg_dagster_tests.svg import words_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.pictures]  # `mlreg verify` looks at them
 
 CONFIGS = {
     "datasets": {**location.CONFIGS["datasets"], "history_hours": 40, "min_training_hours": 30},

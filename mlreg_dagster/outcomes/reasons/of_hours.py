@@ -91,6 +91,8 @@ def reasons_of(
 def compare(predictions: pd.DataFrame, reasons: pd.DataFrame) -> Agreement:
     """Hold reasons against the predictions of the same hours."""
     flags = flagged(predictions)[[*_PREDICTION, "score"]]
+    if flags.empty and reasons.empty:  # two frames without a row have no text by which pandas could merge them
+        return Agreement(flags=0, unexplained=0, stray=0, differing=0)
     sums = reasons.groupby(_PREDICTION, as_index=False).agg(
         total=("share", "sum"), score_at_medians=("score_at_medians", "first")
     )

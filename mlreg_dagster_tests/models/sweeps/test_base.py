@@ -18,8 +18,8 @@ SETTINGS = ComparisonSettings(bootstrap_samples=100, min_instruments=2, refits=0
 def held(model_of, registry, store, world):
     """Hold a model with the manifest of a sweep against the base; nothing is planted."""
 
-    def hold(**sweep):
-        model = with_manifest(model_of("robust_z_score"), **({"sweep": sweep} if sweep else {}))
+    def hold(detector="robust_z_score", version="v1", **sweep):
+        model = with_manifest(model_of(detector, version), **({"sweep": sweep} if sweep else {}))
         return against_base(model, registry, store, world.holdout, [], SETTINGS, None)
 
     return hold
@@ -48,6 +48,7 @@ def test_a_base_whose_files_are_gone_is_the_reason_and_no_failure(held, registry
 def test_it_is_compared_on_the_same_rows(held, registry, store, model_of, world):
     base = with_manifest(model_of("robust_z_score"), sweep={"name": "trees", "number": 0, "of": 1, "changes": {}})
     register(base, store, registry, Attribution("ann", NOW, run_id="run"))
-    found = held(name="trees", number=1)[VERSUS_BASE]
-    assert (found["rows"], found["agreement"]) == (len(world.holdout.rows), 1.0)
+    found = held("nearest_neighbors", "v2", name="trees", number=1)[VERSUS_BASE]
+    assert (found["left"], found["right"], found["rows"]) == ("v2", "v1", len(world.holdout.rows))
+    assert found["rank_correlation"] < 1
     assert found["verdict"] == "not distinguishable"

@@ -61,10 +61,12 @@ class Scorer:
 
 
 def fold_of(days, crashes=2):
-    """Rows of so many days, of which the last ones crash each day; `right` ranks them first, `wrong` last."""
+    """Rows of so many days; `right` ranks those before a crash first, `wrong` last, `mixed` does both by turns."""
     hours = pd.date_range("2026-01-01", periods=24 * days, freq="h", tz="UTC")
     crashed = np.arange(len(hours)) % 24 >= 24 - crashes
-    rows = pd.DataFrame({"hour": hours, "right": crashed + 0.0, "wrong": 1.0 - crashed})
+    columns = {"right": crashed + 0.0, "wrong": 1.0 - crashed, "flat": np.zeros(len(hours))}
+    columns["mixed"] = np.where(hours.day % 2 == 0, columns["right"], columns["wrong"])
+    rows = pd.DataFrame({"hour": hours, **columns})
     return Fold(None, None, rows.assign(**{LABEL: np.where(crashed, "crash", "no_crash")}), [])
 
 
@@ -80,7 +82,12 @@ def worth_of(monkeypatch, tuned, default, fold):
 
 @pytest.mark.parametrize(
     ("tuned", "default", "verdict"),
-    [("right", "wrong", "better"), ("wrong", "right", "worse"), ("right", "right", "not distinguishable")],
+    [
+        ("right", "wrong", "better"),
+        ("wrong", "right", "worse"),
+        ("right", "right", "not distinguishable"),
+        ("mixed", "flat", "not distinguishable"),
+    ],
 )
 def test_worth_is_told_apart_by_days(monkeypatch, tuned, default, verdict):
     found = worth_of(monkeypatch, tuned, default, fold_of(6))

@@ -2,11 +2,14 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster.config.sections.outcomes import ReasonSettings
+from mlreg_dagster.core.hours import hour_range
 from mlreg_dagster.models.artifacts import artifact
 from mlreg_dagster.outcomes.names import REMAINDER
-from mlreg_dagster.outcomes.reasons.of_hours import NotToExplain, compare, flagged, reasons_of
+from mlreg_dagster.outcomes.reasons.of_hours import Agreement, NotToExplain, compare, flagged, reasons_of
 from mlreg_dagster.outcomes.schema import PREDICTION_REASONS, PREDICTIONS
 from mlreg_dagster.storage.artifacts import open_artifacts
+from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
+from mlreg_dagster_tests.lifecycle import LIVE
 from mlreg_dagster_tests.models.builders import with_manifest
 from mlreg_dagster_tests.outcomes.frames import predictions_of, typed
 
@@ -62,6 +65,13 @@ def test_switched_off_there_are_none(predictions, store, simulated):
 def test_without_flags_there_are_none(store, simulated):
     assert reasons_of(predictions_of([{}]), simulated.holdout.rows, store, SETTINGS).empty
     assert compare(predictions_of([{}]), PREDICTION_REASONS.empty()).holds
+
+
+def test_tables_without_a_row_agree(tmp_path):
+    tables = DuckDBWarehouse(tmp_path / "warehouse.duckdb")
+    for table in (PREDICTIONS, PREDICTION_REASONS):
+        tables.write(table, table.empty(), hour_range(LIVE, LIVE))
+    assert compare(tables.read(PREDICTIONS), tables.read(PREDICTION_REASONS)) == Agreement(0, 0, 0, 0)
 
 
 def test_later_hours_change_nothing(predictions, store, simulated):
