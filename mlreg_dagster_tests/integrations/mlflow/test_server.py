@@ -87,8 +87,8 @@ def test_a_killed_sync_is_healed(served):
         served.client.delete_model_version("mlreg", "2")
         with pytest.raises(Killed):
             served.sync(Dying(served.place.uri, after))
-    served.sync()
-    whole(served)
+        served.sync()
+        whole(served)
 
 
 @pytest.mark.parametrize("user", ["", "http://anna:another-one@"])
