@@ -26,6 +26,9 @@ FEW_TEXTS = "category"
 _SQL_TYPES: dict[Any, str] = {
     float: "DOUBLE", int: "BIGINT", bool: "BOOLEAN", str: "VARCHAR", UTC: "TIMESTAMPTZ", FEW_TEXTS: "VARCHAR"
 }  # fmt: skip
+_WITH_NULLS: dict[Any, Any] = {int: pd.Int64Dtype(), bool: pd.BooleanDtype()}
+"""How columns with nulls are read that else would be fractions or objects."""
+
 _SHOWN_FAILURES = 5
 _IN_WORDS = {
     "column_in_dataframe": "a column is missing",
@@ -219,6 +222,10 @@ def rows_of(
     if not found.num_rows:
         return table.empty()[wanted]  # texts without a chunk of Arrow's can't be merged
     frame: pd.DataFrame = found.to_pandas()  # in half the time of `df()`, whose texts are objects first
+    for name in wanted:
+        dtype = _WITH_NULLS.get(table.columns[name].dtype)
+        if dtype is not None and found.column(name).null_count:
+            frame[name] = dtype.__from_arrow__(found.column(name))
     return frame
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg_dagster.storage.warehouse.tables import UTC, InvalidRows, column
+from mlreg_dagster.storage.warehouse.tables import UTC, InvalidRows, Table, column
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, FIRST, READINGS, assert_stored, rows
 
@@ -119,6 +119,20 @@ class WarehouseContract:
     def test_columns_can_be_chosen_and_rows_are_ordered_by_key(self, warehouse):
         warehouse.write(READINGS, rows(DAY).sample(frac=1, random_state=0), DAY)
         assert_stored(warehouse.read(READINGS, columns=["price", "name"]), rows(DAY)[["price", "name"]])
+
+    def test_whole_numbers_and_yes_or_no_stay_so_where_some_are_null(self, warehouse):
+        known = {"hour": column(UTC, "The hour."), "number": column(int, "A number.", nullable=True)}
+        table = Table("with_nulls", "An hour.", known | {"yes": column(bool, "Yes.", nullable=True)}, ("hour",))
+        large = 2**53 + 1  # no fraction is as exact
+        frame = pd.DataFrame({"hour": pd.DatetimeIndex(DAY[:2]).as_unit("us"), "number": [large, large], "yes": True})
+        warehouse.write(table, frame, DAY[:2])
+        assert warehouse.read(table).dtypes.to_list()[1:] == ["int64", "bool"]
+        with warehouse.writing(table) as connection:
+            connection.execute("UPDATE with_nulls SET number = NULL, yes = NULL WHERE hour = $hour", {"hour": DAY[1]})
+        stored = warehouse.read(table)
+        assert stored.dtypes.to_list()[1:] == ["Int64", "boolean"]
+        assert (stored["number"][0], stored["yes"][0]) == (large, True)
+        assert stored.isna().loc[1, ["number", "yes"]].all()
 
     def test_rows_of_one_value_can_be_chosen(self, warehouse):
         warehouse.write(READINGS, rows(DAY), DAY)
