@@ -79,11 +79,9 @@ def quality_of_days(
     day, lost, known = day[asked], lost[asked], known[asked]
     found, of_instrument = np.unique(day * len(labels) + ids[asked], return_inverse=True)
     counted = pd.DataFrame({"frozen_hours": frozen, "impossible": np.abs(moves) > max_abs_change_1h_pct})[asked]
-    instruments = _of_instruments(counted, lost, names, of_instrument).set_axis(
-        pd.MultiIndex.from_arrays(
-            [days[found // max(len(labels), 1)], labels[found % max(len(labels), 1)]], names=["day", "instrument_id"]
-        )
-    )
+    of_day, of_id = np.divmod(found, max(len(labels), 1))
+    index = pd.MultiIndex.from_arrays([days[of_day], labels[of_id]], names=["day", "instrument_id"])
+    instruments = _of_instruments(counted, lost, names, of_instrument).set_axis(index)
     return DayQuality(
         days=_of_days(rows["hour"][asked], instruments, days, universe, min_universe_share, min_frozen_hours),
         nulls=_shares(~known, names, day, days),
