@@ -151,7 +151,7 @@ def test_an_edit_is_found_and_the_record_named(registry, sql, table, column):
             sql(f"UPDATE {table} SET {quoted} = {number} WHERE {key.name} = {number + 1000}", f"DROP TABLE {copy}")
         else:
             sql(f"UPDATE {table} SET {quoted} = (SELECT kept FROM {copy}) {where}", f"DROP TABLE {copy}")
-        assert registry.find_tampering() is None, f"{kind} of {table}.{column} was not undone"
+    assert registry.find_tampering() is None, f"an edit of {table}.{column} was not undone"
 
 
 def _ask_everything(registry):
