@@ -8,7 +8,7 @@ import pytest
 from mlreg_dagster.core.hours import HOUR, hour_range
 from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.features.newest import decode
-from mlreg_dagster.operations.mirror import mirror_again
+from mlreg_dagster.operations.mirror import mirror_again, mirror_follows
 from mlreg_dagster.operations.retention.future_hours import set_aside
 from mlreg_dagster.operations.retention.tasks import retention_tasks
 from mlreg_dagster.outcomes.predicting.newest import decode_thresholds
@@ -24,6 +24,12 @@ OF_FEATURES, OF_THRESHOLDS = "newest hour of features", "newest hour of threshol
 @pytest.fixture
 def latest(home):
     return home.folder / "latest"
+
+
+@pytest.fixture
+def followed(home, live):
+    """What the doctor finds of the mirror, by name."""
+    return lambda: {finding.name: finding for finding in mirror_follows(home, live.settings)}
 
 
 def hour_in(latest) -> pd.Timestamp:
@@ -59,41 +65,41 @@ def test_backfills_of_old_hours_leave_it_alone_and_later_hours_replace_it(live, 
     assert {version: each.hour for version, each in thresholds_in(latest).items()} == {"v2": DUE_HOURS[-1]}
 
 
-def test_a_mirror_that_can_not_be_written_costs_no_hour(live, latest, findings):
+def test_a_mirror_that_can_not_be_written_costs_no_hour(live, latest, followed):
     (latest / FEATURES_FILE).unlink()
     (latest / FEATURES_FILE).mkdir()
     result = live.attempt("market_features", hours=DUE_HOURS[-1:])
     assert result.success
     assert "market_features.parquet can't be written" in metadata(result, "market_features")["mirror"]
-    assert findings()[OF_FEATURES].state == "miss"
+    assert followed()[OF_FEATURES].state == "miss"
     (latest / FEATURES_FILE).rmdir()
     result = live.attempt("market_features", hours=DUE_HOURS[-1:])
     assert metadata(result, "market_features")["mirror"] == "2026-01-06-23:00"
-    assert findings()[OF_FEATURES].state == "ok"
+    assert followed()[OF_FEATURES].state == "ok"
 
 
-def test_the_doctor_tells_a_mirror_that_lags_behind_is_damaged_or_not_there(home, live, latest, findings):
-    assert {findings()[name].state for name in (OF_FEATURES, OF_THRESHOLDS)} == {"ok"}
+def test_the_doctor_tells_a_mirror_that_lags_behind_is_damaged_or_not_there(home, live, latest, followed):
+    assert {followed()[name].state for name in (OF_FEATURES, OF_THRESHOLDS)} == {"ok"}
     sql(home, f"DELETE FROM market_features WHERE hour = '{DUE_HOURS[-1]}'")
-    found = findings()[OF_FEATURES]
+    found = followed()[OF_FEATURES]
     assert found.state == "miss"
     assert "shows 2026-01-06-23:00, and the newest hour of the table is 2026-01-06-22:00" in found.seen
     assert "--select market_features --partition-range 2026-01-06-22:00...2026-01-06-22:00" in found.advice
     live.attempt("market_features", hours=DUE_HOURS[-2:-1])
-    assert findings()[OF_FEATURES].state == "ok"
+    assert followed()[OF_FEATURES].state == "ok"
     sql(home, f"UPDATE market_features SET change_1h_pct = 99 WHERE hour = '{DUE_HOURS[-2]}'")
-    assert "other rows of 2026-01-06-22:00 than the table holds" in findings()[OF_FEATURES].seen
+    assert "other rows of 2026-01-06-22:00 than the table holds" in followed()[OF_FEATURES].seen
     sql(home, "UPDATE predictions SET threshold = threshold - 1e-9, is_anomaly = score > threshold - 1e-9")
-    assert "other thresholds than the predictions of 2026-01-05-23:00" in findings()[OF_THRESHOLDS].seen
+    assert "other thresholds than the predictions of 2026-01-05-23:00" in followed()[OF_THRESHOLDS].seen
     for name in (FEATURES_FILE, THRESHOLDS_FILE):
         (latest / name).write_bytes((latest / name).read_bytes()[:-20])
-    assert {OF_FEATURES, OF_THRESHOLDS} <= misses(findings())
+    assert {OF_FEATURES, OF_THRESHOLDS} <= misses(followed())
     for name in (FEATURES_FILE, THRESHOLDS_FILE):
         (latest / name).unlink()
-    assert {findings()[name].state for name in (OF_FEATURES, OF_THRESHOLDS)} == {"waiting"}
-    assert "is not there yet: an earlier release wrote this home" in findings()[OF_FEATURES].seen
+    assert {followed()[name].state for name in (OF_FEATURES, OF_THRESHOLDS)} == {"waiting"}
+    assert "is not there yet: an earlier release wrote this home" in followed()[OF_FEATURES].seen
     mirror_again(home, live.settings)
-    assert {findings()[name].state for name in (OF_FEATURES, OF_THRESHOLDS)} == {"ok"}
+    assert {followed()[name].state for name in (OF_FEATURES, OF_THRESHOLDS)} == {"ok"}
 
 
 def test_hours_after_now_leave_the_mirror_with_the_tables(home, live, latest):

@@ -1,4 +1,4 @@
-"""Sixteen processes, each running the promote job on one home at the same moment.
+"""Six processes, each running the promote job on one home at the same moment.
 
 A program of its own, so that the processes are forked from one that has loaded everything and runs no threads:
 python -m mlreg_dagster_tests.governance.promotion.promoting <home> <config_dir>
@@ -20,7 +20,7 @@ from mlreg_dagster_tests.lifecycle import NOW
 
 __all__ = ["promotion"]  # the job imports it when it runs
 
-COUNT, WAIT_S = 16, 600
+COUNT, WAIT_S = 6, 600
 
 
 def promote(runner, version, barrier, outcomes):

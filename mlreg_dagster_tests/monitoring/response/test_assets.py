@@ -166,7 +166,6 @@ def frozen(make_world, live_home):
     world = make_world(live_home, "frozen")
     config = {"model": "model", "overrides": {"flagging": {"policy": "frozen"}, "contamination": 0.3}, "actor": "ada"}
     version = world.train(config)
-    world.run_partition("evaluate", version)
     assert flagging_in(world.registry.version(version).manifest).policy == "frozen"
     return world, version
 
@@ -185,7 +184,7 @@ def test_a_frozen_threshold_follows_from_the_decision_on_and_hours_before_keep_t
     scores = world.warehouse.read(PREDICTIONS).query("model_version == @version")
     assert (scores["threshold"] == before).all()
 
-    later = hour_range(LIVE_HOURS[0], LIVE_HOURS[-1] + 3 * HOUR)
+    later = hour_range(LIVE_HOURS[-3], LIVE_HOURS[-1] + 3 * HOUR)
     world.run_hours("predictions_only", later, config)
     rows = world.warehouse.read(PREDICTIONS).query("model_version == @version")
     moved = rows["hour"] >= record.effective_at

@@ -8,6 +8,7 @@ import pytest
 
 from mlreg_dagster import Client
 from mlreg_dagster.config.places import mirror_root
+from mlreg_dagster.operations.doctor.parquet_mirror import tables_are_mirrored
 from mlreg_dagster.storage.parquet_mirror.layout import Layout
 from mlreg_dagster.storage.parquet_mirror.reader import MirrorReader, NotMirrored
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS, NOON
@@ -55,20 +56,21 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_what_differs_is_found_and_written_again(home, findings, damage):
+def test_what_differs_is_found_and_written_again(home, damage):
     cause, seen = DAMAGE[damage]
     cause(home)
-    found = findings()[NAME]
+    (found,) = tables_are_mirrored(home)
     assert found.state == "miss"
     assert re.search(seen, found.seen), found.seen
     assert found.advice == "mlreg mirror"
     home.warehouse.mirror_again()
-    assert findings()[NAME].state == "ok"
+    (found,) = tables_are_mirrored(home)
+    assert found.state == "ok"
 
 
-def test_a_home_of_an_earlier_release_waits_for_its_mirror(home, findings):
+def test_a_home_of_an_earlier_release_waits_for_its_mirror(home):
     shutil.rmtree(mirror_root(home.folder))
-    found = findings()[NAME]
+    (found,) = tables_are_mirrored(home)
     assert (found.state, "mlreg mirror" in found.advice) == ("waiting", True)
 
 

@@ -9,7 +9,7 @@ from mlreg_dagster.outcomes.worth import daily
 from mlreg_dagster.outcomes.worth.schema import MODEL_WORTH
 from mlreg_dagster_tests.outcomes.frames import outcomes_of
 
-SETTINGS = OutcomeSettings(worth={"min_blocks": 2, "min_episodes": 1, "max_false_positive_rate": 0.2})
+SETTINGS = OutcomeSettings(worth={"resamples": 100, "min_blocks": 2, "min_episodes": 1, "max_false_positive_rate": 0.2})
 DAY = pd.Timedelta(days=1)
 INSTRUMENTS = 12
 DAYS = 29

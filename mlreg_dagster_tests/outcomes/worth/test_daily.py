@@ -31,9 +31,11 @@ def whole(outcomes):
     return counted_in([days_from(1, DAYS)], outcomes)
 
 
-@pytest.mark.parametrize("size", [1, 7])
-def test_days_that_are_counted_piece_by_piece_equal_those_of_one_range(outcomes, whole, size):
-    single = counted_in([days_from(day, min(size, DAYS + 1 - day)) for day in range(1, DAYS + 1, size)], outcomes)
+@pytest.mark.parametrize(("size", "until"), [(1, 15), (7, DAYS)])
+def test_days_that_are_counted_piece_by_piece_equal_those_of_one_range(outcomes, whole, size, until):
+    """Day by day until two weeks have ended and the champion has changed."""
+    single = counted_in([days_from(day, min(size, until + 1 - day)) for day in range(1, until + 1, size)], outcomes)
+    whole = whole[whole["day"] <= single["day"].max()].reset_index(drop=True)
     pd.testing.assert_frame_equal(whole[[*MODEL_WORTH.key, *COLUMNS]], single[[*MODEL_WORTH.key, *COLUMNS]])
     same = whole[whole["verdict"].notna()]
     key = list(MODEL_WORTH.key)

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 INFER = "/v2/models/champion/infer"
 WEIGHTS = {"canary_5": 500, "canary_25": 2_500, "canary_50": 5_000}
-REQUESTS = 600
+REQUESTS = 150
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_requests_are_split_by_weight_and_all_that_is_kept_says_so(rolling, body
 def test_a_key_stays_with_its_version_until_the_weight_takes_it_over_for_good(rolling, rows, environment):
     names = list(json.loads(bodies(rolling, rows)[1])["inputs"])
     columns = {each["name"]: each["data"] for each in names}
-    keys = [f"client {number}" for number in range(60)]
+    keys = [f"client {number}" for number in range(24)]
 
     def about(instrument):
         texts = {"name": "instrument_id", "shape": [1], "datatype": "BYTES", "data": [instrument]}
@@ -141,9 +141,9 @@ def test_a_key_stays_with_its_version_until_the_weight_takes_it_over_for_good(ro
                     "/invocations",
                     json={"dataframe_records": [{"instrument_id": key} | {n: v[0] for n, v in columns.items()}]},
                 ).json()["model"]["arm"]
-                for key in keys[:10]
+                for key in keys[:4]
             ]
-            assert of_mlflow == by_header[:10]
+            assert of_mlflow == by_header[:4]
             by_client = OnlineClient(server.url).score(pd.DataFrame(columns), routing_key=keys[0])
             assert (by_client.arm, by_client.traffic_sequence) == (by_header[0], sequence)
             seen.append(by_header)
@@ -189,7 +189,7 @@ def test_weights_change_under_load_and_no_answer_is_of_two_changes(rolling, rows
             sequence = shift(rolling.registry, to).sequence
             weights[sequence], moved[sequence] = to.weight, time.monotonic()
             wait_for(lambda: load_.seen[-1].change == sequence)  # noqa: B023 - called at once
-            time.sleep(0.3)
+            time.sleep(0.1)
         moved_by_hand = time.monotonic()
         move(rolling.registry, "v3", "v2", NOW)
         wait_for(lambda: load_.seen[-1].version == "v3")
