@@ -1,5 +1,7 @@
 """The registry's two databases for every test that asks for `registry_url`, and a registry of four versions."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,14 +22,38 @@ def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return request.getfixturevalue("postgres_url")
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Registry], None]], Registry]:
+    """Opens a registry that a function has filled; where it is a file, that is done once, and the file is copied."""
+    made: dict[Callable[[Registry], None], Path] = {}
+
+    def opened(url: str, fill: Callable[[Registry], None]) -> Registry:
+        registry, address = Registry(url), sa.make_url(url)
+        if address.get_backend_name() != "sqlite":
+            fill(registry)
+            return registry
+        if fill not in made:
+            file = tmp_path_factory.mktemp("filled") / "registry.db"
+            fill(Registry(f"sqlite:///{file}"))
+            made[fill] = file
+        target = Path(str(address.database))
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(made[fill], target)
+        return registry
+
+    return opened
+
+
 @pytest.fixture
-def registry(registry_url: str) -> Registry:
+def registry(registry_url: str, filled: Callable[[str, Callable[[Registry], None]], Registry]) -> Registry:
     """Versions v1 … v4, all of them evaluated and passed."""
-    registry = Registry(registry_url)
+    return filled(registry_url, _four_versions)
+
+
+def _four_versions(registry: Registry) -> None:
     for number in range(1, 5):
         register(registry, f"v{number}")
         evaluate(registry, f"v{number}")
-    return registry
 
 
 @pytest.fixture

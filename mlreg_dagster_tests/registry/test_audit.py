@@ -20,9 +20,12 @@ def decide(registry: Registry, version: str, kind="approval", **changes):
 
 
 @pytest.fixture
-def registry(registry_url: str) -> Registry:
+def registry(registry_url: str, filled) -> Registry:
     """Nine records: two versions, three evaluations, two decisions, two moves."""
-    registry = Registry(registry_url)
+    return filled(registry_url, _nine_records)
+
+
+def _nine_records(registry: Registry) -> None:
     for version in ("v1", "v2"):
         register(registry, version)
         evaluate(registry, version)
@@ -31,7 +34,6 @@ def registry(registry_url: str) -> Registry:
     decide(registry, "v2", "exception", waives=["freeze"], expires_at=NOW + HOUR)
     move(registry, "v1", None)
     move(registry, "v2", "v1")
-    return registry
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Three versions that passed their gates, and promotions of them."""
 
 import itertools
+import shutil
 
 import pytest
 
@@ -10,7 +11,8 @@ from mlreg_dagster.governance.promotion.promotion import promote
 from mlreg_dagster.governance.promotion.request import PromotionRequest
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.models.registration import register
-from mlreg_dagster.registry import Attribution
+from mlreg_dagster.registry import Attribution, Registry
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.governance.promotion.builders import BY_ANN, NOW, evaluate, governed, rules
 from mlreg_dagster_tests.models.builders import with_manifest
 
@@ -34,12 +36,21 @@ def model(model_of):
     return model_of("robust_z_score")
 
 
-@pytest.fixture
-def move(model, store, registry):
-    """Promotes; v1, v2 and v3 are registered, and passed their gates."""
+@pytest.fixture(scope="module")
+def three_versions(model, tmp_path_factory):
+    """Where a registry and a store of three versions lie."""
+    folder = tmp_path_factory.mktemp("three")
+    store, registry = open_artifacts(str(folder / "artifacts")), Registry(f"sqlite:///{folder}/registry.db")
     for version in ("v1", "v2", "v3"):
         register(with_manifest(model, version=version), store, registry, BY_ANN)
         evaluate(registry, version)
+    return folder
+
+
+@pytest.fixture
+def move(three_versions, tmp_path, store, registry):
+    """Promotes; v1, v2 and v3 are registered, and passed their gates."""
+    shutil.copytree(three_versions, tmp_path, dirs_exist_ok=True)
 
     runs = (f"run-{number}" for number in itertools.count(1))
 

@@ -132,7 +132,7 @@ def test_other_parquet_files_are_refused(tmp_path, missing):
 @pytest.mark.slow
 def test_concurrent_steps_never_leave_an_older_hour(tmp_path):
     """Processes store old and new hours in any order, while a reader looks: the hour never goes back."""
-    offsets = list(range(10, 50 if LONG else 20))
+    offsets = list(range(10, 50 if LONG else 16))
     random.Random(1).shuffle(offsets)
     step(tmp_path, range(10))
 
@@ -140,13 +140,13 @@ def test_concurrent_steps_never_leave_an_older_hour(tmp_path):
         return decode((tmp_path / "latest" / FEATURES_FILE).read_bytes(), "it").hour
 
     forks = multiprocessing.get_context("fork")
-    processes = [forks.Process(target=_steps, args=(tmp_path, offsets[place::4])) for place in range(4)]
+    processes = [forks.Process(target=_steps, args=(tmp_path, offsets[place::3])) for place in range(3)]
     for process in processes:
         process.start()
     seen = [look()]
     while any(process.is_alive() for process in processes):
         seen.append(look())
-    assert [process.exitcode for process in processes] == [0] * 4
+    assert [process.exitcode for process in processes] == [0] * 3
     assert seen == sorted(seen)
     assert_shows_the_newest_hour(tmp_path)
 
@@ -155,7 +155,7 @@ def test_concurrent_steps_never_leave_an_older_hour(tmp_path):
 def test_killed_steps_leave_the_old_or_the_new_file(tmp_path):
     chance, forks = random.Random(2), multiprocessing.get_context("fork")
     step(tmp_path, range(10))
-    kills = 100 if LONG else 8
+    kills = 100 if LONG else 4
     for number in range(kills):
         process = forks.Process(target=_steps, args=(tmp_path, range(10 + number, LAST)))
         process.start()

@@ -238,7 +238,7 @@ class TestInterruptions:
             "print('ready', flush=True); Registry(sys.argv[1]).upgrade()"
         )
         seen = set()
-        for number in range(8):
+        for number in (0, 2, 4, 7):
             file = restore_dump(tmp_path / str(number) / "registry.sqlite")
             command = [sys.executable, "-c", code, f"sqlite:///{file}"]
             process = subprocess.Popen(command, stdout=subprocess.PIPE)

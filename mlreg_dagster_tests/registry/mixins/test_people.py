@@ -26,12 +26,14 @@ def by(actor: str = "zoe quux", reason: str = "joined the team", **changes) -> A
 
 
 @pytest.fixture
-def registry(registry_url: str) -> Registry:
+def registry(registry_url: str, filled) -> Registry:
     """One version, evaluated and passed."""
-    registry = Registry(registry_url)
+    return filled(registry_url, _one_version)
+
+
+def _one_version(registry: Registry) -> None:
     register(registry, "v1")
     evaluate(registry, "v1")
-    return registry
 
 
 @pytest.fixture

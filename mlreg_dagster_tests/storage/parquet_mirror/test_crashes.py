@@ -117,7 +117,6 @@ def _differing(left: Rows, right: Rows) -> set[str]:
 
 
 @given(st.lists(_CHANGES, max_size=7))
-@settings(max_examples=30, deadline=None)
 def test_the_mirror_shows_the_tables_or_says_which_days_are_behind(changes):
     with tempfile.TemporaryDirectory() as folder:
         place = Place(Path(folder) / "home")

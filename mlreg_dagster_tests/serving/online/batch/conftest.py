@@ -1,5 +1,5 @@
 """The world of the models."""
 
-from mlreg_dagster_tests.models.conftest import model_of, store, world
+from mlreg_dagster_tests.models.conftest import model_of, world
 
-__all__ = ["model_of", "store", "world"]
+__all__ = ["model_of", "world"]

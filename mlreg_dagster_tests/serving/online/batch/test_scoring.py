@@ -22,6 +22,7 @@ from mlreg_dagster.serving.online.batch.columns import CannotScoreFile
 from mlreg_dagster.serving.online.batch.scoring import BatchSummary
 from mlreg_dagster.serving.online.latest import LatestHour, UnknownInstrument
 from mlreg_dagster.serving.scoring.thresholds import training_threshold
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster.storage.mirror import Mirror
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.serving import served_models
@@ -31,13 +32,15 @@ SETTINGS = ServingSettings()
 ANSWERED = ["version", "score", "is_anomaly", "distance", "training_quantile"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model(model_of) -> Model:
     return model_of()
 
 
-@pytest.fixture
-def served(store, model) -> Served:
+@pytest.fixture(scope="module")
+def served(model, tmp_path_factory) -> Served:
+    """The frozen model as the server holds it; nothing that scores by it changes it."""
+    store = open_artifacts(str(tmp_path_factory.mktemp("served")))
     return Served("champion", "champion", 3, None, served_models.served(store, model))
 
 
