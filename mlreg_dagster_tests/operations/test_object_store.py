@@ -11,6 +11,7 @@ from mlreg_dagster.core.hours import as_hour
 from mlreg_dagster.operations.backup.creation import create as back_up
 from mlreg_dagster.operations.branches.creation import create as branch
 from mlreg_dagster.operations.doctor.doctor import examine
+from mlreg_dagster.operations.doctor.files import payloads_can_be_read
 from mlreg_dagster.operations.home_copy import copy_home
 from mlreg_dagster.operations.retention.tasks import retention_tasks
 from mlreg_dagster.registry import Attribution
@@ -60,7 +61,7 @@ def test_what_is_left_behind_is_counted_and_removed(far, live):
 
     (body,) = far.landing.landed("coingecko", "coins_markets", HOUR_ASKED)
     body.with_suffix(".json").unlink()
-    assert found(NOW)["payloads"].state == "miss"
+    assert payloads_can_be_read(far).state == "miss"
 
 
 def test_copies_hold_all_of_it(far, live, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 from mlreg_dagster_tests.outcomes.worth.null_markets import Kind, looks, shares
 
-WEEKS, INSTRUMENTS = 12, 12
+WEEKS, INSTRUMENTS = 17, 12
 
 
 def verdicts(kind, markets):
