@@ -23,7 +23,7 @@ def registry_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Registry], None]], Registry]:
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Registry], None]], Registry]:
     """Opens a registry that a function has filled; where it is a file, that is done once, and the file is copied."""
     made: dict[Callable[[Registry], None], Path] = {}
 
@@ -45,9 +45,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[
 
 
 @pytest.fixture
-def registry(registry_url: str, filled: Callable[[str, Callable[[Registry], None]], Registry]) -> Registry:
+def registry(registry_url: str, filled_once: Callable[[str, Callable[[Registry], None]], Registry]) -> Registry:
     """Versions v1 … v4, all of them evaluated and passed."""
-    return filled(registry_url, _four_versions)
+    return filled_once(registry_url, _four_versions)
 
 
 def _four_versions(registry: Registry) -> None:

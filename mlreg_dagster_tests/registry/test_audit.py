@@ -20,9 +20,9 @@ def decide(registry: Registry, version: str, kind="approval", **changes):
 
 
 @pytest.fixture
-def registry(registry_url: str, filled) -> Registry:
+def registry(registry_url: str, filled_once) -> Registry:
     """Nine records: two versions, three evaluations, two decisions, two moves."""
-    return filled(registry_url, _nine_records)
+    return filled_once(registry_url, _nine_records)
 
 
 def _nine_records(registry: Registry) -> None:

@@ -26,9 +26,9 @@ def by(actor: str = "zoe quux", reason: str = "joined the team", **changes) -> A
 
 
 @pytest.fixture
-def registry(registry_url: str, filled) -> Registry:
+def registry(registry_url: str, filled_once) -> Registry:
     """One version, evaluated and passed."""
-    return filled(registry_url, _one_version)
+    return filled_once(registry_url, _one_version)
 
 
 def _one_version(registry: Registry) -> None:
