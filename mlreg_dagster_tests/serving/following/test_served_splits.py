@@ -175,6 +175,7 @@ def require_last_good_split(server, rolling, body):
     wait_for(lambda: problem() is None)
 
 
+@pytest.mark.usefixtures("in_file")
 def test_weights_change_under_load_and_no_answer_is_of_two_changes(rolling, rows, expected, environment):
     """Each answer is by the version that its own change gives its own key, bit for bit, and none is late or fails."""
     hashes = {each.version: each.artifact_sha256 for each in rolling.registry.versions()}
