@@ -79,7 +79,7 @@ from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
 from mlreg_dagster_tests.models.classifier.rows import KINDS, fitted
 rng = np.random.default_rng(0)
-X = rng.normal(size=(1500, 20)) @ rng.normal(size=(20, 20))
+X = np.einsum("ij,jk", rng.normal(size=(1500, 20)), rng.normal(size=(20, 20)))  # `@` itself depends on threads
 found = {name: (fit(make_pipeline(settings_of(name)), X), X) for name in DETECTORS}
 found |= {kind: fitted(kind)[:2] for kind in KINDS}
 for name, (pipeline, X) in found.items():
