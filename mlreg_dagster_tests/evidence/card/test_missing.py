@@ -56,9 +56,9 @@ def no_way_back(world):
         {
             no_dataset: {
                 "gate_02_lineage": "There is no bundle training_dataset/2026-01-04",
-                "gate_08_reproducibility": "There is no bundle training_dataset/2026-01-04",
+                "gate_08_reproducibility": "The dataset that it was trained on can't be used (section 2).",
             },
-            edited_reason: {"gate_04_promotion": "it was edited", "gate_07_rollback": "it was edited"},
+            edited_reason: {"gate_04_promotion": "it was edited", "gate_07_rollback": "the audit log does not fit"},
         },
     ],
     ids=lambda harms: ", ".join(harm.__name__ for harm in harms),
