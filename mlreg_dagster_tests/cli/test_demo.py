@@ -17,7 +17,7 @@ from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster_tests import killable
 from mlreg_dagster_tests.dying_demo import DEATHS, shrink, shrink_and_die
-from mlreg_dagster_tests.lifecycle import LIVE, MARKET_HOURS, Lifecycle, write_configs
+from mlreg_dagster_tests.lifecycle import CONFIGS, LIVE, MARKET_HOURS, Lifecycle, write_configs
 from mlreg_dagster_tests.location import Location
 
 
@@ -78,6 +78,16 @@ def test_a_demo_that_was_killed_three_times_ends_like_one_done_by_hand(by_hand, 
             assert next(moves) == next(moves)
         for asset, hours in _MADE.items():  # the UI shows no hole either
             assert survivor.has_made(asset, map(hour_key, hours)), asset
+    _has_nothing_to_make_up_for(tmp_path, dagster_home)
+
+
+def _has_nothing_to_make_up_for(folder, dagster_home):
+    """Automation that goes on after a demo asks for the newest day's dataset, and for nothing before it."""
+    (folder / "dagster").symlink_to(dagster_home)
+    location = Location(folder, "2026-01-07T00:30", CONFIGS)
+    assert "are up to date" in location.ask("catch_up_sensor").skip_message
+    (request,) = location.ask("days_sensor").run_requests
+    assert (request.job_name, request.partition_key) == (jobs.DATASETS, day_key(MARKET_HOURS[-1]))
 
 
 _MADE = {
@@ -88,16 +98,6 @@ _MADE = {
     "prediction_reasons": MARKET_HOURS,
     "feature_sketch": MARKET_HOURS,
 }
-
-
-@pytest.mark.slow
-def test_after_a_demo_automation_has_nothing_to_make_up_for(tmp_path, monkeypatch):
-    shrink(monkeypatch)
-    location = Location(tmp_path, "2026-01-07T00:30")
-    _run(location.world)
-    assert "are up to date" in location.ask("catch_up_sensor").skip_message
-    (request,) = location.ask("days_sensor").run_requests
-    assert (request.job_name, request.partition_key) == (jobs.DATASETS, day_key(MARKET_HOURS[-1]))
 
 
 def _run(world):

@@ -145,7 +145,7 @@ def test_what_is_compared(ask):
     found = ask("compare", "v1", "v2")
     assert_documented("on_holdout", found["on_holdout"])
     assert found["on_outcomes"] is None
-    for job, hours in (("predictions_only", LIVE_HOURS), ("outcomes_only", DUE_HOURS)):
+    for job, hours in (("predictions_only", LIVE_HOURS[:4]), ("outcomes_only", DUE_HOURS[:4])):
         config = {"ops": {"predictions": {"config": {"versions": ["v1", "v2"]}}}} if "pred" in job else {}
         Runner().run_hours(job, hours, config)
     on_outcomes = ask("compare", "v1", "v2")["on_outcomes"]

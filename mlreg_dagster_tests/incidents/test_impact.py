@@ -1,6 +1,6 @@
 """The blast radius of an hour, against an oracle that looks at every row by itself.
 
-Fifty hours are asked of its page, in `pages.hour.test_blast`.
+Many more hours are asked of its page, in `pages.hour.test_blast`.
 """
 
 import shutil

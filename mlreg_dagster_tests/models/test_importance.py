@@ -15,7 +15,7 @@ from mlreg_dagster.models.importance import (
     measure_with_refits,
     of_evaluation,
 )
-from mlreg_dagster_tests.models.builders import DETECTORS, with_manifest
+from mlreg_dagster_tests.models.builders import with_manifest
 
 
 def _by_family(found):
@@ -64,7 +64,7 @@ def test_the_whole_model_finds_what_its_evaluation_says(model_of, world, rounds)
     assert measure(model, world.holdout, rounds, 0.95).average_precision == pytest.approx(expected, abs=0.05)
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("detector", ["robust_z_score", "ensemble"])  # one of no seed; one of members, with seeds
 def test_refits_widen_what_rounds_tell(detector, model_of, world, rounds):
     model = model_of(detector)
     found = measure_with_refits(model, world.store, world.holdout, rounds, 0.95, REFITS)
@@ -103,8 +103,8 @@ def test_the_interval_covers_the_mean_over_many_rounds(volumes, world):
         return PlantedRound("burst", rows, chosen)
 
     holdout = replace(world.holdout, rows=values.assign(slog_volume_24h=10.0 + rng.normal(0, 1, len(values))))
-    many = measure(volumes, holdout, [burst() for _ in range(120)], 0.95).families[0].drop
-    few = [measure(volumes, holdout, [burst() for _ in range(5)], 0.95) for _ in range(40)]
+    many = measure(volumes, holdout, [burst() for _ in range(60)], 0.95).families[0].drop
+    few = [measure(volumes, holdout, [burst() for _ in range(5)], 0.95) for _ in range(20)]
     held = [_by_family(each)["volume"].low <= many <= _by_family(each)["volume"].high for each in few]
     assert np.mean(held) >= 0.85
 

@@ -23,11 +23,13 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 AXE = Path(__file__).parents[1] / "vendored" / "axe-4.14.1.min.js"
 LARGEST = 200_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+COLOURS = ["color-contrast", "link-in-text-block"]
+"""The rules that a dark page can break and the same page in light does not."""
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 _PATIENCE_MS = 300_000
 _PARTS_OF_A_TIME = 8
 """Stops that the tabulator key makes within one control of a date and time."""
-_LOOK = """async tags => (await axe.run({runOnly: tags})).violations.map(
+_LOOK = """async asked => (await axe.run({runOnly: asked})).violations.map(
     each => `${each.id}: ${each.nodes.slice(0, 3).map(node => node.html.slice(0, 120)).join(" | ")}`)"""
 _FOCUSABLE = """() => [...document.querySelectorAll(
     'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]')]
@@ -111,7 +113,8 @@ def _looked_at(page: Any, axe: str) -> Iterator[str]:
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.evaluate(axe)
-        yield from (f"axe, {scheme}: {each}" for each in page.evaluate(_LOOK, RULES))
+        asked = {"type": "tag", "values": RULES} if scheme == "light" else {"type": "rule", "values": COLOURS}
+        yield from (f"axe, {scheme}: {each}" for each in page.evaluate(_LOOK, asked))
     page.emulate_media(color_scheme="light")
     yield from _by_keyboard(page)
     page.set_viewport_size({"width": 320, "height": 700})

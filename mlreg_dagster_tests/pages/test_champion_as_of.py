@@ -20,7 +20,7 @@ from mlreg_dagster_tests.governance.busy_registry import BEGIN
 from mlreg_dagster_tests.pages.asked import BusyHome
 
 _EVERY_PAGE = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-TIMES = 500 if _EVERY_PAGE else 150
+TIMES = 500 if _EVERY_PAGE else 75
 IN_HTML = 20 if _EVERY_PAGE else 8
 
 

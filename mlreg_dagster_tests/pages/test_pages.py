@@ -34,7 +34,7 @@ def test_every_page_of_the_catalogue_is_linked_and_none_changes_the_home(site: T
         if answer.headers["content-type"] == "application/json":
             json.loads(answer.text)
 
-    found = follow(site, each=3, check=check)
+    found = follow(site, each=2, check=check)
     addresses = [address for some in found.values() for address in some]
     reached = {page.key for page in PAGES for address in addresses if _is_of(page.path, address)}
     assert reached == {page.key for page in PAGES}
@@ -42,7 +42,7 @@ def test_every_page_of_the_catalogue_is_linked_and_none_changes_the_home(site: T
 
 
 def test_every_page_answers_for_any_time(site: TestClient) -> None:
-    for as_of in ("2020-01-01", "2026-01-05T06:00", "2026-01-05T12:00", "2026-01-06T23:59:59", "2100-01-01"):
+    for as_of in ("2020-01-01", "2026-01-05T06:00", "2100-01-01"):  # that of the twins is one more
         follow(site, each=1, first=f"/?as_of={as_of}", wanted=lambda link: "as_of=" in link and not _is_twin(link))
 
 

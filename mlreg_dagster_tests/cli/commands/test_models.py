@@ -110,19 +110,22 @@ def test_compare_scores_the_same_rows_with_both(on_live):
 
 @pytest.mark.slow
 def test_compare_holds_two_versions_against_what_became_of_their_predictions(on_live, live_home):  # noqa: ARG001
-    for job, hours in (("predictions_only", LIVE_HOURS), ("outcomes_only", DUE_HOURS)):
+    for job, hours in (("predictions_only", LIVE_HOURS[:4]), ("outcomes_only", DUE_HOURS[:4])):
         config = {"ops": {"predictions": {"config": {"versions": ["v1", "v2"]}}}} if "pred" in job else {}
         Runner().run_hours(job, hours, config)
     answer = on_live("compare", "v1", "v2")
     assert answer.code == 0
-    assert "On 288 predictions of both" in answer.out
+    assert "On 48 predictions of both" in answer.out
     assert "informedness" in answer.out
 
 
 def test_compare_judges_by_evaluation_yaml_and_says_whether_they_are_told_apart(on_live, tmp_path):
     few = "instruments tell something, asked are 20."
     assert few in on_live("compare", "v1", "v2").out
-    settings = {"injection": {"rounds": 8, "instrument_share": 0.4}, "comparison": {"min_instruments": 2}}
+    settings = {
+        "injection": {"seeds": 1, "days": 1, "rounds": 6, "instrument_share": 0.4},
+        "comparison": {"min_instruments": 2, "refits": 1, "bootstrap_samples": 100},
+    }
     (tmp_path / "configs" / "evaluation.yaml").write_text(yaml.safe_dump(settings))
     said = on_live("compare", "v1", "v2").out
     assert re.search(r"v1 is [a-z ]+ (from|than) v2 at finding planted anomalies: .* 95% interval .* to ", said)

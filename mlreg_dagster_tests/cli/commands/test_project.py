@@ -24,20 +24,15 @@ def _mlreg(folder: Path, *arguments: str, **variables: str) -> subprocess.Comple
 
 
 def test_a_project_is_made_and_found_again(tmp_path):
-    made = _mlreg(tmp_path, "init", "shop")
+    (other := tmp_path / "other").mkdir()
+    made = _mlreg(tmp_path, "init", "shop", DAGSTER_HOME=str(other))
+    assert list(other.iterdir()) == []  # what the shell names is left alone
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout == f"The project is in {tmp_path / 'shop'}. Go on with: cd shop && mlreg demo\n"
     home = tmp_path / "shop" / ".mlreg"
     assert (home / "dagster" / "dagster.yaml").samefile(tmp_path / "shop" / "dagster.yaml")  # for Dagster's commands
     answer = _mlreg(tmp_path / "shop", "env", DAGSTER_HOME=str(tmp_path / "elsewhere"))
     assert answer.stdout == f"export MLREG_HOME={home}\nexport DAGSTER_HOME={home / 'dagster'}\n"
-
-
-def test_another_dagster_home_of_the_shell_is_left_alone(tmp_path):
-    (other := tmp_path / "other").mkdir()
-    assert _mlreg(tmp_path, "init", "shop", DAGSTER_HOME=str(other)).returncode == 0
-    assert list(other.iterdir()) == []
-    assert (tmp_path / "shop" / ".mlreg" / "dagster" / "dagster.yaml").exists()
 
 
 def test_a_folder_that_is_not_empty_is_refused_in_a_sentence(tmp_path):

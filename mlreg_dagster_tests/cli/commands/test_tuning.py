@@ -26,7 +26,7 @@ from mlreg_dagster_tests.lifecycle import Lifecycle
 from mlreg_dagster_tests.models.tuning.conftest import CHANGES, DAY
 from mlreg_dagster_tests.models.tuning.studies import a_study
 
-TRIALS = 10
+TRIALS = 6
 _PATIENCE_S = 300
 
 

@@ -1,5 +1,6 @@
 """Ten sections, each of which says what is so."""
 
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -15,7 +16,7 @@ from mlreg_dagster.governance.decisions.decide import DecisionRequest, decide
 from mlreg_dagster.outcomes.schema import PREDICTION_REASONS
 from mlreg_dagster.registry import Attribution
 from mlreg_dagster_tests.evidence.cards import card_of, facts, section, under
-from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START
+from mlreg_dagster_tests.lifecycle import DATASET_DAY, DUE_HOURS, LIVE, LIVE_HOURS, NOW, START, Lifecycle
 from mlreg_dagster_tests.outcomes.frames import over_weeks
 from mlreg_dagster_tests.registry.builders import open_incident, resume, roll_out, shift, split, suspend
 
@@ -38,14 +39,26 @@ def test_the_champion_is_complete_and_answers_who_was_not_there(champion):
     assert facts(card, "reproducibility", "Trained again")["the same to the last bit"] is True
 
 
-def test_decisions_and_moves_stand_in_the_card(live):
-    decide(
-        live.registry,
-        DecisionRequest("approval", "v2"),
-        Attribution("anna", pd.Timestamp(NOW, tz="UTC"), "looked at the false alarms"),
-        live.settings.promotion,
-    )
-    card = card_of(live, "v2")
+@pytest.fixture(scope="module")
+def governed(live_home, tmp_path_factory):
+    """Cards of v1 and v2 as governance goes on: while a rollout, a suspension and incidents are open; then after."""
+    live = Lifecycle(shutil.copytree(live_home, tmp_path_factory.mktemp("governed") / "home"))
+    at = {"time": pd.Timestamp(NOW, tz="UTC")}
+    approval = Attribution("anna", at["time"], "looked at the false alarms")
+    decide(live.registry, DecisionRequest("approval", "v2"), approval, live.settings.promotion)
+    open_incident(live.registry, title="All flags are odd", **at)
+    open_incident(live.registry, title="v1 is odd", facts={"versions": ["v1"]}, **at)
+    roll_out(live.registry, "v1", **at)
+    shift(live.registry, split(), **at)
+    suspend(live.registry, **at)
+    during = {version: card_of(live, version) for version in ("v1", "v2")}
+    shift(live.registry, split("rolled_back", 0, "roll_back"), reason="half of its answers were errors", **at)
+    resume(live.registry, **at)
+    return during, {version: card_of(live, version) for version in ("v1", "v2")}
+
+
+def test_decisions_and_moves_stand_in_the_card(governed):
+    card = governed[0]["v2"]
     (said,) = facts(card, "promotion", "Approvals")
     assert (said["by"], said["reason"], said["signed"]) == ("anna", "looked at the false alarms", False)
     (move,) = facts(card, "promotion", "Moves")
@@ -53,41 +66,42 @@ def test_decisions_and_moves_stand_in_the_card(live):
     assert facts(card, "promotion", "Evidence of the move")["verdict.outcome"] == "promote"
 
 
-def test_rollouts_stand_in_the_card_and_one_that_was_rolled_back_speaks_against_it(live):
-    assert facts(card_of(live, "v1"), "serving", "Rollouts") == []
-    at = {"time": pd.Timestamp(NOW, tz="UTC")}
-    roll_out(live.registry, "v1", **at)
-    shift(live.registry, split(), **at)
-    card = card_of(live, "v1")
-    rows = facts(card, "serving", "Rollouts")
+def test_rollouts_stand_in_the_card_and_one_that_was_rolled_back_speaks_against_it(champion, governed):
+    during, after = governed
+    rows = facts(during["v1"], "serving", "Rollouts")
     assert [(row["state"], row["share of the traffic"], row["in place of"]) for row in rows] == [
         ("staging", "0 %", "v2"),
         ("canary 5", "5 %", "v2"),
     ]
-    assert section(card, "serving").against == ()
-    shift(live.registry, split("rolled_back", 0, "roll_back"), reason="half of its answers were errors", **at)
-    card = card_of(live, "v1")
-    (sentence,) = section(card, "serving").against
-    assert sentence in card.headline
+    assert section(during["v1"], "serving").against == ()
+    (sentence,) = section(after["v1"], "serving").against
+    assert sentence in after["v1"].headline
     assert sentence.endswith("half of its answers were errors")
-    assert facts(card_of(live, "v2"), "serving", "Rollouts") == []
+    for card in (make_card(champion[1]), during["v2"], after["v2"]):
+        assert facts(card, "serving", "Rollouts") == []
 
 
-def test_a_suspension_stands_in_the_card_and_in_its_headline_while_it_holds(live):
-    assert facts(card_of(live, "v2"), "promotion", "Suspensions") == []
-    at = {"time": pd.Timestamp(NOW, tz="UTC")}
-    suspend(live.registry, **at)
-    card = card_of(live, "v2")
-    (row,) = facts(card, "promotion", "Suspensions")
+def test_a_suspension_stands_in_the_card_and_in_its_headline_while_it_holds(champion, governed):
+    during, after = governed
+    (row,) = facts(during["v2"], "promotion", "Suspensions")
     assert (row["event"], row["holder"], row["by"], row["signed"]) == ("suspended", "v2", "carla", False)
-    (sentence,) = [each for each in section(card, "promotion").against if "suspended" in each]
+    (sentence,) = [each for each in section(during["v2"], "promotion").against if "suspended" in each]
     assert sentence.endswith("by carla: it flags all. It does not score.")
-    assert sentence in card.headline
-    assert facts(card_of(live, "v1"), "promotion", "Suspensions") == []
-    resume(live.registry, **at)
-    card = card_of(live, "v2")
-    assert len(facts(card, "promotion", "Suspensions")) == 2
-    assert "is suspended" not in card.headline
+    assert sentence in during["v2"].headline
+    assert len(facts(after["v2"], "promotion", "Suspensions")) == 2
+    assert "is suspended" not in after["v2"].headline
+    for card in (make_card(champion[1]), during["v1"]):
+        assert facts(card, "promotion", "Suspensions") == []
+
+
+def test_incidents_that_name_a_version_or_none_stand_in_its_card(governed):
+    during, _ = governed
+    assert [row["title"] for row in facts(during["v1"], "operations", "Incidents")] == [
+        "All flags are odd",
+        "v1 is odd",
+    ]
+    (row,) = facts(during["v2"], "operations", "Incidents")
+    assert (row["title"], row["state"], row["over"]) == ("All flags are odd", "open", None)
 
 
 def test_why_it_flagged_and_which_features_matter_stand_in_the_card(champion):
@@ -176,11 +190,11 @@ def test_without_a_flagged_crash_it_says_so(champion):
 def test_a_challenger_is_held_against_the_champion_on_the_predictions_of_both(trained):
     trained.promote("v1", LIVE)
     trained.promote("v2", LIVE, alias="challenger")
-    trained.run_hours(jobs.PREDICTIONS, LIVE_HOURS)
-    trained.run_hours(jobs.OUTCOMES, DUE_HOURS)
+    trained.run_hours(jobs.PREDICTIONS, LIVE_HOURS[:4])
+    trained.run_hours(jobs.OUTCOMES, DUE_HOURS[:4])
     card = card_of(trained, "v2")
     assert card.missing == {}
-    rows = facts(card, "monitoring", "v2 against v1, on 288 predictions of both, of 12 instruments")
+    rows = facts(card, "monitoring", "v2 against v1, on 48 predictions of both, of 12 instruments")
     assert {row["difference in"] for row in rows} == {"informedness", "recall", "precision", "error_rate"}
     assert all(row["verdict"] in ("better", "worse", "not distinguishable") and row["reason"] for row in rows)
 
@@ -204,15 +218,3 @@ def test_hours_that_were_repaired_after_freezing_are_told(live, hour, kind):
 
 def test_identical_training_rows_are_told(champion):
     assert facts(make_card(champion[1]), "evaluation", "Training")["rows identical to an earlier one"] == 0
-
-
-def test_incidents_that_name_a_version_or_none_stand_in_its_card(live):
-    at = {"time": pd.Timestamp(NOW, tz="UTC")}
-    open_incident(live.registry, title="All flags are odd", **at)
-    open_incident(live.registry, title="v1 is odd", facts={"versions": ["v1"]}, **at)
-    assert [row["title"] for row in facts(card_of(live, "v1"), "operations", "Incidents")] == [
-        "All flags are odd",
-        "v1 is odd",
-    ]
-    (row,) = facts(card_of(live, "v2"), "operations", "Incidents")
-    assert (row["title"], row["state"], row["over"]) == ("All flags are odd", "open", None)

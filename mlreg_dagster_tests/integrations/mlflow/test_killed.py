@@ -4,12 +4,10 @@ With MLREG_LONG=1 it is killed after every call that writes; otherwise after som
 """
 
 import itertools
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from mlflow import MlflowClient
@@ -97,11 +95,11 @@ def test_the_first_sync(live_home, empty_store, tmp_path, quick):  # noqa: ARG00
         return world
 
     points = 0
-    for points, world in enumerate(killed_at_calls(make, every=10), 1):  # noqa: B007
+    for points, world in enumerate(killed_at_calls(make, every=16), 1):  # noqa: B007
         assert world.look().foreign == ()
         assert world.sync().foreign == ()
         whole(world)
-    assert points >= (20 if LONG else 4)
+    assert points >= (20 if LONG else 3)
 
 
 def _deleted_version(world):
@@ -124,38 +122,38 @@ def test_a_sync_that_puts_back(synced_home, tmp_path, quick, change):  # noqa: A
         change(world)
         return world
 
-    for world in killed_at_calls(make, every=12):
+    for world in killed_at_calls(make, every=20):
         world.sync()
         whole(world)
 
 
 PROGRAM = """
-import sys
+import os, signal, sys, time
 from pathlib import Path
 from mlreg_dagster_tests.integrations.mlflow import conftest
+
 conftest.mirror.build = conftest.quick_build
-world = conftest.Mirrored(Path(sys.argv[1]))
-world.client
-print("ready", flush=True)
-world.sync()
+for wait in map(float, sys.argv[2:]):
+    told, tell = os.pipe()
+    process = os.fork()
+    if not process:
+        world = conftest.Mirrored(Path(sys.argv[1]))
+        world.client
+        os.write(tell, b"ready")
+        world.sync()
+        os._exit(0)
+    assert os.read(told, 5) == b"ready"
+    time.sleep(wait)
+    os.kill(process, signal.SIGKILL)
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
 """
 
 
 def test_real_kills(live_home, empty_store, tmp_path, quick):  # noqa: ARG001
     world = copied(live_home, tmp_path / "home", mirrored=False)
     shutil.copy(empty_store, world.home / "mlflow.sqlite")
-    killed = 0
-    for wait in (0.05, 0.2, 0.4, 0.7):
-        process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", PROGRAM, str(world.home)],
-            stdout=subprocess.PIPE,
-            env=os.environ.copy(),
-        )
-        with process:
-            assert process.stdout.readline() == b"ready\n"
-            time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
-        killed += process.returncode == -signal.SIGKILL
-    assert killed >= 2
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(world.home), "0.05", "0.2", "0.4", "0.7"]
+    ends = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    assert ends.count(str(-signal.SIGKILL)) >= 2
     assert world.sync().foreign == ()
     whole(world)

@@ -1,8 +1,5 @@
 """The crash classifier: what it is fitted to, how it is calibrated, what it refuses."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -152,26 +149,3 @@ def test_retraining_from_the_manifest_is_exact_and_it_names_its_labels(world, ki
         *("rows", "crashes", "average_precision", "baseline_average_precision"),
     }
     assert model.graph is not None, model.manifest["graph"]
-
-
-_PRINT_SCORES = """
-import hashlib
-from mlreg_dagster.models.detectors.scoring import anomaly_scores, training_scores
-from mlreg_dagster_tests.models.classifier.rows import KINDS, fitted
-for kind in KINDS:
-    pipeline, X, _ = fitted(kind)
-    for scores in (training_scores(pipeline, X), anomaly_scores(pipeline, X)):
-        print(kind, hashlib.sha256(scores.tobytes()).hexdigest())
-"""
-
-
-@pytest.mark.slow
-def test_scores_are_the_same_to_the_last_bit_with_any_number_of_threads():
-    def scores(threads):
-        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-        command = [sys.executable, "-c", _PRINT_SCORES]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-
-    one, two = scores("1"), scores("2")
-    assert one == two
-    assert one.count("\n") == 4

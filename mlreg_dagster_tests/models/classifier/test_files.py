@@ -14,6 +14,7 @@ from mlreg_dagster.models.artifacts.trust import UntrustedModel, load_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, training_scores
 from mlreg_dagster.models.scorers import onnx_scorer
 from mlreg_dagster.models.scorers.onnx_graph import export
+from mlreg_dagster.storage.artifacts import open_artifacts
 from mlreg_dagster_tests.models.classifier.rows import KINDS, data, fitted
 
 NAMES = ["a", "b", "c", "d"]
@@ -90,12 +91,18 @@ SPOILED = {
 }
 
 
-@pytest.mark.parametrize(("change", "said"), SPOILED.values(), ids=list(SPOILED))
-def test_arrays_that_lead_nowhere_are_not_loaded(world, store, change, said):
+@pytest.fixture(scope="module")
+def sound(world, tmp_path_factory):
+    """The files of a bundle, and a pipeline that could be in it."""
+    store = open_artifacts(str(tmp_path_factory.mktemp("sound")))
     model = world.train("crash_classifier", params=KINDS["boosting"])
-    files = store.read(MODELS, "v1", artifact.save(store, "v1", model).sha256)
     require_sound(model.pipeline)
-    pipeline = deepcopy(fitted("boosting")[0])
+    return store.read(MODELS, "v1", artifact.save(store, "v1", model).sha256), fitted("boosting")[0]
+
+
+@pytest.mark.parametrize(("change", "said"), SPOILED.values(), ids=list(SPOILED))
+def test_arrays_that_lead_nowhere_are_not_loaded(sound, store, change, said):
+    files, pipeline = deepcopy(sound)
     change(pipeline[-1])
     sha256 = store.freeze(MODELS, "v2", {**files, "pipeline.skops": skops.io.dumps(pipeline)}).sha256
     with pytest.raises(UntrustedModel, match=said):

@@ -29,7 +29,7 @@ def runner(tmp_path_factory):
     bars.rename(columns={"hour": "time", "price": "close"}).to_parquet(folder / "bars.parquet")
     configs = {
         "ingest": {
-            "source": "archive", "start": START.isoformat(), "end": (DAY_ENDS + 12 * HOUR).isoformat(), "universe": 80,
+            "source": "archive", "start": START.isoformat(), "end": (DAY_ENDS + 3 * HOUR).isoformat(), "universe": 80,
             "archive": {
                 "path": str(folder / "bars.parquet"),
                 "columns": {"instrument_id": "instrument_id", "symbol": "symbol", "time": "time"},
@@ -47,7 +47,7 @@ def runner(tmp_path_factory):
             patch.setenv(name, value)
         clock = ReplayClock()
         made = Runner(settings=load_settings(folder / "configs"), home=folder / "home", resources={"clock": clock})
-        made.run_hours(jobs.MARKET, hour_range(START, DAY_ENDS + 11 * HOUR))
+        made.run_hours(jobs.MARKET, hour_range(START, DAY_ENDS + 2 * HOUR))
         made.run_partition(jobs.DATASETS, DAY)
         yield made
 
@@ -68,7 +68,7 @@ def test_it_is_trained_on_labels_evaluated_reproduced_and_a_challenger(runner):
     assert list(gates) == list(GATES)
     assert gates["injection_average_precision"].detail.startswith("Crashes of later weeks, by walk-forward: ")
     assert reproduce(runner.registry.version(version), runner.artifacts).is_exact
-    hours = hour_range(DAY_ENDS, DAY_ENDS + 11 * HOUR)
+    hours = hour_range(DAY_ENDS, DAY_ENDS + 2 * HOUR)
     runner.run_hours(jobs.SCORING, hours, asset_config("predictions", {"versions": [version]}))
     rows = runner.warehouse.query("SELECT * FROM predictions WHERE model_version = $version", {"version": version})
     assert set(pd.to_datetime(rows["hour"], utc=True)) == set(hours), hour_key(hours[0])

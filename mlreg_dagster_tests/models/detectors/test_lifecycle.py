@@ -18,11 +18,10 @@ CHOICES = {
         "params": {},
         "members": [
             {"detector": "isolation_forest", "params": FEW_TREES, "whiten": True},
-            {"detector": "local_outlier_factor"},
+            {"detector": "local_outlier_factor", "whiten": False},
             {"detector": "robust_z_score", "whiten": True},
         ],
     },
-    "not whitened": {"detector": "local_outlier_factor", "params": {"n_neighbors": 20}, "whiten": False},
 }
 
 

@@ -11,6 +11,7 @@ from mlreg_dagster.models.detectors.names import CRASH_CLASSIFIER, SCORERS
 from mlreg_dagster.models.detectors.robust_z_score import RobustZScore
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, own_space, training_scores
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
+from mlreg_dagster_tests.models.classifier.rows import KINDS
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
@@ -76,10 +77,12 @@ import numpy as np
 from mlreg_dagster.models.detectors.making import make_pipeline
 from mlreg_dagster.models.detectors.scoring import anomaly_scores, fit, training_scores
 from mlreg_dagster_tests.models.builders import DETECTORS, settings_of
+from mlreg_dagster_tests.models.classifier.rows import KINDS, fitted
 rng = np.random.default_rng(0)
-X = rng.normal(size=(3000, 20)) @ rng.normal(size=(20, 20))
-for name in DETECTORS:
-    pipeline = fit(make_pipeline(settings_of(name)), X)
+X = np.einsum("ij,jk", rng.normal(size=(1500, 20)), rng.normal(size=(20, 20)))  # `@` itself depends on threads
+found = {name: (fit(make_pipeline(settings_of(name)), X), X) for name in DETECTORS}
+found |= {kind: fitted(kind)[:2] for kind in KINDS}
+for name, (pipeline, X) in found.items():
     for scores in (training_scores(pipeline, X), anomaly_scores(pipeline, X)):
         print(name, hashlib.sha256(scores.tobytes()).hexdigest())
 """
@@ -94,7 +97,7 @@ def test_scores_are_the_same_to_the_last_bit_with_any_number_of_threads():
 
     one, two = scores("1"), scores("2")
     assert one == two
-    assert one.count("\n") == 2 * len(DETECTORS)
+    assert one.count("\n") == 2 * len([*DETECTORS, *KINDS])
 
 
 @pytest.mark.parametrize("rows", [1, 511, 512, 513, 2000])

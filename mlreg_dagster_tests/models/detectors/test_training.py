@@ -75,7 +75,9 @@ def test_everything_fitted_is_fitted_on_the_training_rows(world, model):
     assert model.manifest["training_end"] == world.training.window.end.isoformat()
 
 
-def test_the_holdout_has_no_part_in_the_model(world, model, holdout, detector, tmp_path):
+@pytest.fixture(scope="module")
+def elsewhere(world, tmp_path_factory):
+    """Worlds of the same training, and of another holdout: other prices, fewer hours."""
     market = market_of()
     future = market["hour"] >= world.training.window.end
     lively = np.random.default_rng(1).uniform(0.5, 2, len(market))
@@ -83,11 +85,16 @@ def test_the_holdout_has_no_part_in_the_model(world, model, holdout, detector, t
         price=market["price"].where(~future, market["price"] * lively),
         change_1h_pct=market["change_1h_pct"].where(~future, 40.0),
     )
-    for number, other in enumerate([altered, market[~future | (market["hour"] >= at(275))]]):
-        elsewhere = build_world(tmp_path / str(number), other)
-        assert elsewhere.training.sha256 == world.training.sha256
-        assert elsewhere.holdout.sha256 != world.holdout.sha256
-        again = elsewhere.train(detector)
+    others = [altered, market[~future | (market["hour"] >= at(275))]]
+    made = [build_world(tmp_path_factory.mktemp("elsewhere"), other) for other in others]
+    assert {each.training.sha256 for each in made} == {world.training.sha256}
+    assert world.holdout.sha256 not in {each.holdout.sha256 for each in made}
+    return made
+
+
+def test_the_holdout_has_no_part_in_the_model(elsewhere, model, holdout, detector):
+    for other in elsewhere:
+        again = other.train(detector)
         assert again.threshold == model.threshold
         np.testing.assert_array_equal(again.score(holdout), model.score(holdout))
 

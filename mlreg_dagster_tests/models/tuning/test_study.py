@@ -14,25 +14,25 @@ from mlreg_dagster_tests.models.tuning.studies import a_study
 
 @pytest.mark.slow
 def test_the_same_seed_with_one_process_finds_the_same_also_after_an_interruption(tune, tunable, monkeypatch):
-    whole, begun, real = tune("whole", trials=5), [], search.steps
+    whole, begun, real = tune("whole", trials=4), [], search.steps
 
     def interrupted(*arguments):
         begun.append(1)
-        if len(begun) == 4:
+        if len(begun) == 3:
             raise KeyboardInterrupt
         return real(*arguments)
 
     monkeypatch.setattr(search, "steps", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        tune("stopped", trials=5)
-    stopped = tune("stopped", trials=5)
+        tune("stopped", trials=4)
+    stopped = tune("stopped", trials=4)
 
     def found(study):
         return [(each.params, each.state, each.value, each.steps) for each in study.finished]
 
     assert found(stopped) == found(whole)
     assert (stopped.best_trial.params, stopped.measured) == (whole.best_trial.params, whole.measured)
-    assert len(whole.finished) == 5
+    assert len(whole.finished) == 4
     assert whole.trials[0].params == {}
     assert all(each.planted is not None for each in whole.finished)
     assert not (tunable.home / "tuning" / "stopped").exists()
@@ -49,12 +49,12 @@ def test_a_small_space_is_tried_whole_and_once(tune, tunable):
 
 @pytest.mark.slow
 def test_the_asset_shows_a_study_and_its_best_is_trained_by_its_name(tunable):
-    config = {"model": "model_forest", "dataset": DAY, "trials": 4}
+    config = {"model": "model_forest", "dataset": DAY, "trials": 2}
     tunable.instance.add_dynamic_partitions("study", ["s"])
     result = tunable.attempt("tuning_study", key="s", config=config)
     assert result.success
     shown, study = metadata(result, "tuning_study"), read_study(tunable.artifacts, "s")
-    assert (shown["trials"], shown["result"]) == (4, study.result)
+    assert (shown["trials"], shown["result"]) == (2, study.result)
     assert all("![" in shown[name] for name in ("history", "parallel_coordinates"))
     better = dataclasses.replace(a_study(), dataset_day=DAY, default=study.default, model="model_forest")
     write_study(tunable.artifacts, better)
