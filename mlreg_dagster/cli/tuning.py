@@ -55,8 +55,9 @@ def run_with_progress(runner: Runner, console: Console, name: str | None, asked:
     )
     if order.name in finished:
         return order.name
-    from mlreg_dagster.models.tuning.search import watch  # before there are threads: two can't import at a time
+    from mlreg_dagster.models.tuning.search import import_storage, watch
 
+    import_storage()  # before there are threads
     runner.instance.add_dynamic_partitions(str(STUDIES.name), [order.name])
     config = asset_config("tuning_study", {**asked, "dataset": order.dataset_day})
     database, over = Place(tuning_root(runner.home)).database, threading.Event()

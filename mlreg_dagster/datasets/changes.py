@@ -20,6 +20,7 @@ from mlreg_dagster.storage.warehouse.warehouse import Warehouse
 
 _TABLE = "market_features"
 _KEY = ["hour", "instrument_id"]
+_NOW, _SIDE = " (now)", " (side)"  # no column of a table is named so
 
 
 @dataclass(frozen=True)
@@ -113,30 +114,29 @@ def compare(kind: str, dataset: Dataset, features: pd.DataFrame) -> ChangedHours
         dataset: What was frozen.
         features: The rows of its window now, and maybe others; a column that they lack counts as empty.
     """
-    rows = dataset.rows.set_index(_KEY)
     within = features["hour"].between(dataset.window.first, dataset.window.end, inclusive="left")
     features = without_left_out(features[within], dataset.lineage.get(LEFT_OUT))
     kept = features[~features["instrument_id"].isin(set(dataset.lineage["instruments_left_out"]))]
-    now = kept.set_index(_KEY).reindex(columns=rows.columns)
-    everywhere = rows.index.union(now.index)
-    before, after = rows.reindex(everywhere), now.reindex(everywhere)
-    in_both = everywhere.isin(rows.index) & everywhere.isin(now.index)
-    differs = pd.Series(~in_both, index=everywhere)
+    now = kept.reindex(columns=dataset.rows.columns)
+    joined = dataset.rows.merge(now, on=_KEY, how="outer", suffixes=(None, _NOW), indicator=_SIDE)
+    in_both = (joined[_SIDE] == "both").to_numpy()
+    differs = ~in_both
     distances: dict[str, float] = {}
-    for name, was in before.items():
-        other = (was != after[name]) & ~(was.isna() & after[name].isna())
+    for name in dataset.rows.columns.drop(_KEY):
+        was, found = joined[name], joined[f"{name}{_NOW}"]
+        other = ((was != found) & ~(was.isna() & found.isna())).to_numpy(dtype=bool)
         differs |= other
         if pd.api.types.is_numeric_dtype(was) and (other & in_both).any():
-            spread = rows[name].std()
-            far = (after[name] - was)[other & in_both].abs().max() / (spread if spread > 0 else 1.0)
+            spread = dataset.rows[name].std()
+            far = (found - was)[other & in_both].abs().max() / (spread if spread > 0 else 1.0)
             distances |= {} if pd.isna(far) else {str(name): float(far)}
-    frozen, present = (set(frame.index.get_level_values("hour")) for frame in (rows, now))
+    frozen, present = (set(frame["hour"].unique()) for frame in (dataset.rows, now))
     gone = frozen - present
-    hours = everywhere.get_level_values("hour")[differs]
+    hours = joined.loc[differs, "hour"]
     return ChangedHours(
         dataset=f"{kind} {dataset.day}",
         frozen=len(frozen),
-        changed=tuple(sorted(set(hours) - gone)),
+        changed=tuple(sorted(set(hours.unique()) - gone)),
         gone=tuple(sorted(gone)),
         rows=int((~hours.isin(gone)).sum()),
         distances=distances,

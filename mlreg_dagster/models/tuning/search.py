@@ -35,6 +35,12 @@ _WAIT_S = 0.5
 _BUSY_S = 120
 
 
+def import_storage() -> None:
+    """Import what Optuna's storage imports only when it is first opened: two threads that do so at once can fail."""
+    with _quiet():
+        RDBStorage("sqlite://")
+
+
 def study_in(database: Path, name: str, tuning: TuningSettings) -> optuna.Study:
     """The study in a database, made if it is not there.
 
