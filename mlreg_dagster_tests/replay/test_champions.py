@@ -7,18 +7,19 @@ import pandas as pd
 import pytest
 
 from mlreg_dagster import jobs
-from mlreg_dagster.core.hours import HOUR, as_hour, day_key, hour_range
+from mlreg_dagster.core.hours import HOUR, day_key, hour_range
 from mlreg_dagster.replay.champions import retrain
 from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE, Lifecycle
+from mlreg_dagster_tests.replay.small import SMALL
 from mlreg_dagster_tests.replay.test_run import PLAN, moves
 
 pytestmark = pytest.mark.slow
 
 
 def test_a_training_for_a_cause_states_it_as_that_of_the_sensor_does(make_world: Callable[..., Lifecycle]) -> None:
-    world = make_world(None)
-    world.run_hours(jobs.MARKET, hour_range(as_hour("2026-01-01"), LIVE - HOUR))
+    world = make_world(None, configs=SMALL)
+    world.run_hours(jobs.MARKET, hour_range(world.settings.ingest.first_hour, LIVE - HOUR))
     why = {"trigger": "drift", "cause": "data-sudden-2026-01-04-v1", "reason": "volatility has doubled"}
     retrain(world, PLAN, LIVE, lambda *_: None, why)
     (version,) = world.registry.versions()
@@ -27,7 +28,7 @@ def test_a_training_for_a_cause_states_it_as_that_of_the_sensor_does(make_world:
 
 
 def test_a_version_that_waits_for_approvals_does_not_stop_a_replay(make_world: Callable[..., Lifecycle]) -> None:
-    world = make_world(None, configs={"promotion": {"low": {"approvals": 1}}})
+    world = make_world(None, configs={**SMALL, "promotion": {"low": {"approvals": 1}}})
     told: list[str] = []
     plan = replace(PLAN, end=LIVE + pd.Timedelta(days=1), policy=world.settings.promotion)
     run_replay(world, plan, lambda step, _: told.append(step))
