@@ -18,6 +18,7 @@ from mlreg_dagster.replay.report import make_report, monthly
 from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE, Lifecycle
 from mlreg_dagster_tests.replay.small import SMALL
+from mlreg_dagster_tests.serving.running import LONG
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +78,7 @@ def test_no_move_takes_effect_before_its_model_may_score(replayed: Lifecycle) ->
         assert effective_at >= as_hour(replayed.registry.version(version).manifest["scores_from"])
 
 
+@pytest.mark.skipif(not LONG, reason="MLREG_LONG=1 kills it after each step, `test_killed_replay` at random moments")
 def test_a_replay_killed_after_each_step_ends_like_an_unbroken_one(
     replayed: Lifecycle, make_world: Callable[..., Lifecycle]
 ) -> None:

@@ -25,7 +25,7 @@ def test_people_are_told_which_run_failed_and_why(reopen, broken_market):
         location = reopen("2026-01-02T04:30", webhook, source=broken_market)
         (notice,) = notices(location, lambda: location.tick("catch_up_sensor"), receiver)
     assert notice["job"] == "hourly"
-    assert notice["partition"] == "2026-01-02-00:00...2026-01-02-07:00"
+    assert notice["partition"] == "2026-01-02-00:00...2026-01-02-03:00"
     assert notice["run_id"] == location.instance.get_runs(limit=1)[0].run_id
     assert notice["message"] == "the payload of coin 7 lacks its price"
 
