@@ -14,7 +14,7 @@ from mlreg_dagster.market.features.features import features_table
 from mlreg_dagster.market.schema import MARKET_SNAPSHOT
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.replay.plan import CannotReplay, Replay, days_between
-from mlreg_dagster.replay.report import monthly
+from mlreg_dagster.replay.report import make_report, monthly
 from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE, Lifecycle
 from mlreg_dagster_tests.replay.small import SMALL
