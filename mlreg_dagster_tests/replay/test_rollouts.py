@@ -13,14 +13,13 @@ from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.outcomes.schema import PREDICTIONS
 from mlreg_dagster.replay.plan import CannotReplay, Replay
 from mlreg_dagster.replay.run import run_replay
-from mlreg_dagster_tests.lifecycle import LIVE, Lifecycle
-from mlreg_dagster_tests.replay.small import SMALL
+from mlreg_dagster_tests.lifecycle import CONFIGS, LIVE, Lifecycle
 from mlreg_dagster_tests.serving.running import LONG
 
 pytestmark = pytest.mark.slow
 
 _DAY = pd.Timedelta(days=1)
-END = LIVE + 5 * _DAY
+END = LIVE + 7 * _DAY
 LATER = Clock(fixed=f"{END + 3 * _DAY:%Y-%m-%dT%H:%M}")
 ROLLOUT = {
     "steps": ["shadow", "canary_25"],
@@ -30,7 +29,7 @@ ROLLOUT = {
     "min_pairs": 1,
     "require_not_worse": False,
 }
-WITH_ROLLOUT = {**SMALL, "promotion": {"automatic": "passed", "low": {"rollout": ROLLOUT}}}
+WITH_ROLLOUT = {"promotion": {**CONFIGS.get("promotion", {}), "automatic": "passed", "low": {"rollout": ROLLOUT}}}
 
 
 class Killed(Exception):
