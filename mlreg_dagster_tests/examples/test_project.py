@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,11 @@ from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, as_hour, day_key, hour_range
 from mlreg_dagster.outcomes.schema import MODEL_PERFORMANCE, PREDICTION_OUTCOMES, PREDICTIONS
 from mlreg_dagster.runner import asset_config
-from mlreg_dagster_tests import lifecycle, location
+from mlreg_dagster_tests import lifecycle
 from mlreg_dagster_tests.examples.conftest import EXAMPLES, MODULES
 from mlreg_dagster_tests.examples.markets import write_tables
 from mlreg_dagster_tests.lifecycle import Lifecycle, metadata, verdicts
 
-FIRST = lifecycle.DATASET_DAY
 GATE, FEATURE = "flags_spread_over_instruments", "range_24h_pct"
 
 
@@ -39,8 +37,7 @@ def configs(tmp_path_factory):
     features = ["change_1h_pct", "change_24h_pct", "volatility_7d_pct", "slog_volume_24h", FEATURE]
     return {
         "extensions": {"modules": MODULES},
-        "ingest": {"start": FIRST.isoformat(), "universe": 12, "source": "wide_csv", "params": tables},
-        "datasets": location.CONFIGS["datasets"],
+        "ingest": {"start": lifecycle.START.isoformat(), "universe": 12, "source": "wide_csv", "params": tables},
         "features": {"lag_hours": [1], "rolling_hours": [24], "own": {FEATURE: "1"}},
         "model": {
             "detector": "one_class_svm",
@@ -56,29 +53,12 @@ def configs(tmp_path_factory):
     }
 
 
-@pytest.fixture(scope="module")
-def trained_home(tmp_path_factory, configs):
-    """A home of the project, in which v1 was trained and nothing else."""
-    home = tmp_path_factory.mktemp("trained") / "home"
-    world = Lifecycle(home, configs)
-    world.run_hours(jobs.MARKET, hour_range(FIRST, lifecycle.END - HOUR))
-    world.run_partition(jobs.DATASETS, day_key(lifecycle.DATASET_DAY))
-    assert world.train({"actor": "tester"}) == "v1"
-    return home
-
-
-@pytest.fixture
-def world(tmp_path, trained_home, configs):
-    return Lifecycle(shutil.copytree(trained_home, tmp_path / "home"), configs)
-
-
 CLIENT = """
 from mlreg_dagster import Client
 client = Client()
-first, last = "2026-01-05T00:00", "2026-01-05T02:00"
+first, last = "2026-01-05T00:00", "2026-01-05T11:00"
 model, predicted = client.load_model("champion"), client.predictions(first, last)
-scores = model.score(client.features(first, last))
-print(model.version, model.manifest["plugin"]["name"], bool((scores == predicted["score"]).all()))
+print(model.version, bool((model.score(client.features(first, last)) == predicted["score"]).all()))
 """
 
 
@@ -96,8 +76,11 @@ def asked_elsewhere(world):
 
 
 @pytest.mark.slow
-def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, world, project):
-    version = "v1"
+def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, configs, project):
+    world = Lifecycle(tmp_path / "home", configs)
+    world.run_hours(jobs.MARKET, lifecycle.MARKET_HOURS)
+    world.run_partition(jobs.DATASETS, day_key(lifecycle.DATASET_DAY))
+    version = world.train({"actor": "tester"})
     manifest = world.registry.version(version).manifest
     assert manifest["plugin"] == {
         "name": "own_detector",
@@ -107,6 +90,7 @@ def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, world, 
     assert manifest["features"][-1] == FEATURE
     assert manifest["feature_settings"]["own"] == {FEATURE: "1"}
 
+    world.add_version(version)
     evaluated = world.attempt("evaluated_model", key=version, config={"actor": "tester"})
     assert verdicts(evaluated)[GATE], metadata(evaluated, "evaluated_model")
     assert world.registry.status(version) == "evaluated", verdicts(evaluated)
@@ -115,14 +99,14 @@ def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, world, 
     assert evaluation.thresholds["gates"] == {GATE: {"at_least": 0.1, "at_most": None}}
 
     world.promote(version, lifecycle.LIVE)
-    world.run_hours(jobs.PREDICTIONS, lifecycle.LIVE_HOURS[:3])
-    world.run_hours(jobs.OUTCOMES, lifecycle.DUE_HOURS[:3])
+    world.run_hours(jobs.PREDICTIONS, lifecycle.LIVE_HOURS)
+    world.run_hours(jobs.OUTCOMES, lifecycle.DUE_HOURS)
     world.run_partition(jobs.PERFORMANCE, day_key(lifecycle.DUE))
     for table in (PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE):
         rows = world.warehouse.read(table)
         assert version in set(rows["model_version"]), table.name
 
-    assert asked_elsewhere(world) == f"{version} own_detector True"
+    assert asked_elsewhere(world) == f"{version} True"
 
     merged = dg.Definitions.merge(world.definitions, project.own)
     graph = merged.resolve_asset_graph()
@@ -130,6 +114,17 @@ def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, world, 
     job = merged.resolve_implicit_global_asset_job_def().get_subset(asset_selection=selection)
     noted = job.execute_in_process(instance=world.instance)
     assert metadata(noted, "champion_note") == {"champion": version, "published_to": "a registry of the shop"}
+
+    program = f"from mlreg_dagster import Client; print(Client().load_model({version!r}).manifest['plugin']['name'])"
+    environment = {
+        **os.environ,
+        "MLREG_HOME": str(world.home),
+        "MLREG_CONFIG_DIR": str(world.config_dir),
+        "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(EXAMPLES.parent), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, "-c", program]  # a process in which no definitions were built
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert answer.stdout.strip() == "own_detector", answer.stderr
 
     bundle = world.attempt("delivery_bundle", key=version)
     assert bundle.success
@@ -140,8 +135,11 @@ def test_the_lifecycle_of_a_project_with_everything_of_its_own(tmp_path, world, 
 
 
 @pytest.mark.slow
-def test_a_gate_that_is_taken_away_does_not_vanish(tmp_path, world, configs):
-    version = "v1"
+def test_a_gate_that_is_taken_away_does_not_vanish(tmp_path, configs):
+    world = Lifecycle(tmp_path / "home", configs)
+    world.run_hours(jobs.MARKET, lifecycle.MARKET_HOURS)
+    world.run_partition(jobs.DATASETS, day_key(lifecycle.DATASET_DAY))
+    version = world.train({"actor": "tester"})
     without = {**configs, "extensions": {"modules": []}, "evaluation": {"injection": {"seeds": 1, "rounds": 2}}}
     from mlreg_dagster.extensions.gates import GATES
 

@@ -27,9 +27,8 @@ from mlreg_dagster_tests.lifecycle import DUE, LIVE, Lifecycle
 
 pytestmark = pytest.mark.slow
 
-CHUNK = 6
-FIRST = DUE + 12 * HOUR
-HOURS = hour_range(FIRST, FIRST + (4 * CHUNK - 1) * HOUR)
+CHUNK = 12
+HOURS = hour_range(DUE, DUE + (4 * CHUNK - 1) * HOUR)
 NOW = "2026-01-09T00:30:00"
 CONFIGS = {"outcomes": {"bootstrap_samples": 100}}  # with the rankings, whose thresholds look back on a week
 CHUNKED = {**CONFIGS, "automation": {"hours_per_run": CHUNK}}
@@ -42,7 +41,7 @@ def home(trained_home, tmp_path_factory):
     folder = tmp_path_factory.mktemp("chunks") / "home"
     shutil.copytree(trained_home, folder)
     world = _world(folder, CONFIGS)
-    for version, since in (("v1", LIVE), ("v2", FIRST + 3 * HOUR), ("v1", FIRST + 15 * HOUR)):
+    for version, since in (("v1", LIVE), ("v2", DUE + 6 * HOUR), ("v1", DUE + 30 * HOUR)):
         world.promote(version, since)
     return folder
 
