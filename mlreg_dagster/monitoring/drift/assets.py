@@ -58,7 +58,7 @@ def _data_quality(settings: Settings, group: str, partitions: Partitions) -> dg.
         days, tables = days_of(context), mlreg_warehouse.open()
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         records, store = mlreg_registry.open(), mlreg_artifacts.open()
-        for chunk in chunked(days, max(settings.ingest.hours_at_once // 24, 1)):
+        for chunk in chunked(days, settings.ingest.hours_at_once // 24):
             with tables.session():
                 _require_table(tables, settings)
                 rows = data_quality(tables, records, store, chunk, settings)
@@ -144,7 +144,7 @@ def _predictions(settings: Settings, group: str, partitions: Partitions) -> dg.A
         days, tables = days_of(context), mlreg_warehouse.open()
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         records = mlreg_registry.open()
-        for chunk in chunked(days, max(settings.ingest.hours_at_once // 24, 1)):
+        for chunk in chunked(days, settings.ingest.hours_at_once // 24):
             with tables.session():
                 rows = predictions(tables, records, chunk, settings)
                 tables.write(PREDICTION_DRIFT, rows, chunk)

@@ -153,8 +153,8 @@ def _under(
     sums = hourly_sums(sketches, every, names)
     window = windows_of(as_hour(reference.day), settings.datasets).training
     learned = np.asarray((every >= window.first.floor("D")) & (every <= reference.opened.floor("D")))
-    counted = tables.read(FEATURE_SKETCH, days[0], days[-1] + 23 * HOUR)
-    counts = counts_of_days(counted[counted["reference"] == reference.name], days, names)
+    counted = tables.read(FEATURE_SKETCH, days[0], days[-1] + 23 * HOUR, only={"reference": reference.name})
+    counts = counts_of_days(counted, days, names)
     limits = feature.limits_of(settings.drift.detection)
     return feature.drift_rows(sums, learned, families, reference.name, bins, counts, days, limits)
 

@@ -85,6 +85,7 @@ def rank(
         flagged = own.assign(threshold=thresholds, is_anomaly=own["score"] > thresholds)
         ranked.append(flagged[list(PREDICTIONS.columns)])
     found = pd.concat(ranked[1:] or ranked, ignore_index=True)
+    ranked.clear()  # the largest frames of an hourly run are not held twice
     return found.sort_values(list(PREDICTIONS.key), ignore_index=True)
 
 

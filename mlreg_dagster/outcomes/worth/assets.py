@@ -45,7 +45,7 @@ def build_worth_asset(settings: Settings, group: str, partitions: Partitions) ->
         days, tables, horizon = days_of(context), mlreg_warehouse.open(), settings.outcomes.horizon_hours
         require_any_made(context, tables, MARKET_SNAPSHOT, days)
         verdicts = pd.DataFrame()
-        for chunk in chunked(days, max(settings.scored_hours_at_once // 24, 1)):
+        for chunk in chunked(days, settings.scored_hours_at_once // 24):
             last_hour = chunk[-1] + 23 * HOUR
             asked = [day for day in chunk if daily.asks_for_verdict(day, horizon) or day == days[-1]]
             with tables.session():

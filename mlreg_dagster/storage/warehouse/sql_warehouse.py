@@ -15,6 +15,8 @@ from mlreg_dagster.storage.warehouse.warehouse import TableChanged
 
 _log = logging.getLogger(__name__)
 _ATTEMPTS = 3
+_ROWS_AT_ONCE = 250_000
+"""Of one statement: DuckDB copies what it inserts, texts several times."""
 
 
 class SqlWarehouse:
@@ -121,8 +123,10 @@ class SqlWarehouse:
                     within += f' AND "{column}" IN (SELECT partition_key FROM new_keys)'  # noqa: S608
                 sql = f'DELETE FROM "{table.name}" WHERE {within}'  # noqa: S608
                 deleted = connection.execute(sql, _bounds(keys["partition_key"])).fetchall()
-                connection.register("new_rows", frame)
-                connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
+                for start in range(0, max(len(frame), 1), _ROWS_AT_ONCE):
+                    connection.register("new_rows", frame.iloc[start : start + _ROWS_AT_ONCE])
+                    connection.execute(f'INSERT INTO "{table.name}" BY NAME SELECT * FROM new_rows')  # noqa: S608
+                    connection.unregister("new_rows")
                 self.guard.confirm(table.name)
             self._lacking[table.ddl()] = {}
             if self.mirror is not None and frame.empty and deleted[0][0]:

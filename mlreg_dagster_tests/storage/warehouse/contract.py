@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlreg_dagster.storage.warehouse import sql_warehouse
 from mlreg_dagster.storage.warehouse.tables import UTC, InvalidRows, Table, column
 from mlreg_dagster.storage.warehouse.warehouse import TableChanged
 from mlreg_dagster_tests.storage.warehouse.sample_table import DAY, FIRST, READINGS, assert_stored, rows
@@ -56,6 +57,14 @@ class WarehouseContract:
         warehouse.write(READINGS, rows(DAY[1:3], names=1, price=2.0), DAY[1:3])
         expected = pd.concat([rows(DAY[:1]), rows(DAY[1:3], names=1, price=2.0), rows(DAY[3:])])
         assert_stored(warehouse.read(READINGS), expected)
+
+    @pytest.mark.parametrize("at_once", [5, 72, 100])
+    def test_rows_that_take_several_statements_are_stored_once_and_whole(self, warehouse, monkeypatch, at_once):
+        monkeypatch.setattr(sql_warehouse, "_ROWS_AT_ONCE", at_once)
+        written = rows(DAY).assign(label=[None] * 36 + ["late"] * 36)  # null in all of the first pieces
+        for _ in range(2):
+            assert warehouse.write(READINGS, written, DAY) == 72
+        assert_stored(warehouse.read(READINGS), written)
 
     def test_a_partition_without_rows_becomes_empty(self, warehouse):
         warehouse.write(READINGS, rows(DAY), DAY)
