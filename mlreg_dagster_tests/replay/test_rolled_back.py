@@ -8,14 +8,14 @@ import pytest
 
 from mlreg_dagster import jobs
 from mlreg_dagster.core.hours import HOUR, as_hour, hour_range
-from mlreg_dagster.governance.rollout import labels
+from mlreg_dagster.governance.rollout.labels import BURN_IN
 from mlreg_dagster.orchestration.resources import Clock
 from mlreg_dagster.replay import rollouts
 from mlreg_dagster.replay.plan import Replay
 from mlreg_dagster.replay.run import run_replay
+from mlreg_dagster_tests import location
 from mlreg_dagster_tests.extensions.conftest import plugin_folder, write_plugin
 from mlreg_dagster_tests.lifecycle import LIVE, Lifecycle
-from mlreg_dagster_tests.replay.small import SMALL
 from mlreg_dagster_tests.replay.test_rollouts import ROLLOUT
 
 __all__ = ["plugin_folder", "write_plugin"]
@@ -24,13 +24,11 @@ pytestmark = pytest.mark.slow
 
 _DAY = pd.Timedelta(days=1)
 WITH_LABELS = {
-    **SMALL,
-    "ingest": {**SMALL["ingest"], "universe": 60, "simulated": {"opens": "2025-12-15T00:00", "crashes": 2.0}},
+    "ingest": {"start": "2026-01-01", "universe": 60, "simulated": {"opens": "2025-12-15T00:00", "crashes": 2.0}},
     "promotion": {"automatic": "passed", "low": {"rollout": {**ROLLOUT, "watch_hours": 600, "max_hold_hours": 700}}},
+    "evaluation": location.CONFIGS["evaluation"],
 }
-BURN_IN = 3
-"""Blocks, and not the seven of the product: how often the verdict is wrong is not the question here."""
-DAYS = 2 * BURN_IN + 2
+DAYS = 16
 _OF_ONE_CHANGE = {"features": ["change_24h_pct", "change_1h_pct"], "whiten": False}
 INVERTED = """
 import numpy as np
@@ -72,10 +70,7 @@ def inverted(write_plugin: Callable[..., str], tmp_path: Path) -> Lifecycle:
     return world
 
 
-def test_an_inverted_version_is_rolled_back_at_the_first_valid_look_at_outcomes(
-    inverted: Lifecycle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(labels, "BURN_IN", BURN_IN)
+def test_an_inverted_version_is_rolled_back_at_the_first_valid_look_at_outcomes(inverted: Lifecycle) -> None:
     at = LIVE + _DAY
     rollouts.start(inverted, "v2", "it passed its gates", at, lambda *_: None)
     opened = at
