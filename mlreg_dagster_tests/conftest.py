@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from mlreg_dagster_tests.commands import mlreg, on_live, on_trained, registry
 from mlreg_dagster_tests.drawing import drawing
-from mlreg_dagster_tests.first_day import deployment_folder, first_day, made_first_day
+from mlreg_dagster_tests.first_day import deployment_folder, first_day, made_first_day, made_second_day
 from mlreg_dagster_tests.lifecycle import (
     dagster_home,
     live,
@@ -33,6 +33,7 @@ __all__ = [
     "live_home",
     "made_dagster_home",
     "made_first_day",
+    "made_second_day",
     "make_world",
     "mlreg",
     "on_live",

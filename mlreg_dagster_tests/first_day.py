@@ -14,6 +14,7 @@ from mlreg_dagster_tests.lifecycle import made_once
 from mlreg_dagster_tests.location import Location
 
 FIRST_DAY_OVER = "2026-01-02T00:30"
+SECOND_DAY_OVER = "2026-01-03T00:30"
 
 
 @contextmanager
@@ -42,6 +43,17 @@ def made_first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
             with drawing(True):  # `mlreg verify` looks at its pictures
                 ran = Location(folder, FIRST_DAY_OVER).settle()
             folder.with_name("first_day.txt").write_text("\n".join(ran))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_second_day(made_first_day: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first day, and the second one run through, too. What was run of it stands beside it."""
+    with made_once(tmp_path_factory, "second_day") as (folder, made):
+        if not made:
+            shutil.copytree(made_first_day, folder)
+            ran = Location(folder, SECOND_DAY_OVER).settle()
+            folder.with_name("second_day.txt").write_text("\n".join(ran))
     return folder
 
 

@@ -33,7 +33,7 @@ def test_a_home_is_prepared_once(own_home):
     assert config.read_text() == "# mine\n"
 
 
-@pytest.mark.parametrize("name", ["a b", "it's", "a#b", "ü", "a[b]*", 'a"b;c', "a&b=c", "a:b", "a\\b"])
+@pytest.mark.parametrize("name", ["a b's #1 [b]*", 'ü"b;c&d=e:f\\g'])
 def test_a_home_of_any_usual_name_works(make_world, name):
     world = make_world(None, name=name)
     world.run_hours(jobs.MARKET, MARKET_HOURS[:1])
@@ -165,19 +165,16 @@ def test_training_takes_the_next_name_that_nobody_uses(trained):
     assert trained.train({"actor": "anna"}) == "v8"
 
 
-@pytest.mark.parametrize(
-    "mistake",
-    [
+def test_what_can_not_be_trained_uses_up_no_name(trained):
+    for mistake in (
         {"model": "modell"},
         {"dataset": "2026-01-01"},
         {"dataset": "../models/v1"},
         {"overrides": {"contaminaton": 0.1}},
         {"overrides": {"params": {"neighbours": 3}}},
-    ],
-)
-def test_what_can_not_be_trained_uses_up_no_name(trained, mistake):
-    with pytest.raises(MlregError):
-        trained.train(mistake)
+    ):
+        with pytest.raises(MlregError):
+            trained.train(mistake)
     assert trained.instance.get_runs_count() == 0
     assert trained.train({"actor": "anna"}) == "v4"
 

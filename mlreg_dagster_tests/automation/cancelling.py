@@ -5,7 +5,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from mlreg_dagster_tests.location import Location
 
-HOURS_DUE = "2026-01-02T08:30"
+HOURS_DUE = "2026-01-02T02:30"
 
 
 def cancelled(location: Location, sensor: str) -> list[dg.DagsterRun]:

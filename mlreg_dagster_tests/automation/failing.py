@@ -8,7 +8,7 @@ from mlreg_dagster.market.sources.simulated.source import SimulatedMarket
 class BrokenMarket(SimulatedMarket):
     """A simulated market that can't be had at some hours."""
 
-    broken = hour_range(as_hour("2026-01-02T06:00"), as_hour("2026-01-02T07:00"))
+    broken = hour_range(as_hour("2026-01-02T02:00"), as_hour("2026-01-02T03:00"))
     error = MalformedPayload
 
     def _rows(self, hours, now):

@@ -31,7 +31,7 @@ def test_alerts_begin_are_told_and_end(reopen):
         assert "ops could not be reached: it answered with HTTP 503" in said
         assert len(receiver.requests) == 1
         assert told(reopen("2026-01-02T12:31", channels)).startswith("True now: 2. Changed: nothing. Delivered: 2.")
-        reopen(later, channels).settle()
+        reopen(later, channels).tick("catch_up_sensor")
         said = told(reopen("2026-01-02T12:40", {**channels, **LIMITS}))
         assert "flagged_share of v1 firing, predictions_late of predictions resolved" in said
         assert "flagged_share of v1 resolved" in told(reopen("2026-01-02T12:50", channels))
@@ -50,7 +50,7 @@ def test_alerts_begin_are_told_and_end(reopen):
 @pytest.mark.slow
 def test_a_job_that_fails_is_an_alert_until_it_succeeds(reopen, broken_market):
     location = reopen(
-        "2026-01-02T08:30", {"notifications": {"channels": {"ops": {"kind": "log"}}}}, source=broken_market
+        "2026-01-02T04:30", {"notifications": {"channels": {"ops": {"kind": "log"}}}}, source=broken_market
     )
     location.tick("catch_up_sensor")
     assert "run_failed of hourly firing" in told(location)

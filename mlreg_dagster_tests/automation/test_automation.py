@@ -1,5 +1,7 @@
 """Schedule and sensors as the daemon calls them; what they ask for is run in this process until they are quiet."""
 
+import shutil
+
 import dagster as dg
 import pytest
 
@@ -7,7 +9,8 @@ from mlreg_dagster.automation.common import ACTOR
 from mlreg_dagster.core.hours import as_hour, hour_range
 from mlreg_dagster.core.names import MLFLOW_SENSOR
 from mlreg_dagster.outcomes.schema import PREDICTION_OUTCOMES, PREDICTIONS
-from mlreg_dagster_tests.location import SENSORS
+from mlreg_dagster_tests.first_day import SECOND_DAY_OVER
+from mlreg_dagster_tests.location import SENSORS, Location
 
 pytestmark = pytest.mark.slow
 
@@ -28,15 +31,15 @@ def test_a_cold_start_needs_no_hand(made_first_day, reopen):
     assert location.settle() == []
 
 
-def test_two_trainings_and_promotions_need_no_hand(reopen):
-    location = reopen("2026-01-03T00:30")
-    assert location.settle() == [
+def test_two_trainings_and_promotions_need_no_hand(made_second_day, tmp_path):
+    assert made_second_day.with_name("second_day.txt").read_text().splitlines() == [
         "hourly 2026-01-02-00:00...2026-01-02-23:00",
         "datasets 2026-01-02",
         "performance 2026-01-02...2026-01-02",
         "retrain v2",
         "promote None",
     ]
+    location = Location(shutil.copytree(made_second_day, tmp_path / "location"), SECOND_DAY_OVER)
     assert location.champions() == [("v1", ACTOR), ("v2", ACTOR)]
     assert [version.dataset_day for version in location.world.registry.versions()] == ["2026-01-01", "2026-01-02"]
     predictions = location.table(PREDICTIONS)

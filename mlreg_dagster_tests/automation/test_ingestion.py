@@ -51,29 +51,29 @@ def test_before_the_first_hour_has_ended_nothing_is_asked_for(tmp_path, now):
     assert {name: bool(location.ask(name).run_requests) for name in SENSORS} == dict.fromkeys(SENSORS, False)
 
 
-FEW = {"ingest": {"start": START.isoformat(), "universe": 12, "catch_up_hours": 5}}
+FEW = {"ingest": {"start": START.isoformat(), "universe": 12, "catch_up_hours": 2}}
 
 
 def test_an_empty_home_begins_so_many_hours_back(tmp_path):
     location = Location(tmp_path / "new", "2026-01-03T00:30", FEW)
-    assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-19:00...2026-01-02-23:00"]
-    assert "All 5 hours from 2026-01-02-19:00 to 2026-01-02-23:00 are up to date." in (
+    assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-22:00...2026-01-02-23:00"]
+    assert "All 2 hours from 2026-01-02-22:00 to 2026-01-02-23:00 are up to date." in (
         location.ask("catch_up_sensor").skip_message
     )
 
 
 def test_an_outage_that_was_longer_leaves_no_hole(reopen):
     """The hours after the newest one come in forward; what is recent does not wait for them."""
-    location = reopen("2026-01-02T12:30", FEW)
-    (request,) = location.at_schedule("2026-01-02T12:05").run_requests
+    location = reopen("2026-01-02T06:30", FEW)
+    (request,) = location.at_schedule("2026-01-02T06:05").run_requests
     location.start(request, jobs.HOURLY)
     assert location.tick("catch_up_sensor") == [
-        "hourly 2026-01-02-00:00...2026-01-02-04:00",
-        "hourly 2026-01-02-07:00...2026-01-02-10:00",
+        "hourly 2026-01-02-00:00...2026-01-02-01:00",
+        "hourly 2026-01-02-04:00...2026-01-02-04:00",
     ]
     location.settle()
     hours = pd.DatetimeIndex(location.table(MARKET_SNAPSHOT)["hour"].unique())
-    assert list(hours) == list(hour_range(START, as_hour("2026-01-02T11:00")))
+    assert list(hours) == list(hour_range(START, as_hour("2026-01-02T05:00")))
     assert len(location.table(features_table(location.world.settings.features))) == len(location.table(MARKET_SNAPSHOT))
     assert location.settle() == []
 

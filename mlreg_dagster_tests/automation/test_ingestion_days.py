@@ -15,24 +15,24 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_failed_run_is_tried_again_after_ten_minutes(reopen, broken_market, later):
-    location = reopen("2026-01-02T08:30", source=broken_market)
-    assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-00:00...2026-01-02-07:00 failed"]
+    location = reopen("2026-01-02T04:30", source=broken_market)
+    assert location.tick("catch_up_sensor") == ["hourly 2026-01-02-00:00...2026-01-02-03:00 failed"]
     assert "failed" in location.ask("catch_up_sensor").skip_message
     later(minutes=9)
     assert location.tick("catch_up_sensor") == []
     later(minutes=11)
-    reopened = reopen("2026-01-02T08:30")
-    assert reopened.settle() == ["hourly 2026-01-02-00:00...2026-01-02-07:00"]
+    reopened = reopen("2026-01-02T04:30")
+    assert reopened.settle() == ["hourly 2026-01-02-00:00...2026-01-02-03:00"]
 
 
 def test_hours_that_can_t_be_had_hold_up_neither_others_nor_days(reopen, broken_market, later):
-    location = reopen("2026-01-02T10:30", source=broken_market)
-    location.world.run_hours(jobs.HOURLY, hour_range(as_hour("2026-01-02"), as_hour("2026-01-02T05:00")))
-    location.world.run_hours(jobs.HOURLY, hour_range(as_hour("2026-01-02T08:00"), as_hour("2026-01-02T09:00")))
-    location.materialize("market_snapshot", "2026-01-02-09:00")  # repaired by a person
+    location = reopen("2026-01-02T06:30", source=broken_market)
+    location.world.run_hours(jobs.HOURLY, hour_range(as_hour("2026-01-02"), as_hour("2026-01-02T01:00")))
+    location.world.run_hours(jobs.HOURLY, hour_range(as_hour("2026-01-02T04:00"), as_hour("2026-01-02T05:00")))
+    location.materialize("market_snapshot", "2026-01-02-05:00")  # repaired by a person
     location.thaw(TRAINING, HOLDOUT)
-    gap = "hourly 2026-01-02-06:00...2026-01-02-07:00 failed"
-    assert location.tick("catch_up_sensor") == [gap, "follow_up 2026-01-02-09:00...2026-01-02-09:00"]
+    gap = "hourly 2026-01-02-02:00...2026-01-02-03:00 failed"
+    assert location.tick("catch_up_sensor") == [gap, "follow_up 2026-01-02-05:00...2026-01-02-05:00"]
     assert [request.job_name for request in location.ask("days_sensor").run_requests] == [jobs.DATASETS]
     later(minutes=11)
     assert location.tick("catch_up_sensor") == [gap]

@@ -75,6 +75,7 @@ def test_neither_rows_nor_payloads_get_old_by_it(strayed, make_world, live_home)
 
 
 def test_nothing_is_deleted_where_hours_lie_after_now_until_they_are_set_aside(strayed):
+    _the_doctor_finds_what_lies_after_now_and_nothing_else(_found(strayed))
     home, settings, before = home_of(strayed), _settings(strayed), _hours(strayed)
     with pytest.raises(
         ClocksDisagree,
@@ -95,19 +96,18 @@ def test_nothing_is_deleted_where_hours_lie_after_now_until_they_are_set_aside(s
     assert "rows of market_snapshot" in [task.name for task in all_tasks(home, settings, strayed.instance, RIGHT)]
 
 
-def test_a_home_without_hours_has_nothing_to_disagree_about(make_world):
-    world = make_world(None)
-    assert list(all_tasks(home_of(world), _settings(world), world.instance, RIGHT)) == []
-
-
-def test_the_doctor_finds_what_lies_after_now_and_nothing_else(strayed):
-    found = _found(strayed)
+def _the_doctor_finds_what_lies_after_now_and_nothing_else(found):
     misses = {name for name, finding in found.items() if finding.state == "miss"} - {"disk"}
     assert misses == {"hours after now", "payloads after now"}
     assert "market_snapshot: 1 hours, 2026-08-01 20:00" in found["hours after now"].seen
     assert found["hours after now"].advice == found["payloads after now"].advice == "mlreg prune --future"
     assert "0 hours are missing" in found["hours of snapshots"].seen
     assert found["outcomes due"].state == "ok"
+
+
+def test_a_home_without_hours_has_nothing_to_disagree_about(make_world):
+    world = make_world(None)
+    assert list(all_tasks(home_of(world), _settings(world), world.instance, RIGHT)) == []
 
 
 def test_a_clock_that_was_put_back_behind_the_log_deletes_nothing(live):

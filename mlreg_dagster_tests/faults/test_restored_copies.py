@@ -21,6 +21,7 @@ from mlreg_dagster.runner import RunFailed
 from mlreg_dagster.storage.warehouse.duckdb_warehouse import DuckDBWarehouse
 from mlreg_dagster_tests.automation.conftest import reopen
 from mlreg_dagster_tests.faults import wording
+from mlreg_dagster_tests.first_day import SECOND_DAY_OVER
 from mlreg_dagster_tests.lifecycle import LIVE_HOURS
 from mlreg_dagster_tests.location import Location
 from mlreg_dagster_tests.operations.conftest import home_of
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["reopen"]
 
-TWO_DAYS = "2026-01-03T00:30"
+TWO_DAYS = SECOND_DAY_OVER
 LATER = pd.Timestamp.now(tz="UTC") + pd.Timedelta(days=1)
 TABLES = (MARKET_SNAPSHOT, PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
 
@@ -43,25 +44,19 @@ def _missed(found):
     return {name for name, finding in found.items() if finding.state == "miss"} - {"disk"}
 
 
-@pytest.fixture(scope="module")
-def second_day(made_first_day, tmp_path_factory):
-    """The location of the first day when it has come to rest after its second: v2 is champion, nothing is missed."""
-    folder = tmp_path_factory.mktemp("second_day") / "location"
-    shutil.copytree(made_first_day, folder)
-    location = Location(folder, TWO_DAYS)
-    location.settle()
+def test_after_two_days_nothing_is_missed(made_second_day, tmp_path):
+    location = Location(shutil.copytree(made_second_day, tmp_path / "location"), TWO_DAYS)
     assert location.champions() == [("v1", ACTOR), ("v2", ACTOR)]
     assert _missed(_found(location)) == set()
-    return folder
 
 
 @pytest.fixture
-def put_back(second_day, made_first_day, tmp_path):
+def put_back(made_second_day, made_first_day, tmp_path):
     """Open a copy of the second day whose file, named from the location's folder, is that of the first day."""
 
     def open_copy(file):
         folder = tmp_path / "location"
-        shutil.copytree(second_day, folder)
+        shutil.copytree(made_second_day, folder)
         (folder / file).unlink()
         shutil.copy(made_first_day / file, folder / file)
         return Location(folder, TWO_DAYS)
@@ -73,9 +68,9 @@ def put_back(second_day, made_first_day, tmp_path):
 
 
 @pytest.fixture
-def old_tables(second_day, put_back):
+def old_tables(made_second_day, put_back):
     """A location two days after its start that gets back the tables of its first day; what it held before that."""
-    tables = DuckDBWarehouse(second_day / "home" / "warehouse.duckdb")
+    tables = DuckDBWarehouse(made_second_day / "home" / "warehouse.duckdb")
     held = {each.name: tables.read(each).sort_values(list(each.key), ignore_index=True) for each in TABLES}
     return put_back("home/warehouse.duckdb"), held
 
@@ -101,13 +96,13 @@ def test_nothing_is_deleted_meanwhile(old_tables):
         list(all_tasks(home_of(location.world), location.world.settings, location.instance, LATER))
 
 
-def test_tables_that_are_gone_are_made_again(old_tables):
-    location, held = old_tables
+def test_all_hours_of_tables_that_are_gone_are_asked_for_again(old_tables):
+    location, _ = old_tables
     location.world.warehouse.path.unlink()
     assert "48 hours of market_snapshot" in _found(location)["hours that runs made"].seen
-    location.settle()
-    for table in TABLES:
-        pd.testing.assert_frame_equal(location.table(table), held[table.name])
+    (request,) = location.ask("catch_up_sensor").run_requests
+    ends = [request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end")]
+    assert ends == ["2026-01-01-00:00", "2026-01-02-23:00"]
 
 
 def test_no_dataset_is_frozen_from_what_is_left(old_tables):

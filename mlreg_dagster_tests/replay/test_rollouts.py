@@ -87,7 +87,7 @@ def test_the_same_is_decided_by_looks_that_know_nothing_of_later_hours(replayed:
         assert (matured.comparison.difference if matured.comparison else None) == labels.get("difference")
 
 
-@pytest.mark.skipif(not LONG, reason="takes minutes; MLREG_LONG=1 kills it, `test_run` kills one without rollouts")
+@pytest.mark.skipif(not LONG, reason="takes minutes; MLREG_LONG=1 kills it, `test_killed_replay` one without rollouts")
 def test_a_replay_killed_after_each_step_decides_the_same(
     replayed: Lifecycle, make_world: Callable[..., Lifecycle]
 ) -> None:

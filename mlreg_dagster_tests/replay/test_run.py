@@ -17,6 +17,8 @@ from mlreg_dagster.replay.plan import CannotReplay, Replay, days_between
 from mlreg_dagster.replay.report import make_report, monthly
 from mlreg_dagster.replay.run import run_replay
 from mlreg_dagster_tests.lifecycle import DATASET_DAY, LIVE, Lifecycle
+from mlreg_dagster_tests.replay.small import SMALL
+from mlreg_dagster_tests.serving.running import LONG
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +36,7 @@ Told = list[tuple[str, pd.Timestamp]]
 @pytest.fixture(scope="module")
 def replay(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lifecycle, Told]:
     """A world after the replay, and the steps that were told on the way."""
-    world = Lifecycle(tmp_path_factory.mktemp("replay") / "world")
+    world = Lifecycle(tmp_path_factory.mktemp("replay") / "world", SMALL)
     told: Told = []
     run_replay(world, PLAN, lambda step, clock: told.append((step, clock)))
     return world, told
@@ -76,10 +78,11 @@ def test_no_move_takes_effect_before_its_model_may_score(replayed: Lifecycle) ->
         assert effective_at >= as_hour(replayed.registry.version(version).manifest["scores_from"])
 
 
+@pytest.mark.skipif(not LONG, reason="MLREG_LONG=1 kills it after each step, `test_killed_replay` at random moments")
 def test_a_replay_killed_after_each_step_ends_like_an_unbroken_one(
     replayed: Lifecycle, make_world: Callable[..., Lifecycle]
 ) -> None:
-    world, attempts = make_world(None), 0
+    world, attempts = make_world(None, configs=SMALL), 0
     while True:
         steps: list[str] = []
 
@@ -102,7 +105,7 @@ def test_a_replay_killed_after_each_step_ends_like_an_unbroken_one(
 def test_a_replay_equals_the_same_hours_in_other_pieces(
     replayed: Lifecycle, make_world: Callable[..., Lifecycle]
 ) -> None:
-    world = make_world(None)
+    world = make_world(None, configs=SMALL)
     start = world.settings.ingest.first_hour
     world.run_hours(jobs.MARKET, hour_range(start, LIVE - HOUR))
     for first, end in PLAN.periods():
@@ -114,7 +117,7 @@ def test_a_replay_equals_the_same_hours_in_other_pieces(
                 if known == version:
                     world.promote(version, effective_at, reason=reason)
         hours = hour_range(first, end - HOUR)
-        for piece in (hours[:1], hours[1:9], hours[9:]):
+        for piece in (hours[:1], hours[1:]):
             world.run_hours(jobs.HOURLY, piece)
         world.run_partition(jobs.PERFORMANCE, day_key(first))
     assert_same(world, replayed)
@@ -124,19 +127,6 @@ def test_an_empty_or_too_early_period_is_refused(replayed: Lifecycle) -> None:
     for first, end in ((END, LIVE), (as_hour("2020-01-01"), END)):
         with pytest.raises(CannotReplay, match="can't be replayed"):
             run_replay(replayed, replace(PLAN, first=first, end=end), lambda *_: None)
-
-
-def test_the_policy_of_the_replay_decides(replayed: Lifecycle, make_world: Callable[..., Lifecycle]) -> None:
-    assert moves(replayed)
-    world = make_world(None)
-    plan = replace(PLAN, end=LIVE + pd.Timedelta(days=1), policy=PromotionSettings(automatic="never"))
-    run_replay(world, plan, lambda *_: None)
-    assert [world.registry.status(version.version) for version in world.registry.versions()] == ["evaluated"]
-    assert moves(world) == []
-    assert len(tables(world)["predictions"]) == 0
-    page = make_report(world, plan)
-    assert "No version was champion." in page
-    assert "No prediction of a champion has an outcome." in page
 
 
 @pytest.mark.parametrize(("said", "days"), [("daily", 1), ("weekly", 7), ("monthly", 30), ("10", 10)])

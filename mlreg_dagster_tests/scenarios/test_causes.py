@@ -25,8 +25,8 @@ pytestmark = pytest.mark.slow
 
 NOW = pd.Timestamp("2026-01-02T00:30", tz="UTC")
 CONFIGS = {
-    # a day is 12 instruments x 24 hours: volume asks after two days without a training, the schedule after one
-    "retraining": {"every_days": 1, "volume": {"rows": 500}},
+    # a day is 12 instruments x 24 hours: with all triggers, volume asks after two days, the schedule after one
+    "retraining": {"every_days": 1, "volume": {"rows": 500 if LONG else 250}},
     "drift": {"response": {"cooldown_days": 1, "trainings": 10}},
 }
 REASON = "the exchange listed forty coins"
@@ -73,7 +73,7 @@ TRIGGERS = {
     "drift": (lambda world: world.decide(DRIFT), f"cause-{DRIFT}"),
     "performance": (lambda world: world.decide(WORSE), f"cause-{WORSE}"),
     "schedule": (lambda world: world.pass_days(1), r"model-[0-9a-f]{16}-[0-9a-f]{16}"),
-    "volume": (lambda world: world.pass_days(2), r"cause-volume-v\d+"),
+    "volume": (lambda world: world.pass_days(2 if LONG else 1), r"cause-volume-v\d+"),
     "manual": (World.train_by_hand, ""),
 }
 TRIED = tuple(TRIGGERS) if LONG else ("drift", "volume")

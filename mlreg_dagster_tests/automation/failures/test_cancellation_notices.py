@@ -25,7 +25,7 @@ def test_people_are_told_of_a_cancelled_run_and_what_happens_next(reopen, ask_ag
         location = reopen(HOURS_DUE, configs)
         (notice,) = told(location, lambda: cancelled(location, "catch_up_sensor"), receiver)
     assert (notice["job"], notice["event"]) == ("hourly", "cancelled")
-    assert notice["partition"] == "2026-01-02-00:00...2026-01-02-07:00"
+    assert notice["partition"] == "2026-01-02-00:00...2026-01-02-01:00"
     if ask_again:
         assert "was cancelled; it is asked for again at 20" in notice["message"]
     else:

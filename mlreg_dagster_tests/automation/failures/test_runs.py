@@ -22,10 +22,10 @@ def notices(location: Location, fail, receiver: Receiver) -> list[dict]:
 def test_people_are_told_which_run_failed_and_why(reopen, broken_market):
     with Receiver(200) as receiver:
         webhook = {"notifications": {"webhook_url": receiver.url}}
-        location = reopen("2026-01-02T08:30", webhook, source=broken_market)
+        location = reopen("2026-01-02T04:30", webhook, source=broken_market)
         (notice,) = notices(location, lambda: location.tick("catch_up_sensor"), receiver)
     assert notice["job"] == "hourly"
-    assert notice["partition"] == "2026-01-02-00:00...2026-01-02-07:00"
+    assert notice["partition"] == "2026-01-02-00:00...2026-01-02-03:00"
     assert notice["run_id"] == location.instance.get_runs(limit=1)[0].run_id
     assert notice["message"] == "the payload of coin 7 lacks its price"
 
@@ -36,7 +36,7 @@ def test_the_reason_is_told_after_the_last_retry(reopen, monkeypatch):
     with Receiver(200) as receiver:
         webhook = {"notifications": {"webhook_url": receiver.url}}
         source = SilentMarket(settings.simulated, settings.universe)
-        location = reopen("2026-01-02T08:30", webhook, source=source)
+        location = reopen("2026-01-02T04:30", webhook, source=source)
         (notice,) = notices(location, lambda: location.tick("catch_up_sensor"), receiver)
     assert "the payload of coin 7 lacks its price" in notice["message"]
 

@@ -91,19 +91,14 @@ def test_much_new_data_is_a_trigger_where_it_is_asked_for(reopen):
     assert cause_in(location, "v1") is None
 
 
-def test_a_person_trains_for_a_reason_and_may_not_speak_for_a_sensor(reopen):
+def test_a_person_trains_for_a_reason_that_is_shown_and_may_not_speak_for_a_sensor(reopen):
     location = reopen(configs=RARELY)
     version = location.world.retrain({"model": "model", "reason": "many new coins", "actor": "ada"})
     assert cause_in(location, version)["trigger"] == "manual"
     (run,) = location.instance.get_runs(filters=runs_of(cause_in(location, version)["key"]))
     assert run.tags["mlreg/trigger"] == "manual"
-    with pytest.raises(Exception, match="for runs of sensors only"):
-        location.world.train({"model": "model", "trigger": "drift", "cause": "x", "reason": "y"})
-
-
-def test_the_reason_of_a_training_is_shown(reopen):
-    location = reopen(configs=RARELY)
-    version = location.world.retrain({"model": "model", "reason": "many new coins", "actor": "ada"})
     event = location.instance.get_latest_materialization_event(dg.AssetKey("candidate_model"))
     shown = event.asset_materialization.metadata["cause"].value
     assert shown == f"manual: many new coins ({cause_in(location, version)['key']})"
+    with pytest.raises(Exception, match="for runs of sensors only"):
+        location.world.train({"model": "model", "trigger": "drift", "cause": "x", "reason": "y"})
