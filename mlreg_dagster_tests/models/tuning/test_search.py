@@ -25,7 +25,7 @@ def test_a_new_database_can_be_opened_by_many_at_once(tunable, tmp_path):
 @pytest.mark.slow
 def test_a_storage_that_was_imported_is_opened_without_a_further_import():
     program = (
-        "import sys; from mlreg_dagster.models.tuning import search as s; s.import_storage(); known = set(sys.modules); "
+        "import sys; from mlreg_dagster.models.tuning import search as s; s.import_storage(); known = {*sys.modules}\n"
         "s.RDBStorage('sqlite://').get_all_studies(); print(sorted(set(sys.modules) - known), 'alembic' in known)"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
