@@ -18,9 +18,9 @@ from mlreg_dagster.governance.suspension.suspending import (
 from mlreg_dagster.models.names import CHAMPION
 from mlreg_dagster.registry import AlreadySuspended, Attribution, NotSuspended
 from mlreg_dagster_tests.governance.promotion.builders import NOW
-from mlreg_dagster_tests.governance.promotion.conftest import in_force, model, move, refused
+from mlreg_dagster_tests.governance.promotion.conftest import in_force, model, move, refused, three_versions
 
-__all__ = ["in_force", "model", "move", "refused"]
+__all__ = ["in_force", "model", "move", "refused", "three_versions"]
 
 LATER = NOW + pd.Timedelta(hours=1)
 ANYBODY = Authority(PromotionSettings())
