@@ -127,10 +127,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
                 past = history.History(history.read(tables, chunk, policies), chunk[0])
                 store = mlreg_artifacts.open()
                 frame = scoring.score(assignments, rows, market[_PRICE], store, remarks, past, moved)
-                ranked = rank(rankings, assignments, rows, market, store, past)
-                ranking_rows = len(ranked)
-                both = pd.concat([frame, ranked], ignore_index=True)
-                del ranked
+                both = pd.concat([frame, rank(rankings, assignments, rows, market, store, past)], ignore_index=True)
                 tables.write(PREDICTIONS, both, chunk)
             flagged = frame["is_anomaly"].where(~frame["in_sample"]).astype("float64")
             by_role = [flagged.where(frame["role"] == role) for role in (CHAMPION, CHALLENGER)]
@@ -138,7 +135,7 @@ def _predictions(settings: Settings, partitions: Partitions) -> dg.AssetsDefinit
             report_hours(context, chunk, both, {VERSION_ROWS: frame}, **shares)
             flags = {name: int(frame[name].sum()) for name in ("is_anomaly", "in_sample")}
             counts.update(rows=len(frame), flagged=flags["is_anomaly"], in_sample=flags["in_sample"])
-            counts.update(ranking_rows=ranking_rows)
+            counts.update(ranking_rows=len(both) - len(frame))
         mirror = mlreg_warehouse.mirror()
         models = [
             {

@@ -118,6 +118,7 @@ def test_the_tab_key_knows_commands_versions_and_aliases(live_home, tmp_path):
     assert completed(live_home, "comp") == ["compare"]
     assert completed(live_home, "compare", "v") == ["v1", "v2", "v3"]
     assert completed(live_home, "history", "ch") == ["champion", "challenger"]
+    assert completed(live_home, "promote", "l") == ["latest"]
     assert completed(tmp_path / "nowhere", "promote", "v") == []
     assert not (tmp_path / "nowhere").exists()
 

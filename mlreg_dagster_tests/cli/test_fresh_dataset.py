@@ -76,9 +76,7 @@ def forgetful(world, young):
     return make
 
 
-def test_an_empty_home_takes_in_what_the_newest_complete_day_looks_back_on(
-    world,
-):
+def test_an_empty_home_takes_in_what_the_newest_complete_day_looks_back_on(world):
     fresh = _made_fresh(world)
     assert fresh == FreshDataset(NEWEST_DAY, True, [(START, LAST)], [], [])
     for asset in jobs.HOURLY_ASSETS:

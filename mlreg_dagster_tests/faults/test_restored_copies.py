@@ -30,7 +30,6 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["reopen"]
 
-TWO_DAYS = SECOND_DAY_OVER
 LATER = pd.Timestamp.now(tz="UTC") + pd.Timedelta(days=1)
 TABLES = (MARKET_SNAPSHOT, PREDICTIONS, PREDICTION_OUTCOMES, MODEL_PERFORMANCE)
 
@@ -45,7 +44,7 @@ def _missed(found):
 
 
 def test_after_two_days_nothing_is_missed(made_second_day, tmp_path):
-    location = Location(shutil.copytree(made_second_day, tmp_path / "location"), TWO_DAYS)
+    location = Location(shutil.copytree(made_second_day, tmp_path / "location"), SECOND_DAY_OVER)
     assert location.champions() == [("v1", ACTOR), ("v2", ACTOR)]
     assert _missed(_found(location)) == set()
 
@@ -59,7 +58,7 @@ def put_back(made_second_day, made_first_day, tmp_path):
         shutil.copytree(made_second_day, folder)
         (folder / file).unlink()
         shutil.copy(made_first_day / file, folder / file)
-        return Location(folder, TWO_DAYS)
+        return Location(folder, SECOND_DAY_OVER)
 
     return open_copy
 
@@ -139,7 +138,7 @@ def test_a_replay_or_demo_does_not_take_for_made_what_was_lost(live):
 
 
 def test_a_process_that_keeps_the_tables_is_why_a_sensor_waits(reopen, monkeypatch):
-    location = reopen(TWO_DAYS)
+    location = reopen(SECOND_DAY_OVER)
     monkeypatch.setattr("mlreg_dagster.automation.ingestion.PATIENCE_S", 0.1)
     with location.world.warehouse.connect():
         for sensor in ("catch_up_sensor", "days_sensor"):

@@ -84,7 +84,7 @@ CHANGES = {
 }
 
 
-# What one call puts back, then what makes a run anew, each on a run of its own; what hides others is alone.
+# What one call puts back, then what makes a new run, each on a run of its own; what hides others is alone.
 TOGETHER = (
     ("an alias is moved", "an alias is added", "history is edited", "a tag is deleted", "a run is failed"),
     ("an alias is deleted", "a status is edited", "a description is edited", "a run is renamed"),

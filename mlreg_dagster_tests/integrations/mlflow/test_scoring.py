@@ -115,7 +115,7 @@ def test_it_scores_without_any_difference(scored, kind):
     assert answer["score"].nunique() > 10
 
 
-@pytest.mark.parametrize("kind", ["TestEnsemble", "TestBoostingOfCrashes"])  # those of the most parts
+@pytest.mark.parametrize("kind", SUITES)
 def test_one_flipped_bit_of_its_bundle_is_refused(scored, kind):
     flipped = []
     for name in scored.flip(kind):

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def test_the_first_reason_is_where_the_planted_anomaly_shows(detector, kind, exp
     rows = flagged(model, planted[kind]).merge(before, on=KEY, how="left")
     rows = rows[rows["before"].isna()].drop(columns="before")
     assert len(rows) >= 10
-    reasons = explain(model, rows.iloc[:: -(-len(rows) // 30)], SETTINGS)
+    reasons = explain(model, rows.iloc[:: math.ceil(len(rows) / 30)], SETTINGS)
     assert reasons.loc[reasons["rank"] == 1, "family"].isin(SHOWS_IN[kind]).mean() >= 0.9
 
 
